@@ -1,0 +1,37 @@
+//go:build deps
+
+package ingresslab
+
+import (
+	_ "github.com/adrg/xdg"
+	_ "github.com/google/go-containerregistry/pkg/v1/tarball"
+	_ "github.com/google/go-containerregistry/pkg/v1/mutate"
+	_ "github.com/google/go-containerregistry/pkg/v1/empty"
+	_ "github.com/invopop/jsonschema"
+	_ "github.com/onsi/ginkgo/v2"
+	_ "github.com/onsi/gomega"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/spf13/cobra"
+	_ "github.com/vishvananda/netlink"
+	_ "github.com/mattn/go-isatty"
+	_ "github.com/yuin/goldmark"
+	_ "go.uber.org/goleak"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/net/http/httpguts"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "k8s.io/client-go/kubernetes/fake"
+	_ "k8s.io/client-go/tools/leaderelection"
+	_ "k8s.io/client-go/tools/clientcmd"
+	_ "k8s.io/client-go/informers"
+	_ "k8s.io/client-go/dynamic"
+	_ "k8s.io/client-go/restmapper"
+	_ "k8s.io/client-go/discovery/cached/memory"
+	_ "k8s.io/kubectl/pkg/describe"
+	_ "sigs.k8s.io/kind/pkg/cluster"
+	_ "sigs.k8s.io/kind/pkg/cmd"
+	_ "sigs.k8s.io/kustomize/api/krusty"
+	_ "sigs.k8s.io/yaml"
+)
