@@ -1,0 +1,98 @@
+# ingresslab: `make` lists what there is. CLUSTER=kind on any target chooses the provider.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+GO      ?= go
+LAB     := bin/ingresslab
+LINT    := $(GO) tool -modfile=hack/tools/go.mod golangci-lint
+OUT     ?= out
+CLUSTER ?=
+ARGS    ?=
+# What a target says to the CLI: the chosen provider, then the caller's own arguments.
+FLAGS    = $(if $(CLUSTER),--cluster $(CLUSTER)) $(ARGS)
+export CLUSTER OUT
+
+##@ Learn
+
+.PHONY: lab-%
+lab-%: build engine-present ## lab-1: run a lab from nothing: cluster, controller, exercise, checks
+	@$(LAB) lab $* $(FLAGS)
+
+.PHONY: up down
+up: build engine-present ## bring up the cluster with the controller in it
+	@$(LAB) up $(FLAGS)
+down: build ## remove the cluster and everything that belongs to it
+	@$(LAB) down $(FLAGS)
+
+##@ Build
+
+.PHONY: build
+build: go-present ## bin/ingresslab
+	@$(GO) build -trimpath -o $(LAB) ./cmd/ingresslab
+
+.PHONY: node-image
+node-image: build engine-present ## the Kubernetes node image: pulled where a registry answers, else built
+	@$(LAB) image node $(ARGS)
+
+.PHONY: engine
+engine: ## install and start Docker (Debian or Ubuntu, as root)
+	@hack/engine.sh
+
+##@ Test
+
+.PHONY: test
+test: test-unit test-e2e ## every test: unit and feature tests with the race detector, then e2e on a real cluster
+
+.PHONY: test-unit
+test-unit: go-present ## unit and feature tests with the race detector; no cluster
+	@hack/test-unit.sh
+
+.PHONY: test-e2e
+test-e2e: build ## every scenario and fault on a cluster of its own
+	@hack/test-e2e.sh
+
+.PHONY: verify
+verify: check test-unit ## all that CI runs, except the cluster tests
+
+.PHONY: check
+check: go-present ## format, vet, lint, shell scripts, generated files, module files
+	@hack/check.sh
+
+.PHONY: lint
+lint: go-present ## golangci-lint alone
+	@$(LINT) run --build-tags e2e ./...
+
+.PHONY: bench
+bench: go-present ## benchmarks of routing and proxying
+	@$(GO) test -run '^$$' -bench . -benchmem ./controller/...
+
+##@ Maintain
+
+.PHONY: fmt
+fmt: go-present ## format the code
+	@$(LINT) fmt
+
+.PHONY: generate
+generate: go-present ## make the generated files anew
+	@$(GO) generate ./...
+
+.PHONY: clean
+clean: ## remove what make built here (not the clusters: that is `make down`)
+	@rm -rf bin $(OUT)
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9%-]+( [a-z0-9%-]+)*:.*## / { name = $$1; sub(/-%$$/, "-N", name); printf "  make %-12s %s\n", name, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  CLUSTER=kind picks the cluster provider, ARGS="..." goes to the command: make lab-1 ARGS="--http-port 9080"\n'
+
+# What the other targets need from the machine.
+.PHONY: go-present engine-present
+go-present:
+	@command -v $(GO) >/dev/null || { echo "make: Go 1.26 or newer is needed, and there is no $(GO) in PATH" >&2; exit 1; }
+engine-present:
+	@docker info >/dev/null 2>&1 || hack/engine.sh

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Fails when a generated file is not what `go generate` makes: it generates into a copy and compares.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" 2>/dev/null || true
+(cd "$copy" && go generate ./...)
+git ls-files -z | while IFS= read -r -d '' file; do
+  [ -f "$file" ] || continue
+  cmp -s "$file" "$copy/$file" || { echo "$file is not current"; diff -u "$file" "$copy/$file" | head -20; touch "$copy/.stale"; }
+done
+[ ! -e "$copy/.stale" ]
