@@ -1,0 +1,67 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+)
+
+// NoEngineError says that there is no container engine to run nodes in.
+type NoEngineError struct {
+	// Cause is what the attempt to reach the engine came to.
+	Cause error
+}
+
+func (e *NoEngineError) Error() string {
+	return fmt.Sprintf("no Docker engine: %v; clusters need Docker for now: on Debian or Ubuntu run `make engine` as root, "+
+		"elsewhere install Docker Engine or Docker Desktop and start it", e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *NoEngineError) Unwrap() error { return e.Cause }
+
+// PortTakenError says that a port of the Spec is in use by somebody else.
+type PortTakenError struct {
+	Port int
+	// Flag is the command-line flag that chooses the port, e.g. "--http-port".
+	Flag string
+	// Holder says who has it, if that can be known; otherwise empty.
+	Holder string
+}
+
+func (e *PortTakenError) Error() string {
+	by := ""
+	if e.Holder != "" {
+		by = " by " + e.Holder
+	}
+	return fmt.Sprintf("port 127.0.0.1:%d is taken%s; choose another with %s (0 picks a free one)", e.Port, by, e.Flag)
+}
+
+// MismatchError says that a cluster of the name exists and is not what was
+// asked for.
+type MismatchError struct {
+	Name string
+	// Differences are lines such as "nodes: has 1, asked for 3".
+	Differences []string
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("cluster %q exists and differs (%s); use --recreate to replace it, or another --name",
+		e.Name, strings.Join(e.Differences, "; "))
+}
+
+// NotFoundError says that there is no such cluster.
+type NotFoundError struct{ Name string }
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("no cluster %q; `ingresslab up` makes one", e.Name)
+}
+
+// BrokenError says that a cluster exists and cannot be used as it is.
+type BrokenError struct {
+	Name string
+	Why  string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("cluster %q cannot be used: %s; `ingresslab up` repairs it", e.Name, e.Why)
+}

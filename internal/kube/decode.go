@@ -1,0 +1,162 @@
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// Decode reads a manifest of one or more YAML documents. Documents that hold
+// nothing but comments are skipped, a List is replaced by its items. The error
+// holds every fault of the file, one a line, as "file:line: what is wrong";
+// file is used for nothing else. Objects of APIs that Kubernetes has removed
+// are faults that name the API to use today.
+func Decode(file string, data []byte) ([]*unstructured.Unstructured, error) {
+	var objs []*unstructured.Unstructured
+	var errs []error
+	for _, doc := range splitDocuments(data) {
+		got, err := doc.objects()
+		if err != nil {
+			errs = append(errs, doc.fault(file, err))
+			continue
+		}
+		objs = append(objs, got...)
+	}
+	return objs, errors.Join(errs...)
+}
+
+// document is one YAML document and where it begins in its file.
+type document struct {
+	line int // of its first line, counted from 1
+	text []byte
+}
+
+// splitDocuments cuts at "---" lines, as kubectl does; a "---" inside a block
+// scalar would have to be indented.
+func splitDocuments(data []byte) []document {
+	docs := []document{{line: 1}}
+	for i, line := range bytes.SplitAfter(data, []byte("\n")) {
+		if isSeparator(line) {
+			docs = append(docs, document{line: i + 2})
+			continue
+		}
+		last := &docs[len(docs)-1]
+		last.text = append(last.text, line...)
+	}
+	return docs
+}
+
+func isSeparator(line []byte) bool {
+	rest, found := bytes.CutPrefix(line, []byte("---"))
+	return found && len(bytes.TrimSpace(rest)) == 0 || bytes.HasPrefix(line, []byte("--- #"))
+}
+
+// lineError is a fault on a line of its document, counted from 1.
+type lineError struct {
+	line int
+	msg  string
+}
+
+func (e *lineError) Error() string { return e.msg }
+
+func (d document) fault(file string, err error) error {
+	line := d.line
+	var le *lineError
+	if errors.As(err, &le) {
+		line += le.line - 1
+	}
+	return fmt.Errorf("%s:%d: %w", file, line, err)
+}
+
+func (d document) objects() ([]*unstructured.Unstructured, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal(d.text, &node); err != nil {
+		return nil, syntaxError(err)
+	}
+	if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
+		return nil, nil
+	}
+	root := node.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, &lineError{root.Line, "not a Kubernetes object: a mapping with apiVersion, kind and metadata is expected"}
+	}
+	if err := checkHead(root); err != nil {
+		return nil, err
+	}
+	// sigs.k8s.io/yaml reads YAML the way kubectl does (YAML 1.1, "yes" is
+	// true), and refuses a key that is given twice.
+	json, err := sigsyaml.YAMLToJSONStrict(d.text)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	return d.unmarshal(root, json)
+}
+
+func (d document) unmarshal(root *yaml.Node, json []byte) ([]*unstructured.Unstructured, error) {
+	obj := &unstructured.Unstructured{}
+	if err := obj.UnmarshalJSON(json); err != nil {
+		return nil, &lineError{root.Line, err.Error()}
+	}
+	if !obj.IsList() {
+		if obj.GetName() == "" {
+			return nil, &lineError{root.Line, fmt.Sprintf("%s has no metadata.name", strings.ToLower(obj.GetKind()))}
+		}
+		return []*unstructured.Unstructured{obj}, nil
+	}
+	list, err := obj.ToList()
+	if err != nil {
+		return nil, &lineError{root.Line, err.Error()}
+	}
+	var objs []*unstructured.Unstructured
+	for i := range list.Items {
+		objs = append(objs, &list.Items[i])
+	}
+	return objs, nil
+}
+
+// checkHead looks at what says the type of the object, because there a fault
+// can be explained better than by the server.
+func checkHead(root *yaml.Node) error {
+	apiVersion, kind := field(root, "apiVersion"), field(root, "kind")
+	switch {
+	case apiVersion == nil:
+		return &lineError{root.Line, "apiVersion is missing"}
+	case kind == nil:
+		return &lineError{root.Line, "kind is missing"}
+	}
+	if use := replacement(apiVersion.Value, kind.Value); use != "" {
+		return &lineError{apiVersion.Line, fmt.Sprintf("apiVersion: %s %s %s", apiVersion.Value, kind.Value, use)}
+	}
+	return nil
+}
+
+func field(mapping *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name && mapping.Content[i+1].Value != "" {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+var lineInMessage = regexp.MustCompile(`(?:yaml: |error converting YAML to JSON: |unmarshal errors:\s*)*line (\d+): (.*)`)
+
+// syntaxError takes the line number out of a YAML library's message.
+func syntaxError(err error) error {
+	m := lineInMessage.FindStringSubmatch(err.Error())
+	if m == nil {
+		return &lineError{1, err.Error()}
+	}
+	line, convErr := strconv.Atoi(m[1])
+	if convErr != nil {
+		return &lineError{1, err.Error()}
+	}
+	return &lineError{line, m[2]}
+}
