@@ -1,0 +1,257 @@
+package strictyaml
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// UnknownFielder is a struct that knows better than "unknown field" what to say about a field that it does not have.
+type UnknownFielder interface {
+	// UnknownField returns the message for a field called name.
+	UnknownField(name string) string
+}
+
+// Decode reads the one document of data into the struct that into points to, by its `yaml` tags. It returns where
+// every field stands and everything that is wrong. Fields of a document with faults are filled as far as possible, so
+// that further checks can find further faults.
+//
+// Structs, maps of strings, slices, strings, integers, booleans, pointers to those and types with UnmarshalText are
+// understood. A list of strings may be given as one string. firstLine is the line of the file that data begins with:
+// 1, unless data was cut out of a larger file.
+func Decode(file string, data []byte, firstLine int, into any) (Positions, Faults) {
+	d := &decoder{file: file, offset: firstLine - 1, positions: Positions{}}
+	root := d.parse(data)
+	if root != nil {
+		d.value(root, reflect.ValueOf(into).Elem(), "")
+	}
+	return d.positions, d.faults
+}
+
+type decoder struct {
+	file      string
+	offset    int
+	positions Positions
+	faults    Faults
+}
+
+var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+// parse returns the root of the only document, or nil after adding a fault.
+func (d *decoder) parse(data []byte) *yaml.Node {
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	var doc, extra yaml.Node
+	err := dec.Decode(&doc)
+	switch {
+	case errors.Is(err, io.EOF):
+		d.faults = append(d.faults, Fault{File: d.file, Position: Position{Line: d.offset + 1}, Message: "the document is empty"})
+		return nil
+	case err != nil:
+		d.syntax(err)
+		return nil
+	}
+	switch err := dec.Decode(&extra); {
+	case err == nil:
+		d.fault(&extra, "", "one document is expected, a second one begins here")
+	case !errors.Is(err, io.EOF):
+		d.syntax(err)
+	}
+	return doc.Content[0]
+}
+
+func (d *decoder) syntax(err error) {
+	at, message := Position{Line: d.offset + 1}, err.Error()
+	if m := syntaxError.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if line, convErr := strconv.Atoi(m[1]); convErr == nil {
+			at.Line = d.offset + line
+		}
+	}
+	d.faults = append(d.faults, Fault{File: d.file, Position: at, Message: "not valid YAML: " + message})
+}
+
+func (d *decoder) at(n *yaml.Node) Position {
+	return Position{Line: n.Line + d.offset, Column: n.Column}
+}
+
+func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
+	d.faults = append(d.faults, Fault{File: d.file, Position: d.at(n), Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// value decodes n into v, which is settable.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
+	if _, seen := d.positions[path]; !seen {
+		d.positions[path] = d.at(n)
+	}
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		d.fault(n, path, "anchors and aliases are not supported: write the value out")
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, v.Elem(), path)
+		return
+	}
+	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if d.scalar(n, path, "a single value") {
+			if err := text.UnmarshalText([]byte(n.Value)); err != nil {
+				d.fault(n, path, "%v", err)
+			}
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(n, v, path)
+	case reflect.Map:
+		d.mapping(n, v, path)
+	case reflect.Slice:
+		d.list(n, v, path)
+	default:
+		d.plain(n, v, path)
+	}
+}
+
+func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
+	if !d.is(n, yaml.MappingNode, path, "fields") {
+		return
+	}
+	fields, names := fieldsOf(v.Type())
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		inner := join(path, key.Value)
+		index, known := fields[key.Value]
+		switch {
+		case !known:
+			d.unknown(key, v, path, names)
+		case d.duplicate(key, inner):
+		default:
+			d.value(value, v.Field(index), inner)
+		}
+	}
+}
+
+func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string, names []string) {
+	f := Fault{File: d.file, Position: d.at(key), Path: path, Suggestion: Nearest(key.Value, names)}
+	if own, ok := v.Interface().(UnknownFielder); ok {
+		f.Message = own.UnknownField(key.Value)
+	} else {
+		f.Message = fmt.Sprintf("unknown field %q, the fields are %s", key.Value, strings.Join(names, ", "))
+	}
+	d.faults = append(d.faults, f)
+}
+
+// duplicate notes where a field's key stands, and reports a key that was there before.
+func (d *decoder) duplicate(key *yaml.Node, path string) bool {
+	if before, seen := d.positions[path]; seen {
+		d.fault(key, path, "the field is given twice, first in line %d", before.Line)
+		return true
+	}
+	d.positions[path] = d.at(key)
+	return false
+}
+
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
+	if !d.is(n, yaml.MappingNode, path, "names with values") {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, inner := n.Content[i], join(path, n.Content[i].Value)
+		if d.duplicate(key, inner) {
+			continue
+		}
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.value(n.Content[i+1], element, inner)
+		v.SetMapIndex(reflect.ValueOf(key.Value).Convert(v.Type().Key()), element)
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
+	items := n.Content
+	if n.Kind == yaml.ScalarNode && n.Tag != "!!null" && v.Type().Elem().Kind() == reflect.String {
+		items = []*yaml.Node{n}
+	} else if !d.is(n, yaml.SequenceNode, path, "a list") {
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		d.value(item, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.String:
+		if d.scalar(n, path, "text") {
+			v.SetString(n.Value)
+		}
+	case reflect.Bool:
+		if d.scalar(n, path, "true or false") {
+			on, err := strconv.ParseBool(n.Value)
+			if err != nil || n.Tag != "!!bool" {
+				d.fault(n, path, "%q is neither true nor false", n.Value)
+			}
+			v.SetBool(on)
+		}
+	default:
+		if d.scalar(n, path, "a number") {
+			number, err := strconv.ParseInt(n.Value, 10, 32)
+			if err != nil {
+				d.fault(n, path, "%q is not a whole number", n.Value)
+			}
+			v.SetInt(number)
+		}
+	}
+}
+
+// scalar reports whether n is a single value; if it is not, it adds a fault that says what is wanted.
+func (d *decoder) scalar(n *yaml.Node, path, wanted string) bool {
+	if !d.is(n, yaml.ScalarNode, path, wanted) {
+		return false
+	}
+	if n.Tag == "!!null" {
+		d.fault(n, path, "a value is missing: %s is expected", wanted)
+		return false
+	}
+	return true
+}
+
+func (d *decoder) is(n *yaml.Node, kind yaml.Kind, path, wanted string) bool {
+	if n.Kind == kind {
+		return true
+	}
+	found := map[yaml.Kind]string{yaml.MappingNode: "fields", yaml.SequenceNode: "a list", yaml.ScalarNode: strconv.Quote(n.Value)}[n.Kind]
+	if n.Tag == "!!null" {
+		found = "nothing"
+	}
+	d.fault(n, path, "%s expected, %s found", wanted, found)
+	return false
+}
+
+// fieldsOf returns the index of each field by its YAML name, and the names in the order of the struct.
+func fieldsOf(t reflect.Type) (map[string]int, []string) {
+	fields, names := map[string]int{}, []string{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name != "" && name != "-" {
+			fields[name] = i
+			names = append(names, name)
+		}
+	}
+	return fields, names
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}

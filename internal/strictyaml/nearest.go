@@ -1,0 +1,53 @@
+package strictyaml
+
+import "strings"
+
+// Nearest returns the candidate that name was probably meant to be, and "" if none is near: at most a third of its
+// letters may differ (one, in a short name), which catches slips of the finger and not other words. Case is ignored.
+// A name that is the beginning of exactly one candidate is near to it, too.
+func Nearest(name string, candidates []string) string {
+	best, bestDistance := "", len(name)/3+1
+	if len(name) < 3 {
+		bestDistance = 2
+	}
+	var starting []string
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance || d == bestDistance && best == "" && d <= len(name)/3 {
+			best, bestDistance = c, d
+		}
+		if len(name) >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
+			starting = append(starting, c)
+		}
+	}
+	if best == "" && len(starting) == 1 {
+		return starting[0]
+	}
+	return best
+}
+
+// distance is the optimal string alignment distance: insertions, deletions, substitutions and swapped neighbours each
+// cost one. Swaps count once because "tset" for "test" is one slip, not two.
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	rows := make([][]int, len(x)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(y)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(x)][len(y)]
+}
