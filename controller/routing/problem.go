@@ -1,6 +1,37 @@
 package routing
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Codes of Problems that Build finds itself. Those of annotations come from the package annotations.
+const (
+	// CodeEmptyIngress is an Ingress that has neither rules nor a default back-end.
+	CodeEmptyIngress = "EmptyIngress"
+	// CodeInvalidHost and CodeInvalidPath are rules that no request could match; they make no route.
+	CodeInvalidHost = "InvalidHost"
+	CodeInvalidPath = "InvalidPath"
+	// CodePathLooksLikeRegex is a path that seems to be a pattern and is taken literally.
+	CodePathLooksLikeRegex = "PathLooksLikeRegex"
+	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default back-end.
+	CodeRuleWithoutPaths = "RuleWithoutPaths"
+	// CodeHostPathConflict is a rule that another one takes the place of; so is CodeDefaultBackendConflict.
+	CodeHostPathConflict       = "HostPathConflict"
+	CodeDefaultBackendConflict = "DefaultBackendConflict"
+	// CodeTLSNotServed is an Ingress whose certificates are not used.
+	CodeTLSNotServed = "TLSNotServed"
+	// CodeBackendNotService is a back-end that is a resource, or nothing at all; its route answers 503.
+	CodeBackendNotService = "BackendNotService"
+	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot be found for; the
+	// routes answer 503.
+	CodeServiceNotFound = "ServiceNotFound"
+	CodePortNotFound    = "PortNotFound"
+	CodeExternalName    = "ExternalName"
+	// CodeAddressRefused is an address in an EndpointSlice that no request is sent to.
+	CodeAddressRefused = "AddressRefused"
+)
 
 // Problem is something wrong with an object that the good rest does not suffer from. Its Reason is written for
 // the author of the object: what is wrong, and where it helps, what would be right.
@@ -23,4 +54,27 @@ type ObjectRef struct {
 // String gives `Ingress shop/web: spec.rules[0].host: reason`.
 func (p Problem) String() string {
 	return fmt.Sprintf("%s %s/%s: %s: %s", p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Reason)
+}
+
+// problems collects what goes wrong during a build.
+type problems struct{ list []Problem }
+
+func (p *problems) add(object ObjectRef, field, code, reason string) {
+	p.list = append(p.list, Problem{Object: object, Field: field, Code: code, Reason: reason})
+}
+
+// sorted returns the problems without duplicates (one broken EndpointSlice is met by every port of its Service) and in an
+// order that does not depend on that of the snapshot.
+func (p *problems) sorted() []Problem {
+	slices.SortFunc(p.list, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(a.Object.Kind, b.Object.Kind),
+			cmp.Compare(a.Object.Namespace, b.Object.Namespace),
+			cmp.Compare(a.Object.Name, b.Object.Name),
+			cmp.Compare(a.Field, b.Field),
+			cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.Reason, b.Reason),
+		)
+	})
+	return slices.Compact(p.list)
 }

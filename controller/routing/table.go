@@ -15,13 +15,87 @@ type Route struct {
 	Field string
 	// Host is lower case: "shop.test", "*.shop.test", or empty for every host.
 	Host string
-	// Path is as written in the Ingress; empty for a default back-end.
-	Path     string
+	// Path is as written in the Ingress; "/" when an ImplementationSpecific one is empty there; empty for a default back-end.
+	Path string
+	// PathType is empty for a default back-end.
 	PathType networkingv1.PathType
+	// Pool is never nil. For a back-end that is not a Service it is empty and names none.
 	Pool     *Pool
 	Timeouts Timeouts
 	// Closed, when not empty, says why the route answers 503 whatever its pool holds.
 	Closed string
+
+	// canonical is Path in the form that requests are compared with, its last slash included.
+	canonical string
+	// owner is the object that Problems about the route go to.
+	owner ObjectRef
+	// why is the Reason of the Decisions that this route wins, kept because composing it per request would allocate.
+	why string
+}
+
+// match says what the route matches, for people: "Prefix /app".
+func (r *Route) match() string {
+	if r.PathType == "" {
+		return "the default back-end"
+	}
+	return string(r.PathType) + " " + r.Path
+}
+
+// Table answers which route a request takes. Build makes it, and nothing changes it afterwards, so any number of
+// goroutines may use it; what its methods return is shared with it and must not be changed either. A nil or zero Table
+// is the one of a cluster without Ingresses: it answers 404 to everything.
+type Table struct {
+	// exact finds a host by its name, wildcard by what follows its asterisk: ".shop.test".
+	exact, wildcard map[string]*virtualHost
+	// anyHost has the rules without a host; nil when there are none.
+	anyHost *virtualHost
+	// catchAll is the default back-end of an Ingress without rules, fallback the controller's own; nil when there is none.
+	catchAll, fallback *Route
+
+	hosts     []string
+	routes    []*Route
+	pools     []*Pool
+	ingresses []types.NamespacedName
+	claimed   map[types.NamespacedName]bool
+}
+
+// Hosts returns the hosts that have rules, sorted; the empty string stands for rules without a host.
+func (t *Table) Hosts() []string {
+	if t == nil {
+		return nil
+	}
+	return t.hosts
+}
+
+// Routes returns all routes, by host, and within a host in the order of preference: the longest path first, the default
+// back-end last. The catch-all and the controller's own default back-end end the list.
+func (t *Table) Routes() []*Route {
+	if t == nil {
+		return nil
+	}
+	return t.routes
+}
+
+// Pools returns the pools of all routes, sorted by Key, those without endpoints included.
+func (t *Table) Pools() []*Pool {
+	if t == nil {
+		return nil
+	}
+	return t.pools
+}
+
+// Ingresses returns the Ingresses of our class, sorted, whether or not any of their rules made it into the table. They
+// are those whose status the controller writes.
+func (t *Table) Ingresses() []types.NamespacedName {
+	if t == nil {
+		return nil
+	}
+	return t.ingresses
+}
+
+// Claims says whether an Ingress is one of Ingresses.
+func (t *Table) Claims(ingress types.NamespacedName) bool {
+	return t != nil && t.claimed[ingress]
 }
 
 // Pool is the set of endpoints behind one Service port.

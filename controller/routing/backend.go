@@ -1,0 +1,188 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// backends finds the pool behind a Service port, and makes each pool once: routes that lead to the same port share it,
+// whether they name the port or number it.
+type backends struct {
+	services map[types.NamespacedName]*corev1.Service
+	slices   map[types.NamespacedName][]*discoveryv1.EndpointSlice
+	pools    map[poolKey]*Pool
+	found    *problems
+}
+
+// poolKey keeps a port that is missing apart from one that is there: a port may have the name "80" and the number 9090.
+type poolKey struct {
+	service types.NamespacedName
+	port    string
+	missing bool
+}
+
+func newBackends(s Snapshot, found *problems) *backends {
+	b := &backends{
+		services: make(map[types.NamespacedName]*corev1.Service, len(s.Services)),
+		slices:   make(map[types.NamespacedName][]*discoveryv1.EndpointSlice, len(s.Services)),
+		pools:    map[poolKey]*Pool{},
+		found:    found,
+	}
+	for _, svc := range s.Services {
+		b.services[types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}] = svc
+	}
+	for _, slice := range s.EndpointSlices {
+		// A slice belongs to the Service that its label names, never to one of a similar name:
+		// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#ownership.
+		service := types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
+		b.slices[service] = append(b.slices[service], slice)
+	}
+	return b
+}
+
+// fault is why a Service port cannot be used, for the Problem about whoever named it.
+type fault struct {
+	// field is below the back-end's service: "name" or "port".
+	field, code, reason string
+}
+
+// resolve returns the pool behind one Service port. The pool is there even if the Service is not: then it is empty, and
+// the fault says why.
+func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
+	svc := b.services[want.Service]
+	port, flt := servicePort(svc, want)
+	name := portText(want.Port)
+	if flt == nil {
+		name = portName(port)
+	}
+	key := poolKey{want.Service, name, flt != nil}
+	pool := b.pools[key]
+	if pool == nil {
+		pool = &Pool{Service: want.Service, Port: name}
+		if flt != nil {
+			pool.Reason = flt.reason
+		} else {
+			b.fill(pool, svc, port)
+		}
+		b.pools[key] = pool
+	}
+	return pool, flt
+}
+
+// servicePort finds the port of a Service that a back-end names, by name or by number. A number may occur twice, for TCP
+// and for UDP, as DNS servers have it.
+func servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
+	if svc == nil {
+		return corev1.ServicePort{}, &fault{"name", CodeServiceNotFound, fmt.Sprintf("service %q not found", want.Service.Name)}
+	}
+	if svc.Spec.Type == corev1.ServiceTypeExternalName {
+		return corev1.ServicePort{}, &fault{"name", CodeExternalName,
+			fmt.Sprintf("service %q is an ExternalName; requests are sent to pod addresses only", svc.Name)}
+	}
+	for _, p := range svc.Spec.Ports {
+		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
+			continue
+		}
+		byName := want.Port.Name != "" && p.Name == want.Port.Name
+		byNumber := want.Port.Name == "" && p.Port == want.Port.Number
+		if byName || byNumber || want.Port == (networkingv1.ServiceBackendPort{}) {
+			return p, nil
+		}
+	}
+	return corev1.ServicePort{}, &fault{"port", CodePortNotFound,
+		fmt.Sprintf("service %q has no TCP port %s; it has %s", svc.Name, quoted(want.Port), portList(svc.Spec.Ports))}
+}
+
+// fill puts the endpoints into a pool, or the reason why there are none.
+func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
+	first := corev1.IPv4Protocol
+	if len(svc.Spec.IPFamilies) > 0 {
+		first = svc.Spec.IPFamilies[0]
+	}
+	list := b.slices[pool.Service]
+	all := candidates(list, port, b.found)
+	pool.Endpoints = serving(all, first)
+	if len(pool.Endpoints) == 0 {
+		pool.Reason = whyEmpty(svc, port, list, len(all))
+	}
+}
+
+// whyEmpty tells the cases apart that look the same from outside and have different remedies.
+func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.EndpointSlice, unready int) string {
+	total := 0
+	for _, slice := range list {
+		total += len(slice.Endpoints)
+	}
+	switch {
+	case unready > 0:
+		return fmt.Sprintf("service %q has no ready endpoint; %d are not ready", svc.Name, unready)
+	case total == 0 && len(svc.Spec.Selector) == 0:
+		return fmt.Sprintf("service %q has no endpoints; it has no selector, so somebody must write its EndpointSlices", svc.Name)
+	case total == 0:
+		return fmt.Sprintf("service %q has no endpoints; no running pod matches its selector", svc.Name)
+	case port.TargetPort.Type == intstr.String:
+		return fmt.Sprintf("service %q has %d endpoints, but none declares the target port %q", svc.Name, total, port.TargetPort.StrVal)
+	default:
+		return fmt.Sprintf("service %q has %d endpoints, but none that can be used for port %s", svc.Name, total, portName(port))
+	}
+}
+
+// all returns the pools sorted by key.
+func (b *backends) all() []*Pool {
+	list := make([]*Pool, 0, len(b.pools))
+	for _, p := range b.pools {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *Pool) int {
+		return cmp.Or(strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
+
+// portName is a Service port's name, or its number when it has none.
+func portName(p corev1.ServicePort) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return strconv.Itoa(int(p.Port))
+}
+
+func portText(p networkingv1.ServiceBackendPort) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return strconv.Itoa(int(p.Number))
+}
+
+func quoted(p networkingv1.ServiceBackendPort) string {
+	if p.Name != "" {
+		return strconv.Quote(p.Name)
+	}
+	return strconv.Itoa(int(p.Number))
+}
+
+func portList(ports []corev1.ServicePort) string {
+	if len(ports) == 0 {
+		return "no ports"
+	}
+	list := make([]string, len(ports))
+	for i, p := range ports {
+		list[i] = strconv.Itoa(int(p.Port))
+		if p.Name != "" {
+			list[i] += fmt.Sprintf(" (%q)", p.Name)
+		}
+		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
+			list[i] += "/" + string(p.Protocol)
+		}
+	}
+	return strings.Join(list, ", ")
+}

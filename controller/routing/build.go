@@ -1,0 +1,117 @@
+package routing
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// Default time-outs, those of ingress-nginx.
+const (
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultReadTimeout    = 60 * time.Second
+	DefaultSendTimeout    = 60 * time.Second
+)
+
+// Build makes a Table of a Snapshot, and a list of what is wrong in it, sorted by object. It does nothing else: it
+// neither waits, nor logs, nor looks at a clock, and for the same objects, in whatever order, the result is the same. A
+// broken object costs its own routes and no others.
+func Build(s Snapshot, o Options) (*Table, []Problem) {
+	found := &problems{}
+	b := &builder{
+		backends: newBackends(s, found),
+		hosts:    make(map[string]*virtualHost, len(s.Ingresses)),
+		found:    found,
+	}
+	ingresses := claimed(s, o)
+	for _, ing := range ingresses {
+		b.addIngress(ing)
+	}
+	b.addDefaultBackend(o.DefaultBackend)
+	return b.table(ingresses), found.sorted()
+}
+
+// builder holds the parts of the Table that is being built.
+type builder struct {
+	backends           *backends
+	hosts              map[string]*virtualHost
+	catchAll, fallback *Route
+	found              *problems
+}
+
+// host returns the virtual host of that name, which it makes if need be.
+func (b *builder) host(name string) *virtualHost {
+	h := b.hosts[name]
+	if h == nil {
+		h = newVirtualHost(name)
+		b.hosts[name] = h
+	}
+	return h
+}
+
+// addDefaultBackend takes the Service of --default-backend-service in. Nobody owns an Ingress that would be at fault, so
+// a Problem is about the Service.
+func (b *builder) addDefaultBackend(want ServicePort) {
+	if want.Service == (types.NamespacedName{}) {
+		return
+	}
+	pool, flt := b.backends.resolve(want)
+	b.fallback = &Route{
+		Field:    "--default-backend-service",
+		Pool:     pool,
+		Timeouts: Timeouts{DefaultConnectTimeout, DefaultReadTimeout, DefaultSendTimeout},
+		why:      "no rule matches; the controller's default back-end answers",
+	}
+	if flt != nil {
+		service := ObjectRef{Kind: "Service", Namespace: want.Service.Namespace, Name: want.Service.Name}
+		b.found.add(service, "--default-backend-service", flt.code, flt.reason)
+	}
+}
+
+// table puts the parts together.
+func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
+	t := &Table{
+		exact:    make(map[string]*virtualHost, len(b.hosts)),
+		wildcard: map[string]*virtualHost{},
+		catchAll: b.catchAll,
+		fallback: b.fallback,
+		hosts:    slices.Sorted(maps.Keys(b.hosts)),
+		pools:    b.backends.all(),
+		claimed:  make(map[types.NamespacedName]bool, len(ingresses)),
+	}
+	for _, name := range t.hosts {
+		h := b.hosts[name]
+		switch {
+		case name == "":
+			t.anyHost = h
+		case strings.HasPrefix(name, "*."):
+			t.wildcard[wildcardSuffix(name)] = h
+		default:
+			t.exact[name] = h
+		}
+		t.routes = append(t.routes, h.routes()...)
+	}
+	for _, r := range []*Route{b.catchAll, b.fallback} {
+		if r != nil {
+			t.routes = append(t.routes, r)
+		}
+	}
+	for _, ing := range ingresses {
+		name := types.NamespacedName{Namespace: ing.Namespace, Name: ing.Name}
+		t.claimed[name] = true
+		t.ingresses = append(t.ingresses, name)
+	}
+	slices.SortFunc(t.ingresses, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	return t
+}
+
+// refOf names an object. Its kind is told, for objects from an informer's cache do not carry it.
+func refOf(kind string, o metav1.Object) ObjectRef {
+	return ObjectRef{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
+}

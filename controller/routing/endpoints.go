@@ -1,0 +1,166 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// candidate is an address of an EndpointSlice that serves the wanted port, and how far it is from serving.
+type candidate struct {
+	Endpoint
+	condition condition
+}
+
+// condition orders candidates: the lower, the better.
+type condition int
+
+const (
+	ready condition = iota
+	// draining: the pod is terminating but still answers. It gets requests only when there is nothing better, which
+	// is what kube-proxy does too (KEP-1669, "proxy terminating endpoints").
+	draining
+	unready
+)
+
+// conditionOf reads an endpoint's conditions. Absent ones mean ready, serving and not terminating:
+// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions. A pod that terminates is no longer
+// ready even if its Service publishes unready addresses: its address is given to another pod soon after it is gone.
+func conditionOf(c discoveryv1.EndpointConditions) condition {
+	isTrue := func(b *bool, absent bool) bool {
+		if b == nil {
+			return absent
+		}
+		return *b
+	}
+	switch terminating := isTrue(c.Terminating, false); {
+	case !terminating && isTrue(c.Ready, true):
+		return ready
+	case terminating && isTrue(c.Serving, true):
+		return draining
+	default:
+		return unready
+	}
+}
+
+// candidates returns the addresses behind one port of a Service. The port's number is that of the slice, not of the
+// Service: a named target port may differ from pod to pod, and then the pods are in different slices.
+func candidates(list []*discoveryv1.EndpointSlice, port corev1.ServicePort, found *problems) []candidate {
+	var all []candidate
+	for _, slice := range list {
+		if slice.AddressType != discoveryv1.AddressTypeIPv4 && slice.AddressType != discoveryv1.AddressTypeIPv6 {
+			found.add(refOf("EndpointSlice", slice), "addressType", CodeAddressRefused,
+				fmt.Sprintf("%q is not supported; endpoints must be IPv4 or IPv6 addresses", slice.AddressType))
+			continue
+		}
+		number, ok := slicePort(slice, port)
+		if !ok {
+			continue
+		}
+		for i := range slice.Endpoints {
+			c, err := newCandidate(slice, &slice.Endpoints[i], number)
+			if err != nil {
+				found.add(refOf("EndpointSlice", slice), fmt.Sprintf("endpoints[%d].addresses[0]", i), CodeAddressRefused, err.Error())
+				continue
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// slicePort finds the port of a slice that belongs to a port of its Service: it has the same name, which may be empty.
+func slicePort(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (uint16, bool) {
+	for _, p := range slice.Ports {
+		name, protocol := "", corev1.ProtocolTCP
+		if p.Name != nil {
+			name = *p.Name
+		}
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		if name == port.Name && protocol == corev1.ProtocolTCP && p.Port != nil && *p.Port > 0 && *p.Port < 1<<16 {
+			return uint16(*p.Port), true
+		}
+	}
+	return 0, false
+}
+
+// newCandidate looks at the first address only, as kube-proxy does: the API gives the others no meaning. It refuses the
+// addresses that never are a pod's; a hand-made slice with 127.0.0.1 or 169.254.169.254 would otherwise lead from the
+// outside to the controller's own ports or to the cloud's metadata service.
+func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port uint16) (candidate, error) {
+	if len(e.Addresses) == 0 {
+		return candidate{}, fmt.Errorf("there is no address")
+	}
+	addr, err := netip.ParseAddr(e.Addresses[0])
+	if err != nil || addr.Zone() != "" {
+		return candidate{}, fmt.Errorf("%q is not an IP address", e.Addresses[0])
+	}
+	addr = addr.Unmap()
+	switch {
+	case addr.Is4() != (slice.AddressType == discoveryv1.AddressTypeIPv4):
+		return candidate{}, fmt.Errorf("%s is not an %s address", addr, slice.AddressType)
+	case addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast():
+		return candidate{}, fmt.Errorf("%s is a loopback, link-local, unspecified or multicast address", addr)
+	}
+	c := candidate{Endpoint: Endpoint{Address: netip.AddrPortFrom(addr, port)}, condition: conditionOf(e.Conditions)}
+	if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" {
+		c.Pod = types.NamespacedName{Namespace: cmp.Or(ref.Namespace, slice.Namespace), Name: ref.Name}
+	}
+	if e.NodeName != nil {
+		c.Node = *e.NodeName
+	}
+	return c, nil
+}
+
+// serving picks from the candidates those that get requests, sorted by address: the ready ones, or the draining ones if
+// no other is left; each address once, for a slice may be about to take over endpoints from another
+// (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints); and each pod once. A pod
+// of a dual-stack Service is in a slice of either family; taking both would give it twice the share of a pod that has
+// only one. Its address in the Service's first family is taken.
+func serving(all []candidate, first corev1.IPFamily) []Endpoint {
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(
+			cmp.Compare(a.condition, b.condition),
+			cmp.Compare(familyRank(a, first), familyRank(b, first)),
+			a.Address.Compare(b.Address),
+			cmp.Compare(a.Pod.String(), b.Pod.String()),
+			cmp.Compare(a.Node, b.Node),
+		)
+	})
+	best := all[0].condition
+	if best == unready {
+		return nil
+	}
+	var endpoints []Endpoint
+	addresses, pods := map[netip.AddrPort]bool{}, map[types.NamespacedName]bool{}
+	for _, c := range all {
+		if c.condition != best {
+			break
+		}
+		known := c.Pod != types.NamespacedName{}
+		if addresses[c.Address] || known && pods[c.Pod] {
+			continue
+		}
+		addresses[c.Address], pods[c.Pod] = true, known
+		endpoints = append(endpoints, c.Endpoint)
+	}
+	slices.SortFunc(endpoints, func(a, b Endpoint) int { return a.Address.Compare(b.Address) })
+	return endpoints
+}
+
+func familyRank(c candidate, first corev1.IPFamily) int {
+	if c.Address.Addr().Is4() == (first != corev1.IPv6Protocol) {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,222 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A path can be spelled in many ways, and back-ends disagree about which of them are the same. A request passes through
+// byte for byte, so if the controller read "/public/..%2fadmin" as something under /public and the back-end read it as
+// /admin, whatever guards the rule for /admin would be walked around. Three things keep the two of them together:
+//
+//   - The route is decided on a canonical form (canonicalPath), so "/%61pp" is "/app" (RFC 3986 section 6.2.2).
+//   - What no honest client sends, and what no two servers agree upon, is refused: dot segments, which clients remove
+//     before they send (RFC 3986 section 5.2.4), in any spelling; NUL; backslashes; escapes that are none.
+//   - What honest clients do send, but servers read differently (an encoded slash, as in GitLab's and RabbitMQ's APIs;
+//     matrix parameters, as in ";jsessionid=1"; empty elements, as in "//"), is refused only if it matters: if any
+//     of the ways to read it leads to another route (readings).
+
+// Refusals of paths, for people. They repeat nothing of the request, so they are safe to show.
+const (
+	refuseNoSlash   = "the path does not begin with a slash"
+	refuseByte      = "the path contains a character that must be escaped"
+	refuseEscape    = "the path contains a percent sign that begins no escape"
+	refuseNUL       = "the path contains an encoded NUL"
+	refuseDots      = "the path contains a dot segment"
+	refuseAmbiguous = "the path can be read in two ways that belong to different rules"
+)
+
+// canonicalPath returns the form of a request's path that routes are decided on. Every escape is decoded except those of
+// the slash, which would become a separator, and of the percent sign, which would make a new escape.
+// tricky says that back-ends may read the path differently, and readings must be compared.
+func canonicalPath(raw string) (path string, tricky bool, refusal string) {
+	if raw == "" {
+		// RFC 9110 section 4.2.3: an empty path is the same as "/".
+		return "/", false, ""
+	}
+	if raw[0] != '/' {
+		return "", false, refuseNoSlash
+	}
+	if isPlain(raw) {
+		return raw, false, ""
+	}
+	path, refusal = decode(raw)
+	if refusal != "" {
+		return "", false, refusal
+	}
+	if hasDotSegment(path) {
+		return "", false, refuseDots
+	}
+	tricky = strings.ContainsAny(path, `;\`) || strings.Contains(path, "//") || strings.Contains(path, "%2F")
+	return path, tricky, ""
+}
+
+// isPlain recognizes the paths that are their own canonical form, which nearly all are, without allocating.
+func isPlain(raw string) bool {
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case c <= ' ' || c == 0x7f || c == '%' || c == '\\' || c == '#' || c == ';':
+			return false
+		case c == '/' && i+1 < len(raw) && (raw[i+1] == '/' || raw[i+1] == '.'):
+			return false
+		}
+	}
+	return true
+}
+
+func decode(raw string) (path, refusal string) {
+	var b strings.Builder
+	b.Grow(len(raw))
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c <= ' ' || c == 0x7f || c == '\\' || c == '#' {
+			return "", refuseByte
+		}
+		if c != '%' {
+			b.WriteByte(c)
+			continue
+		}
+		if i+2 >= len(raw) {
+			return "", refuseEscape
+		}
+		hi, lo := unhex(raw[i+1]), unhex(raw[i+2])
+		if hi > 15 || lo > 15 {
+			return "", refuseEscape
+		}
+		i += 2
+		switch c = hi<<4 | lo; c {
+		case 0:
+			return "", refuseNUL
+		case '/':
+			b.WriteString("%2F")
+		case '%':
+			b.WriteString("%25")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), ""
+}
+
+// unhex returns the value of a hexadecimal digit, or 16.
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 16
+}
+
+func hasDotSegment(path string) bool {
+	return strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
+		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
+}
+
+// steps are what one server or another does to a path before it looks at it, in an order that covers those who remove
+// parameters before they decode (servlet containers) and those who do it after.
+var steps = [...]func(string) string{dropParameters, decodeSlashes, dropParameters, mergeSlashes}
+
+// readings calls yield with every other way to read a canonical path: each subset of the steps. It is an iterator.
+func readings(path string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for subset := 1; subset < 1<<len(steps); subset++ {
+			reading := path
+			for i, step := range steps {
+				if subset&(1<<i) != 0 {
+					reading = step(reading)
+				}
+			}
+			if !yield(reading) {
+				return
+			}
+		}
+	}
+}
+
+// dropParameters removes from every element what follows a semicolon.
+func dropParameters(path string) string {
+	if strings.IndexByte(path, ';') < 0 {
+		return path
+	}
+	var b strings.Builder
+	skip := false
+	for i := range len(path) {
+		switch path[i] {
+		case ';':
+			skip = true
+		case '/':
+			skip = false
+		}
+		if !skip {
+			b.WriteByte(path[i])
+		}
+	}
+	return b.String()
+}
+
+// decodeSlashes reads encoded slashes, and the backslashes that Windows takes for slashes, as separators.
+func decodeSlashes(path string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(path, "%2F", "/"), `\`, "/")
+}
+
+func mergeSlashes(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path
+}
+
+// rulePath brings the path of an Ingress rule into canonical form. It errs on paths that the Kubernetes API refuses for
+// Exact and Prefix (k8s.io/kubernetes/pkg/apis/networking/validation), and on those that no request can have.
+func rulePath(written string) (string, error) {
+	if written == "" || written[0] != '/' {
+		return "", fmt.Errorf("%q does not begin with a slash", written)
+	}
+	path, refusal := decode(escapeForRule(written))
+	switch {
+	case refusal != "":
+		return "", errors.New(refusal)
+	case strings.Contains(path, "//"):
+		return "", fmt.Errorf("%q contains an empty element (//)", written)
+	case strings.Contains(path, "%2F") || strings.Contains(path, `\`):
+		return "", fmt.Errorf("%q contains an encoded slash or a backslash", written)
+	case hasDotSegment(path):
+		return "", fmt.Errorf("%q contains a dot segment; requests with one are refused", written)
+	}
+	return path, nil
+}
+
+// escapeForRule escapes what a rule's path may hold and a request's path may not: the API allows characters outside
+// RFC 3986, so "/a b" is how many people write the rule for "/a%20b". Control characters stay, and are refused.
+func escapeForRule(written string) string {
+	var b strings.Builder
+	for i := range len(written) {
+		switch c := written[i]; {
+		case c == ' ' || c == '#' || c == '\\':
+			fmt.Fprintf(&b, "%%%02X", c)
+		case c == '%' && !startsEscape(written[i:]):
+			b.WriteString("%25")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func startsEscape(s string) bool {
+	return len(s) >= 3 && s[0] == '%' && unhex(s[1]) < 16 && unhex(s[2]) < 16
+}
+
+// looksLikeRegex guesses that a path was written as a regular expression or a glob, both of which would be taken
+// literally. It knows only what hardly occurs in real paths.
+func looksLikeRegex(path string) bool {
+	if strings.ContainsAny(path, "*^|[") || strings.Contains(path, "(?") {
+		return true
+	}
+	return strings.HasSuffix(path, "$") && !strings.HasSuffix(path, "/$")
+}
