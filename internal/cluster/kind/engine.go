@@ -1,0 +1,218 @@
+package kind
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+)
+
+// Labels that kind puts on the containers that are nodes.
+const (
+	clusterLabel = "io.x-k8s.kind.cluster"
+	roleLabel    = "io.x-k8s.kind.role"
+)
+
+// container is a node as the engine sees it.
+type container struct {
+	name    string
+	cluster string // the kind cluster it belongs to, empty for other containers
+	role    string // "control-plane" or "worker"
+	state   string // Docker's word: created, running, paused, exited, dead, ...
+}
+
+// engine is the part of Docker that the provider uses beside kind.
+type engine interface {
+	// check returns a *cluster.NoEngineError unless an engine answers that kind
+	// can use.
+	check(ctx context.Context) error
+	// cgroupV1 tells whether the engine's machine is on cgroup v1.
+	cgroupV1(ctx context.Context) (bool, error)
+	// nodes returns the containers of a kind cluster, of all clusters if the
+	// name is empty.
+	nodes(ctx context.Context, clusterName string) ([]container, error)
+	// publisher returns the running container that publishes a port of the host.
+	publisher(ctx context.Context, port int) (container, bool, error)
+	// published returns the host's ports to which the ports of a container lead.
+	published(ctx context.Context, name string) (map[int]int, error)
+	start(ctx context.Context, names ...string) error
+	// remove stops and removes containers with their volumes. Names that do not
+	// exist are no error.
+	remove(ctx context.Context, names ...string) error
+	// network tells whether a network exists, and how many containers, stopped
+	// ones too, are in it.
+	network(ctx context.Context, name string) (exists bool, users int, err error)
+	removeNetwork(ctx context.Context, name string) error
+}
+
+// docker is the engine behind the docker command, which finds the daemon by
+// DOCKER_HOST and its contexts as the user has set them up.
+type docker struct{}
+
+// run runs docker in a process group of its own: a Ctrl-C on the terminal is
+// for us to handle, it must not also hit the commands that clean up.
+func (docker) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), &dockerError{args: args, output: stderr.String(), err: err}
+	}
+	return stdout.String(), nil
+}
+
+// dockerError keeps what a docker command said when it failed.
+type dockerError struct {
+	args   []string
+	output string
+	err    error
+}
+
+func (e *dockerError) Error() string {
+	text := firstLine(e.output)
+	if text == "" {
+		text = e.err.Error()
+	}
+	return fmt.Sprintf("docker %s: %s", e.args[0], text)
+}
+
+func (e *dockerError) Unwrap() error { return e.err }
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(line)
+}
+
+func lines(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
+}
+
+func (d docker) check(ctx context.Context) error {
+	out, err := d.run(ctx, "version", "--format", "{{.Client.Version}} {{.Server.Version}}")
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, exec.ErrNotFound):
+		return &cluster.NoEngineError{Cause: errors.New("there is no docker command")}
+	case err != nil:
+		var de *dockerError
+		errors.As(err, &de)
+		return &cluster.NoEngineError{Cause: errors.New(strings.TrimSuffix(firstLine(de.output), "."))}
+	case len(strings.Fields(out)) < 2:
+		return &cluster.NoEngineError{Cause: errors.New("the docker command is not Docker's; Podman cannot run the nodes")}
+	}
+	return nil
+}
+
+func (d docker) cgroupV1(ctx context.Context) (bool, error) {
+	out, err := d.run(ctx, "info", "--format", "{{.CgroupVersion}}")
+	if err != nil {
+		return false, err
+	}
+	return strings.TrimSpace(out) == "1", nil
+}
+
+// nodeFormat prints a container for parseContainers.
+const nodeFormat = `{{.Names}}|{{.Label "` + clusterLabel + `"}}|{{.Label "` + roleLabel + `"}}|{{.State}}`
+
+func (d docker) nodes(ctx context.Context, clusterName string) ([]container, error) {
+	filter := "label=" + clusterLabel
+	if clusterName != "" {
+		filter += "=" + clusterName
+	}
+	out, err := d.run(ctx, "ps", "--all", "--filter", filter, "--format", nodeFormat)
+	if err != nil {
+		return nil, err
+	}
+	return parseContainers(out), nil
+}
+
+func parseContainers(out string) []container {
+	var found []container
+	for _, line := range lines(out) {
+		f := strings.Split(line, "|")
+		if len(f) == 4 {
+			found = append(found, container{name: f[0], cluster: f[1], role: f[2], state: f[3]})
+		}
+	}
+	return found
+}
+
+func (d docker) publisher(ctx context.Context, port int) (container, bool, error) {
+	out, err := d.run(ctx, "ps", "--filter", fmt.Sprintf("publish=%d", port), "--format", nodeFormat)
+	if err != nil {
+		return container{}, false, err
+	}
+	found := parseContainers(out)
+	if len(found) == 0 {
+		return container{}, false, nil
+	}
+	return found[0], true, nil
+}
+
+func (d docker) published(ctx context.Context, name string) (map[int]int, error) {
+	const format = `{{range $p, $bs := .HostConfig.PortBindings}}{{range $bs}}{{$p}} {{.HostPort}}{{"\n"}}{{end}}{{end}}`
+	out, err := d.run(ctx, "inspect", "--type=container", "--format", format, name)
+	if err != nil {
+		return nil, err
+	}
+	ports := map[int]int{}
+	for _, line := range lines(out) {
+		var inside, outside int
+		if _, err := fmt.Sscanf(line, "%d/tcp %d", &inside, &outside); err == nil {
+			ports[inside] = outside
+		}
+	}
+	return ports, nil
+}
+
+func (d docker) start(ctx context.Context, names ...string) error {
+	_, err := d.run(ctx, append([]string{"start"}, names...)...)
+	return err
+}
+
+func (d docker) remove(ctx context.Context, names ...string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	_, err := d.run(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...)
+	var de *dockerError
+	if errors.As(err, &de) && onlyGone(de.output) {
+		return nil
+	}
+	return err
+}
+
+// onlyGone tells whether all that a removal complained about is containers
+// that are gone, or that somebody else is removing at this moment.
+func onlyGone(output string) bool {
+	said := lines(output)
+	for _, line := range said {
+		if !strings.Contains(line, "No such container") && !strings.Contains(line, "already in progress") {
+			return false
+		}
+	}
+	return len(said) > 0
+}
+
+func (d docker) network(ctx context.Context, name string) (exists bool, users int, err error) {
+	out, err := d.run(ctx, "network", "ls", "--filter", "name=^"+name+"$", "--format", "{{.Name}}")
+	if err != nil || len(lines(out)) == 0 {
+		return false, 0, err
+	}
+	out, err = d.run(ctx, "ps", "--all", "--quiet", "--filter", "network="+name)
+	return true, len(lines(out)), err
+}
+
+func (d docker) removeNetwork(ctx context.Context, name string) error {
+	_, err := d.run(ctx, "network", "rm", name)
+	return err
+}

@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// SpecError says which wish of a Spec cannot be meant.
+type SpecError struct {
+	// Flag is the command-line flag that says it, e.g. "--nodes".
+	Flag string
+	// Why completes "--nodes: ".
+	Why string
+}
+
+func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
+
+// maxNodes is far more than a laptop runs; it catches slips of the finger.
+const maxNodes = 16
+
+// maxName keeps node names within the 64 characters of a Linux host name:
+// "-control-plane" is appended.
+const maxName = 50
+
+// dnsLabel is RFC 1123's label, which node names have to be made of.
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
+// Check returns a *SpecError for a wish that cannot be meant, whatever exists.
+func (s Spec) Check() error {
+	name := s.WithDefaultName().Name
+	if len(name) > maxName || !dnsLabel.MatchString(name) {
+		return &SpecError{"--name", fmt.Sprintf("%q is not a name of lower-case letters, digits and dashes, at most %d long", name, maxName)}
+	}
+	if s.Nodes < 0 || s.Nodes > maxNodes {
+		return &SpecError{"--nodes", fmt.Sprintf("%d is not between 1 and %d", s.Nodes, maxNodes)}
+	}
+	seen := map[int]string{}
+	for _, p := range s.Ports() {
+		if p.Want < AnyPort || p.Want > 65535 {
+			return &SpecError{p.Flag, fmt.Sprintf("%d is not a port (1 to 65535, or 0 for a free one)", p.Want)}
+		}
+		if p.Want > 0 && seen[p.Want] != "" {
+			return &SpecError{p.Flag, fmt.Sprintf("%d is already used for %s", p.Want, seen[p.Want])}
+		}
+		seen[p.Want] = p.Flag
+	}
+	if strings.HasSuffix(s.NodeImage, ":latest") {
+		return &SpecError{"--node-image", "a tag that moves (latest) cannot be checked against an existing cluster"}
+	}
+	return nil
+}
+
+// WithDefaultName returns the Spec with the name that an empty one means.
+func (s Spec) WithDefaultName() Spec {
+	if s.Name == "" {
+		s.Name = DefaultName
+	}
+	return s
+}
+
+// PortWish is one of the ports of a Spec.
+type PortWish struct {
+	// Flag is the command-line flag that says it, e.g. "--http-port".
+	Flag string
+	// Want is what the Spec says: 0 no wish, AnyPort, or a port.
+	Want int
+	// Default is what 0 means for a new cluster.
+	Default int
+}
+
+// Ports returns the ports of the Spec: HTTP, HTTPS, status.
+func (s Spec) Ports() [3]PortWish {
+	return [3]PortWish{
+		{"--http-port", s.HTTPPort, DefaultHTTPPort},
+		{"--https-port", s.HTTPSPort, DefaultHTTPSPort},
+		{"--status-port", s.StatusPort, DefaultStatusPort},
+	}
+}
