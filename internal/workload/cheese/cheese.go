@@ -1,0 +1,66 @@
+// Package cheese knows the cheeses of the host-routing lab: their names, a fact about each, and a
+// drawing of it. The drawings are SVG files in art/, made by hand for this project.
+package cheese
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:embed art/*.svg
+var art embed.FS
+
+// Cheese is one kind of cheese.
+type Cheese struct {
+	Name  string // in lower case, as in an image tag
+	Title string // as at the beginning of a sentence
+	Fact  string // one true sentence
+	SVG   []byte // a whole SVG document
+}
+
+var cheeses = []Cheese{
+	{
+		Name:  "cheddar",
+		Title: "Cheddar",
+		Fact: "Blocks of cheddar curd are stacked, turned and stacked again to press the whey out, " +
+			"a step that is named after the cheese: cheddaring.",
+	},
+	{
+		Name:  "stilton",
+		Title: "Stilton",
+		Fact: "Only dairies in Derbyshire, Leicestershire and Nottinghamshire may make Stilton; " +
+			"the village of Stilton lies in none of them.",
+	},
+	{
+		Name:  "wensleydale",
+		Title: "Wensleydale",
+		Fact: "French Cistercian monks who settled in Yorkshire in the twelfth century made the first " +
+			"Wensleydale, and made it from the milk of sheep.",
+	},
+}
+
+// Names lists the cheeses.
+func Names() []string {
+	names := make([]string, len(cheeses))
+	for i, c := range cheeses {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// Find returns the cheese of that name, or an error that lists the names there are.
+func Find(name string) (Cheese, error) {
+	i := slices.IndexFunc(cheeses, func(c Cheese) bool { return c.Name == name })
+	if i < 0 {
+		return Cheese{}, fmt.Errorf("cheese %q is not known; there are %s", name, strings.Join(Names(), ", "))
+	}
+	c := cheeses[i]
+	svg, err := art.ReadFile("art/" + name + ".svg")
+	if err != nil {
+		return Cheese{}, fmt.Errorf("cheese %q: drawing: %w", name, err)
+	}
+	c.SVG = svg
+	return c, nil
+}

@@ -1,0 +1,133 @@
+package workload
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxEchoedBody is how much of a request's body Echo.Body gives back.
+	maxEchoedBody = 64 << 10
+	// maxBody is how much an echo reads before it answers 413. It is far above any limit a lab sets
+	// in front of it, so that it is the ingress whose limit is met.
+	maxBody = 256 << 20
+)
+
+// Echo is what /echo answers: the request as the workload received it, and who received it.
+type Echo struct {
+	Pod       string `json:"pod"`
+	Namespace string `json:"namespace"` // empty if unknown
+	Node      string `json:"node"`      // empty if unknown
+	App       string `json:"app"`
+
+	Method string `json:"method"`
+	// Path is the path as it stood in the request line, neither decoded nor cleaned.
+	Path string `json:"path"`
+	// Query is what followed the first "?", not decoded.
+	Query string `json:"query"`
+	// Host is the Host header (HTTP/1.1) or :authority (HTTP/2).
+	Host string `json:"host"`
+	// Headers has every value of every header but Host. Names are in Go's canonical form: HTTP does
+	// not tell upper from lower case (RFC 9110, section 5.1).
+	Headers map[string][]string `json:"headers"`
+	// Protocol is HTTP/1.0, HTTP/1.1 or HTTP/2.0.
+	Protocol string   `json:"protocol"`
+	TLS      *EchoTLS `json:"tls"` // null in plain text
+	// Body is the start of the body, at most 64 KiB, in base64 if BodyEncoding says so.
+	Body         string `json:"body"`
+	BodyEncoding string `json:"body_encoding,omitempty"` // base64, or empty for UTF-8 text
+	// BodyBytes is how long the whole body was.
+	BodyBytes int64 `json:"body_bytes"`
+	// TransferEncoding is chunked if the body came without a length.
+	TransferEncoding []string `json:"transfer_encoding,omitempty"`
+	// RemoteAddr is the address and port that the connection came from: the ingress controller's
+	// pod if the request took the ingress.
+	RemoteAddr string `json:"remote_addr"`
+}
+
+// EchoTLS describes the TLS connection between the workload and whoever called it.
+type EchoTLS struct {
+	Version string `json:"version"` // such as TLS 1.3
+	Cipher  string `json:"cipher"`
+	SNI     string `json:"sni"` // empty if the client sent none
+}
+
+func (a *App) echo(w http.ResponseWriter, r *http.Request) {
+	start, length, err := readBody(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		sendText(w, http.StatusRequestEntityTooLarge, "body: longer than 256 MiB")
+		return
+	case err != nil:
+		sendText(w, http.StatusBadRequest, "body: "+err.Error())
+		return
+	}
+	e := a.describe(r)
+	e.BodyBytes = length
+	e.Body, e.BodyEncoding = printable(start)
+
+	w.Header().Set("Content-Type", "application/json")
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	_ = out.Encode(e)
+}
+
+func (a *App) describe(r *http.Request) Echo {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	e := Echo{
+		Pod:              a.Identity.Pod,
+		Namespace:        a.Identity.Namespace,
+		Node:             a.Identity.Node,
+		App:              a.Name,
+		Method:           r.Method,
+		Path:             path,
+		Query:            query,
+		Host:             r.Host,
+		Headers:          r.Header,
+		Protocol:         r.Proto,
+		TransferEncoding: r.TransferEncoding,
+		RemoteAddr:       r.RemoteAddr,
+	}
+	if r.TLS != nil {
+		e.TLS = &EchoTLS{
+			Version: tls.VersionName(r.TLS.Version),
+			Cipher:  tls.CipherSuiteName(r.TLS.CipherSuite),
+			SNI:     r.TLS.ServerName,
+		}
+	}
+	return e
+}
+
+// readBody returns the start of the body and how long it was altogether.
+func readBody(body io.Reader) (start []byte, length int64, err error) {
+	start, err = io.ReadAll(io.LimitReader(body, maxEchoedBody))
+	if err != nil {
+		return nil, 0, err
+	}
+	more, err := io.Copy(io.Discard, body)
+	return start, int64(len(start)) + more, err
+}
+
+// printable gives text as text and anything else in base64. A cut at 64 KiB may have split a
+// character; the half of it is left out of the text.
+func printable(data []byte) (text, encoding string) {
+	whole := data
+	for range utf8.UTFMax - 1 {
+		if r, size := utf8.DecodeLastRune(whole); len(data) < maxEchoedBody || r != utf8.RuneError || size != 1 {
+			break
+		}
+		whole = whole[:len(whole)-1]
+	}
+	if utf8.Valid(whole) {
+		return string(whole), ""
+	}
+	return base64.StdEncoding.EncodeToString(data), "base64"
+}

@@ -1,0 +1,54 @@
+package workload
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+// maxMessage bounds one WebSocket message, in bytes.
+const maxMessage = 1 << 20
+
+// upgrade turns the connection into a WebSocket (RFC 6455) that sends every message back. When the
+// pod leaves, it says so with status 1001, "going away".
+func (a *App) upgrade(w http.ResponseWriter, r *http.Request) {
+	if !readParams(r, "upgrade").ok(w) {
+		return
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		// RFC 9110, section 15.5.22: 426 names what to upgrade to.
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		sendText(w, http.StatusUpgradeRequired, "this path speaks WebSocket: ask with Upgrade: websocket")
+		return
+	}
+	a.life.upgraded.Add(1)
+	defer a.life.upgraded.Done()
+	// The host name is the ingress's business, and nothing here is worth stealing: any origin may
+	// connect. Accept answers a bad handshake by itself.
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(maxMessage)
+	left := make(chan struct{})
+	defer close(left)
+	go func() {
+		select {
+		case <-a.life.stopping.Done():
+			_ = conn.Close(websocket.StatusGoingAway, "the pod is shutting down")
+		case <-left:
+		}
+	}()
+	for {
+		kind, message, err := conn.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := conn.Write(r.Context(), kind, message); err != nil {
+			return
+		}
+	}
+}
