@@ -1,0 +1,61 @@
+package deploy
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/builtins"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/ingresslab/ingresslab/internal/image"
+	"github.com/ingresslab/ingresslab/internal/kube"
+)
+
+// versionLabel is Kubernetes' recommended label for the version of what an
+// object belongs to
+// (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
+const versionLabel = "app.kubernetes.io/version"
+
+// variant is the kustomization that is installed into clusters whose nodes are
+// reached directly.
+const variant = "manifests/kind"
+
+// Render returns the objects that install the controller, in the order in
+// which to apply them, with the given reference in place of the controller's
+// image. root is the checkout.
+func Render(root, controllerImage string) ([]*unstructured.Unstructured, error) {
+	name, tag, found := strings.Cut(controllerImage, ":")
+	if !found || tag == "" {
+		return nil, fmt.Errorf("controller image %q: has no tag", controllerImage)
+	}
+	dir := filepath.Join(root, filepath.FromSlash(variant))
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", variant, err)
+	}
+	retag := builtins.ImageTagTransformerPlugin{ImageTag: types.Image{Name: image.Controller, NewName: name, NewTag: tag}}
+	if err := retag.Transform(resources); err != nil {
+		return nil, fmt.Errorf("render %s: %w", variant, err)
+	}
+	text, err := resources.AsYaml()
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", variant, err)
+	}
+	objs, err := kube.Decode(variant, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objs {
+		labels := o.GetLabels()
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[versionLabel] = image.Version
+		o.SetLabels(labels)
+	}
+	return objs, nil
+}

@@ -1,0 +1,98 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/image"
+	"github.com/ingresslab/ingresslab/internal/kube"
+)
+
+// removeTimeout bounds the removal of a cluster after a failure or a Ctrl-C.
+const removeTimeout = 2 * time.Minute
+
+// Lab is what Up brings up and where from.
+type Lab struct {
+	// Provider makes the cluster.
+	Provider cluster.Provider
+	// Root is the checkout that holds the sources and the manifests.
+	Root string
+	// CacheDir is handed to image.Build.
+	CacheDir string
+	// Progress hears of every step.
+	Progress cluster.Progress
+}
+
+// Up makes sure that the cluster exists, that the images on its nodes are
+// those of the sources, that the controller is installed and that the ingress
+// answers. All of it is idempotent, and takes a second or two when there is
+// nothing to do. If it fails or ctx ends, a cluster that it created is removed
+// again, unless spec says to keep it; one that existed stays.
+func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error) {
+	c, set, err := l.prepare(ctx, spec)
+	if err == nil {
+		err = l.furnish(ctx, c, set)
+	}
+	if err == nil {
+		return c, nil
+	}
+	if c == nil || !c.Created {
+		return nil, err
+	}
+	if spec.KeepOnFailure {
+		l.Progress.Note(fmt.Sprintf("kept cluster %q as it is; `ingresslab logs` and `ingresslab down` work on it", c.Name))
+		return nil, err
+	}
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	return nil, errors.Join(err, l.Provider.Down(down, c.Name, l.Progress))
+}
+
+// prepare brings up the cluster and builds the images at the same time, for
+// the one waits a lot and the other computes. The cluster is returned even if
+// the images cannot be built.
+func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, *image.Set, error) {
+	var c *cluster.Cluster
+	var set *image.Set
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		c, err = l.Provider.Up(gctx, spec, l.Progress)
+		return err
+	})
+	g.Go(func() (err error) {
+		set, err = image.Build(gctx, image.Options{Root: l.Root, CacheDir: l.CacheDir}, l.Progress)
+		return err
+	})
+	err := g.Wait()
+	return c, set, err
+}
+
+// furnish puts the images and the controller into a cluster.
+func (l Lab) furnish(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
+	if store, ok := l.Provider.(cluster.ImageStore); ok {
+		nodes, err := store.ImageNodes(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		if err := image.Load(ctx, nodes, set.Images, l.Progress); err != nil {
+			return err
+		}
+	}
+	objs, err := Render(l.Root, set.Controller)
+	if err != nil {
+		return err
+	}
+	client, err := kube.New(c.Config)
+	if err != nil {
+		return err
+	}
+	if err := install(ctx, client, objs, l.Progress); err != nil {
+		return err
+	}
+	return awaitIngress(ctx, c.Addresses, l.Progress)
+}
