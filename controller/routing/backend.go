@@ -99,7 +99,7 @@ func servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fa
 		}
 	}
 	return corev1.ServicePort{}, &fault{"port", CodePortNotFound,
-		fmt.Sprintf("service %q has no TCP port %s; it has %s", svc.Name, quoted(want.Port), portList(svc.Spec.Ports))}
+		fmt.Sprintf("service %q has no TCP port %q; it has %s", svc.Name, portText(want.Port), portList(svc.Spec.Ports))}
 }
 
 // fill puts the endpoints into a pool, or the reason why there are none.
@@ -124,15 +124,15 @@ func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.
 	}
 	switch {
 	case unready > 0:
-		return fmt.Sprintf("service %q has no ready endpoint; %d are not ready", svc.Name, unready)
+		return fmt.Sprintf("service %q has no ready endpoint; %d not ready", svc.Name, unready)
 	case total == 0 && len(svc.Spec.Selector) == 0:
 		return fmt.Sprintf("service %q has no endpoints; it has no selector, so somebody must write its EndpointSlices", svc.Name)
 	case total == 0:
 		return fmt.Sprintf("service %q has no endpoints; no running pod matches its selector", svc.Name)
 	case port.TargetPort.Type == intstr.String:
-		return fmt.Sprintf("service %q has %d endpoints, but none declares the target port %q", svc.Name, total, port.TargetPort.StrVal)
+		return fmt.Sprintf("service %q has endpoints, but none that declares the target port %q", svc.Name, port.TargetPort.StrVal)
 	default:
-		return fmt.Sprintf("service %q has %d endpoints, but none that can be used for port %s", svc.Name, total, portName(port))
+		return fmt.Sprintf("service %q has endpoints, but none that can be used for port %s", svc.Name, portName(port))
 	}
 }
 
@@ -156,18 +156,12 @@ func portName(p corev1.ServicePort) string {
 	return strconv.Itoa(int(p.Port))
 }
 
+// portText is a back-end's port as it is written; empty for the default back-end's, which need not be.
 func portText(p networkingv1.ServiceBackendPort) string {
-	if p.Name != "" {
-		return p.Name
+	if p.Number != 0 {
+		return strconv.Itoa(int(p.Number))
 	}
-	return strconv.Itoa(int(p.Number))
-}
-
-func quoted(p networkingv1.ServiceBackendPort) string {
-	if p.Name != "" {
-		return strconv.Quote(p.Name)
-	}
-	return strconv.Itoa(int(p.Number))
+	return p.Name
 }
 
 func portList(ports []corev1.ServicePort) string {
@@ -178,10 +172,10 @@ func portList(ports []corev1.ServicePort) string {
 	for i, p := range ports {
 		list[i] = strconv.Itoa(int(p.Port))
 		if p.Name != "" {
-			list[i] += fmt.Sprintf(" (%q)", p.Name)
+			list[i] = fmt.Sprintf("%q (%s)", p.Name, list[i])
 		}
 		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
-			list[i] += "/" + string(p.Protocol)
+			list[i] += " for " + string(p.Protocol)
 		}
 	}
 	return strings.Join(list, ", ")

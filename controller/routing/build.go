@@ -1,15 +1,15 @@
 package routing
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-
-	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // Default time-outs, those of ingress-nginx.
@@ -81,7 +81,7 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		wildcard: map[string]*virtualHost{},
 		catchAll: b.catchAll,
 		fallback: b.fallback,
-		hosts:    slices.Sorted(maps.Keys(b.hosts)),
+		hosts:    slices.SortedFunc(maps.Keys(b.hosts), compareHosts),
 		pools:    b.backends.all(),
 		claimed:  make(map[types.NamespacedName]bool, len(ingresses)),
 	}
@@ -109,6 +109,20 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 	}
 	slices.SortFunc(t.ingresses, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
 	return t
+}
+
+// compareHosts sorts exact hosts before wildcards before the empty host, and each kind by name.
+func compareHosts(a, b string) int {
+	kind := func(host string) int {
+		switch {
+		case host == "":
+			return 2
+		case strings.HasPrefix(host, "*."):
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(kind(a), kind(b)), strings.Compare(a, b))
 }
 
 // refOf names an object. Its kind is told, for objects from an informer's cache do not carry it.

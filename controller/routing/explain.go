@@ -48,6 +48,8 @@ func (tr trace) candidates(h *virtualHost) []Candidate {
 func (tr trace) judge(r *Route) Candidate {
 	c := Candidate{Route: r, Won: r == tr.route}
 	switch {
+	case c.Won && tr.status == 0 && r.PathType == "":
+		c.Why = "no rule matches, and it is the first default back-end that is asked"
 	case c.Won && tr.status != 0:
 		c.Why = "it matches best, but: " + tr.reason
 	case c.Won:

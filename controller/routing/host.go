@@ -88,12 +88,14 @@ func ruleHost(host string) (string, error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return "", fmt.Errorf("%q is an address; a host must be a DNS name", host)
 	}
-	check := validation.IsDNS1123Subdomain
 	if strings.Contains(host, "*") {
-		check = validation.IsWildcardDNS1123Subdomain
+		if len(validation.IsWildcardDNS1123Subdomain(host)) > 0 {
+			return "", fmt.Errorf("%q is not a host: an asterisk must be the whole first label of a DNS name, as in %q", host, "*.shop.test")
+		}
+		return host, nil
 	}
-	if faults := check(host); len(faults) > 0 {
-		return "", fmt.Errorf("%q is not a host: %s", host, faults[0])
+	if len(validation.IsDNS1123Subdomain(host)) > 0 {
+		return "", fmt.Errorf("%q is not a host: a DNS name has labels of letters, digits and inner hyphens, and no port", host)
 	}
 	return host, nil
 }

@@ -59,7 +59,8 @@ type Table struct {
 	claimed   map[types.NamespacedName]bool
 }
 
-// Hosts returns the hosts that have rules, sorted; the empty string stands for rules without a host.
+// Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
+// and at the end the empty string, which stands for rules without a host.
 func (t *Table) Hosts() []string {
 	if t == nil {
 		return nil
@@ -74,6 +75,15 @@ func (t *Table) Routes() []*Route {
 		return nil
 	}
 	return t.routes
+}
+
+// CatchAll returns the default back-end of an Ingress without rules, which serves what no host and path matches; nil when
+// there is none.
+func (t *Table) CatchAll() *Route {
+	if t == nil {
+		return nil
+	}
+	return t.catchAll
 }
 
 // Pools returns the pools of all routes, sorted by Key, those without endpoints included.

@@ -1,0 +1,66 @@
+// Package routing decides where an HTTP request goes. It is the part of an ingress controller that everything else
+// serves: the informers exist to feed Build, the proxy exists to do what Decide says.
+//
+// It has two functions, and both are pure. They do no I/O, read no clock and draw no random numbers, so whatever the
+// controller decides can be repeated on paper:
+//
+//	Build(Snapshot, Options) -> (*Table, []Problem)    the objects of a moment become a table
+//	Table.Decide(Request)    -> Decision               a request meets the table
+//
+// A Table is never changed. When the cluster changes, a new one takes its place, and a request that began with the old
+// one ends with it. There is no reload, and no moment in which half of a change is live.
+//
+// # How a request finds its endpoints
+//
+// The rules are those of https://kubernetes.io/docs/concepts/services-networking/ingress/. Where that page leaves a
+// choice, the choice is named here.
+//
+//  1. The Host is brought into canonical form: lower case, without port and trailing dot. What is no host at all gets
+//     400.
+//
+//  2. The path is brought into canonical form: escapes decoded, except those of the slash and the percent sign. What back-ends
+//     would read differently gets 400: "/a/../b" always, "/a%2Fb" only if there is a rule that would tell "/a/b" from
+//     it. The request itself goes on as it came, byte for byte.
+//
+//  3. One host is picked: the exact one, else the wildcard that differs in the first label only ("*.shop.test" takes
+//     "a.shop.test", neither "a.b.shop.test" nor "shop.test"), else the rules without a host. The choice is final. If no path
+//     of an exact host matches, the wildcard is not asked: whoever writes down a host means to own all of it.
+//
+//  4. One path is picked among the rules of that host, whichever Ingresses they come from: the longest that matches, and
+//     Exact before Prefix at the same length. Exact is exact to the last slash. Prefix goes by whole elements: "/app" takes
+//     "/app", "/app/" and "/app/x", not "/apple". ImplementationSpecific is the same as Prefix.
+//
+//  5. If no path matches, the default back-ends have their turn: that of the Ingress for its hosts, then that of an
+//     Ingress without rules, then the controller's own. After that the answer is 404.
+//
+//  6. A route that was found may still refuse. It answers 503 if its pool has no endpoint, or if it is closed because its
+//     Ingress asks for a protection that the controller cannot give. It does not give way to the next best route: a
+//     page under maintenance must not turn into another page.
+//
+//  7. The rest is the proxy's business: it takes an endpoint out of the Decision's Pool and sends the request to it.
+//
+// Try it: Explain takes the same way as Decide, and lists every rule that was considered, with the reason why it won or
+// lost.
+//
+// # How objects become routes
+//
+//  1. Ingresses of another class are passed over.
+//
+//  2. The rest are taken in from the oldest to the youngest, by namespace and name at the same age. Rules for the same host are
+//     merged. If two rules claim the same host and path, the first one in keeps it, and the author of the other gets a
+//     Problem.
+//
+//  3. Every back-end is resolved: its Service, the port of that Service, the EndpointSlices that carry the Service's
+//     name. Endpoints are pods' own addresses. The Service's virtual IP is never used; that way the controller sees
+//     single pods, can balance between them, and drops one the moment it terminates.
+//
+//  4. What cannot be served still has its place in the table, where it answers 503 with the reason. What makes no sense is
+//     left out. Either way there is a Problem that names the object and the field. Nothing ever stops the rest.
+//
+// # Reading order
+//
+// The vocabulary: snapshot.go (what goes in), table.go (Route, Pool, Endpoint), decision.go (what comes out),
+// problem.go. Then the way of a request: decide.go, host.go, path.go, virtualhost.go, explain.go. Then the way of an
+// object: build.go, class.go, ingress.go, backend.go, endpoints.go. The files under testdata tell the same story in
+// examples: each opens with a rule, and shows objects, the table that they make, and what it decides.
+package routing
