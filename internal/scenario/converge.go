@@ -1,0 +1,109 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// The patience of the verbs.
+const (
+	// pollInterval is how long to wait between two looks: short, because a controller is expected to act in milliseconds
+	// and the next step waits for it.
+	pollInterval = 75 * time.Millisecond
+	// steady is how many looks in a row have to hold. One could be luck: a second replica of the controller, or a pod that
+	// is just leaving, would have answered the next.
+	steady = 3
+
+	expectWithin = 30 * time.Second
+	waitWithin   = time.Minute
+)
+
+// look is one look at whether something holds: what differs, or why it could not be seen.
+type look struct {
+	mismatches []probe.Mismatch
+	err        error
+	// observed is the HTTP answer, if the look was for one.
+	observed *probe.Observation
+}
+
+func (l look) holds() bool { return l.err == nil && len(l.mismatches) == 0 }
+
+// patience says how long and how often to look.
+type patience struct {
+	within time.Duration
+	streak int
+}
+
+// convergence is what looking came to.
+type convergence struct {
+	held  bool
+	tries int
+	// mismatch is the last look that saw something else than expected. A later look that saw nothing does not replace it:
+	// what was wrong says more than that the polling failed in the end.
+	mismatch look
+	// err is why the last looks saw nothing; nil if the last one saw something.
+	err error
+	// last is the last look that saw something.
+	last look
+	// inARow is how many of the last looks held.
+	inARow int
+}
+
+// converge looks until it holds p.streak times in a row, and for p.within at most.
+func converge(ctx context.Context, p patience, see func(context.Context) look) convergence {
+	ctx, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	var c convergence
+	for {
+		c.add(see(ctx), ctx.Err() != nil)
+		if c.inARow >= p.streak {
+			c.held = true
+			return c
+		}
+		select {
+		case <-ctx.Done():
+			return c
+		case <-tick.C:
+			if ctx.Err() != nil {
+				return c
+			}
+		}
+	}
+}
+
+// add counts a look. One that was cut off by the end of the time says nothing, unless there is nothing else to say.
+func (c *convergence) add(l look, ended bool) {
+	if l.err != nil && ended && c.tries > 0 {
+		return
+	}
+	c.tries++
+	if l.holds() {
+		c.inARow++
+	} else {
+		c.inARow = 0
+	}
+	c.err = l.err
+	if l.err == nil {
+		c.last = l
+		if !l.holds() {
+			c.mismatch = l
+		}
+	}
+}
+
+// explain returns what to report of a convergence that did not come about.
+func (c convergence) explain() ([]probe.Mismatch, string) {
+	mismatches, note := c.mismatch.mismatches, ""
+	if c.inARow > 0 {
+		note = fmt.Sprintf("it held in the last %d looks, which is not long enough to rely on", c.inARow)
+	}
+	if c.err != nil {
+		note = "the last look failed: " + c.err.Error()
+	}
+	return mismatches, note
+}

@@ -1,0 +1,63 @@
+package scenario
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// Env is where a scenario runs.
+type Env struct {
+	// Kube is the cluster's API.
+	Kube Kube
+	// HTTP asks the ingress.
+	HTTP Prober
+	// Capabilities is what the cluster can do.
+	Capabilities cluster.Capabilities
+	// Run names the run; a random name is made if it is empty. Two runs at the same time must not have the same.
+	Run string
+	// Keep leaves everything in the cluster.
+	Keep bool
+	// Progress hears what happens; nil if nobody listens.
+	Progress Progress
+}
+
+// Kube is what a scenario needs of a cluster's API; *kube.Client is one.
+type Kube interface {
+	EnsureNamespace(ctx context.Context, name string, labels map[string]string) error
+	DeleteNamespace(ctx context.Context, name string, wait bool) error
+	Apply(ctx context.Context, objects ...*unstructured.Unstructured) error
+	Delete(ctx context.Context, objects ...*unstructured.Unstructured) error
+	// Get returns the object as the server has it; the error satisfies apierrors.IsNotFound if there is none.
+	Get(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error)
+	// WaitReady returns a *kube.NotReadyError if the objects are not ready when ctx ends.
+	WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error
+	Clientset() kubernetes.Interface
+}
+
+// Prober sends one request; *probe.Client is one.
+type Prober interface {
+	Do(ctx context.Context, request probe.Request) probe.Observation
+}
+
+// NewEnv returns the Env of a cluster. It makes no request.
+func NewEnv(c *cluster.Cluster) (Env, error) {
+	client, err := kube.New(c.Config)
+	if err != nil {
+		return Env{}, err
+	}
+	http := probe.NewClient(probe.Addresses{HTTP: c.Addresses.HTTP, HTTPS: c.Addresses.HTTPS})
+	return Env{Kube: client, HTTP: http, Capabilities: c.Capabilities}, nil
+}
+
+func (e Env) progress() Progress {
+	if e.Progress == nil {
+		return silent{}
+	}
+	return e.Progress
+}

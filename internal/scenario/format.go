@@ -1,0 +1,183 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// The head of every scenario file.
+const (
+	APIVersion = "ingresslab.dev/v1"
+	Kind       = "Scenario"
+)
+
+// Scenario is one scripted scenario, as a scenario.yaml holds it.
+type Scenario struct {
+	// Always ingresslab.dev/v1.
+	APIVersion string `yaml:"apiVersion" jsonschema:"required,enum=ingresslab.dev/v1"`
+	// Always Scenario.
+	Kind string `yaml:"kind" jsonschema:"required,enum=Scenario"`
+	// What the scenario is called.
+	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
+	// What the cluster must be able to do. On a cluster that cannot, the scenario is skipped with the reason.
+	Requires Capabilities `yaml:"requires,omitempty"`
+	// What is done and expected, in this order. The first step that does not hold ends the scenario.
+	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
+
+	source
+}
+
+// Metadata names a scenario.
+type Metadata struct {
+	// A DNS label of at most 40 characters, and the name of the directory that the file is in.
+	Name string `yaml:"name" jsonschema:"required,pattern=^[a-z]([-a-z0-9]*[a-z0-9])?$,maxLength=40"`
+	// One sentence that is true if the scenario passes.
+	Title string `yaml:"title" jsonschema:"required"`
+}
+
+// Step is one line of the script. It has exactly one verb.
+type Step struct {
+	// What the step shows, for the report; without it the report describes the verb.
+	Name string `yaml:"name,omitempty"`
+	// Create or change the objects of manifest files, which are in the scenario's directory.
+	Apply Strings `yaml:"apply,omitempty"`
+	// Delete objects, and wait until they are gone: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
+	Delete Strings `yaml:"delete,omitempty"`
+	// Wait until something is true of the cluster's objects.
+	Wait *Wait `yaml:"wait,omitempty"`
+	// Ask for a page until the answer is as expected three times in a row.
+	Expect *Expect `yaml:"expect,omitempty"`
+}
+
+// Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service and pod is given.
+type Wait struct {
+	// Everything that the scenario has applied is ready: Deployments rolled out, Services with endpoints.
+	Ready bool `yaml:"ready,omitempty"`
+	// Name of an Ingress; goes with address.
+	Ingress string `yaml:"ingress,omitempty"`
+	// Whether the Ingress has to have an address in its status, or to have none.
+	Address *bool `yaml:"address,omitempty"`
+	// Name of a Deployment; goes with condition.
+	Deployment string `yaml:"deployment,omitempty"`
+	// Name of a Service; goes with endpoints.
+	Service string `yaml:"service,omitempty"`
+	// How many ready endpoints the Service has to have.
+	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
+	// Name of a Pod; goes with condition.
+	Pod string `yaml:"pod,omitempty"`
+	// A condition that has to be True. Available for a Deployment and Ready for a Pod if it is not given.
+	Condition string `yaml:"condition,omitempty"`
+	// How long to wait, 60s if not given.
+	Within Duration `yaml:"within,omitempty"`
+}
+
+// Expect is one request, and what its answer has to be.
+type Expect struct {
+	// An absolute http or https URL. Hosts under .test belong to this run alone: shop.test becomes shop.RUN.test in
+	// here and in the Ingresses.
+	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
+	// The request's method, GET if not given.
+	Method string `yaml:"method,omitempty"`
+	// The request's headers.
+	Header map[string]string `yaml:"header,omitempty"`
+	// The request's body.
+	Send string `yaml:"send,omitempty"`
+	// Take redirects, and expect the last answer.
+	Follow bool `yaml:"follow,omitempty"`
+	// The answer's status.
+	Status int `yaml:"status,omitempty" jsonschema:"minimum=100,maximum=599"`
+	// The answer's headers: * in a value stands for any text, an empty value means that the header must be absent.
+	ResponseHeader map[string]string `yaml:"responseHeader,omitempty"`
+	// Pieces of text that the answer's body contains.
+	Contains Strings `yaml:"contains,omitempty"`
+	// Name of the Service that has the pod that answered as an endpoint.
+	Service string `yaml:"service,omitempty"`
+	// Name of the demo application that answered, such as cheddar.
+	App string `yaml:"app,omitempty"`
+	// Name of the pod that answered.
+	Pod string `yaml:"pod,omitempty"`
+	// How long the answer may take to become as expected, 30s if not given.
+	Within Duration `yaml:"within,omitempty"`
+}
+
+// Strings is a list of text. In a file, a list of one may be written as the text alone.
+type Strings []string
+
+// Capabilities is what a scenario requires of a cluster.
+type Capabilities []cluster.Capability
+
+// Duration is a span of time in Go's notation: 500ms, 30s, 2m.
+type Duration time.Duration
+
+// UnmarshalText reads a span of time, which has to be more than zero and at most an hour.
+func (d *Duration) UnmarshalText(text []byte) error {
+	span, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a span of time such as 500ms, 30s or 2m", text)
+	}
+	if span <= 0 || span > time.Hour {
+		return fmt.Errorf("%s is not more than zero and at most 1h", span)
+	}
+	*d = Duration(span)
+	return nil
+}
+
+// MarshalText is the reverse of UnmarshalText.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// or returns the span, or what stands for one that was not given.
+func (d Duration) or(otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return time.Duration(d)
+}
+
+// Verbs are the names of the verbs, in the order in which to explain them.
+func Verbs() []string { return []string{"apply", "delete", "wait", "expect"} }
+
+// Verb returns the step's verb; empty if it has none or several, which a loaded scenario's steps never have.
+func (s Step) Verb() string {
+	if verbs := s.verbs(); len(verbs) == 1 {
+		return verbs[0]
+	}
+	return ""
+}
+
+func (s Step) verbs() []string {
+	given := []bool{s.Apply != nil, s.Delete != nil, s.Wait != nil, s.Expect != nil}
+	var verbs []string
+	for i, verb := range Verbs() {
+		if given[i] {
+			verbs = append(verbs, verb)
+		}
+	}
+	return verbs
+}
+
+// UnknownField implements strictyaml.UnknownFielder: a key of a step that is not known was meant as a verb.
+func (Step) UnknownField(name string) string {
+	return fmt.Sprintf("unknown verb %q, the verbs are %s", name, strings.Join(Verbs(), ", "))
+}
+
+// source is where a scenario was loaded from.
+type source struct {
+	file      string
+	positions strictyaml.Positions
+	manifests map[string][]*unstructured.Unstructured
+}
+
+// File returns the path of the scenario's file, as it was given to Load.
+func (s *Scenario) File() string { return s.file }
+
+// isFile tells the manifest files of a delete step from single objects.
+func isFile(target string) bool {
+	return slices.ContainsFunc([]string{".yaml", ".yml", ".json"}, func(ext string) bool { return strings.HasSuffix(target, ext) })
+}

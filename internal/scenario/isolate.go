@@ -1,0 +1,144 @@
+package scenario
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// The labels of everything that a run makes.
+const (
+	// LabelRun holds the run that made an object.
+	LabelRun = "ingresslab.dev/run"
+	// LabelScenario holds the name of the scenario.
+	LabelScenario = "ingresslab.dev/scenario"
+)
+
+// testDomain is the top-level domain that scenarios use: it is reserved for tests (RFC 6761 section 6.2), so a probe that
+// escapes reaches nobody.
+const testDomain = ".test"
+
+// isolation is what makes a run's names its own, so that a scenario can run beside itself.
+type isolation struct {
+	scenario string
+	run      string
+	// namespace is where the objects go.
+	namespace string
+	// classes maps the names of the IngressClasses that the scenario brings to what this run calls them. An IngressClass
+	// has no namespace.
+	classes map[string]string
+}
+
+// newIsolation names a run's things. manifests are all objects of the scenario.
+func newIsolation(s *Scenario, run string) isolation {
+	i := isolation{
+		scenario:  s.Metadata.Name,
+		run:       run,
+		namespace: fmt.Sprintf("lab-%s-%s", s.Metadata.Name, run),
+		classes:   map[string]string{},
+	}
+	for _, objects := range s.manifests {
+		for _, o := range objects {
+			if o.GetKind() == "IngressClass" {
+				i.classes[o.GetName()] = o.GetName() + "-" + run
+			}
+		}
+	}
+	return i
+}
+
+// newRunID returns five letters and digits, a letter first, that are hard to take for one another.
+func newRunID() string {
+	const letters, others = "bcdfghkmnpqrstvwxz", "bcdfghkmnpqrstvwxz2456789"
+	var raw [5]byte
+	_, _ = rand.Read(raw[:]) // never fails, https://pkg.go.dev/crypto/rand#Read
+	id := []byte{letters[int(raw[0])%len(letters)]}
+	for _, b := range raw[1:] {
+		id = append(id, others[int(b)%len(others)])
+	}
+	return string(id)
+}
+
+var hostName = regexp.MustCompile(`[A-Za-z0-9*_-]+(\.[A-Za-z0-9_-]+)+`)
+
+// text gives every host under .test in a text to this run: shop.test becomes shop.RUN.test.
+func (i isolation) text(s string) string {
+	return hostName.ReplaceAllStringFunc(s, i.host)
+}
+
+func (i isolation) host(host string) string {
+	end := len(host) - len(testDomain)
+	if i.run == "" || end <= 0 || !strings.EqualFold(host[end:], testDomain) {
+		return host
+	}
+	return host[:end] + "." + i.run + host[end:]
+}
+
+// url does for a URL's host what text does, and leaves path and query alone.
+func (i isolation) url(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	// Only the first occurrence is the host: scheme://host/path.
+	return strings.Replace(raw, u.Host, i.text(u.Host), 1)
+}
+
+func (i isolation) labels() map[string]string {
+	return map[string]string{LabelRun: i.run, LabelScenario: i.scenario}
+}
+
+// object returns a copy of o as this run applies it: in the run's namespace, labeled, with the run's hosts and classes.
+func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructured {
+	o = o.DeepCopy()
+	labels := o.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for name, value := range i.labels() {
+		labels[name] = value
+	}
+	o.SetLabels(labels)
+	switch o.GetKind() {
+	case "IngressClass":
+		o.SetName(i.classes[o.GetName()])
+		return o
+	case "Ingress":
+		i.ingress(o)
+	}
+	o.SetNamespace(i.namespace)
+	return o
+}
+
+// ingress gives the run's names to the rules, the TLS entries, the class and the annotations, which hold redirects.
+func (i isolation) ingress(o *unstructured.Unstructured) {
+	annotations := o.GetAnnotations()
+	for name, value := range annotations {
+		annotations[name] = i.text(value)
+	}
+	if annotations != nil {
+		o.SetAnnotations(annotations)
+	}
+	spec, _ := o.Object["spec"].(map[string]any)
+	if class, _ := spec["ingressClassName"].(string); i.classes[class] != "" {
+		spec["ingressClassName"] = i.classes[class]
+	}
+	rules, _ := spec["rules"].([]any)
+	for _, rule := range rules {
+		if fields, _ := rule.(map[string]any); fields["host"] != nil {
+			fields["host"] = i.text(fmt.Sprint(fields["host"]))
+		}
+	}
+	entries, _ := spec["tls"].([]any)
+	for _, entry := range entries {
+		fields, _ := entry.(map[string]any)
+		hosts, _ := fields["hosts"].([]any)
+		for n := range hosts {
+			hosts[n] = i.text(fmt.Sprint(hosts[n]))
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// FileName is what the file of a scenario is called; its directory is called like the scenario.
+const FileName = "scenario.yaml"
+
+// Load reads a scenario and its manifests. path is the scenario's file or the directory that it is in. If anything is
+// wrong with them, the error is a strictyaml.Faults with everything that is; a file that cannot be read is a
+// *fs.PathError.
+func Load(path string) (*Scenario, error) {
+	s, faults, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Lint returns everything that is wrong with the scenario at path. A file that is not there is an error.
+func Lint(path string) (strictyaml.Faults, error) {
+	_, faults, err := load(path)
+	return faults.Sorted(), err
+}
+
+func load(path string) (*Scenario, strictyaml.Faults, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, FileName)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("scenario: %w", err)
+	}
+	s := &Scenario{}
+	positions, faults := strictyaml.Decode(path, data, 1, s)
+	s.source = source{file: path, positions: positions}
+	read := readManifests(os.DirFS(filepath.Dir(path)), manifestFiles(s.Steps))
+	s.manifests = read.objects
+	faults = append(faults, Validate(s)...)
+	faults = append(faults, validateManifests(s, read)...)
+	return s, faults, nil
+}
+
+// manifestFiles returns the manifest files that steps name, each once.
+func manifestFiles(steps []Step) []string {
+	var files []string
+	seen := map[string]bool{}
+	for _, step := range steps {
+		for _, name := range append(append(Strings{}, step.Apply...), step.Delete...) {
+			if isFile(name) && !seen[name] {
+				seen[name] = true
+				files = append(files, name)
+			}
+		}
+	}
+	return files
+}
+
+// manifests is what reading manifest files came to.
+type manifests struct {
+	objects map[string][]*unstructured.Unstructured
+	// errs is what is wrong with a file as such; the objects of such a file may be incomplete.
+	errs map[string]error
+}
+
+func readManifests(dir fs.FS, files []string) manifests {
+	read := manifests{objects: map[string][]*unstructured.Unstructured{}, errs: map[string]error{}}
+	for _, name := range files {
+		if !fs.ValidPath(name) {
+			read.errs[name] = errors.New("is not a path inside the scenario's directory")
+			continue
+		}
+		data, err := fs.ReadFile(dir, name)
+		if err != nil {
+			read.errs[name] = err
+			continue
+		}
+		read.objects[name], read.errs[name] = decodeManifest(name, data)
+	}
+	return read
+}

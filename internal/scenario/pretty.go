@@ -1,0 +1,200 @@
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// Pretty is a Progress that writes for a person: a line for each step as it ends, and all that explains a failure.
+type Pretty struct {
+	w     io.Writer
+	style Style
+}
+
+// Style says what the place that is written to can do. The zero Style is a plain file.
+type Style struct {
+	// Color allows ANSI colors: on a terminal, and unless NO_COLOR is set (https://no-color.org).
+	Color bool
+	// Live allows lines that are written over: on a terminal that nothing else is written to.
+	Live bool
+}
+
+// NewPretty returns a Pretty that writes to w.
+func NewPretty(w io.Writer, style Style) *Pretty { return &Pretty{w: w, style: style} }
+
+// The ANSI sequences in use: https://www.ecma-international.org/publications-and-standards/standards/ecma-48/.
+const (
+	green     = "\x1b[32m"
+	red       = "\x1b[31m"
+	yellow    = "\x1b[33m"
+	dim       = "\x1b[2m"
+	normal    = "\x1b[0m"
+	eraseLine = "\r\x1b[K"
+)
+
+// liveWidth keeps a line that is written over from wrapping, which would leave its first part behind.
+const liveWidth = 76
+
+// ScenarioStarted implements Progress.
+func (p *Pretty) ScenarioStarted(r Report) {
+	if r.Outcome == Skipped {
+		return
+	}
+	p.printf("%s %s\n", p.paint("", "scenario "+r.Scenario+":"), r.Title)
+	p.printf("  %s\n", p.paint(dim, "namespace "+r.Namespace))
+}
+
+// StepStarted implements Progress.
+func (p *Pretty) StepStarted(s StepReport) {
+	if !p.style.Live {
+		return
+	}
+	text := []rune(s.title())
+	if len(text) > liveWidth {
+		text = append(text[:liveWidth-3], '.', '.', '.')
+	}
+	p.printf("  %s %s", p.paint(dim, "…"), string(text))
+}
+
+// StepDone implements Progress.
+func (p *Pretty) StepDone(s StepReport) {
+	if p.style.Live {
+		p.printf("%s", eraseLine)
+	}
+	p.printf("  %s %s %s\n", p.mark(s.Outcome), s.title(), p.paint(dim, s.effort()))
+	if s.Outcome != Passed && s.Outcome != Skipped {
+		p.Explain(s, "      ")
+	}
+}
+
+// ScenarioDone implements Progress.
+func (p *Pretty) ScenarioDone(r Report) {
+	for _, s := range r.Steps {
+		if s.Outcome == Skipped {
+			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.paint(dim, "not run"))
+		}
+	}
+	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, outcomeText(r.Outcome))
+	if r.Outcome != Skipped {
+		p.printf(" %s", p.paint(dim, fmt.Sprintf("in %.1fs", r.Seconds)))
+	}
+	if r.Reason != "" {
+		p.printf(": %s", r.Reason)
+	}
+	p.printf("\n")
+	if r.Kept {
+		p.printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
+	}
+	if r.Cleanup != "" {
+		p.printf("  %s not everything could be removed: %s\n", p.paint(yellow, "!"), r.Cleanup)
+	}
+}
+
+// Explain writes everything that is known about why a step did not hold, each line behind indent.
+func (p *Pretty) Explain(s StepReport, indent string) {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, m := range s.Mismatches {
+		writeMismatch(table, m)
+	}
+	_ = table.Flush() // writing into a strings.Builder cannot fail
+	for _, line := range []struct{ label, text string }{{"error", s.Error}, {"note", s.Note}} {
+		if line.text != "" {
+			fmt.Fprintf(&b, "%s: %s\n", line.label, line.text)
+		}
+	}
+	if s.Diagnostics != nil {
+		s.Diagnostics.write(&b)
+	}
+	for line := range strings.Lines(b.String()) {
+		p.printf("%s%s\n", indent, strings.TrimRight(line, " \n"))
+	}
+}
+
+func writeMismatch(w io.Writer, m probe.Mismatch) {
+	_, _ = fmt.Fprintf(w, "%s\texpected %s\n\tobserved %s\n", m.Field, m.Expected, m.Observed)
+}
+
+// write renders the diagnostics, a line for each thing that matters.
+func (d *Diagnostics) write(b *strings.Builder) {
+	if d.Controller != "" {
+		fmt.Fprintf(b, "the controller says: %s\n", d.Controller)
+	}
+	for _, i := range d.Ingresses {
+		fmt.Fprintf(b, "ingress %s: class %s, address %s\n", i.Name, orNone(i.Class), orNone(strings.Join(i.Addresses, ", ")))
+		for _, rule := range i.Rules {
+			fmt.Fprintf(b, "  %s\n", rule)
+		}
+	}
+	for _, s := range d.Services {
+		fmt.Fprintf(b, "service %s: %s; %d ready endpoints, %d not ready\n", s.Name, strings.Join(s.Ports, ", "), s.Ready, s.NotReady)
+	}
+	for _, pod := range d.Pods {
+		fmt.Fprintf(b, "pod %s\n", pod)
+	}
+	for _, event := range d.Events {
+		fmt.Fprintf(b, "warning on %s\n", event)
+	}
+	if d.Error != "" {
+		fmt.Fprintf(b, "more is not known: %s\n", d.Error)
+	}
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func (s StepReport) title() string {
+	if s.Name == "" {
+		return s.Text
+	}
+	return s.Name + ": " + s.Text
+}
+
+// effort is how long a step took, and how often it looked if that is more than it had to.
+func (s StepReport) effort() string {
+	if s.Tries > steady {
+		return fmt.Sprintf("%.1fs, %d tries", s.Seconds, s.Tries)
+	}
+	return fmt.Sprintf("%.1fs", s.Seconds)
+}
+
+func outcomeText(o Outcome) string {
+	switch o {
+	case TimedOut:
+		return "timed out"
+	case Broken:
+		return "could not run: the lab is broken"
+	case Interrupted:
+		return "was interrupted"
+	}
+	return string(o)
+}
+
+func (p *Pretty) mark(o Outcome) string {
+	switch o {
+	case Passed:
+		return p.paint(green, "✓")
+	case Skipped:
+		return p.paint(yellow, "-")
+	}
+	return p.paint(red, "✗")
+}
+
+func (p *Pretty) paint(color, text string) string {
+	if !p.style.Color || color == "" {
+		return text
+	}
+	return color + text + normal
+}
+
+func (p *Pretty) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.w, format, args...) // a terminal that is gone is nothing to fail for
+}

@@ -1,0 +1,121 @@
+package scenario
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// Outcome says how a scenario or a step ended.
+type Outcome string
+
+// The outcomes, from the best to the worst.
+const (
+	// Passed: everything held.
+	Passed Outcome = "passed"
+	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the scenario.
+	Skipped Outcome = "skipped"
+	// Failed: something was observed that is not as expected, or the cluster refused a manifest.
+	Failed Outcome = "failed"
+	// TimedOut: a wait did not come to its end, so that what was to be judged after it was not.
+	TimedOut Outcome = "timeout"
+	// Broken: the lab itself does not work; nothing is known about the controller.
+	Broken Outcome = "broken"
+	// Interrupted: the caller gave up.
+	Interrupted Outcome = "interrupted"
+)
+
+// Worst returns the worst of the outcomes, and Passed if there is none.
+func Worst(outcomes ...Outcome) Outcome {
+	order := []Outcome{Passed, Skipped, Failed, TimedOut, Broken, Interrupted}
+	worst := 0
+	for _, o := range outcomes {
+		worst = max(worst, slices.Index(order, o))
+	}
+	return order[worst]
+}
+
+// Report is what a run leaves.
+type Report struct {
+	Scenario string  `json:"scenario"`
+	Title    string  `json:"title"`
+	File     string  `json:"file"`
+	Outcome  Outcome `json:"outcome"`
+	// Reason says in a sentence why the outcome is not Passed.
+	Reason string `json:"reason,omitempty"`
+	// Run is the random name of this run; it is part of its host names and its namespace.
+	Run       string       `json:"run,omitempty"`
+	Namespace string       `json:"namespace,omitempty"`
+	Started   time.Time    `json:"started"`
+	Seconds   float64      `json:"seconds"`
+	Steps     []StepReport `json:"steps"`
+	// Kept is true if the namespace was left for somebody to look at.
+	Kept bool `json:"kept,omitempty"`
+	// Cleanup says what could not be removed; empty if everything was.
+	Cleanup string `json:"cleanup,omitempty"`
+}
+
+// StepReport is what became of one step.
+type StepReport struct {
+	// Number counts from 1.
+	Number int `json:"number"`
+	// Name is what the file calls the step; empty if it does not.
+	Name string `json:"name,omitempty"`
+	Verb string `json:"verb"`
+	// Text says what the step does, with the host names of this run.
+	Text string `json:"text"`
+	// Line is where the step stands in the file, counted from 1; 0 if that is not known.
+	Line    int     `json:"line,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	Seconds float64 `json:"seconds"`
+	// Tries is how often was looked; 0 for a step that does not look.
+	Tries int `json:"tries,omitempty"`
+	// Mismatches are the last differences seen, if the step did not hold.
+	Mismatches []probe.Mismatch `json:"mismatches,omitempty"`
+	// Error says why nothing could be seen or done.
+	Error string `json:"error,omitempty"`
+	// Note adds what the mismatches do not say.
+	Note string `json:"note,omitempty"`
+	// Answer is what came of the last request.
+	Answer *Answer `json:"answer,omitempty"`
+	// Diagnostics is what explains a failure.
+	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
+}
+
+// Answer is the part of an observation that a report keeps.
+type Answer struct {
+	Status int           `json:"status"`
+	Served *probe.Served `json:"served,omitempty"`
+	// Reason is the controller's own explanation.
+	Reason string `json:"reason,omitempty"`
+	// Milliseconds is how long the last request took.
+	Milliseconds float64 `json:"milliseconds"`
+}
+
+func answerOf(o *probe.Observation) *Answer {
+	if o == nil {
+		return nil
+	}
+	return &Answer{Status: o.Status, Served: o.Served, Reason: o.Reason, Milliseconds: float64(o.Duration.Microseconds()) / 1000}
+}
+
+// Progress hears about a run while it goes on. The calls of one run do not overlap.
+type Progress interface {
+	// ScenarioStarted is called before the first step; Outcome and Steps of the report are empty.
+	ScenarioStarted(Report)
+	// StepStarted is called with what is known of a step before it runs.
+	StepStarted(StepReport)
+	// StepDone is called when a step has ended.
+	StepDone(StepReport)
+	// ScenarioDone is called at the end, after the cleanup. It is called for a skipped scenario, too.
+	ScenarioDone(Report)
+}
+
+// silent is the Progress of who does not listen.
+type silent struct{}
+
+func (silent) ScenarioStarted(Report) {}
+func (silent) StepStarted(StepReport) {}
+func (silent) StepDone(StepReport)    {}
+func (silent) ScenarioDone(Report)    {}

@@ -1,0 +1,171 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// cleanupTimeout bounds the removal at the end, which goes on when the run itself was interrupted.
+const cleanupTimeout = 30 * time.Second
+
+// Run runs a loaded scenario: in a namespace of its own, one step after the other up to the first that does not hold,
+// and then removes everything unless env says to keep it. The removal is asked for and not waited for: it takes as long
+// as pods take to stop, and nothing of it is in the way of another run.
+//
+// The Report is never nil. The error is not nil exactly if the outcome is Broken.
+func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
+	if env.Run == "" {
+		env.Run = newRunID()
+	}
+	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed}
+	defer func() { env.progress().ScenarioDone(*report) }()
+	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
+		report.Outcome, report.Reason = Skipped, strings.Join(why, "; ")
+		env.progress().ScenarioStarted(*report)
+		return report, nil
+	}
+	r := &runner{env: env, names: newIsolation(s, env.Run), manifests: s.manifests, positions: s.positions}
+	report.Run, report.Namespace = env.Run, r.names.namespace
+	env.progress().ScenarioStarted(*report)
+	err := r.script(ctx, s.Steps, report)
+	r.close(ctx, report)
+	report.Seconds = time.Since(report.Started).Seconds()
+	if err != nil {
+		return report, fmt.Errorf("scenario %s: %w", s.Metadata.Name, err)
+	}
+	return report, nil
+}
+
+// runner runs the steps of one scenario, or of a lab's check.
+type runner struct {
+	env       Env
+	names     isolation
+	manifests map[string][]*unstructured.Unstructured
+	positions strictyaml.Positions
+	// applied is what wait: {ready: true} is about: everything applied and not deleted since.
+	applied []*unstructured.Unstructured
+	// classes are the IngressClasses applied, which do not go away with the namespace.
+	classes []*unstructured.Unstructured
+}
+
+// script makes the namespace and runs the steps. The error is what is broken.
+func (r *runner) script(ctx context.Context, steps []Step, report *Report) error {
+	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, r.names.labels()); err != nil {
+		report.Outcome, report.Reason = brokenUnless(ctx), err.Error()
+		return broken(report.Outcome, err)
+	}
+	for i, step := range steps {
+		if report.Outcome != Passed {
+			report.Steps = append(report.Steps, r.skipped(i, step))
+			continue
+		}
+		done, err := r.step(ctx, i, step)
+		report.Steps = append(report.Steps, done)
+		report.Outcome = done.Outcome
+		if done.Outcome != Passed {
+			report.Reason = fmt.Sprintf("step %d: %s", done.Number, done.why())
+			if err := broken(done.Outcome, err); err != nil {
+				return fmt.Errorf("step %d (%s): %w", done.Number, done.Text, err)
+			}
+		}
+	}
+	return nil
+}
+
+// broken returns err if it is what broke the lab.
+func broken(outcome Outcome, err error) error {
+	if outcome != Broken {
+		return nil
+	}
+	return err
+}
+
+// step runs one step and reports it. The error is the cause of a step that is Broken.
+func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, error) {
+	report := r.describe(index, step)
+	r.env.progress().StepStarted(report)
+	begin := time.Now()
+	err := r.do(ctx, step, &report)
+	report.Seconds = time.Since(begin).Seconds()
+	if err != nil {
+		report.Error = err.Error()
+	}
+	if report.Outcome != Passed && ctx.Err() != nil {
+		report.Outcome = brokenUnless(ctx)
+	}
+	if report.Outcome == Failed || report.Outcome == TimedOut {
+		report.Diagnostics = r.diagnose(ctx, report.Answer)
+	}
+	r.env.progress().StepDone(report)
+	return report, err
+}
+
+func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
+	switch step.Verb() {
+	case "apply":
+		return r.apply(ctx, step.Apply, report)
+	case "delete":
+		return r.remove(ctx, step.Delete, report)
+	case "wait":
+		return r.wait(ctx, *step.Wait, report)
+	case "expect":
+		r.expect(ctx, *step.Expect, report)
+		return nil
+	}
+	report.Outcome = Broken
+	return errors.New("the step has no verb")
+}
+
+// brokenUnless returns Broken, unless ctx has ended, which explains any failure.
+func brokenUnless(ctx context.Context) Outcome {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return TimedOut
+	case ctx.Err() != nil:
+		return Interrupted
+	}
+	return Broken
+}
+
+func (r *runner) skipped(index int, step Step) StepReport {
+	report := r.describe(index, step)
+	report.Outcome = Skipped
+	return report
+}
+
+// why says in one line why a step did not pass.
+func (s StepReport) why() string {
+	switch {
+	case s.Outcome == Interrupted:
+		return "interrupted"
+	case len(s.Mismatches) > 0:
+		return s.Mismatches[0].String()
+	case s.Error != "":
+		return s.Error
+	}
+	return s.Note
+}
+
+// close removes what the run made, also when ctx has ended: hence a context that has not.
+func (r *runner) close(ctx context.Context, report *Report) {
+	if r.env.Keep {
+		report.Kept = true
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	err := errors.Join(
+		r.env.Kube.Delete(ctx, r.classes...),
+		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
+	)
+	if err != nil {
+		report.Cleanup = err.Error()
+	}
+}

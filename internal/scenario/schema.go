@@ -1,0 +1,51 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+)
+
+//go:generate go test -run TestSchemaIsCurrent -update .
+
+// Schema returns the JSON schema of a scenario file, made from the Go types. Editors complete and check files by it.
+// comments is the directory of this package's source, whose comments become the descriptions; they are not in the
+// binary.
+func Schema(comments string) ([]byte, error) {
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Mapper: mapType}
+	if err := r.AddGoComments("github.com/ingresslab/ingresslab/internal/scenario", comments); err != nil {
+		return nil, fmt.Errorf("scenario schema: %w", err)
+	}
+	schema := r.Reflect(&Scenario{})
+	schema.ID = ""
+	schema.Title = "A scenario of ingresslab"
+	data, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("scenario schema: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// mapType describes the types that are written differently from how they are held.
+func mapType(t reflect.Type) *jsonschema.Schema {
+	text := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
+	switch t {
+	case reflect.TypeFor[Duration]():
+		s := text()
+		s.Pattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+		return s
+	case reflect.TypeFor[Strings]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
+	case reflect.TypeFor[Capabilities]():
+		one := text()
+		for _, c := range cluster.AllCapabilities() {
+			one.Enum = append(one.Enum, c)
+		}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one}}}
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package scenario
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// maxName leaves room in a namespace's 63 characters for "lab-" and the run.
+const maxName = 40
+
+var scenarioName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+
+// Validate returns everything that is wrong with a scenario itself, leaving its manifests aside. It is pure.
+func Validate(s *Scenario) strictyaml.Faults {
+	c := &checker{file: s.file, positions: s.positions}
+	c.head(s)
+	for i, capability := range s.Requires {
+		c.capability(fmt.Sprintf("requires[%d]", i), capability)
+	}
+	if len(s.Steps) == 0 {
+		c.fault("steps", "a scenario needs steps")
+	}
+	c.steps("steps", s.Steps)
+	return c.faults
+}
+
+// ValidateCheck returns everything that is wrong with the steps of a check, which may look and not touch: its verbs are
+// wait and expect. path is where the steps stand in the file.
+func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Faults {
+	c := &checker{file: file, positions: positions}
+	if len(steps) == 0 {
+		c.fault(path, "a check needs steps")
+	}
+	for i, step := range steps {
+		if step.Apply != nil || step.Delete != nil {
+			c.fault(fmt.Sprintf("%s[%d]", path, i), "a check changes nothing: its verbs are wait and expect")
+		}
+		if step.Wait != nil && step.Wait.Ready {
+			c.fault(fmt.Sprintf("%s[%d].wait.ready", path, i), "a check applies nothing that could be ready: name a deployment, service or pod")
+		}
+	}
+	c.steps(path, steps)
+	return c.faults
+}
+
+// checker collects faults.
+type checker struct {
+	file      string
+	positions strictyaml.Positions
+	faults    strictyaml.Faults
+}
+
+func (c *checker) fault(path, format string, args ...any) {
+	c.add(path, "", format, args...)
+}
+
+func (c *checker) add(path, suggestion, format string, args ...any) {
+	c.faults = append(c.faults, strictyaml.Fault{
+		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
+	})
+}
+
+func (c *checker) head(s *Scenario) {
+	if s.APIVersion != APIVersion {
+		c.fault("apiVersion", "is %q, must be %s", s.APIVersion, APIVersion)
+	}
+	if s.Kind != Kind {
+		c.fault("kind", "is %q, must be %s", s.Kind, Kind)
+	}
+	if !scenarioName.MatchString(s.Metadata.Name) || len(s.Metadata.Name) > maxName {
+		c.fault("metadata.name", "%q is not a name: at most %d lower-case letters, digits and hyphens, a letter first", s.Metadata.Name, maxName)
+	}
+	if strings.TrimSpace(s.Metadata.Title) == "" {
+		c.fault("metadata.title", "is missing: one sentence that is true if the scenario passes")
+	}
+}
+
+func (c *checker) capability(path string, capability cluster.Capability) {
+	var known []string
+	for _, k := range cluster.AllCapabilities() {
+		known = append(known, string(k))
+	}
+	if !slices.Contains(known, string(capability)) {
+		c.add(path, strictyaml.Nearest(string(capability), known), "nothing provides %q, one can require %s", capability, strings.Join(known, ", "))
+	}
+}
+
+func (c *checker) steps(path string, steps []Step) {
+	for i, step := range steps {
+		c.step(fmt.Sprintf("%s[%d]", path, i), step)
+	}
+}
+
+func (c *checker) step(path string, step Step) {
+	switch verbs := step.verbs(); len(verbs) {
+	case 0:
+		c.fault(path, "the step has no verb, the verbs are %s", strings.Join(Verbs(), ", "))
+	case 1:
+	default:
+		c.fault(path, "the step has %d verbs (%s): make each a step of its own", len(verbs), strings.Join(verbs, ", "))
+	}
+	c.targets(path+".apply", step.Apply, false)
+	c.targets(path+".delete", step.Delete, true)
+	if step.Wait != nil {
+		c.wait(path+".wait", *step.Wait)
+	}
+	if step.Expect != nil {
+		c.expect(path+".expect", *step.Expect)
+	}
+}
+
+func (c *checker) targets(path string, targets Strings, objects bool) {
+	if targets != nil && len(targets) == 0 {
+		c.fault(path, "names nothing")
+	}
+	for i, target := range targets {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case isFile(target):
+		case !objects:
+			c.fault(at, "%q is not a manifest file (.yaml, .yml or .json)", target)
+		default:
+			if _, err := parseReference(target); err != nil {
+				c.add(at, err.nearest, "%v", err)
+			}
+		}
+	}
+}
+
+func (c *checker) wait(path string, w Wait) {
+	subjects := given(map[string]bool{
+		"ready": w.Ready, "ingress": w.Ingress != "", "deployment": w.Deployment != "", "service": w.Service != "", "pod": w.Pod != "",
+	})
+	if len(subjects) != 1 {
+		c.fault(path, "exactly one of ready, ingress, deployment, service and pod is needed, %s", count(subjects))
+		return
+	}
+	subject := subjects[0]
+	c.goesWith(path+".address", subject, "ingress", w.Address != nil, true)
+	c.goesWith(path+".endpoints", subject, "service", w.Endpoints != nil, true)
+	if subject != "pod" {
+		c.goesWith(path+".condition", subject, "deployment", w.Condition != "", false)
+	}
+	if w.Endpoints != nil && *w.Endpoints < 0 {
+		c.fault(path+".endpoints", "%d is less than zero", *w.Endpoints)
+	}
+}
+
+// goesWith reports a field that is given although the subject is not its own, or not given although it is.
+func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
+	field := path[strings.LastIndex(path, ".")+1:]
+	if isGiven && subject != owner {
+		c.fault(path, "%s says nothing about a wait for %s", field, subject)
+	}
+	if !isGiven && needed && subject == owner {
+		c.fault(path, "is missing: a wait for %s needs %s", owner, field)
+	}
+}
+
+func (c *checker) expect(path string, e Expect) {
+	c.url(path+".url", e.URL)
+	if e.Method != "" && (!httpguts.ValidHeaderFieldName(e.Method) || e.Method != strings.ToUpper(e.Method)) {
+		c.fault(path+".method", "%q is not an HTTP method", e.Method)
+	}
+	if e.Method == http.MethodConnect {
+		c.fault(path+".method", "CONNECT asks a proxy for a tunnel; there is no answer to expect")
+	}
+	for name, value := range e.Header {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			c.fault(path+".header."+name, "%q: %q is not an HTTP header", name, value)
+		}
+	}
+	for name := range e.ResponseHeader {
+		if !httpguts.ValidHeaderFieldName(name) {
+			c.fault(path+".responseHeader."+name, "%q is not the name of an HTTP header", name)
+		}
+	}
+	if e.Status != 0 && (e.Status < 100 || e.Status > 599) {
+		c.fault(path+".status", "%d is not an HTTP status (100 to 599)", e.Status)
+	}
+	if e.Status == 0 && len(e.ResponseHeader) == 0 && len(e.Contains) == 0 && e.Service == "" && e.App == "" && e.Pod == "" {
+		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app or pod")
+	}
+}
+
+func (c *checker) url(path, raw string) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		c.fault(path, "is missing")
+	case err != nil:
+		c.fault(path, "%q is not a URL", raw)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		c.fault(path, "%q is not an absolute http or https URL", raw)
+	case u.User != nil:
+		c.fault(path, "user and password belong into an Authorization header, not into the URL")
+	case u.Fragment != "":
+		c.fault(path, "a fragment (#%s) is never sent to a server", u.Fragment)
+	case len(validation.IsDNS1123Subdomain(strings.ToLower(u.Hostname()))) > 0 && !strings.Contains(u.Hostname(), ":"):
+		c.fault(path, "%q is not a host name", u.Hostname())
+	}
+}
+
+// given returns the names that are true, sorted.
+func given(all map[string]bool) []string {
+	var names []string
+	for name, is := range all {
+		if is {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func count(names []string) string {
+	if len(names) == 0 {
+		return "none is given"
+	}
+	return strings.Join(names, " and ") + " are given"
+}
