@@ -32,11 +32,11 @@ func (t *Table) Explain(r Request) (Decision, []Candidate) {
 func (tr trace) candidates(h *virtualHost) []Candidate {
 	var list []Candidate
 	for _, r := range h.routes() {
-		c := tr.judge(r)
-		if h != tr.host {
-			c.Why = fmt.Sprintf("%s takes the request, and no other host is asked", hostText(tr.host.name))
+		if h == tr.host {
+			list = append(list, tr.judge(r))
+			continue
 		}
-		list = append(list, c)
+		list = append(list, Candidate{Route: r, Why: hostText(tr.host.name) + " takes the request, and no other host is asked"})
 	}
 	for _, l := range h.lost {
 		list = append(list, Candidate{Route: l.route, Why: "not served: " + l.why})

@@ -1,0 +1,161 @@
+package routing_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+// An informer's cache has no order, so whatever depended on the order would change from one build to the next: routes
+// would flap, and Events would be sent over and over.
+func TestBuildDoesNotDependOnOrder(t *testing.T) {
+	for _, g := range append(goldens(t), allGoldensAtOnce(t)) {
+		t.Run(g.name(), func(t *testing.T) {
+			want := render(t, g.snapshot, g)
+			// Problems name endpoints by their index, so where there are any the order within a slice is not free.
+			inside := !strings.Contains(want, "endpoints[")
+			for seed := range uint64(20) {
+				shuffled := shuffle(g.snapshot, rand.New(rand.NewPCG(seed, 0)), inside)
+				if got := render(t, shuffled, g); got != want {
+					t.Fatalf("seed %d: in another order\n%s\nand before\n%s", seed, got, want)
+				}
+			}
+		})
+	}
+}
+
+// allGoldensAtOnce is one cluster with the objects of all goldens: many conflicts, many owners.
+func allGoldensAtOnce(t *testing.T) golden {
+	all := golden{path: "all-at-once.txtar"}
+	names := map[types.NamespacedName]bool{}
+	for _, g := range goldens(t) {
+		all.archive, all.options = g.archive, g.options
+		for _, ing := range g.snapshot.Ingresses {
+			// Two objects of one kind never have the same name; the goldens' objects do.
+			ing.Name = g.name() + "-" + ing.Name
+			all.snapshot.Ingresses = append(all.snapshot.Ingresses, ing)
+		}
+		for _, svc := range g.snapshot.Services {
+			if name := (types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}); !names[name] {
+				names[name] = true
+				all.snapshot.Services = append(all.snapshot.Services, svc)
+			}
+		}
+		all.snapshot.EndpointSlices = append(all.snapshot.EndpointSlices, g.snapshot.EndpointSlices...)
+	}
+	return all
+}
+
+func render(t *testing.T, s routing.Snapshot, g golden) string {
+	table, problems := routing.Build(s, g.options)
+	return renderTable(table) + renderProblems(problems) + renderRequests(t, table, g.requests())
+}
+
+func shuffle(s routing.Snapshot, r *rand.Rand, insideSlices bool) routing.Snapshot {
+	s.Ingresses = slices.Clone(s.Ingresses)
+	s.Services = slices.Clone(s.Services)
+	s.IngressClasses = slices.Clone(s.IngressClasses)
+	s.EndpointSlices = slices.Clone(s.EndpointSlices)
+	swapIn(r, s.Ingresses)
+	swapIn(r, s.Services)
+	swapIn(r, s.IngressClasses)
+	swapIn(r, s.EndpointSlices)
+	for i, slice := range s.EndpointSlices {
+		if insideSlices {
+			s.EndpointSlices[i] = slice.DeepCopy()
+			swapIn(r, s.EndpointSlices[i].Endpoints)
+		}
+	}
+	return s
+}
+
+func swapIn[T any](r *rand.Rand, list []T) {
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+}
+
+// Snapshots come straight out of informers' caches, which others read at the same time.
+func TestBuildLeavesObjectsAlone(t *testing.T) {
+	for _, g := range goldens(t) {
+		before := routing.Snapshot{}
+		for _, o := range g.snapshot.Ingresses {
+			before.Ingresses = append(before.Ingresses, o.DeepCopy())
+		}
+		for _, o := range g.snapshot.IngressClasses {
+			before.IngressClasses = append(before.IngressClasses, o.DeepCopy())
+		}
+		for _, o := range g.snapshot.Services {
+			before.Services = append(before.Services, o.DeepCopy())
+		}
+		for _, o := range g.snapshot.EndpointSlices {
+			before.EndpointSlices = append(before.EndpointSlices, o.DeepCopy())
+		}
+		table, _ := routing.Build(g.snapshot, g.options)
+		renderRequests(t, table, g.requests())
+		if !reflect.DeepEqual(before, g.snapshot) {
+			t.Errorf("%s: Build or Decide changed the objects, or their order", g.name())
+		}
+	}
+}
+
+func TestProblemsNameTheirObject(t *testing.T) {
+	ing := &networkingv1.Ingress{}
+	ing.Namespace, ing.Name, ing.UID = "shop", "web", "4711"
+	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true})
+	if len(problems) != 1 {
+		t.Fatalf("an empty Ingress has %d problems, want 1: %v", len(problems), problems)
+	}
+	want := routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "4711"}
+	if problems[0].Object != want {
+		t.Errorf("the problem is about %+v, want %+v", problems[0].Object, want)
+	}
+}
+
+// An IngressClass without a controller must not become ours because the flag is empty too.
+func TestNoControllerClassOwnsNothing(t *testing.T) {
+	name := "lab"
+	ing := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: &name}}
+	class := &networkingv1.IngressClass{}
+	class.Name = name
+	table, _ := routing.Build(routing.Snapshot{
+		Ingresses:      []*networkingv1.Ingress{ing},
+		IngressClasses: []*networkingv1.IngressClass{class},
+	}, routing.Options{})
+	if got := table.Ingresses(); len(got) != 0 {
+		t.Errorf("owned: %v", got)
+	}
+}
+
+// A pod's name and node come along with its address, for logs and for sticky sessions.
+func TestEndpointsKnowTheirPods(t *testing.T) {
+	s := parseObjects(t, "inline", `
+kind: Ingress
+metadata: {namespace: shop, name: web}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}
+---
+kind: Service
+metadata: {namespace: shop, name: web}
+spec: {ports: [{port: 80}]}
+---
+kind: EndpointSlice
+metadata: {namespace: shop, name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{port: 8080}]
+endpoints: [{addresses: [10.0.0.1], nodeName: worker, targetRef: {kind: Pod, namespace: shop, name: web-a}}]
+`)
+	if s.EndpointSlices[0].AddressType != discoveryv1.AddressTypeIPv4 {
+		t.Fatal("the slice was not read")
+	}
+	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+	e := table.CatchAll().Pool.Endpoints[0]
+	if e.Pod != (types.NamespacedName{Namespace: "shop", Name: "web-a"}) || e.Node != "worker" {
+		t.Errorf("endpoint is %+v", e)
+	}
+}

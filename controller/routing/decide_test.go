@@ -1,0 +1,122 @@
+package routing_test
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+// Explain is worth something only if it tells of the decision that was really made.
+func TestExplainAgreesWithDecide(t *testing.T) {
+	for _, g := range goldens(t) {
+		table, _ := routing.Build(g.snapshot, g.options)
+		for _, line := range g.requests() {
+			r := parseRequest(t, line)
+			want := table.Decide(r)
+			got, candidates := table.Explain(r)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %s: Explain says %+v, Decide %+v", g.name(), line, got, want)
+			}
+			checkCandidates(t, g.name()+": "+line, want, candidates)
+		}
+	}
+}
+
+func checkCandidates(t *testing.T, what string, d routing.Decision, candidates []routing.Candidate) {
+	t.Helper()
+	won := 0
+	for _, c := range candidates {
+		if c.Why == "" {
+			t.Errorf("%s: nothing is said about %s", what, c.Route.Field)
+		}
+		if c.Won {
+			won++
+			if c.Route != d.Route {
+				t.Errorf("%s: %s won, and %s was decided", what, c.Route.Field, d.Route.Field)
+			}
+		}
+	}
+	if (won == 1) != (d.Route != nil) || won > 1 {
+		t.Errorf("%s: %d candidates won; the route is %v", what, won, d.Route)
+	}
+}
+
+// What a Decision promises in its documentation.
+func TestDecisionsAreWhole(t *testing.T) {
+	for _, g := range goldens(t) {
+		table, _ := routing.Build(g.snapshot, g.options)
+		for _, line := range g.requests() {
+			d := table.Decide(parseRequest(t, line))
+			if d.Reason == "" {
+				t.Errorf("%s: %s: no reason", g.name(), line)
+			}
+			switch d.Action {
+			case routing.Forward:
+				ok := d.Status == 0 && d.Route != nil && d.Pool == d.Route.Pool && len(d.Pool.Endpoints) > 0 &&
+					d.Timeouts.Connect > 0 && d.Timeouts.Read > 0 && d.Timeouts.Send > 0
+				if !ok {
+					t.Errorf("%s: %s: forwards with %+v", g.name(), line, d)
+				}
+			case routing.Refuse:
+				if d.Status < 400 || d.Pool != nil || d.Timeouts != (routing.Timeouts{}) {
+					t.Errorf("%s: %s: refuses with %+v", g.name(), line, d)
+				}
+			}
+		}
+	}
+}
+
+func TestTimeoutsReachTheDecision(t *testing.T) {
+	table := manyHosts(1)
+	got := table.Decide(routing.Request{Host: "host-0.test", Path: "/"}).Timeouts
+	want := routing.Timeouts{Connect: 5 * time.Second, Read: 90 * time.Second, Send: 60 * time.Second}
+	if got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Control characters cannot be written into a golden.
+func TestPathsWithControlCharacters(t *testing.T) {
+	table := manyHosts(1)
+	for _, path := range []string{"/a\tb", "/a b", "/a\r\nb", "/\x00", "/\x7f", "x", "*", "http://host/"} {
+		d := table.Decide(routing.Request{Host: "host-0.test", Path: path})
+		if d.Status != http.StatusBadRequest {
+			t.Errorf("path %q gets %d, want 400", path, d.Status)
+		}
+	}
+}
+
+// Without a bound on how deep a path is searched, this request would take minutes.
+func TestPathWithManySlashes(t *testing.T) {
+	table := manyHosts(1)
+	d := table.Decide(routing.Request{Host: "host-0.test", Path: strings.Repeat("/a", 1<<19)})
+	if d.Action != routing.Forward {
+		t.Errorf("%d %s", d.Status, d.Reason)
+	}
+}
+
+// Decide runs for every request. The usual one must not allocate, and an odd one only what its canonical form needs.
+func TestDecideAllocates(t *testing.T) {
+	table := manyHosts(100)
+	for _, tc := range []struct {
+		name, host, path string
+		atMost           float64
+	}{
+		{"as it should be", "host-7.test", "/app/x", 0},
+		{"with a port", "host-7.test:8080", "/", 0},
+		{"in upper case", "HOST-7.test", "/app", 2},
+		{"with an escape", "host-7.test", "/%61pp", 1},
+		{"for an unknown host", "nobody.test", "/", 0},
+		{"with a bad path", "host-7.test", "/../x", 1},
+	} {
+		r := routing.Request{Host: tc.host, Path: tc.path}
+		var d routing.Decision
+		if got := testing.AllocsPerRun(100, func() { d = table.Decide(r) }); got > tc.atMost {
+			t.Errorf("a request %s: %v allocations, want at most %v (%+v)", tc.name, got, tc.atMost, d)
+		}
+	}
+}
