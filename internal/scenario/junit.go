@@ -117,7 +117,7 @@ func junitCaseOf(r *Report, s StepReport) junitCase {
 	if s.Number > 0 {
 		c.Name = fmt.Sprintf("%d. %s", s.Number, c.Name)
 	}
-	problem := &junitProblem{Message: s.why()}
+	problem := &junitProblem{Message: s.Why()}
 	switch s.Outcome {
 	case Passed:
 	case Skipped:

@@ -48,9 +48,22 @@ func load(path string) (*Scenario, strictyaml.Faults, error) {
 	s.source = source{file: path, positions: positions}
 	read := readManifests(os.DirFS(filepath.Dir(path)), manifestFiles(s.Steps))
 	s.manifests = read.objects
-	faults = append(faults, Validate(s)...)
+	faults = append(faults, Validate(s).Without(faults)...)
+	faults = append(faults, s.misplaced().Without(faults)...)
 	faults = append(faults, validateManifests(s, read)...)
 	return s, faults, nil
+}
+
+// misplaced finds a scenario that is not where its name says: it is looked for by the name of its directory.
+func (s *Scenario) misplaced() strictyaml.Faults {
+	absolute, err := filepath.Abs(s.file)
+	if err != nil || filepath.Base(absolute) != FileName || filepath.Base(filepath.Dir(absolute)) == s.Metadata.Name {
+		return nil
+	}
+	return strictyaml.Faults{{
+		File: s.file, Position: s.positions.At("metadata.name"), Path: "metadata.name",
+		Message: fmt.Sprintf("is %q, and the directory is called %q: they must be the same", s.Metadata.Name, filepath.Base(filepath.Dir(absolute))),
+	}}
 }
 
 // manifestFiles returns the manifest files that steps name, each once.

@@ -44,8 +44,8 @@ func (p *Pretty) ScenarioStarted(r Report) {
 	if r.Outcome == Skipped {
 		return
 	}
-	p.printf("%s %s\n", p.paint("", "scenario "+r.Scenario+":"), r.Title)
-	p.printf("  %s\n", p.paint(dim, "namespace "+r.Namespace))
+	p.printf("%s %s\n", "scenario "+r.Scenario+":", r.Title)
+	p.printf("  %s\n", p.style.Dim("namespace "+r.Namespace))
 }
 
 // StepStarted implements Progress.
@@ -57,7 +57,7 @@ func (p *Pretty) StepStarted(s StepReport) {
 	if len(text) > liveWidth {
 		text = append(text[:liveWidth-3], '.', '.', '.')
 	}
-	p.printf("  %s %s", p.paint(dim, "…"), string(text))
+	p.printf("  %s %s", p.style.Dim("…"), string(text))
 }
 
 // StepDone implements Progress.
@@ -65,7 +65,7 @@ func (p *Pretty) StepDone(s StepReport) {
 	if p.style.Live {
 		p.printf("%s", eraseLine)
 	}
-	p.printf("  %s %s %s\n", p.mark(s.Outcome), s.title(), p.paint(dim, s.effort()))
+	p.printf("  %s %s %s\n", p.mark(s.Outcome), s.title(), p.style.Dim(s.effort()))
 	if s.Outcome != Passed && s.Outcome != Skipped {
 		p.Explain(s, "      ")
 	}
@@ -75,12 +75,12 @@ func (p *Pretty) StepDone(s StepReport) {
 func (p *Pretty) ScenarioDone(r Report) {
 	for _, s := range r.Steps {
 		if s.Outcome == Skipped {
-			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.paint(dim, "not run"))
+			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.style.Dim("not run"))
 		}
 	}
-	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, outcomeText(r.Outcome))
+	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, OutcomeText(r.Outcome))
 	if r.Outcome != Skipped {
-		p.printf(" %s", p.paint(dim, fmt.Sprintf("in %.1fs", r.Seconds)))
+		p.printf(" %s", p.style.Dim(fmt.Sprintf("in %.1fs", r.Seconds)))
 	}
 	if r.Reason != "" {
 		p.printf(": %s", r.Reason)
@@ -90,7 +90,7 @@ func (p *Pretty) ScenarioDone(r Report) {
 		p.printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
 	}
 	if r.Cleanup != "" {
-		p.printf("  %s not everything could be removed: %s\n", p.paint(yellow, "!"), r.Cleanup)
+		p.printf("  %s not everything could be removed: %s\n", p.style.Mark("!"), r.Cleanup)
 	}
 }
 
@@ -166,12 +166,15 @@ func (s StepReport) effort() string {
 	return fmt.Sprintf("%.1fs", s.Seconds)
 }
 
-func outcomeText(o Outcome) string {
+// OutcomeText is the outcome as the predicate of a sentence.
+func OutcomeText(o Outcome) string {
 	switch o {
 	case TimedOut:
 		return "timed out"
+	case Skipped:
+		return "was skipped"
 	case Broken:
-		return "could not run: the lab is broken"
+		return "could not run"
 	case Interrupted:
 		return "was interrupted"
 	}
@@ -181,15 +184,29 @@ func outcomeText(o Outcome) string {
 func (p *Pretty) mark(o Outcome) string {
 	switch o {
 	case Passed:
-		return p.paint(green, "✓")
+		return p.style.Mark("✓")
 	case Skipped:
-		return p.paint(yellow, "-")
+		return p.style.Mark("-")
 	}
-	return p.paint(red, "✗")
+	return p.style.Mark("✗")
 }
 
-func (p *Pretty) paint(color, text string) string {
-	if !p.style.Color || color == "" {
+// Mark returns a mark in its color: ✓ for what is well, ✗ for what is not, anything else for what is in between.
+func (s Style) Mark(mark string) string {
+	switch mark {
+	case "✓":
+		return s.paint(green, mark)
+	case "✗":
+		return s.paint(red, mark)
+	}
+	return s.paint(yellow, mark)
+}
+
+// Dim returns text that is not to catch the eye.
+func (s Style) Dim(text string) string { return s.paint(dim, text) }
+
+func (s Style) paint(color, text string) string {
+	if !s.Color {
 		return text
 	}
 	return color + text + normal

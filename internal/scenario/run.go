@@ -70,7 +70,7 @@ func (r *runner) script(ctx context.Context, steps []Step, report *Report) error
 		report.Steps = append(report.Steps, done)
 		report.Outcome = done.Outcome
 		if done.Outcome != Passed {
-			report.Reason = fmt.Sprintf("step %d: %s", done.Number, done.why())
+			report.Reason = fmt.Sprintf("step %d: %s", done.Number, done.Why())
 			if err := broken(done.Outcome, err); err != nil {
 				return fmt.Errorf("step %d (%s): %w", done.Number, done.Text, err)
 			}
@@ -140,8 +140,8 @@ func (r *runner) skipped(index int, step Step) StepReport {
 	return report
 }
 
-// why says in one line why a step did not pass.
-func (s StepReport) why() string {
+// Why says in one line why a step did not pass.
+func (s StepReport) Why() string {
 	switch {
 	case s.Outcome == Interrupted:
 		return "interrupted"

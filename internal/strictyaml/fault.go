@@ -92,3 +92,11 @@ func (p Positions) At(path string) Position {
 		path = path[:cut]
 	}
 }
+
+// Without returns the faults that are about other fields than those of before: what reading has found wrong with a field,
+// a later check would only say again in other words.
+func (fs Faults) Without(before Faults) Faults {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Fault) bool {
+		return f.Path != "" && slices.ContainsFunc(before, func(b Fault) bool { return b.File == f.File && b.Path == f.Path })
+	})
+}

@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// LessonFile is what the text of a lab is called.
+const LessonFile = "lesson.md"
+
+var directoryName = regexp.MustCompile(`^(\d{2})-([a-z][-a-z0-9]*)$`)
+
+// Load reads the lab in a directory. If anything is wrong with it, the error is a strictyaml.Faults with everything
+// that is; a file that cannot be read is a *fs.PathError.
+func Load(dir string) (*Lab, error) {
+	l, faults, err := load(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func load(dir string) (*Lab, strictyaml.Faults, error) {
+	file := filepath.Join(dir, LessonFile)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("lab: %w", err)
+	}
+	l := &Lab{Dir: dir}
+	faults := l.name(file)
+	matter, text, fault := cut(file, data)
+	if fault != nil {
+		return l, append(faults, *fault), nil
+	}
+	l.Text = string(text)
+	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
+	faults = append(append(faults, more...), l.validate(file, positions).Without(more)...)
+	for _, part := range []struct {
+		dir  string
+		into *[]*unstructured.Unstructured
+	}{{"start", &l.Start}, {"solution", &l.Solution}} {
+		objects, more, err := readManifests(filepath.Join(dir, part.dir))
+		if err != nil {
+			return nil, nil, err
+		}
+		*part.into = objects
+		faults = append(append(faults, more...), l.validateObjects(filepath.Join(dir, part.dir), objects)...)
+	}
+	return l, faults, nil
+}
+
+// name takes number and name from the directory's name.
+func (l *Lab) name(file string) strictyaml.Faults {
+	absolute, err := filepath.Abs(l.Dir)
+	if err != nil {
+		absolute = l.Dir
+	}
+	m := directoryName.FindStringSubmatch(filepath.Base(absolute))
+	if m == nil {
+		return strictyaml.Faults{{File: file, Message: fmt.Sprintf("the directory %q is not called NN-name, as 01-host-routing is", filepath.Base(absolute))}}
+	}
+	l.Number, err = strconv.Atoi(m[1])
+	if err != nil {
+		return strictyaml.Faults{{File: file, Message: err.Error()}}
+	}
+	l.Name = m[2]
+	return nil
+}
+
+// cut parts the front matter from the text. The front matter begins in the file's second line.
+func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Fault) {
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	rest, found := bytes.CutPrefix(data, []byte("---\n"))
+	if !found {
+		return nil, nil, &strictyaml.Fault{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter is missing: the first line must be ---"}
+	}
+	matter, text, found = bytes.Cut(rest, []byte("\n---\n"))
+	if !found {
+		return nil, nil, &strictyaml.Fault{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter has no end: a line --- is missing"}
+	}
+	return append(matter, '\n'), text, nil
+}
+
+// readManifests reads the manifests of a directory, in the order of their names.
+func readManifests(dir string) ([]*unstructured.Unstructured, strictyaml.Faults, error) {
+	var files []string
+	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, nil, fmt.Errorf("lab: %w", err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		return nil, strictyaml.Faults{{File: dir, Message: "there are no manifests in this directory"}}, nil
+	}
+	slices.Sort(files)
+	var objects []*unstructured.Unstructured
+	var faults strictyaml.Faults
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, nil, fmt.Errorf("lab: %w", err)
+		}
+		more, wrong := scenario.ReadManifest(file, data)
+		objects, faults = append(objects, more...), append(faults, wrong...)
+	}
+	return objects, faults, nil
+}

@@ -1,0 +1,63 @@
+package lab
+
+import (
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Report is what a run of a lab leaves.
+type Report struct {
+	Number    int              `json:"number"`
+	Lab       string           `json:"lab"`
+	Title     string           `json:"title"`
+	Namespace string           `json:"namespace"`
+	Outcome   scenario.Outcome `json:"outcome"`
+	// Reason says in a sentence why the outcome is not Passed.
+	Reason  string    `json:"reason,omitempty"`
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"`
+	// Notes are what a student should know about the state of the namespace.
+	Notes []string `json:"notes,omitempty"`
+	// Before and After are the checks from start/ and with solution/.
+	Before []CheckReport `json:"before"`
+	After  []CheckReport `json:"after"`
+	// Open are the pages to look at now, with the port of this cluster.
+	Open []string `json:"open,omitempty"`
+}
+
+// CheckReport is what one task's check came to.
+type CheckReport struct {
+	Task  string `json:"task"`
+	Title string `json:"title"`
+	// Holds says whether the check held.
+	Holds bool `json:"holds"`
+	// Expected says whether that is as it should be at this point of the lab.
+	Expected bool `json:"expected"`
+	// Steps are the steps of the check that ran; of a check that does not hold, the last one is the one that fails.
+	Steps   []scenario.StepReport `json:"steps"`
+	Outcome scenario.Outcome      `json:"outcome"`
+	Seconds float64               `json:"seconds"`
+}
+
+// Progress hears about a run while it goes on.
+type Progress interface {
+	// Started is called first.
+	Started(Report)
+	// Phase says what begins.
+	Phase(text string)
+	// Note says something that a student should know.
+	Note(text string)
+	// Checked is called after each check; solved tells whether the solution is in place.
+	Checked(check CheckReport, solved bool)
+	// Done is called last.
+	Done(Report)
+}
+
+type silent struct{}
+
+func (silent) Started(Report)            {}
+func (silent) Phase(string)              {}
+func (silent) Note(string)               {}
+func (silent) Checked(CheckReport, bool) {}
+func (silent) Done(Report)               {}

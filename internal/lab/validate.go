@@ -1,0 +1,104 @@
+package lab
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// validate returns everything that is wrong with the front matter.
+func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Faults {
+	var faults strictyaml.Faults
+	fault := func(path, format string, args ...any) {
+		faults = append(faults, strictyaml.Fault{File: file, Position: positions.At(path), Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	if strings.TrimSpace(l.Title) == "" {
+		fault("title", "is missing")
+	}
+	if why := badNamespace(l.Namespace); why != "" {
+		fault("namespace", "%s", why)
+	}
+	for i, why := range l.unknownCapabilities() {
+		fault(fmt.Sprintf("requires[%d]", i), "%s", why)
+	}
+	for i, page := range l.Open {
+		if u, err := url.Parse(page); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() != "" {
+			fault(fmt.Sprintf("open[%d]", i), "%q is not an http or https URL without a port", page)
+		}
+	}
+	if len(l.Tasks) == 0 {
+		fault("tasks", "a lab needs tasks")
+	}
+	ids := map[string]bool{}
+	for i, task := range l.Tasks {
+		path := fmt.Sprintf("tasks[%d]", i)
+		switch {
+		case len(validation.IsDNS1123Label(task.ID)) > 0:
+			fault(path+".id", "%q is not an id: lower-case letters, digits and hyphens", task.ID)
+		case ids[task.ID]:
+			fault(path+".id", "another task is called %q, too", task.ID)
+		}
+		ids[task.ID] = true
+		if strings.TrimSpace(task.Title) == "" {
+			fault(path+".title", "is missing: say what is true when the task is done")
+		}
+		faults = append(faults, scenario.ValidateCheck(file, positions, path+".check", task.Check)...)
+	}
+	if len(l.Tasks) > 0 && !slices.ContainsFunc(l.Tasks, func(t Task) bool { return !t.StartsTrue }) {
+		fault("tasks", "every task is true from the start: there is nothing to do")
+	}
+	return faults
+}
+
+// badNamespace says why a lab must not have a namespace: what it does not own there, it would be in the way of.
+func badNamespace(name string) string {
+	switch {
+	case len(validation.IsDNS1123Label(name)) > 0:
+		return fmt.Sprintf("%q is not the name of a namespace", name)
+	case !strings.HasPrefix(name, "lab-"):
+		return fmt.Sprintf("%q does not begin with lab-: a lab takes its namespace for itself", name)
+	}
+	return ""
+}
+
+// unknownCapabilities says of each requirement that nothing provides why not, by its index.
+func (l *Lab) unknownCapabilities() map[int]string {
+	unknown := map[int]string{}
+	for i, c := range l.Requires {
+		if !slices.Contains(cluster.AllCapabilities(), c) {
+			unknown[i] = fmt.Sprintf("nothing provides %q", c)
+		}
+	}
+	return unknown
+}
+
+// validateObjects returns what is wrong with the objects of start/ or solution/ together.
+func (l *Lab) validateObjects(dir string, objects []*unstructured.Unstructured) strictyaml.Faults {
+	var faults strictyaml.Faults
+	seen := map[key]bool{}
+	for _, o := range objects {
+		fault := func(path, format string, args ...any) {
+			faults = append(faults, strictyaml.Fault{File: dir, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...), Path: path})
+		}
+		if seen[keyOf(o)] {
+			fault("", "is there twice")
+		}
+		seen[keyOf(o)] = true
+		if o.GetNamespace() != "" {
+			fault("metadata.namespace", "names a namespace: leave it out, the lab's is %s", l.Namespace)
+		}
+		if !slices.Contains(ownableKinds(), o.GetKind()) {
+			fault("kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", "))
+		}
+	}
+	return faults
+}
