@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/image"
+	"github.com/ingresslab/ingresslab/internal/nodeimage"
+)
+
+func (a *app) imageCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "image",
+		Short:   "The images of nodes, controller and demo workloads",
+		Example: "  ingresslab image node    # have the node image ready before class",
+	}
+	asGroup(c)
+	c.AddCommand(a.imageNodeCommand(), a.imageListCommand(), a.imageLoadCommand())
+	return c
+}
+
+func (a *app) imageNodeCommand() *cobra.Command {
+	var force, offline bool
+	c := &cobra.Command{
+		Use:   "node",
+		Short: "Find, pull or build the image that nodes run",
+		Long: `Have the image that the cluster's nodes run in Docker: one that is there, else kind's own
+where a registry answers, else one that is built from Go modules and Debian packages.
+Interrupted, it takes up the next time where it was. Prints the image's reference.`,
+		Example: "  ingresslab image node",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ref, err := a.nodeImage(c.Context(), func(o *nodeimage.Options) { o.Force, o.Offline = force, offline })
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.std.Out, ref)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "build it even if there is one")
+	c.Flags().BoolVar(&offline, "offline", false, "ask no registry")
+	return c
+}
+
+// ensureNodeImage is the kind.NodeImageFunc of this program.
+func (a *app) ensureNodeImage(ctx context.Context, _ cluster.Progress) (string, error) {
+	return a.nodeImage(ctx, func(*nodeimage.Options) {})
+}
+
+func (a *app) nodeImage(ctx context.Context, adjust func(*nodeimage.Options)) (string, error) {
+	root, err := a.checkout()
+	if err != nil {
+		return "", err
+	}
+	o := nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display}}
+	adjust(&o)
+	img, err := nodeimage.Ensure(ctx, o)
+	return img.Ref, err
+}
+
+// nodeImageProgress shows the stages of a node image on the display.
+type nodeImageProgress struct {
+	display *display
+	done    func(error)
+}
+
+// Begin implements nodeimage.Progress.
+func (p *nodeImageProgress) Begin(number, total int, name string) {
+	p.done = p.display.Step(fmt.Sprintf("Node image [%d/%d] %s", number, total, name))
+}
+
+// Detail implements nodeimage.Progress.
+func (p *nodeImageProgress) Detail(text string) { p.display.Detail(text) }
+
+// End implements nodeimage.Progress.
+func (p *nodeImageProgress) End(string) {
+	if p.done != nil {
+		p.done(nil)
+		p.done = nil
+	}
+}
+
+// Note implements nodeimage.Progress.
+func (p *nodeImageProgress) Note(text string) { p.display.Note(text) }
+
+// builtImages compiles and packs all images of the checkout.
+func (a *app) builtImages(ctx context.Context) (*image.Set, error) {
+	root, err := a.checkout()
+	if err != nil {
+		return nil, err
+	}
+	return image.Build(ctx, image.Options{Root: root}, a.display)
+}
+
+func (a *app) imageListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the images of the controller and the demo workloads",
+		Example: "  ingresslab image list",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			set, err := a.builtImages(c.Context())
+			if err != nil {
+				return err
+			}
+			for _, i := range set.Images {
+				fmt.Fprintf(a.std.Out, "%s  %s\n", i.ID, strings.Join(i.Refs, " "))
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) imageLoadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "load",
+		Short:   "Build the images and load them into the nodes of the cluster",
+		Long:    "Build the images of the controller and the demo workloads and load them into the nodes that lack them.\nPods that run are not restarted; `ingresslab up` also rolls out a new controller.",
+		Example: "  ingresslab image load",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			provider, up, err := a.cluster(c.Context())
+			if err != nil {
+				return err
+			}
+			store, ok := provider.(cluster.ImageStore)
+			if !ok {
+				return usagef("clusters made with %s take no images", provider.Name())
+			}
+			set, err := a.builtImages(c.Context())
+			if err != nil {
+				return err
+			}
+			nodes, err := store.ImageNodes(c.Context(), up.Name)
+			if err != nil {
+				return err
+			}
+			return image.Load(c.Context(), nodes, set.Images, a.display)
+		},
+	}
+}

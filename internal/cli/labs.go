@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+func (a *app) labsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "labs",
+		Aliases: []string{"list"},
+		Short:   "List the labs and the scenarios",
+		Example: "  ingresslab labs",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			root, err := a.checkout()
+			if err != nil {
+				return err
+			}
+			labs, err := lab.List(filepath.Join(root, labsDir))
+			if err != nil {
+				return err
+			}
+			scenarios, err := scenario.List(filepath.Join(root, scenariosDir))
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "LAB\tNAME\tTITLE")
+			for _, l := range labs {
+				fmt.Fprintf(w, "%d\t%s\t%s\n", l.Number, l.Name, titleOf(l.Title))
+			}
+			fmt.Fprintln(w, "\t\t")
+			fmt.Fprintln(w, "SCENARIO\t\tTITLE")
+			for _, s := range scenarios {
+				fmt.Fprintf(w, "%s\t\t%s\n", s.Name, titleOf(s.Title))
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func titleOf(title string) string {
+	if title == "" {
+		return "(has faults; see `ingresslab lint`)"
+	}
+	return title
+}

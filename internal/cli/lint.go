@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+)
+
+func (a *app) lintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint [PATH...]",
+		Short: "Check the files of scenarios and labs",
+		Long: `Check scenarios and labs, all of the checkout if no file or directory is named: unknown
+fields, missing manifests, durations, URLs. Every fault is a line with file, line and column.
+Exits with 1 if there are any.`,
+		Example: "  ingresslab lint scenarios/host-routing",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				root, err := a.checkout()
+				if err != nil {
+					return err
+				}
+				args = []string{
+					relative(filepath.Join(root, scenariosDir)),
+					relative(filepath.Join(root, labsDir)),
+				}
+			}
+			return a.lint(args)
+		},
+	}
+}
+
+func (a *app) lint(paths []string) error {
+	faults, files, err := lab.Lint(paths)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("lint: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		fmt.Fprintln(a.std.Out, f)
+	}
+	if len(faults) > 0 {
+		fmt.Fprintf(a.std.Err, "✗ %d faults (%d files looked at)\n", len(faults), len(files))
+		return &outcome{ExitFailed}
+	}
+	fmt.Fprintf(a.std.Err, "✓ no faults (%d files looked at)\n", len(files))
+	return nil
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// The values of --output.
+const (
+	outputPretty = "pretty"
+	outputJSON   = "json"
+	outputJUnit  = "junit"
+)
+
+// checkOutput returns a usage error for a format that is not among the known.
+func checkOutput(format string, known ...string) error {
+	if slices.Contains(known, format) {
+		return nil
+	}
+	return unknown("output format", format, known, "--output takes: "+strings.Join(known, ", "))
+}
+
+// writeReports writes the reports in a format to a file, or to w if no file is
+// named. The directory of the file is made.
+func writeReports(w io.Writer, format, file string, reports []*scenario.Report) (err error) {
+	if file != "" {
+		f, createErr := createFile(file)
+		if createErr != nil {
+			return createErr
+		}
+		defer func() {
+			if closeErr := f.Close(); err == nil {
+				err = closeErr
+			}
+		}()
+		w = f
+	}
+	switch format {
+	case outputJSON:
+		return scenario.WriteJSON(w, reports)
+	case outputJUnit:
+		return scenario.WriteJUnit(w, reports)
+	}
+	return nil
+}
+
+func createFile(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("--output-file: %w", err)
+	}
+	f, err := os.Create(filepath.Clean(path))
+	if err != nil {
+		return nil, fmt.Errorf("--output-file: %w", err)
+	}
+	return f, nil
+}
+
+// colorful tells whether colors make sense on w: on a terminal, unless
+// NO_COLOR is set.
+func colorful(w io.Writer, env func(string) string) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && env("TERM") != "dumb" && env("NO_COLOR") == ""
+}
+
+// style is what the reports of scenarios may use on w.
+func (a *app) style(w io.Writer) scenario.Style {
+	color := colorful(w, os.Getenv)
+	return scenario.Style{Color: color, Live: color}
+}

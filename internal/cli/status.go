@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
+)
+
+// clusterStatus is what `ingresslab status` tells.
+type clusterStatus struct {
+	Cluster    string           `json:"cluster"`
+	Provider   string           `json:"provider"`
+	Kubeconfig string           `json:"kubeconfig"`
+	HTTP       string           `json:"http"`
+	HTTPS      string           `json:"https"`
+	StatusPage string           `json:"statusPage"`
+	Nodes      []nodeStatus     `json:"nodes"`
+	Controller controllerStatus `json:"controller"`
+}
+
+type nodeStatus struct {
+	Name    string `json:"name"`
+	Role    string `json:"role"`
+	Ready   bool   `json:"ready"`
+	Version string `json:"version"`
+	Address string `json:"address"`
+}
+
+// controllerStatus is the state of the controller's workload.
+type controllerStatus struct {
+	Image string `json:"image,omitempty"`
+	Ready int32  `json:"ready"`
+	Want  int32  `json:"want"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:     "status",
+		Short:   "Show the cluster, its nodes, its addresses and the controller",
+		Example: "  ingresslab status -o json",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkOutput(output, outputPretty, outputJSON); err != nil {
+				return err
+			}
+			_, up, err := a.cluster(c.Context())
+			if err != nil {
+				return err
+			}
+			st, err := readStatus(c.Context(), up)
+			if err != nil {
+				return err
+			}
+			if output == outputJSON {
+				enc := json.NewEncoder(a.std.Out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(st)
+			}
+			return a.printStatus(up, st)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", outputPretty, "how to print it: pretty or json")
+	return c
+}
+
+func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error) {
+	client, err := kube.New(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	st := &clusterStatus{
+		Cluster: c.Name, Provider: c.Provider, Kubeconfig: c.Kubeconfig,
+		HTTP: "http://" + c.Addresses.HTTP + "/", HTTPS: "https://" + c.Addresses.HTTPS + "/",
+		StatusPage: "http://" + c.Addresses.Status + "/",
+	}
+	nodes, err := client.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("nodes: %w", err)
+	}
+	for _, n := range nodes.Items {
+		st.Nodes = append(st.Nodes, statusOfNode(n))
+	}
+	sets, err := client.Clientset().AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		LabelSelector: controllerSelector,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("controller: %w", err)
+	}
+	if len(sets.Items) > 0 {
+		st.Controller = statusOfController(sets.Items[0])
+	}
+	return st, nil
+}
+
+// controllerSelector finds the controller by the labels of its manifests.
+const controllerSelector = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
+
+func statusOfController(d appsv1.DaemonSet) controllerStatus {
+	return controllerStatus{
+		Image: d.Spec.Template.Spec.Containers[0].Image,
+		Ready: d.Status.NumberReady,
+		Want:  d.Status.DesiredNumberScheduled,
+	}
+}
+
+func statusOfNode(n corev1.Node) nodeStatus {
+	s := nodeStatus{Name: n.Name, Role: "worker", Version: n.Status.NodeInfo.KubeletVersion}
+	// The label is how `kubectl get nodes` knows the role.
+	if _, ok := n.Labels["node-role.kubernetes.io/control-plane"]; ok {
+		s.Role = "control-plane"
+	}
+	for _, cond := range n.Status.Conditions {
+		if cond.Type == corev1.NodeReady {
+			s.Ready = cond.Status == corev1.ConditionTrue
+		}
+	}
+	for _, addr := range n.Status.Addresses {
+		if addr.Type == corev1.NodeInternalIP {
+			s.Address = addr.Address
+			break
+		}
+	}
+	return s
+}
+
+func (a *app) printStatus(c *cluster.Cluster, st *clusterStatus) error {
+	printAddresses(a.std.Out, c)
+	switch ctl := st.Controller; {
+	case ctl.Image == "":
+		fmt.Fprintln(a.std.Out, "controller   not installed; `ingresslab up` installs it")
+	default:
+		fmt.Fprintf(a.std.Out, "controller   %s, ready on %d of %d nodes\n", ctl.Image, ctl.Ready, ctl.Want)
+	}
+	fmt.Fprintln(a.std.Out)
+	w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join([]string{"NODE", "ROLE", "READY", "VERSION", "ADDRESS"}, "\t"))
+	for _, n := range st.Nodes {
+		ready := "no"
+		if n.Ready {
+			ready = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, ready, n.Version, n.Address)
+	}
+	return w.Flush()
+}
