@@ -1,0 +1,72 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("the CLI", func() {
+	It("reuses the cluster that is up", func(ctx SpecContext) {
+		before := containers(ctx)
+		ingresslab(ctx, "up")
+		Expect(containers(ctx)).To(Equal(before))
+	})
+
+	It("prints where the cluster is reached, and a kubeconfig that only its owner can read", func(ctx SpecContext) {
+		Expect(ingresslab(ctx, "status")).To(And(
+			ContainSubstring(lab.cluster.Addresses.HTTP), ContainSubstring(lab.cluster.Addresses.Status), ContainSubstring(clusterName)))
+		file, err := os.Stat(lab.cluster.Kubeconfig)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(file.Mode().Perm()).To(Equal(os.FileMode(0o600)))
+	})
+
+	It("writes a JUnit report that names the scenario", func(ctx SpecContext) {
+		out := ingresslab(ctx, "run", "host-routing", "-o", "junit")
+		Expect(xml.Unmarshal([]byte(out), new(struct{}))).To(Succeed())
+		Expect(out).To(ContainSubstring("host-routing"))
+	})
+
+	It("collects the logs of the cluster in a folder", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		ingresslab(ctx, "logs", dir)
+		var files []string
+		Expect(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				files = append(files, path)
+			}
+			return err
+		})).To(Succeed())
+		Expect(files).To(ContainElement(ContainSubstring("ingress-controller")))
+	})
+
+	It("says which port is taken, and by whom, when another cluster wants it", func(ctx SpecContext) {
+		_, port, _ := strings.Cut(lab.cluster.Addresses.HTTP, ":")
+		cmd := exec.CommandContext(ctx, binary(), "up", "--name", "ingresslab-e2e-second", "--http-port", port)
+		cmd.Dir = lab.root
+		out, err := cmd.CombinedOutput()
+		Expect(err).To(HaveOccurred())
+		Expect(string(out)).To(And(ContainSubstring(port), ContainSubstring(clusterName), ContainSubstring("--http-port")))
+	})
+
+	It("answers an unknown scenario with the nearest name and exit code 2", func(ctx SpecContext) {
+		r := run(ctx, "run", "host-ruting")
+		Expect(r.code).To(Equal(2))
+		Expect(r.stderr).To(ContainSubstring("host-routing"))
+	})
+})
+
+// containers lists the ids of the cluster's nodes.
+func containers(ctx SpecContext) string {
+	GinkgoHelper()
+	out, err := exec.CommandContext(ctx, "docker", "ps", "-q", "--no-trunc", "--filter", "label=io.x-k8s.kind.cluster="+clusterName).Output()
+	Expect(err).NotTo(HaveOccurred())
+	return string(out)
+}
