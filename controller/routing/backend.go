@@ -136,14 +136,14 @@ func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.
 	}
 }
 
-// all returns the pools sorted by key.
+// all returns the pools sorted by Service and port.
 func (b *backends) all() []*Pool {
 	list := make([]*Pool, 0, len(b.pools))
 	for _, p := range b.pools {
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b *Pool) int {
-		return cmp.Or(strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
+		return cmp.Or(compareNames(a.Service, b.Service), strings.Compare(a.Port, b.Port), strings.Compare(a.Reason, b.Reason))
 	})
 	return list
 }

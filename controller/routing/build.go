@@ -107,7 +107,7 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		t.claimed[name] = true
 		t.ingresses = append(t.ingresses, name)
 	}
-	slices.SortFunc(t.ingresses, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(t.ingresses, compareNames)
 	return t
 }
 
@@ -123,6 +123,10 @@ func compareHosts(a, b string) int {
 		return 0
 	}
 	return cmp.Or(cmp.Compare(kind(a), kind(b)), strings.Compare(a, b))
+}
+
+func compareNames(a, b types.NamespacedName) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
 // refOf names an object. Its kind is told, for objects from an informer's cache do not carry it.

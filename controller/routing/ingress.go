@@ -3,6 +3,7 @@ package routing
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -50,7 +51,7 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 // addRule takes one rule in. Its host is taken even if none of its paths is good: a host with a broken rule must not
 // fall to whoever has the wildcard.
 func (b *builder) addRule(ing *ingress, i int) {
-	rule, field := ing.Spec.Rules[i], fmt.Sprintf("spec.rules[%d]", i)
+	rule, field := &ing.Spec.Rules[i], "spec.rules["+strconv.Itoa(i)+"]"
 	name, err := ruleHost(rule.Host)
 	if err != nil {
 		b.found.add(ing.ref, field+".host", CodeInvalidHost, err.Error())
@@ -64,7 +65,7 @@ func (b *builder) addRule(ing *ingress, i int) {
 		return
 	}
 	for j := range rule.HTTP.Paths {
-		b.addPath(ing, h, &rule.HTTP.Paths[j], fmt.Sprintf("%s.http.paths[%d]", field, j))
+		b.addPath(ing, h, &rule.HTTP.Paths[j], field+".http.paths["+strconv.Itoa(j)+"]")
 	}
 }
 
@@ -85,9 +86,9 @@ func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngr
 		b.found.add(ing.ref, field+".path", CodePathLooksLikeRegex,
 			fmt.Sprintf("%q is taken literally; a Prefix already matches everything below it, and regular expressions are not supported yet", written))
 	}
-	r := b.route(ing, field, &p.Backend, field+".backend")
+	r := b.route(ing, field, &p.Backend, ".backend")
 	r.Host, r.Path, r.PathType, r.canonical = h.name, written, pathType, canonical
-	r.why = fmt.Sprintf("%s of ingress %s", r.match(), ing.name)
+	r.why = string(pathType) + " " + written + " of ingress " + ing.name.String()
 	if lost, conflict := h.add(r); conflict {
 		b.found.add(lost.route.owner, lost.route.Field, CodeHostPathConflict,
 			fmt.Sprintf("%s of %s is not served: %s", lost.route.match(), hostText(h.name), lost.why))
@@ -110,7 +111,7 @@ func (b *builder) addIngressDefault(ing *ingress) {
 		return
 	}
 	if len(ing.Spec.Rules) == 0 {
-		r := b.route(ing, field, backend, field)
+		r := b.route(ing, field, backend, "")
 		r.why = fmt.Sprintf("no rule matches; the default back-end of ingress %s takes everything", ing.name)
 		b.takeDefault(&b.catchAll, r, "the catch-all")
 		return
@@ -122,7 +123,7 @@ func (b *builder) addIngressDefault(ing *ingress) {
 			continue
 		}
 		seen[name] = true
-		r := b.route(ing, field, backend, field)
+		r := b.route(ing, field, backend, "")
 		r.Host = name
 		r.why = fmt.Sprintf("no path matches; the default back-end of ingress %s takes the rest of %s", ing.name, hostText(name))
 		b.takeDefault(&b.host(name).fallback, r, "the default back-end of "+hostText(name))
@@ -139,9 +140,9 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 		fmt.Sprintf("it is not served as %s: ingress %s is, and is older, or comes first by name", what, (*place).Ingress))
 }
 
-// route makes a route with everything but what it matches. A back-end that cannot be served makes a route all the
+// route makes the route of a back-end that is at below in field, with everything but what it matches. A back-end that cannot be served makes a route all the
 // same, one that answers 503: otherwise its requests would fall to a route that was never meant for them.
-func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, backendField string) *Route {
+func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, below string) *Route {
 	r := &Route{
 		Ingress: ing.name,
 		Field:   field,
@@ -155,7 +156,7 @@ func (b *builder) route(ing *ingress, field string, backend *networkingv1.Ingres
 	}
 	if backend.Service == nil {
 		r.Pool = &Pool{Reason: "the back-end is not a Service"}
-		b.found.add(ing.ref, backendField, CodeBackendNotService, notAService(backend))
+		b.found.add(ing.ref, field+below, CodeBackendNotService, notAService(backend))
 		return r
 	}
 	pool, flt := b.backends.resolve(ServicePort{
@@ -164,7 +165,7 @@ func (b *builder) route(ing *ingress, field string, backend *networkingv1.Ingres
 	})
 	r.Pool = pool
 	if flt != nil {
-		b.found.add(ing.ref, backendField+".service."+flt.field, flt.code, flt.reason)
+		b.found.add(ing.ref, field+below+".service."+flt.field, flt.code, flt.reason)
 	}
 	return r
 }

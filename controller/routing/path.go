@@ -177,6 +177,9 @@ func rulePath(written string) (string, error) {
 	if written == "" || written[0] != '/' {
 		return "", fmt.Errorf("%q does not begin with a slash", written)
 	}
+	if isPlain(written) {
+		return written, nil
+	}
 	path, refusal := decode(escapeForRule(written))
 	switch {
 	case refusal != "":

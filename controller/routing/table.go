@@ -86,7 +86,7 @@ func (t *Table) CatchAll() *Route {
 	return t.catchAll
 }
 
-// Pools returns the pools of all routes, sorted by Key, those without endpoints included.
+// Pools returns the pools of all routes, sorted by Service and port, those without endpoints included.
 func (t *Table) Pools() []*Pool {
 	if t == nil {
 		return nil
