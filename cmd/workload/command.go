@@ -37,13 +37,13 @@ func run(ctx context.Context, program string, args []string, std streams) int {
 		return code
 	}
 	if len(args) == 0 {
-		fmt.Fprint(std.err, usage)
+		_, _ = fmt.Fprint(std.err, usage)
 		return exitUsage
 	}
 	name, args := args[0], args[1:]
 	switch name {
 	case "help", "-h", "-help", "--help":
-		fmt.Fprint(std.out, usage)
+		_, _ = fmt.Fprint(std.out, usage)
 		return 0
 	case "net-test":
 		return netTest(ctx, args, std)
@@ -53,7 +53,7 @@ func run(ctx context.Context, program string, args []string, std streams) int {
 	if code, found := tool(ctx, name, args, std); found {
 		return code
 	}
-	fmt.Fprintf(std.err, "workload: no command %q\n\n%s", name, usage)
+	_, _ = fmt.Fprintf(std.err, "workload: no command %q\n\n%s", name, usage)
 	return exitUsage
 }
 
@@ -72,10 +72,10 @@ func tool(ctx context.Context, name string, args []string, std streams) (code in
 // netTest waits until it is told to go. FROM scratch has no shell that could.
 func netTest(ctx context.Context, args []string, std streams) int {
 	if len(args) > 0 {
-		fmt.Fprintf(std.err, "workload net-test: takes no arguments, got %q\n", args)
+		_, _ = fmt.Fprintf(std.err, "workload net-test: takes no arguments, got %q\n", args)
 		return exitUsage
 	}
-	fmt.Fprintln(std.err, "net-test: waiting; try: kubectl exec net-test -- curl -s http://SERVICE/")
+	_, _ = fmt.Fprintln(std.err, "net-test: waiting; try: kubectl exec net-test -- curl -s http://SERVICE/")
 	<-ctx.Done()
 	return 0
 }

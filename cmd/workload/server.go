@@ -32,11 +32,11 @@ func server(ctx context.Context, name string, args []string, std streams) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintf(std.err, "workload %s: %v\n", name, err)
+		_, _ = fmt.Fprintf(std.err, "workload %s: %v\n", name, err)
 		return exitUsage
 	}
 	if err := serve(ctx, name, f, std); err != nil {
-		fmt.Fprintf(std.err, "workload %s: %v\n", name, err)
+		_, _ = fmt.Fprintf(std.err, "workload %s: %v\n", name, err)
 		return 1
 	}
 	return 0
@@ -63,7 +63,7 @@ func parseServerFlags(name string, args []string, std streams) (serverFlags, err
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		set.SetOutput(std.out)
-		fmt.Fprintf(std.out, "flags of workload %s:\n", name)
+		_, _ = fmt.Fprintf(std.out, "flags of workload %s:\n", name)
 		set.PrintDefaults()
 		return f, err
 	case err != nil:

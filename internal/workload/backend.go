@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// NewBackend makes the numbered web server that path and host routing are practised on. It greets
+// NewBackend makes the numbered web server that path and host routing are practiced on. It greets
 // with its number and the port it was told to listen on, and can be told to misbehave.
 func NewBackend(number, port int, id Identity) (*App, error) {
 	if number < 1 {

@@ -127,7 +127,7 @@ func TestFailByHangingUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if !errors.Is(err, io.ErrUnexpectedEOF) || int64(len(body)) != resp.ContentLength/2 {
 		t.Errorf("truncate: %d of %d bytes and %v, want half of them and unexpected EOF", len(body), resp.ContentLength, err)
@@ -142,7 +142,7 @@ func TestStreamFlushesEachEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); line != "event 1 of 2\n" {
 		t.Errorf("first line %q, %v", line, err)
 	}
@@ -185,7 +185,7 @@ func TestUpgradeEchoesMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	for _, kind := range []websocket.MessageType{websocket.MessageText, websocket.MessageBinary} {
 		if err := conn.Write(t.Context(), kind, []byte("hello")); err != nil {
 			t.Fatal(err)

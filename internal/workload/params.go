@@ -35,7 +35,7 @@ func (p *params) faultf(format string, args ...any) {
 }
 
 // ok answers 400 with the faults, if there are any, and says whether to go on. It must come after
-// every parameter was read: one that nobody asked for is a fault, as it is a misspelt one.
+// every parameter was read: one that nobody asked for is a fault, as it is a misspelled one.
 func (p *params) ok(w http.ResponseWriter) bool {
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		switch {

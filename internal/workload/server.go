@@ -76,7 +76,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer srv.Close()
+	defer func() { _ = srv.Close() }() // after Shutdown there is nothing left to close
 
 	select {
 	case err := <-failed:

@@ -61,7 +61,7 @@ func (r *running) get(t *testing.T, path string) *http.Response {
 		t.Fatalf("GET %s: %v", path, err)
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	return resp
 }
 
@@ -114,7 +114,7 @@ func TestRequestsUnderWayOutliveTheDrain(t *testing.T) {
 	go func() {
 		resp, err := r.client.Get(r.url)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		answer <- err
 	}()
@@ -141,7 +141,7 @@ func TestGraceEnds(t *testing.T) {
 	r := start(t, app, func(s *Server) { s.Grace = time.Millisecond })
 	go func() {
 		if resp, err := r.client.Get(r.url); err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 	}()
 	<-arrived
@@ -159,7 +159,7 @@ func TestWebSocketsAreToldThatThePodLeaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	r.stop()
 	<-r.draining
 	r.endDrain()
@@ -175,7 +175,7 @@ func TestCrashEndsTheProcessAtOnce(t *testing.T) {
 	r := start(t, backend(t))
 	resp, err := r.client.Post(r.url+"/crash", "", nil)
 	if err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Errorf("POST /crash: %s, want no answer", resp.Status)
 	}
 	if err := <-r.result; !errors.Is(err, ErrCrash) {
@@ -212,7 +212,7 @@ func TestServerSpeaksTLSWithACertificateNobodyTrusts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	var e Echo
 	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil || e.TLS == nil {
 		t.Errorf("echo: tls %v, %v; want it to know of the TLS", e.TLS, err)
@@ -224,9 +224,9 @@ func TestListenNamesThePortThatIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	if second, err := Listen(t.Context(), first.Addr().(*net.TCPAddr).Port); err == nil {
-		second.Close()
+		_ = second.Close()
 		t.Error("a port was taken twice")
 	} else if !strings.HasPrefix(err.Error(), "port ") {
 		t.Errorf("error %q, want it to begin with the port", err)

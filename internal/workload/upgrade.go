@@ -31,7 +31,7 @@ func (a *App) upgrade(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // it may be closed already
 	conn.SetReadLimit(maxMessage)
 	left := make(chan struct{})
 	defer close(left)

@@ -119,7 +119,7 @@ func (t *transfer) hop(ctx context.Context, transport http.RoundTripper, step ho
 	if err != nil {
 		return nil, explain(err, address(step.url))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what was wanted has been read, or has failed
 	t.trace.answer(resp)
 	out.status, out.proto, out.header = resp.StatusCode, resp.Proto, resp.Header
 	next := t.redirect(resp, step, out)

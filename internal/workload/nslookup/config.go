@@ -27,7 +27,7 @@ func readConfig(file string) (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("resolver configuration: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	c, err := parseConfig(f)
 	if err != nil {
 		return config{}, fmt.Errorf("resolver configuration %s: %w", file, err)

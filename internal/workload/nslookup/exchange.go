@@ -53,7 +53,7 @@ func (c *config) ask(ctx context.Context, network, server string, packed []byte,
 	if err != nil {
 		return dnsmessage.Message{}, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // the answer is read, or has failed
 	// Waiting ends with ctx, be it by time or by a signal.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
