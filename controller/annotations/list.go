@@ -84,7 +84,7 @@ var proxying = []Entry{
 }
 
 var canarying = []Entry{
-	{Name: "canary", Group: "canary", Support: Supported, Default: "false", Note: "makes no route; shares of traffic are not supported yet", read: canary},
+	{Name: "canary", Group: "canary", Support: Supported, Default: "false", Idle: []string{""}, Note: "makes no route; shares of traffic are not supported yet", read: canary},
 	{Name: "canary-by-header", Group: "canary", With: "canary", Note: "the canary by a request header"},
 	{Name: "canary-by-header-value", Group: "canary", With: "canary", Note: "the value of that header"},
 	{Name: "canary-by-header-pattern", Group: "canary", With: "canary", Note: "a pattern for that header"},

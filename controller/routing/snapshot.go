@@ -27,8 +27,6 @@ type Options struct {
 	WatchIngressWithoutClass bool
 	// DefaultBackend is the Service that answers what no Ingress claims. Zero: the built-in 404.
 	DefaultBackend ServicePort
-	// AllowExternalName permits Services of type ExternalName; otherwise they are a Problem.
-	AllowExternalName bool
 }
 
 // ServicePort names one port of one Service, the way an Ingress back-end does.
