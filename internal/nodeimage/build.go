@@ -1,0 +1,81 @@
+package nodeimage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// build is a run of the whole pipeline.
+type build struct {
+	recipe   recipe
+	pipeline pipeline
+	engine   engine
+	runner   runner
+	mirror   string
+	kindDir  string
+}
+
+// stages are the build, in order. The root file system comes first because it fails first
+// where something about the machine is wrong.
+func (b build) stages() []stage {
+	stages := []stage{{
+		name: "Debian root file system", key: rootfsKey, digest: b.recipe.digests[rootfsKey],
+		run: rootfs{mirror: b.mirror, runner: b.runner}.run,
+	}}
+	for _, c := range components() {
+		compile := goBuild{
+			component: c, source: b.recipe.source, version: b.recipe.versions[c.key], arch: b.recipe.arch, runner: b.runner,
+		}
+		stages = append(stages, stage{name: c.name, key: c.key, digest: b.recipe.digests[c.key], run: compile.run})
+	}
+	store := contentStore{
+		arch: b.recipe.arch, kindDir: b.kindDir, built: b.built, runner: b.runner, version: b.recipe.kubernetesVersion(),
+	}
+	archive := nodeArchive{recipe: b.recipe, kindDir: b.kindDir, built: b.built, runner: b.runner}
+	return append(stages,
+		stage{name: "system images", key: imagesKey, digest: b.recipe.digests[imagesKey], run: store.run},
+		stage{name: "node image", key: nodeKey, digest: b.recipe.digests[nodeKey], run: archive.run})
+}
+
+// built is where a stage's result is.
+func (b build) built(key string) string {
+	return b.pipeline.path(stage{key: key, digest: b.recipe.digests[key]})
+}
+
+// compiled tells whether the stage that takes most of the time and space is done.
+func (b build) compiled() bool {
+	_, err := os.Stat(b.built("kubernetes"))
+	return err == nil
+}
+
+// run builds what is not built yet and loads the image into Docker.
+func (b build) run(ctx context.Context) error {
+	if err := b.pipeline.run(ctx, b.stages()); err != nil {
+		return err
+	}
+	b.pipeline.progress.Note("loading the node image into Docker")
+	if err := b.engine.load(ctx, filepath.Join(b.built(nodeKey), archiveFile)); err != nil {
+		return err
+	}
+	return b.engine.removeOthers(ctx, repository, b.recipe.ref())
+}
+
+// kindDirectory finds the sources of the linked version of kind, and downloads them if
+// need be: a machine that only ever ran a released binary does not have them.
+func kindDirectory(ctx context.Context, r runner, source string) (string, error) {
+	answer, err := output(ctx, r, command{
+		name: "go", args: []string{"mod", "download", "-json", kindModule},
+		dir: source, env: []string{"GOWORK=off", "GOFLAGS=-mod=readonly"},
+	})
+	if err != nil {
+		return "", fmt.Errorf("find the sources of %s: %w", kindModule, err)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal([]byte(answer), &module); err != nil || module.Dir == "" {
+		return "", fmt.Errorf("find the sources of %s: go mod download says %q", kindModule, answer)
+	}
+	return module.Dir, nil
+}

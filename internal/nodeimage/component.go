@@ -1,0 +1,145 @@
+package nodeimage
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// component is a Go program, or several of one module, that goes into the image.
+type component struct {
+	key  string // names the stage's results and, for a nested module, its directory
+	name string // for people
+	// of is the module whose version is the component's; empty for our own programs,
+	// which are built from the project's module.
+	of string
+	// packages are what is built, as go build wants it. "tool" means all tools that the
+	// module's go.mod declares, which is also what keeps `go mod tidy` from dropping them.
+	packages []string
+	// binaries are the files that result. go build chooses the names, except where there
+	// is exactly one.
+	binaries []string
+	tags     []string
+	// variables are set by the linker, as package.name=value. {version}, {major}, {minor}
+	// and {date} stand for those of the module in of.
+	variables []string
+}
+
+// modulesDir holds the nested modules, relative to the checkout's root.
+const modulesDir = "internal/nodeimage/modules"
+
+// components are in the order in which they are built: Kubernetes first, because it takes
+// two thirds of the time and fills the build cache for those that share its packages.
+func components() []component {
+	return []component{
+		{
+			key: "kubernetes", name: "Kubernetes", of: "k8s.io/kubernetes",
+			packages: []string{"tool"},
+			binaries: []string{
+				"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy",
+				"kubelet", "kubeadm", "kubectl",
+			},
+			// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
+			variables: append(
+				versionVariables("k8s.io/component-base/version"),
+				versionVariables("k8s.io/client-go/pkg/version")...),
+		},
+		{
+			key: "containerd", name: "containerd", of: "github.com/containerd/containerd/v2",
+			packages: []string{"tool"},
+			binaries: []string{"containerd", "containerd-shim-runc-v2", "ctr"},
+			// Snapshotters that kind never selects; two of them would need C libraries.
+			tags:      []string{"no_btrfs", "no_devmapper", "no_zfs"},
+			variables: []string{"github.com/containerd/containerd/v2/version.Version={version}"},
+		},
+		{
+			key: "critools", name: "crictl", of: "sigs.k8s.io/cri-tools",
+			packages:  []string{"tool"},
+			binaries:  []string{"crictl"},
+			variables: []string{"sigs.k8s.io/cri-tools/pkg/version.Version={version}"},
+		},
+		{
+			key: "cniplugins", name: "CNI plugins", of: "github.com/containernetworking/plugins",
+			packages:  []string{"tool"},
+			binaries:  []string{"host-local", "loopback", "portmap", "ptp"},
+			variables: []string{"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion={version}"},
+		},
+		{
+			key: "etcd", name: "etcd", of: "go.etcd.io/etcd/server/v3",
+			packages: []string{"tool"},
+			binaries: []string{"etcd"},
+		},
+		{
+			key: "coredns", name: "CoreDNS", of: "github.com/coredns/coredns",
+			packages: []string{"."},
+			binaries: []string{"coredns"},
+		},
+		{
+			key: "own", name: "pod network and pause",
+			packages: []string{"./internal/nodeimage/cmd/podnet", "./internal/nodeimage/cmd/pause"},
+			binaries: []string{"podnet", "pause"},
+		},
+	}
+}
+
+func versionVariables(pkg string) []string {
+	return []string{
+		pkg + ".gitVersion={version}",
+		pkg + ".gitMajor={major}",
+		pkg + ".gitMinor={minor}",
+		pkg + ".gitTreeState=archive",
+		// The module proxy does not tell the commit; the default is a placeholder of git.
+		pkg + ".gitCommit=",
+		pkg + ".buildDate={date}",
+	}
+}
+
+// dir is the directory to build in, relative to the checkout's root.
+func (c component) dir() string {
+	if c.of == "" {
+		return "."
+	}
+	return path.Join(modulesDir, c.key)
+}
+
+// needsDate tells whether {date} occurs, which costs a look into the module cache.
+func (c component) needsDate() bool {
+	return strings.Contains(strings.Join(c.variables, " "), "{date}")
+}
+
+// linkerFlags renders -ldflags. version is that of the module in of (vMAJOR.MINOR...),
+// date its release in RFC 3339.
+func (c component) linkerFlags(version, date string) string {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	fill := strings.NewReplacer("{version}", version, "{major}", major, "{minor}", minor, "{date}", date)
+	flags := []string{"-s", "-w"} // Nobody debugs a node's binaries; they are a third smaller.
+	for _, variable := range c.variables {
+		flags = append(flags, "-X", fill.Replace(variable))
+	}
+	return strings.Join(flags, " ")
+}
+
+// buildArguments are those of the go command that puts the component's binaries into out.
+func (c component) buildArguments(out, version, date string) []string {
+	if len(c.binaries) == 1 {
+		out = path.Join(out, c.binaries[0])
+	} else {
+		out += "/"
+	}
+	arguments := []string{
+		"build", "-v", "-trimpath",
+		// The linker drops debug information anyway; not to make any saves compile time.
+		"-gcflags=all=-dwarf=false",
+		"-ldflags=" + c.linkerFlags(version, date),
+	}
+	if len(c.tags) > 0 {
+		arguments = append(arguments, "-tags="+strings.Join(c.tags, ","))
+	}
+	return append(append(arguments, "-o", out), c.packages...)
+}
+
+// describe is a text that changes whenever what is built from the same sources does.
+func (c component) describe() string {
+	return fmt.Sprintf("%q %q", c.buildArguments("out", "{version}", "{date}"), c.binaries)
+}

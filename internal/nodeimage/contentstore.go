@@ -1,0 +1,188 @@
+package nodeimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// contentStore is the stage that makes what a node has under /var/lib/containerd: the
+// system images, where containerd finds them without ever asking a registry.
+//
+// containerd itself makes it: the one that was just built runs on this machine for the
+// seconds it takes, with directories and a socket of its own. Its database is its private
+// matter, so nothing else should write it.
+type contentStore struct {
+	arch    string
+	kindDir string // directory of the kind module
+	// built is where the results of an earlier stage are.
+	built  func(key string) string
+	runner runner
+	// version of Kubernetes, as kubeadm is asked for it.
+	version string
+}
+
+// storeDir is the result, in the stage's directory.
+const storeDir = "containerd"
+
+// containerdNamespace is where the kubelet's images are: containerd's CRI plugin.
+const containerdNamespace = "k8s.io"
+
+func (s contentStore) run(ctx context.Context, dir string, detail func(string)) error {
+	detail("asking kubeadm which images it wants")
+	images, err := s.wanted(ctx)
+	if err != nil {
+		return err
+	}
+	detail(fmt.Sprintf("packing %d images", len(images)))
+	archive := filepath.Join(dir, "images.tar")
+	binary := func(i systemImage) string { return filepath.Join(s.built(i.component), i.name) }
+	nettools := filepath.Join(s.built(rootfsKey), nettoolsTar)
+	if err := writeArchive(archive, s.arch, nettools, images, binary); err != nil {
+		return err
+	}
+	detail("importing images into containerd's store")
+	if err := s.fill(ctx, filepath.Join(dir, storeDir), archive, images); err != nil {
+		return err
+	}
+	return os.Remove(archive)
+}
+
+// wanted asks the kubeadm that will run on the nodes, so that no list can be out of date.
+func (s contentStore) wanted(ctx context.Context) ([]placed, error) {
+	list, err := output(ctx, s.runner, command{
+		name: filepath.Join(s.built("kubernetes"), "kubeadm"),
+		args: []string{"config", "images", "list", "--kubernetes-version", s.version},
+	})
+	if err != nil {
+		return nil, err
+	}
+	config, err := os.ReadFile(filepath.Join(s.kindDir, kindFilesDir, "etc/containerd/config.toml"))
+	if err != nil {
+		return nil, fmt.Errorf("read kind's files: %w", err)
+	}
+	sandbox, err := sandboxImage(string(config))
+	if err != nil {
+		return nil, err
+	}
+	return place(list, sandbox)
+}
+
+// fill runs containerd with root as its data, imports the archive, and makes sure that
+// every image is there under its name.
+func (s contentStore) fill(ctx context.Context, root, archive string, images []placed) (err error) {
+	// Apart from the cache, because a socket's path may have 107 bytes at most: unix(7).
+	state, err := os.MkdirTemp("", "ingresslab-containerd-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+	stop, socket, err := s.start(ctx, root, state)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+
+	ctr := command{name: filepath.Join(s.built("containerd"), "ctr")}
+	common := []string{"--address", socket, "--namespace", containerdNamespace, "images"}
+	ctr.args = append(common, "import", "--all-platforms", "--no-unpack", archive)
+	if err := s.runner.run(ctx, ctr); err != nil {
+		return err
+	}
+	ctr.args = append(common[:len(common):len(common)], "list", "--quiet")
+	list, err := output(ctx, s.runner, ctr)
+	if err != nil {
+		return err
+	}
+	return missing(list, images)
+}
+
+func missing(list string, images []placed) error {
+	present := map[string]bool{}
+	for _, ref := range strings.Fields(list) {
+		present[ref] = true
+	}
+	for _, image := range images {
+		if !present[image.ref] {
+			return fmt.Errorf("containerd imported no %s, only: %s", image.ref, list)
+		}
+	}
+	return nil
+}
+
+// errStopped ends the containerd that start started.
+var errStopped = errors.New("containerd is no longer needed")
+
+// start starts containerd and waits until it answers. stop ends it and waits for that.
+func (s contentStore) start(ctx context.Context, root, state string) (stop func() error, socket string, err error) {
+	socket = filepath.Join(state, "containerd.sock")
+	config := filepath.Join(state, "config.toml")
+	if err := os.WriteFile(config, []byte(storeConfig(root, state, socket)), 0o600); err != nil {
+		return nil, "", err
+	}
+	runCtx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.runner.run(runCtx, command{
+			name: filepath.Join(s.built("containerd"), "containerd"),
+			args: []string{"--config", config, "--log-level", "warn"},
+		})
+	}()
+	stop = func() error {
+		cancel(errStopped)
+		if err := <-ended; err != nil && !errors.Is(err, errStopped) {
+			return err
+		}
+		return nil
+	}
+	if err := s.await(ctx, socket, ended); err != nil {
+		cancel(errStopped)
+		return nil, "", err
+	}
+	return stop, socket, nil
+}
+
+// storeConfig has containerd keep content and nothing else: no CRI, no running containers.
+func storeConfig(root, state, socket string) string {
+	return fmt.Sprintf(`version = 3
+root = %q
+state = %q
+disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri", "io.containerd.nri.v1.nri"]
+[grpc]
+address = %q
+[ttrpc]
+address = %q
+`, root, filepath.Join(state, "run"), socket, socket+".ttrpc")
+}
+
+// startTimeout is ample: containerd opens an empty database.
+const startTimeout = 30 * time.Second
+
+func (s contentStore) await(ctx context.Context, socket string, ended <-chan error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("containerd did not start within 30 s"))
+	defer cancel()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		probe := command{
+			name: filepath.Join(s.built("containerd"), "ctr"),
+			args: []string{"--address", socket, "version"},
+		}
+		if _, err := os.Stat(socket); err == nil {
+			if _, err := output(ctx, s.runner, probe); err == nil {
+				return nil
+			}
+		}
+		select {
+		case err := <-ended:
+			return fmt.Errorf("start containerd: %w", err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
