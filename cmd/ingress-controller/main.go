@@ -1,0 +1,103 @@
+// Command ingress-controller serves the Ingresses of a Kubernetes cluster. --help lists its flags; package controller
+// says how it works.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"github.com/ingresslab/ingresslab/controller"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings handed in. Requests are logged to stdout, everything else to stderr.
+func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
+	o, err := parse(args, env)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		_, _ = io.WriteString(stdout, usage()) // nobody reads it
+		return 0
+	case err != nil:
+		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
+		return exitUsage
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	klog.SetSlogLogger(log) // what client-go has to say
+
+	client, err := connect(o.kubeconfig)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
+		return exitFailed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// After the first signal the default is in force again: a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	err = controller.Run(ctx, o.config, controller.Deps{Client: client, Log: log, AccessLog: stdout})
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// The controller's own limits on requests to the API server: many status writes after a change of address must not crowd
+// out others.
+const (
+	clientQPS   = 50
+	clientBurst = 100
+)
+
+// connect makes a client from a kubeconfig file, or in a pod from the service account.
+func connect(kubeconfig string) (kubernetes.Interface, error) {
+	config, err := restConfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS, config.Burst = clientQPS, clientBurst
+	config.UserAgent = "ingresslab-ingress-controller"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("API client: %w", err)
+	}
+	return client, nil
+}
+
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig != "" {
+		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("--kubeconfig: %w", err)
+		}
+		return config, nil
+	}
+	config, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, fmt.Errorf("not in a pod (KUBERNETES_SERVICE_HOST is not set): say which cluster with --kubeconfig")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("service account of the pod: %w", err)
+	}
+	return config, nil
+}

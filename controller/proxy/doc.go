@@ -1,0 +1,20 @@
+// Package proxy is the data plane: it takes a request, asks the routing table what to do with it, and does it. No policy
+// is decided here; what is decided here is how to carry a decision out without losing, changing or inventing anything.
+//
+// The way of a request, with the file that each step is in:
+//
+//  1. listen.go: the connection is accepted; over TLS the handshake comes first. conn.go and framing.go read along and
+//     notice requests that two programs could understand differently.
+//  2. server.go: ServeHTTP loads one view of the world (view.go) and keeps it. Swapping in a new table never touches a
+//     request that has begun.
+//  3. shape.go: what no table may see is refused.
+//  4. routing.Table.Decide: refuse, or forward to a pool.
+//  5. headers.go: the request for the endpoint is made. Who the client is, we say; what the client says about it is
+//     dropped. The path goes on byte for byte.
+//  6. forward.go: an endpoint is picked and tried; another one, when that is safe. attempt.go and watchdog.go bound
+//     every wait.
+//  7. The response is streamed back (response.go), or a refusal is written (refuse.go, failure.go).
+//  8. record.go: what happened is handed to the access log (accesslog.go) and the metrics.
+//
+// The engine that moves the bytes is httputil.ReverseProxy. Nothing outside this package knows.
+package proxy

@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/ingresslab/ingresslab/controller/routing"
+	"github.com/ingresslab/ingresslab/controller/upstream"
+)
+
+// maxTries is how many endpoints one request may meet (ingress-nginx: proxy-next-upstream-tries).
+const maxTries = 3
+
+// exchange is one request and its response: what was decided, which endpoints were tried, and what is to be recorded. It
+// belongs to the goroutine that serves the request.
+type exchange struct {
+	response responseWriter
+	request  *http.Request
+	record   Record
+	client   netip.Addr
+	// target is the path of the request target as the client sent it, byte for byte, without the query.
+	target string
+
+	view     *view
+	decision routing.Decision
+	pool     *upstream.Pool
+	tried    []*upstream.Endpoint
+	body     *clientBody
+	// last is the try whose response is being passed on; nil when there is none.
+	last *attempt
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{request: r}
+	x.response.init(r.Context(), w)
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	x.client = peer.Addr().Unmap()
+	x.record = Record{
+		Time:      time.Now(),
+		Method:    r.Method,
+		Host:      r.Host,
+		Path:      r.URL.EscapedPath(),
+		Protocol:  r.Proto,
+		Client:    x.client.String(),
+		TLS:       r.TLS != nil,
+		RequestID: requestID(r.Header),
+	}
+	return x
+}
+
+// noteDecision copies into the record what the table decided.
+func (x *exchange) noteDecision() {
+	x.record.Path = x.target
+	if route := x.decision.Route; route != nil && route.Ingress.Name != "" {
+		x.record.Ingress = route.Ingress.String()
+		x.record.Rule = route.Field
+	}
+	if x.decision.Pool != nil {
+		x.record.Service = x.decision.Pool.Key()
+	} else if x.decision.Route != nil && x.decision.Route.Pool != nil {
+		x.record.Service = x.decision.Route.Pool.Key()
+	}
+}
+
+// finish closes the books on a request. It also runs when the engine panics with http.ErrAbortHandler, which is how a
+// response that broke off in the middle is made to look broken to the client.
+func (s *Server) finish(x *exchange) {
+	if x.last != nil {
+		x.last.finish()
+		if x.last.bodyErr != nil && x.record.Reason == "" {
+			f := x.classify(x.last.bodyErr)
+			x.record.Reason = "response broke off: " + f.reason
+			x.last.blame(f, x.last.bodyErr)
+			s.logFailure(x, f, x.last.bodyErr)
+		}
+	}
+	if x.body != nil {
+		x.body.abandon()
+		x.record.BytesIn = x.body.count.Load()
+	}
+	x.record.Tries = len(x.tried)
+	x.record.Status = x.response.status
+	x.record.BytesOut = x.response.bytes
+	x.record.Duration = time.Since(x.record.Time)
+	s.observe(&x.record)
+}

@@ -1,0 +1,216 @@
+package proxy
+
+import "strconv"
+
+// framing reads along on an HTTP/1 connection and notices requests whose beginning, end or header two programs could see
+// differently: the shapes of request smuggling (RFC 9112, 11.2). net/http is lenient with some of them and repairs them
+// before a handler runs, so they must be noticed on the wire. It never changes a byte.
+//
+// It is a state machine over bytes, because a read returns any piece of the stream. Lines that net/http refuses itself
+// need no care here.
+type framing struct {
+	step     step
+	requests int // requests whose first byte was seen
+
+	violation   string // empty while all is well; the machine stops at the first one
+	violationAt int    // the request it makes ambiguous, counted from 1
+
+	line      line
+	http10    bool
+	lengths   int // Content-Length fields in this header
+	encodings int // Transfer-Encoding fields in this header
+	remaining int64
+	digits    int // of the chunk size
+}
+
+// step is what the next byte is expected to belong to.
+type step int
+
+const (
+	atRequest step = iota
+	inRequestLine
+	afterRequestLine
+	atField
+	inName
+	inValue
+	afterField
+	afterHeader
+	inBody
+	atChunkSize
+	inChunkExtension
+	afterChunkSize
+	inChunk
+	afterChunk
+	afterChunkCR
+	atTrailerField
+	inTrailerField
+	afterTrailerField
+	afterTrailer
+	stopped
+)
+
+// line keeps as much of a header field, or of the end of a request line, as the checks look at.
+type line struct {
+	name  [20]byte
+	value [24]byte
+	// nameLen and valueLen are the true lengths, which may be larger than what is kept.
+	nameLen, valueLen int
+}
+
+// feed takes the next bytes of the connection.
+func (f *framing) feed(p []byte) {
+	for i := 0; i < len(p) && f.step != stopped; {
+		if f.step == inBody || f.step == inChunk {
+			n := min(int64(len(p)-i), f.remaining)
+			f.remaining -= n
+			i += int(n)
+			if f.remaining == 0 && f.step == inBody {
+				f.step = atRequest
+			} else if f.remaining == 0 {
+				f.step = afterChunk
+			}
+			continue
+		}
+		f.next(p[i])
+		i++
+	}
+}
+
+// next takes one byte that is not inside a body.
+func (f *framing) next(c byte) {
+	switch {
+	case f.step <= afterRequestLine:
+		f.requestLine(c)
+	case f.step <= afterHeader:
+		f.field(c)
+	case f.step <= afterChunkCR:
+		f.chunk(c)
+	default:
+		f.trailer(c)
+	}
+}
+
+func (f *framing) fail(violation string) {
+	f.violation, f.violationAt, f.step = violation, f.requests, stopped
+}
+
+func (f *framing) requestLine(c byte) {
+	switch {
+	case f.step == afterRequestLine:
+		f.newline(c, atField)
+	case f.step == atRequest:
+		f.requests++
+		f.lengths, f.encodings, f.remaining = 0, 0, 0
+		f.line = line{}
+		f.step = inRequestLine
+		f.requestLine(c)
+	case c == '\n':
+		f.fail("request line ends with a bare line feed (RFC 9112, 2.2)")
+	case c == '\r':
+		f.http10 = f.line.endsWith("HTTP/1.0")
+		f.step = afterRequestLine
+	default:
+		f.line.shift(c)
+	}
+}
+
+// newline expects the line feed that follows a carriage return.
+func (f *framing) newline(c byte, next step) {
+	if c != '\n' {
+		f.fail("carriage return without a line feed (RFC 9112, 2.2)")
+		return
+	}
+	f.step = next
+}
+
+func (f *framing) field(c byte) {
+	switch f.step {
+	case atField:
+		f.line = line{}
+		switch c {
+		case '\r':
+			f.step = afterHeader
+		case ' ', '\t':
+			f.fail("header field is folded over several lines (RFC 9112, 5.2)")
+		default:
+			f.step = inName
+			f.name(c)
+		}
+	case inName:
+		f.name(c)
+	case inValue:
+		f.value(c)
+	case afterField:
+		if f.newline(c, atField); f.step == atField {
+			f.endOfField()
+		}
+	case afterHeader:
+		if f.newline(c, atRequest); f.step == atRequest {
+			f.endOfHeader()
+		}
+	}
+}
+
+func (f *framing) name(c byte) {
+	switch c {
+	case ':':
+		f.step = inValue
+		if f.line.nameLen == 0 {
+			f.fail("header field without a name")
+		}
+	case ' ', '\t':
+		f.fail("white space in or after a header field's name (RFC 9112, 5.1)")
+	case '\r', '\n':
+		f.fail("header line without a colon")
+	default:
+		f.line.addName(c)
+	}
+}
+
+func (f *framing) value(c byte) {
+	switch c {
+	case '\r':
+		f.step = afterField
+	case '\n':
+		f.fail("header field ends with a bare line feed (RFC 9112, 2.2)")
+	case 0:
+		f.fail("header field holds a NUL byte (RFC 9110, 5.5)")
+	default:
+		f.line.addValue(c)
+	}
+}
+
+func (f *framing) endOfField() {
+	switch f.line.nameString() {
+	case "content-length":
+		f.lengths++
+		n, err := strconv.ParseUint(f.line.valueString(), 10, 63)
+		if err != nil {
+			f.fail("Content-Length is not a number (RFC 9112, 6.3)")
+			return
+		}
+		f.remaining = int64(n)
+	case "transfer-encoding":
+		f.encodings++
+		if f.line.valueString() != "chunked" {
+			f.fail("Transfer-Encoding is not exactly \"chunked\" (RFC 9112, 6.1)")
+		}
+	}
+}
+
+func (f *framing) endOfHeader() {
+	switch {
+	case f.lengths > 0 && f.encodings > 0:
+		f.fail("both Content-Length and Transfer-Encoding (RFC 9112, 6.1)")
+	case f.lengths > 1:
+		f.fail("more than one Content-Length (RFC 9112, 6.3)")
+	case f.encodings > 1:
+		f.fail("more than one Transfer-Encoding (RFC 9112, 6.1)")
+	case f.encodings > 0 && f.http10:
+		f.fail("Transfer-Encoding in an HTTP/1.0 request (RFC 9112, 6.1)")
+	case f.encodings > 0:
+		f.startChunk()
+	case f.remaining > 0:
+		f.step = inBody
+	}
+}

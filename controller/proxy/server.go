@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"log"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httputil"
+	"sync/atomic"
+	"time"
+
+	"github.com/ingresslab/ingresslab/controller/routing"
+	"github.com/ingresslab/ingresslab/controller/upstream"
+)
+
+// Options are what a Server needs from outside. The zero value works.
+type Options struct {
+	// Dial opens connections to endpoints; nil means a net.Dialer. It is called with a context that ends with the
+	// connect time-out of the request.
+	Dial DialFunc
+	// Explain adds X-Ingresslab-* headers to every response that say which Ingress, rule and endpoint answered, and why.
+	// They name objects of the cluster: not for the open internet.
+	Explain bool
+	// Observe is called once for every request, after its last byte, from the request's goroutine.
+	Observe func(*Record)
+	// Log takes what goes wrong between the proxy and an endpoint; nil discards it.
+	Log *slog.Logger
+}
+
+// Server is the data plane: an http.Handler that does with each request what the current table decides. It starts with an
+// empty table, which answers 404.
+type Server struct {
+	explain  bool
+	observe  func(*Record)
+	log      *slog.Logger
+	dial     DialFunc
+	registry *upstream.Registry
+	engine   *httputil.ReverseProxy
+	view     atomic.Pointer[view]
+	inFlight atomic.Int64
+	requests atomic.Uint64
+	draining atomic.Bool
+}
+
+// New makes a Server.
+func New(o Options) *Server {
+	s := &Server{
+		explain:  o.Explain,
+		observe:  o.Observe,
+		log:      o.Log,
+		dial:     o.Dial,
+		registry: upstream.NewRegistry(upstream.NewRoundRobin),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.observe == nil {
+		s.observe = func(*Record) {}
+	}
+	s.engine = &httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		Transport:      roundTripper(forward),
+		ModifyResponse: s.finishHeader,
+		ErrorHandler:   s.answerFailure,
+		BufferPool:     &buffers{},
+		// What the engine would print is in the Record of the request, with more context.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	s.Swap(&routing.Table{})
+	return s
+}
+
+// Swap makes t the table of all requests that start from now on; those in flight finish with the one they started with.
+// Connections that wait idle for endpoints which are no longer in any pool are closed. It must not be called by two
+// goroutines at once.
+func (s *Server) Swap(t *routing.Table) {
+	old := s.view.Load()
+	next, gone := newView(t, s.registry, old, s.dial)
+	s.view.Store(next)
+	for _, endpoint := range gone {
+		old.transports[endpoint].CloseIdleConnections()
+	}
+}
+
+// Table is the table that decides now.
+func (s *Server) Table() *routing.Table { return s.view.Load().table }
+
+// Endpoints is the live state of all endpoints of the current table, sorted by pool and address.
+func (s *Server) Endpoints() []*upstream.Endpoint { return s.registry.Endpoints() }
+
+// InFlight is the number of requests being served, upgraded connections included.
+func (s *Server) InFlight() int64 { return s.inFlight.Load() }
+
+// Requests is the number of requests since the start.
+func (s *Server) Requests() uint64 { return s.requests.Load() }
+
+// Drain makes every response from now on the last one of its connection, so that clients move to another replica. Nothing
+// is cut off.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// WaitIdle waits until no request is in flight. The error is ctx's.
+func (s *Server) WaitIdle(ctx context.Context) error {
+	const look = 10 * time.Millisecond
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for s.InFlight() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// CloseIdle closes all connections to endpoints that wait for work; at the end of the process there will be none.
+func (s *Server) CloseIdle() {
+	for _, transport := range s.view.Load().transports {
+		transport.CloseIdleConnections()
+	}
+}
+
+// ServeHTTP decides about the request and does what was decided.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	x := s.newExchange(w, r)
+	defer s.finish(x)
+
+	target, refused := checkShape(r)
+	if refused != nil {
+		s.refuse(x, refused)
+		return
+	}
+	x.target = target
+	x.view = s.view.Load()
+	x.decision = x.view.table.Decide(routing.Request{
+		Method: r.Method,
+		Host:   r.Host,
+		Path:   target,
+		Header: r.Header,
+		Client: x.client,
+		TLS:    r.TLS != nil,
+		Draw:   rand.Float64(),
+	})
+	x.noteDecision()
+	if x.decision.Action != routing.Forward {
+		s.refuse(x, &refusal{status: x.decision.Status, reason: x.decision.Reason})
+		return
+	}
+	x.pool = x.view.pools[x.decision.Pool]
+	s.engine.ServeHTTP(&x.response, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+}

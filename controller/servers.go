@@ -1,0 +1,147 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ingresslab/ingresslab/controller/dashboard"
+	"github.com/ingresslab/ingresslab/controller/proxy"
+)
+
+// Addresses are the ones that the controller listens on, as host:port.
+type Addresses struct {
+	HTTP, HTTPS, Status, Metrics string
+}
+
+// listeners are the bound ports.
+type listeners struct {
+	http, https, status, metrics net.Listener
+}
+
+// bind takes all ports before anything else happens: one that is taken is an error at once.
+func bind(c Config) (*listeners, error) {
+	var l listeners
+	for _, port := range []struct {
+		flag   string
+		number int
+		to     *net.Listener
+	}{
+		{"--http-port", c.HTTPPort, &l.http}, {"--https-port", c.HTTPSPort, &l.https},
+		{"--status-port", c.StatusPort, &l.status}, {"--metrics-port", c.MetricsPort, &l.metrics},
+	} {
+		listener, err := net.Listen("tcp", net.JoinHostPort(c.BindAddress, strconv.Itoa(port.number)))
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("%s: %w", port.flag, err)
+		}
+		*port.to = listener
+	}
+	return &l, nil
+}
+
+func (l *listeners) close() {
+	for _, listener := range []net.Listener{l.http, l.https, l.status, l.metrics} {
+		if listener != nil {
+			_ = listener.Close() // nothing was accepted
+		}
+	}
+}
+
+func (l *listeners) addresses() Addresses {
+	return Addresses{
+		HTTP: l.http.Addr().String(), HTTPS: l.https.Addr().String(),
+		Status: l.status.Addr().String(), Metrics: l.metrics.Addr().String(),
+	}
+}
+
+// servers are the four HTTP servers. The data plane's two stop first, the other two last: probes and scrapes are answered
+// to the end.
+type servers struct {
+	http, https, status, metrics *http.Server
+	failed                       chan error
+}
+
+func (c *Controller) newServers(requests context.Context) *servers {
+	data := func() *http.Server {
+		server := proxy.NewHTTPServer(requests, c.server)
+		server.ConnState = c.connections.Track
+		return server
+	}
+	return &servers{
+		http: data(), https: data(),
+		status:  inside(dashboard.New(c.facts())),
+		metrics: inside(c.metricsHandler()),
+		failed:  make(chan error, 5),
+	}
+}
+
+// inside makes a server for people and programs of the cluster, who get short answers.
+func inside(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that send garbage
+	}
+}
+
+// serve runs a server until it is shut down; any other end is reported.
+func (s *servers) serve(server *http.Server, l net.Listener) {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+}
+
+// report takes the error of something else without which we cannot go on.
+func (s *servers) report(err error) {
+	if err != nil {
+		s.failed <- err
+	}
+}
+
+// close ends all servers at once.
+func (s *servers) close() {
+	for _, server := range []*http.Server{s.http, s.https, s.status, s.metrics} {
+		_ = server.Close() // an error of a listener that is closed already
+	}
+}
+
+func (c *Controller) metricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", c.metrics.Handler())
+	mux.Handle("GET /healthz", probe(c.health.healthy))
+	mux.Handle("GET /readyz", probe(c.health.ready))
+	return mux
+}
+
+// facts are what the status page shows.
+func (c *Controller) facts() dashboard.Source {
+	return dashboard.Source{
+		Table:     c.server.Table,
+		Problems:  c.health.currentProblems,
+		Endpoints: c.server.Endpoints,
+		Traffic:   c.traffic,
+		State: func() dashboard.State {
+			return c.health.state(dashboard.State{
+				Identity: identity(c.config), ControllerClass: c.config.ControllerClass,
+				Started: c.started, Leading: c.reporter.Leading(),
+			})
+		},
+	}
+}
+
+func (c *Controller) traffic() dashboard.Traffic {
+	reading, writing, waiting, accepted := c.connections.Counts()
+	return dashboard.Traffic{
+		Active: reading + writing + waiting, Reading: reading, Writing: writing, Waiting: waiting,
+		Accepted: accepted, Handled: accepted, Requests: c.server.Requests(),
+	}
+}

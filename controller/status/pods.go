@@ -1,0 +1,163 @@
+package status
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+)
+
+// podSource publishes the addresses of the nodes that run a ready controller pod.
+type podSource struct {
+	memory
+	o       Options
+	factory informers.SharedInformerFactory
+	pods    corelisters.PodLister
+	synced  cache.InformerSynced
+}
+
+// start watches the pods that are labelled like ours. Outside a cluster there are none, and nothing is published.
+func (s *podSource) start(ctx context.Context, changed func()) error {
+	if s.o.PodName == "" {
+		return nil
+	}
+	selector, err := replicas(ctx, s.o)
+	if err != nil {
+		return err
+	}
+	s.factory = informers.NewSharedInformerFactoryWithOptions(s.o.Client, 0,
+		informers.WithNamespace(s.o.PodNamespace),
+		informers.WithTweakListOptions(func(list *metav1.ListOptions) { list.LabelSelector = selector.String() }))
+	pods := s.factory.Core().V1().Pods()
+	s.pods = pods.Lister()
+	s.synced = pods.Informer().HasSynced
+	if err := follow(pods.Informer(), changed); err != nil {
+		return fmt.Errorf("pods of the controller: %w", err)
+	}
+	s.factory.StartWithContext(ctx)
+	return nil
+}
+
+func (s *podSource) stop() {
+	if s.factory != nil {
+		s.factory.Shutdown()
+	}
+}
+
+// addresses asks for each node once; there are as many as controller pods, and they are asked only when a pod changed.
+func (s *podSource) addresses(ctx context.Context) ([]address, error) {
+	if s.pods == nil {
+		return nil, nil
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), s.synced) {
+		return nil, fmt.Errorf("pods of the controller: %w", context.Cause(ctx))
+	}
+	pods, err := s.pods.List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("pods of the controller: %w", err)
+	}
+	var found []address
+	for _, pod := range pods {
+		if !serving(pod) {
+			continue
+		}
+		node, err := s.o.Client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue // the pod will follow
+		}
+		if err != nil {
+			return nil, fmt.Errorf("node %s: %w", pod.Spec.NodeName, err)
+		}
+		found = append(found, nodeAddresses(node)...)
+	}
+	return s.keep(found), nil
+}
+
+// serving is a pod that gets traffic and will go on getting it.
+func serving(pod *corev1.Pod) bool {
+	if pod.DeletionTimestamp != nil || pod.Spec.NodeName == "" {
+		return false
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// nodeAddresses prefers what is reached from outside, as ingress-nginx does: external addresses, and if a node has none,
+// its internal ones. Both families of a dual-stack node are kept.
+func nodeAddresses(node *corev1.Node) []address {
+	for _, kind := range []corev1.NodeAddressType{corev1.NodeExternalIP, corev1.NodeInternalIP} {
+		var found []string
+		for _, one := range node.Status.Addresses {
+			if one.Type == kind {
+				found = append(found, one.Address)
+			}
+		}
+		if len(found) > 0 {
+			return parse(found)
+		}
+	}
+	return nil
+}
+
+// replicas selects the pods of our Deployment or DaemonSet by our own labels, without those that differ between its
+// revisions.
+func replicas(ctx context.Context, o Options) (labels.Selector, error) {
+	pod, err := o.Client.CoreV1().Pods(o.PodNamespace).Get(ctx, o.PodName, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("own pod %s/%s (POD_NAMESPACE, POD_NAME): %w", o.PodNamespace, o.PodName, err)
+	}
+	own := labels.Set{}
+	for key, value := range pod.Labels {
+		switch key {
+		case "pod-template-hash", "controller-revision-hash", "pod-template-generation":
+		default:
+			own[key] = value
+		}
+	}
+	if len(own) == 0 {
+		return nil, fmt.Errorf("own pod %s/%s: has no labels by which to find the other replicas", o.PodNamespace, o.PodName)
+	}
+	return own.AsSelector(), nil
+}
+
+// otherReplicas reports whether another pod of ours is there to serve, or about to be.
+func (r *Reporter) otherReplicas(ctx context.Context) (bool, error) {
+	if r.o.PodName == "" {
+		return false, nil
+	}
+	selector, err := replicas(ctx, r.o)
+	if err != nil {
+		return false, err
+	}
+	pods, err := r.o.Client.CoreV1().Pods(r.o.PodNamespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return false, fmt.Errorf("pods of the controller: %w", err)
+	}
+	for _, pod := range pods.Items {
+		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		if pod.Name != r.o.PodName && pod.DeletionTimestamp == nil && !ended {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// follow calls changed after every change that an informer sees.
+func follow(informer cache.SharedIndexInformer, changed func()) error {
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { changed() },
+		UpdateFunc: func(any, any) { changed() },
+		DeleteFunc: func(any) { changed() },
+	})
+	return err
+}

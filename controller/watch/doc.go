@@ -1,0 +1,5 @@
+// Package watch keeps a copy of the API objects that routing looks at, and says when one of them changed. It knows nothing
+// about what they mean: whoever hears the signal lists everything and builds a new table.
+//
+// Read watch.go, then settle.go.
+package watch
