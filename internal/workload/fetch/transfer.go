@@ -1,12 +1,10 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -14,12 +12,6 @@ import (
 	"strings"
 	"time"
 )
-
-// header is one -H. Remove stands for "Name:", which leaves out what would be sent.
-type header struct {
-	name, value string
-	remove      bool
-}
 
 // transfer is one URL to fetch and how.
 type transfer struct {
@@ -72,9 +64,10 @@ func (t *transfer) run(ctx context.Context, raw string, std Streams) (out outcom
 	}
 	transport := t.dial.transport()
 	defer transport.CloseIdleConnections()
+	j := &journey{transfer: t, transport: transport, start: start, out: &out, std: std}
 	step := hop{method: t.firstMethod(), url: u, body: t.body, origin: u.Host}
 	for {
-		next, err := t.hop(ctx, transport, step, &out, start, std)
+		next, err := j.hop(ctx, step)
 		if err != nil || next == nil {
 			out.err = err
 			return out
@@ -87,18 +80,6 @@ func (t *transfer) run(ctx context.Context, raw string, std Streams) (out outcom
 	}
 }
 
-func (t *transfer) firstMethod() string {
-	switch {
-	case t.method != "":
-		return t.method
-	case t.head:
-		return http.MethodHead
-	case t.body != nil:
-		return http.MethodPost
-	}
-	return http.MethodGet
-}
-
 // hop is one request of a transfer.
 type hop struct {
 	method string
@@ -107,106 +88,46 @@ type hop struct {
 	origin string // the host that the user named; credentials are for no other
 }
 
+// journey is a transfer on its way: as many hops as there are redirects to follow, and one more.
+type journey struct {
+	*transfer
+	transport http.RoundTripper
+	start     time.Time
+	out       *outcome
+	std       Streams
+}
+
 // hop makes one request. It returns the next one if a redirect is to be followed.
-func (t *transfer) hop(ctx context.Context, transport http.RoundTripper, step hop, out *outcome, start time.Time, std Streams) (*hop, error) {
-	out.asked = step.url.String()
-	req, err := t.request(ctx, step)
+func (j *journey) hop(ctx context.Context, step hop) (*hop, error) {
+	j.out.asked = step.url.String()
+	req, err := j.request(ctx, step)
 	if err != nil {
 		return nil, err
 	}
-	req = req.WithContext(httptrace.WithClientTrace(ctx, out.observe(start, t.trace, req.Method, req.URL.RequestURI())))
-	resp, err := transport.RoundTrip(req)
+	trace := j.out.observe(j.start, j.trace, req.Method, req.URL.RequestURI())
+	resp, err := j.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
 		return nil, explain(err, address(step.url))
 	}
 	defer func() { _ = resp.Body.Close() }() // what was wanted has been read, or has failed
-	t.trace.answer(resp)
-	out.status, out.proto, out.header = resp.StatusCode, resp.Proto, resp.Header
-	next := t.redirect(resp, step, out)
-	if next != nil {
-		if t.include || t.head {
-			_, _ = io.WriteString(std.Out, formatHead(resp))
+	j.trace.answer(resp)
+	j.out.status, j.out.proto, j.out.header = resp.StatusCode, resp.Proto, resp.Header
+	if next := j.redirect(resp, step); next != nil {
+		if j.include || j.head {
+			_, _ = io.WriteString(j.std.Out, formatHead(resp))
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so that the connection can be used again
 		return next, nil
 	}
-	if t.fail && resp.StatusCode >= 400 {
+	if j.fail && resp.StatusCode >= 400 {
 		return nil, failf(exitHTTP, "the server answered %s", resp.Status)
 	}
-	return nil, t.write(resp, out, address(step.url), std)
-}
-
-func (t *transfer) request(ctx context.Context, step hop) (*http.Request, error) {
-	var body io.Reader
-	if step.body != nil {
-		body = bytes.NewReader(step.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, step.method, step.url.String(), body)
-	if err != nil {
-		return nil, failf(exitUsage, "request: %w", err)
-	}
-	req.URL = step.url
-	req.Header.Set("User-Agent", "ingresslab-net-test")
-	req.Header.Set("Accept", "*/*")
-	if step.body != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	home := step.url.Host == step.origin
-	user := t.user
-	if user == "" && step.url.User != nil {
-		password, _ := step.url.User.Password()
-		user = step.url.User.Username() + ":" + password
-	}
-	if user != "" && home {
-		name, password, _ := strings.Cut(user, ":")
-		req.SetBasicAuth(name, password)
-	}
-	for i, h := range t.headers {
-		if err := setHeader(req, h, t.headers[:i], home); err != nil {
-			return nil, err
-		}
-	}
-	return req, nil
-}
-
-// setHeader applies one -H. The first of a name replaces what would be sent, later ones add to it.
-func setHeader(req *http.Request, h header, before []header, home bool) error {
-	if strings.EqualFold(h.name, "Host") {
-		if home && !h.remove { // HTTP/1.1 knows no request without a host
-			req.Host = h.value
-		}
-		return nil
-	}
-	if !home && (strings.EqualFold(h.name, "Authorization") || strings.EqualFold(h.name, "Cookie")) {
-		return nil
-	}
-	again := false
-	for _, b := range before {
-		again = again || strings.EqualFold(b.name, h.name)
-	}
-	if !again {
-		req.Header.Del(h.name)
-	}
-	if h.remove {
-		if strings.EqualFold(h.name, "User-Agent") {
-			req.Header["User-Agent"] = []string{""} // the only way to tell net/http to send none
-		}
-		return nil
-	}
-	if strings.EqualFold(h.name, "Content-Length") || strings.EqualFold(h.name, "Transfer-Encoding") {
-		return failf(exitUsage, "header %s: follows from the body and cannot be set", h.name)
-	}
-	if strings.EqualFold(h.name, "User-Agent") {
-		req.Header.Set(h.name, h.value) // net/http looks for this spelling before it adds its own
-		return nil
-	}
-	req.Header[h.name] = append(req.Header[h.name], h.value) // spelled as the user did
-	return nil
+	return nil, j.write(resp, address(step.url))
 }
 
 // redirect decides whether the answer sends the client somewhere else, and with which method:
 // RFC 9110, section 15.4.
-func (t *transfer) redirect(resp *http.Response, step hop, out *outcome) *hop {
+func (j *journey) redirect(resp *http.Response, step hop) *hop {
 	location := resp.Header.Get("Location")
 	if resp.StatusCode/100 != 3 || location == "" {
 		return nil
@@ -215,26 +136,26 @@ func (t *transfer) redirect(resp *http.Response, step hop, out *outcome) *hop {
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" {
 		return nil
 	}
-	out.location = target.String()
-	if !t.follow {
+	j.out.location = target.String()
+	if !j.follow {
 		return nil
 	}
-	out.location = ""
+	j.out.location = ""
 	next := hop{method: step.method, url: target, body: step.body, origin: step.origin}
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
 		next.body = nil
-		if t.method == "" && step.method != http.MethodHead {
+		if j.method == "" && step.method != http.MethodHead {
 			next.method = http.MethodGet
 		}
 	}
 	return &next
 }
 
-func (t *transfer) write(resp *http.Response, out *outcome, address string, std Streams) (err error) {
-	to := std.Out
-	if t.output != "" && t.output != "-" {
-		file, err := os.Create(t.output)
+func (j *journey) write(resp *http.Response, address string) (err error) {
+	to := j.std.Out
+	if j.output != "" && j.output != "-" {
+		file, err := os.Create(j.output)
 		if err != nil {
 			return failf(exitWrite, "output: %w", err)
 		}
@@ -245,13 +166,13 @@ func (t *transfer) write(resp *http.Response, out *outcome, address string, std 
 		}()
 		to = file
 	}
-	if t.include || t.head {
+	if j.include || j.head {
 		if _, err := io.WriteString(to, formatHead(resp)); err != nil {
 			return failf(exitWrite, "output: %w", err)
 		}
 	}
 	body := &sourceError{Reader: resp.Body}
-	out.size, err = io.Copy(to, body)
+	j.out.size, err = io.Copy(to, body)
 	switch {
 	case body.err != nil:
 		return explainBody(body.err, address)
@@ -273,31 +194,6 @@ func (s *sourceError) Read(p []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
-}
-
-// parseURL reads a URL as curl does: without a scheme it means http.
-func parseURL(raw string) (*url.URL, error) {
-	if !strings.Contains(raw, "://") {
-		raw = "http://" + raw
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, failf(exitURL, "URL malformed: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, failf(exitProtocol, "protocol %q is not supported; http and https are", u.Scheme)
-	case u.Hostname() == "":
-		return nil, failf(exitURL, "URL malformed: %q has no host", raw)
-	}
-	return u, nil
-}
-
-func address(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // formatHead writes the status line and headers as curl -i shows them.
