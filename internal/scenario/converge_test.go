@@ -1,0 +1,99 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+var (
+	holds  = look{}
+	wrong  = look{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}}
+	worse  = look{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "503"}}}
+	unseen = look{err: errors.New("nothing listens")}
+)
+
+// script returns a see that goes through the looks, and repeats the last one.
+func script(looks ...look) func(context.Context) look {
+	n := 0
+	return func(context.Context) look {
+		l := looks[min(n, len(looks)-1)]
+		n++
+		return l
+	}
+}
+
+func TestConverge(t *testing.T) {
+	for name, tc := range map[string]struct {
+		see      func(context.Context) look
+		within   time.Duration
+		held     bool
+		tries    int
+		observed string // of the mismatch reported
+		note     string
+		took     time.Duration
+	}{
+		"holds at once": {script(holds), time.Minute, true, 3, "", "", 2 * pollInterval},
+		"one that holds is not enough": {
+			script(holds, wrong, holds, holds, wrong, holds, holds, holds), time.Minute, true, 8, "404", "", 7 * pollInterval,
+		},
+		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "", 5 * pollInterval},
+		"never holds":                 {script(wrong), time.Second, false, 14, "404", "", time.Second},
+		"the newest mismatch counts":  {script(wrong, worse), time.Second, false, 14, "503", "", time.Second},
+		"an error hides no mismatch":  {script(wrong, unseen), time.Second, false, 14, "404", "the last look failed: nothing listens", time.Second},
+		"no answer at all":            {script(unseen), time.Second, false, 14, "", "the last look failed: nothing listens", time.Second},
+		"holds too late to be steady": {script(wrong, wrong, holds), 3*pollInterval - 1, false, 3, "404", "it held in the last 1 looks, which is not long enough to rely on", 3*pollInterval - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				c := converge(t.Context(), patience{within: tc.within, streak: steady}, tc.see)
+				mismatches, note := c.explain()
+				observed := ""
+				if len(mismatches) > 0 {
+					observed = mismatches[0].Observed
+				}
+				if c.held != tc.held || c.tries != tc.tries || observed != tc.observed || time.Since(begin) != tc.took {
+					t.Errorf("held %v after %d tries and %s, observed %q; want %v, %d, %s, %q",
+						c.held, c.tries, time.Since(begin), observed, tc.held, tc.tries, tc.took, tc.observed)
+				}
+				if !c.held && note != tc.note {
+					t.Errorf("note %q, want %q", note, tc.note)
+				}
+			})
+		})
+	}
+}
+
+// A look that the end of the time cuts off ends with an error that says nothing about what was looked at.
+func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		c := converge(t.Context(), patience{within: time.Second, streak: steady}, func(ctx context.Context) look {
+			if n++; n == 1 {
+				return wrong
+			}
+			<-ctx.Done()
+			return look{err: ctx.Err()}
+		})
+		mismatches, note := c.explain()
+		if c.held || c.tries != 1 || len(mismatches) != 1 || note != "" {
+			t.Errorf("%d tries, %v, note %q; want the one mismatch alone", c.tries, mismatches, note)
+		}
+	})
+}
+
+func TestConvergeEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		begin := time.Now()
+		if c := converge(ctx, patience{within: time.Hour, streak: steady}, script(wrong)); c.held || time.Since(begin) != time.Second {
+			t.Errorf("held %v after %s, want an end after 1s", c.held, time.Since(begin))
+		}
+	})
+}

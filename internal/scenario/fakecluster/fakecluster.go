@@ -1,0 +1,240 @@
+// Package fakecluster is a cluster for the tests of scenarios and labs: an API server, the controllers that matter and
+// an ingress, all in memory and of one mind. What is applied is in effect when Apply returns.
+//
+// It is no model of Kubernetes. It does as much as the engine looks at: Deployments get a pod and a condition, Services
+// get endpoints, Ingresses of our class get an address and are served.
+package fakecluster
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// Address is what the ingress has in the status of its Ingresses.
+const Address = "10.1.2.3"
+
+// Cluster implements scenario.Kube, and serves HTTP as an ingress. Its hooks are set before it is used.
+type Cluster struct {
+	// ApplyErr, if it is set, is asked before an object is applied; what it returns is Apply's error.
+	ApplyErr func(*unstructured.Unstructured) error
+	// ReadyErr, if it is set, is WaitReady's answer.
+	ReadyErr func(context.Context, []*unstructured.Unstructured) error
+	// NamespaceErr is the answer of EnsureNamespace.
+	NamespaceErr error
+	// Keeps names an object, as "Kind/name", that Delete does not remove.
+	Keeps string
+
+	mu         sync.Mutex
+	clientset  *fake.Clientset
+	namespaces map[string]map[string]string
+	// objects is what was applied and not deleted, by identity.
+	objects map[string]*unstructured.Unstructured
+	uids    int
+}
+
+// New returns an empty cluster and a client that asks its ingress; both end with the test.
+func New(t *testing.T) (*Cluster, *probe.Client) {
+	t.Helper()
+	c := &Cluster{clientset: fake.NewClientset(), namespaces: map[string]map[string]string{}, objects: map[string]*unstructured.Unstructured{}}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	return c, probe.NewClient(probe.Addresses{HTTP: server.Listener.Addr().String()})
+}
+
+// Clientset implements scenario.Kube.
+func (c *Cluster) Clientset() kubernetes.Interface { return c.clientset }
+
+// EnsureNamespace implements scenario.Kube.
+func (c *Cluster) EnsureNamespace(ctx context.Context, name string, labels map[string]string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.NamespaceErr != nil || ctx.Err() != nil {
+		return fmt.Errorf("namespace %s: %w", name, firstError(c.NamespaceErr, ctx.Err()))
+	}
+	c.namespaces[name] = labels
+	return nil
+}
+
+// DeleteNamespace implements scenario.Kube.
+func (c *Cluster) DeleteNamespace(ctx context.Context, name string, _ bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	delete(c.namespaces, name)
+	for id, o := range c.objects {
+		if o.GetNamespace() == name {
+			delete(c.objects, id)
+		}
+	}
+	return nil
+}
+
+// Apply implements scenario.Kube.
+func (c *Cluster) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range objects {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if c.ApplyErr != nil {
+			if err := c.ApplyErr(o); err != nil {
+				return fmt.Errorf("apply %s: %w", identity(o), err)
+			}
+		}
+		if err := c.put(o.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put brings an object into the cluster as if somebody else had made it.
+func (c *Cluster) Put(t *testing.T, manager string, objects ...*unstructured.Unstructured) {
+	t.Helper()
+	for _, o := range objects {
+		o = o.DeepCopy()
+		o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate}})
+		c.mu.Lock()
+		err := c.put(o)
+		c.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (c *Cluster) put(o *unstructured.Unstructured) error {
+	if before := c.objects[identity(o)]; before != nil {
+		o.SetUID(before.GetUID())
+		o.SetManagedFields(append(before.GetManagedFields(), o.GetManagedFields()...))
+	} else {
+		c.uids++
+		o.SetUID(types.UID(fmt.Sprintf("uid-%d", c.uids)))
+	}
+	typed, err := scheme.Scheme.New(o.GroupVersionKind())
+	if err != nil {
+		return err
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, typed); err != nil {
+		return err
+	}
+	c.objects[identity(o)] = o
+	c.control(typed)
+	return c.store(typed, o.GroupVersionKind(), o.GetNamespace())
+}
+
+func (c *Cluster) store(typed runtime.Object, gvk schema.GroupVersionKind, namespace string) error {
+	resource, _ := meta.UnsafeGuessKindToResource(gvk)
+	err := c.clientset.Tracker().Create(resource, typed, namespace)
+	if apierrors.IsAlreadyExists(err) {
+		return c.clientset.Tracker().Update(resource, typed, namespace)
+	}
+	return err
+}
+
+// Delete implements scenario.Kube.
+func (c *Cluster) Delete(ctx context.Context, objects ...*unstructured.Unstructured) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range objects {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if o.GetKind()+"/"+o.GetName() == c.Keeps {
+			continue
+		}
+		delete(c.objects, identity(o))
+		resource, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
+		if err := c.clientset.Tracker().Delete(resource, o.GetNamespace(), o.GetName()); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Get implements scenario.Kube.
+func (c *Cluster) Get(_ context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if found := c.objects[identity(o)]; found != nil {
+		return found.DeepCopy(), nil
+	}
+	return nil, apierrors.NewNotFound(schema.GroupResource{Resource: o.GetKind()}, o.GetName())
+}
+
+// WaitReady implements scenario.Kube.
+func (c *Cluster) WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error {
+	if c.ReadyErr != nil {
+		return c.ReadyErr(ctx, objects)
+	}
+	return ctx.Err()
+}
+
+// Namespaces returns the names of the namespaces there are.
+func (c *Cluster) Namespaces() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names []string
+	for name := range c.namespaces {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Objects returns what there is, as "Kind namespace/name".
+func (c *Cluster) Objects() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ids []string
+	for id := range c.objects {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Warn records a warning Event.
+func (c *Cluster) Warn(t *testing.T, namespace, kind, name, reason, message string) {
+	t.Helper()
+	event := &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: namespace, Name: strings.ToLower(name + "." + reason)},
+		InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name, Namespace: namespace},
+		Type:           corev1.EventTypeWarning, Reason: reason, Message: message, Count: 2,
+	}
+	if err := c.store(event, corev1.SchemeGroupVersion.WithKind("Event"), namespace); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func identity(o *unstructured.Unstructured) string {
+	return fmt.Sprintf("%s %s/%s", o.GetKind(), o.GetNamespace(), o.GetName())
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
