@@ -47,17 +47,23 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 	}
 	l.Text = string(text)
 	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
-	faults = append(append(faults, more...), l.validate(file, positions).Without(more)...)
+	faults = append(faults, more...)
+	if len(positions) == 0 {
+		return l, faults, nil // not YAML; whatever else could be said would not help
+	}
+	faults = append(faults, l.validate(file, positions).Without(more)...)
 	for _, part := range []struct {
 		dir  string
 		into *[]*unstructured.Unstructured
 	}{{"start", &l.Start}, {"solution", &l.Solution}} {
-		objects, more, err := readManifests(filepath.Join(dir, part.dir))
+		manifests, more, err := readManifests(filepath.Join(dir, part.dir))
 		if err != nil {
 			return nil, nil, err
 		}
-		*part.into = objects
-		faults = append(append(faults, more...), l.validateObjects(filepath.Join(dir, part.dir), objects)...)
+		faults = append(append(faults, more...), l.validateObjects(manifests)...)
+		for _, m := range manifests {
+			*part.into = append(*part.into, m.Objects...)
+		}
 	}
 	return l, faults, nil
 }
@@ -95,7 +101,7 @@ func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Fault
 }
 
 // readManifests reads the manifests of a directory, in the order of their names.
-func readManifests(dir string) ([]*unstructured.Unstructured, strictyaml.Faults, error) {
+func readManifests(dir string) ([]scenario.Manifest, strictyaml.Faults, error) {
 	var files []string
 	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -108,15 +114,15 @@ func readManifests(dir string) ([]*unstructured.Unstructured, strictyaml.Faults,
 		return nil, strictyaml.Faults{{File: dir, Message: "there are no manifests in this directory"}}, nil
 	}
 	slices.Sort(files)
-	var objects []*unstructured.Unstructured
+	var manifests []scenario.Manifest
 	var faults strictyaml.Faults
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, nil, fmt.Errorf("lab: %w", err)
 		}
-		more, wrong := scenario.ReadManifest(file, data)
-		objects, faults = append(objects, more...), append(faults, wrong...)
+		m, wrong := scenario.ReadManifest(file, data)
+		manifests, faults = append(manifests, m), append(faults, wrong...)
 	}
-	return objects, faults, nil
+	return manifests, faults, nil
 }

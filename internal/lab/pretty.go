@@ -32,7 +32,7 @@ func (p *Pretty) Checked(c CheckReport, solved bool) {
 	case c.Holds && c.Expected && !solved:
 		p.printf("  %s %s (true from the start)\n", p.style.Mark("✓"), c.Title)
 	case c.Holds && c.Expected:
-		p.printf("  %s %s %s\n", p.style.Mark("✓"), c.Title, p.style.Dim(fmt.Sprintf("%.1fs", c.Seconds)))
+		p.printf("  %s %s %s\n", p.style.Mark("✓"), c.Title, p.style.Dim(fmt.Sprintf("(%.1fs)", c.Seconds)))
 		for _, step := range c.Steps {
 			p.printf("      %s\n", p.style.Dim(step.Text))
 		}
@@ -44,7 +44,7 @@ func (p *Pretty) Checked(c CheckReport, solved bool) {
 		p.printf("  %s %s: holds although nothing has been done\n", p.style.Mark("✗"), c.Title)
 	default:
 		p.printf("  %s %s\n", p.style.Mark("✗"), c.Title)
-		p.printf("      %s %s\n", last.Text, p.style.Dim(fmt.Sprintf("%.1fs", c.Seconds)))
+		p.printf("      %s %s\n", last.Text, p.style.Dim(fmt.Sprintf("(%.1fs)", c.Seconds)))
 		p.explain(last)
 	}
 }
@@ -56,10 +56,10 @@ func (p *Pretty) explain(step scenario.StepReport) {
 // Done implements Progress.
 func (p *Pretty) Done(r Report) {
 	if r.Outcome != scenario.Passed {
-		p.printf("%s lab %d %s in %.1fs: %s\n", p.style.Mark("✗"), r.Number, scenario.OutcomeText(r.Outcome), r.Seconds, r.Reason)
+		p.printf("%s lab %d %s (%.1fs): %s\n", p.style.Mark("✗"), r.Number, scenario.OutcomeText(r.Outcome), r.Seconds, r.Reason)
 		return
 	}
-	p.printf("%s lab %d passed in %.1fs; its solution keeps running in namespace %s\n", p.style.Mark("✓"), r.Number, r.Seconds, r.Namespace)
+	p.printf("%s lab %d passed (%.1fs); its solution keeps running in namespace %s\n", p.style.Mark("✓"), r.Number, r.Seconds, r.Namespace)
 	for i, page := range r.Open {
 		if i == 0 {
 			p.printf("  open in a browser:\n")

@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
@@ -82,22 +80,21 @@ func (l *Lab) unknownCapabilities() map[int]string {
 }
 
 // validateObjects returns what is wrong with the objects of start/ or solution/ together.
-func (l *Lab) validateObjects(dir string, objects []*unstructured.Unstructured) strictyaml.Faults {
+func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Faults {
 	var faults strictyaml.Faults
 	seen := map[key]bool{}
-	for _, o := range objects {
-		fault := func(path, format string, args ...any) {
-			faults = append(faults, strictyaml.Fault{File: dir, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...), Path: path})
-		}
-		if seen[keyOf(o)] {
-			fault("", "is there twice")
-		}
-		seen[keyOf(o)] = true
-		if o.GetNamespace() != "" {
-			fault("metadata.namespace", "names a namespace: leave it out, the lab's is %s", l.Namespace)
-		}
-		if !slices.Contains(ownableKinds(), o.GetKind()) {
-			fault("kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", "))
+	for _, m := range manifests {
+		for _, o := range m.Objects {
+			if seen[keyOf(o)] {
+				faults = append(faults, m.Fault(o, "metadata.name", "is there twice"))
+			}
+			seen[keyOf(o)] = true
+			if o.GetNamespace() != "" {
+				faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, the lab's is %s", l.Namespace))
+			}
+			if !slices.Contains(ownableKinds(), o.GetKind()) {
+				faults = append(faults, m.Fault(o, "kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", ")))
+			}
 		}
 	}
 	return faults

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
@@ -171,7 +169,7 @@ func (Step) UnknownField(name string) string {
 type source struct {
 	file      string
 	positions strictyaml.Positions
-	manifests map[string][]*unstructured.Unstructured
+	manifests map[string]Manifest
 }
 
 // File returns the path of the scenario's file, as it was given to Load.

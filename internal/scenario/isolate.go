@@ -41,8 +41,8 @@ func newIsolation(s *Scenario, run string) isolation {
 		namespace: fmt.Sprintf("lab-%s-%s", s.Metadata.Name, run),
 		classes:   map[string]string{},
 	}
-	for _, objects := range s.manifests {
-		for _, o := range objects {
+	for _, m := range s.manifests {
+		for _, o := range m.Objects {
 			if o.GetKind() == "IngressClass" {
 				i.classes[o.GetName()] = o.GetName() + "-" + run
 			}

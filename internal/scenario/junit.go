@@ -46,7 +46,7 @@ type (
 	}
 	junitProblem struct {
 		Message string `xml:"message,attr,omitempty"`
-		Text    string `xml:",chardata"`
+		Text    string `xml:",cdata"`
 	}
 	seconds float64
 )

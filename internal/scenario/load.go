@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
@@ -46,8 +44,11 @@ func load(path string) (*Scenario, strictyaml.Faults, error) {
 	s := &Scenario{}
 	positions, faults := strictyaml.Decode(path, data, 1, s)
 	s.source = source{file: path, positions: positions}
-	read := readManifests(os.DirFS(filepath.Dir(path)), manifestFiles(s.Steps))
-	s.manifests = read.objects
+	if len(positions) == 0 {
+		return s, faults, nil // not YAML; whatever else could be said would not help
+	}
+	read := readManifests(filepath.Dir(path), manifestFiles(s.Steps))
+	s.manifests = read.manifests
 	faults = append(faults, Validate(s).Without(faults)...)
 	faults = append(faults, s.misplaced().Without(faults)...)
 	faults = append(faults, validateManifests(s, read)...)
@@ -81,26 +82,28 @@ func manifestFiles(steps []Step) []string {
 	return files
 }
 
-// manifests is what reading manifest files came to.
-type manifests struct {
-	objects map[string][]*unstructured.Unstructured
-	// errs is what is wrong with a file as such; the objects of such a file may be incomplete.
-	errs map[string]error
+// reading is what reading manifest files came to, by their names in the scenario.
+type reading struct {
+	manifests map[string]Manifest
+	// faults is what is wrong inside of a file, errs why a file could not be read.
+	faults map[string]strictyaml.Faults
+	errs   map[string]error
 }
 
-func readManifests(dir fs.FS, files []string) manifests {
-	read := manifests{objects: map[string][]*unstructured.Unstructured{}, errs: map[string]error{}}
+func readManifests(dir string, files []string) reading {
+	r := reading{manifests: map[string]Manifest{}, faults: map[string]strictyaml.Faults{}, errs: map[string]error{}}
 	for _, name := range files {
 		if !fs.ValidPath(name) {
-			read.errs[name] = errors.New("is not a path inside the scenario's directory")
+			r.errs[name] = errors.New("is not a path inside the scenario's directory")
 			continue
 		}
-		data, err := fs.ReadFile(dir, name)
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		data, err := os.ReadFile(file)
 		if err != nil {
-			read.errs[name] = err
+			r.errs[name] = err
 			continue
 		}
-		read.objects[name], read.errs[name] = decodeManifest(name, data)
+		r.manifests[name], r.faults[name] = ReadManifest(file, data)
 	}
-	return read
+	return r
 }

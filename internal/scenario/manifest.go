@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,21 +19,32 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// ReadManifest decodes a manifest and returns its objects and everything that can be found wrong with it without a
-// server: syntax, removed APIs, fields that the type does not have. file is what the faults call it.
-func ReadManifest(file string, data []byte) ([]*unstructured.Unstructured, strictyaml.Faults) {
-	objects, err := kube.Decode(file, data)
-	faults := decodeFaults(file, err)
-	lines := locate(data)
-	for _, o := range objects {
-		faults = append(faults, unknownFields(file, lines, o)...)
-	}
-	return objects, faults
+// Manifest is a file with objects in it.
+type Manifest struct {
+	// File is what faults call it.
+	File string
+	// Objects are in the order of the file.
+	Objects []*unstructured.Unstructured
+	lines   locator
 }
 
-func decodeManifest(file string, data []byte) ([]*unstructured.Unstructured, error) {
-	objects, faults := ReadManifest(file, data)
-	return objects, faults.Err()
+// ReadManifest decodes a manifest and finds everything that can be found wrong with it without a server: syntax, removed
+// APIs, fields that the type does not have.
+func ReadManifest(file string, data []byte) (Manifest, strictyaml.Faults) {
+	objects, err := kube.Decode(file, data)
+	m := Manifest{File: file, Objects: objects, lines: locate(data)}
+	faults := decodeFaults(file, err)
+	for _, o := range objects {
+		faults = append(faults, m.unknownFields(o)...)
+	}
+	return m, faults
+}
+
+// Fault returns a fault of one of the manifest's objects, where the field at path stands.
+func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args ...any) strictyaml.Fault {
+	return strictyaml.Fault{
+		File: m.File, Position: m.lines.of(o, path), Path: path, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...),
+	}
 }
 
 var positioned = regexp.MustCompile(`(?s)^(.*?):(\d+): (.*)$`)
@@ -68,39 +78,37 @@ func unjoin(err error) []error {
 
 var strictCodecs = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict)
 
-var quotedPath = regexp.MustCompile(`^(unknown|duplicate) field "(.*)"$`)
+var quotedPath = regexp.MustCompile(`^unknown field "(.*)"$`)
 
 // unknownFields decodes the object into its Go type, if it is one of Kubernetes' own, as the API server would with
 // fieldValidation=Strict (https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation).
-func unknownFields(file string, lines locator, o *unstructured.Unstructured) strictyaml.Faults {
+func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Faults {
 	data, err := o.MarshalJSON()
 	if err != nil {
-		return strictyaml.Faults{{File: file, Message: err.Error()}}
+		return strictyaml.Faults{m.Fault(o, "", "cannot be read: %v", err)}
 	}
-	at := lines.of(o, "")
 	_, _, err = strictCodecs.UniversalDeserializer().Decode(data, nil, nil)
 	if err == nil || runtime.IsNotRegisteredError(err) {
 		return nil
 	}
 	strict, ok := runtime.AsStrictDecodingError(err)
 	if !ok {
-		return strictyaml.Faults{{File: file, Position: at, Message: fmt.Sprintf("%s: %v", kube.Describe(o), err)}}
+		return strictyaml.Faults{m.Fault(o, "", "cannot be read: %v", err)}
 	}
 	var faults strictyaml.Faults
 	for _, one := range strict.Errors() {
-		f := strictyaml.Fault{File: file, Position: at, Message: fmt.Sprintf("%s: %v", kube.Describe(o), one)}
-		if m := quotedPath.FindStringSubmatch(one.Error()); m != nil {
-			f.Position, f.Path = lines.of(o, m[2]), m[2]
-			f.Message = fmt.Sprintf("%s field of %s", m[1], kube.Describe(o))
+		if match := quotedPath.FindStringSubmatch(one.Error()); match != nil {
+			faults = append(faults, m.Fault(o, match[1], "has no such field"))
+		} else {
+			faults = append(faults, m.Fault(o, "", "is not as its type wants it: %v", one))
 		}
-		faults = append(faults, f)
 	}
 	return faults
 }
 
 // validateManifests returns everything that is wrong with the manifest files that the steps name. A file that cannot be
 // read is a fault of the step that names it.
-func validateManifests(s *Scenario, read manifests) strictyaml.Faults {
+func validateManifests(s *Scenario, read reading) strictyaml.Faults {
 	c := &checker{file: s.file, positions: s.positions}
 	for i, step := range s.Steps {
 		for verb, targets := range map[string]Strings{"apply": step.Apply, "delete": step.Delete} {
@@ -109,45 +117,33 @@ func validateManifests(s *Scenario, read manifests) strictyaml.Faults {
 			}
 		}
 	}
-	dir := filepath.Dir(s.file)
-	for _, name := range slices.Sorted(maps.Keys(read.objects)) {
-		file := filepath.Join(dir, name)
-		var faults strictyaml.Faults
-		if errors.As(read.errs[name], &faults) {
-			for _, f := range faults {
-				f.File = file
-				c.faults = append(c.faults, f)
-			}
-		}
-		for _, o := range read.objects[name] {
-			c.faults = append(c.faults, sharedObject(file, o)...)
+	for _, name := range slices.Sorted(maps.Keys(read.manifests)) {
+		c.faults = append(c.faults, read.faults[name]...)
+		for _, o := range read.manifests[name].Objects {
+			c.faults = append(c.faults, sharedObject(read.manifests[name], o)...)
 		}
 	}
 	return c.faults
 }
 
 func (c *checker) manifestFile(path, name string, err error) {
-	var faults strictyaml.Faults
-	if err != nil && !errors.As(err, &faults) {
+	if err != nil {
 		c.fault(path, "manifest %s: %v", name, reason(err))
 	}
 }
 
 // sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time.
-func sharedObject(file string, o *unstructured.Unstructured) strictyaml.Faults {
+func sharedObject(m Manifest, o *unstructured.Unstructured) strictyaml.Faults {
 	var faults strictyaml.Faults
-	add := func(path, format string, args ...any) {
-		faults = append(faults, strictyaml.Fault{File: file, Path: path, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...)})
-	}
 	if o.GetNamespace() != "" {
-		add("metadata.namespace", "is in namespace %q: leave it out, every run has a namespace of its own", o.GetNamespace())
+		faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, every run has its own"))
 	}
 	if slices.Contains(clusterWide, o.GetKind()) {
-		add("kind", "belongs to the whole cluster: a scenario may bring objects of a namespace, and an IngressClass")
+		faults = append(faults, m.Fault(o, "kind", "belongs to the whole cluster: a scenario may bring objects of a namespace, and an IngressClass"))
 	}
-	for _, host := range ingressHosts(o) {
+	for path, host := range ingressHosts(o) {
 		if !strings.HasSuffix(host, testDomain) {
-			add("spec", "has host %q, which two runs would share: use one under %s, each run gets its own", host, testDomain)
+			faults = append(faults, m.Fault(o, path, "has host %q, which two runs would share: use one under %s, each run gets its own", host, testDomain))
 		}
 	}
 	return faults
@@ -160,20 +156,22 @@ var clusterWide = []string{
 	"PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingWebhookConfiguration",
 }
 
-// ingressHosts returns the hosts of an Ingress's rules and TLS entries; none for any other object.
-func ingressHosts(o *unstructured.Unstructured) []string {
+// ingressHosts returns the hosts of an Ingress's rules and TLS entries by their paths; none for any other object.
+func ingressHosts(o *unstructured.Unstructured) map[string]string {
 	var ingress networkingv1.Ingress
 	if o.GetKind() != "Ingress" || runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &ingress) != nil {
 		return nil
 	}
-	var hosts []string
-	for _, rule := range ingress.Spec.Rules {
+	hosts := map[string]string{}
+	for i, rule := range ingress.Spec.Rules {
 		if rule.Host != "" {
-			hosts = append(hosts, rule.Host)
+			hosts[fmt.Sprintf("spec.rules[%d].host", i)] = rule.Host
 		}
 	}
-	for _, tls := range ingress.Spec.TLS {
-		hosts = append(hosts, tls.Hosts...)
+	for i, tls := range ingress.Spec.TLS {
+		for j, host := range tls.Hosts {
+			hosts[fmt.Sprintf("spec.tls[%d].hosts[%d]", i, j)] = host
+		}
 	}
 	return hosts
 }

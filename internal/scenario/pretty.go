@@ -75,12 +75,12 @@ func (p *Pretty) StepDone(s StepReport) {
 func (p *Pretty) ScenarioDone(r Report) {
 	for _, s := range r.Steps {
 		if s.Outcome == Skipped {
-			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.style.Dim("not run"))
+			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.style.Dim("(not run)"))
 		}
 	}
 	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, OutcomeText(r.Outcome))
 	if r.Outcome != Skipped {
-		p.printf(" %s", p.style.Dim(fmt.Sprintf("in %.1fs", r.Seconds)))
+		p.printf(" %s", p.style.Dim(fmt.Sprintf("(%.1fs)", r.Seconds)))
 	}
 	if r.Reason != "" {
 		p.printf(": %s", r.Reason)
@@ -161,9 +161,9 @@ func (s StepReport) title() string {
 // effort is how long a step took, and how often it looked if that is more than it had to.
 func (s StepReport) effort() string {
 	if s.Tries > steady {
-		return fmt.Sprintf("%.1fs, %d tries", s.Seconds, s.Tries)
+		return fmt.Sprintf("(%.1fs, %d tries)", s.Seconds, s.Tries)
 	}
-	return fmt.Sprintf("%.1fs", s.Seconds)
+	return fmt.Sprintf("(%.1fs)", s.Seconds)
 }
 
 // OutcomeText is the outcome as the predicate of a sentence.

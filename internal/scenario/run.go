@@ -24,7 +24,7 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 	if env.Run == "" {
 		env.Run = newRunID()
 	}
-	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed}
+	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed, Steps: []StepReport{}}
 	defer func() { env.progress().ScenarioDone(*report) }()
 	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
 		report.Outcome, report.Reason = Skipped, strings.Join(why, "; ")
@@ -47,7 +47,7 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 type runner struct {
 	env       Env
 	names     isolation
-	manifests map[string][]*unstructured.Unstructured
+	manifests map[string]Manifest
 	positions strictyaml.Positions
 	// applied is what wait: {ready: true} is about: everything applied and not deleted since.
 	applied []*unstructured.Unstructured
@@ -70,7 +70,7 @@ func (r *runner) script(ctx context.Context, steps []Step, report *Report) error
 		report.Steps = append(report.Steps, done)
 		report.Outcome = done.Outcome
 		if done.Outcome != Passed {
-			report.Reason = fmt.Sprintf("step %d: %s", done.Number, done.Why())
+			report.Reason = fmt.Sprintf("step %d (%s:%d): %s", done.Number, report.File, done.Line, done.Why())
 			if err := broken(done.Outcome, err); err != nil {
 				return fmt.Errorf("step %d (%s): %w", done.Number, done.Text, err)
 			}

@@ -20,7 +20,7 @@ import (
 func (r *runner) apply(ctx context.Context, files Strings, report *StepReport) error {
 	var objects []*unstructured.Unstructured
 	for _, file := range files {
-		for _, o := range r.manifests[file] {
+		for _, o := range r.manifests[file].Objects {
 			objects = append(objects, r.names.object(o))
 		}
 	}
@@ -92,7 +92,7 @@ func (r *runner) targets(targets Strings) ([]*unstructured.Unstructured, error) 
 	var objects []*unstructured.Unstructured
 	for _, target := range targets {
 		if isFile(target) {
-			for _, o := range r.manifests[target] {
+			for _, o := range r.manifests[target].Objects {
 				objects = append(objects, r.names.object(o))
 			}
 			continue
