@@ -28,8 +28,8 @@ var (
 type failure struct {
 	status int
 	reason string
-	// blame says that it was the endpoint's fault.
-	blame bool
+	// blame says that it was the endpoint's fault, hangUp that the client's connection is of no more use.
+	blame, hangUp bool
 }
 
 // classify finds out whose fault err is, in this order: the client's, ours, the endpoint's.
@@ -59,11 +59,11 @@ func (x *exchange) classify(err error) failure {
 func (x *exchange) clientFailure(err error) failure {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return failure{status: http.StatusRequestTimeout, reason: fmt.Sprintf("client sent nothing for %s", clientTimeout)}
+		return failure{status: http.StatusRequestTimeout, reason: fmt.Sprintf("client sent nothing for %s", clientTimeout), hangUp: true}
 	case x.request.Context().Err() != nil:
 		return failure{status: statusClientGone, reason: "client went away"}
 	default:
-		return failure{status: http.StatusBadRequest, reason: fmt.Sprintf("request body: %v", err)}
+		return failure{status: http.StatusBadRequest, reason: fmt.Sprintf("request body: %v", err), hangUp: true}
 	}
 }
 
@@ -76,7 +76,7 @@ func (s *Server) answerFailure(_ http.ResponseWriter, out *http.Request, err err
 	x := exchangeOf(out.Context())
 	f := x.classify(err)
 	s.logFailure(x, f, err)
-	s.refuse(x, &refusal{status: f.status, reason: f.reason})
+	s.refuse(x, &refusal{status: f.status, reason: f.reason, hangUp: f.hangUp})
 }
 
 // logFailure writes what an operator wants to see at once. Clients go away all the time: that is for debugging only.

@@ -14,12 +14,12 @@ type refusal struct {
 	reason string
 	// clientError says that the reason is about the request alone, so that the client may always read it.
 	clientError bool
-	// hangUp closes the connection: where the next request begins on it is in doubt.
+	// hangUp closes the connection: it may be in doubt where the next request begins on it.
 	hangUp bool
 }
 
 func badRequest(format string, args ...any) *refusal {
-	return &refusal{status: http.StatusBadRequest, reason: fmt.Sprintf(format, args...), clientError: true}
+	return &refusal{status: http.StatusBadRequest, reason: fmt.Sprintf(format, args...), clientError: true, hangUp: true}
 }
 
 // checkShape refuses what must not reach a table: requests that net/http accepts although they are ambiguous, and methods
@@ -27,9 +27,7 @@ func badRequest(format string, args ...any) *refusal {
 func checkShape(r *http.Request) (target string, refused *refusal) {
 	if conn := strictConnOf(r.Context()); conn != nil {
 		if violation := conn.nextRequest(); violation != "" {
-			refused = badRequest("%s", violation)
-			refused.hangUp = true
-			return "", refused
+			return "", badRequest("%s", violation)
 		}
 	}
 	switch r.Method {

@@ -1,0 +1,238 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ingresslab/ingresslab/controller/proxy"
+)
+
+func TestForwardsToEveryEndpointInTurn(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.pod("10.0.0.1:80", say("one"))
+	r.pod("10.0.0.2:8080", say("two"))
+	r.route(nil, "10.0.0.1:80", "10.0.0.2:8080")
+	answers := map[string]int{}
+	for range 10 {
+		_, body := r.get("/")
+		answers[body]++
+	}
+	if answers["one"] != 5 || answers["two"] != 5 {
+		t.Errorf("answers %v, want five of each", answers)
+	}
+}
+
+func TestNoEndpointIs503AndNoRouteIs404(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	if response, _ := r.get("/"); response.StatusCode != http.StatusNotFound {
+		t.Errorf("before the first table: status %d, want 404", response.StatusCode)
+	}
+	r.route(nil)
+	if response, _ := r.get("/"); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without endpoints: status %d, want 503", response.StatusCode)
+	}
+	if record := r.record(); record.Ingress != "" {
+		t.Errorf("404 recorded for Ingress %q", record.Ingress)
+	}
+	if record := r.record(); record.Ingress != "shop/web" || record.Service != "shop/web:80" || record.Reason == "" {
+		t.Errorf("503 recorded as %+v, want Ingress, Service and a reason", record)
+	}
+}
+
+// A pod that is gone refuses connections until its EndpointSlice says so. Nothing was sent, so any request may go to
+// another pod, one with a body too.
+func TestDeadEndpointCostsNoRequest(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.pod("10.0.0.2:80", func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
+	r.route(nil, "10.0.0.1:80", "10.0.0.2:80")
+	for i := range 6 {
+		response, body := r.do(r.request(http.MethodPost, "/", strings.NewReader("order")))
+		if response.StatusCode != http.StatusOK || body != "order" {
+			t.Fatalf("request %d: status %d, body %q", i, response.StatusCode, body)
+		}
+	}
+	tries := 0
+	for range 6 {
+		tries += r.record().Tries
+	}
+	if tries != 7 {
+		t.Errorf("%d tries for 6 requests, want 7: the dead endpoint is avoided after its first failure", tries)
+	}
+}
+
+// breaks is a pod that takes a request and closes the connection without a word.
+func breaks(t *testing.T, times *atomic.Int64) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				times.Add(1)
+			}
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// What may have had an effect must not be done twice: RFC 9110, 9.2.2.
+func TestBrokenConnectionIsRetriedOnlyForIdempotentRequests(t *testing.T) {
+	for _, test := range []struct {
+		method, body string
+		status       int
+	}{
+		{http.MethodGet, "", 200},
+		{http.MethodDelete, "", 200},
+		{http.MethodPost, "", 502},
+		{http.MethodPatch, "", 502},
+		{http.MethodPut, "x", 502}, // its body is gone
+	} {
+		t.Run(test.method, func(t *testing.T) {
+			r := newRig(t, proxy.Options{})
+			var times atomic.Int64
+			r.podAt("10.0.0.1:80", breaks(t, &times))
+			r.pod("10.0.0.2:80", say("fine"))
+			r.route(nil, "10.0.0.1:80", "10.0.0.2:80")
+			var body io.Reader
+			if test.body != "" {
+				body = strings.NewReader(test.body)
+			}
+			response, _ := r.do(r.request(test.method, "/", body))
+			if response.StatusCode != test.status {
+				t.Errorf("status %d, want %d", response.StatusCode, test.status)
+			}
+			if times.Load() != 1 {
+				t.Errorf("the broken pod saw the request %d times, want once", times.Load())
+			}
+		})
+	}
+}
+
+func TestTriesAreBounded(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.route(nil, "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80")
+	response, _ := r.get("/")
+	record := r.record()
+	if response.StatusCode != http.StatusBadGateway || record.Tries != 3 {
+		t.Errorf("status %d after %d tries, want 502 after 3", response.StatusCode, record.Tries)
+	}
+	if !strings.Contains(record.Reason, "connection refused") {
+		t.Errorf("reason %q does not say what happened", record.Reason)
+	}
+}
+
+func TestGoneEndpointLosesItsIdleConnections(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	closed := make(chan struct{})
+	backend := httptest.NewUnstartedServer(say("one"))
+	backend.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	backend.Start()
+	t.Cleanup(backend.Close)
+	r.podAt("10.0.0.1:80", backend.Listener.Addr().String())
+	r.pod("10.0.0.2:80", say("two"))
+	r.route(nil, "10.0.0.1:80")
+	r.get("/")
+	r.route(nil, "10.0.0.2:80")
+	<-closed // the test's time-out says that it is still open
+	if _, body := r.get("/"); body != "two" {
+		t.Errorf("answered by %q after the swap", body)
+	}
+	if live := r.server.Endpoints(); len(live) != 1 || live[0].Address().String() != "10.0.0.2:80" {
+		t.Errorf("%d endpoints are live, want the new one alone", len(live))
+	}
+}
+
+func TestRequestInFlightSurvivesSwaps(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	started, finish := make(chan struct{}), make(chan struct{})
+	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "first ")
+		_ = http.NewResponseController(w).Flush()
+		close(started)
+		<-finish
+		_, _ = io.WriteString(w, "last")
+	})
+	r.pod("10.0.0.2:80", say("new"))
+	r.route(nil, "10.0.0.1:80")
+	body := make(chan string)
+	go func() {
+		_, text := r.get("/")
+		body <- text
+	}()
+	<-started
+	for range 10 {
+		r.route(nil, "10.0.0.2:80")
+	}
+	close(finish)
+	if got := <-body; got != "first last" {
+		t.Errorf("body %q, want all of it", got)
+	}
+}
+
+func TestServerHeaderAndEndpointsOwn(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/own" {
+			w.Header().Set("Server", "own/1")
+		}
+	})
+	r.route(nil, "10.0.0.1:80")
+	for path, want := range map[string]string{"/": "ingresslab", "/own": "own/1"} {
+		if response, _ := r.get(path); response.Header.Get("Server") != want {
+			t.Errorf("%s: Server %q, want %q", path, response.Header.Get("Server"), want)
+		}
+	}
+}
+
+func TestExplainHeaderNamesRuleAndPod(t *testing.T) {
+	r := newRig(t, proxy.Options{Explain: true})
+	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Ingresslab-Ingress", "forged/name") })
+	r.route(nil, "10.0.0.1:80")
+	response, _ := r.get("/")
+	for name, want := range map[string]string{
+		"X-Ingresslab-Ingress": "shop/web", "X-Ingresslab-Rule": "spec.rules[0].http.paths[0]",
+		"X-Ingresslab-Service": "shop/web:80", "X-Ingresslab-Endpoint": "10.0.0.1:80", "X-Ingresslab-Pod": "shop/web-10.0.0.1",
+	} {
+		if got := response.Header.Values(name); fmt.Sprint(got) != "["+want+"]" {
+			t.Errorf("%s: %v, want %s", name, got, want)
+		}
+	}
+	if response.Header.Get("X-Ingresslab-Reason") == "" {
+		t.Error("no reason given")
+	}
+}
+
+func TestRefusalTellsStrangersLittle(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.route(nil)
+	request := r.request(http.MethodGet, "/", nil)
+	request.Header.Set("Accept", "text/html")
+	response, body := r.do(request)
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") || !strings.Contains(body, "503 Service Unavailable") {
+		t.Errorf("a browser gets %s: %s", response.Header.Get("Content-Type"), body)
+	}
+	if strings.Contains(body, "shop/web") {
+		t.Errorf("names of the cluster shown to everybody: %s", body)
+	}
+	if id := r.record().RequestID; !strings.Contains(body, id) || response.Header.Get("X-Request-Id") != id {
+		t.Errorf("request id %s is not in the answer", id)
+	}
+}
