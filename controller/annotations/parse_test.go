@@ -46,7 +46,7 @@ func TestInvalidTimeouts(t *testing.T) {
 		"-1":                    "not a whole number",
 		"+5":                    "not a whole number",
 		"5.5":                   "not a whole number",
-		" 5":                    "not a whole number",
+		"1 0":                   "not a whole number",
 		"":                      "not a whole number",
 		"soon":                  "not a whole number",
 		"9223372036854775807ns": "not a whole number",
@@ -184,7 +184,7 @@ func FuzzTimeouts(f *testing.F) {
 			if !digits || o.SendTimeout < annotations.MinTimeout || o.SendTimeout > annotations.MaxTimeout {
 				t.Errorf("%q became %v", value, o.SendTimeout)
 			}
-			if got := strings.TrimLeft(value, "0") + "s"; time.Duration(o.SendTimeout).Truncate(time.Second) != o.SendTimeout || mustParse(t, got) != o.SendTimeout {
+			if got := strings.TrimLeft(value, "0") + "s"; mustParse(t, got) != o.SendTimeout {
 				t.Errorf("%q became %v", value, o.SendTimeout)
 			}
 		case o != (annotations.Options{}):

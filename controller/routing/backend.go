@@ -98,8 +98,12 @@ func servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fa
 			return p, nil
 		}
 	}
+	missing := portText(want.Port)
+	if want.Port.Name != "" {
+		missing = strconv.Quote(missing)
+	}
 	return corev1.ServicePort{}, &fault{"port", CodePortNotFound,
-		fmt.Sprintf("service %q has no TCP port %q; it has %s", svc.Name, portText(want.Port), portList(svc.Spec.Ports))}
+		fmt.Sprintf("service %q has no TCP port %s; it has %s", svc.Name, missing, portList(svc.Spec.Ports))}
 }
 
 // fill puts the endpoints into a pool, or the reason why there are none.

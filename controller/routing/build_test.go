@@ -159,3 +159,18 @@ endpoints: [{addresses: [10.0.0.1], nodeName: worker, targetRef: {kind: Pod, nam
 		t.Errorf("endpoint is %+v", e)
 	}
 }
+
+// YAML can hold what HTTP cannot.
+func TestRulePathWithControlCharacter(t *testing.T) {
+	table, problems := routing.Build(parseObjects(t, "inline", `
+kind: Ingress
+metadata: {namespace: shop, name: web}
+spec:
+  rules:
+  - host: shop.test
+    http: {paths: [{path: "/a\tb", pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+`), routing.Options{WatchIngressWithoutClass: true})
+	if len(table.Routes()) != 0 || len(problems) != 1 || problems[0].Code != routing.CodeInvalidPath {
+		t.Errorf("got %d routes and %v", len(table.Routes()), problems)
+	}
+}

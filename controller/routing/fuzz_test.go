@@ -40,6 +40,7 @@ endpoints: [{addresses: [10.0.0.1]}]
 	rule("admin", "path.test", "/admin", "Prefix")
 	rule("deep", "path.test", "/admin/deep", "Prefix")
 	rule("page", "path.test", "/page", "Exact")
+	rule("two", "path.test", "/one/two", "Exact")
 	table, problems := routing.Build(parseObjects(t, "fuzz", b.String()), routing.Options{WatchIngressWithoutClass: true})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -64,7 +65,7 @@ func serviceOf(t testing.TB, table *routing.Table, host, path string) string {
 // through, in whatever of the usual ways, must come to the rule that it was let through by.
 func FuzzDecidePath(f *testing.F) {
 	for _, seed := range []string{"/", "/admin", "/admin/deep/x", "/page", "/page/", "/%61dmin", "/x/..%2fadmin", "/x;/../admin",
-		"//admin", "/admin%2fdeep", `/x%5c..%5cadmin`, "/%252e%252e/admin", "/;/admin", "/a%2", "/admin;a%2fdeep", "/./%2e"} {
+		"//admin", "/admin%2fdeep", `/x%5c..%5cadmin`, "/%252e%252e/admin", "/;/admin", "/a%2", "/admin;a%2fdeep", "/one%2ftwo;x%2fy", "/./%2e"} {
 		f.Add(seed)
 	}
 	table := fuzzTable(f)
@@ -129,16 +130,15 @@ func resolve(p string) string {
 	elements := strings.Split(strings.TrimPrefix(p, "/"), "/")
 	for i, e := range elements {
 		last := i == len(elements)-1
-		switch {
-		case e == "." || e == "..":
-			if e == ".." && len(out) > 0 {
-				out = out[:len(out)-1]
-			}
-			if last {
-				out = append(out, "")
-			}
-		default:
+		if e != "." && e != ".." {
 			out = append(out, e)
+			continue
+		}
+		if e == ".." && len(out) > 0 {
+			out = out[:len(out)-1]
+		}
+		if last {
+			out = append(out, "")
 		}
 	}
 	return "/" + strings.Join(out, "/")
@@ -150,6 +150,8 @@ func wantService(p string) string {
 	switch {
 	case p == "/page":
 		return "page"
+	case p == "/one/two":
+		return "two"
 	case under("/admin/deep"):
 		return "deep"
 	case under("/admin"):

@@ -11,7 +11,8 @@ import (
 type Route struct {
 	// Ingress is the object the route comes from; zero for the controller's own default back-end.
 	Ingress types.NamespacedName
-	// Field is the place in that object: "spec.rules[0].http.paths[1]" or "spec.defaultBackend".
+	// Field is the place in that object: "spec.rules[0].http.paths[1]" or "spec.defaultBackend"; for the controller's own
+	// default back-end, the flag that names it.
 	Field string
 	// Host is lower case: "shop.test", "*.shop.test", or empty for every host.
 	Host string

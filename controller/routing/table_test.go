@@ -30,7 +30,7 @@ func TestNilTable(t *testing.T) {
 func TestTableIsReadable(t *testing.T) {
 	table, _ := routing.Build(parseObjects(t, "inline", `
 kind: Ingress
-metadata: {namespace: shop, name: web}
+metadata: {namespace: shop, name: web, creationTimestamp: "2025-01-01T00:00:00Z"}
 spec:
   rules:
   - http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
@@ -42,7 +42,7 @@ spec:
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: api, port: {number: 81}}}}]}
 ---
 kind: Ingress
-metadata: {namespace: shop, name: broken}
+metadata: {namespace: shop, name: broken, creationTimestamp: "2026-01-01T00:00:00Z"}
 spec: {}
 ---
 kind: Ingress
