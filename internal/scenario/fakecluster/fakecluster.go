@@ -53,7 +53,12 @@ type Cluster struct {
 // New returns an empty cluster and a client that asks its ingress; both end with the test.
 func New(t *testing.T) (*Cluster, *probe.Client) {
 	t.Helper()
-	c := &Cluster{clientset: fake.NewClientset(), namespaces: map[string]map[string]string{}, objects: map[string]*unstructured.Unstructured{}}
+	c := &Cluster{
+		// NewClientset, which replaces it, would write managed fields of its own into the objects.
+		clientset:  fake.NewSimpleClientset(), //nolint:staticcheck // for the reason above
+		namespaces: map[string]map[string]string{},
+		objects:    map[string]*unstructured.Unstructured{},
+	}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	return c, probe.NewClient(probe.Addresses{HTTP: server.Listener.Addr().String()})

@@ -1,0 +1,133 @@
+package lab_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+var update = flag.Bool("update", false, "write the files that tests compare with anew")
+
+// TestLintGolden reads testdata/load/*.txtar: the files of a lab in, what is wrong with them out. Run it with -update to
+// write the faults anew.
+func TestLintGolden(t *testing.T) {
+	goldens, err := filepath.Glob("testdata/load/*.txtar")
+	if err != nil || len(goldens) == 0 {
+		t.Fatalf("no goldens: %v", err)
+	}
+	for _, golden := range goldens {
+		golden, err := filepath.Abs(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(golden), func(t *testing.T) {
+			archive, err := txtar.ParseFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(t.TempDir())
+			want := extract(t, archive)
+			faults, _, err := lab.Lint([]string{"."})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if len(faults) > 0 {
+				got = faults.Error() + "\n"
+			}
+			if *update {
+				archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "faults" })
+				archive.Files = append(archive.Files, txtar.File{Name: "faults", Data: []byte(got)})
+				if err := os.WriteFile(golden, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("faults:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// extract writes the files of the archive, and returns the faults that it expects.
+func extract(t *testing.T, archive *txtar.Archive) string {
+	t.Helper()
+	want := ""
+	for _, f := range archive.Files {
+		if f.Name == "faults" {
+			want = string(f.Data)
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.Name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return want
+}
+
+func TestLoadReadsTheWholeLab(t *testing.T) {
+	l, err := lab.Load("../../labs/01-host-routing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Number != 1 || l.Name != "host-routing" || l.Namespace != "lab-1" || len(l.Start) != 7 || len(l.Solution) != 3 || len(l.Tasks) < 3 {
+		t.Errorf("lab %d %q in %q: %d objects at the start, %d in the solution, %d tasks",
+			l.Number, l.Name, l.Namespace, len(l.Start), len(l.Solution), len(l.Tasks))
+	}
+	if !strings.HasPrefix(strings.TrimSpace(l.Text), "# Lab 1") {
+		t.Errorf("the text begins with %.40q", l.Text)
+	}
+	var faults strictyaml.Faults
+	dir := filepath.Join(t.TempDir(), "nameless")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, lab.LessonFile), []byte("# no front matter\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lab.Load(dir); !errors.As(err, &faults) || len(faults) != 2 {
+		t.Errorf("a lab without name and front matter: %v", err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	const dir, own = "../../labs", "../../labs/01-host-routing"
+	for _, argument := range []string{"1", "01", "host-routing", "01-host-routing", own} {
+		if got, err := lab.Find(dir, argument); err != nil || got != own {
+			t.Errorf("Find(%q) = %q, %v", argument, got, err)
+		}
+	}
+	for argument, want := range map[string]string{
+		"host-ruoting": `no lab "host-ruoting" (did you mean "host-routing"?)`,
+		"host":         `no lab "host" (did you mean "host-routing"?)`,
+		"99":           `no lab "99", there are: 1 host-routing`,
+		"":             `no lab "", there are: 1 host-routing`,
+	} {
+		_, err := lab.Find(dir, argument)
+		var unknown *lab.UnknownError
+		if !errors.As(err, &unknown) || err.Error() != want {
+			t.Errorf("Find(%q): %v, want %s", argument, err, want)
+		}
+	}
+}
+
+func TestLintOfNothingIsAnError(t *testing.T) {
+	for _, path := range []string{t.TempDir(), filepath.Join(t.TempDir(), "nowhere")} {
+		if _, _, err := lab.Lint([]string{path}); err == nil {
+			t.Errorf("lint of %s says that all is well", path)
+		}
+	}
+}

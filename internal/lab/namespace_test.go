@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
+)
+
+func ingress(name, label string, managers ...metav1.ManagedFieldsEntry) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: map[string]any{"kind": "Ingress"}}
+	o.SetName(name)
+	if label != "" {
+		o.SetLabels(map[string]string{Label: label})
+	}
+	o.SetManagedFields(managers)
+	return o
+}
+
+func manager(name, subresource string) metav1.ManagedFieldsEntry {
+	return metav1.ManagedFieldsEntry{Manager: name, Subresource: subresource}
+}
+
+// TestPlan goes through everything that can be in a namespace.
+func TestPlan(t *testing.T) {
+	ours := manager(kube.FieldManager, "")
+	for name, tc := range map[string]struct {
+		present *unstructured.Unstructured
+		want    string
+	}{
+		"as the lab left it":                 {ingress("wanted", "x", ours), "apply"},
+		"with its status written":            {ingress("wanted", "x", ours, manager("ingress-controller", "status")), "apply"},
+		"with the deployment's revision":     {ingress("wanted", "x", ours, manager("kube-controller-manager", "")), "apply"},
+		"edited":                             {ingress("wanted", "x", ours, manager("kubectl-edit", "")), "recreate"},
+		"scaled":                             {ingress("wanted", "x", ours, manager("kubectl", "scale")), "recreate"},
+		"made by the student":                {ingress("wanted", "", manager("kubectl-create", "")), "recreate"},
+		"of the lab and not wanted":          {ingress("other", "x", ours), "prune"},
+		"of another lab":                     {ingress("other", "y", ours), "foreign"},
+		"of the student, under its own name": {ingress("other", ""), "foreign"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlan("x", []*unstructured.Unstructured{ingress("wanted", "x")}, []*unstructured.Unstructured{tc.present})
+			got := "apply"
+			for what, objects := range map[string][]*unstructured.Unstructured{"recreate": p.recreate, "prune": p.prune, "foreign": p.foreign} {
+				if slices.Contains(objects, tc.present) {
+					got = what
+				}
+			}
+			if got != tc.want || len(p.apply) != 1 {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTally(t *testing.T) {
+	objects := []*unstructured.Unstructured{ingress("a", ""), ingress("b", ""), {Object: map[string]any{"kind": "Service"}}}
+	if got := tally(objects); got != "2 ingresses, 1 service" {
+		t.Errorf("tally is %q", got)
+	}
+}

@@ -1,0 +1,232 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+)
+
+func hostRouting(t *testing.T) *lab.Lab {
+	t.Helper()
+	l, err := lab.Load("../../labs/01-host-routing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func environment(t *testing.T) (*fakecluster.Cluster, lab.Env) {
+	t.Helper()
+	c, http := fakecluster.New(t)
+	return c, lab.Env{Env: scenario.Env{Kube: c, HTTP: http}, Addresses: cluster.Addresses{HTTP: "127.0.0.1:8080", HTTPS: "127.0.0.1:443"}}
+}
+
+func object(kind, name string, more map[string]any) *unstructured.Unstructured {
+	versions := map[string]string{"Ingress": "networking.k8s.io/v1", "Deployment": "apps/v1"}
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}}
+	if v := versions[kind]; v != "" {
+		o.SetAPIVersion(v)
+	}
+	o.SetName(name)
+	o.SetNamespace("lab-1")
+	for field, value := range more {
+		o.Object[field] = value
+	}
+	return o
+}
+
+// ingressFor is an Ingress that a student may have made.
+func ingressFor(name, host, service string) *unstructured.Unstructured {
+	path := map[string]any{"path": "/", "pathType": "Prefix", "backend": map[string]any{
+		"service": map[string]any{"name": service, "port": map[string]any{"number": int64(80)}},
+	}}
+	return object("Ingress", name, map[string]any{"spec": map[string]any{
+		"ingressClassName": "ingresslab",
+		"rules":            []any{map[string]any{"host": host, "http": map[string]any{"paths": []any{path}}}},
+	}})
+}
+
+// TestOwnLabsFailFromStartAndPassWithSolution goes through every lab twice: the second time finds the solution of the
+// first in the namespace.
+func TestOwnLabsFailFromStartAndPassWithSolution(t *testing.T) {
+	t.Parallel()
+	entries, err := lab.List("../../labs")
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("no labs: %v", err)
+	}
+	for _, entry := range entries {
+		t.Run(entry.Name, func(t *testing.T) {
+			l, err := lab.Load(entry.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, env := environment(t)
+			for range 2 {
+				report, err := lab.Run(t.Context(), l, env)
+				if err != nil || report.Outcome != scenario.Passed || len(report.Notes) > 0 {
+					t.Fatalf("%s: %s, notes %v, %v", report.Outcome, report.Reason, report.Notes, err)
+				}
+				if len(report.Before) != len(l.Tasks) || len(report.After) != len(l.Tasks) {
+					t.Errorf("%d checks before and %d after, of %d tasks", len(report.Before), len(report.After), len(l.Tasks))
+				}
+			}
+		})
+	}
+}
+
+func TestRunShowsWhatIsNotYetRight(t *testing.T) {
+	t.Parallel()
+	_, env := environment(t)
+	var text strings.Builder
+	env.Progress = lab.NewPretty(&text, scenario.Style{})
+	if _, err := lab.Run(t.Context(), hostRouting(t), env); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"lab 1: Three cheeses, one door\nstart/ goes into namespace lab-1: 3 deployments, 3 services, 1 ingress\n",
+		"  ✓ Three cheeses run, and each has a service (true from the start)\n",
+		"  ○ cheddar.localhost shows the cheddar: not yet\n",
+		"        status   expected 200 OK\n                 observed 404 Not Found\n",
+		"solution/ is applied: 3 ingresses\n",
+		"  ✓ stilton.localhost shows the stilton (",
+		"✓ lab 1 passed (",
+		"  open in a browser:\n    http://cheddar.localhost:8080/\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, text.String())
+		}
+	}
+}
+
+// TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames makes what a student may have in the namespace: a service of
+// another name, an Ingress of the lab's name, and one that an earlier version of the lab has left.
+func TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames(t *testing.T) {
+	t.Parallel()
+	c, env := environment(t)
+	c.Put(t, "kubectl-create", object("ConfigMap", "notes", nil), ingressFor("cheddar", "cheddar.localhost", "cheddar"))
+	old := object("ConfigMap", "old", nil)
+	old.SetLabels(map[string]string{lab.Label: "host-routing"})
+	c.Put(t, kube.FieldManager, old)
+	report, err := lab.Run(t.Context(), hostRouting(t), env)
+	if err != nil || report.Outcome != scenario.Passed {
+		t.Fatalf("%s: %s, %v", report.Outcome, report.Reason, err)
+	}
+	notes := strings.Join(report.Notes, "\n")
+	for _, want := range []string{
+		"ingress lab-1/cheddar was made or changed by kubectl-create: it is put back to what the lab says",
+		"namespace lab-1 also holds configmap/notes: not the lab's, left alone",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q:\n%s", want, notes)
+		}
+	}
+	left := strings.Join(c.Objects(), "\n")
+	if !strings.Contains(left, "ConfigMap lab-1/notes") || strings.Contains(left, "ConfigMap lab-1/old") {
+		t.Errorf("after the lab there are\n%s", left)
+	}
+}
+
+// A student's Ingress that solves a task under another name makes the check hold too early. That is not the lab's fault.
+func TestSolvedTooEarly(t *testing.T) {
+	t.Parallel()
+	c, env := environment(t)
+	c.Put(t, "kubectl-create", ingressFor("mine", "cheddar.localhost", "cheddar"))
+	report, err := lab.Run(t.Context(), hostRouting(t), env)
+	if err != nil || report.Outcome != scenario.Failed || !strings.Contains(report.Reason, "ingress/mine in namespace lab-1 may be the reason") {
+		t.Errorf("with an Ingress of the student: %s: %s, %v", report.Outcome, report.Reason, err)
+	}
+
+	l := hostRouting(t)
+	l.Start = append(l.Start[:len(l.Start)-1], l.Solution...)
+	_, env = environment(t)
+	report, err = lab.Run(t.Context(), l, env)
+	if err == nil || report.Outcome != scenario.Broken || !strings.Contains(report.Reason, "holds from start/ already") {
+		t.Errorf("with a start that is solved: %s: %s, %v", report.Outcome, report.Reason, err)
+	}
+}
+
+func TestSolutionThatDoesNotPassIsAFailure(t *testing.T) {
+	t.Parallel()
+	l := hostRouting(t)
+	l.Solution = l.Solution[:2]
+	for i := range l.Tasks {
+		l.Tasks[i].Check = append([]scenario.Step{}, l.Tasks[i].Check...)
+		for j, step := range l.Tasks[i].Check {
+			if step.Expect != nil {
+				brief := *step.Expect
+				brief.Within = scenario.Duration(500 * time.Millisecond)
+				l.Tasks[i].Check[j].Expect = &brief
+			}
+		}
+	}
+	_, env := environment(t)
+	var text strings.Builder
+	env.Progress = lab.NewPretty(&text, scenario.Style{})
+	report, err := lab.Run(t.Context(), l, env)
+	if err != nil || report.Outcome != scenario.Failed || !strings.HasPrefix(report.Reason, "task wensleydale: status: expected 200 OK") {
+		t.Errorf("%s: %s, %v", report.Outcome, report.Reason, err)
+	}
+	if !strings.Contains(text.String(), "✗ wensleydale.localhost shows the wensleydale\n") || !strings.Contains(text.String(), "✗ lab 1 failed") {
+		t.Errorf("output:\n%s", text.String())
+	}
+}
+
+// deadEnd is a client of an ingress that is not there.
+func deadEnd(t *testing.T) *probe.Client {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return probe.NewClient(probe.Addresses{HTTP: listener.Addr().String()})
+}
+
+func TestOtherEnds(t *testing.T) {
+	t.Parallel()
+	notReady := func(ctx context.Context, _ []*unstructured.Unstructured) error {
+		return &kube.NotReadyError{Missing: []string{"deployment lab-1/cheddar: ErrImagePull"}, Cause: context.DeadlineExceeded}
+	}
+	for name, tc := range map[string]struct {
+		prepare func(*fakecluster.Cluster, *lab.Env, context.CancelFunc)
+		outcome scenario.Outcome
+		reason  string
+	}{
+		"pods that do not run": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) { c.ReadyErr = notReady }, scenario.TimedOut, "ErrImagePull"},
+		"no API server": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) {
+			c.NamespaceErr = errors.New("connection refused")
+		}, scenario.Broken, "connection refused"},
+		"no ingress": {func(c *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken, "nothing listens"},
+		"cancelled":  {func(_ *fakecluster.Cluster, _ *lab.Env, cancel context.CancelFunc) { cancel() }, scenario.Interrupted, "canceled"},
+		"a cluster without pods": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) {
+			e.Capabilities = cluster.Capabilities{cluster.Pods: "no containers"}
+		}, scenario.Skipped, "requires pods: no containers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, env := environment(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			tc.prepare(c, &env, cancel)
+			l := hostRouting(t)
+			l.Tasks = l.Tasks[2:]
+			report, err := lab.Run(ctx, l, env)
+			if report.Outcome != tc.outcome || !strings.Contains(report.Reason, tc.reason) || (err != nil) != (tc.outcome == scenario.Broken) {
+				t.Errorf("%s: %q, error %v; want %s with %q", report.Outcome, report.Reason, err, tc.outcome, tc.reason)
+			}
+		})
+	}
+}
