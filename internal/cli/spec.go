@@ -37,7 +37,7 @@ func (s *specFlags) spec(c *cobra.Command, name string) (cluster.Spec, error) {
 	given := c.Flags().Changed
 	if given("nodes") {
 		if s.nodes < 1 {
-			return spec, &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not a number of nodes", s.nodes)}
+			return spec, &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not between 1 and %d", s.nodes, cluster.MaxNodes)}
 		}
 		spec.Nodes = s.nodes
 	}

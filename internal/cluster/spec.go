@@ -16,8 +16,8 @@ type SpecError struct {
 
 func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
 
-// maxNodes is far more than a laptop runs; it catches slips of the finger.
-const maxNodes = 16
+// MaxNodes is the most nodes a cluster can have. It is far more than a laptop runs; it catches slips of the finger.
+const MaxNodes = 16
 
 // maxName keeps node names within the 64 characters of a Linux host name:
 // "-control-plane" is appended.
@@ -32,8 +32,8 @@ func (s Spec) Check() error {
 	if len(name) > maxName || !dnsLabel.MatchString(name) {
 		return &SpecError{"--name", fmt.Sprintf("%q is not a name of lower-case letters, digits and dashes, at most %d long", name, maxName)}
 	}
-	if s.Nodes < 0 || s.Nodes > maxNodes {
-		return &SpecError{"--nodes", fmt.Sprintf("%d is not between 1 and %d", s.Nodes, maxNodes)}
+	if s.Nodes < 0 || s.Nodes > MaxNodes {
+		return &SpecError{"--nodes", fmt.Sprintf("%d is not between 1 and %d", s.Nodes, MaxNodes)}
 	}
 	seen := map[int]string{}
 	for _, p := range s.Ports() {

@@ -74,7 +74,8 @@ func send(ctx context.Context, n cluster.ImageNode, images []Image) error {
 	err := n.Import(ctx, r)
 	// A node that stopped reading must not leave the writer waiting.
 	_ = r.CloseWithError(io.ErrClosedPipe)
-	if writeErr := <-written; err == nil && writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe) {
+	// A node complains about half an archive when the reason is here.
+	if writeErr := <-written; writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe) {
 		return writeErr
 	}
 	return err

@@ -136,7 +136,7 @@ func writeArchive(w io.Writer, images []Image) error {
 	byRef := map[name.Reference]v1.Image{}
 	for _, i := range images {
 		for _, ref := range i.Refs {
-			tag, err := name.NewTag(ref, name.StrictValidation)
+			tag, err := name.NewTag(ref)
 			if err != nil {
 				return fmt.Errorf("image %s: %w", ref, err)
 			}

@@ -1,7 +1,6 @@
 package kind
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -82,8 +81,11 @@ func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
 	if err == nil {
 		return nil
 	}
-	if re := exec.RunErrorForError(err); re != nil && len(bytes.TrimSpace(re.Output)) > 0 {
-		return fmt.Errorf("load images into node %s: %w: %s", n.Name(), err, firstLine(string(re.Output)))
+	// ctr warns first and says what went wrong last.
+	if re := exec.RunErrorForError(err); re != nil {
+		if said := lines(strings.TrimSpace(string(re.Output))); len(said) > 0 {
+			return fmt.Errorf("load images into node %s: %s", n.Name(), said[len(said)-1])
+		}
 	}
 	return fmt.Errorf("load images into node %s: %w", n.Name(), err)
 }
