@@ -1,0 +1,203 @@
+package controller_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	"go.uber.org/goleak"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/ingresslab/ingresslab/controller"
+)
+
+// lab is a controller on a fake API server, with pods whose addresses lead to test servers. Nothing in it is a stand-in
+// for the controller: the whole of Run runs, on real ports.
+type lab struct {
+	*gomega.WithT
+	t      testing.TB
+	client *fake.Clientset
+	config controller.Config
+
+	mu      sync.Mutex
+	pods    map[string]string // pod address to test server
+	watches map[string]int    // watches that were opened, by resource
+}
+
+func newLab(t testing.TB, objects ...runtime.Object) *lab {
+	t.Helper()
+	l := &lab{
+		WithT: gomega.NewWithT(t), t: t, client: fake.NewClientset(objects...),
+		pods: map[string]string{}, watches: map[string]int{}, config: controller.DefaultConfig(),
+	}
+	l.SetDefaultEventuallyTimeout(20 * time.Second)
+	l.SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
+	l.SetDefaultConsistentlyDuration(300 * time.Millisecond)
+	l.config.BindAddress = "127.0.0.1"
+	l.config.HTTPPort, l.config.HTTPSPort, l.config.StatusPort, l.config.MetricsPort = 0, 0, 0, 0
+	l.config.PublishStatusAddress = []string{"192.0.2.1"}
+	l.config.LeaseDuration = time.Second
+	l.config.ShutdownGrace = 0
+	l.config.ExplainHeader = true
+	// The fake API server does not replay what happens between a list and the watch that follows it.
+	l.client.PrependWatchReactor("*", func(action k8stesting.Action) (bool, watch.Interface, error) {
+		options := action.(k8stesting.WatchActionImpl).ListOptions
+		w, err := l.client.Tracker().Watch(action.GetResource(), action.GetNamespace(), options)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.watches[action.GetResource().Resource]++
+		return true, w, err
+	})
+	return l
+}
+
+// running is one started controller.
+type running struct {
+	*lab
+	controller.Addresses
+	stop      func()
+	done      chan error
+	accessLog *safeBuffer
+}
+
+// start runs a controller until the test ends, and waits until it has seen everything there is.
+func (l *lab) start() *running {
+	l.t.Helper()
+	r := l.launch()
+	l.Eventually(func() int { return r.status(r.Metrics, "", "/readyz") }).Should(gomega.Equal(http.StatusOK))
+	l.Eventually(func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return min(l.watches["ingresses"], l.watches["ingressclasses"], l.watches["services"], l.watches["endpointslices"])
+	}).Should(gomega.BeNumerically(">=", 1))
+	return r
+}
+
+// launch does not wait.
+func (l *lab) launch() *running {
+	l.t.Helper()
+	before := goleak.IgnoreCurrent()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{lab: l, stop: stop, done: make(chan error, 1), accessLog: &safeBuffer{}}
+	bound := make(chan controller.Addresses, 1)
+	go func() {
+		r.done <- controller.Run(ctx, l.config, controller.Deps{
+			Client: l.client, AccessLog: r.accessLog, Dial: l.dial,
+			Listening: func(a controller.Addresses) { bound <- a },
+		})
+	}()
+	select {
+	case r.Addresses = <-bound:
+	case err := <-r.done:
+		stop()
+		l.t.Fatalf("controller did not start: %v", err)
+	}
+	l.t.Cleanup(func() {
+		stop()
+		l.Expect(r.wait()).To(gomega.Succeed())
+		http.DefaultClient.CloseIdleConnections()
+		if _, benchmark := l.t.(*testing.B); !benchmark {
+			goleak.VerifyNone(l.t, before)
+		}
+	})
+	return r
+}
+
+// wait gives the result of Run, any number of times.
+func (r *running) wait() error {
+	err := <-r.done
+	r.done <- err
+	return err
+}
+
+func (l *lab) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	l.mu.Lock()
+	to, ok := l.pods[address]
+	l.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("dial %s: no such pod", address)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, to)
+}
+
+// pod starts a pod at an address such as "10.0.0.1:80".
+func (l *lab) pod(address string, handler http.HandlerFunc) {
+	backend := httptest.NewServer(handler)
+	l.t.Cleanup(backend.Close)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pods[address] = backend.Listener.Addr().String()
+}
+
+// says is a pod that answers with a word.
+func (l *lab) says(address, word string) {
+	l.pod(address, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, word) })
+}
+
+// get asks for a path of a host and gives "status body".
+func (r *running) get(host, path string) string {
+	status, body := r.fetch(r.HTTP, host, path)
+	line, _, _ := strings.Cut(body, "\n")
+	return fmt.Sprintf("%d %s", status, line)
+}
+
+// getter is for Eventually.
+func (r *running) getter(host, path string) func() string {
+	return func() string { return r.get(host, path) }
+}
+
+func (r *running) status(address, host, path string) int {
+	status, _ := r.fetch(address, host, path)
+	return status
+}
+
+// fetch gives status 0 when nobody answers.
+func (r *running) fetch(address, host, path string) (int, string) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request.Host = host
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(body)
+}
+
+// safeBuffer may be written and read by different goroutines.
+type safeBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
