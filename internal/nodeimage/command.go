@@ -2,6 +2,7 @@ package nodeimage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,9 +65,12 @@ func reason(err error) string {
 // killGrace is how long a command may take to clean up after it was told to stop.
 const killGrace = 5 * time.Second
 
-type processes struct{}
+// processes is the runner that starts processes.
+type processes struct {
+	grace time.Duration // instead of killGrace, if not 0
+}
 
-func (processes) run(ctx context.Context, c command) error {
+func (p processes) run(ctx context.Context, c command) error {
 	child := exec.CommandContext(ctx, c.name, c.args...)
 	child.Dir = c.dir
 	child.Env = append(os.Environ(), c.env...)
@@ -74,7 +78,7 @@ func (processes) run(ctx context.Context, c command) error {
 	// go build and mmdebstrap start processes of their own: all of them have to go.
 	ownGroup(child)
 	child.Cancel = func() error { return stopGroup(child) }
-	child.WaitDelay = killGrace
+	child.WaitDelay = cmp.Or(p.grace, killGrace)
 
 	stderr := &lineWriter{line: c.line}
 	child.Stderr = stderr

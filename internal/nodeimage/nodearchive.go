@@ -69,6 +69,7 @@ func (s nodeArchive) run(ctx context.Context, dir string, detail func(string)) e
 // nodeConfig is the image's configuration; see the end of kind's images/base/Dockerfile.
 func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 	return v1.ConfigFile{
+		Created:      v1.Time{Time: time.Now()},
 		OS:           "linux",
 		Architecture: r.arch,
 		Config: v1.Config{
@@ -87,13 +88,9 @@ func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 	}
 }
 
-// nodeDescription covers what of the above goes into an image beside its parts.
+// nodeDescription covers what of ours goes into an image beside its parts.
 func nodeDescription() string {
-	var parts []string
-	for _, name := range []string{"default-cni.yaml", "journald.conf", "restrict-oom-score.conf", "restrict-oom-score.sh"} {
-		parts = append(parts, name, mustFile(name))
-	}
-	return digestOf(parts...)
+	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript)
 }
 
 // writeLayer writes the layer and returns its SHA-256 in hexadecimal.
@@ -190,16 +187,16 @@ func (w layerWriter) add(name string, e entry) error {
 		header.Typeflag, header.Size = tar.TypeReg, int64(len(e.content))
 		return w.copy(header, bytes.NewReader(e.content))
 	}
-	length, err := size(e.source)
-	if err != nil {
-		return err
-	}
-	header.Typeflag, header.Size = tar.TypeReg, length
 	file, err := os.Open(e.source)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }() // Only read.
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	header.Typeflag, header.Size = tar.TypeReg, info.Size()
 	return w.copy(header, file)
 }
 

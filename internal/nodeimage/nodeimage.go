@@ -89,12 +89,15 @@ func Ensure(ctx context.Context, o Options) (Image, error) {
 		if err == nil || ctx.Err() != nil {
 			return image, err
 		}
-		o.Progress.Note(fmt.Sprintf("cannot pull %s (%s): building a node image", o.imageRef, reason(err)))
+		o.Progress.Note(fmt.Sprintf("cannot pull %s (%s): building a node image", withoutDigest(o.imageRef), reason(err)))
 	}
 	if recipeErr != nil {
 		return Image{}, recipeErr
 	}
 	if err := o.build(ctx, r); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w; the next build goes on from here: %w", ctx.Err(), err)
+		}
 		return Image{}, err
 	}
 	return Image{Ref: r.ref(), KubernetesVersion: r.kubernetesVersion(), Origin: OriginBuilt}, nil
@@ -153,13 +156,13 @@ func withoutDigest(ref string) string {
 }
 
 func (o Options) pull(ctx context.Context) (Image, error) {
-	o.Progress.Begin(1, 1, "pull "+o.imageRef)
+	o.Progress.Begin(1, 1, "pull "+withoutDigest(o.imageRef))
 	err := engine{o.runner}.pull(ctx, o.imageRef, o.Progress.Detail)
 	if err != nil {
-		o.Progress.End("no")
+		o.Progress.End(OutcomeFailed)
 		return Image{}, err
 	}
-	o.Progress.End("done")
+	o.Progress.End(OutcomeDone)
 	return Image{Ref: o.imageRef, KubernetesVersion: versionIn(o.imageRef), Origin: OriginPulled}, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -34,7 +33,9 @@ func (t tree) copy(path string, mode fs.FileMode, source string) {
 	t[path] = entry{mode: mode, source: source}
 }
 
-func (t tree) link(path, target string) { t[path] = entry{mode: fs.ModeSymlink | 0o777, target: target} }
+func (t tree) link(path, target string) {
+	t[path] = entry{mode: fs.ModeSymlink | 0o777, target: target}
+}
 
 // nodeTree collects everything that is laid over the root file system.
 func nodeTree(kindDir, version, cri string, built func(key string) string) (tree, error) {
@@ -45,12 +46,12 @@ func nodeTree(kindDir, version, cri string, built func(key string) string) (tree
 	t.addBinaries(built)
 	t.addServices()
 	t.file("etc/containerd/cri-base.json", 0o644, cri)
-	t.file("etc/systemd/journald.conf.d/10-node.conf", 0o644, mustFile("journald.conf"))
-	t.file("etc/systemd/system/containerd.service.d/10-oom-score.conf", 0o644, mustFile("restrict-oom-score.conf"))
-	t.file("kind/bin/restrict-oom-score.sh", 0o755, mustFile("restrict-oom-score.sh"))
+	t.file("etc/systemd/journald.conf.d/10-node.conf", 0o644, journaldConf)
+	t.file("etc/systemd/system/containerd.service.d/10-oom-score.conf", 0o644, oomScoreConf)
+	t.file("kind/bin/restrict-oom-score.sh", 0o755, oomScoreScript)
 	// kind reads the version, and applies the network's manifest, from these places.
 	t.file("kind/version", 0o644, version)
-	t.file("kind/manifests/default-cni.yaml", 0o644, mustFile("default-cni.yaml"))
+	t.file("kind/manifests/default-cni.yaml", 0o644, podnetManifest)
 	// There is no default-storage.yaml: kind then installs a storage class of its own that
 	// needs no image.
 	t["etc/kubernetes/manifests"] = entry{mode: fs.ModeDir | 0o755}
@@ -192,13 +193,4 @@ func ociSpec(ctx context.Context, r runner, ctr string) (string, error) {
 		return "", err
 	}
 	return criBase([]byte(spec))
-}
-
-// size of a file that is to be copied.
-func size(source string) (int64, error) {
-	info, err := os.Stat(source)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
 }

@@ -63,33 +63,33 @@ func (p pipeline) run(ctx context.Context, stages []stage) error {
 
 func (p pipeline) runStage(ctx context.Context, s stage) (outcome string, err error) {
 	if err := context.Cause(ctx); err != nil {
-		return "not started", err
+		return OutcomeInterrupted, err
 	}
 	result := p.path(s)
 	if _, err := os.Stat(result); err == nil {
 		if !p.fresh {
-			return "done before", nil
+			return OutcomeReused, nil
 		}
 		if err := os.RemoveAll(result); err != nil {
-			return "failed", err
+			return OutcomeFailed, err
 		}
 	}
 	work, err := os.MkdirTemp(p.dir, workPrefix+s.key+"-")
 	if err != nil {
-		return "failed", err
+		return OutcomeFailed, err
 	}
 	if err := s.run(ctx, work, p.progress.Detail); err != nil {
 		err = errors.Join(err, os.RemoveAll(work))
 		if ctx.Err() != nil {
-			return "interrupted", err
+			return OutcomeInterrupted, err
 		}
-		return "failed", err
+		return OutcomeFailed, err
 	}
 	// The rename is what makes the result exist: there never is a half of one.
 	if err := os.Rename(work, result); err != nil {
-		return "failed", err
+		return OutcomeFailed, err
 	}
-	return "done", nil
+	return OutcomeDone, nil
 }
 
 // lock makes sure of being the only build in this cache. The lock is the kernel's, so a

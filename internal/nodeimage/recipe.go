@@ -2,13 +2,12 @@ package nodeimage
 
 import (
 	"crypto/sha256"
-	"embed"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
-	"hash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,10 +17,19 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// files are put into the image, or shape it.
-//
-//go:embed files
-var files embed.FS
+// Files that go into the image, or shape it.
+var (
+	//go:embed files/nettools.sh
+	nettoolsScript string
+	//go:embed files/default-cni.yaml
+	podnetManifest string
+	//go:embed files/journald.conf
+	journaldConf string
+	//go:embed files/restrict-oom-score.conf
+	oomScoreConf string
+	//go:embed files/restrict-oom-score.sh
+	oomScoreScript string
+)
 
 // layoutVersion stands for the code that puts the parts together. Raise it when that code
 // changes what it makes out of the same parts; everything else is covered by digests.
@@ -65,7 +73,7 @@ func readRecipe(source, arch string) (recipe, error) {
 	if r.versions["kind"], err = versionOf(root, kindModule); err != nil {
 		return recipe{}, err
 	}
-	r.digests[rootfsKey] = digestOf(arch, rootfsDescription(), mustFile("nettools.sh"))
+	r.digests[rootfsKey] = digestOf(arch, rootfsDescription(), nettoolsScript)
 	for _, c := range components() {
 		if err := r.readComponent(c, root); err != nil {
 			return recipe{}, err
@@ -245,26 +253,11 @@ func versionOf(module *modfile.File, path string) (string, error) {
 	return "", fmt.Errorf("read recipe: %s: no requirement on %s", module.Syntax.Name, path)
 }
 
-// mustFile returns an embedded file; that it exists is settled when the package compiles
-// and a test runs.
-func mustFile(name string) string {
-	content, err := files.ReadFile("files/" + name)
-	if err != nil {
-		panic(err)
-	}
-	return string(content)
-}
-
 // digestOf covers the parts and where each ends.
 func digestOf(parts ...string) string {
 	sum := sha256.New()
 	for _, part := range parts {
-		writePart(sum, part)
+		fmt.Fprintf(sum, "%d:%s", len(part), part) // A hash never fails: hash.Hash.
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-func writePart(sum hash.Hash, part string) {
-	fmt.Fprintf(sum, "%d:", len(part))
-	_, _ = sum.Write([]byte(part)) // A hash never fails: hash.Hash.
 }

@@ -68,7 +68,7 @@ func (s rootfs) run(ctx context.Context, dir string, detail func(string)) error 
 		return err
 	}
 	hook := filepath.Join(dir, "nettools.sh")
-	if err := os.WriteFile(hook, []byte(mustFile("nettools.sh")), 0o755); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(hook, []byte(nettoolsScript), 0o755); err != nil { //nolint:gosec // it is run
 		return err
 	}
 	// Everything that mmdebstrap unpacks goes away with dir if it is killed.
@@ -79,7 +79,7 @@ func (s rootfs) run(ctx context.Context, dir string, detail func(string)) error 
 	detail("unpacking packages of " + suite)
 	err = s.runner.run(ctx, command{
 		name: "mmdebstrap",
-		args: arguments(dir, mirror, apt),
+		args: bootstrapArguments(dir, mirror, apt),
 		env:  []string{"TMPDIR=" + temporary},
 		line: func(line string) { detail(strings.TrimPrefix(line, "I: ")) },
 	})
@@ -89,7 +89,7 @@ func (s rootfs) run(ctx context.Context, dir string, detail func(string)) error 
 	return errors.Join(os.RemoveAll(temporary), os.Remove(hook))
 }
 
-func arguments(dir, mirror string, apt []string) []string {
+func bootstrapArguments(dir, mirror string, apt []string) []string {
 	args := []string{
 		"--mode=root", "--variant=minbase", "--components=main",
 		"--include=" + strings.Join(packages(), ","),

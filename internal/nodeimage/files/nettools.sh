@@ -10,17 +10,17 @@ out=$2
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore \
-	nft conntrack ip ipset; do
-	# ipset is for kube-proxy's ipvs mode, and absent unless the package list names it.
-	path=$(chroot "$root" /bin/sh -c "command -v $tool") || continue
-	echo "$path"
-	chroot "$root" ldd "$path" | grep -o '/[^ ]*'
+	nft conntrack ip; do
+	chroot "$root" /bin/sh -c "command -v $tool"
 done >"$list"
-# iptables loads its matches and targets by name at run time, so ldd does not know them;
-# some of the names are links.
+# iptables loads its matches and targets by name at run time; some of the names are links.
 (cd "$root" && find usr/lib/*/xtables ! -type d | sed 's,^,/,') >>"$list"
+
+# The libraries of all of these: ldd prints "name => /path (address)" for each.
+xargs chroot "$root" ldd <"$list" | grep -o '/[^ :]*' | sort -u >"$list.all"
+mv "$list.all" "$list"
 
 # Links are followed: the tar is then complete without the directories and the
 # alternatives that they lead through. It is packed inside the root, because a link to an
 # absolute path would otherwise lead to a file of this machine.
-sort -u "$list" | sed 's,^/,,' | chroot "$root" tar --create --dereference -C / --files-from - >"$out"
+sed 's,^/,,' "$list" | chroot "$root" tar --create --dereference -C / --files-from - >"$out"

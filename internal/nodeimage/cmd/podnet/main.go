@@ -6,6 +6,10 @@
 //	NODE_NAME   the node it runs on (required; downward API, spec.nodeName)
 //	POD_SUBNET  the ranges of all pods of the cluster, separated by commas (required)
 //	CNI_DIR     where the container runtime looks for CNI configuration (/etc/cni/net.d)
+//	CONTROL_PLANE_ENDPOINT
+//	            host and port of the API server (that of the service account). kind knows it
+//	            and adds it. It does away with waiting for kube-proxy, whose rules the
+//	            service's address needs.
 package main
 
 import (
@@ -46,6 +50,9 @@ func run(ctx context.Context, getenv func(string) string, log *slog.Logger) erro
 	config, err := rest.InClusterConfig()
 	if err != nil {
 		return fmt.Errorf("read service account: %w", err)
+	}
+	if endpoint := getenv("CONTROL_PLANE_ENDPOINT"); endpoint != "" {
+		config.Host = "https://" + endpoint
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {

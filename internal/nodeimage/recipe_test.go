@@ -1,0 +1,163 @@
+package nodeimage
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func mustRead(t *testing.T, source string) recipe {
+	t.Helper()
+	r, err := readRecipe(source, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func edit(t *testing.T, path, old, new string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(content), old) {
+		t.Fatalf("%s does not contain %q", path, old)
+	}
+	writeFile(t, path, strings.Replace(string(content), old, new, 1))
+}
+
+// Each case changes one thing in a checkout, and says which stages have to run again.
+func TestRecipeCoversWhatGoesIntoTheImage(t *testing.T) {
+	always := []string{imagesKey, nodeKey}
+	cases := map[string]struct {
+		change func(t *testing.T, root string)
+		keys   []string
+	}{
+		"nothing": {change: func(*testing.T, string) {}},
+		"a checksum of etcd": {
+			change: func(t *testing.T, root string) {
+				writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.sum"), "another\n")
+			},
+			keys: append(always, "etcd"),
+		},
+		"a source of CoreDNS": {
+			change: func(t *testing.T, root string) {
+				writeFile(t, filepath.Join(root, modulesDir, "coredns", "coredns.go"), "package main\n")
+			},
+			keys: append(always, "coredns"),
+		},
+		"the package that our daemon imports": {
+			change: func(t *testing.T, root string) {
+				edit(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"), "package podnet", "package podnet // changed")
+			},
+			keys: append(always, "own"),
+		},
+		"a test of it": {
+			change: func(t *testing.T, root string) {
+				writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route_test.go"), "package podnet\n")
+			},
+		},
+		"the version of a module that it imports": {
+			change: func(t *testing.T, root string) {
+				edit(t, filepath.Join(root, "go.mod"), "netlink v1.3.1", "netlink v1.3.2")
+			},
+			keys: append(always, "own"),
+		},
+		"the version of a module that only the CLI imports": {
+			change: func(t *testing.T, root string) {
+				edit(t, filepath.Join(root, "go.mod"), "cobra v1.10.2", "cobra v1.10.3")
+			},
+		},
+		"kind, which provides the entrypoint": {
+			change: func(t *testing.T, root string) {
+				edit(t, filepath.Join(root, "go.mod"), "kind v0.33.0", "kind v0.34.0")
+			},
+			keys: always,
+		},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := checkout(t)
+			before := mustRead(t, root)
+			test.change(t, root)
+			after := mustRead(t, root)
+			changed := map[string]bool{}
+			for key, digest := range after.digests {
+				changed[key] = digest != before.digests[key]
+			}
+			for _, key := range test.keys {
+				if !changed[key] {
+					t.Errorf("stage %s keeps its digest", key)
+				}
+				delete(changed, key)
+			}
+			for key, is := range changed {
+				if is {
+					t.Errorf("stage %s has another digest, and nothing of it changed", key)
+				}
+			}
+			if (before.ref() != after.ref()) != (len(test.keys) > 0) {
+				t.Errorf("ref was %s and is %s", before.ref(), after.ref())
+			}
+		})
+	}
+}
+
+func TestRecipeDependsOnTheArchitecture(t *testing.T) {
+	root := checkout(t)
+	other, err := readRecipe(root, "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if amd64 := mustRead(t, root); amd64.ref() == other.ref() || amd64.digests[rootfsKey] == other.digests[rootfsKey] {
+		t.Errorf("%s is the image of two architectures", other.ref())
+	}
+}
+
+func TestRecipeOfThisCheckout(t *testing.T) {
+	r := mustRead(t, filepath.Join("..", ".."))
+	if !regexp.MustCompile(`^ingresslab/node:v1\.\d+\.\d+-[0-9a-f]{12}$`).MatchString(r.ref()) {
+		t.Errorf("ref = %s", r.ref())
+	}
+	for _, c := range components() {
+		if c.of != "" && !strings.HasPrefix(r.versions[c.key], "v") {
+			t.Errorf("%s has version %q", c.key, r.versions[c.key])
+		}
+	}
+}
+
+func TestRecipeProblems(t *testing.T) {
+	if _, err := readRecipe(t.TempDir(), "amd64"); !errors.Is(err, errNoSource) {
+		t.Errorf("an empty directory: %v", err)
+	}
+	root := checkout(t)
+	writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.mod"), "module example.test/etcd\n")
+	_, err := readRecipe(root, "amd64")
+	if err == nil || !strings.Contains(err.Error(), "etcd") || !strings.Contains(err.Error(), "go.etcd.io/etcd/server/v3") {
+		t.Errorf("a go.mod without its component: %v", err)
+	}
+}
+
+// The linker's flags are what `kubectl get nodes` shows.
+func TestLinkerFlags(t *testing.T) {
+	kubernetes := components()[0]
+	flags := kubernetes.linkerFlags("v1.36.3", "2026-07-22T18:07:38Z")
+	for _, want := range []string{
+		"-X k8s.io/component-base/version.gitVersion=v1.36.3",
+		"-X k8s.io/component-base/version.gitMajor=1 ",
+		"-X k8s.io/component-base/version.gitMinor=36 ",
+		"-X k8s.io/client-go/pkg/version.gitVersion=v1.36.3",
+		"buildDate=2026-07-22T18:07:38Z",
+	} {
+		if !strings.Contains(flags+" ", want) {
+			t.Errorf("no %q in %s", want, flags)
+		}
+	}
+	if strings.Contains(flags, "{") {
+		t.Errorf("a placeholder is left in %s", flags)
+	}
+}
