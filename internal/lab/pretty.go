@@ -17,7 +17,10 @@ type Pretty struct {
 func NewPretty(w io.Writer, style scenario.Style) *Pretty { return &Pretty{w: w, style: style} }
 
 // Started implements Progress.
-func (p *Pretty) Started(r Report) { p.printf("lab %d: %s\n", r.Number, r.Title) }
+func (p *Pretty) Started(r Report) {
+	p.printf("lab %d: %s\n", r.Number, r.Title)
+	p.printf("  %s\n", p.style.Dim("requests for any host go to "+r.Address))
+}
 
 // Phase implements Progress.
 func (p *Pretty) Phase(text string) { p.printf("%s\n", text) }

@@ -8,11 +8,13 @@ import (
 
 // Report is what a run of a lab leaves.
 type Report struct {
-	Number    int              `json:"number"`
-	Lab       string           `json:"lab"`
-	Title     string           `json:"title"`
-	Namespace string           `json:"namespace"`
-	Outcome   scenario.Outcome `json:"outcome"`
+	Number    int    `json:"number"`
+	Lab       string `json:"lab"`
+	Title     string `json:"title"`
+	Namespace string `json:"namespace"`
+	// Address is where requests for any host go, as host:port.
+	Address string           `json:"address"`
+	Outcome scenario.Outcome `json:"outcome"`
 	// Reason says in a sentence why the outcome is not Passed.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`

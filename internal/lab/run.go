@@ -49,7 +49,7 @@ func Run(ctx context.Context, l *Lab, env Env) (*Report, error) {
 		env.Progress = silent{}
 	}
 	r := &run{lab: l, env: env, report: &Report{
-		Number: l.Number, Lab: l.Name, Title: l.Title, Namespace: l.Namespace, Started: time.Now(), Outcome: scenario.Passed,
+		Number: l.Number, Lab: l.Name, Title: l.Title, Namespace: l.Namespace, Address: env.Addresses.HTTP, Started: time.Now(), Outcome: scenario.Passed,
 	}}
 	env.Progress.Started(*r.report)
 	err := r.phases(ctx)

@@ -95,10 +95,11 @@ func TestRunShowsWhatIsNotYetRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"lab 1: Three cheeses, one door\nstart/ goes into namespace lab-1: 3 deployments, 3 services, 1 ingress\n",
+		"lab 1: Three cheeses, one door\n  requests for any host go to 127.0.0.1:8080\nstart/ goes into namespace lab-1: 3 deployments, 3 services, 1 ingress\n",
 		"  ✓ Three cheeses run, and each has a service (true from the start)\n",
 		"  ○ cheddar.localhost shows the cheddar: not yet\n",
-		"        status   expected 200 OK\n                 observed 404 Not Found\n",
+		"        status       expected 200 OK\n                     observed 404 Not Found\n",
+		"        the controller says: no rule for host cheddar.localhost\n",
 		"solution/ is applied: 3 ingresses\n",
 		"  ✓ stilton.localhost shows the stilton (",
 		"✓ lab 1 passed (",

@@ -59,24 +59,34 @@ func Compare(e Expectation, o Observation) []Mismatch {
 }
 
 func compareServed(e Expectation, s *Served) []Mismatch {
+	if s == nil {
+		return nobody(e)
+	}
 	var all []Mismatch
 	check := func(field, expected, observed string, ok bool) {
 		if expected != "" && !ok {
 			all = append(all, Mismatch{field, expected, observed})
 		}
 	}
-	if s == nil {
-		const nobody = "no workload's answer (no " + HeaderServedBy + " header)"
-		check("service", e.Service, nobody, false)
-		check("app", e.App, nobody, false)
-		check("pod", e.Pod, nobody, false)
-		return all
-	}
 	check("service", e.Service, services(s), slices.Contains(s.Services, e.Service))
 	check("app", e.App, orUnknown(s.App), s.App == e.App)
 	check("pod", e.Pod, orUnknown(s.Pod), s.Pod == e.Pod)
 	check("namespace", e.Namespace, s.Namespace+" (a pod of somebody else)", s.Namespace == "" || s.Namespace == e.Namespace)
 	return all
+}
+
+// nobody is the mismatch of an answer that no workload has given: one, however many of its properties were expected.
+func nobody(e Expectation) []Mismatch {
+	var expected []string
+	for _, who := range []struct{ what, name string }{{"service", e.Service}, {"app", e.App}, {"pod", e.Pod}} {
+		if who.name != "" {
+			expected = append(expected, who.what+" "+who.name)
+		}
+	}
+	if len(expected) == 0 {
+		return nil
+	}
+	return []Mismatch{{"answered by", strings.Join(expected, ", "), "no workload (there is no " + HeaderServedBy + " header)"}}
 }
 
 func services(s *Served) string {

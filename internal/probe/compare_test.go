@@ -36,9 +36,10 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 		"wrong cheese": {probe.Expectation{Service: "stilton", App: "stilton", Pod: "stilton-1"}, answer(), []string{
 			"service: expected stilton, observed cheddar", "app: expected stilton, observed cheddar", "pod: expected stilton-1, observed cheddar-7d4",
 		}},
-		"not a workload": {probe.Expectation{App: "cheddar", Namespace: "lab-1"}, nobody, []string{
-			"app: expected cheddar, observed no workload's answer (no X-Served-By header)",
+		"not a workload": {probe.Expectation{Service: "c", App: "cheddar", Namespace: "lab-1"}, nobody, []string{
+			"answered by: expected service c, app cheddar, observed no workload (there is no X-Served-By header)",
 		}},
+		"nobody, as nobody was expected": {probe.Expectation{Status: 200, Namespace: "lab-1"}, nobody, nil},
 		"pod of no service": {probe.Expectation{Service: "cheddar", Namespace: "lab-1"}, stray, []string{
 			"service: expected cheddar, observed pod p, which no service has as an endpoint",
 		}},

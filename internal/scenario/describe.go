@@ -32,11 +32,21 @@ func (w Wait) describe() string {
 	case w.Ingress != "":
 		return fmt.Sprintf("ingress %s has no address", w.Ingress)
 	case w.Service != "" && w.Endpoints != nil:
-		return fmt.Sprintf("service %s has %d ready endpoints", w.Service, *w.Endpoints)
+		return fmt.Sprintf("service %s has %s", w.Service, readyEndpoints(*w.Endpoints))
 	case w.Deployment != "":
 		return fmt.Sprintf("deployment %s is %s", w.Deployment, w.condition())
 	}
 	return fmt.Sprintf("pod %s is %s", w.Pod, w.condition())
+}
+
+func readyEndpoints(n int) string {
+	switch n {
+	case 0:
+		return "no ready endpoint"
+	case 1:
+		return "1 ready endpoint"
+	}
+	return fmt.Sprintf("%d ready endpoints", n)
 }
 
 // condition is the condition that a Deployment or a Pod has to have.

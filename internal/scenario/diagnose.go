@@ -22,10 +22,8 @@ const maxEvents = 5
 
 // Diagnostics is what the namespace looked like when a step failed.
 type Diagnostics struct {
-	// Controller is the controller's own explanation of the last answer.
-	Controller string         `json:"controller,omitempty"`
-	Ingresses  []IngressState `json:"ingresses,omitempty"`
-	Services   []ServiceState `json:"services,omitempty"`
+	Ingresses []IngressState `json:"ingresses,omitempty"`
+	Services  []ServiceState `json:"services,omitempty"`
 	// Pods has a line for each pod that is not Ready.
 	Pods []string `json:"pods,omitempty"`
 	// Events has a line for each of the newest warnings.
@@ -54,13 +52,10 @@ type ServiceState struct {
 }
 
 // diagnose collects what explains a failure. What cannot be had is left out and said.
-func (r *runner) diagnose(ctx context.Context, answer *Answer) *Diagnostics {
+func (r *runner) diagnose(ctx context.Context) *Diagnostics {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
 	d := &Diagnostics{}
-	if answer != nil {
-		d.Controller = answer.Reason
-	}
 	for _, collect := range []func(context.Context, *Diagnostics) error{r.ingressStates, r.serviceStates, r.podStates, r.eventLines} {
 		if err := collect(ctx, d); err != nil {
 			d.Error = err.Error()

@@ -102,7 +102,11 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 		writeMismatch(table, m)
 	}
 	_ = table.Flush() // writing into a strings.Builder cannot fail
-	for _, line := range []struct{ label, text string }{{"error", s.Error}, {"note", s.Note}} {
+	reason := ""
+	if s.Answer != nil {
+		reason = s.Answer.Reason
+	}
+	for _, line := range []struct{ label, text string }{{"the controller says", reason}, {"error", s.Error}, {"note", s.Note}} {
 		if line.text != "" {
 			fmt.Fprintf(&b, "%s: %s\n", line.label, line.text)
 		}
@@ -121,9 +125,6 @@ func writeMismatch(w io.Writer, m probe.Mismatch) {
 
 // write renders the diagnostics, a line for each thing that matters.
 func (d *Diagnostics) write(b *strings.Builder) {
-	if d.Controller != "" {
-		fmt.Fprintf(b, "the controller says: %s\n", d.Controller)
-	}
 	for _, i := range d.Ingresses {
 		fmt.Fprintf(b, "ingress %s: class %s, address %s\n", i.Name, orNone(i.Class), orNone(strings.Join(i.Addresses, ", ")))
 		for _, rule := range i.Rules {
@@ -131,7 +132,7 @@ func (d *Diagnostics) write(b *strings.Builder) {
 		}
 	}
 	for _, s := range d.Services {
-		fmt.Fprintf(b, "service %s: %s; %d ready endpoints, %d not ready\n", s.Name, strings.Join(s.Ports, ", "), s.Ready, s.NotReady)
+		fmt.Fprintf(b, "service %s: %s; %s, %d not ready\n", s.Name, strings.Join(s.Ports, ", "), readyEndpoints(s.Ready), s.NotReady)
 	}
 	for _, pod := range d.Pods {
 		fmt.Fprintf(b, "pod %s\n", pod)

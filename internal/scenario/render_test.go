@@ -25,11 +25,10 @@ func reports() []*scenario.Report {
 		Note:   "the last look failed: nothing listens at 127.0.0.1:8080: connection refused",
 		Answer: &scenario.Answer{Status: 503, Reason: "service has no endpoint", Milliseconds: 1.25},
 		Diagnostics: &scenario.Diagnostics{
-			Controller: "service has no endpoint",
-			Ingresses:  []scenario.IngressState{{Name: "cheddar", Class: "ingresslab", Addresses: []string{"10.0.0.9"}, Rules: []string{"cheddar.test/ -> cheddar:80"}}, {Name: "bare"}},
-			Services:   []scenario.ServiceState{{Name: "cheddar", Ports: []string{"80 -> 8080"}, NotReady: 1}},
-			Pods:       []string{"cheddar-7d4 container cheese (image cheese:chedar): ErrImagePull"},
-			Events:     []string{"pod cheddar-7d4: Failed: no such image (3 times)"},
+			Ingresses: []scenario.IngressState{{Name: "cheddar", Class: "ingresslab", Addresses: []string{"10.0.0.9"}, Rules: []string{"cheddar.test/ -> cheddar:80"}}, {Name: "bare"}},
+			Services:  []scenario.ServiceState{{Name: "cheddar", Ports: []string{"80 -> 8080"}, NotReady: 1}},
+			Pods:      []string{"cheddar-7d4 container cheese (image cheese:chedar): ErrImagePull"},
+			Events:    []string{"pod cheddar-7d4: Failed: no such image (3 times)"},
 		},
 	}
 	return []*scenario.Report{

@@ -101,7 +101,7 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 		report.Outcome = brokenUnless(ctx)
 	}
 	if report.Outcome == Failed || report.Outcome == TimedOut {
-		report.Diagnostics = r.diagnose(ctx, report.Answer)
+		report.Diagnostics = r.diagnose(ctx)
 	}
 	r.env.progress().StepDone(report)
 	return report, err

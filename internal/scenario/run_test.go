@@ -117,7 +117,7 @@ func TestFailureIsReportedWithWhatExplainsIt(t *testing.T) {
 	for _, want := range []string{
 		"status  expected 404 Not Found", "observed 200 OK", "app     expected api", "observed web",
 		"ingress web: class ingresslab, address " + fakecluster.Address, "web.r1.test/ -> web:80",
-		"service web: 80 -> 0; 1 ready endpoints, 0 not ready", "warning on ingress web: Odd: this looks odd (2 times)",
+		"service web: 80 -> 0; 1 ready endpoint, 0 not ready", "warning on ingress web: Odd: this looks odd (2 times)",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the explanation lacks %q:\n%s", want, text.String())
