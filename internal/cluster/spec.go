@@ -35,18 +35,31 @@ func (s Spec) Check() error {
 	if s.Nodes < 0 || s.Nodes > MaxNodes {
 		return &SpecError{"--nodes", fmt.Sprintf("%d is not between 1 and %d", s.Nodes, MaxNodes)}
 	}
+	if err := s.checkPorts(); err != nil {
+		return err
+	}
+	if strings.HasSuffix(s.NodeImage, ":latest") {
+		return &SpecError{"--node-image", "a tag that moves (latest) cannot be checked against an existing cluster"}
+	}
+	return nil
+}
+
+// checkPorts finds ports that are none and ports that are meant twice, be it by
+// the default of one of them.
+func (s Spec) checkPorts() error {
 	seen := map[int]string{}
 	for _, p := range s.Ports() {
 		if p.Want < AnyPort || p.Want > 65535 {
 			return &SpecError{p.Flag, fmt.Sprintf("%d is not a port (1 to 65535, or 0 for a free one)", p.Want)}
 		}
-		if p.Want > 0 && seen[p.Want] != "" {
-			return &SpecError{p.Flag, fmt.Sprintf("%d is already used for %s", p.Want, seen[p.Want])}
+		port := p.Want
+		if port == 0 {
+			port = p.Default
 		}
-		seen[p.Want] = p.Flag
-	}
-	if strings.HasSuffix(s.NodeImage, ":latest") {
-		return &SpecError{"--node-image", "a tag that moves (latest) cannot be checked against an existing cluster"}
+		if port != AnyPort && seen[port] != "" {
+			return &SpecError{p.Flag, fmt.Sprintf("%d is already used for %s", port, seen[port])}
+		}
+		seen[port] = p.Flag
 	}
 	return nil
 }

@@ -17,17 +17,6 @@ import (
 // These tests make real clusters. INGRESSLAB_NODE_IMAGE names the image to
 // make them of; `ingresslab image node` prints one.
 
-// TestMain lets the test binary be the child that runs kind.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ChildCommand {
-		if !RunChild(os.Stdin, os.Stdout) {
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
 func realProvider(t *testing.T) (*Provider, cluster.Spec) {
 	t.Helper()
 	image := os.Getenv("INGRESSLAB_NODE_IMAGE")

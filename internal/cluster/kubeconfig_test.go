@@ -1,0 +1,49 @@
+package cluster_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+)
+
+const kubeconfig = `apiVersion: v1
+kind: Config
+current-context: kind-x
+clusters: [{name: kind-x, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: kind-x, context: {cluster: kind-x, user: kind-x}}]
+users: [{name: kind-x, user: {token: secret}}]
+`
+
+func TestUseNamespace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster.Cluster{Kubeconfig: path}
+	if err := c.UseNamespace("lab-1"); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := clientcmd.LoadFromFile(path)
+	if err != nil || cfg.Contexts["kind-x"].Namespace != "lab-1" || cfg.AuthInfos["kind-x"].Token != "secret" {
+		t.Errorf("got %+v, %v; want the namespace lab-1 and the rest as it was", cfg, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestUseNamespaceWithoutACurrentContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := (&cluster.Cluster{Kubeconfig: path}).UseNamespace("lab-1")
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v, want an error that names the file", err)
+	}
+}
