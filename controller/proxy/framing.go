@@ -1,6 +1,9 @@
 package proxy
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // framing reads along on an HTTP/1 connection and notices requests whose beginning, end or header two programs could see
 // differently: the shapes of request smuggling (RFC 9112, 11.2). net/http is lenient with some of them and repairs them
@@ -16,6 +19,7 @@ type framing struct {
 	violationAt int    // the request it makes ambiguous, counted from 1
 
 	line      line
+	watched   bool // the value of this field decides where the request ends
 	http10    bool
 	lengths   int // Content-Length fields in this header
 	encodings int // Transfer-Encoding fields in this header
@@ -71,9 +75,27 @@ func (f *framing) feed(p []byte) {
 			}
 			continue
 		}
+		if f.step == inValue && !f.watched {
+			i += plainValue(p[i:])
+			if i == len(p) {
+				return
+			}
+		}
 		f.next(p[i])
 		i++
 	}
+}
+
+// plainValue is how many of the bytes are the inside of a field value that nobody looks at: all up to the first that may
+// end it. Most of what a header consists of is skipped here.
+func plainValue(p []byte) int {
+	if end := bytes.IndexByte(p, '\r'); end >= 0 {
+		p = p[:end]
+	}
+	if bytes.IndexByte(p, '\n') >= 0 || bytes.IndexByte(p, 0) >= 0 {
+		return 0 // one byte at a time: there is a violation in it
+	}
+	return len(p)
 }
 
 // next takes one byte that is not inside a body.
@@ -155,7 +177,9 @@ func (f *framing) name(c byte) {
 	switch c {
 	case ':':
 		f.step = inValue
-		if f.line.nameLen == 0 {
+		name := f.line.nameString()
+		f.watched = name == "content-length" || name == "transfer-encoding"
+		if name == "" && f.line.nameLen == 0 {
 			f.fail("header field without a name")
 		}
 	case ' ', '\t':

@@ -1,0 +1,99 @@
+package metrics
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/ingresslab/ingresslab/controller/proxy"
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+func attached() *Metrics {
+	m := New()
+	m.Attach(Sources{Server: proxy.New(proxy.Options{}), Leading: func() bool { return true }})
+	return m
+}
+
+func scrape(m *Metrics) string {
+	recorder := httptest.NewRecorder()
+	m.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return recorder.Body.String()
+}
+
+// tableOf holds Ingresses of our class, without rules that work.
+func tableOf(names ...string) (*routing.Table, []routing.Problem) {
+	var s routing.Snapshot
+	for _, name := range names {
+		s.Ingresses = append(s.Ingresses, &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: map[string]string{"kubernetes.io/ingress.class": "lab"}},
+			Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: "none", Port: networkingv1.ServiceBackendPort{Number: 80}},
+			}},
+		})
+	}
+	return routing.Build(s, routing.Options{IngressClass: "lab"})
+}
+
+func TestNamesFollowPrometheusConventions(t *testing.T) {
+	m := attached()
+	m.Request(&proxy.Record{Ingress: "shop/web", Service: "shop/web:80", Status: 200})
+	faults, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		if strings.HasPrefix(fault.Metric, namespace) {
+			t.Errorf("%s: %s", fault.Metric, fault.Text)
+		}
+	}
+}
+
+func TestTableFigures(t *testing.T) {
+	m := attached()
+	table, problems := tableOf("a", "b")
+	m.Build(table, problems, time.Millisecond, time.Time{})
+	m.Build(table, problems, time.Millisecond, time.Now())
+	for _, want := range []string{
+		"ingresslab_table_builds_total 2",
+		"ingresslab_table_build_duration_seconds_count 2",
+		"ingresslab_propagation_seconds_count 1\n", // the first table follows no event
+		"ingresslab_leader 1",
+		`ingresslab_problems{code="ServiceNotFound"}`,
+	} {
+		if !strings.Contains(scrape(m), want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	m.Build(&routing.Table{}, nil, 0, time.Time{})
+	if strings.Contains(scrape(m), "ingresslab_problems{") {
+		t.Error("solved problems are still counted")
+	}
+}
+
+// Series that nobody writes any more would stay for the life of the process.
+func TestSeriesEndWithTheirIngress(t *testing.T) {
+	m := attached()
+	both, _ := tableOf("a", "b")
+	m.Build(both, nil, 0, time.Time{})
+	for _, name := range []string{"shop/a", "shop/b", ""} {
+		m.Request(&proxy.Record{Ingress: name, Status: 200})
+	}
+	one, _ := tableOf("b")
+	m.Build(one, nil, 0, time.Time{})
+	text := scrape(m)
+	if strings.Contains(text, `ingress="shop/a"`) {
+		t.Error("the series of an Ingress that is gone are still there")
+	}
+	for _, want := range []string{`ingress="shop/b"`, `ingress=""`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is gone too", want)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func sample() *Record {
+	return &Record{
+		Time: time.Date(2026, 5, 4, 3, 2, 1, 987_654_321, time.FixedZone("", 7200)), Duration: 1500 * time.Microsecond,
+		Method: "GET", Host: "shop.test", Path: "/a", Protocol: "HTTP/1.1", Client: "192.0.2.9", Status: 200, BytesOut: 12,
+		Ingress: "shop/web", Service: "shop/web:80", Endpoint: "10.0.0.1:80", Tries: 1, RequestID: "id",
+	}
+}
+
+func TestRecordIsOneLineOfJSON(t *testing.T) {
+	hostile := sample()
+	hostile.Path, hostile.Host, hostile.Reason = "/\"\\\n\x01é\xff", `"}{"`, "</script>"
+	for _, record := range []*Record{sample(), hostile} {
+		line := appendRecord(nil, record)
+		if bytes.Count(line, []byte("\n")) != 1 {
+			t.Fatalf("not one line: %q", line)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(line, &got); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if got["time"] != "2026-05-04T01:02:01.987Z" || got["duration_ms"] != 1.5 || got["status"] != 200.0 || got["host"] != record.Host {
+			t.Errorf("got %v", got)
+		}
+	}
+}
+
+func TestAccessLogWritesWithoutBeingAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reader, writer := io.Pipe()
+		log := NewAccessLog(writer)
+		log.Write(sample())
+		buffer := make([]byte, 1024)
+		n, err := reader.Read(buffer) // no Close, no second line
+		if err != nil || !strings.Contains(string(buffer[:n]), "shop.test") {
+			t.Errorf("got %q, %v", buffer[:n], err)
+		}
+		log.Close()
+	})
+}
+
+func TestAccessLogLosesNothingAtTheEnd(t *testing.T) {
+	var out bytes.Buffer
+	log := NewAccessLog(&out)
+	for range 1000 {
+		log.Write(sample())
+	}
+	log.Close()
+	if got := strings.Count(out.String(), "\n"); got != 1000 {
+		t.Errorf("%d lines of 1000", got)
+	}
+	log.Write(sample())
+	if log.Dropped() != 1 {
+		t.Errorf("%d dropped after the end, want 1", log.Dropped())
+	}
+}
+
+// A log collector that hangs must not hold up requests.
+func TestAccessLogDoesNotWaitForItsReader(t *testing.T) {
+	reader, writer := io.Pipe()
+	log := NewAccessLog(writer) // nobody reads
+	line := len(appendRecord(nil, sample()))
+	for range 2*maxPending/line + 10 {
+		log.Write(sample())
+	}
+	if log.Dropped() == 0 {
+		t.Error("nothing dropped: memory grows without bound")
+	}
+	_ = reader.Close()
+	log.Close()
+}
+
+func BenchmarkAccessLog(b *testing.B) {
+	log := NewAccessLog(io.Discard)
+	defer log.Close()
+	record := sample()
+	for b.Loop() {
+		log.Write(record)
+	}
+}
