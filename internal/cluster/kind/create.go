@@ -94,8 +94,8 @@ func follow(stdout io.Reader, progress cluster.Progress) *createError {
 	return failure
 }
 
-// reasonOf makes one line of a failure: of a command's output the last line is
-// the one that says what went wrong.
+// reasonOf makes one line of a failure. Of a command's output it is the last
+// line that speaks of an error; kubeadm prints a stack trace after it.
 func reasonOf(e event) string {
 	reason := firstLine(e.Error)
 	said := lines(strings.TrimSpace(e.Output))
@@ -106,7 +106,13 @@ func reasonOf(e event) string {
 	if before, _, found := strings.Cut(reason, ": command \""); found {
 		reason = before
 	}
-	return reason + ": " + strings.TrimSpace(said[len(said)-1])
+	word := said[len(said)-1]
+	for _, line := range said {
+		if strings.Contains(strings.ToLower(line), "error") && !strings.HasPrefix(line, "\t") {
+			word = line
+		}
+	}
+	return reason + ": " + strings.TrimSpace(word)
 }
 
 // kindSteps turns kind's log into steps of ours. kind marks the beginning and

@@ -1,0 +1,82 @@
+package kind
+
+import (
+	"testing"
+
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+)
+
+func TestConfigHasTheNodesAndPortsOfTheRecord(t *testing.T) {
+	rec := &record{Nodes: 3, HTTPPort: 8080, HTTPSPort: 8443, StatusPort: 18080, NodeImage: "node:1"}
+	c := config("lab", rec, false)
+	if c.Name != "lab" || len(c.Nodes) != 3 || len(c.KubeadmConfigPatches) != 0 {
+		t.Fatalf("got %+v", c)
+	}
+	for i, n := range c.Nodes {
+		want := v1alpha4.WorkerRole
+		if i == 0 {
+			want = v1alpha4.ControlPlaneRole
+		}
+		if n.Role != want || n.Image != "node:1" {
+			t.Errorf("node %d is %s of %s", i, n.Role, n.Image)
+		}
+		if i > 0 && len(n.ExtraPortMappings) > 0 {
+			t.Errorf("worker %d has ports of this machine", i)
+		}
+	}
+	got := map[int32]int32{}
+	for _, m := range c.Nodes[0].ExtraPortMappings {
+		if m.ListenAddress != "127.0.0.1" {
+			t.Errorf("port %d listens on %q", m.HostPort, m.ListenAddress)
+		}
+		got[m.ContainerPort] = m.HostPort
+	}
+	if len(got) != 3 || got[80] != 8080 || got[443] != 8443 || got[18080] != 18080 {
+		t.Errorf("ports %v", got)
+	}
+}
+
+func TestConfigAllowsCgroupV1OnlyWhereItIs(t *testing.T) {
+	c := config("lab", &record{Nodes: 1}, true)
+	if len(c.KubeadmConfigPatches) != 1 || c.KubeadmConfigPatches[0] != cgroupV1Patch {
+		t.Errorf("patches %q", c.KubeadmConfigPatches)
+	}
+}
+
+func TestParseImages(t *testing.T) {
+	images, err := parseImages([]byte(`{"images":[
+		{"id":"sha256:1","repoTags":["registry.example/library/cheese:cheddar","registry.example/cheese:old"]},
+		{"id":"sha256:2","repoTags":["registry.example/ingresslab/ingress-controller:0.1.0"]},
+		{"id":"sha256:3","repoTags":[]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ref, id := range map[string]string{
+		"cheese:cheddar": "sha256:1", "cheese:old": "sha256:1", "ingresslab/ingress-controller:0.1.0": "sha256:2",
+	} {
+		if images[ref] != id {
+			t.Errorf("%s is %q, want %s", ref, images[ref], id)
+		}
+	}
+	if len(images) != 3 {
+		t.Errorf("got %v", images)
+	}
+}
+
+func TestCheckNodesSaysWhichNodeIsNotReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		ready []bool
+		want  string
+	}{
+		"all":     {[]bool{true, true}, ""},
+		"missing": {[]bool{true}, "1 of 2 nodes have joined"},
+		"one":     {[]bool{true, false}, "node n1: NetworkNotReady: no network"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := checkNodes(testNodes(c.ready), 2)
+			if got := errorText(err); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

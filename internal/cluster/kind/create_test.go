@@ -1,0 +1,105 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// When an Up is cancelled, kind and everything it has started must be gone
+// before anything is cleaned up.
+func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
+	t.Setenv(childScript, "hang")
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := &pids{cancel: cancel}
+	err := createInChild(ctx, os.Args[0], request{Name: "lab"}, seen)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if seen.child == 0 || seen.grandchild == 0 {
+		t.Fatal("the child told nothing")
+	}
+	for _, pid := range []int{seen.child, seen.grandchild} {
+		if running(t, pid) {
+			t.Errorf("process %d is still alive", pid)
+		}
+	}
+}
+
+// running tells a living process from one that is dead and not yet collected
+// by its new parent.
+func running(t *testing.T, pid int) bool {
+	t.Helper()
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+// pids is a Progress that cancels as soon as it knows the processes.
+type pids struct {
+	cancel            context.CancelFunc
+	child, grandchild int
+}
+
+func (p *pids) Step(text string) func(error) {
+	if _, err := fmt.Sscanf(text, "pids %d %d", &p.child, &p.grandchild); err == nil {
+		p.cancel()
+	}
+	return func(error) {}
+}
+
+func (p *pids) Note(string) {}
+
+func TestAChildThatDiesSaysWhy(t *testing.T) {
+	t.Setenv(childScript, "die")
+	err := createInChild(t.Context(), os.Args[0], request{Name: "lab"}, &notes{})
+	if err == nil || !strings.Contains(err.Error(), "exit status 7: out of luck") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFollowTurnsTheLogIntoSteps(t *testing.T) {
+	n := &steps{}
+	failure := follow(strings.NewReader(strings.Join([]string{
+		`{"Log":"Creating cluster \"lab\" ...\n"}`,
+		`{"Log":" • Preparing nodes 📦 📦   ...\n"}`,
+		`{"Log":" ✓ Preparing nodes 📦 📦 \n"}`,
+		`{"Log":" • Starting control-plane 🕹️  ...\n"}`,
+		`{"Log":" ✗ Starting control-plane 🕹️\n"}`,
+		`{"Error":"failed to init node: command \"docker exec\" failed","Output":"[init] ok\nerror: port 6443 is in use\n\tstack\n\n"}`,
+	}, "\n")), n)
+	if want := "Preparing nodes: <nil>, Starting control-plane: failed"; strings.Join(n.ended, ", ") != want {
+		t.Errorf("steps %q, want %q", n.ended, want)
+	}
+	if want := "failed to init node: error: port 6443 is in use"; failure.Error() != want {
+		t.Errorf("reason %q, want %q", failure.Error(), want)
+	}
+	if !strings.Contains(failure.log, "[init] ok") || !strings.Contains(failure.log, "Creating cluster") {
+		t.Errorf("the log is not whole: %q", failure.log)
+	}
+}
+
+// steps is a Progress that remembers how steps ended.
+type steps struct{ ended []string }
+
+func (s *steps) Step(text string) func(error) {
+	return func(err error) { s.ended = append(s.ended, fmt.Sprintf("%s: %v", text, err)) }
+}
+
+func (s *steps) Note(string) {}
+
+func TestRunChildRefusesNonsense(t *testing.T) {
+	var out strings.Builder
+	if RunChild(strings.NewReader("not JSON\n"), &out) {
+		t.Error("it went well")
+	}
+	if !strings.Contains(out.String(), `"Error":"bad request`) {
+		t.Errorf("told %q", out.String())
+	}
+}
