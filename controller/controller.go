@@ -56,7 +56,7 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 		return err
 	}
 	defer c.closeLog()
-	listeners, err := bind(config)
+	listeners, err := bind(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,9 @@ type listeners struct {
 }
 
 // bind takes all ports before anything else happens: one that is taken is an error at once.
-func bind(c Config) (*listeners, error) {
+func bind(ctx context.Context, c Config) (*listeners, error) {
 	var l listeners
+	var config net.ListenConfig
 	for _, port := range []struct {
 		flag   string
 		number int
@@ -36,7 +37,7 @@ func bind(c Config) (*listeners, error) {
 		{"--http-port", c.HTTPPort, &l.http}, {"--https-port", c.HTTPSPort, &l.https},
 		{"--status-port", c.StatusPort, &l.status}, {"--metrics-port", c.MetricsPort, &l.metrics},
 	} {
-		listener, err := net.Listen("tcp", net.JoinHostPort(c.BindAddress, strconv.Itoa(port.number)))
+		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(c.BindAddress, strconv.Itoa(port.number)))
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("%s: %w", port.flag, err)

@@ -124,7 +124,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	b.try.reply.arm(b.try.timeouts.Read, errReadTimeout)
 	n, err := b.ReadCloser.Read(p)
 	b.try.reply.stop()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.try.explain(err)
 		b.try.bodyErr = err
 	}

@@ -35,7 +35,7 @@ func (b *clientBody) read(p []byte) (int, error) {
 	n, err := b.source.Read(p)
 	b.count.Add(int64(n))
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		// net/http now waits on the connection to notice a client that goes away; it must not see our deadline as one.
 		_ = b.control.SetReadDeadline(time.Time{})
 		for name := range b.to {
@@ -77,7 +77,7 @@ func (b *tryBody) Read(p []byte) (int, error) {
 	}
 	b.try.upload.stop()
 	n, err := b.body.read(p)
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		b.try.upload.arm(b.try.timeouts.Send, errSendTimeout)
 	}
 	return n, err

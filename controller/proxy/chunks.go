@@ -17,9 +17,10 @@ func (f *framing) chunk(c byte) {
 	case atChunkSize:
 		f.chunkSize(c)
 	case inChunkExtension:
-		if c == '\r' {
+		switch c {
+		case '\r':
 			f.step = afterChunkSize
-		} else if c == '\n' {
+		case '\n':
 			f.failBody("chunk size ends with a bare line feed (RFC 9112, 7.1)")
 		}
 	case afterChunkSize:

@@ -55,8 +55,11 @@ func newRig(t testing.TB, o proxy.Options) *rig {
 	}
 	r.address = listener.Addr().String()
 	httpServer := proxy.NewHTTPServer(ctx, r.server)
-	done := make(chan error, 1)
-	go func() { done <- httpServer.Serve(proxy.Listen(listener)) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = httpServer.Serve(proxy.Listen(listener)) // ends with the Close below
+	}()
 	t.Cleanup(func() {
 		cancel(proxy.ErrShutdown)
 		_ = httpServer.Close()

@@ -10,11 +10,10 @@ import (
 
 // seen is what a pod was sent.
 type seen struct {
-	header  http.Header
-	trailer http.Header
-	host    string
-	target  string
-	close   bool
+	header http.Header
+	host   string
+	target string
+	close  bool
 }
 
 // spy routes to one pod that reports what it gets.

@@ -218,7 +218,9 @@ func TestBrokenResponseIsBroken(t *testing.T) {
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
 	})
 	r.route(nil, "10.0.0.1:80")
 	response, err := http.DefaultTransport.RoundTrip(r.request(http.MethodGet, "/", nil))

@@ -26,8 +26,11 @@ func TestHTTP2AndDefaultCertificate(t *testing.T) {
 	}))
 	server.TLSConfig = config
 	secure := proxy.ListenTLS(listener, config)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(secure) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(secure) // ends with the Close below
+	}()
 	t.Cleanup(func() { _ = server.Close(); <-done })
 	for _, h2 := range []bool{true, false} {
 		checkTLS(t, listener.Addr().String(), h2)

@@ -2,10 +2,10 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"sync"
 
-	"fmt"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"

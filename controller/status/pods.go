@@ -22,7 +22,7 @@ type podSource struct {
 	synced  cache.InformerSynced
 }
 
-// start watches the pods that are labelled like ours. Outside a cluster there are none, and nothing is published.
+// start watches the pods that are labeled like ours. Outside a cluster there are none, and nothing is published.
 func (s *podSource) start(ctx context.Context, changed func()) error {
 	if s.o.PodName == "" {
 		return nil
