@@ -183,9 +183,15 @@ func (r *run) holdsTooEarly(task Task) error {
 	if len(r.foreign) == 0 {
 		return fmt.Errorf("task %s: the check holds from start/ already, so it cannot tell whether the task was done", task.ID)
 	}
-	var names []string
+	var names, ingresses []string
 	for _, o := range r.foreign {
 		names = append(names, keyOf(o).lower())
+		if o.GetKind() == "Ingress" {
+			ingresses = append(ingresses, keyOf(o).lower())
+		}
+	}
+	if len(ingresses) > 0 {
+		names = ingresses // nothing else claims a host
 	}
 	return outcomef(scenario.Failed, "task %s is done before the solution is there; %s in namespace %s may be the reason: delete what is yours and try again",
 		task.ID, strings.Join(names, ", "), r.lab.Namespace)

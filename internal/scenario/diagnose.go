@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -51,13 +52,17 @@ type ServiceState struct {
 	NotReady int      `json:"notReady,omitempty"`
 }
 
-// diagnose collects what explains a failure. What cannot be had is left out and said.
-func (r *runner) diagnose(ctx context.Context) *Diagnostics {
+// diagnose collects what explains that a step failed. What cannot be had is left out and said.
+func (r *runner) diagnose(ctx context.Context, step Step) *Diagnostics {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
 	d := &Diagnostics{}
-	for _, collect := range []func(context.Context, *Diagnostics) error{r.ingressStates, r.serviceStates, r.podStates, r.eventLines} {
-		if err := collect(ctx, d); err != nil {
+	host := ""
+	if step.Expect != nil {
+		host = step.Expect.host(r.names)
+	}
+	for _, collect := range []func(context.Context, *Diagnostics, string) error{r.routeStates, r.podStates, r.eventLines} {
+		if err := collect(ctx, d, host); err != nil {
 			d.Error = err.Error()
 			break
 		}
@@ -65,26 +70,79 @@ func (r *runner) diagnose(ctx context.Context) *Diagnostics {
 	return d
 }
 
-func (r *runner) ingressStates(ctx context.Context, d *Diagnostics) error {
-	list, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).List(ctx, metav1.ListOptions{})
+// routeStates collects the Ingresses that have a rule for the host, and the Services that they name. If there are none,
+// the reason may be in any of them, so all are shown.
+func (r *runner) routeStates(ctx context.Context, d *Diagnostics, host string) error {
+	ingresses, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	for i := range list.Items {
-		ingress := &list.Items[i]
-		state := IngressState{Name: ingress.Name, Class: ingress.Annotations["kubernetes.io/ingress.class"], Addresses: addresses(ingress)}
-		if ingress.Spec.IngressClassName != nil {
-			state.Class = *ingress.Spec.IngressClassName
+	services, err := r.env.Kube.Clientset().CoreV1().Services(r.names.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	endpoints, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	about := slices.DeleteFunc(slices.Clone(ingresses.Items), func(i networkingv1.Ingress) bool { return !hasHost(i, host) })
+	if len(about) == 0 {
+		about = ingresses.Items
+	}
+	named := map[string]bool{}
+	for _, i := range about {
+		d.Ingresses = append(d.Ingresses, ingressState(i))
+		for _, service := range servicesNamed(i) {
+			named[service] = true
 		}
-		for _, rule := range ingress.Spec.Rules {
-			state.Rules = append(state.Rules, ruleLines(rule)...)
+	}
+	for _, s := range services.Items {
+		if len(named) == 0 || named[s.Name] {
+			d.Services = append(d.Services, serviceState(s, endpoints.Items))
 		}
-		if backend := ingress.Spec.DefaultBackend; backend != nil {
-			state.Rules = append(state.Rules, "default -> "+backendName(*backend))
-		}
-		d.Ingresses = append(d.Ingresses, state)
 	}
 	return nil
+}
+
+func hasHost(i networkingv1.Ingress, host string) bool {
+	return slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool {
+		_, parent, _ := strings.Cut(host, ".")
+		return strings.EqualFold(rule.Host, host) || strings.EqualFold(rule.Host, "*."+parent)
+	})
+}
+
+// servicesNamed returns the names of the Services that an Ingress sends requests to.
+func servicesNamed(i networkingv1.Ingress) []string {
+	var names []string
+	add := func(b *networkingv1.IngressBackend) {
+		if b != nil && b.Service != nil {
+			names = append(names, b.Service.Name)
+		}
+	}
+	add(i.Spec.DefaultBackend)
+	for _, rule := range i.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, path := range rule.HTTP.Paths {
+			add(&path.Backend)
+		}
+	}
+	return names
+}
+
+func ingressState(i networkingv1.Ingress) IngressState {
+	state := IngressState{Name: i.Name, Class: i.Annotations["kubernetes.io/ingress.class"], Addresses: addresses(&i)}
+	if i.Spec.IngressClassName != nil {
+		state.Class = *i.Spec.IngressClassName
+	}
+	for _, rule := range i.Spec.Rules {
+		state.Rules = append(state.Rules, ruleLines(rule)...)
+	}
+	if backend := i.Spec.DefaultBackend; backend != nil {
+		state.Rules = append(state.Rules, "default -> "+backendName(*backend))
+	}
+	return state
 }
 
 func ruleLines(rule networkingv1.IngressRule) []string {
@@ -116,31 +174,20 @@ func backendName(b networkingv1.IngressBackend) string {
 	return fmt.Sprintf("%s:%d", b.Service.Name, b.Service.Port.Number)
 }
 
-func (r *runner) serviceStates(ctx context.Context, d *Diagnostics) error {
-	services, err := r.env.Kube.Clientset().CoreV1().Services(r.names.namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	endpoints, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	for _, service := range services.Items {
-		state := ServiceState{Name: service.Name}
-		state.Ready, state.NotReady = countEndpoints(endpoints.Items, service.Name)
-		for _, port := range service.Spec.Ports {
-			text := fmt.Sprintf("%d -> %s", port.Port, port.TargetPort.String())
-			if port.Name != "" {
-				text = port.Name + " " + text
-			}
-			state.Ports = append(state.Ports, text)
+func serviceState(s corev1.Service, endpoints []discoveryv1.EndpointSlice) ServiceState {
+	state := ServiceState{Name: s.Name}
+	state.Ready, state.NotReady = countEndpoints(endpoints, s.Name)
+	for _, port := range s.Spec.Ports {
+		text := fmt.Sprintf("%d -> %s", port.Port, port.TargetPort.String())
+		if port.Name != "" {
+			text = port.Name + " " + text
 		}
-		d.Services = append(d.Services, state)
+		state.Ports = append(state.Ports, text)
 	}
-	return nil
+	return state
 }
 
-func (r *runner) podStates(ctx context.Context, d *Diagnostics) error {
+func (r *runner) podStates(ctx context.Context, d *Diagnostics, _ string) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -153,7 +200,7 @@ func (r *runner) podStates(ctx context.Context, d *Diagnostics) error {
 	return nil
 }
 
-func (r *runner) eventLines(ctx context.Context, d *Diagnostics) error {
+func (r *runner) eventLines(ctx context.Context, d *Diagnostics, _ string) error {
 	events, err := r.env.Kube.Clientset().CoreV1().Events(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err

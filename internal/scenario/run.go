@@ -100,8 +100,12 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 	if report.Outcome != Passed && ctx.Err() != nil {
 		report.Outcome = brokenUnless(ctx)
 	}
-	if report.Outcome == Failed || report.Outcome == TimedOut {
-		report.Diagnostics = r.diagnose(ctx)
+	switch report.Outcome {
+	case Failed, TimedOut:
+		report.Diagnostics = r.diagnose(ctx, step)
+	case Interrupted:
+		// What was not yet so when somebody gave up is no finding.
+		report.Mismatches, report.Note, report.Error = nil, "", ""
 	}
 	r.env.progress().StepDone(report)
 	return report, err

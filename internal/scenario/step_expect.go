@@ -3,6 +3,8 @@ package scenario
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +45,21 @@ func (e Expect) request(names isolation) probe.Request {
 		r.Header.Set(name, names.text(value))
 	}
 	return r
+}
+
+// host is the host that the ingress sees, without a port; empty if there is none.
+func (e Expect) host(names isolation) string {
+	u, err := url.Parse(names.url(e.URL))
+	if err != nil {
+		return ""
+	}
+	host := u.Hostname()
+	for name, value := range e.Header {
+		if strings.EqualFold(name, "Host") {
+			host, _, _ = strings.Cut(names.text(value), ":")
+		}
+	}
+	return host
 }
 
 func (e Expect) expectation(names isolation) probe.Expectation {
