@@ -9,10 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -55,9 +51,7 @@ type Daemon struct {
 // Run watches the nodes until ctx ends, and then returns ctx's cause. A failure to apply
 // is logged and retried; nothing is taken down at the end, because pods outlive a restart
 // of the daemon.
-func (d *Daemon) Run(ctx context.Context, client kubernetes.Interface) error {
-	factory := informers.NewSharedInformerFactory(client, 0)
-	nodes := factory.Core().V1().Nodes()
+func (d *Daemon) Run(ctx context.Context, nodes cache.ListerWatcher) error {
 	dirty := make(chan struct{}, 1)
 	mark := func(any) {
 		select {
@@ -65,24 +59,29 @@ func (d *Daemon) Run(ctx context.Context, client kubernetes.Interface) error {
 		default: // A pass is due anyway, and it looks at everything.
 		}
 	}
-	_, err := nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+	informer := cache.NewSharedIndexInformer(nodes, &corev1.Node{}, 0, cache.Indexers{})
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: mark, DeleteFunc: mark, UpdateFunc: func(_, node any) { mark(node) },
 	})
 	if err != nil {
 		return fmt.Errorf("watch nodes: %w", err)
 	}
-	factory.Start(ctx.Done())
-	defer factory.Shutdown()
-	if !cache.WaitForCacheSync(ctx.Done(), nodes.Informer().HasSynced) {
+	ended := make(chan struct{})
+	go func() {
+		informer.RunWithContext(ctx)
+		close(ended)
+	}()
+	defer func() { <-ended }()
+	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return context.Cause(ctx)
 	}
-	return d.loop(ctx, nodes.Lister(), dirty)
+	return d.loop(ctx, informer.GetStore(), dirty)
 }
 
-func (d *Daemon) loop(ctx context.Context, nodes corelisters.NodeLister, dirty <-chan struct{}) error {
+func (d *Daemon) loop(ctx context.Context, nodes cache.Store, dirty <-chan struct{}) error {
 	for {
 		wait := healEvery
-		if err := d.pass(ctx, nodes); err != nil {
+		if err := d.pass(ctx, nodes.List()); err != nil {
 			d.Log.Error("pod network is not complete, will retry", "error", err)
 			wait = retryAfter
 		}
@@ -98,20 +97,20 @@ func (d *Daemon) loop(ctx context.Context, nodes corelisters.NodeLister, dirty <
 	}
 }
 
-func (d *Daemon) pass(ctx context.Context, nodes corelisters.NodeLister) error {
-	list, err := nodes.List(labels.Everything())
-	if err != nil {
-		return fmt.Errorf("list nodes: %w", err)
-	}
-	peers, problems := d.peers(list)
+func (d *Daemon) pass(ctx context.Context, nodes []any) error {
+	peers, problems := d.peers(nodes)
 	return errors.Join(append(problems, d.Apply(ctx, peers))...)
 }
 
 // peers reads all nodes. One that cannot be read costs its own route and no other.
-func (d *Daemon) peers(nodes []*corev1.Node) ([]Peer, []error) {
+func (d *Daemon) peers(nodes []any) ([]Peer, []error) {
 	var peers []Peer
 	var problems []error
-	for _, node := range nodes {
+	for _, object := range nodes {
+		node, ok := object.(*corev1.Node)
+		if !ok {
+			continue // The informer holds nothing else.
+		}
 		peer, err := PeerOf(node)
 		if err != nil {
 			problems = append(problems, err)

@@ -11,8 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/fake"
+	framework "k8s.io/client-go/tools/cache/testing"
 )
 
 // fakeHost is a node without a kernel. Every change is announced on changed.
@@ -165,20 +164,19 @@ func TestOneBadRouteDoesNotCostTheOthers(t *testing.T) {
 func TestRunFollowsTheNodes(t *testing.T) {
 	host := newFakeHost()
 	// The one that cannot be read stands for a controller with other ideas about fields.
-	client := fake.NewClientset(node("a", "172.18.0.2", "10.244.0.0/24"), node("broken", "nowhere"))
+	source := framework.NewFakeControllerSource()
+	defer source.Shutdown()
+	source.Add(node("a", "172.18.0.2", "10.244.0.0/24"))
+	source.Add(node("broken", "nowhere"))
 	ctx, stop := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- daemon(host).Run(ctx, client) }()
+	go func() { ended <- daemon(host).Run(ctx, source) }()
 	host.await(ctx, t, func() bool { return host.conflist != "" && len(host.routes) == 0 })
 
-	nodes := client.CoreV1().Nodes()
-	if _, err := nodes.Create(ctx, node("b", "172.18.0.3", "10.244.1.0/24"), metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	joined := node("b", "172.18.0.3", "10.244.1.0/24")
+	source.Add(joined)
 	host.await(ctx, t, func() bool { return slices.Equal(host.routes, []Route{route("10.244.1.0/24", "172.18.0.3")}) })
-	if err := nodes.Delete(ctx, "b", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	source.Delete(joined)
 	host.await(ctx, t, func() bool { return len(host.routes) == 0 })
 
 	over := errors.New("over")

@@ -13,6 +13,6 @@
 //     out there has a route back to a pod.
 //
 // Read peer.go first: everything else is a pure function of a list of peers. daemon.go
-// waits for changes and applies the result; host_linux.go is the only file that touches
+// waits for changes and applies the result; nodes.go is where they come from; host_linux.go is the only file that touches
 // the kernel.
 package podnet

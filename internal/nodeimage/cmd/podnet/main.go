@@ -22,7 +22,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/ingresslab/ingresslab/internal/nodeimage/podnet"
@@ -54,9 +53,9 @@ func run(ctx context.Context, getenv func(string) string, log *slog.Logger) erro
 	if endpoint := getenv("CONTROL_PLANE_ENDPOINT"); endpoint != "" {
 		config.Host = "https://" + endpoint
 	}
-	client, err := kubernetes.NewForConfig(config)
+	nodes, err := podnet.Nodes(config)
 	if err != nil {
-		return fmt.Errorf("make API client: %w", err)
+		return err
 	}
 	daemon := podnet.Daemon{
 		Node:          node,
@@ -64,5 +63,5 @@ func run(ctx context.Context, getenv func(string) string, log *slog.Logger) erro
 		Host:          podnet.Linux{ConfigDir: cmp.Or(getenv("CNI_DIR"), "/etc/cni/net.d")},
 		Log:           log,
 	}
-	return daemon.Run(ctx, client)
+	return daemon.Run(ctx, nodes)
 }
