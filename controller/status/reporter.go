@@ -42,6 +42,8 @@ const (
 	// After a failed write, try again after retryFirst, then after twice as long each time, up to retryLast.
 	retryFirst = 500 * time.Millisecond
 	retryLast  = 30 * time.Second
+	// remindEvery is how often to compare without a reason: Events that run out are renewed, node addresses looked up again.
+	remindEvery = 10 * time.Minute
 	// withdrawTimeout bounds the clean-up of the last replica.
 	withdrawTimeout = 5 * time.Second
 )
@@ -115,11 +117,14 @@ func (r *Reporter) lead(ctx context.Context, source addressSource) {
 	events := newEvents(r.o)
 	retry := time.NewTimer(0) // the first comparison is due at once
 	defer retry.Stop()
+	remind := time.NewTicker(remindEvery)
+	defer remind.Stop()
 	pause := retryFirst
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-remind.C:
 		case <-r.wake:
 			watch.Settle(ctx, r.wake, settleQuiet, settleLimit)
 		case <-retry.C:

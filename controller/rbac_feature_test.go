@@ -1,0 +1,96 @@
+package controller_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	k8stesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/yaml"
+)
+
+// grant is one verb on one resource; the namespace is empty for a ClusterRole.
+type grant struct{ verb, group, resource, namespace string }
+
+// granted reads what the installed roles allow.
+func granted(t *testing.T) map[grant]bool {
+	t.Helper()
+	all := map[grant]bool{}
+	for _, file := range []string{"../manifests/base/clusterrole.yaml", "../manifests/base/role.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range bytes.Split(text, []byte("\n---\n")) {
+			var role rbacv1.Role // a ClusterRole reads the same
+			if err := yaml.Unmarshal(document, &role); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, rule := range role.Rules {
+				for _, verb := range rule.Verbs {
+					all[grant{verb, rule.APIGroups[0], rule.Resources[0], role.Namespace}] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestRolesAllowWhatIsDoneAndNothingElse lets a controller do everything that it ever does, on a fake API server that has
+// no access control, and compares with the roles that are installed.
+func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
+	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), controllerPod("c-1", "node-1", true),
+		node("node-1", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "172.30.0.1"}))
+	l.inPod("c-1")
+	l.config.PublishStatusAddress = nil
+	var writes atomic.Int32
+	l.client.PrependReactor("update", "ingresses", func(k8stesting.Action) (bool, runtime.Object, error) {
+		if writes.Add(1) == 1 { // the second try reads the Ingress itself
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("somebody was faster"))
+		}
+		return false, nil, nil
+	})
+	first := l.start()
+	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("172.30.0.1"))
+	l.Eventually(l.events).Should(gomega.HaveLen(1))
+	first.stop()
+	l.Expect(first.wait()).To(gomega.Succeed())
+	done := len(l.client.Actions()) // what follows is mixed with the reads of this test
+	l.start()                       // finds the Event of the first one
+	l.Eventually(func() bool {
+		return slices.ContainsFunc(l.client.Actions()[done:], func(a k8stesting.Action) bool { return a.Matches("patch", "events") })
+	}).Should(gomega.BeTrue())
+
+	allowed, used := granted(t), map[grant]bool{}
+	for _, action := range l.client.Actions() {
+		resource := action.GetResource().Resource
+		if sub := action.GetSubresource(); sub != "" {
+			resource += "/" + sub
+		}
+		g := grant{action.GetVerb(), action.GetResource().Group, resource, ""}
+		if inOwn := (grant{g.verb, g.group, g.resource, "ingresslab-system"}); action.GetNamespace() == "ingresslab-system" && allowed[inOwn] {
+			g = inOwn
+		}
+		if g.resource == "events" && g.verb == "list" {
+			continue // this test reads them, the controller does not
+		}
+		used[g] = true
+		if !allowed[g] {
+			t.Errorf("%s %s (%s) is done and not allowed", g.verb, g.resource, action.GetNamespace())
+		}
+	}
+	for g := range allowed {
+		if !used[g] {
+			t.Errorf("%s %s %s is allowed and never done", g.verb, g.resource, g.namespace)
+		}
+	}
+}
