@@ -199,7 +199,7 @@ func deadEnd(t *testing.T) *probe.Client {
 
 func TestOtherEnds(t *testing.T) {
 	t.Parallel()
-	notReady := func(ctx context.Context, _ []*unstructured.Unstructured) error {
+	notReady := func(_ context.Context, _ []*unstructured.Unstructured) error {
 		return &kube.NotReadyError{Missing: []string{"deployment lab-1/cheddar: ErrImagePull"}, Cause: context.DeadlineExceeded}
 	}
 	for name, tc := range map[string]struct {
@@ -211,8 +211,8 @@ func TestOtherEnds(t *testing.T) {
 		"no API server": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) {
 			c.NamespaceErr = errors.New("connection refused")
 		}, scenario.Broken, "connection refused"},
-		"no ingress": {func(c *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken, "nothing listens"},
-		"cancelled":  {func(_ *fakecluster.Cluster, _ *lab.Env, cancel context.CancelFunc) { cancel() }, scenario.Interrupted, "canceled"},
+		"no ingress":  {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken, "nothing listens"},
+		"interrupted": {func(_ *fakecluster.Cluster, _ *lab.Env, cancel context.CancelFunc) { cancel() }, scenario.Interrupted, "canceled"},
 		"a cluster without pods": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) {
 			e.Capabilities = cluster.Capabilities{cluster.Pods: "no containers"}
 		}, scenario.Skipped, "requires pods: no containers"},

@@ -24,7 +24,7 @@ type cheese struct {
 }
 
 type rind struct {
-	Colour string `yaml:"colour"`
+	Color string `yaml:"color"`
 }
 
 func (rind) UnknownField(name string) string { return "a rind has no " + name }
@@ -46,9 +46,9 @@ age: 9
 blue: true
 milk: cow
 labels: {county: Derbyshire, eggs: 0}
-rind: {colour: grey}
+rind: {color: grey}
 grade: strong
-wheels: [{colour: brown}, {colour: green}]
+wheels: [{color: brown}, {color: green}]
 `
 	var got cheese
 	positions, faults := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
@@ -62,8 +62,8 @@ wheels: [{colour: brown}, {colour: green}]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
-	if at := positions.At("wheels[1].colour"); at.Line != 9 || at.Column != 28 {
-		t.Errorf("wheels[1].colour is at %+v, want line 9, column 28", at)
+	if at := positions.At("wheels[1].color"); at.Line != 9 || at.Column != 27 {
+		t.Errorf("wheels[1].color is at %+v, want line 9, column 27", at)
 	}
 	if at := positions.At("rind.thickness"); at.Line != 7 {
 		t.Errorf("a missing field is at %+v, want the field around it, line 7", at)
@@ -94,7 +94,7 @@ func TestDecodeGolden(t *testing.T) {
 
 func TestDecodeCountsFromTheFirstLineOfTheFile(t *testing.T) {
 	var into cheese
-	_, faults := strictyaml.Decode("lesson.md", []byte("nmae: x\n"), 40, &into)
+	_, faults := strictyaml.Decode("lesson.md", []byte("nam: x\n"), 40, &into)
 	if len(faults) != 1 || faults[0].Line != 40 {
 		t.Errorf("faults of a part that begins in line 40: %v", faults)
 	}

@@ -25,7 +25,7 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is the optimal string alignment distance: insertions, deletions, substitutions and swapped neighbours each
+// distance is the optimal string alignment distance: insertions, deletions, substitutions and swapped neighbors each
 // cost one. Swaps count once because "tset" for "test" is one slip, not two.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)

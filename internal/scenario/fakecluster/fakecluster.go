@@ -55,7 +55,7 @@ func New(t *testing.T) (*Cluster, *probe.Client) {
 	t.Helper()
 	c := &Cluster{
 		// NewClientset, which replaces it, would write managed fields of its own into the objects.
-		clientset:  fake.NewSimpleClientset(), //nolint:staticcheck // for the reason above
+		clientset:  fake.NewSimpleClientset(),
 		namespaces: map[string]map[string]string{},
 		objects:    map[string]*unstructured.Unstructured{},
 	}
