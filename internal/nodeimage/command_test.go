@@ -44,7 +44,7 @@ func TestCommandLeavesNoProcessBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("the user had enough")
 	err = processes{grace: 50 * time.Millisecond}.run(ctx, command{

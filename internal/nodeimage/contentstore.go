@@ -42,7 +42,7 @@ func (s contentStore) run(ctx context.Context, dir string, detail func(string)) 
 	archive := filepath.Join(dir, "images.tar")
 	binary := func(i systemImage) string { return filepath.Join(s.built(i.component), i.name) }
 	nettools := filepath.Join(s.built(rootfsKey), nettoolsTar)
-	if err := writeArchive(archive, s.arch, nettools, images, binary); err != nil {
+	if err := writeArchive(ctx, archive, s.arch, nettools, images, binary); err != nil {
 		return err
 	}
 	detail("importing images into containerd's store")
@@ -81,24 +81,29 @@ func (s contentStore) fill(ctx context.Context, root, archive string, images []p
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
-	stop, socket, err := s.start(ctx, root, state)
+	store, err := s.start(ctx, root, state)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer func() { err = errors.Join(err, store.stop()) }()
 
-	ctr := command{name: filepath.Join(s.built("containerd"), "ctr")}
-	common := []string{"--address", socket, "--namespace", containerdNamespace, "images"}
-	ctr.args = append(common, "import", "--all-platforms", "--no-unpack", archive)
-	if err := s.runner.run(ctx, ctr); err != nil {
+	err = s.runner.run(ctx, s.ctr(store.socket, "images", "import", "--all-platforms", "--no-unpack", archive))
+	if err != nil {
 		return err
 	}
-	ctr.args = append(common[:len(common):len(common)], "list", "--quiet")
-	list, err := output(ctx, s.runner, ctr)
+	list, err := output(ctx, s.runner, s.ctr(store.socket, "images", "list", "--quiet"))
 	if err != nil {
 		return err
 	}
 	return missing(list, images)
+}
+
+// ctr is a command of containerd's own client.
+func (s contentStore) ctr(socket string, args ...string) command {
+	return command{
+		name: filepath.Join(s.built("containerd"), "ctr"),
+		args: append([]string{"--address", socket, "--namespace", containerdNamespace}, args...),
+	}
 }
 
 func missing(list string, images []placed) error {
@@ -117,33 +122,48 @@ func missing(list string, images []placed) error {
 // errStopped ends the containerd that start started.
 var errStopped = errors.New("containerd is no longer needed")
 
-// start starts containerd and waits until it answers. stop ends it and waits for that.
-func (s contentStore) start(ctx context.Context, root, state string) (stop func() error, socket string, err error) {
-	socket = filepath.Join(state, "containerd.sock")
+// server is a containerd that runs on this machine.
+type server struct {
+	socket string
+	cancel context.CancelCauseFunc
+	ended  chan struct{} // closed when it has ended, and then err says how
+	err    error
+}
+
+// stop ends it and waits for that. Only an end of its own accord is an error.
+func (s *server) stop() error {
+	s.cancel(errStopped)
+	<-s.ended
+	if errors.Is(s.err, errStopped) {
+		return nil
+	}
+	return s.err
+}
+
+// start starts containerd and waits until it answers.
+func (s contentStore) start(ctx context.Context, root, state string) (*server, error) {
+	socket := filepath.Join(state, "containerd.sock")
 	config := filepath.Join(state, "config.toml")
 	if err := os.WriteFile(config, []byte(storeConfig(root, state, socket)), 0o600); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	runCtx, cancel := context.WithCancelCause(ctx)
-	ended := make(chan error, 1)
+	started := &server{socket: socket, cancel: cancel, ended: make(chan struct{})}
 	go func() {
-		ended <- s.runner.run(runCtx, command{
+		defer close(started.ended)
+		started.err = s.runner.run(runCtx, command{
 			name: filepath.Join(s.built("containerd"), "containerd"),
 			args: []string{"--config", config, "--log-level", "warn"},
 		})
 	}()
-	stop = func() error {
-		cancel(errStopped)
-		if err := <-ended; err != nil && !errors.Is(err, errStopped) {
-			return err
+	if err := s.await(ctx, started); err != nil {
+		stopErr := started.stop()
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause // And stopErr says the same.
 		}
-		return nil
+		return nil, fmt.Errorf("start containerd: %w", errors.Join(err, stopErr))
 	}
-	if err := s.await(ctx, socket, ended); err != nil {
-		cancel(errStopped)
-		return nil, "", err
-	}
-	return stop, socket, nil
+	return started, nil
 }
 
 // storeConfig has containerd keep content and nothing else: no CRI, no running containers.
@@ -162,24 +182,22 @@ address = %q
 // startTimeout is ample: containerd opens an empty database.
 const startTimeout = 30 * time.Second
 
-func (s contentStore) await(ctx context.Context, socket string, ended <-chan error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("containerd did not start within 30 s"))
+var errSlowStart = fmt.Errorf("it does not answer after %s", startTimeout)
+
+func (s contentStore) await(ctx context.Context, started *server) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errSlowStart)
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		probe := command{
-			name: filepath.Join(s.built("containerd"), "ctr"),
-			args: []string{"--address", socket, "version"},
-		}
-		if _, err := os.Stat(socket); err == nil {
-			if _, err := output(ctx, s.runner, probe); err == nil {
+		if _, err := os.Stat(started.socket); err == nil {
+			if _, err := output(ctx, s.runner, s.ctr(started.socket, "version")); err == nil {
 				return nil
 			}
 		}
 		select {
-		case err := <-ended:
-			return fmt.Errorf("start containerd: %w", err)
+		case <-started.ended:
+			return errors.New("it ended at once")
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ticker.C:

@@ -45,7 +45,7 @@ func TestLayerIsTheRootFileSystemWithOursOnTop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	got := readTar(t, file)
 	for name, want := range map[string]string{
 		"./etc/passwd":    "base",

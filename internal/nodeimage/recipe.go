@@ -257,7 +257,7 @@ func versionOf(module *modfile.File, path string) (string, error) {
 func digestOf(parts ...string) string {
 	sum := sha256.New()
 	for _, part := range parts {
-		fmt.Fprintf(sum, "%d:%s", len(part), part) // A hash never fails: hash.Hash.
+		_, _ = fmt.Fprintf(sum, "%d:%s", len(part), part) // A hash never fails: hash.Hash.
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -23,7 +23,7 @@ func packages() []string {
 	}
 }
 
-// What a root file system leaves behind and nobody reads on a node. Licences stay.
+// What a root file system leaves behind and nobody reads on a node. Licenses stay.
 func unpackOptions() []string {
 	return []string{
 		"path-exclude=/usr/share/man/*",

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -109,13 +110,16 @@ func sandboxImage(containerdConfig string) (string, error) {
 
 // writeArchive writes all images into one archive that containerd can import. binary
 // tells where the binary of an image is.
-func writeArchive(file, arch, nettools string, images []placed, binary func(systemImage) string) error {
+func writeArchive(ctx context.Context, file, arch, nettools string, images []placed, binary func(systemImage) string) error {
 	tools, err := tarball.LayerFromFile(nettools, layerOptions()...)
 	if err != nil {
 		return fmt.Errorf("pack network tools: %w", err)
 	}
 	archive := map[name.Tag]v1.Image{}
 	for _, image := range images {
+		if err := context.Cause(ctx); err != nil { // Compressing one takes a second or more.
+			return err
+		}
 		tag, err := name.NewTag(image.ref)
 		if err != nil {
 			return fmt.Errorf("pack image %s: %w", image.ref, err)

@@ -2,6 +2,7 @@ package nodeimage
 
 import (
 	"archive/tar"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -99,7 +100,7 @@ func TestArchiveHoldsBinariesAndTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	archive := filepath.Join(dir, "images.tar")
-	err = writeArchive(archive, "arm64", tools, images, func(i systemImage) string { return filepath.Join(dir, i.name) })
+	err = writeArchive(t.Context(), archive, "arm64", tools, images, func(i systemImage) string { return filepath.Join(dir, i.name) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func contents(t *testing.T, archive, ref string) map[string]string {
 		t.Fatal(err)
 	}
 	layers := mutate.Extract(image)
-	defer layers.Close()
+	defer func() { _ = layers.Close() }()
 	return readTar(t, layers)
 }
 
@@ -137,7 +138,7 @@ func readTar(t *testing.T, from io.Reader) map[string]string {
 	reader := tar.NewReader(from)
 	for {
 		header, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		if err != nil {
