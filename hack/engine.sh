@@ -11,6 +11,9 @@
 # In reading order: main at the bottom, then ensure_daemon, then ensure_privileged.
 set -euo pipefail
 
+# Daemons and runc are there, and the PATH of an ordinary user's sudo may lack them.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 readonly LOG=/var/log/dockerd.log
 readonly LOCK=/run/ingresslab-engine.lock
 readonly DAEMON_JSON=/etc/docker/daemon.json
@@ -27,12 +30,19 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# limited runs a command for at most $1 seconds, where the system can (macOS has no timeout).
+limited() {
+	local seconds=$1
+	shift
+	if have timeout; then timeout "$seconds" "$@"; else "$@"; fi
+}
+
 # answers tells whether the engine that the docker client points at talks to it. The time
 # limit is for a socket that accepts and then says nothing.
-answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 </dev/null; }
+answers() { limited 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 </dev/null; }
 
 # why_silent prints the last line of what the client says when it gets no answer.
-why_silent() { timeout 10 docker version 2>&1 >/dev/null </dev/null | tail -n 1; }
+why_silent() { limited 10 docker version 2>&1 >/dev/null </dev/null | tail -n 1; }
 
 is_debian() { [[ -r /etc/os-release ]] && grep -Eqx '(ID|ID_LIKE)=.*(debian|ubuntu).*' /etc/os-release; }
 
@@ -198,7 +208,7 @@ make_probe_image() {
 }
 
 # try_privileged starts a container as kind starts its nodes, and prints why it failed.
-try_privileged() { timeout 60 docker run --rm --privileged --network none "$PROBE_IMAGE" 2>&1 </dev/null; }
+try_privileged() { limited 60 docker run --rm --privileged --network none "$PROBE_IMAGE" 2>&1 </dev/null; }
 
 # lacks_capability tells whether this machine withholds a capability that its kernel has:
 # bits 0 to cap_last_cap of CapBnd, capabilities(7).
