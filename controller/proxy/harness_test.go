@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,8 @@ type rig struct {
 
 	mu   sync.Mutex
 	pods map[string]string // pod address to test server
+
+	hangs []string // addresses that swallow everything
 }
 
 // newRig starts a proxy with the options; Dial and Observe are the rig's own.
@@ -73,7 +76,11 @@ func newRig(t testing.TB, o proxy.Options) *rig {
 func (r *rig) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	r.mu.Lock()
 	to, ok := r.pods[address]
+	silent := slices.Contains(r.hangs, address)
 	r.mu.Unlock()
+	if silent {
+		return nil, hang(ctx)
+	}
 	if !ok {
 		return nil, fmt.Errorf("dial %s: connection refused", address)
 	}
