@@ -27,8 +27,10 @@ func thisHost() host {
 	return host{system: runtime.GOOS, root: os.Geteuid() == 0, find: exec.LookPath, free: freeBytes}
 }
 
-// Space that a build takes: compiled packages in Go's build cache, the stages' results,
-// and the image in Docker. Measured, with a fifth on top.
+// Space that a build takes. From zero these are 2 GiB of sources in Go's module cache, 4 of
+// compiled packages in its build cache, 2.5 of stages at work, and 1.5 in Docker while it
+// loads the image, with a tenth on top; usually all on one file system, and it is the cache
+// directory's that is looked at.
 const (
 	gibibyte      = 1 << 30
 	spaceFromZero = 9 * gibibyte
