@@ -1,6 +1,9 @@
 package kind
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
@@ -78,5 +81,26 @@ func TestCheckNodesSaysWhichNodeIsNotReady(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestRaiseInotify(t *testing.T) {
+	for name, c := range map[string]struct{ before, after, note string }{
+		"too low": {"128\n", "512", "raised fs.inotify.max_user_instances from 128 to 512"},
+		"enough":  {"8192\n", "8192\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "max_user_instances")
+			writeFile(t, file, c.before)
+			if note := raiseInotify(file); !strings.HasPrefix(note, c.note) || (note == "") != (c.note == "") {
+				t.Errorf("said %q, want %q...", note, c.note)
+			}
+			if after, err := os.ReadFile(file); err != nil || string(after) != c.after {
+				t.Errorf("the limit is %q, %v; want %q", after, err, c.after)
+			}
+		})
+	}
+	if note := raiseInotify(filepath.Join(t.TempDir(), "nothing")); note != "" {
+		t.Errorf("said %q where there is no limit", note)
 	}
 }

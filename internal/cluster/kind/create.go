@@ -90,7 +90,7 @@ func follow(stdout io.Reader, progress cluster.Progress) *createError {
 		failure.log += strings.TrimRight(e.Log, "\n") + "\n"
 		steps.hear(e.Log)
 	}
-	steps.end(failure.reason == "" && in.Err() == nil)
+	steps.end(false) // kind ends its steps itself, unless it was killed
 	return failure
 }
 

@@ -63,7 +63,11 @@ func (docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx) // not what the killed command came to
+	}
+	if err != nil {
 		return stdout.String(), &dockerError{args: args, output: stderr.String(), err: err}
 	}
 	return stdout.String(), nil

@@ -115,8 +115,9 @@ func newWorld(t *testing.T) *world {
 		exportKubeconfig: func(_, path string) error {
 			return os.WriteFile(path, []byte(testKubeconfig), 0o644)
 		},
-		alive:     func(context.Context, string, int) error { return w.sick },
-		waitReady: func(context.Context, string, int) error { return w.sick },
+		alive:       func(context.Context, string, int) error { return w.sick },
+		waitReady:   func(context.Context, string, int) error { return w.sick },
+		raiseLimits: func() string { return "" },
 	}
 	w.Provider = p
 	return w

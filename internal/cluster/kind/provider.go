@@ -45,6 +45,7 @@ type Provider struct {
 	exportKubeconfig func(name, path string) error
 	alive            func(ctx context.Context, kubeconfig string, nodes int) error
 	waitReady        func(ctx context.Context, kubeconfig string, nodes int) error
+	raiseLimits      func() (note string)
 	settle           time.Duration
 }
 
@@ -72,6 +73,7 @@ func New(o Options) (*Provider, error) {
 		exportKubeconfig: exportKubeconfig,
 		alive:            alive,
 		waitReady:        waitReady,
+		raiseLimits:      func() string { return raiseInotify(inotifyLimit) },
 		settle:           settleInterval,
 	}, nil
 }

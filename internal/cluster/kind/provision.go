@@ -22,6 +22,9 @@ func (p *Provider) provision(ctx context.Context, spec cluster.Spec, progress cl
 	if err != nil {
 		return nil, err
 	}
+	if note := p.raiseLimits(); note != "" {
+		progress.Note(note)
+	}
 	if err := p.claimNetwork(ctx); err != nil {
 		return nil, err
 	}
