@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/ingresslab/ingresslab/controller/dashboard"
 	"github.com/ingresslab/ingresslab/controller/routing"
@@ -21,6 +24,7 @@ type health struct {
 	alive       time.Time // last sign of the loop; zero before it runs
 	live        time.Time // when the current table went live; zero before the first one
 	problems    []routing.Problem
+	classes     []*networkingv1.IngressClass // ours
 	stopping    bool
 	watchErrors map[string]dashboard.WatchError
 }
@@ -31,11 +35,11 @@ func (h *health) beat() {
 	h.alive = time.Now()
 }
 
-func (h *health) built(problems []routing.Problem) {
+func (h *health) built(problems []routing.Problem, classes []*networkingv1.IngressClass) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.alive = time.Now()
-	h.live, h.problems = h.alive, problems
+	h.live, h.problems, h.classes = h.alive, problems, classes
 }
 
 func (h *health) stop() {
@@ -101,6 +105,14 @@ func (h *health) state(s dashboard.State) dashboard.State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Built, s.Stopping = h.live, h.stopping
+	s.Classes = []string{}
+	for _, class := range h.classes {
+		s.Classes = append(s.Classes, class.Name)
+		if class.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true" {
+			s.DefaultClass = class.Name
+		}
+	}
+	slices.Sort(s.Classes)
 	maps.DeleteFunc(h.watchErrors, func(_ string, e dashboard.WatchError) bool { return time.Since(e.Time) > watchErrorFor })
 	s.WatchErrors = maps.Clone(h.watchErrors)
 	return s

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
+
 	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/watch"
 )
@@ -59,10 +61,21 @@ func (c *Controller) rebuild(event time.Time) time.Duration {
 	})
 	c.server.Swap(table)
 	took := time.Since(start)
-	c.health.built(problems)
+	c.health.built(problems, c.ownClasses(snapshot))
 	c.metrics.Build(table, problems, took, event)
 	c.reporter.Observe(table, problems)
 	c.log.Debug("table is live", "ingresses", len(table.Ingresses()), "routes", len(table.Routes()),
 		"problems", len(problems), "took", took)
 	return took
+}
+
+// ownClasses are the IngressClasses that name us.
+func (c *Controller) ownClasses(s routing.Snapshot) []*networkingv1.IngressClass {
+	var own []*networkingv1.IngressClass
+	for _, class := range s.IngressClasses {
+		if class.Spec.Controller == c.config.ControllerClass {
+			own = append(own, class)
+		}
+	}
+	return own
 }

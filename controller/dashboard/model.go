@@ -28,9 +28,12 @@ type Traffic struct {
 
 // State is the controller's own.
 type State struct {
-	Identity        string    `json:"identity"`
-	ControllerClass string    `json:"controllerClass"`
-	Started         time.Time `json:"started"`
+	Identity        string `json:"identity"`
+	ControllerClass string `json:"controllerClass"`
+	// Classes are the IngressClasses that are ours, sorted; DefaultClass is the one of them that Ingresses without a class get.
+	Classes      []string  `json:"classes"`
+	DefaultClass string    `json:"defaultClass,omitempty"`
+	Started      time.Time `json:"started"`
 	// Built is when the current table became live; zero before the first one.
 	Built time.Time `json:"built"`
 	// Leading says whether this replica writes status and Events.
