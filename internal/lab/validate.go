@@ -13,48 +13,65 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
+// checker collects the faults of a front matter.
+type checker struct {
+	file      string
+	positions strictyaml.Positions
+	faults    strictyaml.Faults
+}
+
+func (c *checker) fault(path, format string, args ...any) {
+	c.faults = append(c.faults, strictyaml.Fault{
+		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...),
+	})
+}
+
 // validate returns everything that is wrong with the front matter.
 func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Faults {
-	var faults strictyaml.Faults
-	fault := func(path, format string, args ...any) {
-		faults = append(faults, strictyaml.Fault{File: file, Position: positions.At(path), Path: path, Message: fmt.Sprintf(format, args...)})
-	}
+	c := &checker{file: file, positions: positions}
 	if strings.TrimSpace(l.Title) == "" {
-		fault("title", "is missing")
+		c.fault("title", "is missing")
 	}
 	if why := badNamespace(l.Namespace); why != "" {
-		fault("namespace", "%s", why)
+		c.fault("namespace", "%s", why)
 	}
-	for i, why := range l.unknownCapabilities() {
-		fault(fmt.Sprintf("requires[%d]", i), "%s", why)
+	for i, capability := range l.Requires {
+		if !slices.Contains(cluster.AllCapabilities(), capability) {
+			c.fault(fmt.Sprintf("requires[%d]", i), "nothing provides %q", capability)
+		}
 	}
 	for i, page := range l.Open {
 		if u, err := url.Parse(page); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() != "" {
-			fault(fmt.Sprintf("open[%d]", i), "%q is not an http or https URL without a port", page)
+			c.fault(fmt.Sprintf("open[%d]", i), "%q is not an http or https URL without a port", page)
 		}
 	}
-	if len(l.Tasks) == 0 {
-		fault("tasks", "a lab needs tasks")
+	c.tasks(l.Tasks)
+	return c.faults
+}
+
+func (c *checker) tasks(tasks []Task) {
+	if len(tasks) == 0 {
+		c.fault("tasks", "a lab needs tasks")
+		return
 	}
 	ids := map[string]bool{}
-	for i, task := range l.Tasks {
+	for i, task := range tasks {
 		path := fmt.Sprintf("tasks[%d]", i)
 		switch {
 		case len(validation.IsDNS1123Label(task.ID)) > 0:
-			fault(path+".id", "%q is not an id: lower-case letters, digits and hyphens", task.ID)
+			c.fault(path+".id", "%q is not an id: lower-case letters, digits and hyphens", task.ID)
 		case ids[task.ID]:
-			fault(path+".id", "another task is called %q, too", task.ID)
+			c.fault(path+".id", "another task is called %q, too", task.ID)
 		}
 		ids[task.ID] = true
 		if strings.TrimSpace(task.Title) == "" {
-			fault(path+".title", "is missing: say what is true when the task is done")
+			c.fault(path+".title", "is missing: say what is true when the task is done")
 		}
-		faults = append(faults, scenario.ValidateCheck(file, positions, path+".check", task.Check)...)
+		c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".check", task.Check)...)
 	}
-	if len(l.Tasks) > 0 && !slices.ContainsFunc(l.Tasks, func(t Task) bool { return !t.StartsTrue }) {
-		fault("tasks", "every task is true from the start: there is nothing to do")
+	if !slices.ContainsFunc(tasks, func(t Task) bool { return !t.StartsTrue }) {
+		c.fault("tasks", "every task is true from the start: there is nothing to do")
 	}
-	return faults
 }
 
 // badNamespace says why a lab must not have a namespace: what it does not own there, it would be in the way of.
@@ -66,17 +83,6 @@ func badNamespace(name string) string {
 		return fmt.Sprintf("%q does not begin with lab-: a lab takes its namespace for itself", name)
 	}
 	return ""
-}
-
-// unknownCapabilities says of each requirement that nothing provides why not, by its index.
-func (l *Lab) unknownCapabilities() map[int]string {
-	unknown := map[int]string{}
-	for i, c := range l.Requires {
-		if !slices.Contains(cluster.AllCapabilities(), c) {
-			unknown[i] = fmt.Sprintf("nothing provides %q", c)
-		}
-	}
-	return unknown
 }
 
 // validateObjects returns what is wrong with the objects of start/ or solution/ together.

@@ -49,3 +49,10 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 	}
 	return nil
 }
+
+// JSONSchemaExtend says what struct tags cannot: a step has exactly one verb.
+func (Step) JSONSchemaExtend(s *jsonschema.Schema) {
+	for _, verb := range Verbs() {
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{verb}})
+	}
+}
