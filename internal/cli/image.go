@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,11 +79,16 @@ func (p *nodeImageProgress) Begin(number, total int, name string) {
 func (p *nodeImageProgress) Detail(text string) { p.display.Detail(text) }
 
 // End implements nodeimage.Progress.
-func (p *nodeImageProgress) End(string) {
-	if p.done != nil {
-		p.done(nil)
-		p.done = nil
+func (p *nodeImageProgress) End(outcome string) {
+	if p.done == nil {
+		return
 	}
+	var err error // only that there is one matters here; Ensure returns what it was
+	if outcome == nodeimage.OutcomeFailed || outcome == nodeimage.OutcomeInterrupted {
+		err = errors.New(outcome)
+	}
+	p.done(err)
+	p.done = nil
 }
 
 // Note implements nodeimage.Progress.
