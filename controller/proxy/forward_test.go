@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
@@ -151,7 +152,11 @@ func TestGoneEndpointLosesItsIdleConnections(t *testing.T) {
 	r.route(nil, "10.0.0.1:80")
 	r.get("/")
 	r.route(nil, "10.0.0.2:80")
-	<-closed // the test's time-out says that it is still open
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second): // long before it is closed for being idle
+		t.Fatal("the connection to the pod that left is still open")
+	}
 	if _, body := r.get("/"); body != "two" {
 		t.Errorf("answered by %q after the swap", body)
 	}
