@@ -63,7 +63,7 @@ check: go-present ## format, vet, lint, shell scripts, generated files, module f
 
 .PHONY: lint
 lint: go-present ## golangci-lint alone
-	@$(LINT) run --build-tags e2e ./...
+	@$(LINT) run --allow-serial-runners --build-tags e2e ./...
 
 .PHONY: bench
 bench: go-present ## benchmarks of routing and proxying

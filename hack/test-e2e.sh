@@ -14,10 +14,14 @@ no_cluster() {
 if ! docker info >/dev/null 2>&1; then
   hack/engine.sh || no_cluster "no container engine answers, and it could not be installed here"
 fi
-bin/ingresslab image node >/dev/null || no_cluster "the node image can be neither pulled nor built here"
+node_image=$(bin/ingresslab image node) || no_cluster "the node image can be neither pulled nor built here"
 echo "e2e: on kind, because a container engine answers ($(docker version --format 'Docker {{.Server.Version}}')); cluster ingresslab-e2e is made for it and removed afterwards" >&2
 
 mkdir -p "${OUT:-out}"
 out=$(cd "${OUT:-out}" && pwd)
+# The provider's own tests first: they cancel the creation of clusters at its worst moments.
+if [ -z "${FOCUS:-}" ]; then
+  INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind
+fi
 exec go test -tags e2e -count=1 -timeout 40m ./e2e \
   -args -ginkgo.v="${VERBOSE:-false}" -ginkgo.succinct -ginkgo.junit-report="$out/e2e.xml" -ginkgo.focus="${FOCUS:-}"
