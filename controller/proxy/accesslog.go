@@ -11,6 +11,8 @@ import (
 const (
 	// flushEvery is how long a line may wait in memory.
 	flushEvery = 100 * time.Millisecond
+	// enoughPending is how much is written without waiting for more, in bytes.
+	enoughPending = 256 << 10
 	// maxPending bounds the memory for lines when nobody reads them, in bytes. Lines beyond it are dropped and counted: a
 	// stuck log collector must not hold up requests.
 	maxPending = 4 << 20
@@ -27,13 +29,14 @@ type AccessLog struct {
 	dropped uint64
 	closed  bool
 
-	wake chan struct{}
-	done chan struct{}
+	wake  chan struct{} // there is something to write
+	hurry chan struct{} // and it should not wait for more
+	done  chan struct{}
 }
 
 // NewAccessLog starts a log that writes to w. Close ends it.
 func NewAccessLog(w io.Writer) *AccessLog {
-	l := &AccessLog{to: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &AccessLog{to: w, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -49,7 +52,10 @@ func (l *AccessLog) Write(r *Record) {
 	first := len(l.pending) == 0
 	l.pending = appendRecord(l.pending, r)
 	if first {
-		l.signal()
+		signal(l.wake)
+	}
+	if len(l.pending) > enoughPending {
+		signal(l.hurry)
 	}
 }
 
@@ -64,14 +70,15 @@ func (l *AccessLog) Dropped() uint64 {
 func (l *AccessLog) Close() {
 	l.mu.Lock()
 	l.closed = true
-	l.signal()
+	signal(l.wake)
+	signal(l.hurry)
 	l.mu.Unlock()
 	<-l.done
 }
 
-func (l *AccessLog) signal() {
+func signal(to chan<- struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -91,7 +98,10 @@ func (l *AccessLog) run() {
 		}
 		l.giveBack(batch)
 		pause.Reset(flushEvery)
-		<-pause.C
+		select {
+		case <-pause.C:
+		case <-l.hurry:
+		}
 	}
 }
 

@@ -81,11 +81,11 @@ func TestAccessLogDoesNotWaitForItsReader(t *testing.T) {
 	log.Close()
 }
 
-func BenchmarkAccessLog(b *testing.B) {
-	log := NewAccessLog(io.Discard)
-	defer log.Close()
+func BenchmarkRecordLine(b *testing.B) {
+	var line []byte
 	record := sample()
+	b.ReportAllocs()
 	for b.Loop() {
-		log.Write(record)
+		line = appendRecord(line[:0], record)
 	}
 }
