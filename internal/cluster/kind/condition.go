@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
@@ -48,6 +49,15 @@ func (p *Provider) examine(ctx context.Context, name string) (condition, error) 
 	return judge(rec, containers), nil
 }
 
+// names returns the names of the containers.
+func (c condition) names() []string {
+	var names []string
+	for _, ct := range c.containers {
+		names = append(names, ct.name)
+	}
+	return names
+}
+
 // judge is the pure part of examine.
 func judge(rec *record, containers []container) condition {
 	c := condition{record: rec, containers: containers}
@@ -60,7 +70,7 @@ func judge(rec *record, containers []container) condition {
 	switch {
 	case rec == nil:
 		c.state = cluster.Absent
-	case !rec.Finished:
+	case !rec.finished():
 		c.state, c.why = cluster.HalfCreated, "its creation did not come to an end"
 	case len(containers) == 0:
 		c.state, c.why = cluster.HalfCreated, "its nodes are gone"
@@ -100,7 +110,7 @@ func (p *Provider) adopt(ctx context.Context, name string, containers []containe
 		HTTPPort:   ports[containerHTTPPort],
 		HTTPSPort:  ports[containerHTTPSPort],
 		StatusPort: ports[containerStatusPort],
-		Finished:   true,
+		Ready:      time.Now().UTC(),
 	}, nil
 }
 

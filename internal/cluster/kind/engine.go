@@ -41,6 +41,8 @@ type engine interface {
 	publisher(ctx context.Context, port int) (container, bool, error)
 	// published returns the host's ports to which the ports of a container lead.
 	published(ctx context.Context, name string) (map[int]int, error)
+	// startedAt returns when the youngest of the containers was started.
+	startedAt(ctx context.Context, names ...string) (time.Time, error)
 	start(ctx context.Context, names ...string) error
 	// remove stops and removes containers with their volumes. Names that do not
 	// exist are no error.
@@ -176,6 +178,24 @@ func (d docker) published(ctx context.Context, name string) (map[int]int, error)
 		}
 	}
 	return ports, nil
+}
+
+func (d docker) startedAt(ctx context.Context, names ...string) (time.Time, error) {
+	out, err := d.run(ctx, append([]string{"inspect", "--type=container", "--format", "{{.State.StartedAt}}"}, names...)...)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var youngest time.Time
+	for _, line := range lines(out) {
+		at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(line))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("docker inspect: start of a container: %w", err)
+		}
+		if at.After(youngest) {
+			youngest = at
+		}
+	}
+	return youngest, nil
 }
 
 func (d docker) start(ctx context.Context, names ...string) error {

@@ -25,7 +25,8 @@ type fakeEngine struct {
 	// lateCreation appears after the first removal, as a container does whose
 	// `docker run` was killed.
 	lateCreation *container
-	startErr     error
+	// born is when the containers were started.
+	born time.Time
 }
 
 func (e *fakeEngine) check(context.Context) error            { return e.down }
@@ -52,6 +53,8 @@ func (e *fakeEngine) publisher(_ context.Context, port int) (container, bool, er
 
 func (e *fakeEngine) published(context.Context, string) (map[int]int, error) { return e.ports, nil }
 
+func (e *fakeEngine) startedAt(context.Context, ...string) (time.Time, error) { return e.born, nil }
+
 func (e *fakeEngine) start(_ context.Context, names ...string) error {
 	e.started = append(e.started, names...)
 	for i := range e.containers {
@@ -59,7 +62,7 @@ func (e *fakeEngine) start(_ context.Context, names ...string) error {
 			e.containers[i].state = "running"
 		}
 	}
-	return e.startErr
+	return nil
 }
 
 func (e *fakeEngine) remove(_ context.Context, names ...string) error {
@@ -117,6 +120,7 @@ func newWorld(t *testing.T) *world {
 		},
 		alive:       func(context.Context, string, int) error { return w.sick },
 		waitReady:   func(context.Context, string, int) error { return w.sick },
+		waitWoken:   func(context.Context, string, []string, time.Time) error { return nil },
 		raiseLimits: func() string { return "" },
 	}
 	w.Provider = p

@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,7 +40,7 @@ func (n imageNode) Name() string { return n.node.String() }
 func (n imageNode) Images(ctx context.Context) (map[string]string, error) {
 	out, err := exec.Output(n.node.CommandContext(ctx, "crictl", "images", "--output", "json"))
 	if err != nil {
-		return nil, fmt.Errorf("images of node %s: %w", n.Name(), err)
+		return nil, fmt.Errorf("images of node %s: %w", n.Name(), lastWord(err))
 	}
 	images, err := parseImages(out)
 	if err != nil {
@@ -77,17 +78,21 @@ func parseImages(out []byte) (map[string]string, error) {
 
 // Import implements cluster.ImageNode.
 func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
-	err := nodeutils.LoadImageArchive(boundNode{n.node, ctx}, archive)
-	if err == nil {
-		return nil
+	if err := nodeutils.LoadImageArchive(boundNode{n.node, ctx}, archive); err != nil {
+		return fmt.Errorf("load images into node %s: %w", n.Name(), lastWord(err))
 	}
-	// ctr warns first and says what went wrong last.
+	return nil
+}
+
+// lastWord makes an error of the last line that a command printed; containerd's
+// tools warn first and say what went wrong at the end.
+func lastWord(err error) error {
 	if re := exec.RunErrorForError(err); re != nil {
 		if said := lines(strings.TrimSpace(string(re.Output))); len(said) > 0 {
-			return fmt.Errorf("load images into node %s: %s", n.Name(), said[len(said)-1])
+			return errors.New(strings.TrimSpace(said[len(said)-1]))
 		}
 	}
-	return fmt.Errorf("load images into node %s: %w", n.Name(), err)
+	return err
 }
 
 // boundNode is a node whose commands end with a context, for functions of kind

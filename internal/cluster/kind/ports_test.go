@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
@@ -38,7 +39,7 @@ func TestATakenPortNamesPortFlagAndHolder(t *testing.T) {
 			w.engine.containers = []container{c.holder}
 			w.engine.ports = map[int]int{80: port}
 			if c.known {
-				if err := w.store.save("b", &record{Nodes: 1, Finished: true}); err != nil {
+				if err := w.store.save("b", &record{Nodes: 1, Ready: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -45,6 +45,7 @@ type Provider struct {
 	exportKubeconfig func(name, path string) error
 	alive            func(ctx context.Context, kubeconfig string, nodes int) error
 	waitReady        func(ctx context.Context, kubeconfig string, nodes int) error
+	waitWoken        func(ctx context.Context, kubeconfig string, names []string, since time.Time) error
 	raiseLimits      func() (note string)
 	settle           time.Duration
 }
@@ -73,6 +74,7 @@ func New(o Options) (*Provider, error) {
 		exportKubeconfig: exportKubeconfig,
 		alive:            alive,
 		waitReady:        waitReady,
+		waitWoken:        waitWoken,
 		raiseLimits:      func() string { return raiseInotify(inotifyLimit) },
 		settle:           settleInterval,
 	}, nil
@@ -153,31 +155,59 @@ func (p *Provider) reuse(
 // revive sees to it that an existing cluster is Ready: stopped nodes are
 // started, a cluster that is just coming up is waited for.
 func (p *Provider) revive(ctx context.Context, name string, c condition, progress cluster.Progress) (err error) {
-	if c.state == cluster.Running {
-		if err := p.ensureKubeconfig(name); err != nil {
-			return err
-		}
-		if p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes) == nil {
-			return nil
-		}
+	since, err := p.awake(ctx, name, c)
+	if err == nil && since.IsZero() {
+		return nil
 	}
 	done := progress.Step("Waking up cluster " + name)
 	defer func() { done(err) }()
-	if c.state == cluster.Stopped {
-		if err := p.startNodes(ctx, c); err != nil {
-			return err
-		}
+	if err := p.startNodes(ctx, c); err != nil {
+		return err
 	}
 	if err := p.ensureKubeconfig(name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, reuseReadyTimeout)
 	defer cancel()
-	return p.waitReady(ctx, p.store.kubeconfig(name), c.record.Nodes)
+	if err := p.waitWoken(ctx, p.store.kubeconfig(name), c.names(), since); err != nil {
+		return err
+	}
+	if err := p.waitReady(ctx, p.store.kubeconfig(name), c.record.Nodes); err != nil {
+		return err
+	}
+	c.record.Ready = time.Now().UTC()
+	return p.store.save(name, c.record)
 }
 
-// startNodes starts stopped nodes, the control plane with its ports among
-// them. That somebody took those ports in the meantime is said properly.
+// justNow is how long after its start a node may not have said how it is.
+const justNow = 3 * time.Minute
+
+// awake returns zero if the cluster is Ready and has been up for a while, so
+// that what its API server says is so. Otherwise it returns since when that can
+// be believed: the nodes are to be started now, or the engine has just done it.
+func (p *Provider) awake(ctx context.Context, name string, c condition) (since time.Time, err error) {
+	if c.state != cluster.Running {
+		return time.Now(), nil
+	}
+	if err := p.ensureKubeconfig(name); err != nil {
+		return time.Time{}, err
+	}
+	at, err := p.engine.startedAt(ctx, c.names()...)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if err := p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes); err != nil {
+		return at, err
+	}
+	if time.Since(at) > justNow || !at.After(c.record.Ready) {
+		return time.Time{}, nil
+	}
+	return at, nil
+}
+
+// startNodes starts the nodes that are stopped. If
+// the control plane is among them, its ports of this machine have to be free
+// still; that somebody took one in the meantime is said properly.
 func (p *Provider) startNodes(ctx context.Context, c condition) error {
 	var names []string
 	for _, ct := range c.containers {
@@ -192,6 +222,9 @@ func (p *Provider) startNodes(ctx context.Context, c condition) error {
 		if _, err := p.choosePorts(ctx, spec); err != nil {
 			return err
 		}
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	return p.engine.start(ctx, names...)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -36,7 +37,7 @@ func TestUpReplacesWhatIsHalfCreated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rec.Finished = false
+			rec.Ready = time.Time{}
 			if err := w.store.save("lab", rec); err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +90,35 @@ func TestUpStartsStoppedNodes(t *testing.T) {
 	}
 	if c := w.mustUp(t); c.Created || len(w.engine.started) != 3 {
 		t.Errorf("created %v, started %v; want the 3 nodes started", c.Created, w.engine.started)
+	}
+}
+
+// The engine's machine was restarted, and the engine has started the nodes
+// itself: what the API server says is from before.
+func TestUpWaitsForNodesThatTheEngineHasJustStarted(t *testing.T) {
+	w := newWorld(t)
+	w.mustUp(t)
+	var waited []string
+	w.waitWoken = func(_ context.Context, _ string, names []string, since time.Time) error {
+		if !since.Equal(w.engine.born) {
+			t.Errorf("waited for news since %v, want since %v", since, w.engine.born)
+		}
+		waited = names
+		return nil
+	}
+	w.mustUp(t)
+	if waited != nil {
+		t.Error("waited although nothing was restarted")
+	}
+	w.engine.born = time.Now()
+	w.mustUp(t)
+	if len(waited) != 3 {
+		t.Errorf("waited for %v, want all 3 nodes", waited)
+	}
+	waited = nil
+	w.mustUp(t)
+	if waited != nil {
+		t.Error("waited again although it has been Ready since")
 	}
 }
 

@@ -95,7 +95,7 @@ func (p *Provider) build(
 			return nil, err
 		}
 	}
-	rec.Finished = true
+	rec.Ready = time.Now().UTC()
 	if err := p.store.save(name, rec); err != nil {
 		return nil, err
 	}

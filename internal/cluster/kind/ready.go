@@ -49,7 +49,7 @@ func waitReady(ctx context.Context, kubeconfig string, nodes int) error {
 	if err != nil {
 		return err
 	}
-	if err := waitNodes(ctx, client, nodes); err != nil {
+	if err := poll(ctx, func() error { return nodesReady(ctx, client, nodes) }); err != nil {
 		return err
 	}
 	return client.WaitReady(ctx, coreDNS())
@@ -68,27 +68,6 @@ func alive(ctx context.Context, kubeconfig string, nodes int) error {
 		return err
 	}
 	return nodesReady(ctx, client, nodes)
-}
-
-func waitNodes(ctx context.Context, client *kube.Client, nodes int) error {
-	var last error
-	for {
-		err := nodesReady(ctx, client, nodes)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() == nil || last == nil:
-			last = err
-		}
-		select {
-		case <-time.After(readyPoll):
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), context.Canceled) {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("waited too long: %w", last)
-		}
-	}
 }
 
 // nodesReady returns an error that says which nodes are missing or not Ready,

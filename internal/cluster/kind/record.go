@@ -21,9 +21,9 @@ type record struct {
 	NodeImage  string `json:"nodeImage"`
 	// Created is when Up began.
 	Created time.Time `json:"created"`
-	// Finished is set when the cluster was Ready for the first time. A record
-	// without it is of an Up that did not come to its end.
-	Finished bool `json:"finished"`
+	// Ready is when the cluster was last brought to be Ready. A record without
+	// it is of an Up that did not come to its end.
+	Ready time.Time `json:"ready,omitzero"`
 	// MergedInto is the user's kubeconfig that has the cluster's context, if any.
 	MergedInto string `json:"mergedInto,omitempty"`
 }
@@ -43,6 +43,9 @@ func (s store) recordFile(name string) string { return filepath.Join(s.dir, name
 func (s store) lockFile(name string) string   { return filepath.Join(s.dir, name+".lock") }
 func (s store) logFile(name string) string    { return filepath.Join(s.dir, name+".log") }
 func (s store) networkFile() string           { return filepath.Join(s.dir, "network") }
+
+// finished tells whether the cluster has ever been Ready.
+func (r *record) finished() bool { return !r.Ready.IsZero() }
 
 // load returns the record of a cluster, or nil if there is none. One that
 // cannot be read counts as an Up that did not end: the file is written as a

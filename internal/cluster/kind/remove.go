@@ -81,7 +81,7 @@ func (p *Provider) cleanUp(ctx context.Context, name string, progress cluster.Pr
 // network, so that an interrupted removal is taken up by the next command.
 func (p *Provider) remove(ctx context.Context, name string, c condition) error {
 	rounds := 0
-	if c.record != nil && !c.record.Finished {
+	if c.record != nil && !c.record.finished() {
 		rounds = settleRounds
 	}
 	if err := p.removeNodes(ctx, name, rounds); err != nil {
