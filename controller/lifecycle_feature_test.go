@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +61,8 @@ func TestStopLosesNoRequest(t *testing.T) {
 	})
 	l.config.ShutdownGrace = 500 * time.Millisecond
 	c := l.start()
+	release := sync.OnceFunc(func() { close(finish) })
+	t.Cleanup(release) // a failed test must not hang
 	slow := make(chan string, 1)
 	go func() { slow <- c.get("shop.test", "/slow") }()
 	<-started
@@ -80,7 +83,7 @@ func TestStopLosesNoRequest(t *testing.T) {
 		return err
 	}).Should(gomega.HaveOccurred())
 	l.Expect(c.done).To(gomega.BeEmpty(), "Run has not returned")
-	close(finish)
+	release()
 	l.Expect(<-slow).To(gomega.Equal("200 done"))
 	l.Expect(c.wait()).To(gomega.Succeed())
 }
