@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The static checks, each with its name, so that a failure says what to run. Changes no file.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 failed=0
 step() { # step NAME FIX COMMAND...: COMMAND must succeed
@@ -14,13 +14,21 @@ step() { # step NAME FIX COMMAND...: COMMAND must succeed
     failed=1
   fi
 }
-prints_nothing() { local out; out=$("$@") && [ -z "$out" ] || { echo "$out"; return 1; }; }
+# shellcheck disable=SC2317 # called by step
+prints_nothing() {
+  local out
+  out=$("$@") || return 1
+  if [ -n "$out" ]; then
+    echo "$out"
+    return 1
+  fi
+}
 
-lint="go tool -modfile=hack/tools/go.mod golangci-lint"
+lint=(go tool -modfile=hack/tools/go.mod golangci-lint)
 # shellcheck disable=SC2046 # file names in this repository have no spaces
 step format "make fmt" prints_nothing gofmt -l $(git ls-files '*.go')
 step vet "go vet -tags e2e ./..." go vet -tags e2e ./...
-step lint "make lint" $lint run --allow-serial-runners --build-tags e2e ./...
+step lint "make lint" "${lint[@]}" run --allow-serial-runners --build-tags e2e ./...
 step "module files" "go mod tidy" go mod tidy -diff
 step "generated files" "make generate, and commit" hack/generated.sh
 if command -v shellcheck >/dev/null; then
