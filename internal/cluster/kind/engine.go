@@ -41,8 +41,8 @@ type engine interface {
 	publisher(ctx context.Context, port int) (container, bool, error)
 	// published returns the host's ports to which the ports of a container lead.
 	published(ctx context.Context, name string) (map[int]int, error)
-	// startedAt returns when the youngest of the containers was started.
-	startedAt(ctx context.Context, names ...string) (time.Time, error)
+	// startedAt returns when each of the containers was last started.
+	startedAt(ctx context.Context, names ...string) (map[string]time.Time, error)
 	start(ctx context.Context, names ...string) error
 	// remove stops and removes containers with their volumes. Names that do not
 	// exist are no error.
@@ -180,22 +180,21 @@ func (d docker) published(ctx context.Context, name string) (map[int]int, error)
 	return ports, nil
 }
 
-func (d docker) startedAt(ctx context.Context, names ...string) (time.Time, error) {
-	out, err := d.run(ctx, append([]string{"inspect", "--type=container", "--format", "{{.State.StartedAt}}"}, names...)...)
+func (d docker) startedAt(ctx context.Context, names ...string) (map[string]time.Time, error) {
+	out, err := d.run(ctx, append([]string{"inspect", "--type=container", "--format", "{{.Name}} {{.State.StartedAt}}"}, names...)...)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	var youngest time.Time
+	started := map[string]time.Time{}
 	for _, line := range lines(out) {
-		at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(line))
+		name, text, _ := strings.Cut(strings.TrimPrefix(line, "/"), " ")
+		at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(text))
 		if err != nil {
-			return time.Time{}, fmt.Errorf("docker inspect: start of a container: %w", err)
+			return nil, fmt.Errorf("docker inspect: start of container %s: %w", name, err)
 		}
-		if at.After(youngest) {
-			youngest = at
-		}
+		started[name] = at
 	}
-	return youngest, nil
+	return started, nil
 }
 
 func (d docker) start(ctx context.Context, names ...string) error {

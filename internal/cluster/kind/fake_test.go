@@ -53,7 +53,13 @@ func (e *fakeEngine) publisher(_ context.Context, port int) (container, bool, er
 
 func (e *fakeEngine) published(context.Context, string) (map[int]int, error) { return e.ports, nil }
 
-func (e *fakeEngine) startedAt(context.Context, ...string) (time.Time, error) { return e.born, nil }
+func (e *fakeEngine) startedAt(_ context.Context, names ...string) (map[string]time.Time, error) {
+	started := map[string]time.Time{}
+	for _, n := range names {
+		started[n] = e.born
+	}
+	return started, nil
+}
 
 func (e *fakeEngine) start(_ context.Context, names ...string) error {
 	e.started = append(e.started, names...)
@@ -120,7 +126,7 @@ func newWorld(t *testing.T) *world {
 		},
 		alive:       func(context.Context, string, int) error { return w.sick },
 		waitReady:   func(context.Context, string, int) error { return w.sick },
-		waitWoken:   func(context.Context, string, []string, time.Time) error { return nil },
+		waitWoken:   func(context.Context, string, map[string]time.Time) error { return nil },
 		raiseLimits: func() string { return "" },
 	}
 	w.Provider = p

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -45,7 +47,7 @@ type Provider struct {
 	exportKubeconfig func(name, path string) error
 	alive            func(ctx context.Context, kubeconfig string, nodes int) error
 	waitReady        func(ctx context.Context, kubeconfig string, nodes int) error
-	waitWoken        func(ctx context.Context, kubeconfig string, names []string, since time.Time) error
+	waitWoken        func(ctx context.Context, kubeconfig string, news map[string]time.Time) error
 	raiseLimits      func() (note string)
 	settle           time.Duration
 }
@@ -155,78 +157,74 @@ func (p *Provider) reuse(
 // revive sees to it that an existing cluster is Ready: stopped nodes are
 // started, a cluster that is just coming up is waited for.
 func (p *Provider) revive(ctx context.Context, name string, c condition, progress cluster.Progress) (err error) {
-	since, err := p.awake(ctx, name, c)
-	if err == nil && since.IsZero() {
+	if c.state == cluster.Running {
+		if err := p.ensureKubeconfig(name); err != nil {
+			return err
+		}
+	}
+	news, err := p.engine.startedAt(ctx, c.names()...)
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(news, func(_ string, started time.Time) bool {
+		return time.Since(started) > justNow || !started.After(c.record.Ready)
+	})
+	if c.state == cluster.Running && len(news) == 0 && p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes) == nil {
 		return nil
 	}
 	done := progress.Step("Waking up cluster " + name)
 	defer func() { done(err) }()
-	if err := p.startNodes(ctx, c); err != nil {
+	started, err := p.startNodes(ctx, c)
+	if err != nil {
 		return err
 	}
-	if err := p.ensureKubeconfig(name); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, reuseReadyTimeout)
-	defer cancel()
-	if err := p.waitWoken(ctx, p.store.kubeconfig(name), c.names(), since); err != nil {
-		return err
-	}
-	if err := p.waitReady(ctx, p.store.kubeconfig(name), c.record.Nodes); err != nil {
-		return err
-	}
-	c.record.Ready = time.Now().UTC()
-	return p.store.save(name, c.record)
+	maps.Copy(news, started)
+	return p.awaken(ctx, name, c.record, news)
 }
 
 // justNow is how long after its start a node may not have said how it is.
 const justNow = 3 * time.Minute
 
-// awake returns zero if the cluster is Ready and has been up for a while, so
-// that what its API server says is so. Otherwise it returns since when that can
-// be believed: the nodes are to be started now, or the engine has just done it.
-func (p *Provider) awake(ctx context.Context, name string, c condition) (since time.Time, err error) {
-	if c.state != cluster.Running {
-		return time.Now(), nil
-	}
+// awaken waits until a cluster is Ready, some of whose nodes have been started
+// at a time that news tells.
+func (p *Provider) awaken(ctx context.Context, name string, rec *record, news map[string]time.Time) error {
 	if err := p.ensureKubeconfig(name); err != nil {
-		return time.Time{}, err
+		return err
 	}
-	at, err := p.engine.startedAt(ctx, c.names()...)
-	if err != nil {
-		return time.Time{}, err
+	ctx, cancel := context.WithTimeout(ctx, reuseReadyTimeout)
+	defer cancel()
+	if err := p.waitWoken(ctx, p.store.kubeconfig(name), news); err != nil {
+		return err
 	}
-	if err := p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes); err != nil {
-		return at, err
+	if err := p.waitReady(ctx, p.store.kubeconfig(name), rec.Nodes); err != nil {
+		return err
 	}
-	if time.Since(at) > justNow || !at.After(c.record.Ready) {
-		return time.Time{}, nil
-	}
-	return at, nil
+	rec.Ready = time.Now().UTC()
+	return p.store.save(name, rec)
 }
 
-// startNodes starts the nodes that are stopped. If
+// startNodes starts the nodes that are stopped, and returns when it did. If
 // the control plane is among them, its ports of this machine have to be free
 // still; that somebody took one in the meantime is said properly.
-func (p *Provider) startNodes(ctx context.Context, c condition) error {
-	var names []string
+func (p *Provider) startNodes(ctx context.Context, c condition) (map[string]time.Time, error) {
+	started := map[string]time.Time{}
 	for _, ct := range c.containers {
 		if ct.state == "running" {
 			continue
 		}
-		names = append(names, ct.name)
+		started[ct.name] = time.Now()
 		if ct.role != "control-plane" {
 			continue
 		}
 		spec := cluster.Spec{HTTPPort: c.record.HTTPPort, HTTPSPort: c.record.HTTPSPort, StatusPort: c.record.StatusPort}
 		if _, err := p.choosePorts(ctx, spec); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	if len(started) == 0 {
+		return nil, nil
 	}
-	return p.engine.start(ctx, names...)
+	return started, p.engine.start(ctx, slices.Sorted(maps.Keys(started))...)
 }
 
 func isPortTaken(err error) bool {

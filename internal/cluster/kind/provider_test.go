@@ -85,11 +85,17 @@ func TestUpReplacesAClusterWhoseAPIServerIsDead(t *testing.T) {
 func TestUpStartsStoppedNodes(t *testing.T) {
 	w := newWorld(t)
 	w.mustUp(t)
-	for i := range w.engine.containers {
-		w.engine.containers[i].state = "exited"
+	var waited map[string]time.Time
+	w.waitWoken = func(_ context.Context, _ string, news map[string]time.Time) error {
+		waited = news
+		return nil
 	}
-	if c := w.mustUp(t); c.Created || len(w.engine.started) != 3 {
-		t.Errorf("created %v, started %v; want the 3 nodes started", c.Created, w.engine.started)
+	w.engine.containers[1].state, w.engine.containers[2].state = "exited", "exited"
+	if c := w.mustUp(t); c.Created || strings.Join(w.engine.started, " ") != "lab-1 lab-2" {
+		t.Errorf("created %v, started %v; want the 2 nodes started", c.Created, w.engine.started)
+	}
+	if len(waited) != 2 {
+		t.Errorf("waited for news of %v, want those of the 2 nodes that were started", waited)
 	}
 }
 
@@ -98,12 +104,9 @@ func TestUpStartsStoppedNodes(t *testing.T) {
 func TestUpWaitsForNodesThatTheEngineHasJustStarted(t *testing.T) {
 	w := newWorld(t)
 	w.mustUp(t)
-	var waited []string
-	w.waitWoken = func(_ context.Context, _ string, names []string, since time.Time) error {
-		if !since.Equal(w.engine.born) {
-			t.Errorf("waited for news since %v, want since %v", since, w.engine.born)
-		}
-		waited = names
+	var waited map[string]time.Time
+	w.waitWoken = func(_ context.Context, _ string, news map[string]time.Time) error {
+		waited = news
 		return nil
 	}
 	w.mustUp(t)
@@ -112,8 +115,8 @@ func TestUpWaitsForNodesThatTheEngineHasJustStarted(t *testing.T) {
 	}
 	w.engine.born = time.Now()
 	w.mustUp(t)
-	if len(waited) != 3 {
-		t.Errorf("waited for %v, want all 3 nodes", waited)
+	if len(waited) != 3 || !waited["lab-0"].Equal(w.engine.born) {
+		t.Errorf("waited for %v, want all 3 nodes, since %v", waited, w.engine.born)
 	}
 	waited = nil
 	w.mustUp(t)

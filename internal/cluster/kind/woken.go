@@ -14,10 +14,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// waitWoken waits until the API server knows of the nodes, stopped and started
-// at a time since, what is the case now. At first it has only what was true
+// waitWoken waits until the API server knows what is the case now of nodes that
+// were stopped, and started at the times that news tells. At first it has only what was true
 // when they stopped: nodes are Ready, pods are Ready, and none of it is so.
-func waitWoken(ctx context.Context, kubeconfig string, names []string, since time.Time) error {
+func waitWoken(ctx context.Context, kubeconfig string, news map[string]time.Time) error {
 	cfg, err := restConfig(kubeconfig)
 	if err != nil {
 		return err
@@ -26,17 +26,17 @@ func waitWoken(ctx context.Context, kubeconfig string, names []string, since tim
 	if err != nil {
 		return err
 	}
-	return poll(ctx, func() error { return stale(ctx, client, names, since) })
+	return poll(ctx, func() error { return stale(ctx, client, news) })
 }
 
 // stale returns an error that says which of the API server's knowledge is from
-// before since.
-func stale(ctx context.Context, client *kube.Client, names []string, since time.Time) error {
+// before a node was started.
+func stale(ctx context.Context, client *kube.Client, news map[string]time.Time) error {
 	leases, err := client.Clientset().CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("API server: %w", err)
 	}
-	if name := silentNode(leases.Items, names, since); name != "" {
+	if name := silentNode(leases.Items, news); name != "" {
 		return fmt.Errorf("node %s: its kubelet has not reported since it was started", name)
 	}
 	pods, err := client.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
@@ -44,17 +44,19 @@ func stale(ctx context.Context, client *kube.Client, names []string, since time.
 		return fmt.Errorf("API server: %w", err)
 	}
 	for i := range pods.Items {
-		if p := &pods.Items[i]; slices.Contains(names, p.Spec.NodeName) && isStale(p, since) {
+		p := &pods.Items[i]
+		if since, ok := news[p.Spec.NodeName]; ok && isStale(p, since) {
 			return fmt.Errorf("pod %s/%s: has not been started again", p.Namespace, p.Name)
 		}
 	}
 	return nil
 }
 
-// silentNode returns a node whose kubelet has not renewed its Lease since
+// silentNode returns a node whose kubelet has not renewed its Lease since it
+// was started
 // (https://kubernetes.io/docs/concepts/architecture/leases/#node-heart-beats).
-func silentNode(leases []coordinationv1.Lease, names []string, since time.Time) string {
-	for _, name := range names {
+func silentNode(leases []coordinationv1.Lease, news map[string]time.Time) string {
+	for name, since := range news {
 		renewed := slices.ContainsFunc(leases, func(l coordinationv1.Lease) bool {
 			return l.Name == name && l.Spec.RenewTime != nil && l.Spec.RenewTime.After(since)
 		})

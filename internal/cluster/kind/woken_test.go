@@ -21,13 +21,13 @@ func TestSilentNodeWaitsForEveryLease(t *testing.T) {
 		return l
 	}
 	leases := []coordinationv1.Lease{lease("a", since.Add(time.Second)), lease("b", since.Add(-time.Second))}
-	if got := silentNode(leases, []string{"a", "b"}, since); got != "b" {
+	if got := silentNode(leases, map[string]time.Time{"a": since, "b": since}); got != "b" {
 		t.Errorf("got %q, want b, which was last heard of before", got)
 	}
-	if got := silentNode(leases, []string{"a"}, since); got != "" {
+	if got := silentNode(leases, map[string]time.Time{"a": since, "b": since.Add(-time.Minute)}); got != "" {
 		t.Errorf("got %q, want none", got)
 	}
-	if got := silentNode(nil, []string{"a"}, since); got != "a" {
+	if got := silentNode(nil, map[string]time.Time{"a": since}); got != "a" {
 		t.Errorf("got %q, want a, which has no lease", got)
 	}
 }
