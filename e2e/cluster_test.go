@@ -110,7 +110,7 @@ func poolOf(ctx context.Context, namespace string) (addresses []string) {
 	Expect(err).NotTo(HaveOccurred())
 	resp, err := http.DefaultClient.Do(req)
 	Expect(err).NotTo(HaveOccurred())
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	var answer struct {
 		Pools []struct {
 			Service   string

@@ -64,7 +64,7 @@ func (t *traffic) send(ctx context.Context) (pod, failure string) {
 	if err != nil {
 		return "", err.Error()
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return "", "body: " + err.Error()
 	}
