@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -34,7 +33,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(ctx)
 	if text := errorText(err); text != "" {
-		fmt.Fprintf(std.Err, "ingresslab: %s\n", text)
+		printf(std.Err, "ingresslab: %s\n", text)
 	}
 	return exitCode(err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,12 @@ func terminalWidth(f *os.File) int {
 
 // Step implements cluster.Progress.
 func (d *display) Step(text string) func(error) {
+	s := d.begin(text)
+	return func(err error) { d.end(s, err) }
+}
+
+// begin is Step for a caller who has details to tell.
+func (d *display) begin(text string) *step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := &step{text: text, began: time.Now(), quiet: true}
@@ -85,8 +92,7 @@ func (d *display) Step(text string) func(error) {
 	} else {
 		s.timer = time.AfterFunc(announceAfter, func() { d.announce(s) })
 	}
-	var once sync.Once
-	return func(err error) { once.Do(func() { d.end(s, err) }) }
+	return s
 }
 
 // Note implements cluster.Progress.
@@ -94,44 +100,45 @@ func (d *display) Note(text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.erase()
-	fmt.Fprintf(d.out, "%s %s\n", d.paint(yellow, "!"), text)
+	printf(d.out, "%s %s\n", d.paint(yellow, "!"), text)
 }
 
-// Detail says what the step that began last is doing right now.
-func (d *display) Detail(text string) {
+// detail says what a step is doing right now.
+func (d *display) detail(s *step, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if n := len(d.running); n > 0 {
-		d.running[n-1].detail = text
-	}
+	s.detail = text
 }
 
-// Print writes whole lines between those of the steps.
-func (d *display) Print(text string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.erase()
-	fmt.Fprint(d.out, text)
-}
-
+// end leaves a line about a step that has ended.
 func (d *display) end(s *step, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.ended = true; s.timer != nil {
-		s.timer.Stop()
+	if s.ended {
+		return
 	}
-	for i, r := range d.running {
-		if r == s {
-			d.running = append(d.running[:i:i], d.running[i+1:]...)
-			break
-		}
-	}
-	d.erase()
+	d.remove(s)
 	mark := d.paint(green, "✓")
 	if err != nil {
 		mark = d.paint(red, "✗")
 	}
-	fmt.Fprintf(d.out, "%s %s %s\n", mark, s.text, d.paint(dim, "("+elapsed(time.Since(s.began))+")"))
+	printf(d.out, "%s %s %s\n", mark, s.text, d.paint(dim, "("+elapsed(time.Since(s.began))+")"))
+}
+
+// drop forgets a step in which there was nothing to do.
+func (d *display) drop(s *step) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.remove(s)
+}
+
+// remove takes a step out of those that go on; d.mu is held.
+func (d *display) remove(s *step) {
+	if s.ended = true; s.timer != nil {
+		s.timer.Stop()
+	}
+	d.running = slices.DeleteFunc(d.running, func(r *step) bool { return r == s })
+	d.erase()
 	if len(d.running) == 0 && d.stop != nil {
 		d.ticker.Stop()
 		close(d.stop)
@@ -154,7 +161,7 @@ func (d *display) announce(s *step) {
 		line += fmt.Sprintf(" (%s)", elapsed(time.Since(s.began)))
 	}
 	s.quiet = false
-	fmt.Fprintln(d.out, line)
+	printf(d.out, "%s\n", line)
 	s.timer.Reset(repeatAfter)
 }
 
@@ -196,14 +203,14 @@ func (d *display) draw(frame rune) {
 		line = append(line[:limit-1], '…')
 	}
 	d.erase()
-	fmt.Fprint(d.out, string(line))
+	printf(d.out, "%s", string(line))
 	d.drawn = true
 }
 
 // erase takes the bottom line away; d.mu is held.
 func (d *display) erase() {
 	if d.drawn {
-		fmt.Fprint(d.out, "\r\x1b[K")
+		printf(d.out, "\r\x1b[K")
 		d.drawn = false
 	}
 }

@@ -39,7 +39,7 @@ Interrupted, it takes up the next time where it was. Prints the image's referenc
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.std.Out, ref)
+			printf(a.std.Out, "%s\n", ref)
 			return nil
 		},
 	}
@@ -64,31 +64,39 @@ func (a *app) nodeImage(ctx context.Context, adjust func(*nodeimage.Options)) (s
 	return img.Ref, err
 }
 
-// nodeImageProgress shows the stages of a node image on the display.
+// nodeImageProgress shows the stages of a node image on the display. A stage
+// that an earlier build has done is not worth a line.
 type nodeImageProgress struct {
 	display *display
-	done    func(error)
+	stage   *step
 }
 
 // Begin implements nodeimage.Progress.
 func (p *nodeImageProgress) Begin(number, total int, name string) {
-	p.done = p.display.Step(fmt.Sprintf("Node image [%d/%d] %s", number, total, name))
+	p.stage = p.display.begin(fmt.Sprintf("Node image [%d/%d] %s", number, total, name))
 }
 
 // Detail implements nodeimage.Progress.
-func (p *nodeImageProgress) Detail(text string) { p.display.Detail(text) }
+func (p *nodeImageProgress) Detail(text string) {
+	if p.stage != nil {
+		p.display.detail(p.stage, text)
+	}
+}
 
 // End implements nodeimage.Progress.
 func (p *nodeImageProgress) End(outcome string) {
-	if p.done == nil {
+	if p.stage == nil {
 		return
 	}
-	var err error // only that there is one matters here; Ensure returns what it was
-	if outcome == nodeimage.OutcomeFailed || outcome == nodeimage.OutcomeInterrupted {
-		err = errors.New(outcome)
+	switch outcome {
+	case nodeimage.OutcomeReused:
+		p.display.drop(p.stage)
+	case nodeimage.OutcomeFailed, nodeimage.OutcomeInterrupted:
+		p.display.end(p.stage, errors.New(outcome)) // Ensure returns what it was
+	default:
+		p.display.end(p.stage, nil)
 	}
-	p.done(err)
-	p.done = nil
+	p.stage = nil
 }
 
 // Note implements nodeimage.Progress.
@@ -115,7 +123,7 @@ func (a *app) imageListCommand() *cobra.Command {
 				return err
 			}
 			for _, i := range set.Images {
-				fmt.Fprintf(a.std.Out, "%s  %s\n", i.ID, strings.Join(i.Refs, " "))
+				printf(a.std.Out, "%s  %s\n", i.ID, strings.Join(i.Refs, " "))
 			}
 			return nil
 		},

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -23,9 +22,9 @@ func (a *app) kubeconfigCommand() *cobra.Command {
 				return err
 			}
 			if export {
-				fmt.Fprintln(a.std.Out, exportLine(up))
+				printf(a.std.Out, "%s\n", exportLine(up))
 			} else {
-				fmt.Fprintln(a.std.Out, up.Kubeconfig)
+				printf(a.std.Out, "%s\n", up.Kubeconfig)
 			}
 			return nil
 		},

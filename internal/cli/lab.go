@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"path/filepath"
 
@@ -72,21 +71,21 @@ func (a *app) lab(c *cobra.Command, argument string, flags *specFlags) error {
 // printNext says where to look when a lab has been done.
 func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	w := a.std.Out
-	fmt.Fprintf(w, "\nLook at it:\n")
-	fmt.Fprintf(w, "  status page of the controller   http://%s/\n", c.Addresses.Status)
-	fmt.Fprintf(w, "  the lesson                      %s\n", filepath.Join(l.Dir, lab.LessonFile))
-	fmt.Fprintf(w, "\nWith kubectl (this kubeconfig is the lab's own, its namespace is now %s):\n", l.Namespace)
-	fmt.Fprintf(w, "  %s\n", exportLine(c))
+	printf(w, "\nLook at it:\n")
+	printf(w, "  status page of the controller   http://%s/\n", c.Addresses.Status)
+	printf(w, "  the lesson                      %s\n", filepath.Join(l.Dir, lab.LessonFile))
+	printf(w, "\nWith kubectl (this kubeconfig is the lab's own, its namespace is now %s):\n", l.Namespace)
+	printf(w, "  %s\n", exportLine(c))
 	printKubectl(w, l)
-	fmt.Fprintf(w, "\n  ingresslab down%s   removes the cluster\n", a.nameFlag())
+	printf(w, "\n  ingresslab down%s   removes the cluster\n", a.nameFlag())
 }
 
 // printKubectl proposes commands that show what the lab is about.
 func printKubectl(w io.Writer, l *lab.Lab) {
-	fmt.Fprintf(w, "  kubectl get ingresses,services,pods -o wide\n")
+	printf(w, "  kubectl get ingresses,services,pods -o wide\n")
 	for _, o := range l.Solution {
 		if o.GetKind() == "Ingress" {
-			fmt.Fprintf(w, "  kubectl describe ingress %s\n", o.GetName())
+			printf(w, "  kubectl describe ingress %s\n", o.GetName())
 			return
 		}
 	}

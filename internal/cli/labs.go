@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -32,14 +31,14 @@ func (a *app) labsCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "LAB\tNAME\tTITLE")
+			printf(w, "LAB\tNAME\tTITLE\n")
 			for _, l := range labs {
-				fmt.Fprintf(w, "%d\t%s\t%s\n", l.Number, l.Name, titleOf(l.Title))
+				printf(w, "%d\t%s\t%s\n", l.Number, l.Name, titleOf(l.Title))
 			}
-			fmt.Fprintln(w, "\t\t")
-			fmt.Fprintln(w, "SCENARIO\t\tTITLE")
+			printf(w, "\t\t\n")
+			printf(w, "SCENARIO\t\tTITLE\n")
 			for _, s := range scenarios {
-				fmt.Fprintf(w, "%s\t\t%s\n", s.Name, titleOf(s.Title))
+				printf(w, "%s\t\t%s\n", s.Name, titleOf(s.Title))
 			}
 			return w.Flush()
 		},

@@ -45,12 +45,20 @@ func (a *app) lint(paths []string) error {
 		return err
 	}
 	for _, f := range faults {
-		fmt.Fprintln(a.std.Out, f)
+		printf(a.std.Out, "%s\n", f)
 	}
 	if len(faults) > 0 {
-		fmt.Fprintf(a.std.Err, "✗ %d faults (%d files looked at)\n", len(faults), len(files))
+		printf(a.std.Err, "✗ %s (%s looked at)\n", count(len(faults), "fault"), count(len(files), "file"))
 		return &outcome{ExitFailed}
 	}
-	fmt.Fprintf(a.std.Err, "✓ no faults (%d files looked at)\n", len(files))
+	printf(a.std.Err, "✓ no faults (%s looked at)\n", count(len(files), "file"))
 	return nil
+}
+
+// count writes a number of things as people say it.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

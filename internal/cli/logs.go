@@ -33,7 +33,7 @@ cannot be had is said. Secrets are not collected.`,
 			if err := a.collect(c.Context(), provider, dir); err != nil {
 				return err
 			}
-			fmt.Fprintln(a.std.Out, dir)
+			printf(a.std.Out, "%s\n", dir)
 			return nil
 		},
 	}

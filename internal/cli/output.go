@@ -75,3 +75,9 @@ func (a *app) style(w io.Writer) scenario.Style {
 	color := colorful(w, os.Getenv)
 	return scenario.Style{Color: color, Live: color}
 }
+
+// printf writes for somebody to read. Whoever reads may stop, as `head` does;
+// then nothing is left to be done, and nobody to tell.
+func printf(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
+}

@@ -136,21 +136,20 @@ func statusOfNode(n corev1.Node) nodeStatus {
 
 func (a *app) printStatus(c *cluster.Cluster, st *clusterStatus) error {
 	printAddresses(a.std.Out, c)
-	switch ctl := st.Controller; {
-	case ctl.Image == "":
-		fmt.Fprintln(a.std.Out, "controller   not installed; `ingresslab up` installs it")
-	default:
-		fmt.Fprintf(a.std.Out, "controller   %s, ready on %d of %d nodes\n", ctl.Image, ctl.Ready, ctl.Want)
+	if ctl := st.Controller; ctl.Image == "" {
+		printf(a.std.Out, "controller   not installed; `ingresslab up` installs it\n")
+	} else {
+		printf(a.std.Out, "controller   %s, ready on %d of %d nodes\n", ctl.Image, ctl.Ready, ctl.Want)
 	}
-	fmt.Fprintln(a.std.Out)
+	printf(a.std.Out, "\n")
 	w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join([]string{"NODE", "ROLE", "READY", "VERSION", "ADDRESS"}, "\t"))
+	printf(w, "%s\n", strings.Join([]string{"NODE", "ROLE", "READY", "VERSION", "ADDRESS"}, "\t"))
 	for _, n := range st.Nodes {
 		ready := "no"
 		if n.Ready {
 			ready = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, ready, n.Version, n.Address)
+		printf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, ready, n.Version, n.Address)
 	}
 	return w.Flush()
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -80,11 +79,11 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, 
 
 // printAddresses says where things are, for people and for grep.
 func printAddresses(w io.Writer, c *cluster.Cluster) {
-	fmt.Fprintf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
-	fmt.Fprintf(w, "http         http://%s/\n", c.Addresses.HTTP)
-	fmt.Fprintf(w, "https        https://%s/\n", c.Addresses.HTTPS)
-	fmt.Fprintf(w, "status page  http://%s/\n", c.Addresses.Status)
-	fmt.Fprintf(w, "kubectl      %s\n", exportLine(c))
+	printf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
+	printf(w, "http         http://%s/\n", c.Addresses.HTTP)
+	printf(w, "https        https://%s/\n", c.Addresses.HTTPS)
+	printf(w, "status page  http://%s/\n", c.Addresses.Status)
+	printf(w, "kubectl      %s\n", exportLine(c))
 }
 
 // exportLine is what to paste into a shell so that kubectl finds the cluster.

@@ -36,7 +36,7 @@ type Spec struct {
 	HTTPPort, HTTPSPort, StatusPort int
 	// NodeImage is the image that nodes run; empty lets the provider find one.
 	NodeImage string
-	// KeepOnFailure leaves whatever there is when Up fails or is cancelled, so
+	// KeepOnFailure leaves whatever there is when Up fails or is canceled, so
 	// that it can be looked at.
 	KeepOnFailure bool
 	// MergeKubeconfig also writes the cluster's context into the user's own
@@ -52,7 +52,7 @@ type Provider interface {
 	// Name is what --cluster selects it by.
 	Name() string
 	// Up returns the cluster that spec describes: an existing one that fits, or
-	// a new one. When ctx is cancelled, or anything fails, it removes what it
+	// a new one. When ctx is canceled, or anything fails, it removes what it
 	// made before it returns, unless spec says to keep it. An existing cluster
 	// that does not fit is a *MismatchError; a port that is not free a
 	// *PortTakenError; no container engine a *NoEngineError.

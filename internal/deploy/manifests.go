@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kustomize/api/builtins"
+	"sigs.k8s.io/kustomize/api/filters/imagetag"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -37,8 +37,8 @@ func Render(root, controllerImage string) ([]*unstructured.Unstructured, error) 
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", variant, err)
 	}
-	retag := builtins.ImageTagTransformerPlugin{ImageTag: types.Image{Name: image.Controller, NewName: name, NewTag: tag}}
-	if err := retag.Transform(resources); err != nil {
+	retag := imagetag.LegacyFilter{ImageTag: types.Image{Name: image.Controller, NewName: name, NewTag: tag}}
+	if err := resources.ApplyFilter(retag); err != nil {
 		return nil, fmt.Errorf("render %s: %w", variant, err)
 	}
 	text, err := resources.AsYaml()

@@ -26,7 +26,7 @@ func TestFindCheckoutWalksUpPastOtherModules(t *testing.T) {
 	module(t, root, modulePath)
 	nested := filepath.Join(root, "internal", "nested")
 	module(t, nested, modulePath+"/internal/nested")
-	got, err := FindCheckout(t.TempDir(), filepath.Join(nested))
+	got, err := FindCheckout(t.TempDir(), nested)
 	if err != nil || got != root {
 		t.Errorf("got %s, %v; want %s", got, err, root)
 	}

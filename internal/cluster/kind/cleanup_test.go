@@ -28,7 +28,7 @@ func TestAFailedUpLeavesNothingButTheLog(t *testing.T) {
 
 // The daemon may finish a request whose client was killed: a container turns
 // up after everything has been removed.
-func TestACancelledUpLeavesNothing(t *testing.T) {
+func TestACanceledUpLeavesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.broken = context.Canceled
 	w.engine.lateCreation = &container{name: "lab-worker9", cluster: "lab", role: "worker", state: "created"}

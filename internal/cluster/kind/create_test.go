@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// When an Up is cancelled, kind and everything it has started must be gone
+// When an Up is canceled, kind and everything it has started must be gone
 // before anything is cleaned up.
 func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
 	t.Setenv(childScript, "hang")

@@ -4,7 +4,7 @@
 // Read provider.go first: Up is the whole story. Three things took thought:
 //
 //   - kind takes no context. It runs in a child process with a process group of
-//     its own (create.go, child.go), so that a cancelled Up can stop it and
+//     its own (create.go, child.go), so that a canceled Up can stop it and
 //     everything that it started, at any moment, and then clean up.
 //   - What exists is decided by looking at the containers, with a small record
 //     beside (record.go): which Up made them, with what ports, and whether it

@@ -31,7 +31,7 @@ func TestUpCreatesOnceAndThenReuses(t *testing.T) {
 }
 
 func TestUpReplacesWhatIsHalfCreated(t *testing.T) {
-	for name, break_ := range map[string]func(*world, *testing.T){
+	for name, damage := range map[string]func(*world, *testing.T){
 		"killed in the middle": func(w *world, t *testing.T) {
 			rec, err := w.store.load("lab")
 			if err != nil {
@@ -50,7 +50,7 @@ func TestUpReplacesWhatIsHalfCreated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.mustUp(t)
-			break_(w, t)
+			damage(w, t)
 			c := w.mustUp(t)
 			if !c.Created || w.created != 2 || len(w.engine.containers) != 3 {
 				t.Errorf("created %v, %d times, %d nodes; want a second cluster of 3", c.Created, w.created, len(w.engine.containers))

@@ -11,7 +11,7 @@ import (
 )
 
 // provision creates a cluster where none is. Whatever goes wrong from the moment
-// that something exists, and cancelling is one such thing, is followed by
+// that something exists, and canceling is one such thing, is followed by
 // removing all of it.
 func (p *Provider) provision(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Cluster, error) {
 	rec, err := p.plan(ctx, spec, progress)

@@ -61,7 +61,7 @@ func (p *Provider) removeWithStep(ctx context.Context, name string, c condition,
 	return p.remove(ctx, name, c)
 }
 
-// cleanUp removes what a failed or cancelled Up has made. The context of that
+// cleanUp removes what a failed or canceled Up has made. The context of that
 // Up may have ended, so its own time is bounded.
 func (p *Provider) cleanUp(ctx context.Context, name string, progress cluster.Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
