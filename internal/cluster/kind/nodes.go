@@ -40,7 +40,7 @@ func (n imageNode) Name() string { return n.node.String() }
 func (n imageNode) Images(ctx context.Context) (map[string]string, error) {
 	out, err := exec.Output(n.node.CommandContext(ctx, "crictl", "images", "--output", "json"))
 	if err != nil {
-		return nil, fmt.Errorf("images of node %s: %w", n.Name(), lastWord(err))
+		return nil, fmt.Errorf("images of node %s: %w", n.Name(), lastWord(ctx, err))
 	}
 	images, err := parseImages(out)
 	if err != nil {
@@ -79,14 +79,18 @@ func parseImages(out []byte) (map[string]string, error) {
 // Import implements cluster.ImageNode.
 func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
 	if err := nodeutils.LoadImageArchive(boundNode{n.node, ctx}, archive); err != nil {
-		return fmt.Errorf("load images into node %s: %w", n.Name(), lastWord(err))
+		return fmt.Errorf("load images into node %s: %w", n.Name(), lastWord(ctx, err))
 	}
 	return nil
 }
 
 // lastWord makes an error of the last line that a command printed; containerd's
-// tools warn first and say what went wrong at the end.
-func lastWord(err error) error {
+// tools warn first and say what went wrong at the end. A command that was killed
+// because ctx ended has nothing to say about that.
+func lastWord(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if re := exec.RunErrorForError(err); re != nil {
 		if said := lines(strings.TrimSpace(string(re.Output))); len(said) > 0 {
 			return errors.New(strings.TrimSpace(said[len(said)-1]))
