@@ -31,7 +31,7 @@ down: build ## remove the cluster and everything that belongs to it
 
 .PHONY: build
 build: go-present ## bin/ingresslab
-	@$(GO) build -trimpath -o $(LAB) ./cmd/ingresslab
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(LAB) ./cmd/ingresslab
 
 .PHONY: node-image
 node-image: build engine-present ## the Kubernetes node image: pulled where a registry answers, else built
