@@ -92,7 +92,11 @@ func (p *Provider) holder(ctx context.Context, port int) string {
 	case c.cluster == "":
 		return fmt.Sprintf("container %q", c.name)
 	}
-	if r, err := p.store.load(c.cluster); err == nil && r != nil {
+	rec, err := p.store.load(c.cluster)
+	if err == nil && rec == nil {
+		rec, err = p.adopt(ctx, c.cluster, []container{c})
+	}
+	if err == nil && rec != nil {
 		return fmt.Sprintf("the ingresslab cluster %q", c.cluster)
 	}
 	return fmt.Sprintf("the kind cluster %q", c.cluster)
