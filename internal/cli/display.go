@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,6 +120,9 @@ func (d *display) end(s *step, err error) {
 		return
 	}
 	d.remove(s)
+	if errors.Is(err, context.Canceled) && time.Since(s.began) < announceAfter {
+		return // something else failed before this had begun in earnest: that is what there is to say
+	}
 	mark := d.paint(green, "✓")
 	if err != nil {
 		mark = d.paint(red, "✗")

@@ -35,7 +35,7 @@ in it, and runs labs and scenarios against it.`,
 	}
 	asGroup(root)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%v; see `%s --help`", err, c.CommandPath())
+		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&a.provider, "cluster", kind.Name, "what the cluster is made with: kind")
 	root.PersistentFlags().StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")

@@ -60,12 +60,18 @@ func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, 
 	var c *cluster.Cluster
 	var set *image.Set
 	g, gctx := errgroup.WithContext(ctx)
+	// Without a cluster there is nothing to build for. The builder is stopped without a cause, for what became of the
+	// cluster is not its news to tell.
+	building, stop := context.WithCancel(ctx)
+	defer stop()
 	g.Go(func() (err error) {
-		c, err = l.Provider.Up(gctx, spec, l.Progress)
+		if c, err = l.Provider.Up(gctx, spec, l.Progress); err != nil {
+			stop()
+		}
 		return err
 	})
 	g.Go(func() (err error) {
-		set, err = image.Build(gctx, image.Options{Root: l.Root, CacheDir: l.CacheDir}, l.Progress)
+		set, err = image.Build(building, image.Options{Root: l.Root, CacheDir: l.CacheDir}, l.Progress)
 		return err
 	})
 	err := g.Wait()

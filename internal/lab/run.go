@@ -172,7 +172,7 @@ func (r *run) checkStart(ctx context.Context) error {
 		case scenario.Passed:
 			return r.holdsTooEarly(task)
 		default:
-			return outcomef(step.Outcome, "task %s: %s", task.ID, step.Error)
+			return outcomef(step.Outcome, "task %s: %s", task.ID, step.Why())
 		}
 	}
 	return nil

@@ -228,12 +228,21 @@ func (d *decoder) is(n *yaml.Node, kind yaml.Kind, path, wanted string) bool {
 	if n.Kind == kind {
 		return true
 	}
-	found := map[yaml.Kind]string{yaml.MappingNode: "fields", yaml.SequenceNode: "a list", yaml.ScalarNode: strconv.Quote(n.Value)}[n.Kind]
+	found := map[yaml.Kind]string{yaml.MappingNode: "fields", yaml.SequenceNode: "a list", yaml.ScalarNode: quoteShort(n.Value)}[n.Kind]
 	if n.Tag == "!!null" {
 		found = "nothing"
 	}
 	d.fault(n, path, "%s expected, %s found", wanted, found)
 	return false
+}
+
+// quoteShort quotes a value so that a message about it stays a line.
+func quoteShort(value string) string {
+	const most = 40
+	if runes := []rune(value); len(runes) > most {
+		value = string(runes[:most]) + "…"
+	}
+	return strconv.Quote(value)
 }
 
 // fieldsOf returns the index of each field by its YAML name, and the names in the order of the struct.
