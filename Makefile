@@ -31,6 +31,7 @@ down: build ## remove the cluster and everything that belongs to it
 
 .PHONY: build
 build: go-present ## bin/ingresslab
+	@[ -e $(LAB) ] || echo "compiling $(LAB) (the first time takes a minute or two)" >&2
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(LAB) ./cmd/ingresslab
 
 .PHONY: node-image
