@@ -36,7 +36,7 @@ build: go-present ## bin/ingresslab
 
 .PHONY: node-image
 node-image: build engine-present ## the Kubernetes node image: pulled where a registry answers, else built
-	@$(LAB) image node $(ARGS)
+	@$(LAB) image node $(FLAGS)
 
 .PHONY: engine
 engine: ## install and start Docker (Debian or Ubuntu, as root)

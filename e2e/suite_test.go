@@ -90,7 +90,11 @@ type result struct {
 
 // run runs the CLI on the suite's cluster, as a user would.
 func run(ctx context.Context, args ...string) result {
-	cmd := exec.CommandContext(ctx, binary(), append(args, "--name", clusterName)...)
+	args = append(args, "--name", clusterName)
+	if provider := os.Getenv("CLUSTER"); provider != "" {
+		args = append(args, "--cluster", provider)
+	}
+	cmd := exec.CommandContext(ctx, binary(), args...)
 	cmd.Dir = lab.root
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	var stdout, stderr bytes.Buffer
