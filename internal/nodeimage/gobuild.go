@@ -35,6 +35,7 @@ func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error
 			"GOFLAGS=-mod=readonly -buildvcs=false",
 		},
 	}
+	c.env = append(c.env, compilerGC(os.Getenv, totalMemory())...)
 	date := ""
 	if b.component.needsDate() {
 		look := c
