@@ -38,14 +38,19 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return cfg, nil
 }
 
+// connect returns a client for the cluster that a kubeconfig file names.
+func connect(kubeconfig string) (*kube.Client, error) {
+	cfg, err := restConfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return kube.New(cfg)
+}
+
 // waitReady waits until the API server answers, all nodes are Ready and
 // CoreDNS is available.
 func waitReady(ctx context.Context, kubeconfig string, nodes int) error {
-	cfg, err := restConfig(kubeconfig)
-	if err != nil {
-		return err
-	}
-	client, err := kube.New(cfg)
+	client, err := connect(kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -59,11 +64,7 @@ func waitReady(ctx context.Context, kubeconfig string, nodes int) error {
 func alive(ctx context.Context, kubeconfig string, nodes int) error {
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	cfg, err := restConfig(kubeconfig)
-	if err != nil {
-		return err
-	}
-	client, err := kube.New(cfg)
+	client, err := connect(kubeconfig)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,7 @@ import (
 // were stopped, and started at the times that news tells. At first it has only what was true
 // when they stopped: nodes are Ready, pods are Ready, and none of it is so.
 func waitWoken(ctx context.Context, kubeconfig string, news map[string]time.Time) error {
-	cfg, err := restConfig(kubeconfig)
-	if err != nil {
-		return err
-	}
-	client, err := kube.New(cfg)
+	client, err := connect(kubeconfig)
 	if err != nil {
 		return err
 	}
