@@ -7,11 +7,11 @@ import (
 )
 
 // compilerGC is the environment entry that lets the Go compiler collect garbage less often, where there is memory for
-// it: it compiles a fifth faster then. A GOGC of the user's stays. The result of a compilation does not depend on it, so
+// it. What that brings is in docs/node-image.md. A GOGC of the user's stays. The result of a compilation does not depend on it, so
 // Go's build cache is shared with builds of any other setting.
 // https://go.dev/doc/gc-guide#GOGC
 func compilerGC(getenv func(string) string, memory uint64) []string {
-	const enough = 8 << 30 // bytes; two compilers of large packages stay well below it
+	const enough = 8 << 30 // bytes; a careful choice, not a measured need
 	if getenv("GOGC") != "" || memory < enough {
 		return nil
 	}
