@@ -12,7 +12,7 @@ func canary(o *Options, name, value string) *Fault {
 	if err == nil && !on {
 		return nil
 	}
-	o.Canary = true
+	o.Canary.Enabled = true
 	reason := "canaries are not supported yet; this Ingress makes no route"
 	if err != nil {
 		reason = fmt.Sprintf("%q is neither true nor false; this Ingress makes no route", value)

@@ -76,11 +76,11 @@ func index(list []Entry) map[string]*Entry {
 
 var proxying = []Entry{
 	{Name: "proxy-connect-timeout", Group: "proxy", Support: Supported, Default: "5", Note: "seconds until the connection to an endpoint stands",
-		read: timeout(func(o *Options) *time.Duration { return &o.ConnectTimeout })},
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ConnectTimeout })},
 	{Name: "proxy-read-timeout", Group: "proxy", Support: Supported, Default: "60", Note: "seconds between two reads from an endpoint",
-		read: timeout(func(o *Options) *time.Duration { return &o.ReadTimeout })},
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ReadTimeout })},
 	{Name: "proxy-send-timeout", Group: "proxy", Support: Supported, Default: "60", Note: "seconds between two writes to an endpoint",
-		read: timeout(func(o *Options) *time.Duration { return &o.SendTimeout })},
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.SendTimeout })},
 }
 
 var canarying = []Entry{

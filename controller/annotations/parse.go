@@ -4,21 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Prefix is what the names of all annotations in the list begin with in an Ingress.
 const Prefix = "nginx.ingress.kubernetes.io/"
-
-// Options is what an Ingress's annotations ask for, as far as the controller honors it. The zero value asks for nothing.
-type Options struct {
-	// ConnectTimeout, ReadTimeout and SendTimeout are between MinTimeout and MaxTimeout; zero when not set or not valid.
-	ConnectTimeout, ReadTimeout, SendTimeout time.Duration
-	// Canary says that the Ingress only refines another one, and makes no route of its own.
-	Canary bool
-	// Closed, when not empty, says why the Ingress must not be served: it asks for a protection that it would not get.
-	Closed string
-}
 
 // Codes of Faults: words for Events and metrics.
 const (
@@ -42,10 +31,10 @@ type Fault struct {
 	Reason string
 }
 
-// Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business. Faults come
-// sorted by name; an annotation has at most one.
-func Parse(all map[string]string) (Options, []Fault) {
-	var o Options
+// Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business; what they do not
+// say is as in defaults, the Options of Settings. Faults come sorted by name; an annotation has at most one.
+func Parse(all map[string]string, defaults Options) (Options, []Fault) {
+	o := defaults
 	names := ours(all)
 	if len(names) == 0 {
 		return o, nil
@@ -56,7 +45,7 @@ func Parse(all map[string]string) (Options, []Fault) {
 			faults = append(faults, *f)
 		}
 	}
-	if o.Canary {
+	if o.Canary.Enabled {
 		// It makes no route, so how that route would have behaved is beside the point.
 		faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.Code != CodeCanary })
 	}

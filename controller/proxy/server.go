@@ -144,13 +144,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Header: r.Header,
 		Client: x.client,
 		TLS:    r.TLS != nil,
+		Query:  r.URL.RawQuery,
+		ID:     x.record.RequestID,
 		Draw:   rand.Float64(),
 	})
 	x.noteDecision()
-	if x.decision.Action != routing.Forward {
-		s.refuse(x, &refusal{status: x.decision.Status, reason: x.decision.Reason})
-		return
+	for _, step := range steps {
+		if done := step(s, x); done {
+			return
+		}
 	}
 	x.pool = x.view.pools[x.decision.Pool]
 	s.engine.ServeHTTP(&x.response, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+}
+
+// steps carry a decision out, up to the point where an endpoint is needed. Each reports that it has answered the request,
+// which is then over.
+var steps = []func(*Server, *exchange) (done bool){
+	(*Server).askCertificate, // clienttls.go
+	(*Server).answerDecision, // answer.go
+	(*Server).applyLimits,    // limits.go
+	(*Server).authenticate,   // auth.go
+	(*Server).checkBody,      // bodysize.go
+	(*Server).mirror,         // mirror.go
 }

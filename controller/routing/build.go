@@ -5,18 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-)
 
-// Default time-outs, those of ingress-nginx.
-const (
-	DefaultConnectTimeout = 5 * time.Second
-	DefaultReadTimeout    = 60 * time.Second
-	DefaultSendTimeout    = 60 * time.Second
+	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
 // Build makes a Table of a Snapshot, and a list of what is wrong in it, sorted by object. It does nothing else: it
@@ -28,6 +22,7 @@ func Build(s Snapshot, o Options) (*Table, []Problem) {
 		backends: newBackends(s, found),
 		hosts:    make(map[string]*virtualHost, len(s.Ingresses)),
 		found:    found,
+		settings: annotations.DefaultSettings(),
 	}
 	ingresses := claimed(s, o)
 	for _, ing := range ingresses {
@@ -43,6 +38,7 @@ type builder struct {
 	hosts              map[string]*virtualHost
 	catchAll, fallback *Route
 	found              *problems
+	settings           annotations.Settings
 }
 
 // host returns the virtual host of that name, which it makes if need be.
@@ -65,7 +61,8 @@ func (b *builder) addDefaultBackend(want ServicePort) {
 	b.fallback = &Route{
 		Field:    "--default-backend-service",
 		Pool:     pool,
-		Timeouts: Timeouts{DefaultConnectTimeout, DefaultReadTimeout, DefaultSendTimeout},
+		Policy:   &Policy{Options: b.settings.Options},
+		Timeouts: timeouts(b.settings.Options.Proxy),
 		why:      "no rule matches; the controller's default back-end answers",
 	}
 	if flt != nil {
@@ -84,6 +81,7 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		hosts:    slices.SortedFunc(maps.Keys(b.hosts), compareHosts),
 		pools:    b.backends.all(),
 		claimed:  make(map[types.NamespacedName]bool, len(ingresses)),
+		settings: b.settings,
 	}
 	for _, name := range t.hosts {
 		h := b.hosts[name]

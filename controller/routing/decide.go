@@ -115,13 +115,18 @@ func (tr *trace) refuseUnserved(t *Table) {
 }
 
 func (tr trace) decision() Decision {
+	var policy *Policy
+	if tr.route != nil {
+		policy = tr.route.Policy
+	}
 	if tr.status != 0 {
-		return Decision{Action: Refuse, Status: tr.status, Reason: tr.reason, Route: tr.route}
+		return Decision{Action: Refuse, Status: tr.status, Reason: tr.reason, Route: tr.route, Policy: policy}
 	}
 	return Decision{
 		Action:   Forward,
 		Reason:   tr.route.why,
 		Route:    tr.route,
+		Policy:   policy,
 		Pool:     tr.route.Pool,
 		Timeouts: tr.route.Timeouts,
 	}

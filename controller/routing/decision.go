@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Request is the small view of an HTTP request that Decide looks at. Whoever fills it has already refused
@@ -18,6 +20,12 @@ type Request struct {
 	// Client is the address the request came from, by the trust chain, not by any header.
 	Client netip.Addr
 	TLS    bool
+	// Query is the query of the request target without its question mark, as sent.
+	Query string
+	// Port is that of the listener, or what a trusted proxy says: the one the client sees; 0: unknown.
+	Port int
+	// ID is the request's identifier, for $request_id.
+	ID string
 	// Draw is a random number in [0,1), handed in so that Decide stays pure.
 	Draw float64
 }
@@ -30,19 +38,53 @@ const (
 	Refuse Action = iota
 	// Forward sends the request to one of Decision.Pool's endpoints.
 	Forward
+	// Redirect answers with Decision.Status and the header Location.
+	Redirect
+	// Preflight answers a CORS preflight with 204; the headers are those of Decision.CORS.
+	Preflight
 )
 
-// Decision is what happens to one request, and why. The proxy executes it and adds no policy of its own.
+// Decision is what happens to one request, and why. The proxy executes it and adds no policy of its own: it goes through the
+// fields in the order in which they stand here, and each of them may end the request.
 type Decision struct {
 	Action Action
-	// Status is the HTTP status of a refusal: 400, 404 or 503. Zero when forwarding.
+	// Status is the HTTP status of a refusal or redirect: 3xx, 400, 403, 404, 405 or 503. Zero when forwarding.
 	Status int
 	// Reason is one sentence for people: why this route, or why the refusal.
 	Reason string
 	// Route is the rule that won; nil when none did.
 	Route *Route
+	// Policy is that of Route; nil without one. The steps below say which parts of it hold for this request.
+	Policy *Policy
+
+	// ClientTLS has the client's certificate checked first, whatever the Action.
+	ClientTLS bool
+	// Location is where a Redirect leads.
+	Location string
+	// AllowOrigin is the Access-Control-Allow-Origin of the response; empty: none, the request gets no CORS headers.
+	AllowOrigin string
+	// Limit has Policy.Limits applied to Request.Client.
+	Limit bool
+	// BasicAuth and ExternalAuth have Policy.Auth asked; with both and Policy.Auth.Any, one of them is enough.
+	BasicAuth, ExternalAuth bool
+
 	// Pool is where the request goes; nil when it is refused.
 	Pool *Pool
+	// Canary says that Pool is that of a canary Ingress, CanaryOf names it.
+	Canary   bool
+	CanaryOf types.NamespacedName
+	// Unavailable is set when Pool is the error back-end in the place of a pool without endpoints: the status to tell it.
+	Unavailable int
+	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte.
+	Path string
+	// Host is the Host header that the endpoint gets; empty: as it came.
+	Host string
+	// HashKey chooses the endpoint when it is not empty (Policy.Backend.HashBy, expanded).
+	HashKey string
+	// Sticky says that Policy.Affinity holds, and Endpoint is the one that the client's cookie names; nil: the cookie is
+	// missing or stale.
+	Sticky   bool
+	Endpoint *Endpoint
 	// Timeouts bound the forwarded request; zero when it is refused.
 	Timeouts Timeouts
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 
@@ -14,24 +13,24 @@ import (
 // ingress is one Ingress on its way into the Table.
 type ingress struct {
 	*networkingv1.Ingress
-	ref     ObjectRef
-	name    types.NamespacedName
-	options annotations.Options
+	ref    ObjectRef
+	name   types.NamespacedName
+	policy *Policy
 }
 
 // addIngress takes one Ingress in: its annotations, then its rules, then its default back-end.
 func (b *builder) addIngress(object *networkingv1.Ingress) {
-	options, faults := annotations.Parse(object.Annotations)
+	options, faults := annotations.Parse(object.Annotations, b.settings.Options)
 	ing := &ingress{
 		Ingress: object,
 		ref:     refOf("Ingress", object),
 		name:    types.NamespacedName{Namespace: object.Namespace, Name: object.Name},
-		options: options,
+		policy:  &Policy{Options: options},
 	}
 	for _, f := range faults {
 		b.found.add(ing.ref, fmt.Sprintf("metadata.annotations[%s]", f.Name), f.Code, f.Reason)
 	}
-	if options.Canary {
+	if options.Canary.Enabled {
 		// It refines another Ingress's routes. As a main route it would take all of the traffic.
 		return
 	}
@@ -144,15 +143,12 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 // same, one that answers 503: otherwise its requests would fall to a route that was never meant for them.
 func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, below string) *Route {
 	r := &Route{
-		Ingress: ing.name,
-		Field:   field,
-		Timeouts: Timeouts{
-			Connect: cmp.Or(ing.options.ConnectTimeout, DefaultConnectTimeout),
-			Read:    cmp.Or(ing.options.ReadTimeout, DefaultReadTimeout),
-			Send:    cmp.Or(ing.options.SendTimeout, DefaultSendTimeout),
-		},
-		Closed: ing.options.Closed,
-		owner:  ing.ref,
+		Ingress:  ing.name,
+		Field:    field,
+		Policy:   ing.policy,
+		Timeouts: timeouts(ing.policy.Proxy),
+		Closed:   ing.policy.Closed,
+		owner:    ing.ref,
 	}
 	if backend.Service == nil {
 		r.Pool = &Pool{Reason: "the back-end is not a Service"}
@@ -182,4 +178,8 @@ func hostText(name string) string {
 		return "all hosts"
 	}
 	return "host " + name
+}
+
+func timeouts(p annotations.Proxy) Timeouts {
+	return Timeouts{Connect: p.ConnectTimeout, Read: p.ReadTimeout, Send: p.SendTimeout}
 }

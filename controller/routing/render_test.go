@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
@@ -61,9 +62,9 @@ func targetOf(r *routing.Route) string {
 		name      string
 		got, what time.Duration
 	}{
-		{"connect", r.Timeouts.Connect, routing.DefaultConnectTimeout},
-		{"read", r.Timeouts.Read, routing.DefaultReadTimeout},
-		{"send", r.Timeouts.Send, routing.DefaultSendTimeout},
+		{"connect", r.Timeouts.Connect, annotations.DefaultConnectTimeout},
+		{"read", r.Timeouts.Read, annotations.DefaultReadTimeout},
+		{"send", r.Timeouts.Send, annotations.DefaultSendTimeout},
 	} {
 		if d.got != d.what {
 			fmt.Fprintf(&b, " %s=%v", d.name, d.got)

@@ -14,6 +14,12 @@ type Snapshot struct {
 	IngressClasses []*networkingv1.IngressClass
 	Services       []*corev1.Service
 	EndpointSlices []*discoveryv1.EndpointSlice
+	// Secrets and ConfigMaps are those that the Table before referred to (Table.References).
+	Secrets    []*corev1.Secret
+	ConfigMaps []*corev1.ConfigMap
+	// Loading are the references that nobody has looked for yet. An object in neither list that is Loading is no Problem: it
+	// may be there in a moment. Until then, what needs it stays as if it were missing: a route that it protects is closed.
+	Loading References
 }
 
 // Options is what the controller's flags say about routing.
@@ -27,6 +33,16 @@ type Options struct {
 	WatchIngressWithoutClass bool
 	// DefaultBackend is the Service that answers what no Ingress claims. Zero: the built-in 404.
 	DefaultBackend ServicePort
+	// ConfigMap is the controller's own, with its Settings; zero: there is none (--configmap).
+	ConfigMap types.NamespacedName
+	// DefaultCertificate is the Secret of the certificate for names that no other one is for; zero: a self-signed one
+	// (--default-ssl-certificate).
+	DefaultCertificate types.NamespacedName
+	// AllowExternalName sends requests to the names that Services of type ExternalName give (--allow-external-name).
+	AllowExternalName bool
+	// Previous is the Table that is live now; nil: there is none. What is parsed at a cost and has not changed is taken over
+	// from it, and a certificate whose Secret is broken now lives on.
+	Previous *Table
 }
 
 // ServicePort names one port of one Service, the way an Ingress back-end does.

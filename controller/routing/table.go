@@ -5,6 +5,8 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
 // Route is one path of one rule of one Ingress, or an Ingress's default back-end. It is never changed once its Table is built.
@@ -23,6 +25,10 @@ type Route struct {
 	// Pool is never nil. For a back-end that is not a Service it is empty and names none.
 	Pool     *Pool
 	Timeouts Timeouts
+	// Policy is never nil.
+	Policy *Policy
+	// Canaries are the Ingresses that take a share of the route's requests, the oldest first.
+	Canaries []*Canary
 	// Closed, when not empty, says why the route answers 503 whatever its pool holds.
 	Closed string
 
@@ -42,6 +48,15 @@ func (r *Route) match() string {
 	return string(r.PathType) + " " + r.Path
 }
 
+// Canary is another Ingress's back-end for a share of a Route's requests.
+type Canary struct {
+	// Ingress and Field are where it comes from, Host, Path and PathType those of the Route.
+	Ingress types.NamespacedName
+	Field   string
+	Options annotations.Canary
+	Pool    *Pool
+}
+
 // Table answers which route a request takes. Build makes it, and nothing changes it afterwards, so any number of
 // goroutines may use it; what its methods return is shared with it and must not be changed either. A nil or zero Table
 // is the one of a cluster without Ingresses: it answers 404 to everything.
@@ -58,6 +73,10 @@ type Table struct {
 	pools     []*Pool
 	ingresses []types.NamespacedName
 	claimed   map[types.NamespacedName]bool
+
+	settings     annotations.Settings
+	certificates *certificates
+	references   References
 }
 
 // Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
@@ -109,6 +128,22 @@ func (t *Table) Claims(ingress types.NamespacedName) bool {
 	return t != nil && t.claimed[ingress]
 }
 
+// Settings are those of the controller's ConfigMap. They are shared and must not be changed.
+func (t *Table) Settings() annotations.Settings {
+	if t == nil {
+		return annotations.DefaultSettings()
+	}
+	return t.settings
+}
+
+// References are the Secrets and ConfigMaps that the Table was made of, or would have been if they were there.
+func (t *Table) References() References {
+	if t == nil {
+		return References{}
+	}
+	return t.references
+}
+
 // Pool is the set of endpoints behind one Service port.
 type Pool struct {
 	// Service and Port name the pool: Port is the Service port's name, or its number when it has none.
@@ -118,6 +153,8 @@ type Pool struct {
 	Endpoints []Endpoint
 	// Reason says why there is no endpoint, for people; empty when there is one.
 	Reason string
+	// Virtual says that the one endpoint is the Service's own address, which may be none of a pod (service-upstream).
+	Virtual bool
 }
 
 // Key names the pool in metrics and live state: "namespace/service:port".
@@ -130,4 +167,7 @@ type Endpoint struct {
 	Pod types.NamespacedName
 	// Node is where the pod runs; empty when unknown.
 	Node string
+	// ID is what an affinity cookie calls the endpoint: a digest of pool, address and pod. Empty unless a route with
+	// affinity leads to the pool.
+	ID string
 }

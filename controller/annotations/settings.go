@@ -1,0 +1,91 @@
+package annotations
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Settings is what the controller's ConfigMap says: the options that apply to Ingresses without the annotation, and what
+// belongs to no Ingress. DefaultSettings gives the values that hold without a ConfigMap.
+type Settings struct {
+	// Options are the start for every Ingress; see Parse.
+	Options Options
+	// HSTS is the Strict-Transport-Security header of answers over TLS (RFC 6797).
+	HSTS HSTS
+	// UseForwardedHeaders trusts X-Forwarded-* of clients in RealIP.
+	UseForwardedHeaders bool
+	// RealIP are the proxies in front of us whose word is taken ("proxy-real-ip-cidr", default 0.0.0.0/0 and ::/0).
+	RealIP []netip.Prefix
+	// LimitStatus is the status of requests beyond a limit: 400 to 599, default 503 ("limit-req-status-code").
+	LimitStatus int
+	// ConnectionLimitStatus is that of requests beyond limit-connections: 400 to 599, default 503 ("limit-conn-status-code").
+	ConnectionLimitStatus int
+	// AccessLog is "json", "combined" or "off"; empty: what the flag says ("access-log-format").
+	AccessLog string
+	// LogLevel is "debug", "info", "warn" or "error"; empty: what the flag says ("log-level").
+	LogLevel string
+	// VTSStatus keeps figures for every host, as nginx's module vts does ("enable-vts-status").
+	VTSStatus bool
+	// CrossNamespace allows references to Secrets and ConfigMaps of other namespaces ("allow-cross-namespace-resources").
+	CrossNamespace bool
+}
+
+// HSTS is the Strict-Transport-Security header.
+type HSTS struct {
+	// Enabled is "hsts", default true.
+	Enabled bool
+	// MaxAge is "hsts-max-age" in seconds, default a year.
+	MaxAge time.Duration
+	// Subdomains is "hsts-include-subdomains", default true; Preload "hsts-preload", default false.
+	Subdomains, Preload bool
+}
+
+// Values that hold when nothing is said: those of ingress-nginx.
+const (
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultReadTimeout    = 60 * time.Second
+	DefaultSendTimeout    = 60 * time.Second
+	DefaultBodySize       = 1 << 20
+	DefaultTries          = 3
+	DefaultCookieName     = "INGRESSCOOKIE"
+)
+
+// DefaultSettings gives the values that hold without a ConfigMap.
+func DefaultSettings() Settings {
+	return Settings{
+		Options:               defaultOptions(),
+		HSTS:                  HSTS{Enabled: true, MaxAge: 365 * 24 * time.Hour, Subdomains: true},
+		RealIP:                []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		LimitStatus:           503,
+		ConnectionLimitStatus: 503,
+	}
+}
+
+func defaultOptions() Options {
+	return Options{
+		Canary:    Canary{WeightTotal: 100},
+		Affinity:  Affinity{Cookie: SessionCookie{Name: DefaultCookieName}},
+		Redirects: Redirects{SSL: true, PermanentCode: 301, TemporalCode: 302, Code: 308},
+		Auth:      Auth{SignInParam: "rd"},
+		ClientTLS: ClientTLS{Depth: 1},
+		Limits:    Limits{Burst: 5},
+		Proxy: Proxy{
+			ConnectTimeout: DefaultConnectTimeout, ReadTimeout: DefaultReadTimeout, SendTimeout: DefaultSendTimeout,
+			BodySize: DefaultBodySize, NextUpstream: NextUpstream{Error: true, Timeout: true}, Tries: DefaultTries,
+			BufferSize: 64 << 10,
+		},
+		Backend: Backend{TLS: BackendTLS{Depth: 1}},
+		CORS: CORS{
+			Origins: []string{"*"}, Credentials: true, MaxAge: 1728000 * time.Second,
+			Methods: "GET, PUT, POST, DELETE, PATCH, OPTIONS",
+			Headers: "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization",
+		},
+		Mirror: Mirror{RequestBody: true},
+	}
+}
+
+// ParseSettings reads the data of the controller's ConfigMap. A key that is not known, or whose value cannot be read, is a
+// Fault whose Name is the key, and the default applies.
+func ParseSettings(data map[string]string) (Settings, []Fault) {
+	return DefaultSettings(), nil // TODO(contract): every key of docs/controller.md
+}
