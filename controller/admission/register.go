@@ -1,0 +1,145 @@
+package admission
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
+)
+
+// checkEvery is how often the registration is looked at: somebody may have applied the manifest again, with an empty
+// caBundle.
+const checkEvery = 15 * time.Second
+
+// farewell bounds the last write, when this replica leaves.
+const farewell = 2 * time.Second
+
+// Registrar keeps this replica's certificate in the caBundle of a ValidatingWebhookConfiguration.
+type Registrar struct {
+	client        kubernetes.Interface
+	configuration string
+	service       types.NamespacedName
+	replica       string
+	log           *slog.Logger
+	shown         shown
+	registered    atomic.Bool
+}
+
+// NewRegistrar prepares the registration of a replica under the webhooks of a configuration that lead to a Service.
+func NewRegistrar(client kubernetes.Interface, configuration string, service types.NamespacedName, replica string, log *slog.Logger) *Registrar {
+	return &Registrar{client: client, configuration: configuration, service: service, replica: replica, log: log}
+}
+
+// TLS is the configuration of the server that answers reviews. Before Run it shows no certificate.
+func (r *Registrar) TLS() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.shown.get, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// Registered reports whether the API server trusts this replica.
+func (r *Registrar) Registered() bool { return r.registered.Load() }
+
+// Run registers a certificate, keeps it registered, renews it in time, and takes it back when ctx ends.
+func (r *Registrar) Run(ctx context.Context) {
+	ticker := time.NewTicker(checkEvery)
+	defer ticker.Stop()
+	for {
+		r.check(ctx)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			r.leave()
+			return
+		}
+	}
+}
+
+// check makes a certificate if it is time, and writes it if it is not there. A new one is shown only after the API server
+// was told of it.
+func (r *Registrar) check(ctx context.Context) {
+	pair, now := r.shown.pair.Load(), time.Now()
+	if pair == nil || now.Sub(pair.made) > renewAfter {
+		var err error
+		if pair, err = newKeyPair(r.service, r.replica, now); err != nil {
+			r.log.Error("cannot make the certificate of the webhook", "error", err)
+			return
+		}
+	}
+	if err := r.write(ctx, pair.pem, nil); err != nil {
+		r.registered.Store(false)
+		if ctx.Err() == nil {
+			r.log.Warn("the API server does not know the webhook's certificate, trying again", "configuration", r.configuration, "error", err)
+		}
+		return
+	}
+	r.shown.pair.Store(pair)
+	if !r.registered.Swap(true) {
+		r.log.Info("the webhook is registered", "configuration", r.configuration)
+	}
+}
+
+// leave takes the certificate out. If that fails it stays until it expires, and does no harm: its key is gone.
+func (r *Registrar) leave() {
+	pair := r.shown.pair.Load()
+	if pair == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if err := r.write(ctx, nil, pair.pem); err != nil {
+		r.log.Debug("the webhook's certificate stays in the caBundle", "error", err)
+	}
+}
+
+// write brings add into the caBundles and drop out of them. Replicas that start together write at the same time: the one
+// that was too late tries again.
+func (r *Registrar) write(ctx context.Context, add, drop []byte) error {
+	webhooks := r.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	return retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
+		configuration, err := webhooks.Get(ctx, r.configuration, metav1.GetOptions{})
+		if err != nil {
+			return fmt.Errorf("read validatingwebhookconfiguration %s: %w", r.configuration, err)
+		}
+		changed, found := false, false
+		for i := range configuration.Webhooks {
+			client := &configuration.Webhooks[i].ClientConfig
+			if !r.leadsHere(client) {
+				continue
+			}
+			found = true
+			if next := bundle(client.CABundle, add, drop, time.Now()); !sameBundle(client.CABundle, next, add) {
+				client.CABundle, changed = next, true
+			}
+		}
+		if !found {
+			return fmt.Errorf("validatingwebhookconfiguration %s has no webhook for service %s", r.configuration, r.service)
+		}
+		if !changed {
+			return nil
+		}
+		_, err = webhooks.Update(ctx, configuration, metav1.UpdateOptions{})
+		return err // as it is: retry looks at its kind
+	})
+}
+
+func (r *Registrar) leadsHere(client *admissionregistrationv1.WebhookClientConfig) bool {
+	service := client.Service
+	return service != nil && service.Namespace == r.service.Namespace && service.Name == r.service.Name
+}
+
+// sameBundle says that nothing has to be written: bundle puts add at the end, but where it stands does not matter.
+func sameBundle(old, next, add []byte) bool {
+	if len(add) > 0 && !bytes.Contains(old, add) {
+		return false
+	}
+	return len(old) == len(next)
+}
