@@ -25,8 +25,11 @@ func (s *Server) refuse(x *exchange, r *refusal) {
 		return // too late: the header or an upgraded connection is with the client
 	}
 	h := x.response.Header()
-	s.explainTo(h, x)
-	if r.hangUp || s.draining.Load() {
+	s.ownHeader(h, x, r.status)
+	for name, values := range r.header {
+		h[name] = values
+	}
+	if r.hangUp {
 		h.Set("Connection", "close")
 	}
 	if r.status == http.StatusMethodNotAllowed {
@@ -34,7 +37,6 @@ func (s *Server) refuse(x *exchange, r *refusal) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Request-Id", x.record.RequestID)
 	reason := ""
 	if r.clientError || s.explain {
 		reason = r.reason
@@ -115,6 +117,8 @@ func (s *Server) finishHeader(response *http.Response) error {
 	if s.draining.Load() && response.StatusCode != http.StatusSwitchingProtocols {
 		response.Header.Set("Connection", "close") // over HTTP/2, net/http makes it a GOAWAY
 	}
-	s.explainTo(response.Header, exchangeOf(response.Request.Context()))
+	x := exchangeOf(response.Request.Context())
+	s.explainTo(response.Header, x)
+	x.decorate(response.Header, response.StatusCode)
 	return nil
 }

@@ -14,6 +14,8 @@ type refusal struct {
 	reason string
 	// clientError says that the reason is about the request alone, so that the client may always read it.
 	clientError bool
+	// header is what the answer carries beyond that of every refusal; nil: nothing.
+	header http.Header
 	// hangUp closes the connection: it may be in doubt where the next request begins on it.
 	hangUp bool
 }
