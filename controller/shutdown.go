@@ -11,7 +11,7 @@ import (
 // serve starts everything in order, waits for the end of ctx, and stops everything in order.
 func (c *Controller) serve(ctx context.Context, l *listeners) error {
 	defer l.close() // those that come to be served are closed by their servers; once more does no harm
-	tls, err := proxy.DefaultTLS()
+	tls, err := c.server.TLSConfig()
 	if err != nil {
 		return err
 	}

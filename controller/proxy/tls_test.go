@@ -13,7 +13,7 @@ import (
 )
 
 func TestHTTP2AndDefaultCertificate(t *testing.T) {
-	config, err := proxy.DefaultTLS()
+	config, err := proxy.New(proxy.Options{}).TLSConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
