@@ -53,7 +53,7 @@ func source() Source {
 		Table:    func() *routing.Table { return table },
 		Problems: func() []routing.Problem { return problems },
 		Endpoints: func() []*upstream.Endpoint {
-			registry := upstream.NewRegistry(upstream.NewRoundRobin)
+			registry := upstream.NewRegistry(nil)
 			registry.Update(map[string][]upstream.Target{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80")}}})
 			return registry.Endpoints()
 		},

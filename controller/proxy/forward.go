@@ -21,7 +21,7 @@ func forward(out *http.Request) (*http.Response, error) {
 	x := exchangeOf(out.Context())
 	err := errNoEndpoint
 	for len(x.tried) < maxTries {
-		endpoint := x.pool.Pick(x.tried)
+		endpoint := x.pool.Pick(x.choice())
 		if endpoint == nil {
 			return nil, err
 		}

@@ -51,7 +51,7 @@ func New(o Options) *Server {
 		observe:  o.Observe,
 		log:      o.Log,
 		dial:     o.Dial,
-		registry: upstream.NewRegistry(upstream.NewRoundRobin),
+		registry: upstream.NewRegistry(nil),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -61,11 +61,8 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial Dial
 
 func targets(pool *routing.Pool) []upstream.Target {
 	list := make([]upstream.Target, len(pool.Endpoints))
-	for i, endpoint := range pool.Endpoints {
-		list[i].Address = endpoint.Address
-		if endpoint.Pod.Name != "" {
-			list[i].Pod = endpoint.Pod.String()
-		}
+	for i := range pool.Endpoints {
+		list[i] = target(&pool.Endpoints[i])
 	}
 	return list
 }

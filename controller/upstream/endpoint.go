@@ -34,6 +34,8 @@ type Endpoint struct {
 
 	streak     atomic.Int64 // failures since the last success
 	avoidUntil atomic.Int64 // Unix nanoseconds; 0: not avoided
+
+	latency latency
 }
 
 // Address is where the endpoint listens.
@@ -59,6 +61,16 @@ func (e *Endpoint) Avoided() bool {
 	until := e.avoidUntil.Load()
 	return until != 0 && time.Now().UnixNano() < until
 }
+
+// Latency is how long the endpoint takes to begin its response: an average of the last seconds, which fades while it is not
+// asked; 0: nothing is known.
+func (e *Endpoint) Latency() time.Duration {
+	latency, _ := e.latency.at(time.Now())
+	return latency
+}
+
+// Observe takes in how long the endpoint took to begin a response, or how long it was given and did not.
+func (e *Endpoint) Observe(took time.Duration) { e.latency.observe(took, time.Now()) }
 
 // Begin counts a request that is about to be sent. Every Begin needs one End.
 func (e *Endpoint) Begin() {

@@ -8,27 +8,21 @@ import (
 
 // Registry holds the live state of all pools of the current table.
 type Registry struct {
-	newPicker func() Picker
+	draw func(n int) int
 
 	mu    sync.Mutex
 	pools map[string]*livePool
 }
 
-// livePool is what outlives a swap: the endpoints by target, and where the picker stands.
+// livePool is what outlives a swap: the endpoints by target, and where the pickers stand.
 type livePool struct {
 	endpoints map[Target]*Endpoint
-	picker    Picker
+	pickers   *pickers
 }
 
-// Pool is one pool as one table has it. It never changes; the endpoints in it are shared with the pools of other tables.
-type Pool struct {
-	endpoints []*Endpoint
-	picker    Picker
-}
-
-// NewRegistry gives an empty registry whose pools pick with what newPicker makes, one picker a pool.
-func NewRegistry(newPicker func() Picker) *Registry {
-	return &Registry{newPicker: newPicker, pools: map[string]*livePool{}}
+// NewRegistry gives an empty registry. Its pools draw random numbers in [0,n) with draw; nil means math/rand/v2.
+func NewRegistry(draw func(n int) int) *Registry {
+	return &Registry{draw: draw, pools: map[string]*livePool{}}
 }
 
 // Update brings the registry to the given pools and returns a Pool for each of them, with its endpoints in the order
@@ -42,7 +36,7 @@ func (r *Registry) Update(want map[string][]Target) (pools map[string]*Pool, gon
 	for key, targets := range want {
 		live := r.pools[key]
 		if live == nil {
-			live = &livePool{picker: r.newPicker()}
+			live = &livePool{pickers: newPickers(r.draw)}
 		}
 		next[key], pools[key] = live.with(key, targets)
 	}
@@ -59,8 +53,8 @@ func (r *Registry) Update(want map[string][]Target) (pools map[string]*Pool, gon
 
 // with gives the pool with exactly the given targets.
 func (l *livePool) with(key string, targets []Target) (*livePool, *Pool) {
-	live := &livePool{endpoints: make(map[Target]*Endpoint, len(targets)), picker: l.picker}
-	pool := &Pool{endpoints: make([]*Endpoint, 0, len(targets)), picker: l.picker}
+	live := &livePool{endpoints: make(map[Target]*Endpoint, len(targets)), pickers: l.pickers}
+	list := make([]*Endpoint, 0, len(targets))
 	for _, target := range targets {
 		if live.endpoints[target] != nil {
 			continue
@@ -70,9 +64,9 @@ func (l *livePool) with(key string, targets []Target) (*livePool, *Pool) {
 			endpoint = &Endpoint{target: target, pool: key}
 		}
 		live.endpoints[target] = endpoint
-		pool.endpoints = append(pool.endpoints, endpoint)
+		list = append(list, endpoint)
 	}
-	return live, pool
+	return live, &Pool{endpoints: list, byTarget: live.endpoints, pickers: live.pickers}
 }
 
 // Endpoints lists all endpoints of the current table, sorted by pool and address.
@@ -90,9 +84,3 @@ func (r *Registry) Endpoints() []*Endpoint {
 	})
 	return all
 }
-
-// Endpoints lists the endpoints of the pool; the caller must not change the slice.
-func (p *Pool) Endpoints() []*Endpoint { return p.endpoints }
-
-// Pick chooses an endpoint that is not among those already tried for the same request, or nil when none is left.
-func (p *Pool) Pick(tried []*Endpoint) *Endpoint { return p.picker.Pick(p.endpoints, tried) }

@@ -19,7 +19,7 @@ func update(r *Registry, targets ...Target) (*Pool, []*Endpoint) {
 }
 
 func TestStateOutlivesASwap(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	before, _ := update(r, at(1), at(2))
 	kept, left := before.Endpoints()[0], before.Endpoints()[1]
 	kept.Begin()
@@ -41,7 +41,7 @@ func TestStateOutlivesASwap(t *testing.T) {
 
 // The network gives the address of a pod that ended to the next one that starts.
 func TestReusedAddressStartsClean(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	before, _ := update(r, at(1))
 	before.Endpoints()[0].Failed()
 	stranger := at(1)
@@ -56,11 +56,11 @@ func TestReusedAddressStartsClean(t *testing.T) {
 }
 
 func TestRoundRobinIsFair(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	pool, _ := update(r, at(1), at(2), at(3))
 	count := map[*Endpoint]int{}
 	for range 30 {
-		count[pool.Pick(nil)]++
+		count[pool.Pick(Choice{})]++
 	}
 	for _, e := range pool.Endpoints() {
 		if count[e] != 10 {
@@ -71,11 +71,11 @@ func TestRoundRobinIsFair(t *testing.T) {
 
 // A pool that changes after every request must not send all of them to its first endpoint.
 func TestRoundRobinIsFairAcrossSwaps(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	count := map[netip.AddrPort]int{}
 	for range 30 {
 		pool, _ := update(r, at(1), at(2), at(3))
-		count[pool.Pick(nil).Address()]++
+		count[pool.Pick(Choice{}).Address()]++
 	}
 	for address, n := range count {
 		if n != 10 {
@@ -85,12 +85,12 @@ func TestRoundRobinIsFairAcrossSwaps(t *testing.T) {
 }
 
 func TestRoundRobinIsFairAmongTheHealthy(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	pool, _ := update(r, at(1), at(2), at(3), at(4))
 	pool.Endpoints()[0].Failed()
 	count := map[*Endpoint]int{}
 	for range 30 {
-		count[pool.Pick(nil)]++
+		count[pool.Pick(Choice{})]++
 	}
 	for i, e := range pool.Endpoints() {
 		if want := min(i, 1) * 10; count[e] != want {
@@ -100,29 +100,29 @@ func TestRoundRobinIsFairAmongTheHealthy(t *testing.T) {
 }
 
 func TestPickPrefersHealthyThenAnyThenNone(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	pool, _ := update(r, at(1), at(2))
 	first, second := pool.Endpoints()[0], pool.Endpoints()[1]
 	first.Failed()
-	if got := pool.Pick([]*Endpoint{second}); got != first {
+	if got := pool.Pick(Choice{Tried: []*Endpoint{second}}); got != first {
 		t.Errorf("picked %v: an avoided endpoint is better than none", got)
 	}
 	second.Failed()
-	if pool.Pick(nil) == nil {
+	if pool.Pick(Choice{}) == nil {
 		t.Error("none picked although two may have recovered")
 	}
-	if got := pool.Pick([]*Endpoint{first, second}); got != nil {
+	if got := pool.Pick(Choice{Tried: []*Endpoint{first, second}}); got != nil {
 		t.Errorf("picked %s twice for one request", got.Address())
 	}
 	empty, _ := update(r)
-	if empty.Pick(nil) != nil {
+	if empty.Pick(Choice{}) != nil {
 		t.Error("picked from an empty pool")
 	}
 }
 
 func TestFailureIsForgottenInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool, _ := update(NewRegistry(NewRoundRobin), at(1))
+		pool, _ := update(NewRegistry(nil), at(1))
 		e := pool.Endpoints()[0]
 		for _, avoid := range []time.Duration{1, 2, 4, 8, 16, 16} {
 			e.Failed()
@@ -153,13 +153,13 @@ func TestFailureIsForgottenInTime(t *testing.T) {
 }
 
 func TestConcurrentPicksAndUpdates(t *testing.T) {
-	r := NewRegistry(NewRoundRobin)
+	r := NewRegistry(nil)
 	pool, _ := update(r, at(1), at(2))
 	var work sync.WaitGroup
 	for range 4 {
 		work.Go(func() {
 			for range 500 {
-				e := pool.Pick(nil)
+				e := pool.Pick(Choice{})
 				e.Begin()
 				e.Failed()
 				e.Succeeded()
@@ -180,10 +180,10 @@ func TestConcurrentPicksAndUpdates(t *testing.T) {
 }
 
 func BenchmarkPick(b *testing.B) {
-	pool, _ := update(NewRegistry(NewRoundRobin), at(1), at(2), at(3), at(4))
+	pool, _ := update(NewRegistry(nil), at(1), at(2), at(3), at(4))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			pool.Pick(nil)
+			pool.Pick(Choice{})
 		}
 	})
 }

@@ -1,0 +1,37 @@
+package proxy
+
+import (
+	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/routing"
+	"github.com/ingresslab/ingresslab/controller/upstream"
+)
+
+var algorithms = [...]upstream.Algorithm{
+	annotations.RoundRobin: upstream.RoundRobin,
+	annotations.LeastConn:  upstream.LeastConn,
+	annotations.EWMA:       upstream.EWMA,
+}
+
+// choice says how the next endpoint for the request is chosen, in the words of the package upstream.
+func (x *exchange) choice() upstream.Choice {
+	c := upstream.Choice{HashKey: x.decision.HashKey, Tried: x.tried}
+	policy := x.decision.Policy
+	if policy == nil {
+		return c
+	}
+	c.By = algorithms[policy.Backend.LoadBalance]
+	if own := x.decision.Endpoint; own != nil {
+		c.Prefer = x.pool.Find(target(own))
+		c.Insist = policy.Affinity.Persistent
+	}
+	return c
+}
+
+// target is what an endpoint of a table is called in the live state.
+func target(e *routing.Endpoint) upstream.Target {
+	t := upstream.Target{Address: e.Address}
+	if e.Pod.Name != "" {
+		t.Pod = e.Pod.String()
+	}
+	return t
+}
