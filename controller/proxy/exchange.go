@@ -30,6 +30,9 @@ type exchange struct {
 	body     *clientBody
 	// last is the try whose response is being passed on; nil when there is none.
 	last *attempt
+
+	// leave gives back the place that the request has under limit-connections; nil when it has none.
+	leave func()
 }
 
 type exchangeKey struct{}
@@ -74,6 +77,9 @@ func (x *exchange) noteDecision() {
 // finish closes the books on a request. It also runs when the engine panics with http.ErrAbortHandler, which is how a
 // response that broke off in the middle is made to look broken to the client.
 func (s *Server) finish(x *exchange) {
+	if x.leave != nil {
+		x.leave()
+	}
 	if x.last != nil {
 		x.last.finish()
 		if x.last.bodyErr != nil && x.record.Reason == "" {

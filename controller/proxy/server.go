@@ -37,6 +37,7 @@ type Server struct {
 	log      *slog.Logger
 	dial     DialFunc
 	registry *upstream.Registry
+	limiter  *upstream.Limiter
 	engine   *httputil.ReverseProxy
 	view     atomic.Pointer[view]
 	inFlight atomic.Int64
@@ -52,6 +53,7 @@ func New(o Options) *Server {
 		log:      o.Log,
 		dial:     o.Dial,
 		registry: upstream.NewRegistry(nil),
+		limiter:  upstream.NewLimiter(upstream.LimiterCapacity),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

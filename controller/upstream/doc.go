@@ -12,5 +12,6 @@
 // Whichever it is, an endpoint that this request has tried is out, and one that failed a moment ago is taken only if there
 // is no other: a request that may fail is better than one that must.
 //
-// Read endpoint.go first, then registry.go, pool.go, and the ways to choose.
+// Read endpoint.go first, then registry.go, pool.go, and the ways to choose. limiter.go is about
+// clients, not endpoints; it is here because it outlives tables too.
 package upstream
