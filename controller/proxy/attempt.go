@@ -16,6 +16,7 @@ import (
 type attempt struct {
 	endpoint *upstream.Endpoint
 	timeouts routing.Timeouts
+	secure   bool        // over TLS
 	body     *clientBody // nil when the request has none
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -40,6 +41,9 @@ func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Resp
 	request := out.WithContext(httptrace.WithClientTrace(a.ctx, a.trace()))
 	target := *out.URL
 	target.Host = a.endpoint.Address().String()
+	if a.secure {
+		target.Scheme = "https"
+	}
 	request.URL = &target
 	if a.body != nil {
 		request.Body = &tryBody{body: a.body, try: a}

@@ -10,9 +10,6 @@ import (
 	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
-// maxTries is how many endpoints one request may meet (ingress-nginx: proxy-next-upstream-tries).
-const maxTries = 3
-
 // exchange is one request and its response: what was decided, which endpoints were tried, and what is to be recorded. It
 // belongs to the goroutine that serves the request.
 type exchange struct {

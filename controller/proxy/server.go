@@ -82,7 +82,7 @@ func (s *Server) Swap(t *routing.Table) {
 	next, gone := newView(t, s.registry, old, s.dial)
 	s.view.Store(next)
 	for _, endpoint := range gone {
-		old.transports[endpoint].CloseIdleConnections()
+		old.transports[endpoint].closeIdle()
 	}
 }
 
@@ -120,7 +120,7 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 // CloseIdle closes all connections to endpoints that wait for work; at the end of the process there will be none.
 func (s *Server) CloseIdle() {
 	for _, transport := range s.view.Load().transports {
-		transport.CloseIdleConnections()
+		transport.closeIdle()
 	}
 }
 
