@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 
 	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/upstream"
@@ -31,6 +32,9 @@ type attempt struct {
 	answered  atomic.Bool // a byte of a response arrived
 	returned  atomic.Bool // the header of the response is complete
 
+	// asked is when the whole request was written, as Unix nanoseconds; 0: not yet.
+	asked atomic.Int64
+
 	// bodyErr is what ended the response's body early; only the goroutine that serves the request uses it.
 	bodyErr  error
 	finished bool
@@ -54,6 +58,9 @@ func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Resp
 	if err != nil {
 		return nil, a.explain(err)
 	}
+	if response.StatusCode < http.StatusInternalServerError {
+		a.observe() // errors come fast, and must not draw more requests to a broken endpoint
+	}
 	if tunnel, ok := response.Body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
 		response.Body = newTunnel(tunnel, a.timeouts.Read)
 	} else {
@@ -72,6 +79,7 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 		},
 		WroteHeaders: func() { a.sent.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
+			a.asked.Store(time.Now().UnixNano())
 			a.upload.stop()
 			if !a.returned.Load() {
 				a.reply.arm(a.timeouts.Read, errReadTimeout)
@@ -100,8 +108,17 @@ func (a *attempt) blame(f failure, err error) {
 	case !f.blame || a.reused.Load() && !a.answered.Load() && !isTimeout(err):
 	case isTimeout(err) && !isDial(err):
 		a.endpoint.TimedOut()
+		a.observe()
 	default:
 		a.endpoint.Failed()
+	}
+}
+
+// observe tells the endpoint's latency how long it took from the end of the request. What comes before may be the time that
+// the client took to send its body, and an answer that came before says nothing.
+func (a *attempt) observe() {
+	if asked := a.asked.Load(); asked != 0 {
+		a.endpoint.Observe(time.Since(time.Unix(0, asked)))
 	}
 }
 

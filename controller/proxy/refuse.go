@@ -120,5 +120,6 @@ func (s *Server) finishHeader(response *http.Response) error {
 	x := exchangeOf(response.Request.Context())
 	s.explainTo(response.Header, x)
 	x.decorate(response.Header, response.StatusCode)
+	x.keepSession(response.Header)
 	return nil
 }
