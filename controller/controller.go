@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/ingresslab/ingresslab/controller/dashboard"
 	"github.com/ingresslab/ingresslab/controller/metrics"
 	"github.com/ingresslab/ingresslab/controller/proxy"
 	"github.com/ingresslab/ingresslab/controller/status"
@@ -39,6 +40,7 @@ type Controller struct {
 	connections *proxy.Connections
 	reporter    *status.Reporter
 	metrics     *metrics.Metrics
+	dashboard   *dashboard.Dashboard
 	accessLog   *proxy.AccessLog
 	health      health
 	started     time.Time
@@ -106,6 +108,7 @@ func wire(config Config, deps Deps) (*Controller, error) {
 		Observe: c.requestDone,
 		Log:     c.log,
 	})
+	c.dashboard = dashboard.New(c.facts())
 	sources := metrics.Sources{Server: c.server, Leading: c.reporter.Leading}
 	if config.AccessLog && deps.AccessLog != nil {
 		c.accessLog = proxy.NewAccessLog(deps.AccessLog)
@@ -127,6 +130,7 @@ func (c *Controller) requestDone(record *proxy.Record) {
 func (c *Controller) watchFailed(resource string, err error) {
 	c.metrics.WatchError(resource)
 	c.health.watchFailed(resource, err)
+	c.dashboard.Changed()
 	c.log.Error("cannot watch the API server, going on with what was seen last", "resource", resource, "error", err)
 }
 

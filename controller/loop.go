@@ -62,6 +62,7 @@ func (c *Controller) rebuild(event time.Time) time.Duration {
 	c.server.Swap(table)
 	took := time.Since(start)
 	c.health.built(problems, c.ownClasses(snapshot))
+	c.dashboard.Changed()
 	c.metrics.Build(table, problems, took, event)
 	c.reporter.Observe(table, problems)
 	c.log.Debug("table is live", "ingresses", len(table.Ingresses()), "routes", len(table.Routes()),

@@ -77,7 +77,7 @@ func (c *Controller) newServers(requests context.Context) *servers {
 	}
 	return &servers{
 		http: data(), https: data(),
-		status:  inside(dashboard.New(c.facts())),
+		status:  inside(c.dashboard),
 		metrics: inside(c.metricsHandler()),
 		failed:  make(chan error, 5),
 	}

@@ -64,6 +64,7 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 // accepting, and waits for the requests in flight.
 func (c *Controller) leave(s *servers, abort context.CancelCauseFunc) {
 	c.health.stop()
+	c.dashboard.Changed()
 	c.server.Drain()
 	c.log.Info("stopping", "grace", c.config.ShutdownGrace, "timeout", c.config.ShutdownTimeout)
 	grace := time.NewTimer(c.config.ShutdownGrace)

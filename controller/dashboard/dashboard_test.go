@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,9 +29,27 @@ func get(t *testing.T, source Source, path string) *httptest.ResponseRecorder {
 const markup = "<script>alert(1)</script>"
 
 // source has one Ingress, and markup wherever strangers choose the words.
-func source() Source {
+func source() Source { return with(objects()) }
+
+// served is source with a pod behind its Service.
+func served() Source {
+	name, port := "", int32(8080)
+	snapshot := objects()
+	snapshot.EndpointSlices = []*discoveryv1.EndpointSlice{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints: []discoveryv1.Endpoint{{
+			Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: "web-a"},
+		}},
+		Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+	}}
+	return with(snapshot)
+}
+
+// objects are an Ingress and its Service.
+func objects() routing.Snapshot {
 	exact := networkingv1.PathTypeExact
-	table, problems := routing.Build(routing.Snapshot{
+	return routing.Snapshot{
 		Ingresses: []*networkingv1.Ingress{{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{"kubernetes.io/ingress.class": "lab"}},
 			Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
@@ -45,18 +64,21 @@ func source() Source {
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
 		}},
-	}, routing.Options{IngressClass: "lab"})
+	}
+}
+
+// with shows the table of a snapshot.
+func with(snapshot routing.Snapshot) Source {
+	table, problems := routing.Build(snapshot, routing.Options{IngressClass: "lab"})
 	problems = append(problems, routing.Problem{
 		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: markup,
 	})
+	registry := upstream.NewRegistry(nil)
+	registry.Update(map[string][]upstream.Target{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
 	return Source{
-		Table:    func() *routing.Table { return table },
-		Problems: func() []routing.Problem { return problems },
-		Endpoints: func() []*upstream.Endpoint {
-			registry := upstream.NewRegistry(nil)
-			registry.Update(map[string][]upstream.Target{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80")}}})
-			return registry.Endpoints()
-		},
+		Table:     func() *routing.Table { return table },
+		Problems:  func() []routing.Problem { return problems },
+		Endpoints: registry.Endpoints,
 		Traffic: func() Traffic {
 			return Traffic{Active: 3, Reading: 1, Writing: 1, Waiting: 1, Accepted: 7, Handled: 7, Requests: 9}
 		},
@@ -85,7 +107,7 @@ func TestPageEscapesEverything(t *testing.T) {
 
 func TestPageRefersToAssetsThatExist(t *testing.T) {
 	body := get(t, source(), "/").Body.String()
-	for _, asset := range []string{"assets/style.css", "assets/refresh.js"} {
+	for _, asset := range []string{"assets/style.css", "assets/live.js"} {
 		if !strings.Contains(body, `"`+asset+`"`) {
 			t.Errorf("the page does not use %s", asset)
 		}

@@ -3,64 +3,135 @@ package dashboard
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Explanation is what would become of a request, and why.
-type Explanation struct {
-	// Status is the status of a refusal; 0 when the request would be forwarded to Service.
-	Status     int         `json:"status,omitempty"`
-	Service    string      `json:"service,omitempty"`
-	Reason     string      `json:"reason"`
-	Candidates []Candidate `json:"candidates"`
+// Question is a request to explain, as it was asked.
+type Question struct {
+	// URL needs a scheme, http or https, and a host.
+	URL string `json:"url"`
+	// Method is GET unless said otherwise.
+	Method string `json:"method"`
+	// Headers are lines like "X-Canary: always"; cookies are the header Cookie.
+	Headers []string `json:"headers"`
+	// Client is the address that the request comes from; whoever asks, unless said otherwise.
+	Client string `json:"client"`
+	// Draw is the random number that shares of canaries are decided by, 0 to 1, without 1.
+	Draw float64 `json:"draw"`
+
+	draw string
 }
 
-// Candidate is a rule that was considered.
-type Candidate struct {
-	Ingress  string `json:"ingress,omitempty"`
-	Field    string `json:"field,omitempty"`
-	Host     string `json:"host,omitempty"`
-	Path     string `json:"path,omitempty"`
-	PathType string `json:"pathType,omitempty"`
-	Won      bool   `json:"won"`
-	Why      string `json:"why"`
-}
-
-// explain asks the table what it would do with a GET of the URL, which needs a scheme and a host.
-func (s Source) explain(raw string) (*Explanation, error) {
-	target, err := url.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("url: %w", err)
+// questionOf reads the form's fields: url, method, header (one for each, or several in lines), client and draw.
+func questionOf(r *http.Request) Question {
+	q := Question{
+		URL: strings.TrimSpace(r.FormValue("url")), Method: strings.ToUpper(strings.TrimSpace(r.FormValue("method"))),
+		Client: strings.TrimSpace(r.FormValue("client")), Headers: []string{}, draw: strings.TrimSpace(r.FormValue("draw")),
 	}
-	if target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return nil, fmt.Errorf("url: %q is not like http://shop.test/path", raw)
-	}
-	path := target.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	decision, candidates := s.Table().Explain(routing.Request{
-		Method: http.MethodGet, Host: target.Host, Path: path, Header: http.Header{}, TLS: target.Scheme == "https",
-	})
-	result := &Explanation{Status: decision.Status, Reason: decision.Reason, Candidates: []Candidate{}}
-	if decision.Pool != nil {
-		result.Service = decision.Pool.Key()
-	}
-	for _, c := range candidates {
-		result.Candidates = append(result.Candidates, candidateView(c))
-	}
-	return result, nil
-}
-
-func candidateView(c routing.Candidate) Candidate {
-	view := Candidate{Won: c.Won, Why: c.Why}
-	if c.Route != nil {
-		view.Field, view.Host, view.Path, view.PathType = c.Route.Field, c.Route.Host, c.Route.Path, string(c.Route.PathType)
-		if c.Route.Ingress.Name != "" {
-			view.Ingress = c.Route.Ingress.String()
+	for _, field := range r.Form["header"] {
+		for line := range strings.Lines(field) {
+			if line = strings.TrimSpace(line); line != "" {
+				q.Headers = append(q.Headers, line)
+			}
 		}
 	}
-	return view
+	if q.Method == "" {
+		q.Method = http.MethodGet
+	}
+	if q.Client == "" {
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			q.Client = peer.Addr().Unmap().String()
+		}
+	}
+	return q
+}
+
+// Lines are the headers, one a line, for the form.
+func (q Question) Lines() string { return strings.Join(q.Headers, "\n") }
+
+// request gives the question as the table wants it. The error names the field.
+func (q *Question) request() (routing.Request, error) {
+	asked, err := url.Parse(q.URL)
+	if err != nil {
+		return routing.Request{}, fmt.Errorf("url: %w", err)
+	}
+	if asked.Host == "" || asked.Scheme != "http" && asked.Scheme != "https" {
+		return routing.Request{}, fmt.Errorf("url: %q is not like http://shop.test/path", q.URL)
+	}
+	r := routing.Request{
+		Method: q.Method, Host: asked.Host, Path: asked.EscapedPath(), Query: asked.RawQuery, TLS: asked.Scheme == "https",
+		Port: 80, ID: "0123456789abcdef0123456789abcdef",
+	}
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	if r.TLS {
+		r.Port = 443
+	}
+	if port := asked.Port(); port != "" {
+		if r.Port, err = strconv.Atoi(port); err != nil || r.Port > 65535 {
+			return routing.Request{}, fmt.Errorf("url: %q is not a port", port)
+		}
+	}
+	if !httpguts.ValidHeaderFieldName(q.Method) {
+		return routing.Request{}, fmt.Errorf("method: %q is not a method such as GET", q.Method)
+	}
+	if r.Header, err = headers(q.Headers); err != nil {
+		return routing.Request{}, err
+	}
+	if q.Client != "" {
+		if r.Client, err = netip.ParseAddr(q.Client); err != nil {
+			return routing.Request{}, fmt.Errorf("client: %q is not an IP address", q.Client)
+		}
+	}
+	q.Draw = defaultDraw
+	if q.draw != "" {
+		if q.Draw, err = strconv.ParseFloat(q.draw, 64); err != nil || !(q.Draw >= 0 && q.Draw < 1) {
+			return routing.Request{}, fmt.Errorf("draw: %q is not a number from 0 to 1, without 1", q.draw)
+		}
+	}
+	r.Draw = q.Draw
+	return r, nil
+}
+
+// defaultDraw is in the middle, so that the same question has the same answer, and the larger share wins.
+const defaultDraw = 0.5
+
+// headers takes lines like "X-Canary: always" apart.
+func headers(lines []string) (http.Header, error) {
+	h := http.Header{}
+	for _, line := range lines {
+		name, value, found := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("header: %q is not like \"Name: value\"", line)
+		}
+		h.Add(name, value)
+	}
+	return h, nil
+}
+
+// serveExplanation answers a question as JSON, or in words to those who accept text/plain and no JSON.
+func (s Source) serveExplanation(w http.ResponseWriter, r *http.Request) {
+	question := questionOf(r)
+	explanation, err := s.explain(question)
+	plain := strings.HasPrefix(r.Header.Get("Accept"), "text/plain")
+	switch {
+	case err != nil && plain:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case err != nil:
+		serveJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+	case plain:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(explanation.Text())) // the reader left
+	default:
+		serveJSON(w, http.StatusOK, explanation)
+	}
 }

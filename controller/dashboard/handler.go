@@ -1,37 +1,36 @@
 package dashboard
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"net/http"
-	"time"
 )
 
 //go:embed assets
 var assets embed.FS
 
-// page is parsed once; that it parses is a matter of the build, not of the run.
-var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"ago": func(t time.Time) string { return time.Since(t).Round(time.Second).String() },
-}).ParseFS(assets, "assets/page.html"))
+// Dashboard serves the status page. New makes one.
+type Dashboard struct {
+	source  Source
+	changes changes
+	streams chan struct{}
+	handler http.Handler
+}
 
 // New gives the handler of the status page.
-func New(source Source) http.Handler {
+func New(source Source) *Dashboard {
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
 		static = assets // cannot be: the directory is embedded above
 	}
+	d := &Dashboard{source: source, streams: make(chan struct{}, maxStreams)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", source.servePage)
+	mux.HandleFunc("GET /{$}", d.servePage)
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /nginx_status", source.serveStubStatus)
-	mux.HandleFunc("GET /api/v1/table", func(w http.ResponseWriter, _ *http.Request) {
-		serveJSON(w, http.StatusOK, map[string]any{"state": source.State(), "hosts": source.hosts()})
-	})
+	mux.HandleFunc("GET /api/v1/table", source.serveTable)
 	mux.HandleFunc("GET /api/v1/endpoints", func(w http.ResponseWriter, _ *http.Request) {
 		pools, _ := source.pools(source.Table())
 		serveJSON(w, http.StatusOK, map[string]any{"pools": pools})
@@ -39,16 +38,21 @@ func New(source Source) http.Handler {
 	mux.HandleFunc("GET /api/v1/problems", func(w http.ResponseWriter, _ *http.Request) {
 		serveJSON(w, http.StatusOK, map[string]any{"problems": source.problems()})
 	})
-	mux.HandleFunc("GET /api/v1/explain", func(w http.ResponseWriter, r *http.Request) {
-		explanation, err := source.explain(r.FormValue("url"))
-		if err != nil {
-			serveJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-			return
-		}
-		serveJSON(w, http.StatusOK, explanation)
+	mux.HandleFunc("GET /api/v1/certificates", func(w http.ResponseWriter, _ *http.Request) {
+		serveJSON(w, http.StatusOK, map[string]any{"certificates": certificates(source.Table())})
 	})
-	return harden(mux)
+	mux.HandleFunc("GET /api/v1/explain", source.serveExplanation)
+	mux.HandleFunc("GET /api/v1/events", d.serveEvents)
+	d.handler = harden(mux)
+	return d
 }
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
+
+// Changed says that there is a new table, or something else on the page that is no figure; pages that are open show it. It
+// may be called from any goroutine.
+func (d *Dashboard) Changed() { d.changes.announce() }
 
 // harden sets what every page of ours should have: nothing is loaded from elsewhere, nobody frames it, nobody guesses.
 func harden(next http.Handler) http.Handler {
@@ -62,28 +66,10 @@ func harden(next http.Handler) http.Handler {
 	})
 }
 
-func (s Source) servePage(w http.ResponseWriter, r *http.Request) {
+func (s Source) serveTable(w http.ResponseWriter, _ *http.Request) {
 	table := s.Table()
-	pools, _ := s.pools(table)
-	endpoints := 0
-	for _, pool := range pools {
-		endpoints += len(pool.Endpoints)
-	}
-	data := map[string]any{
-		"State": s.State(), "Traffic": s.Traffic(), "Hosts": s.hosts(), "Problems": s.problems(), "Pools": pools,
-		"Ingresses": len(table.Ingresses()), "Endpoints": endpoints, "URL": r.FormValue("url"),
-	}
-	if url := r.FormValue("url"); url != "" {
-		explanation, err := s.explain(url)
-		data["Explanation"], data["ExplainError"] = explanation, err
-	}
-	var body bytes.Buffer
-	if err := page.Execute(&body, data); err != nil {
-		http.Error(w, fmt.Sprintf("status page: %v", err), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w) // the reader left
+	_, pools := s.pools(table)
+	serveJSON(w, http.StatusOK, map[string]any{"state": s.State(), "hosts": hosts(table, pools)})
 }
 
 // serveStubStatus writes what scripts for nginx's status page parse.

@@ -2,59 +2,21 @@ package dashboard
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
-// Source is where the page gets its facts from. All functions are called for every request and must be quick.
-type Source struct {
-	Table     func() *routing.Table
-	Problems  func() []routing.Problem
-	Endpoints func() []*upstream.Endpoint
-	Traffic   func() Traffic
-	State     func() State
-}
-
-// Traffic is what nginx's stub_status module reports
-// (https://nginx.org/en/docs/http/ngx_http_stub_status_module.html).
-type Traffic struct {
-	// Active connections are Reading a header, Writing a response, or Waiting for the next request.
-	Active, Reading, Writing, Waiting int64
-	// Accepted and Handled count connections, Requests requests, since the start.
-	Accepted, Handled, Requests uint64
-}
-
-// State is the controller's own.
-type State struct {
-	Identity        string `json:"identity"`
-	ControllerClass string `json:"controllerClass"`
-	// Classes are the IngressClasses that are ours, sorted; DefaultClass is the one of them that Ingresses without a class get.
-	Classes      []string  `json:"classes"`
-	DefaultClass string    `json:"defaultClass,omitempty"`
-	Started      time.Time `json:"started"`
-	// Built is when the current table became live; zero before the first one.
-	Built time.Time `json:"built"`
-	// Leading says whether this replica writes status and Events.
-	Leading bool `json:"leading"`
-	// Stopping says that the signal to stop has come.
-	Stopping bool `json:"stopping"`
-	// WatchErrors are the latest failures to watch the API, by resource.
-	WatchErrors map[string]WatchError `json:"watchErrors,omitempty"`
-}
-
-// WatchError is one failure to list or watch.
-type WatchError struct {
-	Time    time.Time `json:"time"`
-	Message string    `json:"message"`
-}
-
 // Host is one host with its routes, the most specific path first.
 type Host struct {
 	// Name is empty for rules without a host.
-	Name   string  `json:"name"`
-	Routes []Route `json:"routes"`
+	Name string `json:"name"`
+	// Certificate says that HTTPS requests for the host are shown a certificate of its own.
+	Certificate bool    `json:"certificate"`
+	Routes      []Route `json:"routes"`
 }
 
 // Route is one path.
@@ -66,14 +28,28 @@ type Route struct {
 	Service  string `json:"service"`
 	// Closed says why the route answers 503 whatever is behind it.
 	Closed string `json:"closed,omitempty"`
-	Pool   *Pool  `json:"pool"`
+	// Policy is what the Ingress asks for beyond its rules, in the order in which a request meets it.
+	Policy   []Feature `json:"policy"`
+	Canaries []Canary  `json:"canaries"`
+	Pool     *Pool     `json:"pool"`
+}
+
+// Canary takes a share of a route's requests.
+type Canary struct {
+	Ingress string `json:"ingress"`
+	Service string `json:"service"`
+	// Share says which requests: "header X-Canary", "20 of 100".
+	Share string `json:"share"`
+	Pool  *Pool  `json:"pool"`
 }
 
 // Pool is a Service port with its pods.
 type Pool struct {
 	Service string `json:"service"`
 	// Reason says why there are no endpoints.
-	Reason    string     `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Virtual says that the one endpoint is the Service's own address.
+	Virtual   bool       `json:"virtual,omitempty"`
 	Endpoints []Endpoint `json:"endpoints"`
 }
 
@@ -87,6 +63,18 @@ type Endpoint struct {
 	Failures uint64 `json:"failures"`
 	// Avoided says that it failed a moment ago and gets requests only if no other can.
 	Avoided bool `json:"avoided,omitempty"`
+}
+
+// Certificate is one that clients are shown.
+type Certificate struct {
+	Secret string `json:"secret"`
+	// Hosts are the names that Ingresses use it for, Names those in it.
+	Hosts     []string  `json:"hosts"`
+	Names     []string  `json:"names"`
+	NotBefore time.Time `json:"notBefore"`
+	NotAfter  time.Time `json:"notAfter"`
+	// Stale says that the Secret is broken or gone, and this is the last good one.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // Problem is something wrong with an object.
@@ -108,7 +96,7 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	list := []*Pool{}
 	byPool := map[*routing.Pool]*Pool{}
 	for _, pool := range table.Pools() {
-		view := &Pool{Service: pool.Key(), Reason: pool.Reason, Endpoints: []Endpoint{}}
+		view := &Pool{Service: pool.Key(), Reason: pool.Reason, Virtual: pool.Virtual, Endpoints: []Endpoint{}}
 		for _, endpoint := range pool.Endpoints {
 			view.Endpoints = append(view.Endpoints, endpointView(endpoint, live[[2]string{pool.Key(), endpoint.Address.String()}]))
 		}
@@ -132,16 +120,17 @@ func endpointView(e routing.Endpoint, live *upstream.Endpoint) Endpoint {
 }
 
 // hosts gives the table as a reader thinks of it: by host, in the order in which paths are tried.
-func (s Source) hosts() []Host {
-	table := s.Table()
-	_, pools := s.pools(table)
+func hosts(table *routing.Table, pools map[*routing.Pool]*Pool) []Host {
 	list := []Host{}
+	defaults := table.Settings().Options
 	for _, route := range table.Routes() {
 		if len(list) == 0 || list[len(list)-1].Name != route.Host {
-			list = append(list, Host{Name: route.Host})
+			list = append(list, Host{Name: route.Host, Certificate: table.HasCertificate(route.Host)})
 		}
 		host := &list[len(list)-1]
-		host.Routes = append(host.Routes, routeView(route, pools))
+		view := routeView(route, pools)
+		view.Policy = features(route.Policy, defaults, host.Certificate)
+		host.Routes = append(host.Routes, view)
 	}
 	return list
 }
@@ -152,20 +141,63 @@ func routeView(route *routing.Route, pools map[*routing.Pool]*Pool) Route {
 		Path:     route.Path,
 		PathType: string(route.PathType),
 		Closed:   route.Closed,
-		// A back-end that is not a Service has a pool of its own, which the table does not list.
-		Pool: cmp.Or(pools[route.Pool], &Pool{Reason: route.Pool.Reason, Endpoints: []Endpoint{}}),
+		Canaries: []Canary{},
+		Pool:     poolView(route.Pool, pools),
 	}
 	view.Service = view.Pool.Service
 	if route.Ingress.Name != "" {
 		view.Ingress = route.Ingress.String()
 	}
+	for _, canary := range route.Canaries {
+		pool := poolView(canary.Pool, pools)
+		view.Canaries = append(view.Canaries, Canary{
+			Ingress: canary.Ingress.String(), Service: pool.Service, Share: share(canary.Options), Pool: pool,
+		})
+	}
 	return view
+}
+
+// poolView finds a pool; a back-end that is not a Service has one of its own, which the table does not list.
+func poolView(pool *routing.Pool, pools map[*routing.Pool]*Pool) *Pool {
+	return cmp.Or(pools[pool], &Pool{Reason: pool.Reason, Endpoints: []Endpoint{}})
+}
+
+// share says which requests a canary takes, in the order in which it is asked.
+func share(c annotations.Canary) string {
+	var parts []string
+	switch {
+	case c.Header == "":
+	case c.Value != "":
+		parts = append(parts, fmt.Sprintf("header %s: %s", c.Header, c.Value))
+	case c.Pattern != nil:
+		parts = append(parts, fmt.Sprintf("header %s like %s", c.Header, c.Pattern))
+	default:
+		parts = append(parts, "header "+c.Header)
+	}
+	if c.Cookie != "" {
+		parts = append(parts, "cookie "+c.Cookie)
+	}
+	if c.Weight > 0 || len(parts) == 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d", c.Weight, c.WeightTotal))
+	}
+	return joined(parts)
 }
 
 func (s Source) problems() []Problem {
 	list := []Problem{}
 	for _, p := range s.Problems() {
 		list = append(list, Problem{p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Code, p.Reason})
+	}
+	return list
+}
+
+func certificates(table *routing.Table) []Certificate {
+	list := []Certificate{}
+	for _, c := range table.Certificates() {
+		list = append(list, Certificate{
+			Secret: c.Secret.String(), Hosts: append([]string{}, c.Hosts...), Names: append([]string{}, c.Names...),
+			NotBefore: c.NotBefore, NotAfter: c.NotAfter, Stale: c.Stale,
+		})
 	}
 	return list
 }

@@ -1,0 +1,194 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+// Explanation is what would become of a request, and why.
+type Explanation struct {
+	Request Question `json:"request"`
+	// Action is "forward", "redirect", "refuse" or "preflight".
+	Action string `json:"action"`
+	// Status is that of the answer when no endpoint is asked: a refusal, a redirect, a preflight.
+	Status int `json:"status,omitempty"`
+	// Location is where a redirect leads.
+	Location string `json:"location,omitempty"`
+	// Reason is one sentence.
+	Reason string `json:"reason"`
+	// Service is the pool that the request would go to.
+	Service string `json:"service,omitempty"`
+	// Endpoints are the addresses that it has.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// Steps are what would happen on the way, in order.
+	Steps      []Feature   `json:"steps"`
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a rule that was considered.
+type Candidate struct {
+	Ingress  string `json:"ingress,omitempty"`
+	Field    string `json:"field,omitempty"`
+	Host     string `json:"host,omitempty"`
+	Path     string `json:"path,omitempty"`
+	PathType string `json:"pathType,omitempty"`
+	Service  string `json:"service,omitempty"`
+	Won      bool   `json:"won"`
+	Why      string `json:"why"`
+}
+
+// explain asks the table what it would do with a request.
+func (s Source) explain(q Question) (*Explanation, error) {
+	request, err := q.request()
+	if err != nil {
+		return nil, err
+	}
+	decision, candidates := s.Table().Explain(request)
+	result := &Explanation{
+		Request: q, Action: actions[decision.Action], Status: decision.Status, Location: decision.Location,
+		Reason: decision.Reason, Steps: steps(decision), Candidates: []Candidate{},
+	}
+	if decision.Pool != nil {
+		result.Service = decision.Pool.Key()
+		for _, endpoint := range decision.Pool.Endpoints {
+			result.Endpoints = append(result.Endpoints, endpoint.Address.String())
+		}
+	}
+	for _, c := range candidates {
+		result.Candidates = append(result.Candidates, candidateView(c))
+	}
+	return result, nil
+}
+
+var actions = map[routing.Action]string{
+	routing.Refuse: "refuse", routing.Forward: "forward", routing.Redirect: "redirect", routing.Preflight: "preflight",
+}
+
+// steps says what the proxy would do with a Decision, in its order: what could still end the request, what is changed on
+// the way, and how an endpoint is chosen.
+func steps(d routing.Decision) []Feature {
+	list := featureList{}
+	if d.Policy != nil {
+		p := d.Policy
+		if d.ClientTLS {
+			list.add("ask for a certificate", clientTLS(p.ClientTLS)...)
+		}
+		list.add("allow origin", d.AllowOrigin)
+		if d.Limit {
+			list.add("count against limits", limits(p.Limits)...)
+		}
+		list.add("ask for a password", when(d.BasicAuth, "of Secret "+p.Auth.Secret))
+		list.add("ask whether it may pass", when(d.ExternalAuth, p.Auth.URL.String()),
+			when(d.ExternalAuth && d.BasicAuth && p.Auth.Any, "one of the two is enough"))
+		list.add("copy", when(d.Action == routing.Forward, p.Mirror.Target.String()))
+	}
+	list.add("serve", when(d.Canary, "canary "+d.CanaryOf.String()),
+		when(d.Unavailable != 0, fmt.Sprintf("error page for %d", d.Unavailable)))
+	list.add("send path", d.Path)
+	list.add("send host", d.Host)
+	if d.Pool != nil {
+		list.add("choose endpoint", choice(d))
+		list.add("wait at most", waits(d.Timeouts))
+	}
+	return list
+}
+
+// choice says how one of the endpoints is chosen.
+func choice(d routing.Decision) string {
+	switch {
+	case d.Sticky && d.Endpoint != nil:
+		return d.Endpoint.Address.String() + ", which the cookie names"
+	case d.HashKey != "":
+		return fmt.Sprintf("by hash of %q", d.HashKey)
+	}
+	by := map[annotations.LoadBalance]string{
+		annotations.RoundRobin: "round robin", annotations.EWMA: "the quicker of two", annotations.LeastConn: "fewest requests in flight",
+	}
+	text := by[annotations.RoundRobin]
+	if d.Policy != nil {
+		text = by[d.Policy.Backend.LoadBalance]
+	}
+	if d.Sticky {
+		text += ", and set a cookie"
+	}
+	return text
+}
+
+func waits(t routing.Timeouts) string {
+	return fmt.Sprintf("connect %s, read %s, send %s", t.Connect, t.Read, t.Send)
+}
+
+func candidateView(c routing.Candidate) Candidate {
+	view := Candidate{Won: c.Won, Why: c.Why}
+	if c.Route != nil {
+		view.Field, view.Host, view.Path, view.PathType = c.Route.Field, c.Route.Host, c.Route.Path, string(c.Route.PathType)
+		if c.Route.Ingress.Name != "" {
+			view.Ingress = c.Route.Ingress.String()
+		}
+		if c.Route.Pool.Service.Name != "" {
+			view.Service = c.Route.Pool.Key()
+		}
+	}
+	return view
+}
+
+// Outcome is the answer in a few words: "forward to shop/web:80", "redirect 308 to https://shop.test/".
+func (e *Explanation) Outcome() string {
+	switch e.Action {
+	case "forward":
+		return "forward to " + e.Service
+	case "redirect":
+		return fmt.Sprintf("redirect %d to %s", e.Status, e.Location)
+	case "preflight":
+		return fmt.Sprintf("answer the preflight with %d", e.Status)
+	}
+	return fmt.Sprintf("refuse with %d", e.Status)
+}
+
+// Text is the whole of it, for a terminal.
+func (e *Explanation) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n", e.Request.Method, e.Request.URL, e.Outcome())
+	fmt.Fprintf(&b, "  because %s\n", e.Reason)
+	if len(e.Endpoints) > 0 {
+		fmt.Fprintf(&b, "  endpoints: %s\n", strings.Join(e.Endpoints, " "))
+	}
+	for _, step := range e.Steps {
+		fmt.Fprintf(&b, "  %s: %s\n", step.Name, step.Value)
+	}
+	if len(e.Candidates) == 0 {
+		return b.String()
+	}
+	b.WriteString("\nThe rules that were considered:\n")
+	for _, c := range e.Candidates {
+		mark := "-"
+		if c.Won {
+			mark = "✓"
+		}
+		fmt.Fprintf(&b, "  %s %s\n      %s\n", mark, c.rule(), c.Why)
+	}
+	return b.String()
+}
+
+// rule names a candidate in one line: "shop.test Prefix /app of Ingress shop/web, spec.rules[0].http.paths[0]".
+func (c Candidate) rule() string {
+	host := c.Host
+	if host == "" {
+		host = "any host"
+	}
+	what := "default back-end"
+	if c.PathType != "" {
+		what = c.PathType + " " + c.Path
+	}
+	text := host + ", " + what
+	if c.Service != "" {
+		text += " -> " + c.Service
+	}
+	if c.Ingress != "" {
+		return text + " (Ingress " + c.Ingress + ", " + c.Field + ")"
+	}
+	return text + " (" + c.Field + ")"
+}

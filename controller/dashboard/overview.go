@@ -1,0 +1,83 @@
+package dashboard
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxRows bounds the routes and the pools on one page: a browser copes with these, and with ten thousand it does not. The
+// filter gets at the rest, and so does the JSON API.
+const maxRows = 500
+
+// overview is what one page shows: the part of the table that a filter lets through.
+type overview struct {
+	Hosts []Host
+	Pools []*Pool
+	// Routes and Endpoints are the numbers in the whole table, HiddenRoutes and HiddenPools those that were left out for
+	// want of space.
+	Routes, Endpoints         int
+	HiddenRoutes, HiddenPools int
+}
+
+// overview gives the routes that have the filter's text in their host, path, Ingress, Service or policy, and the pools
+// behind them; and the pools that have it in the name of a Service or pod, or in an address. An empty filter lets
+// everything through.
+func (s Source) overview(filter string) overview {
+	table := s.Table()
+	pools, byPool := s.pools(table)
+	filter = strings.ToLower(strings.TrimSpace(filter))
+	o := overview{Hosts: []Host{}, Pools: []*Pool{}}
+	used := map[*Pool]bool{}
+	room := maxRows
+	for _, host := range hosts(table, byPool) {
+		o.Routes += len(host.Routes)
+		routes := slices.DeleteFunc(host.Routes, func(r Route) bool { return !r.has(host.Name, filter) })
+		shown := min(len(routes), room)
+		o.HiddenRoutes += len(routes) - shown
+		room -= shown
+		if shown == 0 {
+			continue
+		}
+		host.Routes = routes[:shown]
+		o.Hosts = append(o.Hosts, host)
+		for _, route := range host.Routes {
+			used[route.Pool] = true
+			for _, canary := range route.Canaries {
+				used[canary.Pool] = true
+			}
+		}
+	}
+	for _, pool := range pools {
+		o.Endpoints += len(pool.Endpoints)
+		switch {
+		case filter != "" && !used[pool] && !pool.has(filter):
+		case len(o.Pools) == maxRows:
+			o.HiddenPools++
+		default:
+			o.Pools = append(o.Pools, pool)
+		}
+	}
+	return o
+}
+
+// has says whether one of the texts contains the filter, which is in lower case.
+func has(filter string, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), filter) })
+}
+
+func (r Route) has(host, filter string) bool {
+	texts := []string{host, host + r.Path, r.Ingress, r.Service, r.PathType, r.Closed}
+	for _, feature := range r.Policy {
+		texts = append(texts, feature.Name+" "+feature.Value)
+	}
+	for _, canary := range r.Canaries {
+		texts = append(texts, "canary "+canary.Ingress, canary.Service)
+	}
+	return has(filter, texts...)
+}
+
+func (p *Pool) has(filter string) bool {
+	return has(filter, p.Service) || slices.ContainsFunc(p.Endpoints, func(e Endpoint) bool {
+		return has(filter, e.Address, e.Pod, e.Node)
+	})
+}

@@ -1,0 +1,62 @@
+package dashboard
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"math"
+	"net/http"
+	"time"
+)
+
+// page is parsed once; that it parses is a matter of the build, not of the run.
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"first": func(list []Endpoint, n int) []Endpoint { return list[:min(n, len(list))] },
+	"minus": func(a, b int) int { return a - b },
+	"left":  daysLeft,
+	"soon":  func(t time.Time) bool { return time.Until(t) < expiresSoon },
+	"pool": func(p *Pool, e Endpoint) map[string]any {
+		return map[string]any{"Name": figureName(p, e), "Endpoint": e}
+	},
+}).ParseFS(assets, "assets/page.html"))
+
+// expiresSoon is when a certificate is shown as something to look after: whatever renews certificates by itself does so
+// at the latest a third of their life before the end, 30 days for most.
+const expiresSoon = 21 * 24 * time.Hour
+
+// daysLeft says when a certificate ends, for people.
+func daysLeft(end time.Time) string {
+	switch left := time.Until(end); {
+	case left < 0:
+		return "expired"
+	case left < 48*time.Hour:
+		return fmt.Sprintf("%d hours left", int(left.Hours()))
+	default:
+		return fmt.Sprintf("%d days left", int(math.Floor(left.Hours()/24)))
+	}
+}
+
+// servePage writes the page as of now, complete without its script. The form's fields come back in it, with the answer.
+func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
+	// The number comes first: a table that is swapped in from here on is news to the page's script.
+	serial, _ := d.changes.current()
+	s, filter := d.source, r.FormValue("filter")
+	data := map[string]any{
+		"Serial": serial, "State": s.State(), "Overview": s.overview(filter), "Filter": filter,
+		"Problems": s.problems(), "Certificates": certificates(s.Table()), "Ingresses": len(s.Table().Ingresses()),
+		"Question": questionOf(r), "Figures": s.figures(overview{}),
+	}
+	if r.FormValue("url") != "" {
+		explanation, err := s.explain(questionOf(r))
+		data["Explanation"], data["ExplainError"] = explanation, err
+	}
+	var body bytes.Buffer
+	if err := page.Execute(&body, data); err != nil {
+		http.Error(w, fmt.Sprintf("status page: %v", err), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = body.WriteTo(w) // the reader left
+}
