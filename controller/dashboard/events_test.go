@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,8 +129,9 @@ func TestTableIsAnnouncedAtOnce(t *testing.T) {
 func TestOnlyFreshFiguresAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := source()
-		requests := uint64(9)
-		s.Traffic = func() Traffic { return Traffic{Requests: requests, Active: 3} }
+		var requests atomic.Uint64
+		requests.Store(9)
+		s.Traffic = func() Traffic { return Traffic{Requests: requests.Load(), Active: 3} }
 		events := open(t, serve(t, New(s)), "")
 		wait := func(d time.Duration) []event { <-time.After(d); return drain(events) }
 		first := wait(1500 * time.Millisecond)
@@ -143,7 +145,7 @@ func TestOnlyFreshFiguresAreSent(t *testing.T) {
 		if idle := wait(5 * time.Second); len(idle) != 0 {
 			t.Errorf("nothing changed, and %v was sent", idle)
 		}
-		requests = 10
+		requests.Store(10)
 		if got := wait(time.Second); len(got) != 1 || got[0] != (event{"figures", `{"requests":"10"}`}) {
 			t.Errorf("after a request: %v", got)
 		}
