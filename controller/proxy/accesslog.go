@@ -143,7 +143,7 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = strconv.AppendInt(b, int64(r.Tries), 10)
 	b = appendField(b, "request_id", r.RequestID)
 	for _, optional := range [...]struct{ name, value string }{
-		{"ingress", r.Ingress}, {"rule", r.Rule}, {"service", r.Service},
+		{"user", r.User}, {"ingress", r.Ingress}, {"rule", r.Rule}, {"service", r.Service},
 		{"endpoint", r.Endpoint}, {"pod", r.Pod}, {"reason", r.Reason},
 	} {
 		if optional.value != "" {

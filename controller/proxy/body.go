@@ -94,5 +94,6 @@ func newClientBody(x *exchange, out *http.Request) *clientBody {
 	// endpoint that answers while it reads would be held up (https://go.dev/issue/57786).
 	_ = x.response.control.EnableFullDuplex() // HTTP/2 is full duplex by itself and says so with an error
 	out.Trailer = outgoingTrailer(x.request.Trailer)
+	x.dropAuthHeaders(out.Trailer)
 	return &clientBody{source: out.Body, control: x.response.control, from: x.request, to: out.Trailer}
 }

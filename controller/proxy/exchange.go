@@ -21,6 +21,7 @@ type exchange struct {
 	target string
 
 	view     *view
+	asked    routing.Request
 	decision routing.Decision
 	pool     *upstream.Pool
 	tried    []*upstream.Endpoint
@@ -30,6 +31,8 @@ type exchange struct {
 
 	// leave gives back the place that the request has under limit-connections; nil when it has none.
 	leave func()
+	// auth is what the external auth service said; nil when it was not asked, or did not answer.
+	auth *authAnswer
 }
 
 type exchangeKey struct{}

@@ -19,6 +19,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	out.Host = pr.In.Host
 	dropUntrusted(out.Header)
 	x.setForwarded(out.Header)
+	x.setAuthHeaders(out.Header)
 	dropH2C(out.Header)
 	if out.Body != nil {
 		x.body = newClientBody(x, out)
@@ -96,6 +97,21 @@ func dropH2C(h http.Header) {
 		delete(h, "Connection")
 	}
 	delete(h, "Http2-Settings")
+}
+
+// removeHopByHop removes what is about one connection, for requests that do not go through the engine, which does the same
+// (RFC 9110, 7.6.1).
+func removeHopByHop(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for name := range h {
+		if framesMessage(name) {
+			delete(h, name)
+		}
+	}
 }
 
 // outgoingTrailer prepares the announced trailer fields that may pass; nil when there are none. Their values arrive after

@@ -17,6 +17,8 @@ type Record struct {
 	TLS      bool
 	// Client is the address the connection came from.
 	Client string
+	// User is the name of the client that has shown the right password; empty when none was asked for.
+	User string
 	// Status is what the client was told, 101 for an upgraded connection, 499 when it went away before it was told.
 	Status int
 	// BytesIn and BytesOut count body bytes. What passes through an upgraded connection is not counted.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"log"
 	"log/slog"
@@ -20,6 +21,9 @@ type Options struct {
 	// Dial opens connections to endpoints; nil means a net.Dialer. It is called with a context that ends with the
 	// connect time-out of the request.
 	Dial DialFunc
+	// DialOutside opens connections to what annotations name by URL, auth services and mirrors; nil means a net.Dialer that
+	// refuses loopback, link-local, multicast and unspecified addresses.
+	DialOutside DialFunc
 	// Explain adds X-Ingresslab-* headers to every response that say which Ingress, rule and endpoint answered, and why.
 	// They name objects of the cluster: not for the open internet.
 	Explain bool
@@ -41,8 +45,13 @@ type Server struct {
 	engine   *httputil.ReverseProxy
 	view     atomic.Pointer[view]
 	inFlight atomic.Int64
-	requests atomic.Uint64
-	draining atomic.Bool
+
+	// outside leads to auth services and mirrors, authAnswers is what the former said, passwords what was checked.
+	outside     *http.Transport
+	authAnswers *recent[[sha256.Size]byte, *authAnswer]
+	passwords   *passwords
+	requests    atomic.Uint64
+	draining    atomic.Bool
 }
 
 // New makes a Server.
@@ -54,6 +63,10 @@ func New(o Options) *Server {
 		dial:     o.Dial,
 		registry: upstream.NewRegistry(nil),
 		limiter:  upstream.NewLimiter(upstream.LimiterCapacity),
+
+		outside:     newOutside(o.DialOutside),
+		authAnswers: newRecent[[sha256.Size]byte, *authAnswer](authMemory),
+		passwords:   newPasswords(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -117,11 +130,12 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 	return nil
 }
 
-// CloseIdle closes all connections to endpoints that wait for work; at the end of the process there will be none.
+// CloseIdle closes all connections that wait for work; at the end of the process there will be none.
 func (s *Server) CloseIdle() {
 	for _, transport := range s.view.Load().transports {
 		transport.closeIdle()
 	}
+	s.outside.CloseIdleConnections()
 }
 
 // ServeHTTP decides about the request and does what was decided.
@@ -139,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.target = target
 	x.view = s.view.Load()
-	x.decision = x.view.table.Decide(routing.Request{
+	x.asked = routing.Request{
 		Method: r.Method,
 		Host:   r.Host,
 		Path:   target,
@@ -149,7 +163,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Query:  r.URL.RawQuery,
 		ID:     x.record.RequestID,
 		Draw:   rand.Float64(),
-	})
+	}
+	x.decision = x.view.table.Decide(x.asked)
 	x.noteDecision()
 	for _, step := range steps {
 		if done := step(s, x); done {
