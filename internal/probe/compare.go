@@ -23,6 +23,18 @@ type Expectation struct {
 	// Namespace is where the pod that answered has to be, if it says where it is. Pod addresses are reused within
 	// seconds: the same app in a stranger's namespace is a wrong answer that looks right.
 	Namespace string
+	// Certificate is what the TLS handshake has to have shown; nil expects nothing.
+	Certificate *Certificate
+	// Arrived is what the request has to look like to the workload; nil expects nothing.
+	Arrived *Arrived
+}
+
+// Certificate is what the certificate of a handshake has to be.
+type Certificate struct {
+	// Names are all of its DNS names, in any order; nil if they may be any.
+	Names []string
+	// Fingerprint is as in TLS; empty if the certificate may be any. Owner says in a word or two whose it is.
+	Fingerprint, Owner string
 }
 
 // Mismatch is one field of an answer that is not as expected, in words for people.
@@ -55,7 +67,37 @@ func Compare(e Expectation, o Observation) []Mismatch {
 			all = append(all, Mismatch{"body", "to contain " + strconv.Quote(text), excerpt(o)})
 		}
 	}
+	if e.Certificate != nil {
+		all = append(all, compareCertificate(*e.Certificate, o.TLS)...)
+	}
+	if e.Arrived != nil {
+		all = append(all, compareArrived(*e.Arrived, o)...)
+	}
 	return all
+}
+
+func compareCertificate(e Certificate, seen *TLS) []Mismatch {
+	if seen == nil {
+		return []Mismatch{{"certificate", "one", "none, the connection is not TLS"}}
+	}
+	var all []Mismatch
+	want, got := sorted(e.Names), sorted(seen.Names)
+	if e.Names != nil && !slices.Equal(want, got) {
+		all = append(all, Mismatch{"names of the certificate", strings.Join(want, ", "), orNone(strings.Join(got, ", "))})
+	}
+	if e.Fingerprint != "" && e.Fingerprint != seen.Fingerprint {
+		all = append(all, Mismatch{"certificate", "that of " + e.Owner, "another one, for " + orNone(strings.Join(got, ", "))})
+	}
+	return all
+}
+
+func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
 }
 
 func compareServed(e Expectation, s *Served) []Mismatch {

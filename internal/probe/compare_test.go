@@ -67,6 +67,59 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 	}
 }
 
+func TestCompareOfCertificates(t *testing.T) {
+	shown := probe.Observation{TLS: &probe.TLS{Names: []string{"b.test", "a.test"}, Fingerprint: probe.Fingerprint([]byte("one"))}}
+	for name, tc := range map[string]struct {
+		expect probe.Certificate
+		in     probe.Observation
+		want   string
+	}{
+		"names in another order": {probe.Certificate{Names: []string{"a.test", "b.test"}}, shown, ""},
+		"fewer names":            {probe.Certificate{Names: []string{"a.test"}}, shown, "names of the certificate: expected a.test, observed a.test, b.test"},
+		"the same":               {probe.Certificate{Fingerprint: probe.Fingerprint([]byte("one")), Owner: "secret x"}, shown, ""},
+		"another": {probe.Certificate{Fingerprint: probe.Fingerprint([]byte("two")), Owner: "secret x"}, shown,
+			"certificate: expected that of secret x, observed another one, for a.test, b.test"},
+		"plain": {probe.Certificate{}, probe.Observation{}, "certificate: expected one, observed none, the connection is not TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := text(probe.Compare(probe.Expectation{Certificate: &tc.expect}, tc.in)); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestCompareOfWhatArrived(t *testing.T) {
+	const account = `{"method": "GET", "path": "/b", "query": "x=1", "host": "a.test", "protocol": "HTTP/1.1", "tls": null, "headers": {"X-Scheme": ["http"]}}`
+	yes, no := true, false
+	for name, tc := range map[string]struct {
+		expect probe.Arrived
+		body   string
+		want   string
+	}{
+		"all as expected": {probe.Arrived{Method: "GET", Path: "/b", Query: "x=1", Host: "a.test", Protocol: "HTTP/1.1", TLS: &no,
+			Header: map[string]string{"x-scheme": "ht*", "Authorization": ""}}, account, ""},
+		"all different": {probe.Arrived{Path: "/a", TLS: &yes, Header: map[string]string{"X-Scheme": "", "X-Real-Ip": "*"}}, account,
+			`arrived path: expected "/a", observed "/b"` + "\n" + `arrived over TLS: expected true, observed false` + "\n" +
+				`arrived header X-Real-Ip: expected "*", observed none` + "\n" + `arrived header X-Scheme: expected none, observed "http"`},
+		"no account": {probe.Arrived{Path: "/a"}, "hello", `body: expected a workload's account of the request (/echo), observed "hello"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := text(probe.Compare(probe.Expectation{Arrived: &tc.expect}, probe.Observation{Body: []byte(tc.body)})); got != tc.want {
+				t.Errorf("%s\nwant\n%s", got, tc.want)
+			}
+		})
+	}
+}
+
+func text(all []probe.Mismatch) string {
+	var lines []string
+	for _, m := range all {
+		lines = append(lines, m.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
 func TestHeaderPatterns(t *testing.T) {
 	for _, tc := range []struct {
 		pattern, value string

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -64,7 +65,12 @@ type Served struct {
 type TLS struct {
 	Version string   // "TLS 1.3"
 	Names   []string // DNS names of the certificate
+	// Fingerprint is the SHA-256 of the certificate (DER) in hexadecimal; it tells certificates of the same names apart.
+	Fingerprint string
 }
+
+// Fingerprint returns what TLS.Fingerprint is for a certificate in DER.
+func Fingerprint(der []byte) string { return fmt.Sprintf("%x", sha256.Sum256(der)) }
 
 func servedBy(h http.Header) *Served {
 	by, app := h.Get(HeaderServedBy), h.Get(HeaderApp)
@@ -84,7 +90,8 @@ func observeTLS(state *tls.ConnectionState) *TLS {
 	}
 	seen := &TLS{Version: tls.VersionName(state.Version)}
 	if len(state.PeerCertificates) > 0 {
-		seen.Names = state.PeerCertificates[0].DNSNames
+		leaf := state.PeerCertificates[0]
+		seen.Names, seen.Fingerprint = leaf.DNSNames, Fingerprint(leaf.Raw)
 	}
 	return seen
 }

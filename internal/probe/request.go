@@ -34,6 +34,10 @@ type Request struct {
 	Body string
 	// Follow takes redirects instead of observing them.
 	Follow bool
+	// Cookies, if not nil, adds its cookies to the request and takes those of the answer.
+	Cookies http.CookieJar
+	// Certificate, if not nil, is the client's in a TLS handshake.
+	Certificate *tls.Certificate
 	// Timeout bounds the whole exchange; zero means DefaultTimeout.
 	Timeout time.Duration
 }
@@ -56,14 +60,19 @@ type Client struct {
 
 // NewClient returns a Client for the ingress at the addresses.
 func NewClient(addresses Addresses) *Client {
-	return &Client{addresses: addresses, transport: &http.Transport{
+	return &Client{addresses: addresses, transport: newTransport(addresses, nil)}
+}
+
+// newTransport returns a transport that shows a certificate of the client's, if there is one.
+func newTransport(addresses Addresses, certificate *tls.Certificate) *http.Transport {
+	return &http.Transport{
 		DialContext:       dialer(addresses.HTTP),
-		DialTLSContext:    tlsDialer(addresses.HTTPS),
+		DialTLSContext:    tlsDialer(addresses.HTTPS, certificate),
 		DisableKeepAlives: true,
 		// Whether an answer is compressed is part of the answer.
 		DisableCompression: true,
 		ForceAttemptHTTP2:  true,
-	}}
+	}
 }
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -78,7 +87,7 @@ func dialer(override string) dialFunc {
 }
 
 // tlsDialer sends the host of the URL as server name (SNI, RFC 6066 section 3), wherever it connects to.
-func tlsDialer(override string) dialFunc {
+func tlsDialer(override string, certificate *tls.Certificate) dialFunc {
 	dial := dialer(override)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
@@ -89,11 +98,17 @@ func tlsDialer(override string) dialFunc {
 		if err != nil {
 			return nil, err
 		}
-		conn := tls.Client(raw, &tls.Config{
+		config := &tls.Config{
 			ServerName:         host,
 			NextProtos:         []string{"h2", "http/1.1"},
 			InsecureSkipVerify: true, //nolint:gosec // the certificate is an observation, not a condition
-		})
+		}
+		if certificate != nil {
+			// Not by Certificates: crypto/tls would hold back one whose authority the server does not ask for, and it is for
+			// the server to refuse it.
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+		}
+		conn := tls.Client(raw, config)
 		if err := conn.HandshakeContext(ctx); err != nil {
 			return nil, errors.Join(err, raw.Close())
 		}
@@ -130,7 +145,11 @@ func (c *Client) exchange(ctx context.Context, r Request, o *Observation) error 
 		}
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	client := &http.Client{Transport: c.transport, CheckRedirect: redirects(r.Follow)}
+	transport := c.transport
+	if r.Certificate != nil {
+		transport = newTransport(c.addresses, r.Certificate)
+	}
+	client := &http.Client{Transport: transport, CheckRedirect: redirects(r.Follow), Jar: r.Cookies}
 	res, err := client.Do(req)
 	if err != nil {
 		return err

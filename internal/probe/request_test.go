@@ -2,11 +2,15 @@ package probe_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,6 +63,47 @@ func TestRequestGoesToTheIngressWhateverTheHost(t *testing.T) {
 				t.Errorf("served by %+v because %q", o.Served, o.Reason)
 			}
 		})
+	}
+}
+
+func TestCookiesOfASessionComeBack(t *testing.T) {
+	client := ingress(t, func(w http.ResponseWriter, r *http.Request) {
+		if c, err := r.Cookie("pod"); err == nil {
+			_, _ = io.WriteString(w, c.Value)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{Name: "pod", Value: "one"})
+	})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		url, body string
+		jar       http.CookieJar
+	}{{"http://shop.test/", "", jar}, {"http://shop.test/", "one", jar}, {"http://other.test/", "", jar}, {"http://shop.test/", "", nil}} {
+		if o := client.Do(t.Context(), probe.Request{URL: tc.url, Cookies: tc.jar}); string(o.Body) != tc.body {
+			t.Errorf("%s: cookie %q came back, want %q", tc.url, o.Body, tc.body)
+		}
+	}
+}
+
+func TestAClientShowsItsCertificateToWhoeverAsks(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strconv.Itoa(len(r.TLS.PeerCertificates)))
+	}))
+	// The server asks for certificates of authorities that are not the client's.
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, ClientCAs: x509.NewCertPool()}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := probe.NewClient(probe.Addresses{HTTPS: server.Listener.Addr().String()})
+	own := server.TLS.Certificates[0]
+	if o := client.Do(t.Context(), probe.Request{URL: "https://shop.test/", Certificate: &own}); string(o.Body) != "1" ||
+		o.TLS.Fingerprint != probe.Fingerprint(own.Certificate[0]) {
+		t.Errorf("with a certificate: %s, %q, %+v", o.What(), o.Body, o.TLS)
+	}
+	if o := client.Do(t.Context(), probe.Request{URL: "https://shop.test/"}); string(o.Body) != "0" {
+		t.Errorf("without one: %s, %q", o.What(), o.Body)
 	}
 }
 

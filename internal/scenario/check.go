@@ -72,5 +72,5 @@ func (r *runner) see(ctx context.Context, step Step) look {
 
 // checkRunner returns a runner that gives nothing names of its own.
 func checkRunner(env Env, namespace string) *runner {
-	return &runner{env: env, names: isolation{namespace: namespace}}
+	return newRunner(env, isolation{namespace: namespace})
 }

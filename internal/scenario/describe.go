@@ -15,6 +15,12 @@ func (r *runner) describe(index int, step Step) StepReport {
 		report.Text = "apply " + strings.Join(step.Apply, ", ")
 	case "delete":
 		report.Text = "delete " + strings.Join(step.Delete, ", ")
+	case "scale":
+		report.Text = fmt.Sprintf("scale deployment %s to %d", step.Scale.Deployment, *step.Scale.Replicas)
+	case "certificate":
+		report.Text = step.Certificate.describe(r.names)
+	case "traffic":
+		report.Text = step.Traffic.describe(r.names)
 	case "wait":
 		report.Text = "wait until " + step.Wait.describe()
 	case "expect":
@@ -60,7 +66,34 @@ func (w Wait) condition() string {
 	return "Ready"
 }
 
+func (c Certificate) describe(names isolation) string {
+	var of string
+	switch {
+	case len(c.Hosts) > 0:
+		of = "for " + strings.Join(names.texts(c.Hosts), ", ")
+	case c.Client != "":
+		of = "of client " + c.Client
+	default:
+		of = "of an authority"
+	}
+	if c.Authority != "" {
+		of += " (" + c.Authority + ")"
+	}
+	if c.Secret != "" {
+		of += " in secret " + c.Secret
+	}
+	return "make a certificate " + of
+}
+
+func (t Traffic) describe(names isolation) string {
+	return fmt.Sprintf("%d requests: %s", t.Requests, t.expect().describeRequest(names))
+}
+
 func (e Expect) describe(names isolation) string {
+	return e.describeRequest(names) + " answers " + strings.Join(e.answers(names), ", ")
+}
+
+func (e Expect) describeRequest(names isolation) string {
 	var b strings.Builder
 	if e.Method == "" {
 		b.WriteString("GET ")
@@ -71,8 +104,12 @@ func (e Expect) describe(names isolation) string {
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		fmt.Fprintf(&b, " with %s: %s", name, names.text(e.Header[name]))
 	}
-	b.WriteString(" answers ")
-	b.WriteString(strings.Join(e.answers(names), ", "))
+	if e.Session != "" {
+		b.WriteString(" in session " + e.Session)
+	}
+	if e.ClientCertificate != "" {
+		b.WriteString(" by client " + e.ClientCertificate)
+	}
 	return b.String()
 }
 
@@ -97,5 +134,39 @@ func (e Expect) answers(names isolation) []string {
 	for _, text := range e.Contains {
 		parts = append(parts, fmt.Sprintf("%q in the body", names.text(text)))
 	}
+	if e.SamePod != nil {
+		parts = append(parts, map[bool]string{true: "the same pod", false: "another pod"}[*e.SamePod])
+	}
+	if c := e.Certificate; c != nil && c.Secret != "" {
+		parts = append(parts, "the certificate of secret "+c.Secret)
+	}
+	if c := e.Certificate; c != nil && len(c.Names) > 0 {
+		parts = append(parts, "a certificate for "+strings.Join(names.texts(c.Names), ", "))
+	}
+	if e.Arrived != nil {
+		parts = append(parts, "arrived "+e.Arrived.describe(names))
+	}
 	return parts
+}
+
+func (a Arrived) describe(names isolation) string {
+	var parts []string
+	for _, field := range []struct{ name, value string }{
+		{"as", a.Method}, {"at", a.Path}, {"with query", a.Query}, {"for", names.text(a.Host)}, {"by", a.Protocol}, {"with body", a.Body},
+	} {
+		if field.value != "" {
+			parts = append(parts, field.name+" "+field.value)
+		}
+	}
+	if a.TLS != nil {
+		parts = append(parts, map[bool]string{true: "over TLS", false: "without TLS"}[*a.TLS])
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		if value := a.Header[name]; value != "" {
+			parts = append(parts, fmt.Sprintf("with %s: %s", name, names.text(value)))
+		} else {
+			parts = append(parts, "without "+name)
+		}
+	}
+	return strings.Join(parts, ", ")
 }

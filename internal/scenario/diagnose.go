@@ -58,8 +58,11 @@ func (r *runner) diagnose(ctx context.Context, step Step) *Diagnostics {
 	defer cancel()
 	d := &Diagnostics{}
 	host := ""
-	if step.Expect != nil {
+	switch {
+	case step.Expect != nil:
 		host = step.Expect.host(r.names)
+	case step.Traffic != nil:
+		host = step.Traffic.expect().host(r.names)
 	}
 	for _, collect := range []func(context.Context, *Diagnostics, string) error{r.routeStates, r.podStates, r.eventLines} {
 		if err := collect(ctx, d, host); err != nil {

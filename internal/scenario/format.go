@@ -26,6 +26,8 @@ type Scenario struct {
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
 	// What the cluster must be able to do. On a cluster that cannot, the scenario is skipped with the reason.
 	Requires Capabilities `yaml:"requires,omitempty"`
+	// The scenario changes what every host meets, so that no other may run beside it.
+	Exclusive bool `yaml:"exclusive,omitempty"`
 	// What is done and expected, in this order. The first step that does not hold ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
 
@@ -48,10 +50,37 @@ type Step struct {
 	Apply Strings `yaml:"apply,omitempty"`
 	// Delete objects, and wait until they are gone: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
 	Delete Strings `yaml:"delete,omitempty"`
+	// Set the number of a Deployment's pods.
+	Scale *Scale `yaml:"scale,omitempty"`
+	// Make a certificate, and the Secret that holds it.
+	Certificate *Certificate `yaml:"certificate,omitempty"`
 	// Wait until something is true of the cluster's objects.
 	Wait *Wait `yaml:"wait,omitempty"`
 	// Ask for a page until the answer is as expected three times in a row.
 	Expect *Expect `yaml:"expect,omitempty"`
+	// Send many requests, and judge the answers together.
+	Traffic *Traffic `yaml:"traffic,omitempty"`
+}
+
+// Scale says how many pods a Deployment is to have.
+type Scale struct {
+	// Name of the Deployment.
+	Deployment string `yaml:"deployment" jsonschema:"required"`
+	// How many pods it is to have.
+	Replicas *int32 `yaml:"replicas" jsonschema:"required,minimum=0"`
+}
+
+// Certificate is a certificate to make. With hosts it is a server's, with client a client's; with neither, the Secret
+// holds only the authority's own certificate, by which others are verified.
+type Certificate struct {
+	// Name of the Secret that gets tls.crt, tls.key and the authority's ca.crt. One that is there is replaced.
+	Secret string `yaml:"secret,omitempty"`
+	// The DNS names in a server's certificate.
+	Hosts Strings `yaml:"hosts,omitempty"`
+	// The name of a client, by which expect presents the certificate.
+	Client string `yaml:"client,omitempty"`
+	// Name of the authority that signs, which is made when it is first named; "lab" if not given.
+	Authority string `yaml:"authority,omitempty"`
 }
 
 // Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service and pod is given.
@@ -73,35 +102,6 @@ type Wait struct {
 	// A condition that has to be True. Available for a Deployment and Ready for a Pod if it is not given.
 	Condition string `yaml:"condition,omitempty"`
 	// How long to wait, 60s if not given.
-	Within Duration `yaml:"within,omitempty"`
-}
-
-// Expect is one request, and what its answer has to be.
-type Expect struct {
-	// An absolute http or https URL. Hosts under .test belong to this run alone: shop.test becomes shop.RUN.test in
-	// here and in the Ingresses.
-	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
-	// The request's method, GET if not given.
-	Method string `yaml:"method,omitempty"`
-	// The request's headers.
-	Header map[string]string `yaml:"header,omitempty"`
-	// The request's body.
-	Send string `yaml:"send,omitempty"`
-	// Take redirects, and expect the last answer.
-	Follow bool `yaml:"follow,omitempty"`
-	// The answer's status.
-	Status int `yaml:"status,omitempty" jsonschema:"minimum=100,maximum=599"`
-	// The answer's headers: * in a value stands for any text, an empty value means that the header must be absent.
-	ResponseHeader map[string]string `yaml:"responseHeader,omitempty"`
-	// Pieces of text that the answer's body contains.
-	Contains Strings `yaml:"contains,omitempty"`
-	// Name of the Service that has the pod that answered as an endpoint.
-	Service string `yaml:"service,omitempty"`
-	// Name of the demo application that answered, such as cheddar.
-	App string `yaml:"app,omitempty"`
-	// Name of the pod that answered.
-	Pod string `yaml:"pod,omitempty"`
-	// How long the answer may take to become as expected, 30s if not given.
 	Within Duration `yaml:"within,omitempty"`
 }
 
@@ -139,7 +139,9 @@ func (d Duration) or(otherwise time.Duration) time.Duration {
 }
 
 // Verbs are the names of the verbs, in the order in which to explain them.
-func Verbs() []string { return []string{"apply", "delete", "wait", "expect"} }
+func Verbs() []string {
+	return []string{"apply", "delete", "scale", "certificate", "wait", "expect", "traffic"}
+}
 
 // Verb returns the step's verb; empty if it has none or several, which a loaded scenario's steps never have.
 func (s Step) Verb() string {
@@ -150,7 +152,9 @@ func (s Step) Verb() string {
 }
 
 func (s Step) verbs() []string {
-	given := []bool{s.Apply != nil, s.Delete != nil, s.Wait != nil, s.Expect != nil}
+	given := []bool{
+		s.Apply != nil, s.Delete != nil, s.Scale != nil, s.Certificate != nil, s.Wait != nil, s.Expect != nil, s.Traffic != nil,
+	}
 	var verbs []string
 	for i, verb := range Verbs() {
 		if given[i] {

@@ -70,6 +70,15 @@ func (i isolation) text(s string) string {
 	return hostName.ReplaceAllStringFunc(s, i.host)
 }
 
+// texts is text for a list; nil stays nil.
+func (i isolation) texts(list []string) []string {
+	var all []string
+	for _, s := range list {
+		all = append(all, i.text(s))
+	}
+	return all
+}
+
 func (i isolation) host(host string) string {
 	end := len(host) - len(testDomain)
 	if i.run == "" || end <= 0 || !strings.EqualFold(host[end:], testDomain) {
@@ -114,11 +123,14 @@ func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructur
 	return o
 }
 
+// placeholder stands for the run's namespace in the annotations of Ingresses, some of which have to name it.
+const placeholder = "$NAMESPACE"
+
 // ingress gives the run's names to the rules, the TLS entries, the class and the annotations, which hold redirects.
 func (i isolation) ingress(o *unstructured.Unstructured) {
 	annotations := o.GetAnnotations()
 	for name, value := range annotations {
-		annotations[name] = i.text(value)
+		annotations[name] = strings.ReplaceAll(i.text(value), placeholder, i.namespace)
 	}
 	if annotations != nil {
 		o.SetAnnotations(annotations)

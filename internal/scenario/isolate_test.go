@@ -40,7 +40,7 @@ func TestObjectsAreAppliedUnderTheNamesOfTheRun(t *testing.T) {
 	names := isolation{scenario: "s", run: "k3f9d", namespace: "lab-s-k3f9d", classes: map[string]string{"foreign": "foreign-k3f9d"}}
 	in := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-		"metadata": map[string]any{"name": "web", "annotations": map[string]any{"redirect": "https://new.test/"}},
+		"metadata": map[string]any{"name": "web", "annotations": map[string]any{"redirect": "https://new.test/", "secret": "$NAMESPACE/users"}},
 		"spec": map[string]any{
 			"ingressClassName": "foreign",
 			"rules":            []any{map[string]any{"host": "a.test"}, map[string]any{}},
@@ -51,7 +51,7 @@ func TestObjectsAreAppliedUnderTheNamesOfTheRun(t *testing.T) {
 	want := map[string]any{
 		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
 		"metadata": map[string]any{
-			"name": "web", "namespace": "lab-s-k3f9d", "annotations": map[string]any{"redirect": "https://new.k3f9d.test/"},
+			"name": "web", "namespace": "lab-s-k3f9d", "annotations": map[string]any{"redirect": "https://new.k3f9d.test/", "secret": "lab-s-k3f9d/users"},
 			"labels": map[string]any{"ingresslab.dev/run": "k3f9d", "ingresslab.dev/scenario": "s"},
 		},
 		"spec": map[string]any{

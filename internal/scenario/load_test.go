@@ -102,7 +102,7 @@ func TestFind(t *testing.T) {
 	}
 	for argument, want := range map[string]string{
 		"host-ruoting": `no scenario "host-ruoting" (did you mean "host-routing"?)`,
-		"kubernetes":   `no scenario "kubernetes", there are host-routing`,
+		"kubernetes":   `no scenario "kubernetes", there are `,
 		"testdata":     `no scenario "testdata`,
 		"[":            `no scenario "["`,
 	} {

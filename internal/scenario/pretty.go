@@ -66,6 +66,9 @@ func (p *Pretty) StepDone(s StepReport) {
 		p.printf("%s", eraseLine)
 	}
 	p.printf("  %s %s %s\n", p.mark(s.Outcome), s.title(), p.style.Dim(s.effort()))
+	if s.Summary != "" {
+		p.printf("      %s\n", p.style.Dim(s.Summary))
+	}
 	if s.Outcome != Passed && s.Outcome != Skipped {
 		p.Explain(s, "      ")
 	}

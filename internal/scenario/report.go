@@ -73,6 +73,8 @@ type StepReport struct {
 	Tries int `json:"tries,omitempty"`
 	// Mismatches are the last differences seen, if the step did not hold.
 	Mismatches []probe.Mismatch `json:"mismatches,omitempty"`
+	// Summary says in a line what many requests came to.
+	Summary string `json:"summary,omitempty"`
 	// Error says why nothing could be seen or done.
 	Error string `json:"error,omitempty"`
 	// Note adds what the mismatches do not say.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +32,8 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 		env.progress().ScenarioStarted(*report)
 		return report, nil
 	}
-	r := &runner{env: env, names: newIsolation(s, env.Run), manifests: s.manifests, positions: s.positions}
+	r := newRunner(env, newIsolation(s, env.Run))
+	r.manifests, r.positions = s.manifests, s.positions
 	report.Run, report.Namespace = env.Run, r.names.namespace
 	env.progress().ScenarioStarted(*report)
 	err := r.script(ctx, s.Steps, report)
@@ -53,6 +55,17 @@ type runner struct {
 	applied []*unstructured.Unstructured
 	// classes are the IngressClasses applied, which do not go away with the namespace.
 	classes []*unstructured.Unstructured
+	// sessions, authorities and clients are what later steps name: who keeps cookies, who signs, who has a certificate.
+	sessions    map[string]*session
+	authorities map[string]*authority
+	clients     map[string]*tls.Certificate
+}
+
+func newRunner(env Env, names isolation) *runner {
+	return &runner{
+		env: env, names: names,
+		sessions: map[string]*session{}, authorities: map[string]*authority{}, clients: map[string]*tls.Certificate{},
+	}
 }
 
 // script makes the namespace and runs the steps. The error is what is broken.
@@ -117,6 +130,12 @@ func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
 		return r.apply(ctx, step.Apply, report)
 	case "delete":
 		return r.remove(ctx, step.Delete, report)
+	case "scale":
+		return r.scale(ctx, *step.Scale, report)
+	case "certificate":
+		return r.certify(ctx, *step.Certificate, report)
+	case "traffic":
+		return r.traffic(ctx, *step.Traffic, report)
 	case "wait":
 		return r.wait(ctx, *step.Wait, report)
 	case "expect":

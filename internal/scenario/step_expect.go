@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,14 +22,24 @@ func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
 	if err := report.settle(c, Failed); err != nil {
 		report.Error = err.Error()
 	}
+	if s := r.sessions[e.Session]; s != nil {
+		s.remember(c.last.observed)
+	}
 }
 
 func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
-	o := r.env.HTTP.Do(ctx, e.request(r.names))
+	request, err := r.request(e)
+	if err != nil {
+		return look{err: err}
+	}
+	want, err := r.expectation(ctx, e)
+	if err != nil {
+		return look{err: err}
+	}
+	o := r.env.HTTP.Do(ctx, request)
 	if o.Err != nil {
 		return look{err: o.Err}
 	}
-	want := e.expectation(r.names)
 	if want.Service != "" && o.Served != nil && o.Served.Pod != "" {
 		services, err := r.servicesOf(ctx, o.Served.Pod)
 		if err != nil {
@@ -36,15 +47,30 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
 		}
 		o.Served.Services = services
 	}
-	return look{mismatches: probe.Compare(want, o), observed: &o}
+	mismatches := probe.Compare(want, o)
+	if e.SamePod != nil {
+		mismatches = append(mismatches, r.sessions[e.Session].samePod(*e.SamePod, &o)...)
+	}
+	return look{mismatches: mismatches, observed: &o}
 }
 
-func (e Expect) request(names isolation) probe.Request {
-	r := probe.Request{Method: e.Method, URL: names.url(e.URL), Body: names.text(e.Send), Follow: e.Follow, Header: http.Header{}}
+// request is what an Expect asks, with the cookies of its session and the certificate of its client.
+func (r *runner) request(e Expect) (probe.Request, error) {
+	request := probe.Request{Method: e.Method, URL: r.names.url(e.URL), Body: r.names.text(e.Send), Follow: e.Follow, Header: http.Header{}}
 	for name, value := range e.Header {
-		r.Header.Set(name, names.text(value))
+		request.Header.Set(name, r.names.text(value))
 	}
-	return r
+	if e.Session != "" {
+		s, err := r.session(e.Session)
+		if err != nil {
+			return probe.Request{}, err
+		}
+		request.Cookies = s.cookies
+	}
+	if e.ClientCertificate != "" {
+		request.Certificate = r.clients[e.ClientCertificate]
+	}
+	return request, nil
 }
 
 // host is the host that the ingress sees, without a port; empty if there is none.
@@ -62,7 +88,8 @@ func (e Expect) host(names isolation) string {
 	return host
 }
 
-func (e Expect) expectation(names isolation) probe.Expectation {
+func (r *runner) expectation(ctx context.Context, e Expect) (probe.Expectation, error) {
+	names := r.names
 	want := probe.Expectation{Status: e.Status, Service: e.Service, App: e.App, Pod: e.Pod, Header: map[string]string{}}
 	if e.Service != "" || e.App != "" || e.Pod != "" {
 		want.Namespace = names.namespace
@@ -72,6 +99,32 @@ func (e Expect) expectation(names isolation) probe.Expectation {
 	}
 	for _, text := range e.Contains {
 		want.Contains = append(want.Contains, names.text(text))
+	}
+	if e.Arrived != nil {
+		want.Arrived = e.Arrived.expectation(names)
+	}
+	if e.Certificate == nil {
+		return want, nil
+	}
+	want.Certificate = &probe.Certificate{Names: names.texts(e.Certificate.Names)}
+	if e.Certificate.Secret == "" {
+		return want, nil
+	}
+	fingerprint, err := r.fingerprint(ctx, e.Certificate.Secret)
+	if err != nil {
+		return want, fmt.Errorf("certificate of secret %s: %w", e.Certificate.Secret, err)
+	}
+	want.Certificate.Fingerprint, want.Certificate.Owner = fingerprint, "secret "+e.Certificate.Secret
+	return want, nil
+}
+
+func (a Arrived) expectation(names isolation) *probe.Arrived {
+	want := &probe.Arrived{
+		Method: a.Method, Path: a.Path, Query: a.Query, Host: names.text(a.Host), Protocol: a.Protocol, Body: names.text(a.Body),
+		TLS: a.TLS, Header: map[string]string{},
+	}
+	for name, value := range a.Header {
+		want.Header[name] = names.text(value)
 	}
 	return want
 }

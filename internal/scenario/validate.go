@@ -2,13 +2,10 @@ package scenario
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
-	"golang.org/x/net/http/httpguts"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -42,7 +39,7 @@ func ValidateCheck(file string, positions strictyaml.Positions, path string, ste
 		c.fault(path, "a check needs steps")
 	}
 	for i, step := range steps {
-		if step.Apply != nil || step.Delete != nil {
+		if changes := step.Apply != nil || step.Delete != nil || step.Scale != nil || step.Certificate != nil; changes || step.Traffic != nil {
 			c.fault(fmt.Sprintf("%s[%d]", path, i), "a check changes nothing: its verbs are wait and expect")
 		}
 		if step.Wait != nil && step.Wait.Ready {
@@ -58,6 +55,8 @@ type checker struct {
 	file      string
 	positions strictyaml.Positions
 	faults    strictyaml.Faults
+	// clients have a certificate from a step before.
+	clients []string
 }
 
 func (c *checker) fault(path, format string, args ...any) {
@@ -111,11 +110,20 @@ func (c *checker) step(path string, step Step) {
 	}
 	c.targets(path+".apply", step.Apply, false)
 	c.targets(path+".delete", step.Delete, true)
+	if step.Scale != nil {
+		c.scale(path+".scale", *step.Scale)
+	}
+	if step.Certificate != nil {
+		c.certificate(path+".certificate", *step.Certificate)
+	}
 	if step.Wait != nil {
 		c.wait(path+".wait", *step.Wait)
 	}
 	if step.Expect != nil {
 		c.expect(path+".expect", *step.Expect)
+	}
+	if step.Traffic != nil {
+		c.traffic(path+".traffic", *step.Traffic)
 	}
 }
 
@@ -156,6 +164,35 @@ func (c *checker) wait(path string, w Wait) {
 	}
 }
 
+func (c *checker) scale(path string, s Scale) {
+	if s.Deployment == "" {
+		c.fault(path+".deployment", "is missing: whose pods?")
+	}
+	if s.Replicas == nil {
+		c.fault(path+".replicas", "is missing: how many pods?")
+	} else if *s.Replicas < 0 {
+		c.fault(path+".replicas", "%d is less than zero", *s.Replicas)
+	}
+}
+
+func (c *checker) certificate(path string, cert Certificate) {
+	if cert.Secret == "" && cert.Client == "" {
+		c.fault(path, "nobody would have the certificate: give secret or client")
+	}
+	if cert.Client != "" {
+		c.clients = append(c.clients, cert.Client)
+		if len(cert.Hosts) > 0 {
+			c.fault(path, "is either a server's, with hosts, or a client's: make two")
+		}
+	}
+	for i, host := range cert.Hosts {
+		at := fmt.Sprintf("%s.hosts[%d]", path, i)
+		if name := strings.ToLower(strings.TrimPrefix(host, "*.")); len(validation.IsDNS1123Subdomain(name)) > 0 {
+			c.fault(at, "%q is not a DNS name", host)
+		}
+	}
+}
+
 // goesWith reports a field that is given although the subject is not its own, or not given although it is.
 func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 	field := path[strings.LastIndex(path, ".")+1:]
@@ -164,50 +201,6 @@ func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 	}
 	if !isGiven && needed && subject == owner {
 		c.fault(path, "is missing: a wait for %s needs %s", owner, field)
-	}
-}
-
-func (c *checker) expect(path string, e Expect) {
-	c.url(path+".url", e.URL)
-	if e.Method != "" && (!httpguts.ValidHeaderFieldName(e.Method) || e.Method != strings.ToUpper(e.Method)) {
-		c.fault(path+".method", "%q is not an HTTP method", e.Method)
-	}
-	if e.Method == http.MethodConnect {
-		c.fault(path+".method", "CONNECT asks a proxy for a tunnel; there is no answer to expect")
-	}
-	for name, value := range e.Header {
-		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			c.fault(path+".header."+name, "%q: %q is not an HTTP header", name, value)
-		}
-	}
-	for name := range e.ResponseHeader {
-		if !httpguts.ValidHeaderFieldName(name) {
-			c.fault(path+".responseHeader."+name, "%q is not the name of an HTTP header", name)
-		}
-	}
-	if e.Status != 0 && (e.Status < 100 || e.Status > 599) {
-		c.fault(path+".status", "%d is not an HTTP status (100 to 599)", e.Status)
-	}
-	if e.Status == 0 && len(e.ResponseHeader) == 0 && len(e.Contains) == 0 && e.Service == "" && e.App == "" && e.Pod == "" {
-		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app or pod")
-	}
-}
-
-func (c *checker) url(path, raw string) {
-	u, err := url.Parse(raw)
-	switch {
-	case raw == "":
-		c.fault(path, "is missing")
-	case err != nil:
-		c.fault(path, "%q is not a URL", raw)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		c.fault(path, "%q is not an absolute http or https URL", raw)
-	case u.User != nil:
-		c.fault(path, "user and password belong into an Authorization header, not into the URL")
-	case u.Fragment != "":
-		c.fault(path, "a fragment (#%s) is never sent to a server", u.Fragment)
-	case len(validation.IsDNS1123Subdomain(strings.ToLower(u.Hostname()))) > 0 && !strings.Contains(u.Hostname(), ":"):
-		c.fault(path, "%q is not a host name", u.Hostname())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -23,7 +24,7 @@ type UnknownFielder interface {
 // every field stands and everything that is wrong. Fields of a document with faults are filled as far as possible, so
 // that further checks can find further faults.
 //
-// Structs, maps of strings, slices, strings, integers, booleans, pointers to those and types with UnmarshalText are
+// Structs, maps of strings, slices, strings, numbers, booleans, pointers to those and types with UnmarshalText are
 // understood. A list of strings may be given as one string. firstLine is the line of the file that data begins with:
 // 1, unless data was cut out of a larger file.
 func Decode(file string, data []byte, firstLine int, into any) (Positions, Faults) {
@@ -200,6 +201,14 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 				d.fault(n, path, "%q is neither true nor false", n.Value)
 			}
 			v.SetBool(on)
+		}
+	case reflect.Float64:
+		if d.scalar(n, path, "a number") {
+			number, err := strconv.ParseFloat(n.Value, 64)
+			if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+				d.fault(n, path, "%q is not a number", n.Value)
+			}
+			v.SetFloat(number)
 		}
 	default:
 		if d.scalar(n, path, "a number") {

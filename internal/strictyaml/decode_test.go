@@ -15,6 +15,7 @@ import (
 type cheese struct {
 	Name   string            `yaml:"name"`
 	Age    int               `yaml:"age"`
+	Fat    float64           `yaml:"fat"`
 	Blue   bool              `yaml:"blue"`
 	Milk   []string          `yaml:"milk"`
 	Labels map[string]string `yaml:"labels"`
@@ -45,6 +46,7 @@ name: stilton
 age: 9
 blue: true
 milk: cow
+fat: 32.5
 labels: {county: Derbyshire, eggs: 0}
 rind: {color: grey}
 grade: strong
@@ -56,17 +58,17 @@ wheels: [{color: brown}, {color: green}]
 		t.Fatalf("a valid document has faults:\n%v", faults)
 	}
 	want := cheese{
-		Name: "stilton", Age: 9, Blue: true, Milk: []string{"cow"}, Labels: map[string]string{"county": "Derbyshire", "eggs": "0"},
+		Name: "stilton", Age: 9, Fat: 32.5, Blue: true, Milk: []string{"cow"}, Labels: map[string]string{"county": "Derbyshire", "eggs": "0"},
 		Rind: &rind{"grey"}, Grade: "strong", Wheels: []rind{{"brown"}, {"green"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
-	if at := positions.At("wheels[1].color"); at.Line != 9 || at.Column != 27 {
-		t.Errorf("wheels[1].color is at %+v, want line 9, column 27", at)
+	if at := positions.At("wheels[1].color"); at.Line != 10 || at.Column != 27 {
+		t.Errorf("wheels[1].color is at %+v, want line 10, column 27", at)
 	}
-	if at := positions.At("rind.thickness"); at.Line != 7 {
-		t.Errorf("a missing field is at %+v, want the field around it, line 7", at)
+	if at := positions.At("rind.thickness"); at.Line != 8 {
+		t.Errorf("a missing field is at %+v, want the field around it, line 8", at)
 	}
 }
 

@@ -31,6 +31,15 @@ func (c *Cluster) control(object runtime.Object) {
 		o.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
 	case *corev1.Service:
 		c.endpoints(o)
+	case *corev1.Secret:
+		// The API server does this to what is written as text.
+		for key, value := range o.StringData {
+			if o.Data == nil {
+				o.Data = map[string][]byte{}
+			}
+			o.Data[key] = []byte(value)
+		}
+		o.StringData = nil
 	case *networkingv1.Ingress:
 		if c.isOurs(o) {
 			o.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: Address}}

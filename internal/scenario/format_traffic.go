@@ -1,0 +1,67 @@
+package scenario
+
+// Traffic is many equal requests, and what their answers have to be together.
+type Traffic struct {
+	// As in expect.
+	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
+	// The requests' method, GET if not given.
+	Method string `yaml:"method,omitempty"`
+	// The requests' headers.
+	Header map[string]string `yaml:"header,omitempty"`
+	// The requests' body.
+	Send string `yaml:"send,omitempty"`
+	// Name of a session, as in expect. Its first request goes alone, so that the others have its cookies.
+	Session string `yaml:"session,omitempty"`
+	// How many requests.
+	Requests int `yaml:"requests" jsonschema:"required,minimum=1,maximum=100000"`
+	// How many are under way at the same time, 8 if not given.
+	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=256"`
+	// What the answers have to be together.
+	Expect TrafficExpect `yaml:"expect" jsonschema:"required"`
+}
+
+// TrafficExpect is what many answers have to be together. At least one field is given.
+type TrafficExpect struct {
+	// How many requests may fail: without a complete answer, or with a status of 500 or more.
+	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
+	// The statuses that occur: each of them at least once, and no other.
+	Statuses []int `yaml:"statuses,omitempty"`
+	// How many different pods answer.
+	Pods *int `yaml:"pods,omitempty" jsonschema:"minimum=0"`
+	// The share of one service or app.
+	Share *Share `yaml:"share,omitempty"`
+}
+
+// Share is the share of the answers that one service or app gives. It is tested as a share of independent draws: of
+// enough requests, how many may differ from the percentage is a matter of the confidence.
+type Share struct {
+	// Name of the Service that has the pods as endpoints.
+	Service string `yaml:"service,omitempty"`
+	// Name of the demo application.
+	App string `yaml:"app,omitempty"`
+	// The expected share in percent.
+	Percent float64 `yaml:"percent" jsonschema:"required,minimum=0,maximum=100"`
+	// How sure a controller that is right can be to pass, in percent; 99.9 if not given.
+	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
+}
+
+func (s Share) confidence() float64 {
+	if s.Confidence == 0 {
+		return defaultConfidence
+	}
+	return s.Confidence
+}
+
+// name is whose share it is.
+func (s Share) name() string {
+	if s.Service != "" {
+		return "service " + s.Service
+	}
+	return "app " + s.App
+}
+
+const (
+	// defaultConfidence lets a right controller fail once in a thousand runs.
+	defaultConfidence  = 99.9
+	defaultConcurrency = 8
+)
