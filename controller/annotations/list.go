@@ -3,18 +3,17 @@ package annotations
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
-// Support says what the controller does about an annotation.
+// Support says what the controller does about an annotation, or about a key of its ConfigMap.
 type Support int
 
 const (
-	// NoEffect is known and has no effect yet. The Ingress is served without it, and a Fault says so.
+	// NoEffect is known and has no effect, for a reason that its Note gives. A Fault says so.
 	NoEffect Support = iota
-	// Supported has the effect that ingress-nginx documents.
+	// Supported has the effect that ingress-nginx documents, or that the Note gives.
 	Supported
-	// Closes is a protection that the controller cannot give yet, so the Ingress's routes answer 503.
+	// Closes is a protection that the controller does not give, so the routes answer 503.
 	Closes
 )
 
@@ -37,17 +36,29 @@ type Entry struct {
 	// Group is the heading under which the documentation shows it.
 	Group   string
 	Support Support
+	// Values says which values are accepted, in a few words; empty when the annotation is not supported.
+	Values string
 	// Default is the value that applies when the annotation is absent; empty when there is none.
 	Default string
 	// Idle holds the values that ask for nothing that does not happen anyway, in lower case. They are no fault.
 	Idle []string
 	// With names the annotation that this one refines. Alone it means nothing, so it has no fault of its own.
 	With string
-	// Note is what it does, in a few words.
+	// Alias names the annotation that this one is another name of. If an Ingress has both, that one counts.
+	Alias string
+	// Protects says that a value which cannot be read closes the route.
+	Protects bool
+	// Otherwise is what happens in the place of a value that cannot be read; empty: "the default applies".
+	Otherwise string
+	// Note is what it does, in a few words, or why it is not supported.
 	Note string
 
-	read func(o *Options, name, value string) *Fault
+	read reader
 }
+
+// reader puts a value, which has no space around it, into the options, or says what is wrong with it. It may still have changed
+// what Entry.Otherwise says.
+type reader func(o *Options, value string) error
 
 // List returns every annotation that the controller knows, in the order of the documentation.
 func List() []Entry { return slices.Clone(list) }
@@ -55,16 +66,32 @@ func List() []Entry { return slices.Clone(list) }
 // idle says whether value asks for nothing. An empty value never asks for anything, except from a protection: an
 // allowlist that a template left empty may be one whose addresses got lost.
 func (e *Entry) idle(value string) bool {
-	if value == "" && e.Support == NoEffect {
+	if value == "" && !e.Protects && e.Support != Closes {
 		return true
 	}
 	return slices.Contains(e.Idle, strings.ToLower(value))
 }
 
+func (e *Entry) otherwise() string {
+	if e.Otherwise == "" {
+		return "the default applies"
+	}
+	return e.Otherwise
+}
+
 var (
-	list   = slices.Concat(proxying, closing, canarying, plain)
+	list = slices.Concat(canaries, affinities, redirects, rewriting, protecting(auth), protecting(clientTLS), protecting(access),
+		limits, proxying, balancing, protecting(backendTLS), errorPages, cors, mirroring, observing, closing)
 	byName = index(list)
 )
+
+// protecting marks all of the entries as protections: without what they say, strangers might get in.
+func protecting(entries []Entry) []Entry {
+	for i := range entries {
+		entries[i].Protects = entries[i].Support == Supported
+	}
+	return entries
+}
 
 func index(list []Entry) map[string]*Entry {
 	m := make(map[string]*Entry, len(list))
@@ -74,21 +101,39 @@ func index(list []Entry) map[string]*Entry {
 	return m
 }
 
-var proxying = []Entry{
-	{Name: "proxy-connect-timeout", Group: "proxy", Support: Supported, Default: "5", Note: "seconds until the connection to an endpoint stands",
-		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ConnectTimeout })},
-	{Name: "proxy-read-timeout", Group: "proxy", Support: Supported, Default: "60", Note: "seconds between two reads from an endpoint",
-		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ReadTimeout })},
-	{Name: "proxy-send-timeout", Group: "proxy", Support: Supported, Default: "60", Note: "seconds between two writes to an endpoint",
-		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.SendTimeout })},
-}
-
-var canarying = []Entry{
-	{Name: "canary", Group: "canary", Support: Supported, Default: "false", Idle: []string{""}, Note: "makes no route; shares of traffic are not supported yet", read: canary},
-	{Name: "canary-by-header", Group: "canary", With: "canary", Note: "the canary by a request header"},
-	{Name: "canary-by-header-value", Group: "canary", With: "canary", Note: "the value of that header"},
-	{Name: "canary-by-header-pattern", Group: "canary", With: "canary", Note: "a pattern for that header"},
-	{Name: "canary-by-cookie", Group: "canary", With: "canary", Note: "the canary by a cookie"},
-	{Name: "canary-weight", Group: "canary", With: "canary", Note: "the canary's share of requests"},
-	{Name: "canary-weight-total", Group: "canary", With: "canary", Note: "what the share is a share of"},
+// inUse says whether the feature that others refine is switched on. A feature that is not supported never is.
+func inUse(feature string, o *Options) bool {
+	switch feature {
+	case "canary":
+		return o.Canary.Enabled
+	case "affinity":
+		return o.Affinity.Enabled
+	case "permanent-redirect":
+		return !o.Redirects.Permanent.IsZero()
+	case "temporal-redirect":
+		return !o.Redirects.Temporal.IsZero()
+	case "proxy-redirect-from":
+		return !o.Rewrite.LocationFrom.IsZero()
+	case "auth-type":
+		return o.Auth.Basic
+	case "auth-url":
+		return !o.Auth.URL.IsZero()
+	case "auth-tls-secret":
+		return o.ClientTLS.Secret != ""
+	case "limit-rps":
+		return o.Limits.RPS > 0 || o.Limits.RPM > 0 || o.Limits.Connections > 0
+	case "limit-rate":
+		return o.Limits.Rate > 0
+	case "backend-protocol":
+		return o.Backend.Protocol.TLS()
+	case "upstream-hash-by":
+		return !o.Backend.HashBy.IsZero()
+	case "custom-http-errors":
+		return len(o.Errors.Codes) > 0
+	case "enable-cors":
+		return o.CORS.Enabled
+	case "mirror-target":
+		return !o.Mirror.Target.IsZero()
+	}
+	return false
 }

@@ -17,6 +17,9 @@ func TestListIsConsistent(t *testing.T) {
 		if e.Group == "" || e.Note == "" {
 			t.Errorf("%s has no group or no note", e.Name)
 		}
+		if (e.Support == annotations.Supported) != (e.Values != "") {
+			t.Errorf("%s is %s and has the values %q", e.Name, e.Support, e.Values)
+		}
 	}
 	for name, e := range byName {
 		if e.With == "" {
@@ -27,24 +30,6 @@ func TestListIsConsistent(t *testing.T) {
 		}
 		if e.Support == annotations.Closes {
 			t.Errorf("%s is a protection; it must close the route by itself", name)
-		}
-	}
-}
-
-// Whatever somebody has in his manifests has a consequence that can be told: an effect, a Fault, or a reason to be silent
-// that is written in the list.
-func TestEveryEntryHasItsConsequence(t *testing.T) {
-	for _, e := range annotations.List() {
-		o, faults := parse(e.Name, "true-but-odd")
-		switch {
-		case e.Support == annotations.Closes && o.Closed == "":
-			t.Errorf("%s leaves the route open", e.Name)
-		case e.Support != annotations.Closes && o.Closed != "":
-			t.Errorf("%s closes the route", e.Name)
-		case e.With == "" && len(faults) != 1:
-			t.Errorf("%s: got %v, want one fault", e.Name, faults)
-		case e.With != "" && len(faults) != 0:
-			t.Errorf("%s: got %v, want silence", e.Name, faults)
 		}
 	}
 }

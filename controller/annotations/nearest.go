@@ -10,6 +10,16 @@ func nearest(name string) string {
 	return ""
 }
 
+// nearestKey does the same for the ConfigMap.
+func nearestKey(key string) string {
+	for i := range settings {
+		if oneSlipApart(key, settings[i].Key) {
+			return settings[i].Key
+		}
+	}
+	return ""
+}
+
 // oneSlipApart says whether one letter added, dropped or replaced, or two neighbors swapped, makes b of a. What is
 // left between the longest common beginning and end tells; a full edit distance would cost a table per pair of names.
 func oneSlipApart(a, b string) bool {

@@ -92,7 +92,7 @@ type Redirects struct {
 	SSL, ForceSSL bool
 	// PreserveTrailingSlash keeps the last slash of the path in these redirects.
 	PreserveTrailingSlash bool
-	// Permanent and Temporal are where every request of the Ingress is sent; zero: nowhere.
+	// Permanent and Temporal are where every request of the Ingress is sent; zero: nowhere. Temporal comes before Permanent.
 	Permanent, Temporal Template
 	// PermanentCode (default 301) and TemporalCode (default 302) are 300 to 308.
 	PermanentCode, TemporalCode int
@@ -122,9 +122,9 @@ type Rewrite struct {
 	CustomHeaders string
 	// Aliases are more hosts for the rules of the Ingress, lower case ("server-alias").
 	Aliases []string
-	// LocationFrom and LocationTo replace the beginning of Location and Refresh headers; LocationFrom empty: none
+	// LocationFrom and LocationTo replace the beginning of Location and Refresh headers; LocationFrom zero: none
 	// ("proxy-redirect-from", "proxy-redirect-to"). LocationFrom "default" stands for the endpoint's own address.
-	LocationFrom, LocationTo string
+	LocationFrom, LocationTo Template
 	// CookieDomain and CookiePath replace the Domain and Path of cookies ("proxy-cookie-domain", "proxy-cookie-path").
 	CookieDomain, CookiePath Replacement
 }
@@ -140,7 +140,7 @@ type Auth struct {
 	Secret string
 	// SecretMap says that each key of the Secret is a user ("auth-secret-type" auth-map), not its key auth a file (auth-file).
 	SecretMap bool
-	// Realm is what the browser shows ("auth-realm").
+	// Realm is what the browser shows ("auth-realm"). It has no control characters; quotes are not escaped yet.
 	Realm string
 
 	// URL is the external service that says whether a request may pass; zero: none ("auth-url").
@@ -175,7 +175,8 @@ type ClientTLS struct {
 	Verify ClientVerify
 	// Depth is how many certificates the chain may have above the client's: default 1.
 	Depth int
-	// MatchCN is what the subject's common name has to match; nil: anything ("auth-tls-match-cn").
+	// MatchCN has to match the text "CN=" followed by the subject's common name; nil: any will do ("auth-tls-match-cn"). It is
+	// as anchored as it is written.
 	MatchCN *regexp.Regexp
 	// ErrorPage is where a client without a valid certificate is sent; empty: it gets 400.
 	ErrorPage string
@@ -311,13 +312,14 @@ type Errors struct {
 // CORS is cross-origin resource sharing, https://fetch.spec.whatwg.org/#http-cors-protocol.
 type CORS struct {
 	Enabled bool
-	// Origins are as written: "*", "https://shop.test", "https://*.shop.test:8443"; default "*".
+	// Origins are as written, in lower case: "*", "https://shop.test", "https://*.shop.test:8443"; default "*". Empty: none of
+	// those that were written could be read, and no origin gets anything.
 	Origins []string
 	// Methods, Headers and Expose are comma-separated lists as they are sent; Expose may be empty.
 	Methods, Headers, Expose string
 	// Credentials is default true.
 	Credentials bool
-	// MaxAge is how long a preflight's answer may be kept; default 20 days.
+	// MaxAge is how long a preflight's answer may be kept; default 20 days, -1 s: not at all.
 	MaxAge time.Duration
 }
 

@@ -1,6 +1,7 @@
 package annotations
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,13 +18,11 @@ const (
 	CodeInvalid = "AnnotationInvalid"
 	// CodeClosed is an annotation for the sake of which the Ingress's routes answer 503.
 	CodeClosed = "RouteClosed"
-	// CodeCanary is an Ingress that makes no route because it is a canary.
-	CodeCanary = "CanaryNotSupported"
 )
 
-// Fault is something wrong with one annotation.
+// Fault is something wrong with one annotation, or with one key of the controller's ConfigMap.
 type Fault struct {
-	// Name is the whole name of the annotation, Prefix included.
+	// Name is the whole name of the annotation, Prefix included, or the key.
 	Name string
 	// Code is one of the constants above.
 	Code string
@@ -33,26 +32,40 @@ type Fault struct {
 
 // Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business; what they do not
 // say is as in defaults, the Options of Settings. Faults come sorted by name; an annotation has at most one.
+//
+// Of a canary only the annotations count that say how it takes its share (canary.go). All else is that of the main Ingress,
+// its protections included, so it is neither read nor found fault with.
 func Parse(all map[string]string, defaults Options) (Options, []Fault) {
-	o := defaults
-	names := ours(all)
-	if len(names) == 0 {
-		return o, nil
-	}
-	var faults []Fault
-	for _, name := range names {
-		if f := apply(&o, name, all[Prefix+name]); f != nil {
-			faults = append(faults, *f)
+	r := reading{o: defaults, all: all}
+	for _, name := range ours(all) {
+		if !r.o.Canary.Enabled || ofCanary(name) {
+			r.read(name, strings.TrimSpace(all[Prefix+name]))
 		}
 	}
-	if o.Canary.Enabled {
-		// It makes no route, so how that route would have behaved is beside the point.
-		faults = slices.DeleteFunc(faults, func(f Fault) bool { return f.Code != CodeCanary })
+	if !r.o.Canary.Enabled {
+		r.settleAuth()
+		r.settleBackend()
 	}
-	return o, faults
+	r.settleCanary()
+	slices.SortFunc(r.faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
+	return r.o, r.faults
 }
 
-// ours returns the names under Prefix, without it, sorted: a map has no order, and Parse must be deterministic.
+// reading is the state of one Parse.
+type reading struct {
+	o      Options
+	all    map[string]string
+	faults []Fault
+}
+
+// has says whether the Ingress has the annotation.
+func (r *reading) has(name string) bool {
+	_, ok := r.all[Prefix+name]
+	return ok
+}
+
+// ours returns the names under Prefix, without it, in the order in which they are read: first what decides about others,
+// then features, then what refines them; by name within each, for a map has no order and Parse must be deterministic.
 func ours(all map[string]string) []string {
 	var names []string
 	for key := range all {
@@ -60,52 +73,81 @@ func ours(all map[string]string) []string {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(turn(a), turn(b)), strings.Compare(a, b)) })
 	return names
 }
 
-// apply puts one annotation into o, or says why it does not.
-func apply(o *Options, name, value string) *Fault {
-	e, known := byName[name]
-	if !known {
-		return unknown(o, name)
+func turn(name string) int {
+	e := byName[name]
+	switch {
+	case name == "canary", name == "enable-global-auth":
+		return 0
+	case e != nil && e.With != "":
+		return 2
 	}
-	if e.idle(value) {
-		return nil
-	}
-	switch e.Support {
-	case Supported:
-		return e.read(o, name, value)
-	case Closes:
-		return closeRoute(o, name, e.Note)
-	default:
-		if e.With != "" {
-			// Its fault, if there is one, is reported on the annotation it refines.
-			return nil
+	return 1
+}
+
+// read puts one annotation into the options, or finds a fault.
+func (r *reading) read(name, value string) {
+	e := byName[name]
+	switch {
+	case e == nil:
+		r.unknown(name)
+	case e.idle(value), e.With != "" && !inUse(e.With, &r.o) && e.Support == NoEffect:
+		// It asks for nothing, or refines something that nobody asked for.
+	case e.Support == NoEffect:
+		r.fault(name, CodeNotSupported, "has no effect: "+e.Note)
+	case e.Support == Closes:
+		r.close(name, "is not supported ("+e.Note+")")
+	case e.Alias != "" && r.has(e.Alias):
+		if value != strings.TrimSpace(r.all[Prefix+e.Alias]) {
+			r.fault(name, CodeNotSupported, "has no effect beside "+e.Alias+", which is another name of it")
 		}
-		return &Fault{Prefix + name, CodeNotSupported, "is not supported yet and has no effect: " + e.Note}
+	default:
+		r.invalid(e, e.read(&r.o, value))
+	}
+}
+
+// invalid finds the fault of a value that could not be read, if there is an error at all.
+func (r *reading) invalid(e *Entry, err error) {
+	switch {
+	case err == nil, e.With != "" && !inUse(e.With, &r.o):
+	case e.Protects:
+		r.close(e.Name, err.Error())
+	default:
+		r.fault(e.Name, CodeInvalid, err.Error()+"; "+e.otherwise())
 	}
 }
 
 // unknown judges a name that is not in the list. One that reads like a protection closes the route all the same: a
 // misspelled allowlist is still somebody's wish not to be open to everybody.
-func unknown(o *Options, name string) *Fault {
+func (r *reading) unknown(name string) {
 	hint := ""
 	if near := nearest(name); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	if soundsLikeProtection(name) {
-		return closeRoute(o, name, "unknown, but it reads like a protection"+hint)
+		r.close(name, "is not known, but it reads like a protection"+hint)
+		return
 	}
-	return &Fault{Prefix + name, CodeNotSupported, "is not supported and has no effect" + hint}
+	r.fault(name, CodeNotSupported, "is not supported and has no effect"+hint)
 }
 
-func closeRoute(o *Options, name, note string) *Fault {
-	if o.Closed == "" {
-		o.Closed = fmt.Sprintf("annotation %s is not supported, and without it the route would be open", name)
+// close has the routes of the Ingress answer 503: a protection is asked for that they would not have.
+func (r *reading) close(name, reason string) {
+	if r.o.Closed == "" {
+		r.o.Closed = fmt.Sprintf("annotation %s: %s; without it the route would be open", name, reason)
 	}
-	return &Fault{Prefix + name, CodeClosed,
-		fmt.Sprintf("is not supported (%s); the routes of this Ingress answer 503 rather than go unprotected", note)}
+	r.fault(name, CodeClosed, reason+"; the routes of this Ingress answer 503 rather than go unprotected")
+}
+
+// fault keeps the first fault of each annotation.
+func (r *reading) fault(name, code, reason string) {
+	name = Prefix + name
+	if !slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Name == name }) {
+		r.faults = append(r.faults, Fault{name, code, reason})
+	}
 }
 
 func soundsLikeProtection(name string) bool {

@@ -1,7 +1,13 @@
 package annotations
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -66,7 +72,7 @@ func defaultOptions() Options {
 		Canary:    Canary{WeightTotal: 100},
 		Affinity:  Affinity{Cookie: SessionCookie{Name: DefaultCookieName}},
 		Redirects: Redirects{SSL: true, PermanentCode: 301, TemporalCode: 302, Code: 308},
-		Auth:      Auth{SignInParam: "rd"},
+		Auth:      defaultAuth(),
 		ClientTLS: ClientTLS{Depth: 1},
 		Limits:    Limits{Burst: 5},
 		Proxy: Proxy{
@@ -84,8 +90,82 @@ func defaultOptions() Options {
 	}
 }
 
+func defaultAuth() Auth {
+	return Auth{
+		SignInParam: "rd",
+		CacheDuration: map[int]time.Duration{
+			http.StatusOK: 5 * time.Minute, http.StatusAccepted: 5 * time.Minute, http.StatusUnauthorized: 5 * time.Minute,
+		},
+	}
+}
+
 // ParseSettings reads the data of the controller's ConfigMap. A key that is not known, or whose value cannot be read, is a
-// Fault whose Name is the key, and the default applies.
+// Fault whose Name is the key, and the default applies. A protection for all Ingresses that cannot be had closes the routes of
+// all: Settings.Options.Closed says why. Faults come sorted by name.
 func ParseSettings(data map[string]string) (Settings, []Fault) {
-	return DefaultSettings(), nil // TODO(contract): every key of docs/controller.md
+	s := DefaultSettings()
+	var faults []Fault
+	for _, key := range slices.SortedFunc(maps.Keys(data), compareKeys) {
+		if f := s.read(key, strings.TrimSpace(data[key]), data); f != nil {
+			faults = append(faults, *f)
+		}
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
+	return s, faults
+}
+
+// compareKeys puts global-auth-url first, for it drops what was said of another service; disable-access-log last, for it wins.
+func compareKeys(a, b string) int {
+	rank := func(key string) int {
+		switch key {
+		case "global-auth-url", "proxy-next-upstream":
+			return 0
+		case "disable-access-log":
+			return 2
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+}
+
+// read puts the value of one key into the settings, or finds a fault.
+func (s *Settings) read(key, value string, data map[string]string) *Fault {
+	known := byKey[key]
+	switch {
+	case known == nil:
+		hint := ""
+		if near := nearestKey(key); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		if soundsLikeProtection(key) {
+			return s.close(key, "is not known, but it reads like a protection"+hint)
+		}
+		return &Fault{key, CodeNotSupported, "is not known and has no effect" + hint}
+	case value == "" && !known.Protects, slices.Contains(known.Idle, strings.ToLower(value)):
+		return nil
+	case known.Support == Closes:
+		return s.close(key, "is not supported ("+known.Note+")")
+	case known.Support == NoEffect:
+		return &Fault{key, CodeNotSupported, "is not supported and has no effect: " + known.Note}
+	case key == "whitelist-source-range" && data["allowlist-source-range"] != "":
+		return &Fault{key, CodeNotSupported, "has no effect beside allowlist-source-range, which is another name of it"}
+	}
+	err := known.read(s, value)
+	switch {
+	case err == nil, known.With != "" && !inUse(known.With, &s.Options):
+		return nil
+	case known.Protects:
+		return s.close(key, err.Error())
+	case key == "proxy-real-ip-cidr":
+		return &Fault{key, CodeInvalid, err.Error() + "; no proxy is trusted"}
+	}
+	return &Fault{key, CodeInvalid, err.Error() + "; the default applies"}
+}
+
+// close has the routes of all Ingresses answer 503.
+func (s *Settings) close(key, reason string) *Fault {
+	if s.Options.Closed == "" {
+		s.Options.Closed = fmt.Sprintf("key %s of the controller's ConfigMap: %s; without it every route would be open", key, reason)
+	}
+	return &Fault{key, CodeClosed, reason + "; all routes answer 503 rather than go unprotected"}
 }

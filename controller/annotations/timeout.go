@@ -3,6 +3,7 @@ package annotations
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,29 +14,32 @@ const (
 	MaxTimeout = 365 * 24 * time.Hour
 )
 
-// timeout makes the reader of a time-out annotation: whole seconds without a unit, as ingress-nginx writes them.
-func timeout(field func(*Options) *time.Duration) func(o *Options, name, value string) *Fault {
-	return func(o *Options, name, value string) *Fault {
-		d, err := parseSeconds(value)
+// maxAge is the longest that a browser is told to remember something: 68 years, as far as a number of seconds in 32 bits goes.
+const maxAge = (1<<31 - 1) * time.Second
+
+// seconds makes the reader of a whole number of seconds without a unit, as ingress-nginx writes them.
+func seconds(least, most time.Duration, field func(*Options) *time.Duration) reader {
+	return func(o *Options, value string) error {
+		d, err := parseSeconds(value, least, most)
 		if err != nil {
-			return &Fault{Prefix + name, CodeInvalid, err.Error() + "; the default applies"}
+			return err
 		}
 		*field(o) = d
 		return nil
 	}
 }
 
-// parseSeconds reads a whole number of seconds between MinTimeout and MaxTimeout.
-func parseSeconds(value string) (time.Duration, error) {
-	seconds, err := strconv.ParseUint(value, 10, 64)
-	if err != nil {
-		if d, unitErr := time.ParseDuration(value); unitErr == nil && d >= MinTimeout && d <= MaxTimeout {
+// parseSeconds reads a whole number of seconds between least and most.
+func parseSeconds(value string, least, most time.Duration) (time.Duration, error) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || strings.HasPrefix(value, "+") {
+		if d, unitErr := time.ParseDuration(value); unitErr == nil && d >= max(least, time.Second) && d <= most {
 			return 0, fmt.Errorf("%q has a unit: write whole seconds, %q", value, strconv.Itoa(int(d.Seconds())))
 		}
 		return 0, fmt.Errorf("%q is not a whole number of seconds", value)
 	}
-	if seconds < uint64(MinTimeout/time.Second) || seconds > uint64(MaxTimeout/time.Second) {
-		return 0, fmt.Errorf("%s is out of range: %d to %d seconds", value, MinTimeout/time.Second, MaxTimeout/time.Second)
+	if n < int64(least/time.Second) || n > int64(most/time.Second) {
+		return 0, fmt.Errorf("%s is out of range: %d to %d seconds", value, least/time.Second, most/time.Second)
 	}
-	return time.Duration(seconds) * time.Second, nil
+	return time.Duration(n) * time.Second, nil
 }
