@@ -4,9 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
@@ -46,31 +43,18 @@ type BackendTLS struct {
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool
-	// Name is a DNS name, never empty; SendName puts it into the handshake.
+	// Name is what the annotation says, empty if it is silent: see ServerName. SendName puts the name into the handshake.
 	Name     string
 	SendName bool
 	// Certificate is shown to the endpoint; nil: none.
 	Certificate *tls.Certificate
 }
 
-// Certificate is one that the controller shows to clients.
-type Certificate struct {
-	// Secret is where it comes from.
-	Secret types.NamespacedName
-	// TLS has the chain, the key, and the parsed leaf.
-	TLS *tls.Certificate
-	// Hosts are the names that the Ingresses use it for, sorted, and Names those in it; wildcards as "*.shop.test".
-	Hosts, Names []string
-	// NotBefore and NotAfter are those of the leaf.
-	NotBefore, NotAfter time.Time
-	// Stale says that the Secret is broken or gone, and this is the last good one.
-	Stale bool
-	// version is the resourceVersion of the Secret that it was made of.
-	version string
-}
-
-// References are the objects beside Ingresses that a Build asked for, whether they were there or not, sorted. Whoever makes
-// Snapshots watches these, and no others.
-type References struct {
-	Secrets, ConfigMaps []types.NamespacedName
+// ServerName is the DNS name by which the endpoints of a pool are verified: that of the annotation, else that of the pool's
+// Service, "name.namespace.svc".
+func (t *BackendTLS) ServerName(p *Pool) string {
+	if t.Name != "" {
+		return t.Name
+	}
+	return p.Service.Name + "." + p.Service.Namespace + ".svc"
 }

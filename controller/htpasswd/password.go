@@ -1,0 +1,86 @@
+package htpasswd
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	hashes "github.com/tg123/go-htpasswd"
+	"golang.org/x/crypto/bcrypt"
+)
+
+const (
+	// maxCost bounds what one attempt to log in may cost: 15 is about two seconds of a processor's time. Whoever can write a
+	// Secret could otherwise stop the controller for everybody.
+	maxCost = 15
+	// maxRounds does the same for SHA-crypt.
+	maxRounds = 1_000_000
+)
+
+// password says whether a text is the password.
+type password func(text string) bool
+
+// parsePassword recognizes a hash by its beginning. The errors have nothing of the hash in them: they end up in Events.
+func parsePassword(hash string) (password, error) {
+	switch {
+	case strings.HasPrefix(hash, "$2"):
+		return parseBcrypt(hash)
+	case strings.HasPrefix(hash, "$5$"), strings.HasPrefix(hash, "$6$"):
+		return parseSHACrypt(hash)
+	case strings.HasPrefix(hash, "$apr1$"), strings.HasPrefix(hash, "$1$"):
+		if !md5Crypt.MatchString(hash) {
+			return nil, errors.New("it is no whole MD5-crypt hash")
+		}
+		return accept(hashes.AcceptMd5, hash)
+	case strings.HasPrefix(hash, "{SHA}"):
+		return accept(hashes.AcceptSha, hash)
+	case strings.HasPrefix(hash, "{SSHA}"):
+		return accept(hashes.AcceptSsha, hash)
+	case strings.HasPrefix(hash, "{PLAIN}"):
+		want := strings.TrimPrefix(hash, "{PLAIN}")
+		return func(text string) bool { return subtle.ConstantTimeCompare([]byte(text), []byte(want)) == 1 }, nil
+	case hash == "":
+		return nil, errors.New("there is no hash")
+	}
+	return nil, errors.New("the format of the hash is not known; use bcrypt (htpasswd -B), APR1 (htpasswd -m), SHA-crypt, {SHA}, {SSHA} or {PLAIN}")
+}
+
+func parseBcrypt(hash string) (password, error) {
+	cost, err := bcrypt.Cost([]byte(hash))
+	if err != nil {
+		return nil, errors.New("it is no whole bcrypt hash")
+	}
+	if cost > maxCost {
+		return nil, fmt.Errorf("the bcrypt cost %d is more than %d, a login would take too long", cost, maxCost)
+	}
+	return func(text string) bool { return bcrypt.CompareHashAndPassword([]byte(hash), []byte(text)) == nil }, nil
+}
+
+// The forms are those of crypt(5); what has another one may make the library fail in the middle of a request.
+var (
+	md5Crypt = regexp.MustCompile(`^\$(?:apr1|1)\$[^$]{1,8}\$[./0-9A-Za-z]{22}$`)
+	shaCrypt = regexp.MustCompile(`^\$(?:5|6)\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{1,16}\$(?:[./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})$`)
+)
+
+func parseSHACrypt(hash string) (password, error) {
+	parts := shaCrypt.FindStringSubmatch(hash)
+	if parts == nil {
+		return nil, errors.New("it is no whole SHA-crypt hash")
+	}
+	if rounds, _ := strconv.Atoi(parts[1]); rounds > maxRounds { // no rounds: 5000
+		return nil, fmt.Errorf("%d rounds are more than %d, a login would take too long", rounds, maxRounds)
+	}
+	return accept(hashes.AcceptCryptSha, hash)
+}
+
+// accept wraps a parser of the library, and drops its error, which quotes the hash.
+func accept(parse hashes.PasswdParser, hash string) (password, error) {
+	p, err := parse(hash)
+	if err != nil || p == nil {
+		return nil, errors.New("the hash is damaged")
+	}
+	return p.MatchesPassword, nil
+}

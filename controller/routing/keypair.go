@@ -1,0 +1,66 @@
+package routing
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// keyPair is a certificate with its key, out of a Secret.
+type keyPair struct {
+	tls *tls.Certificate
+	// names are those in the certificate, lower case, sorted.
+	names []string
+}
+
+// keyPair gives the pair of a Secret. With a lack, it is the last good one, or nil if there has never been one.
+func (b *builder) keyPair(name types.NamespacedName) (*keyPair, *lack) {
+	old := b.memory.keyPairs.old[name].value
+	secret, missing := b.references.secrets.get(name)
+	if missing == nil {
+		var pair *keyPair
+		if pair, missing = b.memory.keyPairs.get(secret, parseKeyPair); missing == nil {
+			return pair, nil
+		}
+	}
+	// The next Build finds the last good pair here, and no Secret that it would be of.
+	b.memory.keyPairs.current[name] = remembered[*keyPair]{value: old}
+	return old, missing
+}
+
+// parseKeyPair reads a Secret as https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets has it. Its type
+// does not matter, what is in it does.
+func parseKeyPair(secret *corev1.Secret) (*keyPair, *lack) {
+	certificate, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
+	for _, field := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+		if len(bytes.TrimSpace(secret.Data[field])) == 0 {
+			return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has no %s", secret.Name, field)}
+		}
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q: %s", secret.Name, strings.TrimPrefix(err.Error(), "tls: "))}
+	}
+	return &keyPair{tls: &pair, names: certificateNames(pair.Leaf)}, nil
+}
+
+// certificateNames are the DNS names of a certificate. One without any may have its name where certificates had it before
+// RFC 2818; clients of today refuse it (RFC 9525, section 6.3), but many a guide still makes such certificates.
+func certificateNames(leaf *x509.Certificate) []string {
+	names := leaf.DNSNames
+	if len(names) == 0 && leaf.Subject.CommonName != "" {
+		names = []string{leaf.Subject.CommonName}
+	}
+	lower := make([]string, len(names))
+	for i, name := range names {
+		lower[i] = strings.TrimSuffix(lowerASCII(name), ".")
+	}
+	slices.Sort(lower)
+	return slices.Compact(lower)
+}

@@ -1,0 +1,125 @@
+package routing
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// References are the objects beside Ingresses that a Build asked for, whether they were there or not, sorted. Whoever makes
+// Snapshots watches these, and no others.
+type References struct {
+	Secrets, ConfigMaps []types.NamespacedName
+}
+
+// references finds the Secrets and ConfigMaps of a Snapshot, and remembers what it was asked for.
+type references struct {
+	secrets    objects[*corev1.Secret]
+	configMaps objects[*corev1.ConfigMap]
+}
+
+// objects are those of one kind.
+type objects[T any] struct {
+	kind    string // for people: "secret"
+	there   map[types.NamespacedName]T
+	loading map[types.NamespacedName]bool
+	asked   map[types.NamespacedName]bool
+}
+
+func newReferences(s Snapshot) *references {
+	r := &references{
+		secrets:    newObjects[*corev1.Secret]("secret", s.Loading.Secrets),
+		configMaps: newObjects[*corev1.ConfigMap]("configmap", s.Loading.ConfigMaps),
+	}
+	for _, o := range s.Secrets {
+		r.secrets.there[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}] = o
+	}
+	for _, o := range s.ConfigMaps {
+		r.configMaps.there[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}] = o
+	}
+	return r
+}
+
+func newObjects[T any](kind string, loading []types.NamespacedName) objects[T] {
+	o := objects[T]{kind: kind, there: map[types.NamespacedName]T{}, loading: map[types.NamespacedName]bool{}, asked: map[types.NamespacedName]bool{}}
+	for _, name := range loading {
+		o.loading[name] = true
+	}
+	return o
+}
+
+// get finds an object. Asking is what makes it known that the table depends on it.
+func (o *objects[T]) get(name types.NamespacedName) (T, *lack) {
+	o.asked[name] = true
+	object, ok := o.there[name]
+	switch {
+	case ok:
+		return object, nil
+	case o.loading[name]:
+		return object, &lack{reason: fmt.Sprintf("%s %q is being loaded", o.kind, name.Name), loading: true}
+	}
+	return object, &lack{code: CodeReferenceNotFound, reason: fmt.Sprintf("%s %q not found", o.kind, name.Name)}
+}
+
+func (o *objects[T]) names() []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(o.asked), compareNames)
+}
+
+// table gives what was asked for.
+func (r *references) table() References {
+	return References{Secrets: r.secrets.names(), ConfigMaps: r.configMaps.names()}
+}
+
+// lack is why something that an Ingress refers to cannot be had.
+type lack struct {
+	code, reason string
+	// loading says that it may be there in a moment, so that it is nobody's Problem yet.
+	loading bool
+}
+
+// refer reads the name of a Secret or ConfigMap in an annotation: "name", or "namespace/name". Another namespace than the
+// Ingress's own is refused unless the controller's ConfigMap allows it: who may write Ingresses in one namespace could
+// otherwise use, or probe, the secrets of all.
+func (b *builder) refer(own, written string) (types.NamespacedName, *lack) {
+	namespace, name, qualified := strings.Cut(written, "/")
+	if !qualified {
+		namespace, name = own, written
+	}
+	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return types.NamespacedName{}, &lack{code: CodeReferenceInvalid, reason: fmt.Sprintf("%q is neither NAME nor NAMESPACE/NAME", written)}
+	}
+	if namespace != own && !b.settings.CrossNamespace {
+		return types.NamespacedName{}, &lack{code: CodeCrossNamespace,
+			reason: fmt.Sprintf("%q is of another namespace, which the ConfigMap key allow-cross-namespace-resources would have to allow", written)}
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
+}
+
+// secret finds the Secret that an annotation of an Ingress names.
+func (b *builder) secret(own, written string) (*corev1.Secret, *lack) {
+	name, missing := b.refer(own, written)
+	if missing != nil {
+		return nil, missing
+	}
+	return b.references.secrets.get(name)
+}
+
+// configMap finds the ConfigMap that an annotation of an Ingress names.
+func (b *builder) configMap(own, written string) (*corev1.ConfigMap, *lack) {
+	name, missing := b.refer(own, written)
+	if missing != nil {
+		return nil, missing
+	}
+	return b.references.configMaps.get(name)
+}
+
+// same says whether two are the same version of an object. Two reads of one version from an informer's cache are the same
+// pointer; after a reconnection they are not, and the version decides.
+func same(a, b *corev1.Secret) bool {
+	return a == b || a != nil && b != nil && a.UID == b.UID && a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
+}
