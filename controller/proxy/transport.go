@@ -53,6 +53,8 @@ func dialectOf(policy *routing.Policy) dialect {
 // has its own, so that the connections to a pod that went away can be closed without touching any other.
 type transports struct {
 	dial DialFunc
+	// name is that of the endpoint's Service, by which its certificate is verified when no annotation gives another.
+	name string
 	// plain is the one for HTTP in the clear, which nearly all requests want.
 	plain atomic.Pointer[http.Transport]
 
@@ -78,7 +80,7 @@ func (t *transports) get(policy *routing.Policy) *http.Transport {
 	}
 	transport := t.others[d]
 	if transport == nil {
-		transport = newTransport(d, policy.BackendTLS, t.dial)
+		transport = newTransport(d, policy.BackendTLS.Named(t.name), t.dial)
 		if t.others == nil {
 			t.others = map[dialect]*http.Transport{}
 		}

@@ -39,14 +39,14 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial Dial
 	for _, route := range t.Routes() {
 		wanted[dialectOf(route.Policy)] = true
 	}
-	for _, pool := range live {
-		for _, endpoint := range pool.Endpoints() {
+	for _, pool := range t.Pools() {
+		for _, endpoint := range v.pools[pool].Endpoints() {
 			if old != nil && old.transports[endpoint] != nil {
 				v.transports[endpoint] = old.transports[endpoint]
 				v.transports[endpoint].keep(wanted)
 				continue
 			}
-			v.transports[endpoint] = &transports{dial: dial}
+			v.transports[endpoint] = &transports{dial: dial, name: pool.ServerName()}
 		}
 	}
 	return v, gone

@@ -3,6 +3,7 @@ package routing
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +26,9 @@ type backends struct {
 
 // poolKey keeps a port that is missing apart from one that is there: a port may have the name "80" and the number 9090.
 type poolKey struct {
-	service types.NamespacedName
-	port    string
-	missing bool
+	service          types.NamespacedName
+	port             string
+	missing, virtual bool
 }
 
 func newBackends(s Snapshot, found *problems) *backends {
@@ -64,7 +65,7 @@ func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	if flt == nil {
 		name = portName(port)
 	}
-	key := poolKey{want.Service, name, flt != nil}
+	key := poolKey{service: want.Service, port: name, missing: flt != nil}
 	pool := b.pools[key]
 	if pool == nil {
 		pool = &Pool{Service: want.Service, Port: name}
@@ -76,6 +77,46 @@ func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 		b.pools[key] = pool
 	}
 	return pool, flt
+}
+
+// backendOf returns the pool for an Ingress's back-end at field: pods, or the Service's own address if the Ingress says
+// service-upstream.
+func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool, *fault) {
+	pool, flt := b.backends.resolve(want)
+	if flt != nil || !ing.policy.Backend.ServiceUpstream {
+		return pool, flt
+	}
+	virtual, err := b.backends.virtual(want, pool)
+	if err != nil {
+		b.found.add(ing.ref, field+".service", CodeNoServiceAddress, err.Error()+"; requests go to its pods in spite of service-upstream")
+		return pool, nil
+	}
+	return virtual, nil
+}
+
+// virtual returns the pool whose one endpoint is the Service's own address, at which kube-proxy or a mesh chooses the pod. It
+// is as empty as the pool of pods is: a connection to a Service without endpoints is refused anyway. The error is for a Service
+// without an address of its own.
+func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
+	svc := b.services[want.Service]
+	port, _ := servicePort(svc, want) // found before
+	addr, err := netip.ParseAddr(svc.Spec.ClusterIP)
+	if err != nil || port.Port <= 0 || port.Port > 65535 {
+		return nil, fmt.Errorf("service %q is headless and has no address of its own", svc.Name)
+	}
+	if err := podAddress(addr); err != nil {
+		return nil, fmt.Errorf("service %q: its address %w", svc.Name, err)
+	}
+	key := poolKey{service: want.Service, port: pods.Port, virtual: true}
+	pool := b.pools[key]
+	if pool == nil {
+		pool = &Pool{Service: want.Service, Port: pods.Port, Virtual: true, Reason: pods.Reason}
+		if len(pods.Endpoints) > 0 {
+			pool.Endpoints = []Endpoint{{Address: netip.AddrPortFrom(addr, uint16(port.Port))}}
+		}
+		b.pools[key] = pool
+	}
+	return pool, nil
 }
 
 // servicePort finds the port of a Service that a back-end names, by name or by number. A number may occur twice, for TCP
@@ -147,7 +188,7 @@ func (b *backends) all() []*Pool {
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b *Pool) int {
-		return cmp.Or(compareNames(a.Service, b.Service), strings.Compare(a.Port, b.Port), strings.Compare(a.Reason, b.Reason))
+		return cmp.Or(compareNames(a.Service, b.Service), strings.Compare(a.Port, b.Port), strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
 	})
 	return list
 }

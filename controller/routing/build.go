@@ -19,17 +19,26 @@ import (
 func Build(s Snapshot, o Options) (*Table, []Problem) {
 	found := &problems{}
 	b := &builder{
-		backends: newBackends(s, found),
-		hosts:    make(map[string]*virtualHost, len(s.Ingresses)),
-		found:    found,
-		settings: annotations.DefaultSettings(),
+		backends:       newBackends(s, found),
+		hosts:          make(map[string]*virtualHost, len(s.Ingresses)),
+		found:          found,
+		references:     newReferences(s),
+		memory:         newMemory(o.Previous),
+		certification:  newCertification(),
+		clientTLS:      map[string]*hostVerification{},
+		defaultBackend: o.DefaultBackend,
 	}
+	b.readSettings(o.ConfigMap)
 	ingresses := claimed(s, o)
 	for _, ing := range ingresses {
 		b.addIngress(ing)
 	}
 	b.addDefaultBackend(o.DefaultBackend)
-	return b.table(ingresses), found.sorted()
+	b.spreadClientTLS()
+	t := b.table(ingresses)
+	t.certificates = b.certify(o.DefaultCertificate)
+	t.references = b.references.table() // the last: everything above may ask for something
+	return t, found.sorted()
 }
 
 // builder holds the parts of the Table that is being built.
@@ -39,6 +48,13 @@ type builder struct {
 	catchAll, fallback *Route
 	found              *problems
 	settings           annotations.Settings
+
+	references    *references
+	memory        *memory
+	certification *certification
+	// clientTLS is how the clients of a host are verified.
+	clientTLS      map[string]*hostVerification
+	defaultBackend ServicePort
 }
 
 // host returns the virtual host of that name, which it makes if need be.
@@ -74,14 +90,16 @@ func (b *builder) addDefaultBackend(want ServicePort) {
 // table puts the parts together.
 func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 	t := &Table{
-		exact:    make(map[string]*virtualHost, len(b.hosts)),
-		wildcard: map[string]*virtualHost{},
-		catchAll: b.catchAll,
-		fallback: b.fallback,
-		hosts:    slices.SortedFunc(maps.Keys(b.hosts), compareHosts),
-		pools:    b.backends.all(),
-		claimed:  make(map[types.NamespacedName]bool, len(ingresses)),
-		settings: b.settings,
+		exact:     make(map[string]*virtualHost, len(b.hosts)),
+		wildcard:  map[string]*virtualHost{},
+		catchAll:  b.catchAll,
+		fallback:  b.fallback,
+		hosts:     slices.SortedFunc(maps.Keys(b.hosts), compareHosts),
+		pools:     b.backends.all(),
+		claimed:   make(map[types.NamespacedName]bool, len(ingresses)),
+		settings:  b.settings,
+		clientTLS: b.clientPolicies(),
+		memory:    b.memory.forget(),
 	}
 	for _, name := range t.hosts {
 		h := b.hosts[name]

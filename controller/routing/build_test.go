@@ -49,6 +49,12 @@ func allGoldensAtOnce(t *testing.T) golden {
 				all.snapshot.Services = append(all.snapshot.Services, svc)
 			}
 		}
+		for _, secret := range g.snapshot.Secrets {
+			if name := (types.NamespacedName{Namespace: secret.Namespace, Name: "secret/" + secret.Name}); !names[name] {
+				names[name] = true
+				all.snapshot.Secrets = append(all.snapshot.Secrets, secret)
+			}
+		}
 		all.snapshot.EndpointSlices = append(all.snapshot.EndpointSlices, g.snapshot.EndpointSlices...)
 	}
 	return all
@@ -64,6 +70,10 @@ func shuffle(s routing.Snapshot, r *rand.Rand, insideSlices bool) routing.Snapsh
 	s.Services = slices.Clone(s.Services)
 	s.IngressClasses = slices.Clone(s.IngressClasses)
 	s.EndpointSlices = slices.Clone(s.EndpointSlices)
+	s.Secrets = slices.Clone(s.Secrets)
+	s.ConfigMaps = slices.Clone(s.ConfigMaps)
+	swapIn(r, s.Secrets)
+	swapIn(r, s.ConfigMaps)
 	swapIn(r, s.Ingresses)
 	swapIn(r, s.Services)
 	swapIn(r, s.IngressClasses)
@@ -96,6 +106,12 @@ func TestBuildLeavesObjectsAlone(t *testing.T) {
 		}
 		for _, o := range g.snapshot.EndpointSlices {
 			before.EndpointSlices = append(before.EndpointSlices, o.DeepCopy())
+		}
+		for _, o := range g.snapshot.Secrets {
+			before.Secrets = append(before.Secrets, o.DeepCopy())
+		}
+		for _, o := range g.snapshot.ConfigMaps {
+			before.ConfigMaps = append(before.ConfigMaps, o.DeepCopy())
 		}
 		table, _ := routing.Build(g.snapshot, g.options)
 		renderRequests(t, table, g.requests())

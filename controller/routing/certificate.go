@@ -55,11 +55,10 @@ func (t *Table) Certificate(serverName string) *tls.Certificate {
 	c := t.certificates
 	name := strings.TrimSuffix(lowerASCII(serverName), ".")
 	for _, from := range []map[string]*Certificate{c.hosts, c.names} {
-		if found := from[name]; found != nil {
-			return found.TLS
-		}
-		if found := from["*"+wildcardSuffix(name)]; found != nil {
-			return found.TLS
+		for _, key := range []string{name, wildcardOf(name)} {
+			if found := from[key]; found != nil {
+				return found.TLS
+			}
 		}
 	}
 	if c.fallback != nil {
@@ -74,7 +73,7 @@ func (t *Table) HasCertificate(host string) bool {
 	if t == nil || t.certificates == nil {
 		return false
 	}
-	return t.certificates.wanted[host] || t.certificates.wanted["*"+wildcardSuffix(host)]
+	return t.certificates.wanted[host] || t.certificates.wanted[wildcardOf(host)]
 }
 
 // certification gathers the certificates of a build.
@@ -224,7 +223,15 @@ func (b *builder) certify(defaultCertificate types.NamespacedName) *certificates
 // covers says whether a client that asks for host would find it in the certificate: literally, or by a wildcard that stands
 // for the first label (RFC 9525, section 6.3).
 func (c *Certificate) covers(host string) bool {
-	return slices.Contains(c.Names, host) || slices.Contains(c.Names, "*"+wildcardSuffix(host))
+	return slices.Contains(c.Names, host) || slices.Contains(c.Names, wildcardOf(host))
+}
+
+// wildcardOf gives the wildcard that a host falls under, "*.shop.test"; empty when there is none.
+func wildcardOf(host string) string {
+	if suffix := wildcardSuffix(host); suffix != "" {
+		return "*" + suffix
+	}
+	return ""
 }
 
 func namesText(names []string) string {
@@ -252,4 +259,3 @@ func (ing *ingress) hosts() []string {
 	}
 	return all
 }
-

@@ -94,7 +94,7 @@ var (
 func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[string]string, faults []string) {
 	headers = make(map[string]string, len(object.Data))
 	for _, key := range slices.Sorted(maps.Keys(object.Data)) {
-		name, value := textproto.CanonicalMIMEHeaderKey(key), object.Data[key]
+		name, value := textproto.CanonicalMIMEHeaderKey(key), strings.TrimSpace(object.Data[key])
 		switch {
 		case !isToken(key):
 			faults = append(faults, fmt.Sprintf("configmap %q: %q is not the name of a header", object.Name, key))
@@ -103,7 +103,7 @@ func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[stri
 		case !isFieldValue(value):
 			faults = append(faults, fmt.Sprintf("configmap %q: the value of header %s has a line break or another control character", object.Name, name))
 		default:
-			headers[name] = strings.Trim(value, " \t")
+			headers[name] = value
 		}
 	}
 	return headers, faults

@@ -103,11 +103,11 @@ func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, por
 		return candidate{}, fmt.Errorf("%q is not an IP address", e.Addresses[0])
 	}
 	addr = addr.Unmap()
-	switch {
-	case addr.Is4() != (slice.AddressType == discoveryv1.AddressTypeIPv4):
+	if addr.Is4() != (slice.AddressType == discoveryv1.AddressTypeIPv4) {
 		return candidate{}, fmt.Errorf("%s is not an %s address", addr, slice.AddressType)
-	case addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast():
-		return candidate{}, fmt.Errorf("%s is a loopback, link-local, unspecified or multicast address", addr)
+	}
+	if err := podAddress(addr); err != nil {
+		return candidate{}, err
 	}
 	c := candidate{Endpoint: Endpoint{Address: netip.AddrPortFrom(addr, port)}, condition: conditionOf(e.Conditions)}
 	if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" {
@@ -117,6 +117,14 @@ func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, por
 		c.Node = *e.NodeName
 	}
 	return c, nil
+}
+
+// podAddress refuses the addresses that never are a pod's, nor a Service's.
+func podAddress(addr netip.Addr) error {
+	if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() {
+		return fmt.Errorf("%s is a loopback, link-local, unspecified or multicast address", addr)
+	}
+	return nil
 }
 
 // serving picks from the candidates those that get requests, sorted by address: the ready ones, or the draining ones if

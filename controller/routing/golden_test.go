@@ -60,9 +60,12 @@ func (g golden) section(name string) string {
 }
 
 // requests returns the left-hand sides of requests.txt.
-func (g golden) requests() []string {
+func (g golden) requests() []string { return g.lefts("requests.txt") }
+
+// lefts returns the left-hand sides of a section.
+func (g golden) lefts(section string) []string {
 	var list []string
-	for line := range strings.Lines(g.section("requests.txt")) {
+	for line := range strings.Lines(g.section(section)) {
 		left, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " -> ")
 		list = append(list, left)
 	}
@@ -81,6 +84,8 @@ func (g golden) got(t testing.TB) *txtar.Archive {
 			f.Data = []byte(renderProblems(problems))
 		case "requests.txt":
 			f.Data = []byte(renderRequests(t, table, g.requests()))
+		case "certificates.txt":
+			f.Data = []byte(renderCertificates(table, g.lefts("certificates.txt")))
 		case "explain.txt":
 			f.Data = []byte(renderExplain(t, table, g.section("explain.txt")))
 		}

@@ -25,19 +25,17 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 		Ingress: object,
 		ref:     refOf("Ingress", object),
 		name:    types.NamespacedName{Namespace: object.Namespace, Name: object.Name},
-		policy:  &Policy{Options: options},
 	}
 	for _, f := range faults {
 		b.found.add(ing.ref, fmt.Sprintf("metadata.annotations[%s]", f.Name), f.Code, f.Reason)
 	}
+	ing.policy = b.policy(ing, options)
 	if options.Canary.Enabled {
 		// It refines another Ingress's routes. As a main route it would take all of the traffic.
 		return
 	}
-	if len(ing.Spec.TLS) > 0 {
-		b.found.add(ing.ref, "spec.tls", CodeTLSNotServed,
-			"certificates from Secrets are not served yet: HTTPS gets the default certificate, and HTTP is served without a redirect")
-	}
+	b.claimHosts(ing)
+	b.addTLS(ing)
 	if len(ing.Spec.Rules) == 0 && ing.Spec.DefaultBackend == nil {
 		b.found.add(ing.ref, "spec", CodeEmptyIngress, "there are neither rules nor a defaultBackend")
 	}
@@ -155,7 +153,7 @@ func (b *builder) route(ing *ingress, field string, backend *networkingv1.Ingres
 		b.found.add(ing.ref, field+below, CodeBackendNotService, notAService(backend))
 		return r
 	}
-	pool, flt := b.backends.resolve(ServicePort{
+	pool, flt := b.backendOf(ing, field+below, ServicePort{
 		Service: types.NamespacedName{Namespace: ing.Namespace, Name: backend.Service.Name},
 		Port:    backend.Service.Port,
 	})

@@ -29,8 +29,7 @@ func (b *builder) keyPair(name types.NamespacedName) (*keyPair, *lack) {
 			return pair, nil
 		}
 	}
-	// The next Build finds the last good pair here, and no Secret that it would be of.
-	b.memory.keyPairs.current[name] = remembered[*keyPair]{value: old}
+	b.memory.keyPairs.current[name] = remembered[*keyPair]{from: secret, value: old, missing: missing} // for the next Build
 	return old, missing
 }
 
@@ -62,5 +61,5 @@ func certificateNames(leaf *x509.Certificate) []string {
 		lower[i] = strings.TrimSuffix(lowerASCII(name), ".")
 	}
 	slices.Sort(lower)
-	return slices.Compact(lower)
+	return slices.DeleteFunc(slices.Compact(lower), func(name string) bool { return name == "" })
 }

@@ -52,7 +52,7 @@ type parses[T any] struct {
 }
 
 type remembered[T any] struct {
-	// from is the version of the Secret; nil: what is remembered has outlived it.
+	// from is the version of the Secret that was parsed; nil: there was none, and value is the last good one.
 	from    *corev1.Secret
 	value   T
 	missing *lack

@@ -32,6 +32,10 @@ func parseObjects(t testing.TB, where, text string) routing.Snapshot {
 			s.Services = append(s.Services, decode[corev1.Service](t, where, doc))
 		case "EndpointSlice":
 			s.EndpointSlices = append(s.EndpointSlices, decode[discoveryv1.EndpointSlice](t, where, doc))
+		case "Secret":
+			s.Secrets = append(s.Secrets, generate(t, decode[corev1.Secret](t, where, doc)))
+		case "ConfigMap":
+			s.ConfigMaps = append(s.ConfigMaps, decode[corev1.ConfigMap](t, where, doc))
 		case "":
 			if strings.TrimSpace(doc) != "" {
 				t.Fatalf("%s: an object without a kind:\n%s", where, doc)
@@ -74,6 +78,12 @@ func parseFlags(t testing.TB, where, text string) routing.Options {
 				t.Fatalf("%s: %s wants namespace/name", where, name)
 			}
 			o.DefaultBackend.Service = types.NamespacedName{Namespace: namespace, Name: service}
+		case "--configmap":
+			namespace, name, _ := strings.Cut(value, "/")
+			o.ConfigMap = types.NamespacedName{Namespace: namespace, Name: name}
+		case "--default-ssl-certificate":
+			namespace, name, _ := strings.Cut(value, "/")
+			o.DefaultCertificate = types.NamespacedName{Namespace: namespace, Name: name}
 		default:
 			t.Fatalf("%s: unknown flag %s", where, name)
 		}

@@ -43,18 +43,20 @@ type BackendTLS struct {
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool
-	// Name is what the annotation says, empty if it is silent: see ServerName. SendName puts the name into the handshake.
+	// Name is what the annotation says, empty if it is silent: see Named. SendName puts the name into the handshake.
 	Name     string
 	SendName bool
 	// Certificate is shown to the endpoint; nil: none.
 	Certificate *tls.Certificate
 }
 
-// ServerName is the DNS name by which the endpoints of a pool are verified: that of the annotation, else that of the pool's
-// Service, "name.namespace.svc".
-func (t *BackendTLS) ServerName(p *Pool) string {
-	if t.Name != "" {
-		return t.Name
+// Named gives t with a Name: its own, or if the annotation is silent, the one of the Service that the endpoint belongs to. Of
+// nil it gives nil.
+func (t *BackendTLS) Named(service string) *BackendTLS {
+	if t == nil || t.Name != "" {
+		return t
 	}
-	return p.Service.Name + "." + p.Service.Namespace + ".svc"
+	named := *t
+	named.Name = service
+	return &named
 }

@@ -20,8 +20,21 @@ const (
 	// CodeHostPathConflict is a rule that another one takes the place of; so is CodeDefaultBackendConflict.
 	CodeHostPathConflict       = "HostPathConflict"
 	CodeDefaultBackendConflict = "DefaultBackendConflict"
-	// CodeTLSNotServed is an Ingress whose certificates are not used.
-	CodeTLSNotServed = "TLSNotServed"
+	// CodeReferenceNotFound, CodeReferenceInvalid and CodeCrossNamespace are names of Secrets and ConfigMaps that lead nowhere.
+	CodeReferenceNotFound = "ReferenceNotFound"
+	CodeReferenceInvalid  = "ReferenceInvalid"
+	CodeCrossNamespace    = "CrossNamespace"
+	// CodeSecretInvalid is a Secret that does not hold what it should; so are CodeUserInvalid, for one user of many, and
+	// CodeHeaderInvalid, for a header in a ConfigMap.
+	CodeSecretInvalid = "SecretInvalid"
+	CodeUserInvalid   = "UserInvalid"
+	CodeHeaderInvalid = "HeaderInvalid"
+	// CodeCertificateName is a host that is not in its certificate, CodeCertificateConflict one that another Ingress has
+	// another certificate for.
+	CodeCertificateName     = "CertificateName"
+	CodeCertificateConflict = "CertificateConflict"
+	// CodeClientTLSConflict is an Ingress that wants clients of a host verified otherwise than an older one.
+	CodeClientTLSConflict = "ClientTLSConflict"
 	// CodeBackendNotService is a back-end that is a resource, or nothing at all; its route answers 503.
 	CodeBackendNotService = "BackendNotService"
 	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot be found for; the
@@ -29,6 +42,8 @@ const (
 	CodeServiceNotFound = "ServiceNotFound"
 	CodePortNotFound    = "PortNotFound"
 	CodeExternalName    = "ExternalName"
+	// CodeNoServiceAddress is a Service that service-upstream asks for the address of, and that has none.
+	CodeNoServiceAddress = "NoServiceAddress"
 	// CodeAddressRefused is an address in an EndpointSlice that no request is sent to.
 	CodeAddressRefused = "AddressRefused"
 )

@@ -77,6 +77,9 @@ type Table struct {
 	settings     annotations.Settings
 	certificates *certificates
 	references   References
+	// clientTLS has, for a host, the policy by which its clients are verified.
+	clientTLS map[string]*Policy
+	memory    *memory
 }
 
 // Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
@@ -157,10 +160,19 @@ type Pool struct {
 	Virtual bool
 }
 
-// Key names the pool in metrics and live state: "namespace/service:port".
-func (p *Pool) Key() string { return p.Service.String() + ":" + p.Port }
+// Key names the pool in metrics and live state: "namespace/service:port", and for a virtual one "namespace/service:port
+// (service)", which a table may have beside the one of the pods.
+func (p *Pool) Key() string {
+	if p.Virtual {
+		return p.Service.String() + ":" + p.Port + " (service)"
+	}
+	return p.Service.String() + ":" + p.Port
+}
 
-// Endpoint is one pod address that requests are sent to, never a Service's virtual IP.
+// ServerName is the DNS name of the pool's Service, "name.namespace.svc", for certificates.
+func (p *Pool) ServerName() string { return p.Service.Name + "." + p.Service.Namespace + ".svc" }
+
+// Endpoint is one address that requests are sent to: a pod's, or that of a Service in a virtual Pool.
 type Endpoint struct {
 	Address netip.AddrPort
 	// Pod is the namespace/name of the pod behind the address; zero when the EndpointSlice names none.
