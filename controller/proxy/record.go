@@ -32,6 +32,8 @@ type Record struct {
 	// Tries is the number of endpoints that were tried.
 	Tries     int
 	RequestID string
+	// Step is the one that answered before an endpoint was asked, such as StepAuth; empty when none did.
+	Step string
 	// Reason says why the request was refused or failed; empty when an endpoint answered in full.
 	Reason string
 }

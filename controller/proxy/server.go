@@ -148,6 +148,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	target, refused := checkShape(r)
 	if refused != nil {
+		x.record.Step = StepShape
 		s.refuse(x, refused)
 		return
 	}
@@ -167,7 +168,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.decision = x.view.table.Decide(x.asked)
 	x.noteDecision()
 	for _, step := range steps {
-		if done := step(s, x); done {
+		if done := step.do(s, x); done {
+			x.record.Step = step.name
 			return
 		}
 	}
@@ -175,13 +177,32 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.engine.ServeHTTP(&x.response, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 }
 
+// Steps that may answer a request before an endpoint is asked, in their order.
+const (
+	// StepShape refuses what is no well-formed request; it comes before the decision.
+	StepShape = "shape"
+	// StepCertificate asks for the client's certificate.
+	StepCertificate = "certificate"
+	// StepDecision answers what the table refuses or redirects, and preflights.
+	StepDecision = "decision"
+	// StepLimits counts the client's requests.
+	StepLimits = "limits"
+	// StepAuth asks who the client is.
+	StepAuth = "auth"
+	// StepBody refuses a body that is too large.
+	StepBody = "body"
+)
+
 // steps carry a decision out, up to the point where an endpoint is needed. Each reports that it has answered the request,
 // which is then over.
-var steps = []func(*Server, *exchange) (done bool){
-	(*Server).askCertificate, // clienttls.go
-	(*Server).answerDecision, // answer.go
-	(*Server).applyLimits,    // limits.go
-	(*Server).authenticate,   // auth.go
-	(*Server).checkBody,      // bodysize.go
-	(*Server).mirror,         // mirror.go
+var steps = []struct {
+	name string
+	do   func(*Server, *exchange) (done bool)
+}{
+	{StepCertificate, (*Server).askCertificate}, // clienttls.go
+	{StepDecision, (*Server).answerDecision},    // answer.go
+	{StepLimits, (*Server).applyLimits},         // limits.go
+	{StepAuth, (*Server).authenticate},          // auth.go
+	{StepBody, (*Server).checkBody},             // bodysize.go
+	{"mirror", (*Server).mirror},                // mirror.go; it never answers
 }
