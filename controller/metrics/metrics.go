@@ -1,38 +1,12 @@
-// Package metrics counts what the controller does, for Prometheus. Read metrics.go for what there is, endpoints.go for
-// the figures of each pod address.
-//
-//	ingresslab_requests_total{ingress,service,status}         requests, by outcome; ingress and service are empty when no rule won
-//	ingresslab_request_duration_seconds{ingress,service}      histogram: header read to last byte written
-//	ingresslab_response_size_bytes{ingress,service}           histogram: body bytes to the client
-//	ingresslab_request_tries_total                            endpoints that were tried; more than requests: some were retried
-//	ingresslab_requests_in_flight                             requests being served, upgraded connections included
-//	ingresslab_endpoint_info{service,endpoint,pod}            1 for every pod address that may get requests now
-//	ingresslab_endpoint_requests_total{service,endpoint}      requests sent to it, tries included
-//	ingresslab_endpoint_failures_total{service,endpoint}      tries that failed through its fault
-//	ingresslab_endpoint_in_flight{service,endpoint}           requests it works on now
-//	ingresslab_table_builds_total                             tables built
-//	ingresslab_table_build_duration_seconds                   histogram: listing, building and swapping
-//	ingresslab_table_routes, ingresslab_table_hosts           size of the table that decides now
-//	ingresslab_propagation_seconds                            histogram: first event of a change received, to its table live
-//	ingresslab_problems{code}                                 problems in the objects of our class, now
-//	ingresslab_watch_errors_total{resource}                   lists and watches that failed
-//	ingresslab_access_log_dropped_total                       log lines lost because nobody read them
-//	ingresslab_leader                                         1 while this replica writes status and Events
-//
-// The labels are bounded by the objects in the cluster, never by what clients send: series of Ingresses and endpoints that
-// are gone are dropped.
 package metrics
 
 import (
 	"net/http"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/controller/proxy"
 	"github.com/ingresslab/ingresslab/controller/routing"
@@ -44,20 +18,16 @@ const namespace = "ingresslab"
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests    *prometheus.CounterVec
-	duration    *prometheus.HistogramVec
-	size        *prometheus.HistogramVec
-	tries       prometheus.Counter
+	requests    *requests
 	builds      prometheus.Counter
 	buildTime   prometheus.Histogram
 	propagation prometheus.Histogram
 	routes      prometheus.Gauge
 	hosts       prometheus.Gauge
 	problems    *prometheus.GaugeVec
+	endpoints   prometheus.Gauge
+	expiry      *prometheus.GaugeVec
 	watchErrors *prometheus.CounterVec
-
-	mu        sync.Mutex
-	ingresses map[types.NamespacedName]bool
 }
 
 // Sources are the figures that somebody else keeps.
@@ -74,21 +44,20 @@ type Sources struct {
 func New() *Metrics {
 	m := &Metrics{
 		registry:    prometheus.NewRegistry(),
-		requests:    counters("requests_total", "Requests, by outcome.", "ingress", "service", "status"),
-		duration:    histograms("request_duration_seconds", "From header read to last byte written.", prometheus.DefBuckets, "ingress", "service"),
-		size:        histograms("response_size_bytes", "Body bytes to the client.", prometheus.ExponentialBuckets(100, 10, 7), "ingress", "service"),
-		tries:       prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "request_tries_total", Help: "Endpoints that were tried."}),
+		requests:    newRequests(),
 		builds:      prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "table_builds_total", Help: "Tables built."}),
 		buildTime:   histogram("table_build_duration_seconds", "Listing, building and swapping.", prometheus.ExponentialBuckets(0.0001, 4, 8)),
 		propagation: histogram("propagation_seconds", "From the first event of a change to its table being live.", prometheus.ExponentialBuckets(0.001, 2, 12)),
 		routes:      gauge("table_routes", "Routes in the table that decides now."),
 		hosts:       gauge("table_hosts", "Hosts in the table that decides now."),
-		problems:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "problems", Help: "Problems, by code."}, []string{"code"}),
-		watchErrors: counters("watch_errors_total", "Lists and watches that failed.", "resource"),
-		ingresses:   map[types.NamespacedName]bool{},
+		problems:    gauges("problems", "Problems in the objects of our class now, by code.", "code"),
+		endpoints:   gauge("table_endpoints", "Pod addresses in the pools of the table that decides now."),
+		expiry: gauges("certificate_expiry_timestamp_seconds",
+			"When the certificate of a Secret that is shown to clients ends, in Unix time.", "secret"),
+		watchErrors: counters("watch_errors_total", "Lists and watches of the API server that failed.", "resource"),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.size, m.tries, m.builds, m.buildTime, m.propagation,
-		m.routes, m.hosts, m.problems, m.watchErrors,
+	m.registry.MustRegister(m.requests, m.builds, m.buildTime, m.propagation,
+		m.routes, m.hosts, m.endpoints, m.problems, m.expiry, m.watchErrors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -125,12 +94,7 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Request counts one request that is over.
-func (m *Metrics) Request(r *proxy.Record) {
-	m.requests.WithLabelValues(r.Ingress, r.Service, strconv.Itoa(r.Status)).Inc()
-	m.duration.WithLabelValues(r.Ingress, r.Service).Observe(r.Duration.Seconds())
-	m.size.WithLabelValues(r.Ingress, r.Service).Observe(float64(r.BytesOut))
-	m.tries.Add(float64(r.Tries))
-}
+func (m *Metrics) Request(r *proxy.Record) { m.requests.count(r) }
 
 // WatchError counts a list or watch that failed.
 func (m *Metrics) WatchError(resource string) { m.watchErrors.WithLabelValues(resource).Inc() }
@@ -145,29 +109,20 @@ func (m *Metrics) Build(table *routing.Table, problems []routing.Problem, took t
 	}
 	m.routes.Set(float64(len(table.Routes())))
 	m.hosts.Set(float64(len(table.Hosts())))
+	endpoints := 0
+	for _, pool := range table.Pools() {
+		endpoints += len(pool.Endpoints)
+	}
+	m.endpoints.Set(float64(endpoints))
 	m.problems.Reset()
 	for _, problem := range problems {
 		m.problems.WithLabelValues(problem.Code).Inc()
 	}
-	m.dropGone(table)
-}
-
-// dropGone removes the series of Ingresses that are no longer ours.
-func (m *Metrics) dropGone(table *routing.Table) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for name := range m.ingresses {
-		if !table.Claims(name) {
-			gone := prometheus.Labels{"ingress": name.String()}
-			m.requests.DeletePartialMatch(gone)
-			m.duration.DeletePartialMatch(gone)
-			m.size.DeletePartialMatch(gone)
-			delete(m.ingresses, name)
-		}
+	m.expiry.Reset()
+	for _, certificate := range table.Certificates() {
+		m.expiry.WithLabelValues(certificate.Secret.String()).Set(float64(certificate.NotAfter.Unix()))
 	}
-	for _, name := range table.Ingresses() {
-		m.ingresses[name] = true
-	}
+	m.requests.dropGone(table)
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -180,6 +135,10 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 
 func histogram(name, help string, buckets []float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }
 
 func gauge(name, help string) prometheus.Gauge {
