@@ -240,6 +240,23 @@ func TestEWMADoesNotFloodTheNew(t *testing.T) {
 	}
 }
 
+// What was slow a minute ago may still be. Its latency has faded, but the requests that wait there count.
+func TestEWMADoesNotFloodTheForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, _ := update(seeded(), pods(2)...)
+		fast, slow := pool.Endpoints()[0], pool.Endpoints()[1]
+		slow.Observe(5 * time.Second)
+		<-time.After(20 * latencyDecay)
+		fast.Observe(10 * time.Millisecond)
+		for range 100 {
+			pool.Pick(Choice{By: EWMA}).Begin()
+		}
+		if n := slow.InFlight(); n == 0 || n > 95 {
+			t.Errorf("the one that nobody asked has %d of 100 in flight", n)
+		}
+	})
+}
+
 func TestLatencyJumpsToPeaksAndComesDownByAndBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e Endpoint
