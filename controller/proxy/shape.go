@@ -59,6 +59,9 @@ func requestTarget(r *http.Request) (string, *refusal) {
 		if r.URL.User != nil {
 			return "", badRequest("request target carries a user name (RFC 9110, 4.2.4)")
 		}
+		if r.URL.Host == "" {
+			return "", badRequest("request target %q names no host (RFC 9110, 4.2.1)", r.RequestURI)
+		}
 		_, path, _ := strings.Cut(rest, "/")
 		target = "/" + path
 	}
