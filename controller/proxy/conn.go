@@ -72,9 +72,9 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	case *strictConn:
 		return context.WithValue(ctx, connKey{}, c)
 	case *strictTLSConn:
-		return context.WithValue(ctx, connKey{}, &c.strictConn)
+		ctx = context.WithValue(ctx, connKey{}, &c.strictConn)
 	}
-	return ctx
+	return context.WithValue(ctx, verdictKey{}, new(atomic.Pointer[verdict]))
 }
 
 // strictConnOf is the connection a request came on, or nil over HTTP/2, whose framing leaves no doubt.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/ingresslab/ingresslab/controller/routing"
@@ -16,16 +15,19 @@ type exchange struct {
 	response responseWriter
 	request  *http.Request
 	record   Record
-	client   netip.Addr
+	origin
 	// target is the path of the request target as the client sent it, byte for byte, without the query.
 	target string
 
-	view     *view
+	view *view
+	// asked is what the table was asked, decision what it said.
 	asked    routing.Request
 	decision routing.Decision
-	pool     *upstream.Pool
-	tried    []*upstream.Endpoint
-	body     *clientBody
+	// certificate is what the host makes of the client's; nil when it does not ask for one.
+	certificate *verdict
+	pool        *upstream.Pool
+	tried       []*upstream.Endpoint
+	body        *clientBody
 	// last is the try whose response is being passed on; nil when there is none.
 	last *attempt
 
@@ -43,10 +45,9 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{request: r}
+	x := &exchange{request: r, view: s.view.Load()}
+	x.origin = originOf(r, &x.view.settings)
 	x.response.init(r.Context(), w)
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	x.client = peer.Addr().Unmap()
 	x.record = Record{
 		Time:      time.Now(),
 		Method:    r.Method,

@@ -58,6 +58,8 @@ func (x *exchange) classify(err error) failure {
 // clientFailure is a body that broke off, stalled or is malformed.
 func (x *exchange) clientFailure(err error) failure {
 	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return failure{status: http.StatusRequestEntityTooLarge, reason: err.Error(), hangUp: true}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure{status: http.StatusRequestTimeout, reason: fmt.Sprintf("client sent nothing for %s", clientTimeout), hangUp: true}
 	case x.request.Context().Err() != nil:

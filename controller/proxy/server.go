@@ -153,15 +153,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.target = target
-	x.view = s.view.Load()
 	x.asked = routing.Request{
 		Method: r.Method,
 		Host:   r.Host,
 		Path:   target,
 		Header: r.Header,
 		Client: x.client,
-		TLS:    r.TLS != nil,
+		TLS:    x.secure,
 		Query:  r.URL.RawQuery,
+		Port:   x.port,
 		ID:     x.record.RequestID,
 		Draw:   rand.Float64(),
 	}

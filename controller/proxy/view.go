@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/upstream"
 )
@@ -16,6 +17,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // view and keeps it, whatever is swapped in meanwhile.
 type view struct {
 	table      *routing.Table
+	settings   annotations.Settings
 	pools      map[*routing.Pool]*upstream.Pool
 	transports map[*upstream.Endpoint]*transports
 }
@@ -29,6 +31,7 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial Dial
 	live, gone := registry.Update(want)
 	v := &view{
 		table:      t,
+		settings:   t.Settings(),
 		pools:      make(map[*routing.Pool]*upstream.Pool, len(live)),
 		transports: map[*upstream.Endpoint]*transports{},
 	}
