@@ -45,7 +45,9 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{request: r, view: s.view.Load()}
+	x := &exchange{view: s.view.Load()}
+	// A copy, which we may change: net/http looks at its own to see what became of the body.
+	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.origin = originOf(r, &x.view.settings)
 	x.response.init(r.Context(), w)
 	x.record = Record{

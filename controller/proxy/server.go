@@ -174,7 +174,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	x.pool = x.view.pools[x.decision.Pool]
-	s.engine.ServeHTTP(&x.response, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	s.engine.ServeHTTP(&x.response, x.request)
 }
 
 // Steps that may answer a request before an endpoint is asked, in their order.

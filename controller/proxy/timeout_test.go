@@ -53,7 +53,7 @@ func TestSendTimeoutIs504(t *testing.T) {
 	release := make(chan struct{})
 	r.pod("10.0.0.1:80", func(http.ResponseWriter, *http.Request) { <-release }) // does not read
 	t.Cleanup(func() { close(release) })
-	r.route(map[string]string{"proxy-send-timeout": "1"}, "10.0.0.1:80")
+	r.route(map[string]string{"proxy-send-timeout": "1", "proxy-body-size": "0"}, "10.0.0.1:80")
 	reader, writer := io.Pipe()
 	go func() { _, _ = io.Copy(writer, endless{}) }() // ends when the request closes its body
 	response, _ := r.do(r.request(http.MethodPost, "/", reader))
