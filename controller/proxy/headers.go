@@ -135,6 +135,9 @@ func (x *exchange) setForwarded(h http.Header) {
 	if x.port != 0 {
 		h["X-Forwarded-Port"] = values[4:5:5]
 	}
+	if policy := x.decision.Policy; policy != nil && !policy.Rewrite.ForwardedPrefix.IsZero() {
+		h["X-Forwarded-Prefix"] = []string{oneLine(x.expand(policy.Rewrite.ForwardedPrefix))}
+	}
 }
 
 // dropH2C does not pass on the wish to speak HTTP/2 from here on: behind such a connection requests would travel that
