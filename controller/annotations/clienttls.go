@@ -25,7 +25,7 @@ var clientTLS = []Entry{
 }
 
 func readMatchCN(o *Options, value string) error {
-	if !strings.HasPrefix(value, "CN=") {
+	if !strings.HasPrefix(strings.TrimPrefix(value, "^"), "CN=") {
 		return fmt.Errorf("%q does not begin with CN=", value)
 	}
 	if err := checkText(value); err != nil {
@@ -40,10 +40,8 @@ func readMatchCN(o *Options, value string) error {
 }
 
 func readTLSErrorPage(o *Options, value string) error {
-	if checkPath(value) != nil {
-		if err := checkURL(value); err != nil {
-			return fmt.Errorf("%q: %w", value, err)
-		}
+	if err := checkLocation(value); err != nil {
+		return fmt.Errorf("%q: %w", value, err)
 	}
 	o.ClientTLS.ErrorPage = value
 	return nil

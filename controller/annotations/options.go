@@ -29,6 +29,9 @@ type Options struct {
 	Errors    Errors
 	CORS      CORS
 	Mirror    Mirror
+
+	// Unlogged keeps the requests of the Ingress out of the access log ("enable-access-log" with the value false).
+	Unlogged bool
 }
 
 // Canary is an Ingress that takes a share of another one's requests.
@@ -92,7 +95,8 @@ type Redirects struct {
 	SSL, ForceSSL bool
 	// PreserveTrailingSlash keeps the last slash of the path in these redirects.
 	PreserveTrailingSlash bool
-	// Permanent and Temporal are where every request of the Ingress is sent; zero: nowhere. Temporal comes before Permanent.
+	// Permanent and Temporal are where every request of the Ingress is sent, a URL, or a path on the same host; zero: nowhere.
+	// Temporal comes before Permanent.
 	Permanent, Temporal Template
 	// PermanentCode (default 301) and TemporalCode (default 302) are 300 to 308.
 	PermanentCode, TemporalCode int
@@ -102,6 +106,8 @@ type Redirects struct {
 	FromToWWW bool
 	// UsePort puts the port of the listener into Location ("use-port-in-redirects").
 	UsePort bool
+	// Relative leaves a path in Location as it is; without it, scheme and host come before ("relative-redirects").
+	Relative bool
 	// Code is the status of redirects to HTTPS and to AppRoot's kin: 301, 302, 307 or 308 (ConfigMap http-redirect-code,
 	// default 308).
 	Code int

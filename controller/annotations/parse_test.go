@@ -114,7 +114,7 @@ func TestAskingForNothingIsNoFault(t *testing.T) {
 
 func TestWhatHasNoEffectIsSaid(t *testing.T) {
 	for name, value := range map[string]string{
-		"proxy-buffer-size": "8k", "ssl-passthrough-x": "1", "ssl-ciphers": "x", "enable-access-log": "false", "global-rate-limit": "5",
+		"proxy-buffer-size": "8k", "ssl-passthrough-x": "1", "ssl-ciphers": "x", "enable-rewrite-log": "true", "global-rate-limit": "5",
 		"client-body-buffer-size": "8k", "http2-push-preload": "true", "unheard-of": "x", "stream-snippet": "x",
 	} {
 		o, faults := parse(name, value)
@@ -167,6 +167,7 @@ func FuzzTimeouts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		o, faults := parse("proxy-send-timeout", value)
+		value = strings.TrimSpace(value)
 		digits := strings.Trim(value, "0123456789") == ""
 		switch {
 		case value == "":

@@ -145,6 +145,14 @@ func checkURL(value string) error {
 	return checkHost(u.Host)
 }
 
+// checkLocation wants an absolute URL, or a path.
+func checkLocation(value string) error {
+	if strings.HasPrefix(value, "/") {
+		return checkPath(value)
+	}
+	return checkURL(value)
+}
+
 // checkHost wants a name or an address, with or without a port.
 func checkHost(value string) error {
 	for i := range len(value) {
