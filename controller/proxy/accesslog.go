@@ -41,8 +41,11 @@ func NewAccessLog(w io.Writer) *AccessLog {
 	return l
 }
 
-// Write appends a record. It never waits for the writer behind the log.
+// Write appends a record, unless its Ingress does not want that. It never waits for the writer behind the log.
 func (l *AccessLog) Write(r *Record) {
+	if r.Unlogged {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || len(l.pending) > maxPending {

@@ -67,6 +67,19 @@ func TestAccessLogLosesNothingAtTheEnd(t *testing.T) {
 }
 
 // A log collector that hangs must not hold up requests.
+func TestUnloggedRequestsAreNotInTheLog(t *testing.T) {
+	var out bytes.Buffer
+	log := NewAccessLog(&out)
+	quiet := sample()
+	quiet.Unlogged, quiet.Path = true, "/quiet"
+	log.Write(quiet)
+	log.Write(sample())
+	log.Close()
+	if got := out.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "/quiet") {
+		t.Errorf("the log has %q", got)
+	}
+}
+
 func TestAccessLogDoesNotWaitForItsReader(t *testing.T) {
 	reader, writer := io.Pipe()
 	log := NewAccessLog(writer) // nobody reads

@@ -70,6 +70,9 @@ func (x *exchange) noteDecision() {
 		x.record.Ingress = route.Ingress.String()
 		x.record.Rule = route.Field
 	}
+	if policy := x.decision.Policy; policy != nil {
+		x.record.Unlogged = policy.Unlogged
+	}
 	if x.decision.Pool != nil {
 		x.record.Service = x.decision.Pool.Key()
 	} else if x.decision.Route != nil && x.decision.Route.Pool != nil {

@@ -243,3 +243,15 @@ func TestRefusalTellsStrangersLittle(t *testing.T) {
 		t.Errorf("request id %s is not in the answer", id)
 	}
 }
+
+func TestIngressStaysOutOfTheAccessLog(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.pod("10.0.0.1:80", say("here"))
+	for value, unlogged := range map[string]bool{"false": true, "true": false} {
+		r.route(map[string]string{"enable-access-log": value}, "10.0.0.1:80")
+		r.get("/")
+		if record := r.record(); record.Unlogged != unlogged || record.Status != http.StatusOK {
+			t.Errorf("enable-access-log %s: got %+v", value, record)
+		}
+	}
+}

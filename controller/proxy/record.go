@@ -36,4 +36,6 @@ type Record struct {
 	Step string
 	// Reason says why the request was refused or failed; empty when an endpoint answered in full.
 	Reason string
+	// Unlogged keeps the request out of the access log, as its Ingress wants it.
+	Unlogged bool
 }
