@@ -97,3 +97,42 @@ func TestSeriesEndWithTheirIngress(t *testing.T) {
 		}
 	}
 }
+
+// A request may end after its Ingress has gone, or after its Ingress has moved to another Service.
+func TestSeriesOfLateRequestsEnd(t *testing.T) {
+	m := attached()
+	one, _ := tableOf("b")
+	m.Build(one, nil, 0, time.Time{})
+	m.Request(&proxy.Record{Ingress: "shop/gone", Service: "shop/none:80", Status: 200})
+	m.Request(&proxy.Record{Ingress: "shop/b", Service: "shop/before:80", Status: 200})
+	m.Request(&proxy.Record{Ingress: "shop/b", Service: "shop/none:80", Status: 503})
+	m.Build(one, nil, 0, time.Time{})
+	text := scrape(m)
+	for _, gone := range []string{"shop/gone", "shop/before:80"} {
+		if strings.Contains(text, gone) {
+			t.Errorf("the series of %s are still there", gone)
+		}
+	}
+	if !strings.Contains(text, `ingresslab_requests_total{ingress="shop/b",service="shop/none:80",status="503"} 1`) {
+		t.Error("a series that is in use is gone, too")
+	}
+}
+
+func TestAnswersOfTheControllerAreCountedByStep(t *testing.T) {
+	m := attached()
+	m.Request(&proxy.Record{Ingress: "shop/a", Status: 503, Step: proxy.StepLimits, BytesIn: 150})
+	m.Request(&proxy.Record{Ingress: "shop/a", Status: 200})
+	text := scrape(m)
+	for _, want := range []string{
+		`ingresslab_requests_answered_total{ingress="shop/a",status="503",step="limits"} 1`,
+		`ingresslab_request_size_bytes_sum{ingress="shop/a",service=""} 150`,
+		`ingresslab_request_size_bytes_count{ingress="shop/a",service=""} 2`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if strings.Contains(text, `step=""`) {
+		t.Error("a request that an endpoint answered is counted as one of ours")
+	}
+}
