@@ -35,6 +35,8 @@ type exchange struct {
 	leave func()
 	// auth is what the external auth service said; nil when it was not asked, or did not answer.
 	auth *authAnswer
+	// refused is what the error back-end answers for; nil when it was not asked.
+	refused *refusal
 }
 
 type exchangeKey struct{}

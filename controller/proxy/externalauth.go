@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -156,7 +157,7 @@ func (x *exchange) authHeader() http.Header {
 	auth := &x.decision.Policy.Auth
 	h := x.copyHeader()
 	for name := range h {
-		if len(name) > 3 && name[:3] == "If-" || name == "Range" {
+		if isConditional(name) {
 			delete(h, name) // they are about what the endpoint has; a 304 or 206 of the service would be no answer
 		}
 	}
@@ -177,17 +178,22 @@ func (x *exchange) authHeader() http.Header {
 	} {
 		h[name] = []string{value}
 	}
+	x.setClientCertificate(h)
 	for name, value := range x.decision.Policy.AuthHeaders {
 		h.Set(name, x.expand(value))
 	}
 	return h
 }
 
+// isConditional says whether a header makes a request one for a part, or for news only (RFC 9110, 13.1 and 14.2).
+func isConditional(name string) bool { return strings.HasPrefix(name, "If-") || name == "Range" }
+
 // copyHeader is the client's header for another request than the one to the endpoint: without what is about the
 // connection, the body, and without what a client may not say.
 func (x *exchange) copyHeader() http.Header {
 	h := x.request.Header.Clone()
 	removeHopByHop(h)
+	dropForwarded(h)
 	dropUntrusted(h)
 	delete(h, "Expect")
 	return h

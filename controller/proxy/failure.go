@@ -76,6 +76,10 @@ func (x *exchange) atEndpoint(err error) string {
 // answerFailure tells the client that no endpoint answered. The engine calls it instead of passing a response on.
 func (s *Server) answerFailure(_ http.ResponseWriter, out *http.Request, err error) {
 	x := exchangeOf(out.Context())
+	if intercepted := (*interceptedError)(nil); errors.As(err, &intercepted) {
+		s.refuse(x, &refusal{status: intercepted.status, reason: fmt.Sprintf("endpoint %s answered %d", x.record.Endpoint, intercepted.status)})
+		return
+	}
 	f := x.classify(err)
 	s.logFailure(x, f, err)
 	s.refuse(x, &refusal{status: f.status, reason: f.reason, hangUp: f.hangUp})

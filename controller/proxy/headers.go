@@ -29,6 +29,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.setForwarded(out.Header)
 	x.setAuthHeaders(out.Header)
 	x.setClientCertificate(out.Header)
+	if status := x.decision.Unavailable; status != 0 {
+		x.setErrorHeaders(out.Header, status)
+	}
 	dropH2C(out.Header)
 	if out.Body != nil {
 		x.body = newClientBody(x, out)

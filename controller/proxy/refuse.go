@@ -24,6 +24,9 @@ func (s *Server) refuse(x *exchange, r *refusal) {
 	if x.response.status != 0 {
 		return // too late: the header or an upgraded connection is with the client
 	}
+	if s.answerErrorPage(x, r) {
+		return
+	}
 	h := x.response.Header()
 	s.ownHeader(h, x, r.status)
 	for name, values := range r.header {
@@ -109,15 +112,19 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// finishHeader completes the header of an endpoint's response before it is passed on.
+// finishHeader completes the header of an endpoint's response before it is passed on. An error makes the engine call
+// answerFailure in its place.
 func (s *Server) finishHeader(response *http.Response) error {
+	x := exchangeOf(response.Request.Context())
+	if x.wantsErrorPage(response.StatusCode) {
+		return &interceptedError{response.StatusCode}
+	}
 	if len(response.Header["Server"]) == 0 {
 		response.Header.Set("Server", serverName)
 	}
 	if s.draining.Load() && response.StatusCode != http.StatusSwitchingProtocols {
 		response.Header.Set("Connection", "close") // over HTTP/2, net/http makes it a GOAWAY
 	}
-	x := exchangeOf(response.Request.Context())
 	s.explainTo(response.Header, x)
 	x.decorate(response.Header, response.StatusCode)
 	x.keepSession(response.Header)

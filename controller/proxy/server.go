@@ -43,13 +43,16 @@ type Server struct {
 	registry *upstream.Registry
 	limiter  *upstream.Limiter
 	engine   *httputil.ReverseProxy
-	view     atomic.Pointer[view]
-	inFlight atomic.Int64
+	// errorEngine passes error pages on.
+	errorEngine *httputil.ReverseProxy
+	view        atomic.Pointer[view]
+	inFlight    atomic.Int64
 
 	// outside leads to auth services and mirrors, authAnswers is what the former said, passwords what was checked.
 	outside     *http.Transport
 	authAnswers *recent[[sha256.Size]byte, *authAnswer]
 	passwords   *passwords
+	mirrors     mirrors
 	requests    atomic.Uint64
 	draining    atomic.Bool
 }
@@ -67,6 +70,7 @@ func New(o Options) *Server {
 		outside:     newOutside(o.DialOutside),
 		authAnswers: newRecent[[sha256.Size]byte, *authAnswer](authMemory),
 		passwords:   newPasswords(),
+		mirrors:     mirrors{slots: make(chan struct{}, mirrorsAtOnce)},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -74,18 +78,29 @@ func New(o Options) *Server {
 	if s.observe == nil {
 		s.observe = func(*Record) {}
 	}
+	buffers := &buffers{}
 	s.engine = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper(forward),
 		ModifyResponse: s.finishHeader,
 		ErrorHandler:   s.answerFailure,
-		BufferPool:     &buffers{},
-		// What the engine would print is in the Record of the request, with more context.
-		ErrorLog: log.New(io.Discard, "", 0),
+		BufferPool:     buffers,
+		ErrorLog:       silent,
+	}
+	s.errorEngine = &httputil.ReverseProxy{
+		Rewrite:        rewriteForErrorPage,
+		Transport:      roundTripper(forwardToErrorPool),
+		ModifyResponse: s.finishErrorPage,
+		ErrorHandler:   s.answerErrorPageFailure,
+		BufferPool:     buffers,
+		ErrorLog:       silent,
 	}
 	s.Swap(&routing.Table{})
 	return s
 }
+
+// silent drops what the engine would print: it is in the Record of the request, with more context.
+var silent = log.New(io.Discard, "", 0)
 
 // Swap makes t the table of all requests that start from now on; those in flight finish with the one they started with.
 // Connections that wait idle for endpoints which are no longer in any pool are closed. It must not be called by two
