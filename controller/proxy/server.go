@@ -169,16 +169,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.target = target
 	x.asked = routing.Request{
-		Method: r.Method,
-		Host:   r.Host,
-		Path:   target,
-		Header: r.Header,
-		Client: x.client,
-		TLS:    x.secure,
-		Query:  r.URL.RawQuery,
-		Port:   x.port,
-		ID:     x.record.RequestID,
-		Draw:   rand.Float64(),
+		Method:   r.Method,
+		Protocol: r.Proto,
+		Host:     r.Host,
+		Path:     target,
+		Header:   r.Header,
+		Client:   x.client,
+		TLS:      x.secure,
+		Query:    r.URL.RawQuery,
+		Port:     x.port,
+		ID:       x.record.RequestID,
+		Draw:     rand.Float64(),
 	}
 	x.decision = x.view.table.Decide(x.asked)
 	x.noteDecision()

@@ -27,6 +27,7 @@ func Build(s Snapshot, o Options) (*Table, []Problem) {
 		certification:  newCertification(),
 		clientTLS:      map[string]*hostVerification{},
 		defaultBackend: o.DefaultBackend,
+		patterns:       newPatterns(o.Previous),
 	}
 	b.readSettings(o.ConfigMap)
 	ingresses := claimed(s, o)
@@ -34,6 +35,9 @@ func Build(s Snapshot, o Options) (*Table, []Problem) {
 		b.addIngress(ing)
 	}
 	b.addDefaultBackend(o.DefaultBackend)
+	b.addCanaries()
+	b.addAliases()
+	b.addWWW()
 	b.spreadClientTLS()
 	t := b.table(ingresses)
 	t.certificates = b.certify(o.DefaultCertificate)
@@ -48,6 +52,7 @@ type builder struct {
 	catchAll, fallback *Route
 	found              *problems
 	settings           annotations.Settings
+	patterns           *patterns
 
 	references    *references
 	memory        *memory
@@ -55,6 +60,13 @@ type builder struct {
 	// clientTLS is how the clients of a host are verified.
 	clientTLS      map[string]*hostVerification
 	defaultBackend ServicePort
+
+	// canaries, aliased and fromToWWW are the Ingresses that refine routes which have to be there first.
+	canaries, aliased, fromToWWW []*ingress
+	// withCanaries are the routes that canaries were attached to.
+	withCanaries []*Route
+	// aliases are more names of hosts.
+	aliases map[string]*virtualHost
 }
 
 // host returns the virtual host of that name, which it makes if need be.
@@ -100,9 +112,11 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		settings:  b.settings,
 		clientTLS: b.clientPolicies(),
 		memory:    b.memory.forget(),
+		patterns:  b.patterns.compiled,
 	}
 	for _, name := range t.hosts {
 		h := b.hosts[name]
+		h.sortRegexes()
 		switch {
 		case name == "":
 			t.anyHost = h
@@ -112,6 +126,13 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 			t.exact[name] = h
 		}
 		t.routes = append(t.routes, h.routes()...)
+	}
+	for name, h := range b.aliases {
+		if strings.HasPrefix(name, "*.") {
+			t.wildcard[wildcardSuffix(name)] = h
+			continue
+		}
+		t.exact[name] = h
 	}
 	for _, r := range []*Route{b.catchAll, b.fallback} {
 		if r != nil {
@@ -124,6 +145,10 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		t.ingresses = append(t.ingresses, name)
 	}
 	slices.SortFunc(t.ingresses, compareNames)
+	for _, r := range t.routes {
+		r.nameEndpoints()
+		r.plain = r.isPlain()
+	}
 	return t
 }
 

@@ -13,7 +13,11 @@ const (
 // Decide says what happens to one request. It looks at nothing but the request and the table, so for the same two it
 // always says the same.
 func (t *Table) Decide(r Request) Decision {
-	return t.trace(r).decision()
+	if t == nil {
+		t = &Table{}
+	}
+	tr := t.trace(&r)
+	return t.decide(&tr, &r)
 }
 
 // trace is how a request found its route, or did not. Decide and Explain both stand on it, which is why they agree.
@@ -29,11 +33,8 @@ type trace struct {
 	reason string
 }
 
-// trace follows the steps of the package documentation.
-func (t *Table) trace(r Request) trace {
-	if t == nil {
-		t = &Table{}
-	}
+// trace follows the steps 1 to 5 of the package documentation: it finds the route.
+func (t *Table) trace(r *Request) trace {
 	var tr trace
 	var refusal string
 	if tr.name, refusal = canonicalHost(r.Host); refusal != "" {
@@ -44,13 +45,20 @@ func (t *Table) trace(r Request) trace {
 		return trace{status: http.StatusBadRequest, reason: refusal}
 	}
 	tr.host = t.hostOf(tr.name)
-	tr.route = t.routeOf(tr.host, tr.path)
+	tr.route = t.routeOf(tr.host, tr.path, tr.path)
 	if tricky {
 		if refusal = t.compareReadings(tr); refusal != "" {
 			return trace{status: http.StatusBadRequest, reason: refusal}
 		}
 	}
-	tr.refuseUnserved(t)
+	// A default back-end that is gone makes no page of what no rule knows: the answer stays 404, not 503.
+	if tr.route == nil || tr.route == t.fallback && len(tr.route.Pool.Endpoints) == 0 {
+		tr.route = nil
+		tr.status, tr.reason = http.StatusNotFound, reasonNoHost
+		if tr.host != nil {
+			tr.reason = reasonNoPath
+		}
+	}
 	return tr
 }
 
@@ -67,10 +75,11 @@ func (t *Table) hostOf(name string) *virtualHost {
 }
 
 // routeOf finds the route for a path: a rule of the host, else the default back-end of the host, else the catch-all,
-// else that of the controller. nil means the built-in 404.
-func (t *Table) routeOf(h *virtualHost, path string) *Route {
+// else that of the controller. nil means the built-in 404. Regular expressions are matched with text, which is the path
+// but for the ways to write a percent sign.
+func (t *Table) routeOf(h *virtualHost, path, text string) *Route {
 	if h != nil {
-		if r := h.find(path); r != nil {
+		if r := h.find(path, text); r != nil {
 			return r
 		}
 		if h.fallback != nil {
@@ -90,44 +99,47 @@ func (t *Table) compareReadings(tr trace) (refusal string) {
 		if hasDotSegment(reading) {
 			return refuseDots
 		}
-		if t.routeOf(tr.host, reading) != tr.route {
+		if t.routeOf(tr.host, reading, reading) != tr.route || t.routeOf(tr.host, reading, decodePercent(reading)) != tr.route {
 			return refuseAmbiguous
 		}
 	}
 	return ""
 }
 
-// refuseUnserved sets the refusal if there is no route, or if it cannot be served now.
-func (tr *trace) refuseUnserved(t *Table) {
-	switch {
-	case tr.route == nil, tr.route == t.fallback && len(tr.route.Pool.Endpoints) == 0:
-		// A default back-end that is gone makes no page of what no rule knows: the answer stays 404, not 503.
-		tr.route = nil
-		tr.status, tr.reason = http.StatusNotFound, reasonNoHost
-		if tr.host != nil {
-			tr.reason = reasonNoPath
-		}
-	case tr.route.Closed != "":
-		tr.status, tr.reason = http.StatusServiceUnavailable, tr.route.Closed
-	case len(tr.route.Pool.Endpoints) == 0:
-		tr.status, tr.reason = http.StatusServiceUnavailable, tr.route.Pool.Reason
-	}
+// step is one request on its way through what the policy of its route asks for.
+type step struct {
+	table    *Table
+	trace    *trace
+	request  *Request
+	decision *Decision
 }
 
-func (tr trace) decision() Decision {
-	var policy *Policy
-	if tr.route != nil {
-		policy = tr.route.Policy
+// decide follows the steps 6 to 9 of the package documentation: it says what the route does with the request. The order is
+// that of nginx's phases, https://nginx.org/en/docs/dev/development_guide.html#http_phases: first what
+// answers at once, then who may enter, then where it goes. Each step reports that the request has its answer.
+func (t *Table) decide(tr *trace, r *Request) Decision {
+	if tr.route == nil {
+		return Decision{Action: Refuse, Status: tr.status, Reason: tr.reason}
 	}
-	if tr.status != 0 {
-		return Decision{Action: Refuse, Status: tr.status, Reason: tr.reason, Route: tr.route, Policy: policy}
+	d := Decision{Reason: tr.route.why, Route: tr.route, Policy: tr.route.Policy}
+	s := step{table: t, trace: tr, request: r, decision: &d}
+	switch {
+	case tr.route.Closed != "":
+		s.refuse(http.StatusServiceUnavailable, tr.route.Closed)
+	case tr.route.plain:
+		_ = s.redirectToHTTPS() || s.choosePool()
+	default:
+		d.ClientTLS = d.Policy.ClientCA != nil && tr.route.redirectHost == "" && !s.isChallenge()
+		_ = s.checkOrigin() || s.redirect() || s.redirectToHTTPS() || s.checkClient() || s.choosePool() || s.rewritePath() || s.rewriteHost()
 	}
-	return Decision{
-		Action:   Forward,
-		Reason:   tr.route.why,
-		Route:    tr.route,
-		Policy:   policy,
-		Pool:     tr.route.Pool,
-		Timeouts: tr.route.Timeouts,
+	return d
+}
+
+// refuse answers the request with a status and a reason, and takes back what would have been done with it.
+func (s *step) refuse(status int, reason string) {
+	d := s.decision
+	*d = Decision{
+		Action: Refuse, Status: status, Reason: reason, Route: d.Route, Policy: d.Policy,
+		ClientTLS: d.ClientTLS, AllowOrigin: d.AllowOrigin,
 	}
 }

@@ -22,6 +22,8 @@ type Request struct {
 	TLS    bool
 	// Query is the query of the request target without its question mark, as sent.
 	Query string
+	// Protocol is "HTTP/1.1" or "HTTP/2.0", for $server_protocol.
+	Protocol string
 	// Port is that of the listener, or what a trusted proxy says: the one the client sees; 0: unknown.
 	Port int
 	// ID is the request's identifier, for $request_id.
@@ -48,7 +50,8 @@ const (
 // fields in the order in which they stand here, and each of them may end the request.
 type Decision struct {
 	Action Action
-	// Status is the HTTP status of a refusal or redirect: 3xx, 400, 403, 404, 405 or 503. Zero when forwarding.
+	// Status is the HTTP status of the answer: 204 for a preflight, 3xx for a redirect, 400, 403, 404 or 503 for a refusal.
+	// Zero when forwarding.
 	Status int
 	// Reason is one sentence for people: why this route, or why the refusal.
 	Reason string
@@ -75,7 +78,8 @@ type Decision struct {
 	CanaryOf types.NamespacedName
 	// Unavailable is set when Pool is the error back-end in the place of a pool without endpoints: the status to tell it.
 	Unavailable int
-	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte.
+	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte. If there is a question mark in it,
+	// what follows is the whole query, the client's own included; otherwise the query stays as it came.
 	Path string
 	// Host is the Host header that the endpoint gets; empty: as it came.
 	Host string
@@ -99,10 +103,12 @@ type Timeouts struct {
 	Send time.Duration
 }
 
-// Candidate is one rule that Explain considered, and what became of it.
+// Candidate is one rule that Explain considered, or one canary of the rule that won, and what became of it.
 type Candidate struct {
 	Route *Route
-	// Won is true for at most one candidate of a trace.
+	// Canary is nil for the rule itself.
+	Canary *Canary
+	// Won is true for at most one rule of a trace, and for at most one of its canaries.
 	Won bool
 	// Why is one sentence: why it won or lost.
 	Why string

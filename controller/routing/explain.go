@@ -8,68 +8,137 @@ import (
 )
 
 // Explain decides like Decide and shows the work: every rule of every host that the request could belong to, in the order
-// in which they are considered, and why each won or lost. A request that is refused as malformed has no candidates.
+// in which they are considered, and why each won or lost; after the one that won, its canaries. A request that is refused as
+// malformed has no candidates.
 func (t *Table) Explain(r Request) (Decision, []Candidate) {
-	tr := t.trace(r)
-	if t == nil || tr.path == "" {
-		return tr.decision(), nil
+	if t == nil {
+		t = &Table{}
 	}
-	var list []Candidate
+	tr := t.trace(&r)
+	e := explanation{trace: &tr, request: &r, decision: t.decide(&tr, &r)}
+	if tr.path == "" {
+		return e.decision, nil
+	}
 	for _, h := range []*virtualHost{t.exact[tr.name], t.wildcard[wildcardSuffix(tr.name)], t.anyHost} {
 		if h != nil {
-			list = append(list, tr.candidates(h)...)
+			e.addHost(h)
 		}
 	}
-	for _, r := range []*Route{t.catchAll, t.fallback} {
-		if r != nil {
-			list = append(list, tr.judge(r))
+	for _, route := range []*Route{t.catchAll, t.fallback} {
+		if route != nil {
+			e.addRoute(route)
 		}
 	}
-	return tr.decision(), list
+	return e.decision, e.list
 }
 
-// candidates judges the routes of one host, and those that lost their place to them.
-func (tr trace) candidates(h *virtualHost) []Candidate {
-	var list []Candidate
+// explanation collects the candidates for a decision that was made.
+type explanation struct {
+	trace    *trace
+	request  *Request
+	decision Decision
+	list     []Candidate
+}
+
+// addHost judges the routes of one host, and those that lost their place to them.
+func (e *explanation) addHost(h *virtualHost) {
 	for _, r := range h.routes() {
-		if h == tr.host {
-			list = append(list, tr.judge(r))
+		if h == e.trace.host {
+			e.addRoute(r)
 			continue
 		}
-		list = append(list, Candidate{Route: r, Why: hostText(tr.host.name) + " takes the request, and no other host is asked"})
+		e.list = append(e.list, Candidate{Route: r, Why: hostText(e.trace.host.name) + " takes the request, and no other host is asked"})
 	}
 	for _, l := range h.lost {
-		list = append(list, Candidate{Route: l.route, Why: "not served: " + l.why})
+		e.list = append(e.list, Candidate{Route: l.route, Why: "not served: " + l.why})
 	}
-	return list
 }
 
-// judge says why a route won or lost. Who won is not its decision: it is the route that the trace found.
-func (tr trace) judge(r *Route) Candidate {
-	c := Candidate{Route: r, Won: r == tr.route}
-	switch {
-	case c.Won && tr.status == 0 && r.PathType == "":
-		c.Why = "no rule matches, and it is the first default back-end that is asked"
-	case c.Won && tr.status != 0:
-		c.Why = "it matches best, but: " + tr.reason
-	case c.Won:
-		c.Why = "it matches best"
-	case r.PathType == "" && tr.route == nil:
-		c.Why = "it has no endpoint: " + r.Pool.Reason
-	case r.PathType == "":
-		c.Why = fmt.Sprintf("%s comes before it", tr.route.match())
-	case !r.matches(tr.path):
-		c.Why = fmt.Sprintf("%s does not match %s", r.match(), tr.path)
-	default:
-		c.Why = fmt.Sprintf("it matches, but %s is longer or more exact", tr.route.match())
+// addRoute judges one route, and if it won, its canaries.
+func (e *explanation) addRoute(r *Route) {
+	c := Candidate{Route: r, Won: r == e.trace.route}
+	if c.Won {
+		c.Why = e.whyWon(r)
+	} else {
+		c.Why = e.whyLost(r)
 	}
-	return c
+	e.list = append(e.list, c)
+	if !c.Won {
+		return
+	}
+	for _, canary := range r.Canaries {
+		won, why := e.judgeCanary(canary)
+		e.list = append(e.list, Candidate{Route: r, Canary: canary, Won: won, Why: why})
+	}
+}
+
+func (e *explanation) whyWon(r *Route) string {
+	best := "it matches best"
+	if r.PathType == "" {
+		best = "no rule matches, and it is the first default back-end that is asked"
+	}
+	switch d := &e.decision; {
+	case d.Action == Refuse && e.trace.status == 0:
+		return best + ", but: " + d.Reason
+	case d.Action == Redirect, d.Action == Preflight:
+		return best + "; " + d.Reason
+	case d.Unavailable != 0:
+		return fmt.Sprintf("%s; the error back-end %s answers, because %s", best, d.Pool.Key(), d.Reason)
+	case d.Canary:
+		return best + "; a canary serves the request"
+	}
+	return best
+}
+
+func (e *explanation) whyLost(r *Route) string {
+	switch winner := e.trace.route; {
+	case r.PathType == "" && winner == nil:
+		return "it has no endpoint: " + r.Pool.Reason
+	case r.PathType == "":
+		return fmt.Sprintf("%s comes before it", winner.match())
+	case !r.matches(e.trace.path):
+		return fmt.Sprintf("%s does not match %s", r.match(), e.trace.path)
+	case r.Regex && len(winner.canonical) == len(r.canonical):
+		return fmt.Sprintf("it matches, but %s comes first among paths of the same length", winner.match())
+	default:
+		return fmt.Sprintf("it matches, but %s is longer or more exact", winner.match())
+	}
+}
+
+// judgeCanary says why a canary of the winning route serves the request, or does not.
+func (e *explanation) judgeCanary(c *Canary) (won bool, why string) {
+	d := &e.decision
+	if d.Action != Forward || d.Unavailable != 0 {
+		return false, "the request is not forwarded to the rule's back-end"
+	}
+	if d.Canary && d.Pool == c.Pool && d.CanaryOf == c.Ingress {
+		return true, d.Reason
+	}
+	affinity := &d.Policy.Affinity
+	switch {
+	case len(c.Pool.Endpoints) == 0:
+		return false, c.Pool.Reason
+	case d.Endpoint != nil && !affinity.LeaveCanary:
+		return false, "the client's affinity cookie names a pod elsewhere"
+	}
+	switch {
+	case c.ask(byHeader, e.request) == no:
+		return false, fmt.Sprintf("header %s says never", c.Options.Header)
+	case c.ask(byCookie, e.request) == no:
+		return false, fmt.Sprintf("cookie %s says never", c.Options.Cookie)
+	case d.Canary:
+		return false, fmt.Sprintf("canary %s was chosen before it", d.CanaryOf)
+	}
+	return false, fmt.Sprintf("nothing chooses it, and the draw of %.4g is not between %.4g and %.4g", e.request.Draw, c.from, c.to)
 }
 
 // matches says whether a rule alone would match a canonical path. It is the rule as the documentation states it; find
 // arrives at the same by look-ups.
 func (r *Route) matches(path string) bool {
-	if r.PathType == networkingv1.PathTypeExact {
+	switch {
+	case r.Regex:
+		return r.pattern.MatchString(path)
+	case r.PathType == networkingv1.PathTypeExact:
 		return path == r.canonical
 	}
 	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(r.canonical, "/"))

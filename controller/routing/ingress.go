@@ -16,6 +16,8 @@ type ingress struct {
 	ref    ObjectRef
 	name   types.NamespacedName
 	policy *Policy
+	// rewrite is what rewrite-target asks for; nil: nothing.
+	rewrite *rewrite
 }
 
 // addIngress takes one Ingress in: its annotations, then its rules, then its default back-end.
@@ -32,7 +34,15 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	ing.policy = b.policy(ing, options)
 	if options.Canary.Enabled {
 		// It refines another Ingress's routes. As a main route it would take all of the traffic.
+		b.canaries = append(b.canaries, ing)
 		return
+	}
+	ing.rewrite = newRewrite(options.Rewrite.Target)
+	if len(options.Rewrite.Aliases) > 0 {
+		b.aliased = append(b.aliased, ing)
+	}
+	if options.Redirects.FromToWWW {
+		b.fromToWWW = append(b.fromToWWW, ing)
 	}
 	b.claimHosts(ing)
 	b.addTLS(ing)
@@ -67,37 +77,58 @@ func (b *builder) addRule(ing *ingress, i int) {
 }
 
 func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngressPath, field string) {
-	written, pathType := p.Path, networkingv1.PathTypeImplementationSpecific
-	if p.PathType != nil {
-		pathType = *p.PathType
-	}
-	if written == "" && pathType == networkingv1.PathTypeImplementationSpecific {
-		written = "/" // the API allows it, and it has always meant everything
-	}
-	canonical, err := checkPath(written, pathType)
-	if err != nil {
-		b.found.add(ing.ref, field+".path", CodeInvalidPath, err.Error())
+	written, pathType := pathOf(p)
+	r := &Route{Host: h.name, Path: written, PathType: pathType, Regex: isRegex(ing.policy, pathType)}
+	if err := b.readPath(r); err != nil {
+		code := CodeInvalidPath
+		if r.Regex {
+			code = CodeInvalidPattern
+		}
+		b.found.add(ing.ref, field+".path", code, err.Error())
 		return
 	}
-	if pathType != networkingv1.PathTypeExact && looksLikeRegex(written) {
+	if pathType != networkingv1.PathTypeExact && !r.Regex && looksLikeRegex(written) {
 		b.found.add(ing.ref, field+".path", CodePathLooksLikeRegex,
-			fmt.Sprintf("%q is taken literally; a Prefix already matches everything below it, and regular expressions are not supported yet", written))
+			fmt.Sprintf("%q is taken literally; a Prefix already matches everything below it, and annotation %suse-regex \"true\" makes it a regular expression", written, annotations.Prefix))
 	}
-	r := b.route(ing, field, &p.Backend, ".backend")
-	r.Host, r.Path, r.PathType, r.canonical = h.name, written, pathType, canonical
+	b.complete(r, ing, field, &p.Backend, ".backend")
+	r.rewrite = ing.rewrite
 	r.why = string(pathType) + " " + written + " of ingress " + ing.name.String()
+	if r.Regex {
+		r.why = "regular expression " + written + " of ingress " + ing.name.String()
+	}
 	if lost, conflict := h.add(r); conflict {
 		b.found.add(lost.route.owner, lost.route.Field, CodeHostPathConflict,
 			fmt.Sprintf("%s of %s is not served: %s", lost.route.match(), hostText(h.name), lost.why))
 	}
 }
 
-func checkPath(written string, pathType networkingv1.PathType) (string, error) {
-	switch pathType {
-	case networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
-		return rulePath(written)
+// pathOf is the path and path type of a rule, with what the API allows to leave out.
+func pathOf(p *networkingv1.HTTPIngressPath) (string, networkingv1.PathType) {
+	written, pathType := p.Path, networkingv1.PathTypeImplementationSpecific
+	if p.PathType != nil {
+		pathType = *p.PathType
 	}
-	return "", fmt.Errorf("pathType %q is none of Exact, Prefix and ImplementationSpecific", pathType)
+	if written == "" && pathType == networkingv1.PathTypeImplementationSpecific {
+		written = "/" // it has always meant everything
+	}
+	return written, pathType
+}
+
+// readPath sets what the route's path is compared as.
+func (b *builder) readPath(r *Route) (err error) {
+	switch r.PathType {
+	case networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
+	default:
+		return fmt.Errorf("pathType %q is none of Exact, Prefix and ImplementationSpecific", r.PathType)
+	}
+	if r.Regex {
+		r.canonical = r.Path
+		r.pattern, err = b.patterns.compile(r.Path)
+		return err
+	}
+	r.canonical, err = rulePath(r.Path)
+	return err
 }
 
 // addIngressDefault takes the default back-end in: for the hosts of the Ingress's rules, or as the catch-all for
@@ -113,13 +144,7 @@ func (b *builder) addIngressDefault(ing *ingress) {
 		b.takeDefault(&b.catchAll, r, "the catch-all")
 		return
 	}
-	seen := map[string]bool{}
-	for _, rule := range ing.Spec.Rules {
-		name, err := ruleHost(rule.Host)
-		if err != nil || seen[name] {
-			continue
-		}
-		seen[name] = true
+	for _, name := range ing.hosts() {
 		r := b.route(ing, field, backend, "")
 		r.Host = name
 		r.why = fmt.Sprintf("no path matches; the default back-end of ingress %s takes the rest of %s", ing.name, hostText(name))
@@ -137,31 +162,35 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 		fmt.Sprintf("it is not served as %s: ingress %s is, and is older, or comes first by name", what, (*place).Ingress))
 }
 
-// route makes the route of a back-end that is at below in field, with everything but what it matches. A back-end that cannot be served makes a route all the
-// same, one that answers 503: otherwise its requests would fall to a route that was never meant for them.
+// route makes the route of a default back-end. Its path is not rewritten: it serves what no path matches.
 func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, below string) *Route {
-	r := &Route{
-		Ingress:  ing.name,
-		Field:    field,
-		Policy:   ing.policy,
-		Timeouts: timeouts(ing.policy.Proxy),
-		Closed:   ing.policy.Closed,
-		owner:    ing.ref,
-	}
+	r := &Route{}
+	b.complete(r, ing, field, backend, below)
+	return r
+}
+
+// complete gives a route everything but what it matches. A back-end that cannot be served, at below in field, makes a route all the
+// same, one that answers 503: otherwise its requests would fall to a route that was never meant for them.
+func (b *builder) complete(r *Route, ing *ingress, field string, backend *networkingv1.IngressBackend, below string) {
+	r.Ingress, r.Field, r.owner = ing.name, field, ing.ref
+	r.Policy, r.Timeouts, r.Closed = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Closed
+	r.Pool = b.pool(ing, backend, field+below)
+}
+
+// pool finds the endpoints of a back-end that is at field.
+func (b *builder) pool(ing *ingress, backend *networkingv1.IngressBackend, field string) *Pool {
 	if backend.Service == nil {
-		r.Pool = &Pool{Reason: "the back-end is not a Service"}
-		b.found.add(ing.ref, field+below, CodeBackendNotService, notAService(backend))
-		return r
+		b.found.add(ing.ref, field, CodeBackendNotService, notAService(backend))
+		return &Pool{Reason: "the back-end is not a Service"}
 	}
-	pool, flt := b.backendOf(ing, field+below, ServicePort{
+	pool, flt := b.backendOf(ing, field, ServicePort{
 		Service: types.NamespacedName{Namespace: ing.Namespace, Name: backend.Service.Name},
 		Port:    backend.Service.Port,
 	})
-	r.Pool = pool
 	if flt != nil {
-		b.found.add(ing.ref, field+below+".service."+flt.field, flt.code, flt.reason)
+		b.found.add(ing.ref, field+".service."+flt.field, flt.code, flt.reason)
 	}
-	return r
+	return pool
 }
 
 func notAService(backend *networkingv1.IngressBackend) string {

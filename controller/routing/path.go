@@ -48,7 +48,7 @@ func canonicalPath(raw string) (path string, tricky bool, refusal string) {
 	if hasDotSegment(path) {
 		return "", false, refuseDots
 	}
-	tricky = strings.ContainsAny(path, `;\`) || strings.Contains(path, "//") || strings.Contains(path, "%2F")
+	tricky = strings.ContainsAny(path, `;\%`) || strings.Contains(path, "//")
 	return path, tricky, ""
 }
 
@@ -117,18 +117,18 @@ func hasDotSegment(path string) bool {
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }
 
-// steps are what one server or another does to a path before it looks at it, in an order that covers those who remove
+// habits are what one server or another does to a path before it looks at it, in an order that covers those who remove
 // parameters before they decode (servlet containers) and those who do it after.
-var steps = [...]func(string) string{dropParameters, decodeSlashes, dropParameters, mergeSlashes}
+var habits = [...]func(string) string{dropParameters, decodeSlashes, dropParameters, mergeSlashes}
 
-// readings calls yield with every other way to read a canonical path: each subset of the steps. It is an iterator.
+// readings calls yield with every other way to read a canonical path: each subset of the habits. It is an iterator.
 func readings(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
-		for subset := 1; subset < 1<<len(steps); subset++ {
+		for subset := 1; subset < 1<<len(habits); subset++ {
 			reading := path
-			for i, step := range steps {
+			for i, habit := range habits {
 				if subset&(1<<i) != 0 {
-					reading = step(reading)
+					reading = habit(reading)
 				}
 			}
 			if !yield(reading) {
@@ -163,6 +163,10 @@ func dropParameters(path string) string {
 func decodeSlashes(path string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(path, "%2F", "/"), `\`, "/")
 }
+
+// decodePercent does what every server does, and what makes no difference but to a regular expression: a dot in it stands for one
+// character, and a percent sign is one.
+func decodePercent(path string) string { return strings.ReplaceAll(path, "%25", "%") }
 
 func mergeSlashes(path string) string {
 	for strings.Contains(path, "//") {

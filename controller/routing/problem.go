@@ -35,6 +35,12 @@ const (
 	CodeCertificateConflict = "CertificateConflict"
 	// CodeClientTLSConflict is an Ingress that wants clients of a host verified otherwise than an older one.
 	CodeClientTLSConflict = "ClientTLSConflict"
+	// CodeInvalidPattern is a path that should be a regular expression and is none; it makes no route.
+	CodeInvalidPattern = "InvalidPattern"
+	// CodeCanaryWithoutMain is a canary that there is no route for; it takes no share of anything.
+	CodeCanaryWithoutMain = "CanaryWithoutMain"
+	// CodeAliasConflict is an alias that is another host's name already.
+	CodeAliasConflict = "AliasConflict"
 	// CodeBackendNotService is a back-end that is a resource, or nothing at all; its route answers 503.
 	CodeBackendNotService = "BackendNotService"
 	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot be found for; the

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"net/netip"
+	"regexp"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,8 +33,18 @@ type Route struct {
 	// Closed, when not empty, says why the route answers 503 whatever its pool holds.
 	Closed string
 
-	// canonical is Path in the form that requests are compared with, its last slash included.
+	// Regex says that Path is a regular expression.
+	Regex bool
+
+	// canonical is Path in the form that requests are compared with, its last slash included; as written for a Regex.
 	canonical string
+	// pattern is what Path means if it is a Regex, and rewrite what becomes of the path; nil: it goes on as it came.
+	pattern *regexp.Regexp
+	rewrite *rewrite
+	// redirectHost is where all requests of a host are sent that is there for from-to-www-redirect alone; empty: nowhere.
+	redirectHost string
+	// plain says that the Policy asks for nothing that has to be decided for each request, other than ssl-redirect.
+	plain bool
 	// owner is the object that Problems about the route go to.
 	owner ObjectRef
 	// why is the Reason of the Decisions that this route wins, kept because composing it per request would allocate.
@@ -42,8 +53,13 @@ type Route struct {
 
 // match says what the route matches, for people: "Prefix /app".
 func (r *Route) match() string {
-	if r.PathType == "" {
+	switch {
+	case r.PathType == "":
 		return "the default back-end"
+	case r.redirectHost != "":
+		return "the redirect to " + r.redirectHost
+	case r.Regex:
+		return string(r.PathType) + " ~ " + r.Path
 	}
 	return string(r.PathType) + " " + r.Path
 }
@@ -55,6 +71,13 @@ type Canary struct {
 	Field   string
 	Options annotations.Canary
 	Pool    *Pool
+
+	// header is Options.Header as http.Header has it.
+	header string
+	// from and to bound the draws that are the canary's share: from <= draw < to.
+	from, to float64
+	// why has the Reason of Decisions for each cause.
+	why [causes]string
 }
 
 // Table answers which route a request takes. Build makes it, and nothing changes it afterwards, so any number of
@@ -80,6 +103,7 @@ type Table struct {
 	// clientTLS has, for a host, the policy by which its clients are verified.
 	clientTLS map[string]*Policy
 	memory    *memory
+	patterns  map[string]*regexp.Regexp
 }
 
 // Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
@@ -158,6 +182,9 @@ type Pool struct {
 	Reason string
 	// Virtual says that the one endpoint is the Service's own address, which may be none of a pod (service-upstream).
 	Virtual bool
+
+	// byID finds an endpoint by its ID; nil unless a route with affinity leads to the pool.
+	byID map[string]*Endpoint
 }
 
 // Key names the pool in metrics and live state: "namespace/service:port", and for a virtual one "namespace/service:port

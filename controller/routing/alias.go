@@ -1,0 +1,72 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
+)
+
+// addAliases gives hosts more names (server-alias). As in nginx, an alias stands for the whole host: whatever Ingress has a
+// rule for the host, serves it under its alias too. A name that has rules of its own keeps them.
+func (b *builder) addAliases() {
+	owner := map[string]*virtualHost{}
+	for _, ing := range b.aliased {
+		hosts := ing.hosts()
+		if len(hosts) == 0 || b.hosts[hosts[0]] == nil {
+			continue
+		}
+		h := b.hosts[hosts[0]]
+		for _, alias := range ing.policy.Rewrite.Aliases {
+			name, err := ruleHost(alias)
+			switch there := owner[name]; {
+			case err != nil:
+				b.badAlias(ing, CodeInvalidHost, err.Error())
+			case name == "" || name == h.name:
+			case b.hosts[name] != nil:
+				b.badAlias(ing, CodeAliasConflict, fmt.Sprintf("host %s has rules of its own, so it is no alias of %s", name, hostText(h.name)))
+			case there != nil && there != h:
+				b.badAlias(ing, CodeAliasConflict, fmt.Sprintf("host %s is an alias of %s already", name, hostText(there.name)))
+			default:
+				owner[name] = h
+			}
+		}
+	}
+	b.aliases = owner
+}
+
+func (b *builder) badAlias(ing *ingress, code, reason string) {
+	b.found.add(ing.ref, annotationField("server-alias"), code, reason)
+}
+
+// addWWW makes a host for the counterpart of every host with from-to-www-redirect: "www.shop.test" for "shop.test", and the
+// reverse. All that it does is to redirect. A counterpart that has rules or is an alias is left as it is.
+func (b *builder) addWWW() {
+	for _, ing := range b.fromToWWW {
+		for _, name := range ing.hosts() {
+			if name == "" || strings.HasPrefix(name, "*.") {
+				continue
+			}
+			from, isWWW := strings.CutPrefix(name, "www.")
+			if !isWWW {
+				from = "www." + name
+			}
+			if b.hosts[from] != nil || b.aliases[from] != nil {
+				continue
+			}
+			b.host(from).add(&Route{
+				Ingress: ing.name, Field: annotationField("from-to-www-redirect"), owner: ing.ref,
+				Host: from, Path: "/", PathType: networkingv1.PathTypePrefix, canonical: "/", redirectHost: name,
+				Pool: &Pool{Reason: reasonWWW}, Policy: ing.policy, Timeouts: timeouts(ing.policy.Proxy), Closed: ing.policy.Closed,
+				why: reasonWWW,
+			})
+		}
+	}
+}
+
+// annotationField is the field of a Problem about an annotation.
+func annotationField(name string) string {
+	return fmt.Sprintf("metadata.annotations[%s%s]", annotations.Prefix, name)
+}

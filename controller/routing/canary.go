@@ -1,0 +1,278 @@
+package routing
+
+import (
+	"fmt"
+	"math/big"
+	"net/http"
+
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// cause is what chose a canary. They are asked in this order.
+type cause int
+
+const (
+	byAffinity cause = iota
+	byHeader
+	byCookie
+	byWeight
+	byNeed // the rule's own pool has no endpoint
+	causes
+)
+
+// choice is the pool that a request goes to, and why.
+type choice struct {
+	pool *Pool
+	// canary is nil when the pool is the rule's own.
+	canary *Canary
+	cause  cause
+	// endpoint is the one that the client's affinity cookie names; nil when it names none of the pool.
+	endpoint *Endpoint
+}
+
+// choose picks between the rule's own pool and those of its canaries:
+//
+//  1. A client whose affinity cookie names a pod of one of them stays there (unless affinity-canary-behavior is legacy).
+//  2. A header that says "always", or the wanted value, chooses its canary; "never" rules it out.
+//  3. A cookie that says "always" chooses its canary; "never" rules it out.
+//  4. A draw: each canary has a part of [0,1) as large as its weight in its weight-total, one after the other, and the rest is the
+//     rule's own. The part of a canary that was ruled out falls to the rule's own pool, too.
+//
+// Each question is put to all canaries, the oldest first, before the next one is asked. Whoever is chosen and has no endpoint
+// gives way to whoever has one.
+func (r *Route) choose(request *Request) choice {
+	affinity := &r.Policy.Affinity
+	if affinity.Enabled && !affinity.LeaveCanary {
+		if c, ok := r.chooseByAffinity(request.Header); ok {
+			return c
+		}
+	}
+	c := r.chooseCanary(request)
+	if affinity.Enabled && affinity.LeaveCanary {
+		c.endpoint = c.pool.named(request.Header, affinity.Cookie.Name)
+	}
+	return c
+}
+
+func (r *Route) chooseByAffinity(h http.Header) (choice, bool) {
+	name := r.Policy.Affinity.Cookie.Name
+	if e := r.Pool.named(h, name); e != nil {
+		return choice{pool: r.Pool, endpoint: e}, true
+	}
+	for _, c := range r.Canaries {
+		if e := c.Pool.named(h, name); e != nil {
+			return choice{pool: c.Pool, canary: c, cause: byAffinity, endpoint: e}, true
+		}
+	}
+	return choice{}, false
+}
+
+// chooseCanary takes the questions 2 to 4.
+func (r *Route) chooseCanary(request *Request) choice {
+	for _, question := range [...]cause{byHeader, byCookie, byWeight} {
+		for _, c := range r.Canaries {
+			if c.ask(question, request) == yes && !c.ruledOut(question, request) && len(c.Pool.Endpoints) > 0 {
+				return choice{pool: c.Pool, canary: c, cause: question}
+			}
+		}
+	}
+	if len(r.Pool.Endpoints) == 0 {
+		for _, c := range r.Canaries {
+			if len(c.Pool.Endpoints) > 0 {
+				return choice{pool: c.Pool, canary: c, cause: byNeed}
+			}
+		}
+	}
+	return choice{pool: r.Pool}
+}
+
+// vote is what a request says about a canary.
+type vote int
+
+const (
+	abstains vote = iota
+	yes
+	no
+)
+
+// ask puts one question to the canary.
+func (c *Canary) ask(question cause, r *Request) vote {
+	switch question {
+	case byHeader:
+		return c.askHeader(r)
+	case byCookie:
+		return c.askCookie(r)
+	case byWeight:
+		return yesIf(c.from <= r.Draw && r.Draw < c.to)
+	}
+	return abstains
+}
+
+// ruledOut says whether the answer to an earlier question was no.
+func (c *Canary) ruledOut(question cause, r *Request) bool {
+	for earlier := byHeader; earlier < question; earlier++ {
+		if c.ask(earlier, r) == no {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Canary) askHeader(r *Request) vote {
+	values := r.Header[c.header]
+	if c.header == "" || len(values) == 0 {
+		return abstains
+	}
+	switch value := values[0]; {
+	case c.Options.Value != "":
+		return yesIf(value == c.Options.Value)
+	case c.Options.Pattern != nil:
+		return yesIf(c.Options.Pattern.MatchString(value))
+	default:
+		return alwaysOrNever(value)
+	}
+}
+
+func (c *Canary) askCookie(r *Request) vote {
+	if c.Options.Cookie == "" {
+		return abstains
+	}
+	return alwaysOrNever(firstCookie(r.Header, c.Options.Cookie))
+}
+
+func yesIf(b bool) vote {
+	if b {
+		return yes
+	}
+	return abstains
+}
+
+func alwaysOrNever(value string) vote {
+	switch value {
+	case "always":
+		return yes
+	case "never":
+		return no
+	}
+	return abstains
+}
+
+// addCanaries attaches the canaries to the routes of the rules that they refine. It comes after all rules: a canary may be older.
+func (b *builder) addCanaries() {
+	for _, ing := range b.canaries {
+		for i := range ing.Spec.Rules {
+			b.addCanaryRule(ing, i)
+		}
+		b.addCanaryDefault(ing)
+	}
+	for _, r := range b.withCanaries {
+		shareDraws(r.Canaries)
+	}
+}
+
+func (b *builder) addCanaryRule(ing *ingress, i int) {
+	rule, field := &ing.Spec.Rules[i], fmt.Sprintf("spec.rules[%d]", i)
+	name, err := ruleHost(rule.Host)
+	if err != nil {
+		b.found.add(ing.ref, field+".host", CodeInvalidHost, err.Error())
+		return
+	}
+	if rule.HTTP == nil {
+		return
+	}
+	for j := range rule.HTTP.Paths {
+		p := &rule.HTTP.Paths[j]
+		written, pathType := pathOf(p)
+		b.attach(ing, b.hosts[name].ruleFor(written, pathType), &p.Backend, fmt.Sprintf("%s.http.paths[%d]", field, j), ".backend",
+			fmt.Sprintf("%s %s of %s", pathType, written, hostText(name)))
+	}
+}
+
+func (b *builder) addCanaryDefault(ing *ingress) {
+	backend, field := ing.Spec.DefaultBackend, "spec.defaultBackend"
+	if backend == nil {
+		return
+	}
+	if len(ing.Spec.Rules) == 0 {
+		b.attach(ing, b.catchAll, backend, field, "", "the catch-all")
+		return
+	}
+	for _, name := range ing.hosts() {
+		var main *Route
+		if h := b.hosts[name]; h != nil {
+			main = h.fallback
+		}
+		b.attach(ing, main, backend, field, "", "the default back-end of "+hostText(name))
+	}
+}
+
+// attach makes a back-end a canary of a route.
+func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.IngressBackend, field, below, what string) {
+	if main == nil {
+		b.found.add(ing.ref, field, CodeCanaryWithoutMain,
+			fmt.Sprintf("no Ingress that is not a canary has a rule for %s, so there is nothing to take a share of", what))
+		return
+	}
+	for _, c := range main.Canaries {
+		if c.Ingress == ing.name {
+			b.found.add(ing.ref, field, CodeHostPathConflict, fmt.Sprintf("%s of the same Ingress is a canary of %s already", c.Field, what))
+			return
+		}
+	}
+	c := &Canary{
+		Ingress: ing.name, Field: field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, field+below),
+		header: http.CanonicalHeaderKey(ing.policy.Canary.Header),
+	}
+	c.explainChoices()
+	if len(main.Canaries) == 0 {
+		b.withCanaries = append(b.withCanaries, main)
+	}
+	main.Canaries = append(main.Canaries, c)
+}
+
+// explainChoices writes down the Reasons, because composing them per request would allocate.
+func (c *Canary) explainChoices() {
+	o, name := &c.Options, c.Ingress.String()
+	c.why = [causes]string{
+		byAffinity: fmt.Sprintf("the client's affinity cookie names a pod of canary %s", name),
+		byHeader:   fmt.Sprintf("header %s chooses canary %s", o.Header, name),
+		byCookie:   fmt.Sprintf("cookie %s chooses canary %s", o.Cookie, name),
+		byWeight:   fmt.Sprintf("the draw falls to canary %s, which has weight %d of %d", name, o.Weight, o.WeightTotal),
+		byNeed:     fmt.Sprintf("the rule's own pool has no endpoint, and canary %s has one", name),
+	}
+}
+
+// shareDraws gives each canary its part of [0,1). The sums are exact: with tenths as floating-point numbers, the third of three
+// equal canaries would begin a hair too late.
+func shareDraws(canaries []*Canary) {
+	one, sum := big.NewRat(1, 1), new(big.Rat)
+	for _, c := range canaries {
+		c.from, _ = sum.Float64()
+		if total := c.Options.WeightTotal; total > 0 {
+			sum.Add(sum, big.NewRat(int64(c.Options.Weight), int64(total)))
+		}
+		if sum.Cmp(one) > 0 {
+			sum.Set(one)
+		}
+		c.to, _ = sum.Float64()
+	}
+}
+
+// ruleFor finds the route of a rule as another Ingress writes it: the same path and path type.
+func (h *virtualHost) ruleFor(written string, pathType networkingv1.PathType) *Route {
+	if h == nil {
+		return nil
+	}
+	if r := h.patterns[written]; r != nil && r.PathType == pathType {
+		return r
+	}
+	canonical, err := rulePath(written)
+	if err != nil {
+		return nil
+	}
+	routes, key := h.slot(&Route{PathType: pathType, canonical: canonical})
+	if r := routes[key]; r != nil && r.PathType == pathType {
+		return r
+	}
+	return nil
+}

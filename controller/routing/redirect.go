@@ -1,0 +1,115 @@
+package routing
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Reasons of redirects, for people.
+const (
+	reasonWWW       = "the host is there for from-to-www-redirect alone"
+	reasonAppRoot   = "app-root sends / elsewhere"
+	reasonTemporal  = "temporal-redirect sends every request of the Ingress elsewhere"
+	reasonPermanent = "permanent-redirect sends every request of the Ingress elsewhere"
+	reasonHTTPS     = "the host has a certificate, so ssl-redirect sends HTTP to HTTPS"
+	reasonForced    = "force-ssl-redirect sends HTTP to HTTPS"
+	refuseNoName    = "the request names no host to redirect it to"
+)
+
+// redirect sends the client elsewhere if the Ingress says so for all requests of the host, for "/", or for all of its own.
+// A temporal redirect comes before a permanent one, as in ingress-nginx.
+func (s *step) redirect() (done bool) {
+	to, d := &s.decision.Policy.Redirects, s.decision
+	if d.Route.redirectHost != "" {
+		d.Reason = reasonWWW
+		s.redirectTo(to.Code, scheme(s.request)+"://"+d.Route.redirectHost+s.portSuffix()+requestURI(s.request))
+		return true
+	}
+	if s.isChallenge() {
+		return false
+	}
+	switch {
+	case to.AppRoot != "" && s.trace.path == "/":
+		d.Reason = reasonAppRoot
+		return s.redirectToSelf(http.StatusFound, scheme(s.request), s.clientPort(), to.AppRoot)
+	case !to.Temporal.IsZero():
+		d.Reason = reasonTemporal
+		s.redirectTo(to.TemporalCode, to.Temporal.Expand(Variables(*s.request, *d)))
+		return true
+	case !to.Permanent.IsZero():
+		d.Reason = reasonPermanent
+		s.redirectTo(to.PermanentCode, to.Permanent.Expand(Variables(*s.request, *d)))
+		return true
+	}
+	return false
+}
+
+// redirectToHTTPS sends a request in the clear to the same place over TLS. The slash at the end of the path gets lost
+// on the way unless preserve-trailing-slash keeps it; that is how ingress-nginx does it, and who compares notices.
+func (s *step) redirectToHTTPS() (done bool) {
+	to, d := &s.decision.Policy.Redirects, s.decision
+	if s.request.TLS || !to.SSL && !to.ForceSSL || d.Route == s.table.fallback {
+		return false
+	}
+	if !to.ForceSSL && !s.table.HasCertificate(s.trace.name) || s.isChallenge() {
+		return false
+	}
+	uri := requestURI(s.request)
+	if !to.PreserveTrailingSlash {
+		uri = strings.TrimSuffix(uri, "/")
+	}
+	d.Reason = reasonHTTPS
+	if to.ForceSSL {
+		d.Reason = reasonForced
+	}
+	return s.redirectToSelf(to.Code, "https", "", uri)
+}
+
+// redirectToSelf sends the client to another place on the host that it asked for.
+func (s *step) redirectToSelf(status int, scheme, port, uri string) (done bool) {
+	if s.trace.name == "" { // only HTTP/1.0 lets a client do so
+		s.refuse(http.StatusBadRequest, refuseNoName)
+		return true
+	}
+	s.redirectTo(status, scheme+"://"+s.trace.name+port+uri)
+	return true
+}
+
+// redirectTo answers with a Location. Whatever a header cannot hold is escaped, so that nothing in a path, a query or an
+// annotation begins a header of its own.
+func (s *step) redirectTo(status int, location string) {
+	d := s.decision
+	*d = Decision{
+		Action: Redirect, Status: status, Reason: d.Reason, Route: d.Route, Policy: d.Policy,
+		Location: escape(location, locationByte), ClientTLS: d.ClientTLS, AllowOrigin: d.AllowOrigin,
+	}
+}
+
+// locationByte is what a URI may hold (RFC 3986, appendix A), and a percent sign: what is escaped already is the author's business.
+func locationByte(c byte) bool { return queryByte(c) || strings.IndexByte("#[]%", c) >= 0 }
+
+// clientPort is the port in the Host that the client sent, with its colon; empty when there is none or it is the scheme's own.
+func (s *step) clientPort() string {
+	host := s.request.Host
+	colon := strings.LastIndexByte(host, ':')
+	if colon < strings.LastIndexByte(host, ']') || colon < 0 || host[colon:] == ":" {
+		return ""
+	}
+	return otherPort(host[colon+1:], s.request.TLS)
+}
+
+// portSuffix is the port of the listener for use-port-in-redirects, with its colon.
+func (s *step) portSuffix() string {
+	if !s.decision.Policy.Redirects.UsePort || s.request.Port == 0 {
+		return ""
+	}
+	return otherPort(strconv.Itoa(s.request.Port), s.request.TLS)
+}
+
+func otherPort(port string, tls bool) string {
+	if port == "80" && !tls || port == "443" && tls {
+		return ""
+	}
+	return ":" + port
+}
