@@ -29,17 +29,26 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 
 func checkCandidates(t *testing.T, what string, d routing.Decision, candidates []routing.Candidate) {
 	t.Helper()
-	won := 0
+	won, canaries := 0, 0
 	for _, c := range candidates {
 		if c.Why == "" {
 			t.Errorf("%s: nothing is said about %s", what, c.Route.Field)
 		}
-		if c.Won {
+		switch {
+		case c.Won && c.Canary != nil:
+			canaries++
+			if !d.Canary || c.Canary.Ingress != d.CanaryOf || c.Canary.Pool != d.Pool {
+				t.Errorf("%s: canary %s won, and %s was decided", what, c.Canary.Ingress, d.CanaryOf)
+			}
+		case c.Won:
 			won++
 			if c.Route != d.Route {
 				t.Errorf("%s: %s won, and %s was decided", what, c.Route.Field, d.Route.Field)
 			}
 		}
+	}
+	if (canaries == 1) != d.Canary || canaries > 1 {
+		t.Errorf("%s: %d canaries won; the decision says %v", what, canaries, d.Canary)
 	}
 	if (won == 1) != (d.Route != nil) || won > 1 {
 		t.Errorf("%s: %d candidates won; the route is %v", what, won, d.Route)
@@ -57,7 +66,7 @@ func TestDecisionsAreWhole(t *testing.T) {
 			}
 			switch d.Action {
 			case routing.Forward:
-				ok := d.Status == 0 && d.Route != nil && d.Pool == d.Route.Pool && len(d.Pool.Endpoints) > 0 &&
+				ok := d.Status == 0 && d.Route != nil && (d.Pool == d.Route.Pool || d.Canary || d.Unavailable != 0) && len(d.Pool.Endpoints) > 0 &&
 					d.Timeouts.Connect > 0 && d.Timeouts.Read > 0 && d.Timeouts.Send > 0
 				if !ok {
 					t.Errorf("%s: %s: forwards with %+v", g.name(), line, d)
