@@ -26,6 +26,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 		return ExitOK
 	}
 	a := &app{std: std, display: newDisplay(std.Err, os.Getenv)}
+	a.connect = a.client
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(std.In)

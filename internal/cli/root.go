@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/image"
+	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 // app is what the commands share: the streams, the display and the global flags.
@@ -18,6 +20,8 @@ type app struct {
 	display  *display
 	provider string // --cluster
 	name     string // --name
+	// connect gives what talks to the cluster's API server.
+	connect func(context.Context) (*kube.Client, error)
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -40,7 +44,7 @@ in it, and runs labs and scenarios against it.`,
 	root.PersistentFlags().StringVar(&a.provider, "cluster", kind.Name, "what the cluster is made with: kind")
 	root.PersistentFlags().StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")
 	root.AddCommand(a.labCommand(), a.labsCommand(), a.runCommand(), a.lintCommand(),
-		a.upCommand(), a.downCommand(), a.statusCommand(), a.logsCommand(), a.kubeconfigCommand(),
+		a.upCommand(), a.downCommand(), a.statusCommand(), a.explainCommand(), a.logsCommand(), a.kubeconfigCommand(),
 		a.imageCommand(), a.versionCommand())
 	return root
 }

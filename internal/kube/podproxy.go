@@ -1,0 +1,110 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// NoReadyPodError says that no pod can be asked.
+type NoReadyPodError struct {
+	// Selector is what was looked for, Trouble what is wrong with one of the pods there are; empty when there is none.
+	Selector, Pod, Trouble string
+}
+
+// Error implements error.
+func (e *NoReadyPodError) Error() string {
+	if e.Pod == "" {
+		return fmt.Sprintf("there is no pod with the labels %s", e.Selector)
+	}
+	return fmt.Sprintf("pod %s: %s", e.Pod, e.Trouble)
+}
+
+// Answer is what a pod said.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// AskPod sends a GET request to the named container port of a Ready pod with the given labels, in any namespace, through the
+// API server: it needs no way to the pod, only the right to get "pods/proxy"
+// (https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/). The error is of type
+// *NoReadyPodError when there is no such pod. An Answer of any status is none.
+func (c *Client) AskPod(ctx context.Context, selector, port, path string, query url.Values, accept string) (*Answer, error) {
+	pod, err := c.readyPod(ctx, selector)
+	if err != nil {
+		return nil, err
+	}
+	number := portNumber(pod, port)
+	if number == 0 {
+		return nil, fmt.Errorf("pod %s/%s: has no container port %q", pod.Namespace, pod.Name, port)
+	}
+	request := c.clientset.CoreV1().RESTClient().Get().Namespace(pod.Namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", pod.Name, number)).SubResource("proxy").Suffix(path).SetHeader("Accept", accept)
+	for name, values := range query {
+		for _, value := range values {
+			request.Param(name, value)
+		}
+	}
+	var answer Answer
+	result := request.Do(ctx).StatusCode(&answer.Status)
+	body, err := result.Raw()
+	if err != nil && len(body) == 0 {
+		answer.Status, body = serverMessage(err)
+	}
+	if err != nil && len(body) == 0 {
+		return nil, fmt.Errorf("pod %s/%s: port %d: %w", pod.Namespace, pod.Name, number, err)
+	}
+	answer.Body = body
+	return &answer, nil
+}
+
+// serverMessage is the status and the body of a refusal as client-go hands it on when it is text; empty for other errors.
+func serverMessage(err error) (status int, body []byte) {
+	var refused apierrors.APIStatus
+	if !errors.As(err, &refused) || refused.Status().Details == nil {
+		return 0, nil
+	}
+	for _, cause := range refused.Status().Details.Causes {
+		if cause.Type == metav1.CauseTypeUnexpectedServerResponse {
+			return int(refused.Status().Code), []byte(cause.Message)
+		}
+	}
+	return 0, nil
+}
+
+func (c *Client) readyPod(ctx context.Context, selector string) (*corev1.Pod, error) {
+	pods, err := c.clientset.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, fmt.Errorf("pods: %w", err)
+	}
+	lacking := &NoReadyPodError{Selector: selector}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		trouble := PodTrouble(pod)
+		if trouble == "" && pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			return pod, nil
+		}
+		lacking.Pod, lacking.Trouble = pod.Namespace+"/"+pod.Name, trouble
+		if trouble == "" {
+			lacking.Trouble = "is going away"
+		}
+	}
+	return nil, lacking
+}
+
+func portNumber(pod *corev1.Pod, name string) int32 {
+	for _, container := range pod.Spec.Containers {
+		for _, port := range container.Ports {
+			if port.Name == name {
+				return port.ContainerPort
+			}
+		}
+	}
+	return 0
+}
