@@ -1,0 +1,154 @@
+package proxy_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/ingresslab/ingresslab/controller/proxy"
+)
+
+// flood writes a start and then a piece again and again until 100 MB are written or nobody takes any more. It says how much
+// was taken, what was answered, and how much memory the process allocated meanwhile.
+func (r *rig) flood(start, piece string) (taken, allocated uint64, reply string) {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	block := []byte(strings.Repeat(piece, 64<<10/len(piece)))
+	got := await(conn)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = io.WriteString(conn, start)
+	for err == nil && taken < 100<<20 {
+		var n int
+		n, err = conn.Write(block)
+		taken += uint64(n)
+	}
+	reply = (<-got).text
+	runtime.ReadMemStats(&after)
+	return taken, after.TotalAlloc - before.TotalAlloc, reply
+}
+
+// A header of 100 MB must cost the client more than the proxy: the proxy reads no more than it would serve, says so, and hangs
+// up. What is taken beyond that waits in the buffers of the kernel.
+func TestHugeHeadersAreRefused(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	reached := spy(r)
+	for name, c := range map[string]struct{ start, piece string }{
+		"one value":          {"GET / HTTP/1.1\r\nHost: shop.test\r\nX-A: ", "a"},
+		"one name":           {"GET / HTTP/1.1\r\nHost: shop.test\r\n", "a"},
+		"many fields":        {"GET / HTTP/1.1\r\nHost: shop.test\r\n", "X-A: b\r\n"},
+		"many cookies":       {"GET / HTTP/1.1\r\nHost: shop.test\r\n", "Cookie: a=b; c=d\r\n"},
+		"request line":       {"GET /", "a"},
+		"method":             {"G", "E"},
+		"second in the pipe": {"GET /first HTTP/1.1\r\nHost: shop.test\r\n\r\nGET / HTTP/1.1\r\nHost: shop.test\r\nX-A: ", "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken, allocated, reply := r.flood(c.start, c.piece)
+			if taken >= 32<<20 {
+				t.Errorf("%d bytes were taken", taken)
+			}
+			if allocated > 4<<20 {
+				t.Errorf("%d bytes were allocated", allocated)
+			}
+			if reply != "" && !strings.Contains(reply, "HTTP/1.1 431 ") { // a reset may overtake the answer
+				t.Errorf("answer %q", reply)
+			}
+			for len(reached) > 0 {
+				if got := <-reached; got.target != "/first" {
+					t.Errorf("the pod got %s", got.target)
+				}
+			}
+		})
+	}
+}
+
+// The trailer of a chunked body is a header too.
+func TestHugeTrailersAreRefused(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	spy(r)
+	for name, piece := range map[string]string{"one value": "a", "many fields": "b\r\nX-T: "} {
+		t.Run(name, func(t *testing.T) {
+			const start = "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n1\r\na\r\n0\r\nX-T: "
+			taken, allocated, _ := r.flood(start, piece)
+			if taken >= 32<<20 || allocated > 8<<20 {
+				t.Errorf("%d bytes were taken, %d allocated", taken, allocated)
+			}
+		})
+	}
+}
+
+// Over HTTP/2 a header may come in any number of CONTINUATION frames (RFC 9113, 10.5.1; CVE-2023-45288).
+func TestHugeHTTP2HeadersAreRefused(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	reached := spy(r)
+	conn := r.dialHTTP2()
+	go func() { _, _ = io.Copy(io.Discard, conn) }() // ends with the connection
+	framer := http2.NewFramer(conn, nil)
+	if err := framer.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", host}} {
+		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a strings.Builder takes everything
+	}
+	err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String())})
+	block.Reset()
+	for range 8 {
+		_ = encoder.WriteField(hpack.HeaderField{Name: "x-a", Value: strings.Repeat("a", 1500), Sensitive: true})
+	}
+	sent := 0
+	for ; err == nil && sent < 100<<20; sent += block.Len() {
+		err = framer.WriteContinuation(1, false, []byte(block.String()))
+	}
+	if err == nil {
+		t.Errorf("%d bytes of one header were taken", sent)
+	}
+	if len(reached) > 0 {
+		t.Error("it reached the pod")
+	}
+}
+
+// dialHTTP2 serves the rig's proxy over TLS too, and gives a connection to it that has agreed on HTTP/2.
+func (r *rig) dialHTTP2() net.Conn {
+	r.t.Helper()
+	config, err := r.server.TLSConfig()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	server := proxy.NewHTTPServer(r.t.Context(), r.server)
+	server.TLSConfig = config
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(proxy.ListenTLS(listener, config)) // ends with the Close below
+	}()
+	r.t.Cleanup(func() { _ = server.Close(); <-done })
+	// The certificate is self-signed, and not what this is about.
+	conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
