@@ -3,8 +3,9 @@
 package e2e
 
 import (
-	"bytes"
+	"cmp"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,26 +14,40 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-var _ = Describe("the scenario", func() {
+var _ = Describe("the scenario", Ordered, ContinueOnFailure, func() {
+	var all []*scenario.Scenario
 	for _, file := range found("scenarios", scenario.FileName) {
-		It(filepath.Base(filepath.Dir(file)), func(ctx SpecContext) {
-			s, err := scenario.Load(file)
-			Expect(err).NotTo(HaveOccurred())
-			var text bytes.Buffer
-			env := lab.env
-			env.Progress = scenario.NewPretty(&text, scenario.Style{})
-			report, err := scenario.Run(ctx, s, env)
+		s, err := scenario.Load(file)
+		if err != nil {
+			It(filepath.Base(filepath.Dir(file)), func() { Expect(err).NotTo(HaveOccurred()) })
+			continue
+		}
+		all = append(all, s)
+	}
+	// Exclusive ones last: they wait for all others, and nothing of theirs that still goes away is in anybody's way.
+	slices.SortStableFunc(all, func(a, b *scenario.Scenario) int { return cmp.Compare(exclusive(a), exclusive(b)) })
+	pool := newPool(all)
+	for _, s := range all {
+		It(s.Metadata.Name, func(ctx SpecContext) {
+			report, text, err := pool.result(ctx, s)
 			Expect(err).NotTo(HaveOccurred())
 			switch report.Outcome {
 			case scenario.Passed:
 			case scenario.Skipped:
 				Skip(report.Reason)
 			default:
-				Fail(text.String())
+				Fail(text)
 			}
 		})
 	}
 })
+
+func exclusive(s *scenario.Scenario) int {
+	if s.Exclusive {
+		return 1
+	}
+	return 0
+}
 
 var _ = Describe("the lab", func() {
 	for _, file := range found("labs", "lesson.md") {

@@ -38,6 +38,8 @@ var lab struct {
 	kube    *kube.Client
 	api     kubernetes.Interface
 	env     scenario.Env
+	// ctx ends with the suite.
+	ctx context.Context
 }
 
 func TestE2E(t *testing.T) {
@@ -54,6 +56,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	lab.root = filepath.Dir(wd)
 	DeferCleanup(removeCluster)
+	var end context.CancelFunc
+	lab.ctx, end = context.WithCancel(context.WithoutCancel(ctx))
+	DeferCleanup(end)
 	ingresslab(ctx, "up", "--http-port", "0", "--https-port", "0", "--status-port", "0")
 
 	provider, err := kind.New(kind.Options{Executable: binary()})
