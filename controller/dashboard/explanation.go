@@ -28,7 +28,7 @@ type Explanation struct {
 	Candidates []Candidate `json:"candidates"`
 }
 
-// Candidate is a rule that was considered.
+// Candidate is a rule that was considered. Of the rules one at most has won, and of the canaries of that one.
 type Candidate struct {
 	Ingress  string `json:"ingress,omitempty"`
 	Field    string `json:"field,omitempty"`
@@ -36,8 +36,10 @@ type Candidate struct {
 	Path     string `json:"path,omitempty"`
 	PathType string `json:"pathType,omitempty"`
 	Service  string `json:"service,omitempty"`
-	Won      bool   `json:"won"`
-	Why      string `json:"why"`
+	// Canary says that it is a canary of the rule that won, and takes a share of its requests.
+	Canary bool   `json:"canary,omitempty"`
+	Won    bool   `json:"won"`
+	Why    string `json:"why"`
 }
 
 // explain asks the table what it would do with a request.
@@ -123,14 +125,20 @@ func waits(t routing.Timeouts) string {
 
 func candidateView(c routing.Candidate) Candidate {
 	view := Candidate{Won: c.Won, Why: c.Why}
-	if c.Route != nil {
-		view.Field, view.Host, view.Path, view.PathType = c.Route.Field, c.Route.Host, c.Route.Path, string(c.Route.PathType)
-		if c.Route.Ingress.Name != "" {
-			view.Ingress = c.Route.Ingress.String()
-		}
-		if c.Route.Pool.Service.Name != "" {
-			view.Service = c.Route.Pool.Key()
-		}
+	if c.Route == nil {
+		return view
+	}
+	ingress, pool := c.Route.Ingress, c.Route.Pool
+	view.Field, view.Host, view.Path, view.PathType = c.Route.Field, c.Route.Host, c.Route.Path, string(c.Route.PathType)
+	if c.Canary != nil {
+		ingress, pool = c.Canary.Ingress, c.Canary.Pool
+		view.Field, view.Canary = c.Canary.Field, true
+	}
+	if ingress.Name != "" {
+		view.Ingress = ingress.String()
+	}
+	if pool.Service.Name != "" {
+		view.Service = pool.Key()
 	}
 	return view
 }
@@ -184,6 +192,9 @@ func (c Candidate) rule() string {
 		what = c.PathType + " " + c.Path
 	}
 	text := host + ", " + what
+	if c.Canary {
+		text = "canary of " + text
+	}
 	if c.Service != "" {
 		text += " -> " + c.Service
 	}

@@ -78,6 +78,12 @@ func (m *Metrics) Attach(s Sources) {
 			return 0
 		}),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "mirrored_requests_total", Help: "Copies of requests that were sent to a mirror.",
+		}, func() float64 { sent, _ := s.Server.Mirrored(); return float64(sent) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "mirrored_requests_dropped_total", Help: "Copies of requests that were not sent: too many at once, or too large.",
+		}, func() float64 { _, dropped := s.Server.Mirrored(); return float64(dropped) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: namespace, Name: "access_log_dropped_total", Help: "Log lines lost because nobody read them.",
 		}, func() float64 {
 			if s.AccessLogDropped == nil {
