@@ -10,12 +10,17 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-func parse(pairs ...string) (annotations.Options, []annotations.Fault) {
-	all := map[string]string{}
+// all makes annotations of names and values.
+func all(pairs ...string) map[string]string {
+	m := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
-		all[annotations.Prefix+pairs[i]] = pairs[i+1]
+		m[annotations.Prefix+pairs[i]] = pairs[i+1]
 	}
-	return annotations.Parse(all, defaults)
+	return m
+}
+
+func parse(pairs ...string) (annotations.Options, []annotations.Fault) {
+	return annotations.Parse(all(pairs...), defaults)
 }
 
 // defaults are the options of an Ingress without annotations.
