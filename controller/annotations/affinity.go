@@ -12,7 +12,7 @@ var affinities = []Entry{
 	{Name: "affinity", Group: "affinity", Support: Supported, Values: "cookie, none", Note: "keeps a client on one pod by a cookie",
 		read: choice(func(o *Options) *bool { return &o.Affinity.Enabled }, map[string]bool{"cookie": true, "none": false})},
 	{Name: "affinity-mode", Group: "affinity", Support: Supported, With: "affinity", Values: "balanced, persistent", Default: "balanced",
-		Note: "what happens to sessions when pods come",
+		Note: "whether a session leaves its pod for a request while the pod fails (balanced), or never while it lives (persistent)",
 		read: choice(func(o *Options) *bool { return &o.Affinity.Persistent }, map[string]bool{"balanced": false, "persistent": true})},
 	{Name: "affinity-canary-behavior", Group: "affinity", Support: Supported, With: "affinity", Values: "sticky, legacy", Default: "sticky",
 		Note: "whether a session also stays on a canary, or off it",

@@ -7,11 +7,11 @@ import (
 
 // limits lists what bounds a client.
 var limits = []Entry{
-	{Name: "limit-rps", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests per second, of one client address and on one route",
+	{Name: "limit-rps", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests per second of one client address; all routes of the Ingress count together",
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Limits.RPS })},
-	{Name: "limit-rpm", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests per minute",
+	{Name: "limit-rpm", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests per minute of one client address",
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Limits.RPM })},
-	{Name: "limit-connections", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests at the same time",
+	{Name: "limit-connections", Group: "limits", Support: Supported, Values: "a number; 0 is none", Note: "requests of one client address at the same time",
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Limits.Connections })},
 	{Name: "limit-burst-multiplier", Group: "limits", Support: Supported, With: "limit-rps", Values: "1 to 1000", Default: "5", Idle: []string{"0"},
 		Note: "how many times the rate a burst may have at once", read: number(1, 1000, func(o *Options) *int { return &o.Limits.Burst })},

@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+//go:generate go test -run TestDocumentationIsCurrent -update .
+
 // Support says what the controller does about an annotation, or about a key of its ConfigMap.
 type Support int
 

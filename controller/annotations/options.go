@@ -211,7 +211,7 @@ type Access struct {
 	Deny  []netip.Prefix
 }
 
-// Limits bound what one client address may do on one route; 0: no limit.
+// Limits bound what one client address may do on the routes of one Ingress, counted together; 0: no limit.
 type Limits struct {
 	// RPS and RPM are requests per second and per minute, Connections requests at the same time.
 	RPS, RPM, Connections int

@@ -32,7 +32,7 @@ var proxying = []Entry{
 		Note: "reads a request ahead of a slow endpoint, in bounded memory", read: onOff(func(o *Options) *bool { return &o.Proxy.RequestBuffering })},
 
 	{Name: "proxy-http-version", Group: "proxy", Default: "1.1", Idle: []string{"1.1"}, Note: "endpoints are spoken to in HTTP/1.1, or in HTTP/2 by backend-protocol GRPC and GRPCS"},
-	{Name: "proxy-buffer-size", Group: "proxy", Note: "a buffer of nginx; headers of responses may have 1 MB"},
+	{Name: "proxy-buffer-size", Group: "proxy", Note: "a buffer of nginx; the headers of a response have a fixed limit"},
 	{Name: "proxy-buffers-number", Group: "proxy", Note: "buffers of nginx"},
 	{Name: "proxy-busy-buffers-size", Group: "proxy", Note: "buffers of nginx"},
 	{Name: "proxy-max-temp-file-size", Group: "proxy", Idle: []string{"0"}, Note: "there are no temporary files"},

@@ -9,7 +9,7 @@ var redirects = []Entry{
 	{Name: "force-ssl-redirect", Group: "TLS and redirects", Support: Supported, Values: "true, false", Default: "false",
 		Note: "sends HTTP to HTTPS even where the host has no certificate", read: boolean(func(o *Options) *bool { return &o.Redirects.ForceSSL })},
 	{Name: "preserve-trailing-slash", Group: "TLS and redirects", Support: Supported, Values: "true, false", Default: "false",
-		Note: "keeps the last slash of the path in these two", read: boolean(func(o *Options) *bool { return &o.Redirects.PreserveTrailingSlash })},
+		Note: "keeps the last slash of the path in these two; without it, the slash is lost, as in ingress-nginx", read: boolean(func(o *Options) *bool { return &o.Redirects.PreserveTrailingSlash })},
 	{Name: "permanent-redirect", Group: "TLS and redirects", Support: Supported, Values: "an absolute URL, or a path; variables",
 		Note: "sends every request of the Ingress there, for good", read: template(checkLocation, func(o *Options) *Template { return &o.Redirects.Permanent })},
 	{Name: "permanent-redirect-code", Group: "TLS and redirects", Support: Supported, With: "permanent-redirect", Values: "300 to 308", Default: "301",
