@@ -55,7 +55,7 @@ func (x *exchange) sessionCookie(c *annotations.SessionCookie, id string) *http.
 		Domain:      c.Domain,
 		MaxAge:      int(c.MaxAge / time.Second),
 		SameSite:    c.SameSite,
-		Secure:      x.record.TLS,
+		Secure:      x.secure,
 		HttpOnly:    true,
 		Partitioned: c.Partitioned,
 	}

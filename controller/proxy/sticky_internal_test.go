@@ -78,13 +78,13 @@ func TestSessionCookie(t *testing.T) {
 
 func TestSessionCookieIsSecureOverTLS(t *testing.T) {
 	x := session(nil)
-	x.record.TLS = true
+	x.secure = true
 	if got, want := x.cookies(), "INGRESSCOOKIE=b; Path=/cart; HttpOnly; Secure"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	no := false
 	x = session(func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.Secure = &no })
-	x.record.TLS = true
+	x.secure = true
 	if got := x.cookies(); strings.Contains(got, "Secure") {
 		t.Errorf("session-cookie-secure false: %s", got)
 	}
