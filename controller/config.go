@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/ingresslab/ingresslab/controller/proxy"
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
@@ -22,6 +23,11 @@ type Config struct {
 	WatchIngressWithoutClass bool
 	// WatchNamespace limits the view to one namespace; empty: all (--watch-namespace).
 	WatchNamespace string
+	// ConfigMap is the one with the controller's settings; zero: there is none (--configmap).
+	ConfigMap types.NamespacedName
+	// DefaultCertificate is the Secret of the certificate for names that no Ingress has one for; zero: a self-signed one
+	// (--default-ssl-certificate).
+	DefaultCertificate types.NamespacedName
 	// DefaultBackend is the Service that answers what no Ingress claims; zero: a 404 of our own
 	// (--default-backend-service).
 	DefaultBackend routing.ServicePort
@@ -49,8 +55,9 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	// ExplainHeader adds X-Ingresslab-* headers to responses that say how they came about (--explain-header).
 	ExplainHeader bool
-	// AccessLog turns the log of requests on (--access-log=json).
-	AccessLog bool
+	// AccessLog is the format of the log of requests: "json", "combined" or "off" (--access-log). The ConfigMap's
+	// access-log-format comes before it.
+	AccessLog string
 
 	// PodName and PodNamespace are our own pod, from the downward API (POD_NAME, POD_NAMESPACE). PodName may be empty
 	// outside a cluster.
@@ -70,7 +77,7 @@ func DefaultConfig() Config {
 		LeaseDuration:   15 * time.Second,
 		ShutdownGrace:   5 * time.Second,
 		ShutdownTimeout: 20 * time.Second,
-		AccessLog:       true,
+		AccessLog:       "json",
 		PodNamespace:    "default",
 	}
 }
@@ -86,6 +93,9 @@ func (c Config) Validate() error {
 }
 
 func (c Config) validateNames() error {
+	if _, ok := proxy.ParseLogFormat(c.AccessLog); !ok {
+		return fmt.Errorf("--access-log: %q is none of json, combined, off", c.AccessLog)
+	}
 	if c.ControllerClass == "" || strings.ContainsAny(c.ControllerClass, " \t\n") {
 		return fmt.Errorf("--controller-class: %q is not the name of a controller, as in spec.controller of an IngressClass", c.ControllerClass)
 	}

@@ -23,7 +23,10 @@ type Deps struct {
 	Client kubernetes.Interface
 	// Log takes what operators want to know; nil discards it.
 	Log *slog.Logger
-	// AccessLog takes one JSON object a line for each request, if Config.AccessLog is set; nil discards them.
+	// LogLevel is that of Log. It follows the key log-level of the ConfigMap; what it is at the start holds without one. nil: Log
+	// stays as it is.
+	LogLevel *slog.LevelVar
+	// AccessLog takes one line for each request, in the format of Config.AccessLog; nil discards them.
 	AccessLog io.Writer
 	// Dial opens connections to endpoints; nil means the network.
 	Dial proxy.DialFunc
@@ -35,6 +38,8 @@ type Deps struct {
 type Controller struct {
 	config      Config
 	log         *slog.Logger
+	logLevel    *slog.LevelVar // nil: it stays as it is
+	flagLevel   slog.Level
 	watcher     *watch.Watcher
 	server      *proxy.Server
 	connections *proxy.Connections
@@ -74,12 +79,16 @@ func wire(config Config, deps Deps) (*Controller, error) {
 	c := &Controller{
 		config:      config,
 		log:         deps.Log,
+		logLevel:    deps.LogLevel,
 		connections: proxy.NewConnections(),
 		metrics:     metrics.New(),
 		started:     time.Now(),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.logLevel != nil {
+		c.flagLevel = c.logLevel.Level()
 	}
 	var err error
 	c.watcher, err = watch.New(deps.Client, watch.Options{
@@ -110,7 +119,7 @@ func wire(config Config, deps Deps) (*Controller, error) {
 	})
 	c.dashboard = dashboard.New(c.facts())
 	sources := metrics.Sources{Server: c.server, Leading: c.reporter.Leading}
-	if config.AccessLog && deps.AccessLog != nil {
+	if deps.AccessLog != nil {
 		c.accessLog = proxy.NewAccessLog(deps.AccessLog)
 		sources.AccessLogDropped = c.accessLog.Dropped
 	}

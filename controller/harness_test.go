@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 	"go.uber.org/goleak"
 	"k8s.io/client-go/kubernetes/fake"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	k8stesting "k8s.io/client-go/testing"
@@ -30,6 +33,7 @@ type lab struct {
 	t      testing.TB
 	client *fake.Clientset
 	config controller.Config
+	level  slog.LevelVar
 
 	mu      sync.Mutex
 	pods    map[string]string // pod address to test server
@@ -60,7 +64,32 @@ func newLab(t testing.TB, objects ...runtime.Object) *lab {
 		l.watches[action.GetResource().Resource]++
 		return true, w, err
 	})
+	for _, resource := range []string{"secrets", "configmaps"} {
+		l.client.PrependReactor("list", resource, l.listByName)
+	}
 	return l
+}
+
+// listByName knows the field selector metadata.name, which the fake API server does not.
+func (l *lab) listByName(action k8stesting.Action) (bool, runtime.Object, error) {
+	name, found := action.(k8stesting.ListAction).GetListRestrictions().Fields.RequiresExactMatch("metadata.name")
+	if !found {
+		return false, nil, nil
+	}
+	object, err := l.client.Tracker().Get(action.GetResource(), action.GetNamespace(), name)
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	switch o := object.(type) {
+	case *corev1.Secret:
+		return true, &corev1.SecretList{Items: []corev1.Secret{*o}}, err
+	case *corev1.ConfigMap:
+		return true, &corev1.ConfigMapList{Items: []corev1.ConfigMap{*o}}, err
+	}
+	if action.GetResource().Resource == "secrets" {
+		return true, &corev1.SecretList{}, err
+	}
+	return true, &corev1.ConfigMapList{}, err
 }
 
 // running is one started controller.
@@ -94,7 +123,7 @@ func (l *lab) launch() *running {
 	bound := make(chan controller.Addresses, 1)
 	go func() {
 		r.done <- controller.Run(ctx, l.config, controller.Deps{
-			Client: l.client, AccessLog: r.accessLog, Dial: l.dial,
+			Client: l.client, LogLevel: &l.level, AccessLog: r.accessLog, Dial: l.dial,
 			Listening: func(a controller.Addresses) { bound <- a },
 		})
 	}()

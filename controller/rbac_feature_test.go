@@ -10,10 +10,12 @@ import (
 
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	k8stesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/yaml"
 )
@@ -48,9 +50,12 @@ func granted(t *testing.T) map[grant]bool {
 // TestRolesAllowWhatIsDoneAndNothingElse lets a controller do everything that it ever does, on a fake API server that has
 // no access control, and compares with the roles that are installed.
 func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
-	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), controllerPod("c-1", "node-1", true),
+	web := ingress("web", "lab", "shop.test")
+	web.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"shop.test"}, SecretName: "cert"}}
+	l := newLab(t, ours(), web, tlsSecret(t, "cert", "shop.test"), controllerPod("c-1", "node-1", true),
 		node("node-1", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "172.30.0.1"}))
 	l.inPod("c-1")
+	l.config.ConfigMap = types.NamespacedName{Namespace: "ingresslab-system", Name: "ingresslab-controller"}
 	l.config.PublishStatusAddress = nil
 	var writes atomic.Int32
 	l.client.PrependReactor("update", "ingresses", func(k8stesting.Action) (bool, runtime.Object, error) {

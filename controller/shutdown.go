@@ -40,7 +40,7 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 		c.log.Info("the API objects are here, serving")
 		// Connections that came before the first table wait in the listener's queue: a moment later they get their page,
 		// earlier they would have got a 404.
-		c.rebuild(time.Time{})
+		c.firstTable(work)
 		running.Go(func() { s.serve(s.http, proxy.Listen(l.http)) })
 		running.Go(func() { s.serve(s.https, secure) })
 		c.loop(work)

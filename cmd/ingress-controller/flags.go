@@ -25,8 +25,9 @@ type options struct {
 
 // raw are the flags that need more than pflag's own types.
 type raw struct {
-	defaultBackend, publishService, accessLog, logLevel string
-	publishAddress                                      []string
+	configMap, defaultCertificate            string
+	defaultBackend, publishService, logLevel string
+	publishAddress                           []string
 }
 
 // parse reads the command line. An error is one line that names the flag; pflag.ErrHelp asks for help.
@@ -73,6 +74,8 @@ func flagSet(o *options, r *raw) *pflag.FlagSet {
 	flags.StringVar(&c.IngressClass, "ingress-class", c.IngressClass, "also serve Ingresses whose annotation kubernetes.io/ingress.class is `NAME`; empty: none")
 	flags.BoolVar(&c.WatchIngressWithoutClass, "watch-ingress-without-class", false, "also serve Ingresses that name no class")
 	flags.StringVar(&c.WatchNamespace, "watch-namespace", "", "look at `NAMESPACE` only; empty: at all")
+	flags.StringVar(&r.configMap, "configmap", "", "follow the settings in the ConfigMap `NAMESPACE/NAME`, which may be made later")
+	flags.StringVar(&r.defaultCertificate, "default-ssl-certificate", "", "show the certificate in the Secret `NAMESPACE/NAME` to clients that no Ingress has one for; empty: a self-signed one")
 	flags.StringVar(&r.defaultBackend, "default-backend-service", "", "answer what no Ingress claims with the Service `NAMESPACE/NAME[:PORT]`; empty: with a 404")
 	flags.StringVar(&c.BindAddress, "bind-address", "", "listen on `IP`; empty: on all addresses")
 	flags.IntVar(&c.HTTPPort, "http-port", c.HTTPPort, "`PORT` for HTTP")
@@ -86,7 +89,7 @@ func flagSet(o *options, r *raw) *pflag.FlagSet {
 	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "go on serving for this long after SIGTERM")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", c.ShutdownTimeout, "then wait for this long for requests in flight")
 	flags.BoolVar(&c.ExplainHeader, "explain-header", false, "say in X-Ingresslab-* response headers which rule and pod answered, and why")
-	flags.StringVar(&r.accessLog, "access-log", "json", "log requests to stdout; `FORMAT` is json or off")
+	flags.StringVar(&c.AccessLog, "access-log", c.AccessLog, "log requests to stdout; `FORMAT` is json, combined or off")
 	flags.StringVar(&r.logLevel, "log-level", "info", "`LEVEL` of the log on stderr: debug, info, warn or error")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`FILE` that says which cluster, when not in a pod")
 	return flags
@@ -94,6 +97,12 @@ func flagSet(o *options, r *raw) *pflag.FlagSet {
 
 func (r raw) apply(o *options) error {
 	var err error
+	if o.config.ConfigMap, err = objectName(r.configMap); err != nil {
+		return fmt.Errorf("--configmap: %w", err)
+	}
+	if o.config.DefaultCertificate, err = objectName(r.defaultCertificate); err != nil {
+		return fmt.Errorf("--default-ssl-certificate: %w", err)
+	}
 	if o.config.DefaultBackend, err = servicePort(r.defaultBackend); err != nil {
 		return fmt.Errorf("--default-backend-service: %w", err)
 	}
@@ -101,19 +110,20 @@ func (r raw) apply(o *options) error {
 		return fmt.Errorf("--publish-service: %w", err)
 	}
 	o.config.PublishStatusAddress = r.publishAddress
-	switch r.accessLog {
-	case "json":
-		o.config.AccessLog = true
-	case "off":
-		o.config.AccessLog = false
-	default:
-		return fmt.Errorf("--access-log: %q is neither json nor off", r.accessLog)
-	}
 	switch r.logLevel {
 	case "debug", "info", "warn", "error":
 		return o.logLevel.UnmarshalText([]byte(r.logLevel))
 	}
 	return fmt.Errorf("--log-level: %q is none of debug, info, warn, error", r.logLevel)
+}
+
+// objectName reads NAMESPACE/NAME of a Secret or ConfigMap; empty is the zero name.
+func objectName(text string) (types.NamespacedName, error) {
+	namespace, name, _ := strings.Cut(text, "/")
+	if text != "" && (len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0) {
+		return types.NamespacedName{}, fmt.Errorf("%q is not NAMESPACE/NAME", text)
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
 // serviceName reads NAMESPACE/NAME; empty is the zero name.

@@ -22,7 +22,7 @@ func TestDefaultsAreThoseOfThePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := controller.DefaultConfig()
-	if o.config.HTTPPort != want.HTTPPort || o.config.ControllerClass != want.ControllerClass || o.logLevel != slog.LevelInfo || !o.config.AccessLog {
+	if o.config.HTTPPort != want.HTTPPort || o.config.ControllerClass != want.ControllerClass || o.logLevel != slog.LevelInfo || o.config.AccessLog != "json" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -31,7 +31,7 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	env := map[string]string{"POD_NAME": "c-1", "POD_NAMESPACE": "ingresslab-system"}
 	o, err := parse([]string{
 		"--default-backend-service=web/fallback:http", "--publish-status-address=192.0.2.1,lb.example.com", "--shutdown-grace=0s",
-		"--access-log=off", "--log-level=debug", "--watch-ingress-without-class", "--ingress-class=", "--https-port=0",
+		"--access-log=off", "--configmap=kube/settings", "--default-ssl-certificate=kube/cert.v2", "--log-level=debug", "--watch-ingress-without-class", "--ingress-class=", "--https-port=0",
 	}, func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
@@ -40,9 +40,12 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	if c.DefaultBackend.Service.String() != "web/fallback" || c.DefaultBackend.Port != (networkingv1.ServiceBackendPort{Name: "http"}) {
 		t.Errorf("default back-end %+v", c.DefaultBackend)
 	}
-	if strings.Join(c.PublishStatusAddress, " ") != "192.0.2.1 lb.example.com" || c.ShutdownGrace != 0*time.Second || c.AccessLog ||
+	if strings.Join(c.PublishStatusAddress, " ") != "192.0.2.1 lb.example.com" || c.ShutdownGrace != 0*time.Second || c.AccessLog != "off" ||
 		o.logLevel != slog.LevelDebug || !c.WatchIngressWithoutClass || c.IngressClass != "" || c.HTTPSPort != 0 {
 		t.Errorf("got %+v", o)
+	}
+	if c.ConfigMap.String() != "kube/settings" || c.DefaultCertificate.String() != "kube/cert.v2" {
+		t.Errorf("configmap %s, default certificate %s", c.ConfigMap, c.DefaultCertificate)
 	}
 	if c.PodName != "c-1" || c.PodNamespace != "ingresslab-system" {
 		t.Errorf("pod %s/%s", c.PodNamespace, c.PodName)
@@ -57,6 +60,8 @@ func TestWrongValuesNameTheFlag(t *testing.T) {
 		"--default-backend-service": {"web", "a/b/c", "a/b:", "a/b:0", "a/b:99999", "A/b"},
 		"--publish-service":         {"web", "/web", "a/"},
 		"--publish-status-address":  {"1.2.3.400", "a_b", "a b"},
+		"--configmap":               {"settings", "a/b/c", "/b"},
+		"--default-ssl-certificate": {"cert", "a/", "a/B"},
 		"--access-log":              {"yes", ""},
 		"--log-level":               {"loud", "INFO+1"},
 		"--shutdown-grace":          {"5", "-1s"},

@@ -42,7 +42,9 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
 		return exitUsage
 	}
-	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.logLevel}))
+	level := new(slog.LevelVar)
+	level.Set(o.logLevel)
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 	klog.SetSlogLogger(log) // what client-go has to say
 
 	client, err := connect(o.kubeconfig)
@@ -54,7 +56,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	defer stop()
 	// After the first signal the default is in force again: a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	err = controller.Run(ctx, o.config, controller.Deps{Client: client, Log: log, AccessLog: stdout})
+	err = controller.Run(ctx, o.config, controller.Deps{Client: client, Log: log, LogLevel: level, AccessLog: stdout})
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
 		return exitFailed

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,10 +19,36 @@ const (
 	maxPending = 4 << 20
 )
 
-// AccessLog writes one JSON object a line for every request. Requests only append to memory; a goroutine of its own does
-// the writing.
+// LogFormat is how a request is written into the AccessLog.
+type LogFormat int32
+
+const (
+	// LogJSON is one JSON object a line.
+	LogJSON LogFormat = iota
+	// LogCombined is the format that nginx and Apache call combined.
+	LogCombined
+	// LogOff writes nothing.
+	LogOff
+)
+
+// ParseLogFormat knows "json", "combined" and "off"; ok is false for anything else.
+func ParseLogFormat(name string) (format LogFormat, ok bool) {
+	switch name {
+	case "json":
+		return LogJSON, true
+	case "combined":
+		return LogCombined, true
+	case "off":
+		return LogOff, true
+	}
+	return LogJSON, false
+}
+
+// AccessLog writes one line for every request, as JSON unless SetFormat says otherwise. Requests only append to memory; a
+// goroutine of its own does the writing.
 type AccessLog struct {
-	to io.Writer
+	to     io.Writer
+	format atomic.Int32 // a LogFormat
 
 	mu      sync.Mutex
 	pending []byte
@@ -41,9 +68,13 @@ func NewAccessLog(w io.Writer) *AccessLog {
 	return l
 }
 
+// SetFormat changes the format from the next record on.
+func (l *AccessLog) SetFormat(f LogFormat) { l.format.Store(int32(f)) }
+
 // Write appends a record, unless its Ingress does not want that. It never waits for the writer behind the log.
 func (l *AccessLog) Write(r *Record) {
-	if r.Unlogged {
+	format := LogFormat(l.format.Load())
+	if format == LogOff || r.Unlogged {
 		return
 	}
 	l.mu.Lock()
@@ -53,7 +84,11 @@ func (l *AccessLog) Write(r *Record) {
 		return
 	}
 	first := len(l.pending) == 0
-	l.pending = appendRecord(l.pending, r)
+	if format == LogCombined {
+		l.pending = appendCombined(l.pending, r)
+	} else {
+		l.pending = appendRecord(l.pending, r)
+	}
 	if first {
 		signal(l.wake)
 	}

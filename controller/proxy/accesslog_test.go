@@ -36,6 +36,33 @@ func TestRecordIsOneLineOfJSON(t *testing.T) {
 	}
 }
 
+func TestRecordIsOneCombinedLine(t *testing.T) {
+	record := sample()
+	record.User, record.UserAgent = "ali", "probe/1 \"x\"\n\x7f"
+	want := `192.0.2.9 - ali [04/May/2026:01:02:01 +0000] "GET /a HTTP/1.1" 200 12 "-" "probe/1 \x22x\x22\x0A\x7F"` + "\n"
+	if got := string(appendCombined(nil, record)); got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+}
+
+func TestAccessLogChangesItsFormat(t *testing.T) {
+	var out bytes.Buffer
+	log := NewAccessLog(&out)
+	for _, name := range []string{"json", "off", "combined"} {
+		format, ok := ParseLogFormat(name)
+		if !ok {
+			t.Fatalf("%s is no format", name)
+		}
+		log.SetFormat(format)
+		log.Write(sample())
+	}
+	log.Close()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || lines[0][0] != '{' || !strings.HasPrefix(lines[1], "192.0.2.9 - - [") {
+		t.Errorf("got %q, want a line of JSON and a combined one", lines)
+	}
+}
+
 func TestAccessLogWritesWithoutBeingAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, writer := io.Pipe()

@@ -61,6 +61,8 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		Client:    x.client.String(),
 		TLS:       r.TLS != nil,
 		RequestID: requestID(r.Header),
+		Referer:   r.Header.Get("Referer"),
+		UserAgent: r.Header.Get("User-Agent"),
 	}
 	return x
 }

@@ -34,6 +34,8 @@ type Record struct {
 	RequestID string
 	// Step is the one that answered before an endpoint was asked, such as StepAuth; empty when none did.
 	Step string
+	// Referer and UserAgent are what the client says of itself.
+	Referer, UserAgent string
 	// Reason says why the request was refused or failed; empty when an endpoint answered in full.
 	Reason string
 	// Unlogged keeps the request out of the access log, as its Ingress wants it.

@@ -23,6 +23,10 @@ func (b *builder) readSettings(name types.NamespacedName) {
 	}
 	object, missing := b.references.configMaps.get(name)
 	if missing != nil {
+		if missing.loading {
+			// It may have an allowlist for all routes, say.
+			b.settings.Options.Closed = "the settings of the controller are being loaded"
+		}
 		return
 	}
 	settings, faults := annotations.ParseSettings(object.Data)

@@ -43,6 +43,8 @@ type Watcher struct {
 	classes   networkinglisters.IngressClassLister
 	services  corelisters.ServiceLister
 	slices    discoverylisters.EndpointSliceLister
+
+	references *references
 }
 
 // New prepares the informers; Start runs them.
@@ -59,6 +61,7 @@ func New(client kubernetes.Interface, o Options) (*Watcher, error) {
 		services:  services.Lister(),
 		slices:    slices.Lister(),
 	}
+	w.references = newReferences(client, w.raise, o.OnError)
 	for resource, informer := range map[string]cache.SharedIndexInformer{
 		"ingresses":      networking.Ingresses().Informer(),
 		"ingressclasses": networking.IngressClasses().Informer(),
@@ -149,8 +152,12 @@ func (w *Watcher) Ingresses() networkinglisters.IngressLister { return w.ingress
 // Start runs the informers until ctx ends. Stop waits for their end.
 func (w *Watcher) Start(ctx context.Context) { w.factory.StartWithContext(ctx) }
 
-// Stop waits for informers whose context has ended.
-func (w *Watcher) Stop() { w.factory.Shutdown() }
+// Stop waits for informers whose context has ended. Want must not be called any more.
+func (w *Watcher) Stop() {
+	w.factory.Shutdown()
+	w.references.secrets.running.Wait()
+	w.references.configMaps.running.Wait()
+}
 
 // WaitForSync waits until all caches hold what the API server held at the start. The error is ctx's.
 func (w *Watcher) WaitForSync(ctx context.Context) error {
@@ -174,5 +181,7 @@ func (w *Watcher) Snapshot() (s routing.Snapshot, err error) {
 	if s.EndpointSlices, err = w.slices.List(labels.Everything()); err != nil {
 		return s, fmt.Errorf("list endpointslices: %w", err)
 	}
+	s.Secrets, s.Loading.Secrets = w.references.secrets.snapshot()
+	s.ConfigMaps, s.Loading.ConfigMaps = w.references.configMaps.snapshot()
 	return s, nil
 }
