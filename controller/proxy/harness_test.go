@@ -38,11 +38,11 @@ type rig struct {
 	hangs []string // addresses that swallow everything
 }
 
-// newRig starts a proxy with the options; Dial and Observe are the rig's own.
+// newRig starts a proxy with the options; the dials and Observe are the rig's own.
 func newRig(t testing.TB, o proxy.Options) *rig {
 	t.Helper()
 	r := &rig{t: t, pods: map[string]string{}, records: make(chan proxy.Record, 10_000)}
-	o.Dial = r.dial
+	o.Dial, o.DialOutside = r.dial, r.dial
 	o.Observe = func(record *proxy.Record) {
 		select {
 		case r.records <- *record:
@@ -72,7 +72,7 @@ func newRig(t testing.TB, o proxy.Options) *rig {
 	return r
 }
 
-// dial leads pod addresses to test servers; an address without one refuses.
+// dial leads addresses of pods, and names of auth services and mirrors, to test servers; an address without one refuses.
 func (r *rig) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	r.mu.Lock()
 	to, ok := r.pods[address]
