@@ -125,6 +125,9 @@ func (s *Server) finishHeader(response *http.Response) error {
 	if s.draining.Load() && response.StatusCode != http.StatusSwitchingProtocols {
 		response.Header.Set("Connection", "close") // over HTTP/2, net/http makes it a GOAWAY
 	}
+	x.rewriteLocation(response.Header)
+	x.rewriteCookies(response.Header)
+	x.response.pace = x.newPace()
 	s.explainTo(response.Header, x)
 	x.decorate(response.Header, response.StatusCode)
 	x.keepSession(response.Header)

@@ -183,6 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.decision = x.view.table.Decide(x.asked)
 	x.noteDecision()
+	x.promiseTLS()
 	for _, step := range steps {
 		if done := step.do(s, x); done {
 			x.record.Step = step.name

@@ -18,6 +18,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 type view struct {
 	table      *routing.Table
 	settings   annotations.Settings
+	hsts       string // the header; empty: none
 	pools      map[*routing.Pool]*upstream.Pool
 	transports map[*upstream.Endpoint]*transports
 }
@@ -35,6 +36,7 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial Dial
 		pools:      make(map[*routing.Pool]*upstream.Pool, len(live)),
 		transports: map[*upstream.Endpoint]*transports{},
 	}
+	v.hsts = hstsValue(v.settings.HSTS)
 	for _, pool := range t.Pools() {
 		v.pools[pool] = live[pool.Key()]
 	}
