@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
@@ -23,7 +24,7 @@ func forward(out *http.Request) (*http.Response, error) {
 	}
 	for {
 		try := x.newAttempt(out.Context(), endpoint)
-		response, err := try.send(out, x.view.transport(endpoint, x.decision.Policy))
+		response, err := try.send(out, x.view.transport(endpoint, x.spoken()))
 		if err != nil {
 			try.finish()
 			try.blame(x.classify(err), err)
@@ -49,12 +50,21 @@ func forward(out *http.Request) (*http.Response, error) {
 	}
 }
 
+// spoken is the policy that says how the endpoints of the exchange's pool are spoken to; nil: in plain HTTP, as to an error
+// back-end that stands in for them.
+func (x *exchange) spoken() *routing.Policy {
+	if x.decision.Unavailable != 0 {
+		return nil
+	}
+	return x.decision.Policy
+}
+
 // newAttempt counts the request as in flight at the endpoint. The attempt must be finished.
 func (x *exchange) newAttempt(ctx context.Context, endpoint *upstream.Endpoint) *attempt {
 	endpoint.Begin()
 	a := &attempt{
 		endpoint: endpoint, timeouts: x.decision.Timeouts, body: x.body,
-		secure: dialectOf(x.decision.Policy).protocol.TLS(),
+		secure: dialectOf(x.spoken()).protocol.TLS(),
 	}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	a.reply.expire = a.cancel
