@@ -3,10 +3,11 @@
 //
 // The package is in three parts, and they are best read in this order:
 //
-//   - the format: format.go are the types that a file is made of, load.go reads one, validate.go and manifest.go find
+//   - the format: format*.go are the types that a file is made of, load.go reads one, validate*.go and manifest.go find
 //     everything that is wrong with it before anything runs;
 //   - the run: run.go is the story of one scenario, the steps are one small file each (step_*.go), converge.go is what
-//     "within" means, isolate.go gives each run a namespace and host names of its own;
+//     "within" means, share.go what a matter of chance may come to, session.go and authority.go are what steps have in
+//     common, isolate.go gives each run a namespace and host names of its own;
 //   - the report: report.go is what a run leaves, diagnose.go collects what explains a failure, and pretty.go, json.go
 //     and junit.go show it.
 //
