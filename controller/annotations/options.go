@@ -255,16 +255,20 @@ type NextUpstream struct {
 type Protocol int
 
 const (
-	// HTTP is HTTP/1.1 in the clear, the default; HTTPS the same over TLS.
+	// HTTP is HTTP/1.1 in the clear, the default.
 	HTTP Protocol = iota
+	// HTTPS is HTTP/1.1 over TLS.
 	HTTPS
-	// GRPC is HTTP/2 in the clear with prior knowledge (RFC 9113, 3.3); GRPCS the same over TLS.
+	// GRPC is HTTP/2 in the clear with prior knowledge (RFC 9113, 3.3).
 	GRPC
+	// GRPCS is HTTP/2 over TLS.
 	GRPCS
 )
 
-// TLS says whether the protocol is spoken over TLS, HTTP2 whether it is HTTP/2.
-func (p Protocol) TLS() bool   { return p == HTTPS || p == GRPCS }
+// TLS says whether the protocol is spoken over TLS.
+func (p Protocol) TLS() bool { return p == HTTPS || p == GRPCS }
+
+// HTTP2 says whether it is HTTP/2.
 func (p Protocol) HTTP2() bool { return p == GRPC || p == GRPCS }
 
 // Backend says how endpoints are chosen and spoken to.

@@ -138,7 +138,7 @@ func checkURL(value string) error {
 	case err != nil:
 		return fmt.Errorf("this is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return fmt.Errorf("this is not an absolute URL, http://... or https://...")
+		return fmt.Errorf("this is not an absolute URL of http or https")
 	case u.User != nil:
 		return fmt.Errorf("a URL with a user name in it is not supported")
 	}
