@@ -56,13 +56,31 @@ func (b *builder) addWWW() {
 			if b.hosts[from] != nil || b.aliases[from] != nil {
 				continue
 			}
-			b.host(from).add(&Route{
-				Ingress: ing.name, Field: annotationField("from-to-www-redirect"), owner: ing.ref,
-				Host: from, Path: "/", PathType: networkingv1.PathTypePrefix, canonical: "/", redirectHost: name,
-				Pool: &Pool{Reason: reasonWWW}, Policy: ing.policy, Timeouts: timeouts(ing.policy.Proxy), Closed: ing.policy.Closed,
-				why: reasonWWW,
-			})
+			r := redirectOnly(ing, from, networkingv1.PathTypePrefix, "from-to-www-redirect", reasonWWW)
+			r.redirectHost = name
+			b.host(from).add(r)
 		}
+	}
+}
+
+// addAppRoots makes a rule for "/" where app-root is to redirect it and no Ingress has one. Most who write app-root have rules for
+// the application alone; nginx redirects all the same.
+func (b *builder) addAppRoots() {
+	for _, ing := range b.appRoots {
+		for _, name := range ing.hosts() {
+			if h := b.hosts[name]; h != nil && h.find("/", "/") == nil {
+				h.add(redirectOnly(ing, name, networkingv1.PathTypeExact, "app-root", reasonAppRoot))
+			}
+		}
+	}
+}
+
+// redirectOnly makes the route for "/" of an Ingress that has no rule for it, but an annotation that redirects it.
+func redirectOnly(ing *ingress, host string, pathType networkingv1.PathType, annotation, why string) *Route {
+	return &Route{
+		Ingress: ing.name, Field: annotationField(annotation), owner: ing.ref,
+		Host: host, Path: "/", PathType: pathType, canonical: "/", why: why, Pool: &Pool{Reason: why},
+		Policy: ing.policy, Timeouts: timeouts(ing.policy.Proxy), Closed: ing.policy.Closed,
 	}
 }
 

@@ -38,6 +38,7 @@ func Build(s Snapshot, o Options) (*Table, []Problem) {
 	b.addCanaries()
 	b.addAliases()
 	b.addWWW()
+	b.addAppRoots()
 	b.spreadClientTLS()
 	t := b.table(ingresses)
 	t.certificates = b.certify(o.DefaultCertificate)
@@ -61,8 +62,8 @@ type builder struct {
 	clientTLS      map[string]*hostVerification
 	defaultBackend ServicePort
 
-	// canaries, aliased and fromToWWW are the Ingresses that refine routes which have to be there first.
-	canaries, aliased, fromToWWW []*ingress
+	// canaries and the rest are the Ingresses that refine routes and hosts which have to be there first.
+	canaries, aliased, fromToWWW, appRoots []*ingress
 	// withCanaries are the routes that canaries were attached to.
 	withCanaries []*Route
 	// aliases are more names of hosts.

@@ -16,7 +16,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 	for _, g := range goldens(t) {
 		table, _ := routing.Build(g.snapshot, g.options)
 		for _, line := range g.requests() {
-			r := parseRequest(t, line)
+			r := parseRequest(t, table, line)
 			want := table.Decide(r)
 			got, candidates := table.Explain(r)
 			if !reflect.DeepEqual(got, want) {
@@ -60,7 +60,7 @@ func TestDecisionsAreWhole(t *testing.T) {
 	for _, g := range goldens(t) {
 		table, _ := routing.Build(g.snapshot, g.options)
 		for _, line := range g.requests() {
-			d := table.Decide(parseRequest(t, line))
+			d := table.Decide(parseRequest(t, table, line))
 			if d.Reason == "" {
 				t.Errorf("%s: %s: no reason", g.name(), line)
 			}

@@ -41,6 +41,9 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	if len(options.Rewrite.Aliases) > 0 {
 		b.aliased = append(b.aliased, ing)
 	}
+	if options.Redirects.AppRoot != "" {
+		b.appRoots = append(b.appRoots, ing)
+	}
 	if options.Redirects.FromToWWW {
 		b.fromToWWW = append(b.fromToWWW, ing)
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
 // Reasons of redirects, for people.
@@ -35,12 +37,10 @@ func (s *step) redirect() (done bool) {
 		return s.redirectToSelf(http.StatusFound, scheme(s.request), s.clientPort(), to.AppRoot)
 	case !to.Temporal.IsZero():
 		d.Reason = reasonTemporal
-		s.redirectTo(to.TemporalCode, to.Temporal.Expand(Variables(*s.request, *d)))
-		return true
+		return s.redirectToTemplate(to.TemporalCode, to.Temporal)
 	case !to.Permanent.IsZero():
 		d.Reason = reasonPermanent
-		s.redirectTo(to.PermanentCode, to.Permanent.Expand(Variables(*s.request, *d)))
-		return true
+		return s.redirectToTemplate(to.PermanentCode, to.Permanent)
 	}
 	return false
 }
@@ -64,6 +64,16 @@ func (s *step) redirectToHTTPS() (done bool) {
 		d.Reason = reasonForced
 	}
 	return s.redirectToSelf(to.Code, "https", "", uri)
+}
+
+// redirectToTemplate sends the client to a URL of an annotation, or if it is a path, there on the same host.
+func (s *step) redirectToTemplate(status int, to annotations.Template) (done bool) {
+	location := to.Expand(Variables(*s.request, *s.decision))
+	if strings.HasPrefix(location, "/") {
+		return s.redirectToSelf(status, scheme(s.request), s.clientPort(), location)
+	}
+	s.redirectTo(status, location)
+	return true
 }
 
 // redirectToSelf sends the client to another place on the host that it asked for.

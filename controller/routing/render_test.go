@@ -2,7 +2,9 @@ package routing_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,9 @@ func renderTable(table *routing.Table) string {
 			fmt.Fprintln(&b, h)
 		}
 		fmt.Fprintf(&b, "  %s -> %s\n", matchOf(r), targetOf(r))
+		for _, c := range r.Canaries {
+			fmt.Fprintf(&b, "    canary %s -> %s\n", c.Ingress, poolText(c.Pool))
+		}
 	}
 	return b.String()
 }
@@ -42,22 +47,18 @@ func matchOf(r *routing.Route) string {
 	if r.PathType == "" {
 		return "default"
 	}
+	if r.Regex {
+		return string(r.PathType) + " ~ " + r.Path
+	}
 	return string(r.PathType) + " " + r.Path
 }
 
 func targetOf(r *routing.Route) string {
 	var b strings.Builder
-	if r.Pool.Service.Name == "" {
-		b.WriteString("nothing")
-	} else {
-		b.WriteString(r.Pool.Key())
-	}
 	if r.Closed != "" {
-		b.WriteString(", closed")
+		b.WriteString("closed: ")
 	}
-	for _, e := range r.Pool.Endpoints {
-		b.WriteString(" " + e.Address.String())
-	}
+	b.WriteString(poolText(r.Pool))
 	for _, d := range []struct {
 		name      string
 		got, what time.Duration
@@ -69,6 +70,18 @@ func targetOf(r *routing.Route) string {
 		if d.got != d.what {
 			fmt.Fprintf(&b, " %s=%v", d.name, d.got)
 		}
+	}
+	return b.String()
+}
+
+func poolText(p *routing.Pool) string {
+	if p.Service.Name == "" {
+		return "nothing"
+	}
+	var b strings.Builder
+	b.WriteString(p.Key())
+	for _, e := range p.Endpoints {
+		b.WriteString(" " + e.Address.String())
 	}
 	return b.String()
 }
@@ -85,16 +98,53 @@ func renderRequests(t testing.TB, table *routing.Table, lines []string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, line := range lines {
-		fmt.Fprintf(&b, "%s -> %s\n", line, renderDecision(table.Decide(parseRequest(t, line))))
+		fmt.Fprintf(&b, "%s -> %s\n", line, renderDecision(table.Decide(parseRequest(t, table, line))))
 	}
 	return b.String()
 }
 
+// renderDecision writes what becomes of a request: the pool it is forwarded to, or the status. What else is done on the way follows.
 func renderDecision(d routing.Decision) string {
-	if d.Action == routing.Forward {
-		return d.Pool.Key()
+	var b strings.Builder
+	switch d.Action {
+	case routing.Forward:
+		b.WriteString(d.Pool.Key())
+	case routing.Redirect:
+		fmt.Fprintf(&b, "%d %s", d.Status, d.Location)
+	case routing.Preflight:
+		fmt.Fprintf(&b, "%d preflight", d.Status)
+	default:
+		fmt.Fprintf(&b, "%d %s", d.Status, d.Reason)
 	}
-	return fmt.Sprintf("%d %s", d.Status, d.Reason)
+	for _, extra := range []struct {
+		on   bool
+		text string
+	}{
+		{d.Canary, "canary=" + d.CanaryOf.String()},
+		{d.Unavailable != 0, fmt.Sprintf("instead-of=%d", d.Unavailable)},
+		{d.Path != "", "path=" + d.Path},
+		{d.Host != "", "host=" + d.Host},
+		{d.HashKey != "", "hash=" + d.HashKey},
+		{d.Sticky && d.Endpoint == nil, "new-session"},
+		{d.Endpoint != nil, "session=" + addressOf(d.Endpoint)},
+		{d.AllowOrigin != "", "origin=" + d.AllowOrigin},
+		{d.ClientTLS, "client-certificate"},
+		{d.BasicAuth, "password"},
+		{d.ExternalAuth, "external-auth"},
+		{d.Limit, "limits"},
+	} {
+		if extra.on {
+			b.WriteString("  " + extra.text)
+		}
+	}
+	return b.String()
+}
+
+func addressOf(e *routing.Endpoint) string {
+	if e == nil {
+		return ""
+	}
+	return e.Address.String()
 }
 
 // renderExplain writes the candidates of each request of a section: the request at the margin, its candidates indented.
@@ -106,12 +156,16 @@ func renderExplain(t testing.TB, table *routing.Table, section string) string {
 			continue
 		}
 		request, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " -> ")
-		decision, candidates := table.Explain(parseRequest(t, request))
+		decision, candidates := table.Explain(parseRequest(t, table, request))
 		fmt.Fprintf(&b, "%s -> %s\n", request, renderDecision(decision))
 		for _, c := range candidates {
 			mark := "-"
 			if c.Won {
 				mark = "+"
+			}
+			if c.Canary != nil {
+				fmt.Fprintf(&b, "    %s canary %s: %s\n", mark, c.Canary.Ingress, c.Why)
+				continue
 			}
 			fmt.Fprintf(&b, "  %s %s%s of %s: %s\n", mark, c.Route.Host, matchText(c.Route), ingressText(c.Route), c.Why)
 		}
@@ -133,12 +187,56 @@ func ingressText(r *routing.Route) string {
 	return r.Ingress.String()
 }
 
-// parseRequest reads "host/path". The host may have a port, and the path may be missing.
-func parseRequest(t testing.TB, line string) routing.Request {
+// parseRequest reads "METHOD scheme://host/path?query  Header: value  draw=0.5  client=192.0.2.1", of which only the host is needed.
+// What follows the target is separated by two spaces. A session=address becomes the cookie that names that endpoint.
+func parseRequest(t testing.TB, table *routing.Table, line string) routing.Request {
 	t.Helper()
-	host, path := line, ""
-	if i := strings.IndexByte(line, '/'); i >= 0 {
-		host, path = line[:i], line[i:]
+	parts := strings.Split(line, "  ")
+	r := routing.Request{Method: "GET", Protocol: "HTTP/1.1", Header: http.Header{}, Client: netip.MustParseAddr("192.0.2.1"), ID: "4711"}
+	target := parts[0]
+	if method, rest, ok := strings.Cut(target, " "); ok && method != "" && method == strings.ToUpper(method) && !strings.ContainsAny(method, "./:") {
+		r.Method, target = method, rest
 	}
-	return routing.Request{Method: "GET", Host: host, Path: path, Client: netip.MustParseAddr("192.0.2.1")}
+	target, r.TLS = strings.CutPrefix(target, "https://")
+	target = strings.TrimPrefix(target, "http://")
+	r.Host = target
+	if i := strings.IndexByte(target, '/'); i >= 0 {
+		r.Host = target[:i]
+		r.Path, r.Query, _ = strings.Cut(target[i:], "?")
+	}
+	for _, part := range parts[1:] {
+		if name, value, ok := strings.Cut(part, ": "); ok {
+			r.Header.Add(name, value)
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		var err error
+		switch name {
+		case "draw":
+			r.Draw, err = strconv.ParseFloat(value, 64)
+		case "client":
+			r.Client, err = netip.ParseAddr(value)
+		case "session":
+			r.Header.Add("Cookie", "INGRESSCOOKIE="+idOf(t, table, value))
+		default:
+			t.Fatalf("%s: %q is no part of a request", line, part)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	return r
+}
+
+// idOf is what affinity cookies call the endpoint with that address.
+func idOf(t testing.TB, table *routing.Table, address string) string {
+	t.Helper()
+	for _, pool := range table.Pools() {
+		for _, e := range pool.Endpoints {
+			if e.Address.String() == address && e.ID != "" {
+				return e.ID
+			}
+		}
+	}
+	return "stale"
 }
