@@ -142,8 +142,9 @@ func (h *virtualHost) sortRegexes() {
 	slices.SortStableFunc(h.regexes, func(a, b *Route) int { return cmp.Compare(len(b.canonical), len(a.canonical)) })
 }
 
-// routes returns the host's routes in the order in which they are preferred: the longest path first, Exact before Prefix
-// before a regular expression, the default back-end last.
+// routes returns the host's routes in the order in which they are preferred: the longest path first, Exact before Prefix at the
+// same length, the default back-end last. Beside a regular expression, which may be long and match little, Exact comes first at
+// any length.
 func (h *virtualHost) routes() []*Route {
 	all := make([]*Route, 0, len(h.exact)+len(h.prefix)+len(h.regexes)+1)
 	for _, r := range h.exact {
@@ -161,10 +162,22 @@ func (h *virtualHost) routes() []*Route {
 	})
 	if len(h.regexes) > 0 {
 		all = append(all, h.regexes...)
-		slices.SortStableFunc(all, func(a, b *Route) int { return cmp.Compare(len(b.canonical), len(a.canonical)) })
+		slices.SortStableFunc(all, func(a, b *Route) int {
+			return cmp.Or(compareExact(a, b), cmp.Compare(len(b.canonical), len(a.canonical)))
+		})
 	}
 	if h.fallback != nil {
 		all = append(all, h.fallback)
 	}
 	return all
+}
+
+func compareExact(a, b *Route) int {
+	switch exact := networkingv1.PathTypeExact; {
+	case a.PathType == exact && b.PathType != exact:
+		return -1
+	case a.PathType != exact && b.PathType == exact:
+		return 1
+	}
+	return 0
 }
