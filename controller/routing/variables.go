@@ -16,7 +16,7 @@ import (
 // $1 to $9 are of the canonical path.
 func Variables(r Request, d Decision) func(name string) string {
 	return func(name string) string {
-		if '1' <= name[0] && name[0] <= '9' {
+		if len(name) == 1 && '1' <= name[0] && name[0] <= '9' {
 			return group(r, d, int(name[0]-'0'))
 		}
 		if value, ok := aboutRequest(&r, name); ok {
