@@ -66,10 +66,12 @@ func (s *step) redirectToHTTPS() (done bool) {
 	return s.redirectToSelf(to.Code, "https", "", uri)
 }
 
-// redirectToTemplate sends the client to a URL of an annotation, or if it is a path, there on the same host.
+// redirectToTemplate sends the client to a URL of an annotation, or if it is a path, there on the same host. nginx completes a
+// path to a URL unless relative-redirects forbids it. Two slashes are never left alone: to a browser, what follows them is
+// another host.
 func (s *step) redirectToTemplate(status int, to annotations.Template) (done bool) {
 	location := to.Expand(Variables(*s.request, *s.decision))
-	if strings.HasPrefix(location, "/") {
+	if relative := s.decision.Policy.Redirects.Relative && !strings.HasPrefix(location, "//"); !relative && strings.HasPrefix(location, "/") {
 		return s.redirectToSelf(status, scheme(s.request), s.clientPort(), location)
 	}
 	s.redirectTo(status, location)
