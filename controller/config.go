@@ -38,6 +38,14 @@ type Config struct {
 	// --metrics-port).
 	HTTPPort, HTTPSPort, StatusPort, MetricsPort int
 
+	// Admission answers the API server's reviews of Ingresses on AdmissionPort, 0 to 65535 with 0 for any free one
+	// (--admission, --admission-port).
+	Admission     bool
+	AdmissionPort int
+	// AdmissionConfiguration is the ValidatingWebhookConfiguration that our certificate is registered in, and AdmissionService
+	// the Service of our namespace that it leads to (--admission-configuration, --admission-service).
+	AdmissionConfiguration, AdmissionService string
+
 	// PublishService is the Service whose address goes into the status of Ingresses (--publish-service).
 	PublishService types.NamespacedName
 	// PublishStatusAddress are IP addresses or host names to put there instead (--publish-status-address). With neither,
@@ -73,6 +81,11 @@ func DefaultConfig() Config {
 		HTTPSPort:       443,
 		StatusPort:      18080,
 		MetricsPort:     10254,
+		AdmissionPort:   8443,
+
+		AdmissionConfiguration: "ingresslab",
+		AdmissionService:       "ingress-controller-admission",
+
 		ElectionID:      "ingresslab-leader",
 		LeaseDuration:   15 * time.Second,
 		ShutdownGrace:   5 * time.Second,
@@ -99,6 +112,12 @@ func (c Config) validateNames() error {
 	if c.ControllerClass == "" || strings.ContainsAny(c.ControllerClass, " \t\n") {
 		return fmt.Errorf("--controller-class: %q is not the name of a controller, as in spec.controller of an IngressClass", c.ControllerClass)
 	}
+	if faults := validation.IsDNS1123Subdomain(c.AdmissionConfiguration); len(faults) > 0 {
+		return fmt.Errorf("--admission-configuration: %q is not the name of a ValidatingWebhookConfiguration: %s", c.AdmissionConfiguration, faults[0])
+	}
+	if faults := validation.IsDNS1035Label(c.AdmissionService); len(faults) > 0 {
+		return fmt.Errorf("--admission-service: %q is not the name of a Service: %s", c.AdmissionService, faults[0])
+	}
 	if c.WatchNamespace != "" {
 		if faults := validation.IsDNS1123Label(c.WatchNamespace); len(faults) > 0 {
 			return fmt.Errorf("--watch-namespace: %q is not the name of a namespace: %s", c.WatchNamespace, faults[0])
@@ -119,14 +138,19 @@ func (c Config) validatePorts() error {
 			return fmt.Errorf("--bind-address: %q is not an IP address", c.BindAddress)
 		}
 	}
-	taken := map[int]string{}
-	for _, port := range []struct {
+	type port struct {
 		flag   string
 		number int
-	}{
+	}
+	ports := []port{
 		{"--http-port", c.HTTPPort}, {"--https-port", c.HTTPSPort},
 		{"--status-port", c.StatusPort}, {"--metrics-port", c.MetricsPort},
-	} {
+	}
+	if c.Admission {
+		ports = append(ports, port{"--admission-port", c.AdmissionPort})
+	}
+	taken := map[int]string{}
+	for _, port := range ports {
 		if port.number < 0 || port.number > 65535 {
 			return fmt.Errorf("%s: %d is not a port (0 to 65535)", port.flag, port.number)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/ingresslab/ingresslab/controller/admission"
 	"github.com/ingresslab/ingresslab/controller/dashboard"
 	"github.com/ingresslab/ingresslab/controller/metrics"
 	"github.com/ingresslab/ingresslab/controller/proxy"
@@ -47,6 +48,7 @@ type Controller struct {
 	metrics     *metrics.Metrics
 	dashboard   *dashboard.Dashboard
 	accessLog   *proxy.AccessLog
+	registrar   *admission.Registrar // nil without --admission
 	health      health
 	started     time.Time
 }
@@ -117,6 +119,7 @@ func wire(config Config, deps Deps) (*Controller, error) {
 		Observe: c.requestDone,
 		Log:     c.log,
 	})
+	c.registrar = newRegistrar(deps.Client, c)
 	c.dashboard = dashboard.New(c.facts())
 	sources := metrics.Sources{Server: c.server, Leading: c.reporter.Leading}
 	if deps.AccessLog != nil {

@@ -18,25 +18,32 @@ import (
 // Addresses are the ones that the controller listens on, as host:port.
 type Addresses struct {
 	HTTP, HTTPS, Status, Metrics string
+	// Admission is empty without --admission.
+	Admission string
 }
 
-// listeners are the bound ports.
+// listeners are the bound ports; admission is nil without --admission.
 type listeners struct {
-	http, https, status, metrics net.Listener
+	http, https, status, metrics, admission net.Listener
 }
 
 // bind takes all ports before anything else happens: one that is taken is an error at once.
 func bind(ctx context.Context, c Config) (*listeners, error) {
 	var l listeners
 	var config net.ListenConfig
-	for _, port := range []struct {
+	type port struct {
 		flag   string
 		number int
 		to     *net.Listener
-	}{
+	}
+	ports := []port{
 		{"--http-port", c.HTTPPort, &l.http}, {"--https-port", c.HTTPSPort, &l.https},
 		{"--status-port", c.StatusPort, &l.status}, {"--metrics-port", c.MetricsPort, &l.metrics},
-	} {
+	}
+	if c.Admission {
+		ports = append(ports, port{"--admission-port", c.AdmissionPort, &l.admission})
+	}
+	for _, port := range ports {
 		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(c.BindAddress, strconv.Itoa(port.number)))
 		if err != nil {
 			l.close()
@@ -48,7 +55,7 @@ func bind(ctx context.Context, c Config) (*listeners, error) {
 }
 
 func (l *listeners) close() {
-	for _, listener := range []net.Listener{l.http, l.https, l.status, l.metrics} {
+	for _, listener := range []net.Listener{l.http, l.https, l.status, l.metrics, l.admission} {
 		if listener != nil {
 			_ = listener.Close() // nothing was accepted
 		}
@@ -56,17 +63,21 @@ func (l *listeners) close() {
 }
 
 func (l *listeners) addresses() Addresses {
-	return Addresses{
+	a := Addresses{
 		HTTP: l.http.Addr().String(), HTTPS: l.https.Addr().String(),
 		Status: l.status.Addr().String(), Metrics: l.metrics.Addr().String(),
 	}
+	if l.admission != nil {
+		a.Admission = l.admission.Addr().String()
+	}
+	return a
 }
 
-// servers are the four HTTP servers. The data plane's two stop first, the other two last: probes and scrapes are answered
+// servers are the HTTP servers. The data plane's two stop first, the others last: probes, scrapes and reviews are answered
 // to the end.
 type servers struct {
-	http, https, status, metrics *http.Server
-	failed                       chan error
+	http, https, status, metrics, admission *http.Server
+	failed                                  chan error
 }
 
 func (c *Controller) newServers(requests context.Context) *servers {
@@ -77,9 +88,10 @@ func (c *Controller) newServers(requests context.Context) *servers {
 	}
 	return &servers{
 		http: data(), https: data(),
-		status:  inside(c.dashboard),
-		metrics: inside(c.metricsHandler()),
-		failed:  make(chan error, 5),
+		status:    inside(c.dashboard),
+		metrics:   inside(c.metricsHandler()),
+		admission: inside(c.reviews().Handler(c.log)),
+		failed:    make(chan error, 6),
 	}
 }
 
@@ -110,7 +122,7 @@ func (s *servers) report(err error) {
 
 // close ends all servers at once.
 func (s *servers) close() {
-	for _, server := range []*http.Server{s.http, s.https, s.status, s.metrics} {
+	for _, server := range []*http.Server{s.http, s.https, s.status, s.metrics, s.admission} {
 		_ = server.Close() // an error of a listener that is closed already
 	}
 }

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"crypto/tls"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // serve starts everything in order, waits for the end of ctx, and stops everything in order.
 func (c *Controller) serve(ctx context.Context, l *listeners) error {
 	defer l.close() // those that come to be served are closed by their servers; once more does no harm
-	tls, err := c.server.TLSConfig()
+	config, err := c.server.TLSConfig()
 	if err != nil {
 		return err
 	}
@@ -23,14 +24,14 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 	requests, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abort(nil)
 	s := c.newServers(requests)
-	s.https.TLSConfig = tls
+	s.https.TLSConfig = config
 	c.log.Info("listening", "addresses", l.addresses())
 
 	var running sync.WaitGroup
 	running.Go(func() { s.serve(s.status, l.status) })
 	running.Go(func() { s.serve(s.metrics, l.metrics) })
 	running.Go(func() { s.report(c.reporter.Run(ctx)) })
-	secure := proxy.ListenTLS(l.https, tls)
+	secure := proxy.ListenTLS(l.https, config)
 	defer func() { _ = secure.Close() }()
 	c.watcher.Start(work)
 	running.Go(func() {
@@ -43,6 +44,10 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 		c.firstTable(work)
 		running.Go(func() { s.serve(s.http, proxy.Listen(l.http)) })
 		running.Go(func() { s.serve(s.https, secure) })
+		if c.registrar != nil {
+			running.Go(func() { s.serve(s.admission, tls.NewListener(l.admission, c.registrar.TLS())) })
+			running.Go(func() { c.registrar.Run(ctx) })
+		}
 		c.loop(work)
 	})
 

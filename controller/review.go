@@ -1,0 +1,46 @@
+package controller
+
+import (
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/ingresslab/ingresslab/controller/admission"
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+// reviews is what an admission review is held against: the caches and the options of the loop, and the Build that makes
+// its tables.
+func (c *Controller) reviews() admission.Source {
+	return admission.Source{
+		Build: func(candidate *networkingv1.Ingress) (*routing.Table, []routing.Problem, error) {
+			snapshot, err := c.watcher.Snapshot()
+			if err != nil {
+				return nil, nil, err
+			}
+			snapshot.Ingresses = replace(snapshot.Ingresses, candidate)
+			table, problems := routing.Build(snapshot, c.options())
+			return table, problems, nil
+		},
+		Problems: c.health.currentProblems,
+	}
+}
+
+// replace gives a list in which candidate has the place of the Ingress of its name, or is new.
+func replace(list []*networkingv1.Ingress, candidate *networkingv1.Ingress) []*networkingv1.Ingress {
+	others := slices.DeleteFunc(slices.Clone(list), func(ing *networkingv1.Ingress) bool {
+		return ing.Namespace == candidate.Namespace && ing.Name == candidate.Name
+	})
+	return append(others, candidate)
+}
+
+// newRegistrar prepares our registration with the API server; nil when --admission is not given.
+func newRegistrar(client kubernetes.Interface, c *Controller) *admission.Registrar {
+	if !c.config.Admission {
+		return nil
+	}
+	service := types.NamespacedName{Namespace: c.config.PodNamespace, Name: c.config.AdmissionService}
+	return admission.NewRegistrar(client, c.config.AdmissionConfiguration, service, identity(c.config), c.log)
+}
