@@ -13,6 +13,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/controller/routing"
 	"github.com/ingresslab/ingresslab/controller/upstream"
@@ -33,9 +34,14 @@ func source() Source { return with(objects()) }
 
 // served is source with a pod behind its Service.
 func served() Source {
-	name, port := "", int32(8080)
 	snapshot := objects()
-	snapshot.EndpointSlices = []*discoveryv1.EndpointSlice{{
+	snapshot.EndpointSlices = slicesOfWeb()
+	return with(snapshot)
+}
+
+func slicesOfWeb() []*discoveryv1.EndpointSlice {
+	name, port := "", int32(8080)
+	return []*discoveryv1.EndpointSlice{{
 		ObjectMeta:  metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
 		AddressType: discoveryv1.AddressTypeIPv4,
 		Endpoints: []discoveryv1.Endpoint{{
@@ -43,7 +49,6 @@ func served() Source {
 		}},
 		Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
 	}}
-	return with(snapshot)
 }
 
 // objects are an Ingress and its Service.
@@ -69,7 +74,9 @@ func objects() routing.Snapshot {
 
 // with shows the table of a snapshot.
 func with(snapshot routing.Snapshot) Source {
-	table, problems := routing.Build(snapshot, routing.Options{IngressClass: "lab"})
+	table, problems := routing.Build(snapshot, routing.Options{
+		IngressClass: "lab", ConfigMap: types.NamespacedName{Namespace: "system", Name: "settings"},
+	})
 	problems = append(problems, routing.Problem{
 		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: markup,
 	})
@@ -124,6 +131,37 @@ func TestStubStatusIsAsNginxWritesIt(t *testing.T) {
 	want := "Active connections: 3 \nserver accepts handled requests\n 7 7 9 \nReading: 1 Writing: 1 Waiting: 1 \n"
 	if got := get(t, source(), "/nginx_status").Body.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// With enable-vts-status a browser is shown the pods behind each Service; a script still gets what it parses.
+func TestPodsAreOnTheStatusPageOfNginxOnRequest(t *testing.T) {
+	snapshot := objects()
+	snapshot.EndpointSlices = slicesOfWeb()
+	snapshot.ConfigMaps = []*corev1.ConfigMap{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "settings"}, Data: map[string]string{"enable-vts-status": "true"},
+	}}
+	for _, test := range []struct {
+		source     Source
+		accept     string
+		page, pods bool
+	}{
+		{served(), "text/html", false, false},
+		{with(snapshot), "*/*", false, false},
+		{with(snapshot), "text/html,application/xhtml+xml", true, true},
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/nginx_status", nil)
+		request.Header.Set("Accept", test.accept)
+		recorder := httptest.NewRecorder()
+		New(test.source).ServeHTTP(recorder, request)
+		body := recorder.Body.String()
+		page := strings.Contains(body, "<html")
+		if page != test.page || strings.Contains(body, "10.0.0.1:8080") != test.pods || !strings.Contains(body, "Active connections: 3 \n") {
+			t.Errorf("accept %s: %s", test.accept, body)
+		}
+		if page && (strings.Contains(body, markup) || strings.Contains(body, "src=") || strings.Contains(body, "href=")) {
+			t.Errorf("the page lets markup through, or needs something beside itself:\n%s", body)
+		}
 	}
 }
 

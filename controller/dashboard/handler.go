@@ -3,7 +3,6 @@ package dashboard
 import (
 	"embed"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"net/http"
 )
@@ -70,14 +69,6 @@ func (s Source) serveTable(w http.ResponseWriter, _ *http.Request) {
 	table := s.Table()
 	_, pools := s.pools(table)
 	serveJSON(w, http.StatusOK, map[string]any{"state": s.State(), "hosts": hosts(table, pools)})
-}
-
-// serveStubStatus writes what scripts for nginx's status page parse.
-func (s Source) serveStubStatus(w http.ResponseWriter, _ *http.Request) {
-	t := s.Traffic()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintf(w, "Active connections: %d \nserver accepts handled requests\n %d %d %d \nReading: %d Writing: %d Waiting: %d \n",
-		t.Active, t.Accepted, t.Handled, t.Requests, t.Reading, t.Writing, t.Waiting) // the reader left
 }
 
 func serveJSON(w http.ResponseWriter, status int, value any) {

@@ -1,0 +1,39 @@
+package dashboard
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// vtsPage stands alone: it may be reached through an Ingress that leads nowhere but to /nginx_status.
+var vtsPage = template.Must(template.ParseFS(assets, "assets/vts.html"))
+
+// stub is what nginx's stub_status module writes, byte for byte: scripts parse it.
+func (t Traffic) stub() string {
+	return fmt.Sprintf("Active connections: %d \nserver accepts handled requests\n %d %d %d \nReading: %d Writing: %d Waiting: %d \n",
+		t.Active, t.Accepted, t.Handled, t.Requests, t.Reading, t.Writing, t.Waiting)
+}
+
+// serveStubStatus writes the text of stub_status; with enable-vts-status, browsers get a page with the pools instead, as
+// nginx's module vts gives them (https://github.com/vozlt/nginx-module-vts).
+func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept")
+	if !s.Table().Settings().VTSStatus || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(s.Traffic().stub())) // the reader left
+		return
+	}
+	var body bytes.Buffer
+	data := map[string]any{"State": s.State(), "Stub": s.Traffic().stub(), "Overview": s.overview("")}
+	if err := vtsPage.Execute(&body, data); err != nil {
+		http.Error(w, fmt.Sprintf("status page: %v", err), http.StatusInternalServerError)
+		return
+	}
+	// The one thing it may do beyond nothing: look like something.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = body.WriteTo(w) // the reader left
+}
