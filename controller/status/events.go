@@ -20,6 +20,8 @@ import (
 const (
 	// component is the "From" of kubectl describe.
 	component = "ingresslab"
+	// reasonSolved is the Reason of an Event that says that a problem is no more.
+	reasonSolved = "ProblemSolved"
 	// maxMessage is the API's limit for the note of an Event, in bytes.
 	maxMessage = 1024
 	// renewAfter is when an Event for a problem that is still there is written again: the API server keeps Events for an
@@ -38,15 +40,18 @@ func newEvents(o Options) *eventWriter {
 	return &eventWriter{o: o, written: map[routing.Problem]time.Time{}}
 }
 
-// report writes Events for the problems that are new, and forgets those that are solved: they are new if they come back.
-func (w *eventWriter) report(ctx context.Context, problems []routing.Problem) error {
+// report writes Events for the problems that are new, and for those that are solved if their object is still there: it may take
+// an hour for the API server to forget the warning, and until then people wonder. Solved ones are new if they come back.
+func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, there func(routing.ObjectRef) bool) error {
 	now := time.Now()
 	current := make(map[routing.Problem]time.Time, len(problems))
+	places := make(map[routing.Problem]bool, len(problems))
 	var failures []error
 	for _, problem := range problems {
+		places[placeOf(problem)] = true
 		at, known := w.written[problem]
 		if !known || now.Sub(at) > renewAfter {
-			if err := w.write(ctx, problem, now); err != nil {
+			if err := w.write(ctx, w.event(problem, metav1.NewTime(now))); err != nil {
 				failures = append(failures, err)
 				continue
 			}
@@ -54,12 +59,26 @@ func (w *eventWriter) report(ctx context.Context, problems []routing.Problem) er
 		}
 		current[problem] = at
 	}
+	for problem, at := range w.written {
+		if places[placeOf(problem)] || !there(problem.Object) {
+			continue // it only reads differently now, or there is nobody to tell
+		}
+		if err := w.write(ctx, w.solved(problem, metav1.NewTime(now))); err != nil {
+			failures = append(failures, err)
+			current[problem] = at // to be told the next time
+		}
+	}
 	w.written = current
 	return errors.Join(failures...)
 }
 
-func (w *eventWriter) write(ctx context.Context, problem routing.Problem, now time.Time) error {
-	event := w.event(problem, metav1.NewTime(now))
+// placeOf is a problem without the text, which may have figures in it that change.
+func placeOf(p routing.Problem) routing.Problem {
+	p.Reason = ""
+	return p
+}
+
+func (w *eventWriter) write(ctx context.Context, event *corev1.Event) error {
 	api := w.o.Client.CoreV1().Events(event.Namespace)
 	_, err := api.Create(ctx, event, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
@@ -72,7 +91,7 @@ func (w *eventWriter) write(ctx context.Context, problem routing.Problem, now ti
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err):
 		return nil // its namespace goes away, and the object with it
 	default:
-		return fmt.Errorf("event for %s: %w", problem, err)
+		return fmt.Errorf("event %s for %s %s/%s: %w", event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Namespace, event.InvolvedObject.Name, err)
 	}
 }
 
@@ -82,21 +101,15 @@ func (w *eventWriter) event(problem routing.Problem, now metav1.Time) *corev1.Ev
 	if namespace == "" {
 		namespace = metav1.NamespaceDefault // where Events about cluster-wide objects live
 	}
-	hash := fnv.New64a()
-	_, _ = fmt.Fprint(hash, object.UID, problem.Code, problem) // a hash never fails
-	message := problem.Field + ": " + problem.Reason
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
-	}
 	return &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s.%016x", object.Name, hash.Sum64())},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: eventName(problem, "")},
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: apiVersions[object.Kind], Kind: object.Kind,
 			Namespace: object.Namespace, Name: object.Name, UID: types.UID(object.UID),
 		},
 		Type:                corev1.EventTypeWarning,
 		Reason:              problem.Code,
-		Message:             message,
+		Message:             cut(problem.Field + ": " + problem.Reason),
 		Source:              corev1.EventSource{Component: component},
 		ReportingController: component,
 		ReportingInstance:   w.o.Identity,
@@ -106,10 +119,34 @@ func (w *eventWriter) event(problem routing.Problem, now metav1.Time) *corev1.Ev
 	}
 }
 
+// solved is the Event for a problem that is no more.
+func (w *eventWriter) solved(problem routing.Problem, now metav1.Time) *corev1.Event {
+	event := w.event(problem, now)
+	event.Name = eventName(problem, "solved")
+	event.Type, event.Reason = corev1.EventTypeNormal, reasonSolved
+	event.Message = cut("solved: " + problem.Code + ": " + event.Message)
+	return event
+}
+
+func eventName(problem routing.Problem, suffix string) string {
+	hash := fnv.New64a()
+	_, _ = fmt.Fprint(hash, problem.Object.UID, problem.Code, problem, suffix) // a hash never fails
+	return fmt.Sprintf("%s.%016x", problem.Object.Name, hash.Sum64())
+}
+
+func cut(message string) string {
+	if len(message) > maxMessage {
+		return strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
+	}
+	return message
+}
+
 // apiVersions are those of the kinds that a problem can be about.
 var apiVersions = map[string]string{
 	"Ingress":       "networking.k8s.io/v1",
 	"IngressClass":  "networking.k8s.io/v1",
 	"EndpointSlice": "discovery.k8s.io/v1",
 	"Service":       "v1",
+	"Secret":        "v1",
+	"ConfigMap":     "v1",
 }

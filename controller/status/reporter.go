@@ -154,8 +154,22 @@ func (r *Reporter) write(ctx context.Context, source addressSource, events *even
 		return err
 	}
 	err = r.publish(ctx, table.Ingresses(), former, addresses)
-	if eventErr := events.report(ctx, problems); err == nil {
+	if eventErr := events.report(ctx, problems, stillThere(table)); err == nil {
 		err = eventErr
 	}
 	return err
+}
+
+// stillThere says of an object with a problem whether it is worth telling that the problem is solved: of an Ingress that is
+// ours, and of the controller's ConfigMap. Other objects may be gone, and nobody looks for Events there.
+func stillThere(table *routing.Table) func(routing.ObjectRef) bool {
+	return func(o routing.ObjectRef) bool {
+		switch o.Kind {
+		case "Ingress":
+			return table.Claims(types.NamespacedName{Namespace: o.Namespace, Name: o.Name})
+		case "ConfigMap":
+			return true
+		}
+		return false
+	}
 }

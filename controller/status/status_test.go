@@ -97,11 +97,40 @@ func problem(reason string) routing.Problem {
 	}
 }
 
+func gone(routing.ObjectRef) bool  { return false }
+func there(routing.ObjectRef) bool { return true }
+
+func TestSolvedProblemIsTold(t *testing.T) {
+	client := fake.NewClientset()
+	events := newEvents(Options{Client: client})
+	elsewhere := problem("a")
+	elsewhere.Field = "spec.tls"
+	for _, round := range [][]routing.Problem{{problem("a"), elsewhere}, {problem("b")}, {problem("b")}} {
+		if err := events.report(t.Context(), round, there); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := client.CoreV1().Events("shop").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var solved []string
+	for _, event := range list.Items {
+		if event.Type == "Normal" {
+			solved = append(solved, event.Reason+" "+event.Message)
+		}
+	}
+	// What was odd in spec.rules[0] still is, for another reason.
+	if want := "[ProblemSolved solved: Odd: spec.tls: a]"; fmt.Sprint(solved) != want {
+		t.Errorf("got %s, want %s", solved, want)
+	}
+}
+
 func TestSolvedProblemIsNewWhenItReturns(t *testing.T) {
 	client := fake.NewClientset()
 	events := newEvents(Options{Client: client, Identity: "c-1"})
 	for _, round := range [][]routing.Problem{{problem("a")}, {problem("a")}, nil, {problem("a")}, {problem("a"), problem("b")}} {
-		if err := events.report(t.Context(), round); err != nil {
+		if err := events.report(t.Context(), round, gone); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,9 +147,9 @@ func TestSolvedProblemIsNewWhenItReturns(t *testing.T) {
 func TestLastingProblemIsRenewed(t *testing.T) {
 	client := fake.NewClientset()
 	events := newEvents(Options{Client: client})
-	_ = events.report(t.Context(), []routing.Problem{problem("a")})
+	_ = events.report(t.Context(), []routing.Problem{problem("a")}, gone)
 	events.written[problem("a")] = time.Now().Add(-renewAfter - time.Second)
-	_ = events.report(t.Context(), []routing.Problem{problem("a")})
+	_ = events.report(t.Context(), []routing.Problem{problem("a")}, gone)
 	if actions := client.Actions(); len(actions) != 3 || actions[2].GetVerb() != "patch" {
 		t.Errorf("did %v", actions)
 	}
