@@ -37,7 +37,7 @@ func checkTarget(value string) error {
 	switch {
 	case strings.HasPrefix(value, "http://"), strings.HasPrefix(value, "https://"):
 		return errors.New("this is a URL, not a path: permanent-redirect and temporal-redirect lead to URLs")
-	case !strings.HasPrefix(value, "/"):
+	case !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "$"): // "$1" may well begin with the slash
 		return errors.New("this is not a path")
 	}
 	return checkVisible(value)

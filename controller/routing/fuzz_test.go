@@ -3,6 +3,8 @@ package routing_test
 import (
 	"net/http"
 	"net/url"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,10 +15,10 @@ import (
 func fuzzTable(t testing.TB) *routing.Table {
 	t.Helper()
 	var b strings.Builder
-	rule := func(name, host, path, pathType string) {
-		b.WriteString(strings.NewReplacer("NAME", name, "HOST", host, "PATH", path, "TYPE", pathType).Replace(`---
+	annotated := func(name, host, path, pathType, annotations string) {
+		b.WriteString(strings.NewReplacer("NAME", name, "HOST", host, "PATH", path, "TYPE", pathType, "ANNOTATIONS", annotations).Replace(`---
 kind: Ingress
-metadata: {namespace: shop, name: NAME}
+metadata: {namespace: shop, name: NAME, annotations: {ANNOTATIONS}}
 spec:
   rules:
   - host: "HOST"
@@ -33,6 +35,8 @@ ports: [{port: 8080}]
 endpoints: [{addresses: [10.0.0.1]}]
 `))
 	}
+	rule := func(name, host, path, pathType string) { annotated(name, host, path, pathType, "") }
+	const prefix = "nginx.ingress.kubernetes.io/"
 	rule("exact", "shop.test", "/", "Prefix")
 	rule("wild", "*.shop.test", "/", "Prefix")
 	rule("any", "", "/", "Prefix")
@@ -41,6 +45,12 @@ endpoints: [{addresses: [10.0.0.1]}]
 	rule("deep", "path.test", "/admin/deep", "Prefix")
 	rule("page", "path.test", "/page", "Exact")
 	rule("two", "path.test", "/one/two", "Exact")
+	rule("rest", "regex.test", "/", "Prefix")
+	annotated("one", "regex.test", "/one/[^/]+$", "ImplementationSpecific", prefix+"use-regex: 'true'")
+	annotated("dot", "regex.test", "/v./x", "Prefix", prefix+"use-regex: 'true'")
+	rule("other", "rewrite.test", "/", "Prefix")
+	annotated("app", "rewrite.test", "/app(.*)", "ImplementationSpecific", prefix+"rewrite-target: /$1")
+	annotated("query", "rewrite.test", "/query/([^/]*)(.*)", "ImplementationSpecific", prefix+"rewrite-target: '/find$2?q=$1&key=secret'")
 	table, problems := routing.Build(parseObjects(t, "fuzz", b.String()), routing.Options{WatchIngressWithoutClass: true})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -175,6 +185,107 @@ func escapeLetters(p string) string {
 		}
 	}
 	return b.String()
+}
+
+// FuzzDecideRegex does the same for regular expressions.
+func FuzzDecideRegex(f *testing.F) {
+	for _, seed := range []string{"/one/a", "/ONE/a", "/one/a%2fb", "/one/a;b", "/one//a", "/v1/x", "/v%25/x", "/v%2f/x", "/v;/x", "/v%0a/x", "/v%ff/x", "/one/a%0a"} {
+		f.Add(seed)
+	}
+	table := fuzzTable(f)
+	one, dot := regexp.MustCompile(`^(?is)/one/[^/]+$`), regexp.MustCompile(`^(?is)/v./x`)
+	want := func(path string) string {
+		switch {
+		case one.MatchString(path):
+			return "one"
+		case dot.MatchString(path):
+			return "dot"
+		}
+		return "rest"
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		got := serviceOf(t, table, "regex.test", path)
+		if got == "" {
+			return
+		}
+		for reader, read := range readers {
+			if reading := read(path); want(reading) != got {
+				t.Errorf("%q is for %q; %s reads %q, which is for %q", path, got, reader, reading, want(reading))
+			}
+		}
+	})
+}
+
+// FuzzRewrite checks that what goes out is a path that could have come in, whoever reads it, and that nobody but the author
+// of the target writes its query.
+func FuzzRewrite(f *testing.F) {
+	for _, seed := range []string{"/app/x", "/app", "/app../x", "/app..%2fx", "/app..;/x", "/app%3fx", "/app%23", "/app%0d%0a", "/app//x", "/app%5c..%5cx",
+		"/app%25", "/app%252e", "/query/a%26key=b/..", "/query/a%3d%26/x", "/query/%2525/%3f", "/app%c3%a9 ", "/app;/..", "/query//x"} {
+		f.Add(seed)
+	}
+	table := fuzzTable(f)
+	f.Fuzz(func(t *testing.T, path string) {
+		d := table.Decide(routing.Request{Host: "rewrite.test", Path: path, Query: "x=1"})
+		if d.Action == routing.Refuse || d.Path == "" {
+			return
+		}
+		out, query, hasQuery := strings.Cut(d.Path, "?")
+		if hasQuery != (d.Pool.Service.Name == "query") {
+			t.Fatalf("%q becomes %q", path, d.Path)
+		}
+		for i := range len(d.Path) {
+			if c := d.Path[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
+				t.Fatalf("%q becomes %q, which has the byte %q in it", path, d.Path, c)
+			}
+		}
+		if !strings.HasPrefix(out, "/") || strings.HasPrefix(out, "//") {
+			t.Fatalf("%q becomes %q", path, d.Path)
+		}
+		if serviceOf(t, table, "path.test", out) == "" && !ambiguous(t, table, out) {
+			t.Fatalf("%q becomes %q, which is refused when it comes in", path, out)
+		}
+		for reader, read := range readers {
+			if reading := read(out); reader != "one that decodes" && resolve(reading) != reading {
+				t.Errorf("%q becomes %q; %s reads %q, which climbs", path, out, reader, reading)
+			}
+		}
+		values, err := url.ParseQuery(query)
+		if hasQuery && (err != nil || len(values["key"]) != 1 || values.Get("key") != "secret" || values.Get("x") != "1" || len(values) > 3) {
+			t.Errorf("%q becomes %q, whose query has %v (%v)", path, d.Path, values, err)
+		}
+	})
+}
+
+// ambiguous says that a path is refused only because the rules of path.test tell its readings apart.
+func ambiguous(t testing.TB, table *routing.Table, path string) bool {
+	return serviceOf(t, table, "shop.test", path) != ""
+}
+
+// FuzzExplain holds Explain to what Decide says.
+func FuzzExplain(f *testing.F) {
+	f.Add("GET", "shop.test", "/", "", "", 0.5, false)
+	f.Add("OPTIONS", "a.test", "/x?y", "always", "canary=never", 0.1, true)
+	f.Add("GET", "www.shop.test:80", "/app/%2e", "https://shop.test", "INGRESSCOOKIE=x", 0.99, false)
+	var tables []*routing.Table
+	for _, g := range goldens(f) {
+		table, _ := routing.Build(g.snapshot, g.options)
+		tables = append(tables, table)
+	}
+	f.Fuzz(func(t *testing.T, method, host, path, header, cookie string, draw float64, tls bool) {
+		for _, table := range tables {
+			r := routing.Request{Method: method, Host: host, Path: path, TLS: tls, Draw: draw,
+				Header: http.Header{"X-Canary": {header}, "Origin": {header}, "Cookie": {cookie}}}
+			want := table.Decide(r)
+			got, candidates := table.Explain(r)
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("Explain says %+v, Decide %+v", got, want)
+			}
+			checkCandidates(t, method+" "+host+path, want, candidates)
+			if strings.ContainsAny(want.Location, "\r\n\x00") {
+				t.Fatalf("Location is %q", want.Location)
+			}
+		}
+	})
 }
 
 // FuzzHost checks that only the names that a rule stands for come to it, and that spelling does not matter.
