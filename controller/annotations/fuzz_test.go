@@ -41,6 +41,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	}
+	f.Add("upstream-hash-by", "${http_\n}", "", "") // what is between braces goes into the options too
 	f.Fuzz(func(t *testing.T, name, value, other, otherValue string) {
 		pairs := all(name, value, other, otherValue)
 		o, faults := annotations.Parse(pairs, defaults)

@@ -47,6 +47,11 @@ func variable(s string) (name, rest string, err error) {
 		if !ok {
 			return "", "", fmt.Errorf("%q has no closing brace", "$"+s)
 		}
+		for i := range len(name) {
+			if !isWord(name[i]) {
+				return "", "", fmt.Errorf("%q is not the name of a variable: it may have letters, digits and underscores", name)
+			}
+		}
 		return name, rest, nil
 	}
 	end := 0
