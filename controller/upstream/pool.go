@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Pool is one pool as one table has it. It never changes; the endpoints in it are shared with the pools of other tables.
+// Pool is one pool as it is in one table, or in several that follow each other. It never changes; the endpoints in it, and
+// the place in the round, are shared with the pools of the same key that come before and after it.
 type Pool struct {
 	endpoints []*Endpoint
 	byTarget  map[Target]*Endpoint

@@ -187,3 +187,17 @@ func BenchmarkPick(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkUpdate brings the registry to the pools of the next table, of which there are 10,000 with two endpoints each.
+func BenchmarkUpdate(b *testing.B) {
+	r := NewRegistry(nil)
+	want := map[string][]Target{}
+	for i, target := range pods(20_000) {
+		key := fmt.Sprintf("shop/web-%d:80", i/2)
+		want[key] = append(want[key], target)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Update(want)
+	}
+}
