@@ -11,6 +11,7 @@ import (
 
 var (
 	errNoRoots = errors.New("there is no CA to verify the certificate with")
+	errNoName  = errors.New("there is no name to verify the certificate for")
 	errNoHTTP2 = errors.New("the endpoint does not speak HTTP/2 over TLS (ALPN h2)")
 )
 
@@ -47,7 +48,11 @@ func backendTLSConfig(secure *routing.BackendTLS, http2 bool) *tls.Config {
 	return config
 }
 
+// verifyEndpoint wants a chain to the CA and the name; without a name nothing would be known about who it is.
 func verifyEndpoint(presented []*x509.Certificate, secure *routing.BackendTLS) error {
+	if secure.Name == "" {
+		return errNoName
+	}
 	return verifyChain(presented, secure.Depth, x509.VerifyOptions{
 		Roots:     secure.Roots,
 		DNSName:   secure.Name,

@@ -48,7 +48,11 @@ func (s *step) rewritePath() (done bool) {
 		return true
 	}
 	if w.hasQuery {
-		path += w.rewrittenQuery(value, s.request.Query)
+		query := w.rewrittenQuery(value, s.request.Query)
+		if query == "" {
+			query = "?" // says that the client's own is not wanted
+		}
+		path += query
 	}
 	s.decision.Path = path
 	return false
