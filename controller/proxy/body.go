@@ -97,3 +97,20 @@ func newClientBody(x *exchange, out *http.Request) *clientBody {
 	x.dropAuthHeaders(out.Trailer)
 	return &clientBody{source: out.Body, control: x.response.control, from: x.request, to: out.Trailer}
 }
+
+// restTimeout is how long a client may take for the rest of a body that nobody wants.
+const restTimeout = 5 * time.Second
+
+// boundRest bounds the time that net/http spends on a body which nobody has read: it reads a piece of it after the
+// answer, to find the next request behind it, and would wait for that for ever. A client that was told no before it was
+// told to continue sends nothing at all.
+func (x *exchange) boundRest() {
+	if x.body != nil || x.request.ContentLength == 0 || x.response.status == http.StatusSwitchingProtocols {
+		return
+	}
+	until := time.Now().Add(restTimeout)
+	if x.request.Header.Get("Expect") != "" {
+		until = time.Unix(1, 0)
+	}
+	_ = x.response.control.SetReadDeadline(until)
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // errBodyTooLarge ends a body that turns out to be too large while it is read.
@@ -21,6 +22,7 @@ func (s *Server) checkBody(x *exchange) (done bool) {
 		return false
 	}
 	if x.request.ContentLength > limit {
+		x.response.linger()
 		s.refuse(x, &refusal{
 			status: http.StatusRequestEntityTooLarge, clientError: true, hangUp: true,
 			reason: fmt.Sprintf("the request body has %d bytes, at most %d are allowed here", x.request.ContentLength, limit),
@@ -31,6 +33,13 @@ func (s *Server) checkBody(x *exchange) (done bool) {
 		x.request.Body = &limitedBody{ReadCloser: x.request.Body, left: limit}
 	}
 	return false
+}
+
+// linger has net/http wait a moment between the answer and the end of the connection. A client that is still sending would
+// otherwise have its answer swept away by a reset (RFC 9112, 9.6). Only http.MaxBytesReader can ask for that, so it gets to
+// see a body that is too large: one byte where none is allowed. Over HTTP/2 it does nothing, and nothing is needed.
+func (w *responseWriter) linger() {
+	_, _ = http.MaxBytesReader(w.ResponseWriter, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 2))
 }
 
 // limitedBody ends with errBodyTooLarge after what is left. Nobody gets to see more, whether the body is passed on as it

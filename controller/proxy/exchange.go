@@ -99,6 +99,7 @@ func (s *Server) finish(x *exchange) {
 			s.logFailure(x, f, x.last.bodyErr)
 		}
 	}
+	x.boundRest()
 	if x.body != nil {
 		x.body.abandon()
 		x.record.BytesIn = x.body.count.Load()

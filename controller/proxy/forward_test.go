@@ -70,7 +70,7 @@ func TestDeadEndpointCostsNoRequest(t *testing.T) {
 }
 
 // breaks is a pod that takes a request and closes the connection without a word.
-func breaks(t *testing.T, times *atomic.Int64) string {
+func breaks(t testing.TB, times *atomic.Int64) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -254,4 +254,26 @@ func TestIngressStaysOutOfTheAccessLog(t *testing.T) {
 			t.Errorf("enable-access-log %s: got %+v", value, record)
 		}
 	}
+}
+
+// garbles is a pod that does not speak HTTP.
+func garbles(t testing.TB) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, "220 mail.test ready\r\n\r\n")
+			}
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String()
 }
