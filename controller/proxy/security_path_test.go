@@ -13,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/controller/proxy"
@@ -26,7 +25,7 @@ func guarded() routing.Snapshot {
 	rule := s.Ingresses[0].Spec.Rules[0].HTTP
 	admin := *rule.Paths[0].DeepCopy()
 	admin.Path, admin.Backend.Service.Name = "/admin", "admin"
-	rule.Paths = append(rule.Paths, networkingv1.HTTPIngressPath(admin))
+	rule.Paths = append(rule.Paths, admin)
 	s.Services = append(s.Services, &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "admin"},
 		Spec:       corev1.ServiceSpec{ClusterIP: "10.96.0.2", Ports: []corev1.ServicePort{{Port: 80}}},
