@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ingresslab/ingresslab/controller/proxy"
+	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
 const errorPod = "10.0.0.8:80"
@@ -40,10 +41,13 @@ func errorRig(t *testing.T, annotations map[string]string, status int, objects .
 }
 
 func TestErrorPageTakesThePlaceOfAnAnswer(t *testing.T) {
-	r, asked := errorRig(t, nil, 418)
+	r, asked := errorRig(t, nil, 418, func(s *routing.Snapshot) { // X-Service-Port is as the Ingress has it: a number
+		name := "http"
+		s.Services[0].Spec.Ports[0].Name, s.EndpointSlices[0].Ports[0].Name = name, &name
+	})
 	request := r.request(http.MethodPost, "/missing?a=b", strings.NewReader("a body"))
 	for name, value := range map[string]string{
-		"Accept": "text/x-error", "Authorization": "Bearer x", "If-None-Match": "x", "X-Code": "200", "X-Namespace": "evil",
+		"Accept": "text/x-error", "Authorization": "Bearer x", "If-None-Match": "x", "X-Code": "200", "X-Namespace": "evil", "X_Code": "200",
 	} {
 		request.Header.Set(name, value)
 	}
@@ -57,7 +61,7 @@ func TestErrorPageTakesThePlaceOfAnAnswer(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"X-Code": "404", "X-Format": "text/x-error", "X-Original-Uri": "/missing?a=b", "X-Namespace": "shop", "X-Ingress-Name": "web",
-		"X-Service-Name": "web", "X-Service-Port": "80", "Authorization": "", "If-None-Match": "",
+		"X-Service-Name": "web", "X-Service-Port": "80", "Authorization": "", "If-None-Match": "", "X_code": "",
 	} {
 		if got := strings.Join(q.Header[name], " | "); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

@@ -178,6 +178,11 @@ func (b *builder) complete(r *Route, ing *ingress, field string, backend *networ
 	r.Ingress, r.Field, r.owner = ing.name, field, ing.ref
 	r.Policy, r.Timeouts, r.Closed = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Closed
 	r.Pool = b.pool(ing, backend, field+below)
+	if backend.Service != nil {
+		if r.servicePort = backend.Service.Port.Name; r.servicePort == "" {
+			r.servicePort = strconv.Itoa(int(backend.Service.Port.Number))
+		}
+	}
 }
 
 // pool finds the endpoints of a back-end that is at field.

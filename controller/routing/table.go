@@ -41,6 +41,8 @@ type Route struct {
 	// pattern is what Path means if it is a Regex, and rewrite what becomes of the path; nil: it goes on as it came.
 	pattern *regexp.Regexp
 	rewrite *rewrite
+	// servicePort is the back-end's port as the Ingress has it, its name or number; for $service_port.
+	servicePort string
 	// redirectHost is where all requests of a host are sent that is there for from-to-www-redirect alone; empty: nowhere.
 	redirectHost string
 	// plain says that the Policy asks for nothing that has to be decided for each request, other than ssl-redirect.

@@ -107,7 +107,10 @@ func aboutRoute(d *Decision, name string) (string, bool) {
 	case "service_name":
 		return d.Route.Pool.Service.Name, true
 	case "service_port":
-		return d.Route.Pool.Port, true
+		if d.Route.servicePort == "" { // that of --default-backend-service
+			return d.Route.Pool.Port, true
+		}
+		return d.Route.servicePort, true
 	}
 	return "", false
 }
