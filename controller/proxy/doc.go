@@ -9,12 +9,16 @@
 //     request that has begun.
 //  3. shape.go: what no table may see is refused.
 //  4. routing.Table.Decide: refuse, or forward to a pool.
-//  5. headers.go: the request for the endpoint is made. Who the client is, we say; what the client says about it is
+//  5. The steps of server.go carry the decision out as far as no endpoint is needed: the client's certificate (clienttls.go),
+//     redirects and preflights (answer.go), limits (limits.go), passwords and external auth (auth.go), the size of the body
+//     (bodysize.go), the copy for a mirror (mirror.go). Each may end the request.
+//  6. headers.go: the request for the endpoint is made. Who the client is, we say; what the client says about it is
 //     dropped. The path goes on byte for byte.
-//  6. forward.go: an endpoint is picked and tried; another one, when that is safe. attempt.go and watchdog.go bound
+//  7. forward.go: an endpoint is picked and tried; another one, when that is safe. attempt.go and watchdog.go bound
 //     every wait.
-//  7. The response is streamed back (response.go), or a refusal is written (refuse.go, failure.go).
-//  8. record.go: what happened is handed to the access log (accesslog.go) and the metrics.
+//  8. The response is streamed back (response.go), or a refusal is written (refuse.go, failure.go), or the error back-end
+//     answers in the place of either (errors.go). Whoever answers, responseheaders.go adds what the route asks for.
+//  9. record.go: what happened is handed to the access log (accesslog.go) and the metrics.
 //
 // The engine that moves the bytes is httputil.ReverseProxy. Nothing outside this package knows.
 package proxy
