@@ -65,10 +65,11 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 }
 
 // The controller's own limits on requests to the API server: many status writes after a change of address must not crowd
-// out others.
+// out others. A start with a thousand Secrets, each of which is listed and watched by its name, has to fit into the burst:
+// routes wait for them.
 const (
-	clientQPS   = 50
-	clientBurst = 100
+	clientQPS   = 100
+	clientBurst = 2000
 )
 
 // connect makes a client from a kubeconfig file, or in a pod from the service account.
