@@ -26,8 +26,8 @@ func (s *step) checkClient() (done bool) {
 	}
 	basic, external := p.Auth.Basic, !p.Auth.URL.IsZero()
 	allowed := contains(p.Access.Allow, client)
-	foreign := p.Access.Allow != nil && !allowed
-	if foreign && !(p.Auth.Any && (basic || external)) {
+	foreign, another := p.Access.Allow != nil && !allowed, p.Auth.Any && (basic || external)
+	if foreign && !another {
 		s.refuse(http.StatusForbidden, reasonNotAllowed)
 		return true
 	}

@@ -188,7 +188,10 @@ func (b *backends) all() []*Pool {
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b *Pool) int {
-		return cmp.Or(compareNames(a.Service, b.Service), strings.Compare(a.Port, b.Port), strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
+		if order := compareNames(a.Service, b.Service); order != 0 {
+			return order // nearly always; a Key is put together anew each time
+		}
+		return cmp.Or(strings.Compare(a.Port, b.Port), strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
 	})
 	return list
 }
