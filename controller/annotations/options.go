@@ -179,7 +179,7 @@ type ClientTLS struct {
 	// Secret has the CA, as written; empty: clients are not asked ("auth-tls-secret").
 	Secret string
 	Verify ClientVerify
-	// Depth is how many certificates the chain may have above the client's: default 1.
+	// Depth is how many certificates there may be between the client's and the CA's, as OpenSSL counts: default 1.
 	Depth int
 	// MatchCN has to match the text "CN=" followed by the subject's common name; nil: any will do ("auth-tls-match-cn"). It is
 	// as anchored as it is written.
@@ -288,7 +288,7 @@ type Backend struct {
 type BackendTLS struct {
 	// Verify checks the endpoint's certificate against the CA of Secret; default false, as in ingress-nginx.
 	Verify bool
-	// Depth is how many certificates the chain may have above the endpoint's: default 1.
+	// Depth is how many certificates there may be between the endpoint's and the CA's, as OpenSSL counts: default 1.
 	Depth int
 	// Secret has the CA (ca.crt) and a client certificate (tls.crt, tls.key), as written; empty: neither.
 	Secret string

@@ -42,7 +42,9 @@ func (r *rig) secureGet(address, name, authority string, certificate *tls.Certif
 }
 
 // clients is the Ingress's Secret with the CA of its clients.
-func clients(ca *authority) object { return secret("clients", map[string]string{"ca.crt": string(ca.pem())}) }
+func clients(ca *authority) object {
+	return secret("clients", map[string]string{"ca.crt": string(ca.pem())})
+}
 
 // expired makes a certificate that has run out.
 func expired(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
