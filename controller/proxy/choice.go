@@ -14,15 +14,10 @@ var algorithms = [...]upstream.Algorithm{
 
 // choice says how the next endpoint for the request is chosen, in the words of the package upstream.
 func (x *exchange) choice() upstream.Choice {
-	c := upstream.Choice{HashKey: x.decision.HashKey, Tried: x.tried}
-	policy := x.decision.Policy
-	if policy == nil {
-		return c
-	}
-	c.By = algorithms[policy.Backend.LoadBalance]
+	c := upstream.Choice{By: algorithms[x.decision.LoadBalance], HashKey: x.decision.HashKey, Tried: x.tried}
 	if own := x.decision.Endpoint; own != nil {
 		c.Prefer = x.pool.Find(target(own))
-		c.Insist = policy.Affinity.Persistent
+		c.Insist = x.decision.Policy.Affinity.Persistent
 	}
 	return c
 }

@@ -196,6 +196,30 @@ func TestClientStaysWithTheCanary(t *testing.T) {
 	}
 }
 
+// How a canary's own pods share its requests is for the canary to say.
+func TestCanaryBalancesItsOwnWay(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	r.threePods()
+	s := canaried(nil, map[string]string{"canary-by-header": "X-Next", "upstream-hash-by": "$request_uri"})
+	for i, address := range []string{"10.0.0.2:80", "10.0.0.3:80"} {
+		endpoint := slice(i+1, address)
+		endpoint.Labels = map[string]string{discoveryv1.LabelServiceName: "next"}
+		s.EndpointSlices = append(s.EndpointSlices[:i+1], endpoint)
+	}
+	table, problems := routing.Build(s, routing.Options{IngressClass: "lab"})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r.server.Swap(table)
+	client := &session{rig: r}
+	first, _ := client.ask("X-Next", "always")
+	for range 5 {
+		if pod, _ := client.ask("X-Next", "always"); pod != first {
+			t.Errorf("the same URI met %s and %s", first, pod)
+		}
+	}
+}
+
 func TestHashKeepsAKeyWithItsPod(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	pods := r.threePods()

@@ -220,7 +220,7 @@ func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.Ingres
 		}
 	}
 	c := &Canary{
-		Ingress: ing.name, Field: field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, field+below),
+		Ingress: ing.name, Field: field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, field+below), Backend: ing.policy.Backend,
 		header: http.CanonicalHeaderKey(ing.policy.Canary.Header),
 	}
 	c.explainChoices()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
 // Request is the small view of an HTTP request that Decide looks at. Whoever fills it has already refused
@@ -83,7 +85,9 @@ type Decision struct {
 	Path string
 	// Host is the Host header that the endpoint gets; empty: as it came.
 	Host string
-	// HashKey chooses the endpoint when it is not empty (Policy.Backend.HashBy, expanded).
+	// LoadBalance is how the endpoint is chosen: that of Policy.Backend or, for a canary, of its own Ingress.
+	LoadBalance annotations.LoadBalance
+	// HashKey chooses the endpoint when it is not empty (HashBy of the same Backend, expanded).
 	HashKey string
 	// Sticky says that Policy.Affinity holds, and Endpoint is the one that the client's cookie names; nil: the cookie is
 	// missing or stale.

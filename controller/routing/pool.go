@@ -11,14 +11,17 @@ func (s *step) choosePool() (done bool) {
 	d.Action, d.Timeouts = Forward, route.Timeouts
 	choice := route.choose(s.request)
 	d.Pool = choice.pool
+	backend := &route.Policy.Backend
 	if c := choice.canary; c != nil {
 		d.Canary, d.CanaryOf, d.Reason = true, c.Ingress, c.why[choice.cause]
+		backend = &c.Backend
 	}
 	if len(d.Pool.Endpoints) == 0 {
 		return s.chooseErrorPool()
 	}
 	d.Sticky, d.Endpoint = route.Policy.Affinity.Enabled, choice.endpoint
-	if hash := &route.Policy.Backend.HashBy; !hash.IsZero() {
+	d.LoadBalance = backend.LoadBalance
+	if hash := &backend.HashBy; !hash.IsZero() {
 		d.HashKey = hash.Expand(Variables(*s.request, *d))
 	}
 	return false

@@ -73,6 +73,8 @@ type Canary struct {
 	Field   string
 	Options annotations.Canary
 	Pool    *Pool
+	// Backend says how the endpoints of Pool are chosen: LoadBalance and HashBy. The rest of it is that of the Route's Policy.
+	Backend annotations.Backend
 
 	// header is Options.Header as http.Header has it.
 	header string
