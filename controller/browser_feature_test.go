@@ -135,9 +135,9 @@ func TestStatusPageInABrowser(t *testing.T) {
 	// A mark on the window proves that what follows comes without a reload.
 	script[string](b, `window.mark = "first"`)
 	l.createIngress(ingress("stilton", "lab", "stilton.test"))
+	l.Eventually(c.getter("stilton.test", "/")).Should(gomega.Equal("200 stilton"))
 	l.Eventually(b.seen("#hosts")).Should(gomega.ContainSubstring("stilton.test"))
 	l.Eventually(b.seen(`[id="pool-shop/stilton:80"]`)).Should(gomega.ContainSubstring("10.0.0.4:80"))
-	l.Expect(c.get("stilton.test", "/")).To(gomega.Equal("200 stilton"))
 	l.Eventually(b.seen(`[data-figure="shop/stilton:80 10.0.0.4:80 requests"]`)).Should(gomega.Equal("1"))
 	l.deleteIngress("stilton")
 	l.Eventually(b.seen("#hosts")).ShouldNot(gomega.ContainSubstring("stilton.test"))
