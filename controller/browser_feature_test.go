@@ -117,7 +117,8 @@ func withAnnotations(i *networkingv1.Ingress, pairs ...string) *networkingv1.Ing
 func TestStatusPageInABrowser(t *testing.T) {
 	canary := withAnnotations(ingress("cheddar-next", "lab", "cheddar.test"), "canary", "true", "canary-weight", "20", "canary-by-header", "X-Canary")
 	main := withAnnotations(ingress("cheddar", "lab", "cheddar.test"), "limit-rps", "10", "enable-cors", "true", "affinity", "cookie")
-	l := newLab(t, ours(), main, canary, withAnnotations(ingress("missing", "lab", "missing.test"), "permanent-redirct", "https://typo.test"),
+	main.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"cheddar.test"}, SecretName: "cheddar-tls"}}
+	l := newLab(t, ours(), main, canary, tlsSecret(t, "cheddar-tls", "cheddar.test"), withAnnotations(ingress("missing", "lab", "missing.test"), "permanent-redirct", "https://typo.test"),
 		service("cheddar"), service("cheddar-next"), service("stilton"),
 		endpoints("cheddar", "10.0.0.1:80", "10.0.0.2:80"), endpoints("cheddar-next", "10.0.0.3:80"), endpoints("stilton", "10.0.0.4:80"))
 	l.says("10.0.0.1:80", "cheddar")
@@ -130,6 +131,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	l.Eventually(b.seen("#connection")).Should(gomega.Equal("live"))
 	l.Expect(b.text("#hosts")).To(gomega.SatisfyAll(gomega.ContainSubstring("cheddar.test"), gomega.ContainSubstring("10.0.0.2:80"),
 		gomega.ContainSubstring("20 of 100"), gomega.ContainSubstring("10/s"), gomega.ContainSubstring("cookie INGRESSCOOKIE")))
+	l.Eventually(b.seen("#certificates")).Should(gomega.SatisfyAll(gomega.ContainSubstring("shop/cheddar-tls"), gomega.ContainSubstring("left")))
 	l.Expect(b.text("#problems")).To(gomega.ContainSubstring("Ingress shop/missing"))
 
 	// A mark on the window proves that what follows comes without a reload.
@@ -143,7 +145,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	l.Eventually(b.seen("#hosts")).ShouldNot(gomega.ContainSubstring("stilton.test"))
 	l.Expect(script[string](b, `window.mark ?? "reloaded"`)).To(gomega.Equal("first"))
 
-	b.do(chromedp.SetValue(`[name="url"]`, "http://cheddar.test/cart?id=1"), chromedp.Click("#explain summary"),
+	b.do(chromedp.SetValue(`[name="url"]`, "https://cheddar.test/cart?id=1"), chromedp.Click("#explain summary"),
 		chromedp.SetValue(`[name="header"]`, "X-Canary: always"), chromedp.Submit(`[name="url"]`), chromedp.WaitVisible(".answer"))
 	l.Expect(b.text(".answer")).To(gomega.SatisfyAll(gomega.HavePrefix("forward to shop/cheddar-next:80"),
 		gomega.ContainSubstring("shop/cheddar-next"), gomega.ContainSubstring("won")))

@@ -94,6 +94,7 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 	c.watcher.Want(ctx, table.References())
 	c.applySettings(table.Settings())
 	c.health.built(problems, c.ownClasses(snapshot))
+	c.dashboard.Changed()
 	c.metrics.Build(table, problems, took, event)
 	c.reporter.Observe(table, problems)
 	c.log.Debug("table is live", "ingresses", len(table.Ingresses()), "routes", len(table.Routes()),

@@ -35,8 +35,8 @@ func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func serve(t *testing.T, d *Dashboard) *http.Client {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: d, WriteTimeout: 30 * time.Second}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(l) }()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(l) }() // it ends with ErrServerClosed
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		client, server := net.Pipe()
 		select {
@@ -182,8 +182,8 @@ func TestStuckReaderLosesItsPlace(t *testing.T) {
 		l := &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
 		l.conns <- there
 		server := &http.Server{Handler: d, WriteTimeout: 30 * time.Second}
-		done := make(chan error, 1)
-		go func() { done <- server.Serve(l) }()
+		done := make(chan struct{})
+		go func() { defer close(done); _ = server.Serve(l) }() // it ends with ErrServerClosed
 		if _, err := here.Write([]byte("GET /api/v1/events HTTP/1.1\r\nHost: status\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
