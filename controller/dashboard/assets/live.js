@@ -38,13 +38,19 @@ const say = (text) => {
 };
 
 let events = null, retry = 0;
+// A new stream begins with the number of the table, which leads to another try.
+const startOver = () => {
+  say("not live: trying again");
+  events.close();
+  retry = setTimeout(connect, 5000);
+};
 function connect() {
   clearTimeout(retry);
   const filter = new URLSearchParams(location.search).get("filter") ?? "";
   events = new EventSource("api/v1/events?filter=" + encodeURIComponent(filter));
   events.addEventListener("open", () => say("live"));
   events.addEventListener("table", (e) => {
-    if (e.data !== document.body.dataset.table) refresh().catch(() => say("not live"));
+    if (e.data !== document.body.dataset.table) refresh().catch(startOver);
   });
   events.addEventListener("figures", (e) => {
     for (const [name, text] of Object.entries(JSON.parse(e.data))) {
