@@ -235,7 +235,8 @@ type Proxy struct {
 	Tries int
 	// NextUpstreamTimeout bounds the time in which another endpoint may be tried; 0: no bound.
 	NextUpstreamTimeout time.Duration
-	// Buffering and RequestBuffering read a response or request ahead of a slow reader, in bounded memory.
+	// Buffering and RequestBuffering are what nginx is told about reading a body ahead of a slow reader. Here both are always
+	// streamed, whatever these say.
 	Buffering, RequestBuffering bool
 	// BufferSize is how much is read ahead, in bytes: default 64 KiB ("proxy-buffer-size" times "proxy-buffers-number" in nginx).
 	BufferSize int64

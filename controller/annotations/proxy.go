@@ -27,9 +27,9 @@ var proxying = []Entry{
 	{Name: "proxy-next-upstream-timeout", Group: "proxy", Support: Supported, Values: "seconds; 0 is no limit", Default: "0",
 		Note: "the time in which another endpoint may be tried", read: seconds(0, MaxTimeout, func(o *Options) *time.Duration { return &o.Proxy.NextUpstreamTimeout })},
 	{Name: "proxy-buffering", Group: "proxy", Support: Supported, Values: "on, off", Default: "off",
-		Note: "reads a response ahead of a slow client, in bounded memory", read: onOff(func(o *Options) *bool { return &o.Proxy.Buffering })},
+		Note: "changes nothing: responses are streamed, with no more than 32 KB on the way", read: onOff(func(o *Options) *bool { return &o.Proxy.Buffering })},
 	{Name: "proxy-request-buffering", Group: "proxy", Support: Supported, Values: "on, off", Default: "off",
-		Note: "reads a request ahead of a slow endpoint, in bounded memory", read: onOff(func(o *Options) *bool { return &o.Proxy.RequestBuffering })},
+		Note: "changes nothing: requests are streamed, with no more than 32 KB on the way", read: onOff(func(o *Options) *bool { return &o.Proxy.RequestBuffering })},
 
 	{Name: "proxy-http-version", Group: "proxy", Default: "1.1", Idle: []string{"1.1"}, Note: "endpoints are spoken to in HTTP/1.1, or in HTTP/2 by backend-protocol GRPC and GRPCS"},
 	{Name: "proxy-buffer-size", Group: "proxy", Note: "a buffer of nginx; the headers of a response have a fixed limit"},
