@@ -12,6 +12,7 @@ import (
 	"github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
@@ -67,8 +68,9 @@ func webhookClient(t *testing.T, r *running) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func TestReviewsRefuseWhatWouldNotBeServed(t *testing.T) {
-	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), webhook(t))
+// startReviewing starts a controller and waits until the API server would trust it.
+func (l *lab) startReviewing(t *testing.T) *running {
+	t.Helper()
 	l.config.Admission, l.config.AdmissionPort, l.config.PodNamespace = true, 0, "ingresslab-system"
 	r := l.start()
 	l.Eventually(func() []byte {
@@ -76,9 +78,25 @@ func TestReviewsRefuseWhatWouldNotBeServed(t *testing.T) {
 		l.Expect(err).NotTo(gomega.HaveOccurred())
 		return config.Webhooks[0].ClientConfig.CABundle
 	}).ShouldNot(gomega.BeEmpty())
+	return r
+}
 
+func TestReviewsRefuseWhatWouldNotBeServed(t *testing.T) {
+	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), webhook(t))
+	r := l.startReviewing(t)
 	second := r.review(t, ingress("second", "lab", "shop.test"))
 	l.Expect(second.Allowed).To(gomega.BeFalse())
 	l.Expect(second.Result.Message).To(gomega.ContainSubstring("is not served: ingress shop/web has"))
 	l.Expect(r.review(t, ingress("other", "lab", "other.test")).Allowed).To(gomega.BeTrue())
+}
+
+// The Secret of a new Ingress is looked for once the Ingress is there. Until then nobody can say that it is missing.
+func TestReviewsDoNotMissWhatNobodyLookedFor(t *testing.T) {
+	l := newLab(t, ours(), service("web"), endpoints("web", "10.0.0.1:80"), tlsSecret(t, "cert", "shop.test"), webhook(t))
+	r := l.startReviewing(t)
+	web := ingress("web", "lab", "shop.test")
+	web.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"shop.test"}, SecretName: "cert"}}
+	answer := r.review(t, web)
+	l.Expect(answer.Allowed).To(gomega.BeTrue())
+	l.Expect(answer.Warnings).To(gomega.BeEmpty())
 }

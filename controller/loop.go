@@ -3,9 +3,11 @@ package controller
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/proxy"
@@ -88,7 +90,7 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 		c.log.Error("cannot list the caches, the table stays as it is", "error", err)
 		return time.Since(start)
 	}
-	table, problems := routing.Build(snapshot, c.options())
+	table, problems := c.build(snapshot)
 	c.server.Swap(table)
 	took := time.Since(start)
 	c.watcher.Want(ctx, table.References())
@@ -100,6 +102,27 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 	c.log.Debug("table is live", "ingresses", len(table.Ingresses()), "routes", len(table.Routes()),
 		"problems", len(problems), "took", took)
 	return took
+}
+
+// build makes a table. If it refers to a Secret or ConfigMap that nobody has looked for yet, that is not a Problem but a
+// matter of a moment, so it is built again with that in mind. A ConfigMap may lead to further references, hence the loop.
+func (c *Controller) build(snapshot routing.Snapshot) (*routing.Table, []routing.Problem) {
+	for {
+		table, problems := routing.Build(snapshot, c.options())
+		unknown := c.watcher.Unknown(table.References())
+		more := beyond(snapshot.Loading.Secrets, unknown.Secrets)
+		moreMaps := beyond(snapshot.Loading.ConfigMaps, unknown.ConfigMaps)
+		if len(more)+len(moreMaps) == 0 {
+			return table, problems
+		}
+		snapshot.Loading.Secrets = slices.Concat(snapshot.Loading.Secrets, more)
+		snapshot.Loading.ConfigMaps = slices.Concat(snapshot.Loading.ConfigMaps, moreMaps)
+	}
+}
+
+// beyond gives the names that are not among the known ones.
+func beyond(known, names []types.NamespacedName) []types.NamespacedName {
+	return slices.DeleteFunc(names, func(name types.NamespacedName) bool { return slices.Contains(known, name) })
 }
 
 // options are those of the next Build.

@@ -21,7 +21,7 @@ func (c *Controller) reviews() admission.Source {
 				return nil, nil, err
 			}
 			snapshot.Ingresses = replace(snapshot.Ingresses, candidate)
-			table, problems := routing.Build(snapshot, c.options())
+			table, problems := c.build(snapshot)
 			return table, problems, nil
 		},
 		Problems: c.health.currentProblems,

@@ -39,6 +39,12 @@ var refusing = map[string]bool{
 	routing.CodeHostPathConflict:       true,
 	routing.CodeDefaultBackendConflict: true,
 	routing.CodeBackendNotService:      true,
+	routing.CodeInvalidPattern:         true,
+	routing.CodeReferenceInvalid:       true,
+	routing.CodeCrossNamespace:         true,
+	routing.CodeCertificateConflict:    true,
+	routing.CodeClientTLSConflict:      true,
+	routing.CodeAliasConflict:          true,
 }
 
 // Review says what would be wrong if the candidate were in the cluster. What is wrong already is no reason to refuse a

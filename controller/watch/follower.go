@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,6 +49,13 @@ func (f *follower[T]) want(ctx context.Context, names []types.NamespacedName) {
 		}
 	}
 	f.all = next
+}
+
+// unknown gives the names that are not followed.
+func (f *follower[T]) unknown(names []types.NamespacedName) []types.NamespacedName {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(names), func(name types.NamespacedName) bool { return f.all[name] != nil })
 }
 
 // follow starts to watch one object.

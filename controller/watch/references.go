@@ -66,6 +66,14 @@ func (w *Watcher) Want(ctx context.Context, r routing.References) {
 	w.references.configMaps.want(ctx, r.ConfigMaps)
 }
 
+// Unknown gives the references that are not followed: nobody has looked whether these objects are there.
+func (w *Watcher) Unknown(r routing.References) routing.References {
+	return routing.References{
+		Secrets:    w.references.secrets.unknown(r.Secrets),
+		ConfigMaps: w.references.configMaps.unknown(r.ConfigMaps),
+	}
+}
+
 // Loading reports whether there are references that nobody has looked for yet.
 func (w *Watcher) Loading() bool {
 	_, secrets := w.references.secrets.snapshot()
