@@ -168,9 +168,9 @@ func TestServiceThatIsNotThereYetIsAWarning(t *testing.T) {
 func TestOldFaultsDoNotBlockAChange(t *testing.T) {
 	broken := ingress("web", "shop.test", "/", "proxy-read-timeout", "soon")
 	source := cluster(broken)
-	labelled := broken.DeepCopy()
-	labelled.Labels = map[string]string{"team": "cheese"}
-	if answer := ask(t, source, admissionv1.Update, labelled); !answer.Allowed || len(answer.Warnings) == 0 {
+	labeled := broken.DeepCopy()
+	labeled.Labels = map[string]string{"team": "cheese"}
+	if answer := ask(t, source, admissionv1.Update, labeled); !answer.Allowed || len(answer.Warnings) == 0 {
 		t.Errorf("allowed %t with warnings %q, want leave to change a label and a word about the annotation", answer.Allowed, answer.Warnings)
 	}
 	worse := broken.DeepCopy()

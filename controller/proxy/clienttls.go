@@ -113,7 +113,7 @@ const (
 )
 
 var (
-	errNoCertificate = errors.New(reasonNoCertificate)
+	errNoCertificate = errors.New(reasonNoCertificate) //nolint:staticcheck // clients read it, and it is what nginx says
 	errWrongName     = errors.New(reasonWrongName)
 )
 
@@ -168,7 +168,7 @@ func judge(presented []*x509.Certificate, policy *routing.Policy, now time.Time)
 		v.verify = "FAILED:" + oneLine(err.Error())
 	}
 	switch {
-	case err != nil && !(rules.Verify == annotations.VerifyOptionalNoCA && isUnknownCA(err)):
+	case err != nil && (rules.Verify != annotations.VerifyOptionalNoCA || !isUnknownCA(err)):
 		v.refused = fmt.Errorf("%s: %w", reasonBadCertificate, err)
 	case rules.MatchCN != nil && !rules.MatchCN.MatchString("CN="+leaf.Subject.CommonName):
 		v.refused = errWrongName

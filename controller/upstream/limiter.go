@@ -35,8 +35,9 @@ type Verdict int
 const (
 	// Admitted may pass. With a limit of connections it counts as one until Leave.
 	Admitted Verdict = iota
-	// TooFast is beyond PerSecond or PerMinute, TooMany beyond Connections. Neither counts for anything.
+	// TooFast is beyond PerSecond or PerMinute. It counts for nothing.
 	TooFast
+	// TooMany is beyond Connections. It counts for nothing, either.
 	TooMany
 )
 
