@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,6 +32,11 @@ type authAnswer struct {
 }
 
 func (a *authAnswer) passes() bool { return a != nil && a.status >= 200 && a.status < 300 }
+
+// decides is true for a yes and a no, and false for what a service that works would not say.
+func (a *authAnswer) decides() bool {
+	return a.passes() || a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
+}
 
 // askService asks the external auth service (annotation auth-url); nil means that the request may pass. The answers mean what
 // they mean to nginx's auth_request (https://nginx.org/en/docs/http/ngx_http_auth_request_module.html): 2xx is yes,
@@ -140,6 +147,10 @@ func (s *Server) askAuthURL(x *exchange, target *url.URL) (*authAnswer, error) {
 		return nil, err
 	}
 	question.Header = x.authHeader()
+	var conn net.Conn
+	question = question.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { conn = got.Conn },
+	}))
 	response, err := s.outside.RoundTrip(question)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -148,8 +159,15 @@ func (s *Server) askAuthURL(x *exchange, target *url.URL) (*authAnswer, error) {
 		return nil, fmt.Errorf("%s://%s: %w", target.Scheme, target.Host, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	answer := &authAnswer{status: response.StatusCode, header: response.Header}
+	if !answer.decides() && conn != nil {
+		// A Service's address may be given away, or may lead nowhere in its first moments. Whoever is at the other end of
+		// this connection must not be asked for as long as there are requests to keep it from being idle.
+		_ = conn.Close()
+		return answer, nil
+	}
 	_, _ = io.CopyN(io.Discard, response.Body, authBodyLimit) // the status is the answer
-	return &authAnswer{status: response.StatusCode, header: response.Header}, nil
+	return answer, nil
 }
 
 // authHeader is the header of the question, as ingress-nginx has it.

@@ -58,6 +58,22 @@ func TestExternalAuthAnswers(t *testing.T) {
 	}
 }
 
+// A stranger that has the service's address for a moment must not be asked for ever, only because the connection to it
+// is never idle.
+func TestExternalAuthLeavesWhoeverIsNoAuthService(t *testing.T) {
+	r := worldRig(t, map[string]string{"auth-url": "http://auth.test/check"})
+	var stranger atomic.Value
+	r.pod(authService, func(w http.ResponseWriter, q *http.Request) {
+		if stranger.CompareAndSwap(nil, q.RemoteAddr) || stranger.Load() == q.RemoteAddr {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	response, body := r.ask("/")
+	wantStatus(t, response, body, http.StatusInternalServerError)
+	response, body = r.ask("/")
+	wantStatus(t, response, body, http.StatusOK)
+}
+
 func TestExternalAuthFailsClosed(t *testing.T) {
 	r := worldRig(t, map[string]string{"auth-url": "http://auth.test/check"})
 	response, body := r.ask("/") // nobody listens
