@@ -30,7 +30,8 @@ type Certificate struct {
 // certificates finds the certificate for a name.
 type certificates struct {
 	list []*Certificate
-	// wanted are the hosts that some Ingress wants TLS for, whether or not there is a certificate.
+	// wanted are the hosts that some Ingress wants TLS for, whether or not there is a certificate; ".shop.test" stands for
+	// "*.shop.test".
 	wanted map[string]bool
 	// hosts has the certificates for those hosts, names has all of them by the names that are in them.
 	hosts, names map[string]*Certificate
@@ -73,8 +74,11 @@ func (t *Table) HasCertificate(host string) bool {
 	if t == nil || t.certificates == nil {
 		return false
 	}
-	return t.certificates.wanted[host] || t.certificates.wanted[wildcardOf(host)]
+	return t.certificates.wanted[host] || t.certificates.wanted[wildcardSuffix(host)]
 }
+
+// want notes that a host, or all that fall under a wildcard, are to have TLS.
+func (c *certificates) want(host string) { c.wanted[strings.TrimPrefix(host, "*")] = true }
 
 // certification gathers the certificates of a build.
 type certification struct {
@@ -149,7 +153,7 @@ func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field strin
 		b.found.add(ing.ref, field, CodeInvalidHost, fmt.Sprintf("%q is not a host that a certificate can be for", written))
 		return
 	}
-	b.certification.wanted[host] = true
+	b.certification.want(host)
 	switch {
 	case c == nil:
 	case !c.covers(host):
@@ -168,14 +172,14 @@ func (b *builder) certifyNames(ing *ingress, c *Certificate, all bool, field str
 		switch {
 		case host == "" && c != nil:
 			for _, name := range c.Names {
-				b.certification.wanted[name] = true
+				b.certification.want(name)
 				b.show(ing, c, name, field)
 			}
 		case host != "" && c != nil && c.covers(host):
-			b.certification.wanted[host] = true
+			b.certification.want(host)
 			b.show(ing, c, host, field)
 		case host != "" && all:
-			b.certification.wanted[host] = true
+			b.certification.want(host)
 		}
 	}
 }
