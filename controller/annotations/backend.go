@@ -30,7 +30,7 @@ var backendTLS = []Entry{
 	{Name: "proxy-ssl-verify", Group: "back-ends", Support: Supported, With: "backend-protocol", Values: "on, off", Default: "off", Idle: []string{""},
 		Note: "whether endpoints' certificates are verified; wants proxy-ssl-secret", read: onOff(func(o *Options) *bool { return &o.Backend.TLS.Verify })},
 	{Name: "proxy-ssl-verify-depth", Group: "back-ends", Support: Supported, With: "backend-protocol", Values: "1 to 100", Default: "1", Idle: []string{"", "0"},
-		Note: "how many certificates the chain may have above the endpoint's", read: number(1, 100, func(o *Options) *int { return &o.Backend.TLS.Depth })},
+		Note: "how many CAs may stand between the endpoint's certificate and the one in the Secret", read: number(1, 100, func(o *Options) *int { return &o.Backend.TLS.Depth })},
 	{Name: "proxy-ssl-name", Group: "back-ends", Support: Supported, With: "backend-protocol", Values: "a host name", Default: "service.namespace.svc", Idle: []string{""},
 		Note: "the name to look for in their certificate", read: readBackendName},
 	{Name: "proxy-ssl-server-name", Group: "back-ends", Support: Supported, With: "backend-protocol", Values: "on, off", Default: "off", Idle: []string{""},

@@ -32,7 +32,7 @@ var canaries = []Entry{
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Canary.WeightTotal })},
 }
 
-// beside lists what else counts of a canary: how requests are spread over its own endpoints, and to whom they stick.
+// beside lists what else counts of a canary: how requests are spread over its own endpoints.
 var beside = []string{"load-balance", "upstream-hash-by", "service-upstream"}
 
 // ofCanary says whether an annotation counts on a canary. Names that nobody knows do as far as they are told to have no effect.

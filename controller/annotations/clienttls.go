@@ -15,7 +15,7 @@ var clientTLS = []Entry{
 		read: choice(func(o *Options) *ClientVerify { return &o.ClientTLS.Verify }, map[string]ClientVerify{
 			"on": VerifyOn, "off": VerifyOff, "optional": VerifyOptional, "optional_no_ca": VerifyOptionalNoCA})},
 	{Name: "auth-tls-verify-depth", Group: "mTLS", Support: Supported, With: "auth-tls-secret", Values: "1 to 100", Default: "1", Idle: []string{"", "0"},
-		Note: "how many certificates the chain may have above the client's", read: number(1, 100, func(o *Options) *int { return &o.ClientTLS.Depth })},
+		Note: "how many CAs may stand between the client's certificate and the one in the Secret", read: number(1, 100, func(o *Options) *int { return &o.ClientTLS.Depth })},
 	{Name: "auth-tls-match-cn", Group: "mTLS", Support: Supported, With: "auth-tls-secret", Values: "CN= and a regular expression (RE2)",
 		Note: "what the common name of a client's certificate must match", read: readMatchCN},
 	{Name: "auth-tls-pass-certificate-to-upstream", Group: "mTLS", Support: Supported, With: "auth-tls-secret", Values: "true, false", Default: "false", Idle: []string{""},

@@ -126,7 +126,7 @@ type Rewrite struct {
 	ForwardedPrefix Template
 	// CustomHeaders names a ConfigMap of response headers, as written: "name" or "namespace/name"; empty: none.
 	CustomHeaders string
-	// Aliases are more hosts for the rules of the Ingress, lower case ("server-alias").
+	// Aliases are more names, lower case, of the first host in the Ingress's rules ("server-alias").
 	Aliases []string
 	// LocationFrom and LocationTo replace the beginning of Location and Refresh headers; LocationFrom zero: none
 	// ("proxy-redirect-from", "proxy-redirect-to"). LocationFrom "default" stands for the endpoint's own address.
@@ -238,8 +238,6 @@ type Proxy struct {
 	// Buffering and RequestBuffering are what nginx is told about reading a body ahead of a slow reader. Here both are always
 	// streamed, whatever these say.
 	Buffering, RequestBuffering bool
-	// BufferSize is how much is read ahead, in bytes: default 64 KiB ("proxy-buffer-size" times "proxy-buffers-number" in nginx).
-	BufferSize int64
 }
 
 // NextUpstream is a set of conditions under which another endpoint is tried ("proxy-next-upstream").

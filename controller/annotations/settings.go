@@ -78,7 +78,6 @@ func defaultOptions() Options {
 		Proxy: Proxy{
 			ConnectTimeout: DefaultConnectTimeout, ReadTimeout: DefaultReadTimeout, SendTimeout: DefaultSendTimeout,
 			BodySize: DefaultBodySize, NextUpstream: NextUpstream{Error: true, Timeout: true}, Tries: DefaultTries,
-			BufferSize: 64 << 10,
 		},
 		Backend: Backend{TLS: BackendTLS{Depth: 1}},
 		CORS: CORS{

@@ -42,13 +42,13 @@ type choice struct {
 // gives way to whoever has one.
 func (r *Route) choose(request *Request) choice {
 	affinity := &r.Policy.Affinity
-	if affinity.Enabled && !affinity.LeaveCanary {
+	if affinity.Enabled && !r.leavesCanary {
 		if c, ok := r.chooseByAffinity(request.Header); ok {
 			return c
 		}
 	}
 	c := r.chooseCanary(request)
-	if affinity.Enabled && affinity.LeaveCanary {
+	if affinity.Enabled && r.leavesCanary {
 		c.endpoint = c.pool.named(request.Header, affinity.Cookie.Name)
 	}
 	return c
@@ -228,6 +228,8 @@ func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.Ingres
 		b.withCanaries = append(b.withCanaries, main)
 	}
 	main.Canaries = append(main.Canaries, c)
+	// Manifests have the annotation on either of the two.
+	main.leavesCanary = main.leavesCanary || main.Policy.Affinity.LeaveCanary || ing.policy.Affinity.LeaveCanary
 }
 
 // explainChoices writes down the Reasons, because composing them per request would allocate.

@@ -114,11 +114,10 @@ func (e *explanation) judgeCanary(c *Canary) (won bool, why string) {
 	if d.Canary && d.Pool == c.Pool && d.CanaryOf == c.Ingress {
 		return true, d.Reason
 	}
-	affinity := &d.Policy.Affinity
 	switch {
 	case len(c.Pool.Endpoints) == 0:
 		return false, c.Pool.Reason
-	case d.Endpoint != nil && !affinity.LeaveCanary:
+	case d.Endpoint != nil && !d.Route.leavesCanary:
 		return false, "the client's affinity cookie names a pod elsewhere"
 	}
 	switch {

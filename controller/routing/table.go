@@ -47,6 +47,8 @@ type Route struct {
 	redirectHost string
 	// plain says that the Policy asks for nothing that has to be decided for each request, other than ssl-redirect.
 	plain bool
+	// leavesCanary says that an affinity cookie names no canary, and keeps nobody off one (affinity-canary-behavior).
+	leavesCanary bool
 	// owner is the object that Problems about the route go to.
 	owner ObjectRef
 	// why is the Reason of the Decisions that this route wins, kept because composing it per request would allocate.
