@@ -28,6 +28,8 @@ type Config struct {
 	// DefaultCertificate is the Secret of the certificate for names that no Ingress has one for; zero: a self-signed one
 	// (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
+	// AllowExternalName sends requests to the names that Services of type ExternalName stand for (--allow-external-name).
+	AllowExternalName bool
 	// DefaultBackend is the Service that answers what no Ingress claims; zero: a 404 of our own
 	// (--default-backend-service).
 	DefaultBackend routing.ServicePort

@@ -134,6 +134,7 @@ func (c *Controller) options() routing.Options {
 		DefaultBackend:           c.config.DefaultBackend,
 		ConfigMap:                c.config.ConfigMap,
 		DefaultCertificate:       c.config.DefaultCertificate,
+		AllowExternalName:        c.config.AllowExternalName,
 		Previous:                 c.server.Table(),
 	}
 }

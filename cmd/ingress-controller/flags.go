@@ -77,6 +77,7 @@ func flagSet(o *options, r *raw) *pflag.FlagSet {
 	flags.StringVar(&r.configMap, "configmap", "", "follow the settings in the ConfigMap `NAMESPACE/NAME`, which may be made later")
 	flags.StringVar(&r.defaultCertificate, "default-ssl-certificate", "", "show the certificate in the Secret `NAMESPACE/NAME` to clients that no Ingress has one for; empty: a self-signed one")
 	flags.StringVar(&r.defaultBackend, "default-backend-service", "", "answer what no Ingress claims with the Service `NAMESPACE/NAME[:PORT]`; empty: with a 404")
+	flags.BoolVar(&c.AllowExternalName, "allow-external-name", false, "send requests to the names of Services of type ExternalName; whoever may write Services can then reach what the controller can")
 	flags.StringVar(&c.BindAddress, "bind-address", "", "listen on `IP`; empty: on all addresses")
 	flags.IntVar(&c.HTTPPort, "http-port", c.HTTPPort, "`PORT` for HTTP")
 	flags.IntVar(&c.HTTPSPort, "https-port", c.HTTPSPort, "`PORT` for HTTPS")

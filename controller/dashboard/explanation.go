@@ -56,7 +56,7 @@ func (s Source) explain(q Question) (*Explanation, error) {
 	if decision.Pool != nil {
 		result.Service = decision.Pool.Key()
 		for _, endpoint := range decision.Pool.Endpoints {
-			result.Endpoints = append(result.Endpoints, endpoint.Address.String())
+			result.Endpoints = append(result.Endpoints, endpoint.HostPort())
 		}
 	}
 	for _, c := range candidates {
@@ -102,7 +102,7 @@ func steps(d routing.Decision) []Feature {
 func choice(d routing.Decision) string {
 	switch {
 	case d.Sticky && d.Endpoint != nil:
-		return d.Endpoint.Address.String() + ", which the cookie names"
+		return d.Endpoint.HostPort() + ", which the cookie names"
 	case d.HashKey != "":
 		return fmt.Sprintf("by hash of %q", d.HashKey)
 	}

@@ -91,14 +91,14 @@ type Problem struct {
 func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	live := map[[2]string]*upstream.Endpoint{}
 	for _, e := range s.Endpoints() {
-		live[[2]string{e.Pool(), e.Address().String()}] = e
+		live[[2]string{e.Pool(), e.HostPort()}] = e
 	}
 	list := []*Pool{}
 	byPool := map[*routing.Pool]*Pool{}
 	for _, pool := range table.Pools() {
 		view := &Pool{Service: pool.Key(), Reason: pool.Reason, Virtual: pool.Virtual, Endpoints: []Endpoint{}}
 		for _, endpoint := range pool.Endpoints {
-			view.Endpoints = append(view.Endpoints, endpointView(endpoint, live[[2]string{pool.Key(), endpoint.Address.String()}]))
+			view.Endpoints = append(view.Endpoints, endpointView(endpoint, live[[2]string{pool.Key(), endpoint.HostPort()}]))
 		}
 		list = append(list, view)
 		byPool[pool] = view
@@ -108,7 +108,7 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 
 // endpointView joins what the table knows with the live state, which is nil for an endpoint that was swapped out just now.
 func endpointView(e routing.Endpoint, live *upstream.Endpoint) Endpoint {
-	view := Endpoint{Address: e.Address.String(), Node: e.Node}
+	view := Endpoint{Address: e.HostPort(), Node: e.Node}
 	if e.Pod.Name != "" {
 		view.Pod = e.Pod.String()
 	}

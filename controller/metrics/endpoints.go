@@ -33,7 +33,7 @@ func (c *endpoints) Describe(descriptions chan<- *prometheus.Desc) {
 func (c *endpoints) Collect(metrics chan<- prometheus.Metric) {
 	seen := map[[2]string]bool{}
 	for _, e := range c.list() {
-		key := [2]string{e.Pool(), e.Address().String()}
+		key := [2]string{e.Pool(), e.HostPort()}
 		if seen[key] {
 			continue // one address under two pod names: a series must be unique
 		}

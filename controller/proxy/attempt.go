@@ -44,7 +44,7 @@ type attempt struct {
 func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Response, error) {
 	request := out.WithContext(httptrace.WithClientTrace(a.ctx, a.trace()))
 	target := *out.URL
-	target.Host = a.endpoint.Address().String()
+	target.Host = a.endpoint.HostPort()
 	if a.secure {
 		target.Scheme = "https"
 	}

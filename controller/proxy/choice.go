@@ -24,7 +24,7 @@ func (x *exchange) choice() upstream.Choice {
 
 // target is what an endpoint of a table is called in the live state.
 func target(e *routing.Endpoint) upstream.Target {
-	t := upstream.Target{Address: e.Address}
+	t := upstream.Target{Address: e.Address, Name: e.Name}
 	if e.Pod.Name != "" {
 		t.Pod = e.Pod.String()
 	}

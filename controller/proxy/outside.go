@@ -25,9 +25,6 @@ const (
 // Certificates are not verified, as in ingress-nginx, where proxy_ssl_verify is off for these: the services
 // of a cluster rarely have certificates that anyone else knows.
 func newOutside(dial DialFunc) *http.Transport {
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: outsideDialTimeout, KeepAlive: keepAlive, Control: refuseOwn}).DialContext
-	}
 	return &http.Transport{
 		Proxy:                  nil, // never by HTTP_PROXY: it would make the check of the address one of the proxy's
 		DialContext:            dial,
@@ -41,6 +38,14 @@ func newOutside(dial DialFunc) *http.Transport {
 	}
 }
 
+// outsideDial is the way to names that annotations and Services of type ExternalName give; nil means the network.
+func outsideDial(dial DialFunc) DialFunc {
+	if dial == nil {
+		return (&net.Dialer{Timeout: outsideDialTimeout, KeepAlive: keepAlive, Control: refuseOwn}).DialContext
+	}
+	return dial
+}
+
 // refuseOwn refuses the addresses of the controller's own host and network link: its metrics and status page, a node's kubelet,
 // a cloud's metadata service. Whoever may write an Ingress must not thereby reach what only the controller can. It sees the
 // address after the name was looked up, so a name cannot get around it.
@@ -50,7 +55,7 @@ func refuseOwn(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("dial %s: no address: %w", address, err)
 	}
 	if ip := to.Addr().Unmap(); ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
-		return fmt.Errorf("dial %s: annotations may not lead to the controller's own host or link", address)
+		return fmt.Errorf("dial %s: neither annotations nor an ExternalName may lead to the controller's own host or link", address)
 	}
 	return nil
 }

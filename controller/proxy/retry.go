@@ -39,7 +39,7 @@ func (x *exchange) pick() *upstream.Endpoint {
 	endpoint := x.pool.Pick(x.choice())
 	if endpoint != nil {
 		x.tried = append(x.tried, endpoint)
-		x.record.Endpoint, x.record.Pod = endpoint.Address().String(), endpoint.Pod()
+		x.record.Endpoint, x.record.Pod = endpoint.HostPort(), endpoint.Pod()
 	}
 	return endpoint
 }

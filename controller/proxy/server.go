@@ -36,13 +36,14 @@ type Options struct {
 // Server is the data plane: an http.Handler that does with each request what the current table decides. It starts with an
 // empty table, which answers 404.
 type Server struct {
-	explain  bool
-	observe  func(*Record)
-	log      *slog.Logger
-	dial     DialFunc
-	registry *upstream.Registry
-	limiter  *upstream.Limiter
-	engine   *httputil.ReverseProxy
+	explain     bool
+	observe     func(*Record)
+	log         *slog.Logger
+	dial        DialFunc
+	dialOutside DialFunc
+	registry    *upstream.Registry
+	limiter     *upstream.Limiter
+	engine      *httputil.ReverseProxy
 	// errorEngine passes error pages on.
 	errorEngine *httputil.ReverseProxy
 	view        atomic.Pointer[view]
@@ -67,7 +68,8 @@ func New(o Options) *Server {
 		registry: upstream.NewRegistry(nil),
 		limiter:  upstream.NewLimiter(upstream.LimiterCapacity),
 
-		outside:     newOutside(o.DialOutside),
+		dialOutside: outsideDial(o.DialOutside),
+		outside:     newOutside(outsideDial(o.DialOutside)),
 		authAnswers: newRecent[[sha256.Size]byte, *authAnswer](authMemory),
 		passwords:   newPasswords(),
 		mirrors:     mirrors{slots: make(chan struct{}, mirrorsAtOnce)},
@@ -107,7 +109,7 @@ var silent = log.New(io.Discard, "", 0)
 // goroutines at once.
 func (s *Server) Swap(t *routing.Table) {
 	old := s.view.Load()
-	next, gone := newView(t, s.registry, old, s.dial)
+	next, gone := newView(t, s.registry, old, s.dial, s.dialOutside)
 	s.view.Store(next)
 	for _, endpoint := range gone {
 		old.transports[endpoint].closeIdle()

@@ -24,7 +24,7 @@ type view struct {
 }
 
 // newView brings the registry to the table's pools. Endpoints that stay keep their connections.
-func newView(t *routing.Table, registry *upstream.Registry, old *view, dial DialFunc) (*view, []*upstream.Endpoint) {
+func newView(t *routing.Table, registry *upstream.Registry, old *view, dial, outside DialFunc) (*view, []*upstream.Endpoint) {
 	want := map[string][]upstream.Target{}
 	for _, pool := range t.Pools() {
 		want[pool.Key()] = targets(pool)
@@ -52,6 +52,9 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial Dial
 				continue
 			}
 			v.transports[endpoint] = &transports{dial: dial, name: pool.ServerName()}
+			if endpoint.Named() {
+				v.transports[endpoint].dial = outside
+			}
 		}
 	}
 	return v, gone

@@ -22,6 +22,8 @@ type backends struct {
 	slices   map[types.NamespacedName][]*discoveryv1.EndpointSlice
 	pools    map[poolKey]*Pool
 	found    *problems
+	// externalNames is Options.AllowExternalName.
+	externalNames bool
 }
 
 // poolKey keeps a port that is missing apart from one that is there: a port may have the name "80" and the number 9090.
@@ -31,12 +33,13 @@ type poolKey struct {
 	missing, virtual bool
 }
 
-func newBackends(s Snapshot, found *problems) *backends {
+func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 	b := &backends{
-		services: make(map[types.NamespacedName]*corev1.Service, len(s.Services)),
-		slices:   make(map[types.NamespacedName][]*discoveryv1.EndpointSlice, len(s.Services)),
-		pools:    map[poolKey]*Pool{},
-		found:    found,
+		services:      make(map[types.NamespacedName]*corev1.Service, len(s.Services)),
+		slices:        make(map[types.NamespacedName][]*discoveryv1.EndpointSlice, len(s.Services)),
+		pools:         map[poolKey]*Pool{},
+		found:         found,
+		externalNames: externalNames,
 	}
 	for _, svc := range s.Services {
 		b.services[types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}] = svc
@@ -60,7 +63,7 @@ type fault struct {
 // the fault says why.
 func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	svc := b.services[want.Service]
-	port, flt := servicePort(svc, want)
+	port, flt := b.servicePort(svc, want)
 	name := portText(want.Port)
 	if flt == nil {
 		name = portName(port)
@@ -99,7 +102,7 @@ func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool
 // without an address of its own.
 func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
 	svc := b.services[want.Service]
-	port, _ := servicePort(svc, want) // found before
+	port, _ := b.servicePort(svc, want) // found before
 	addr, err := netip.ParseAddr(svc.Spec.ClusterIP)
 	if err != nil || port.Port <= 0 || port.Port > 65535 {
 		return nil, fmt.Errorf("service %q is headless and has no address of its own", svc.Name)
@@ -121,14 +124,21 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
 
 // servicePort finds the port of a Service that a back-end names, by name or by number. A number may occur twice, for TCP
 // and for UDP, as DNS servers have it.
-func servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
-	if svc == nil {
+func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
+	switch {
+	case svc == nil:
 		return corev1.ServicePort{}, &fault{"name", CodeServiceNotFound, fmt.Sprintf("service %q not found", want.Service.Name)}
+	case svc.Spec.Type != corev1.ServiceTypeExternalName:
+		return listedPort(svc, want)
+	case b.externalNames:
+		return externalPort(svc, want)
 	}
-	if svc.Spec.Type == corev1.ServiceTypeExternalName {
-		return corev1.ServicePort{}, &fault{"name", CodeExternalName,
-			fmt.Sprintf("service %q is an ExternalName; requests are sent to pod addresses only", svc.Name)}
-	}
+	return corev1.ServicePort{}, &fault{"name", CodeExternalName,
+		fmt.Sprintf("service %q is an ExternalName; requests are sent to pod addresses only, unless the controller has --allow-external-name", svc.Name)}
+}
+
+// listedPort finds the port among those that the Service lists.
+func listedPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	for _, p := range svc.Spec.Ports {
 		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
 			continue
@@ -149,6 +159,10 @@ func servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fa
 
 // fill puts the endpoints into a pool, or the reason why there are none.
 func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
+	if svc.Spec.Type == corev1.ServiceTypeExternalName {
+		fillExternal(pool, svc, port)
+		return
+	}
 	first := corev1.IPv4Protocol
 	if len(svc.Spec.IPFamilies) > 0 {
 		first = svc.Spec.IPFamilies[0]

@@ -19,7 +19,7 @@ import (
 func Build(s Snapshot, o Options) (*Table, []Problem) {
 	found := &problems{}
 	b := &builder{
-		backends:       newBackends(s, found),
+		backends:       newBackends(s, o.AllowExternalName, found),
 		hosts:          make(map[string]*virtualHost, len(s.Ingresses)),
 		found:          found,
 		references:     newReferences(s),

@@ -78,6 +78,8 @@ func parseFlags(t testing.TB, where, text string) routing.Options {
 				t.Fatalf("%s: %s wants namespace/name", where, name)
 			}
 			o.DefaultBackend.Service = types.NamespacedName{Namespace: namespace, Name: service}
+		case "--allow-external-name":
+			o.AllowExternalName = true
 		case "--configmap":
 			namespace, name, _ := strings.Cut(value, "/")
 			o.ConfigMap = types.NamespacedName{Namespace: namespace, Name: name}

@@ -81,7 +81,7 @@ func poolText(p *routing.Pool) string {
 	var b strings.Builder
 	b.WriteString(p.Key())
 	for _, e := range p.Endpoints {
-		b.WriteString(" " + e.Address.String())
+		b.WriteString(" " + e.HostPort())
 	}
 	return b.String()
 }
@@ -144,7 +144,7 @@ func addressOf(e *routing.Endpoint) string {
 	if e == nil {
 		return ""
 	}
-	return e.Address.String()
+	return e.HostPort()
 }
 
 // renderExplain writes the candidates of each request of a section: the request at the margin, its candidates indented.

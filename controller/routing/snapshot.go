@@ -38,6 +38,8 @@ type Options struct {
 	// DefaultCertificate is the Secret of the certificate for names that no other one is for; zero: a self-signed one
 	// (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
+	// AllowExternalName sends requests to the names that Services of type ExternalName stand for (--allow-external-name).
+	AllowExternalName bool
 	// Previous is the Table that is live now; nil: there is none. What is parsed at a cost and has not changed is taken over
 	// from it, and a certificate whose Secret is broken now lives on.
 	Previous *Table

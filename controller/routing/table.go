@@ -3,6 +3,7 @@ package routing
 import (
 	"net/netip"
 	"regexp"
+	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -203,11 +204,28 @@ func (p *Pool) Key() string {
 }
 
 // ServerName is the DNS name of the pool's Service, "name.namespace.svc", for certificates.
-func (p *Pool) ServerName() string { return p.Service.Name + "." + p.Service.Namespace + ".svc" }
+func (p *Pool) ServerName() string {
+	if len(p.Endpoints) > 0 && p.Endpoints[0].Name != "" {
+		return p.Endpoints[0].Name
+	}
+	return p.Service.Name + "." + p.Service.Namespace + ".svc"
+}
 
-// Endpoint is one address that requests are sent to: a pod's, or that of a Service in a virtual Pool.
+// HostPort is what to dial: "10.244.1.7:8080", or "db.shop.test:443" for an endpoint with a name.
+func (e *Endpoint) HostPort() string {
+	if e.Name != "" {
+		return e.Name + ":" + strconv.Itoa(int(e.Address.Port()))
+	}
+	return e.Address.String()
+}
+
+// Endpoint is one address that requests are sent to: a pod's, that of a Service in a virtual Pool, or a name outside the
+// cluster.
 type Endpoint struct {
+	// Address has the port; its IP is the unspecified one if there is a Name.
 	Address netip.AddrPort
+	// Name is the DNS name that a Service of type ExternalName stands for; empty for all others.
+	Name string
 	// Pod is the namespace/name of the pod behind the address; zero when the EndpointSlice names none.
 	Pod types.NamespacedName
 	// Node is where the pod runs; empty when unknown.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,8 @@ type Target struct {
 	Address netip.AddrPort
 	// Pod is "namespace/name", or empty when the EndpointSlice names no pod.
 	Pod string
+	// Name is a DNS name to dial in the place of the address; empty: there is none.
+	Name string
 }
 
 // Endpoint is the live state of one target in one pool. Its methods may be called from any goroutine.
@@ -40,6 +43,17 @@ type Endpoint struct {
 
 // Address is where the endpoint listens.
 func (e *Endpoint) Address() netip.AddrPort { return e.target.Address }
+
+// HostPort is what to dial: the address, or the name with the address's port.
+func (e *Endpoint) HostPort() string {
+	if e.target.Name != "" {
+		return e.target.Name + ":" + strconv.Itoa(int(e.target.Address.Port()))
+	}
+	return e.target.Address.String()
+}
+
+// Named reports whether the endpoint is a name outside the cluster.
+func (e *Endpoint) Named() bool { return e.target.Name != "" }
 
 // Pod is "namespace/name" of the pod behind the address, or empty.
 func (e *Endpoint) Pod() string { return e.target.Pod }

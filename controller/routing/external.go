@@ -1,0 +1,40 @@
+package routing
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// A Service of type ExternalName is an alias for a name outside the cluster, without pods:
+// https://kubernetes.io/docs/concepts/services-networking/service/#externalname. Through one, everybody who may write
+// Services could have the controller fetch from any name that it can resolve, so they are refused unless
+// --allow-external-name says that this is wanted. Even then the proxy dials no address of its own host or link.
+
+// externalPort finds the port under which the name is reached. Such a Service may list ports or not; without them, the
+// Ingress's number is the port.
+func externalPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
+	if port, flt := listedPort(svc, want); flt == nil {
+		if port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal > 0 {
+			port.Port = port.TargetPort.IntVal
+		}
+		return port, nil
+	} else if want.Port.Number <= 0 {
+		return corev1.ServicePort{}, flt
+	}
+	return corev1.ServicePort{Port: want.Port.Number}, nil
+}
+
+// fillExternal makes the name that the Service stands for the one endpoint of a pool.
+func fillExternal(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
+	name := strings.TrimSuffix(lowerASCII(svc.Spec.ExternalName), ".")
+	if len(validation.IsDNS1123Subdomain(name)) > 0 || port.Port > 65535 {
+		pool.Reason = fmt.Sprintf("service %q stands for %q, which is not a DNS name", svc.Name, svc.Spec.ExternalName)
+		return
+	}
+	pool.Endpoints = []Endpoint{{Name: name, Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port.Port))}}
+}
