@@ -56,7 +56,9 @@ func (s *Server) mirror(x *exchange) (done bool) {
 		<-s.mirrors.slots
 		s.dropMirror(x, err)
 	}
-	if body := x.request.Body; x.decision.Policy.Mirror.RequestBody && body != nil && body != http.NoBody {
+	// A body of 0 bytes can be announced over HTTP/2; the engine neither reads nor closes it.
+	body := x.request.Body
+	if x.decision.Policy.Mirror.RequestBody && body != nil && body != http.NoBody && x.request.ContentLength != 0 {
 		x.request.Body = &mirroredBody{ReadCloser: body, send: send, drop: drop}
 		return false
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // copyOf is what a mirror got: the request line and the body, and all of the header.
@@ -89,6 +91,32 @@ func TestLargeBodyIsNotMirrored(t *testing.T) {
 	}
 	if sent, dropped := r.server.Mirrored(); sent != 1 || dropped != 1 {
 		t.Errorf("%d copies sent and %d dropped, want one each", sent, dropped)
+	}
+}
+
+// HTTP/2 can announce a body of 0 bytes and end it in a frame of its own. The engine drops such a body without a read and
+// without a Close, and whoever waited for either would keep the mirror's slots for good.
+func TestAnnouncedEmptyBodyIsMirroredAtOnce(t *testing.T) {
+	r, got := mirrorRig(t, nil)
+	for i := range 70 { // more than are under way at once
+		request := httptest.NewRequest(http.MethodPost, "http://shop.test/", io.NopCloser(strings.NewReader("")))
+		request.ContentLength = 0
+		answer := httptest.NewRecorder()
+		r.server.ServeHTTP(answer, request)
+		if answer.Code != http.StatusOK {
+			t.Fatalf("request %d: %d %s", i, answer.Code, answer.Body)
+		}
+		select {
+		case seen := <-got:
+			if seen.line != "POST mirror.test/ " {
+				t.Errorf("mirror got %q", seen.line)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("request %d was not mirrored", i)
+		}
+	}
+	if _, dropped := r.server.Mirrored(); dropped > 0 {
+		t.Errorf("%d copies were dropped", dropped)
 	}
 }
 
