@@ -43,7 +43,7 @@ func indexSettings(list []Setting) map[string]*Setting {
 func defaultsOfOptions() []Setting {
 	var all []Setting
 	for _, pair := range [][2]string{
-		{"ssl-redirect"}, {"force-ssl-redirect"}, {"preserve-trailing-slash"}, {"use-port-in-redirects"},
+		{"ssl-redirect"}, {"force-ssl-redirect"}, {"preserve-trailing-slash"}, {"use-port-in-redirects"}, {"relative-redirects"},
 		{"proxy-connect-timeout"}, {"proxy-read-timeout"}, {"proxy-send-timeout"}, {"proxy-body-size"},
 		{"proxy-next-upstream"}, {"proxy-next-upstream-tries"}, {"proxy-next-upstream-timeout"},
 		{"proxy-buffering"}, {"proxy-request-buffering"},

@@ -118,6 +118,16 @@ func TestSettingsAreWhatIngressesStartFrom(t *testing.T) {
 	}
 }
 
+// Keys with "whitelist" or "auth" in their name that protect nothing of what is routed must not close every route.
+func TestKeysThatOnlySoundLikeProtectionsCloseNothing(t *testing.T) {
+	for _, key := range []string{"nginx-status-ipv4-whitelist", "nginx-status-ipv6-whitelist", "annotation-value-word-blocklist", "no-auth-locations"} {
+		s, faults := annotations.ParseSettings(map[string]string{key: "127.0.0.1"})
+		if len(faults) != 1 || faults[0].Code != annotations.CodeNotSupported || s.Options.Closed != "" {
+			t.Errorf("%s: got %v, closed %q", key, faults, s.Options.Closed)
+		}
+	}
+}
+
 // One broken protection in the ConfigMap closes every Ingress, one with annotations and one without, and says so.
 func TestBrokenProtectionInTheConfigMapClosesAll(t *testing.T) {
 	for key, value := range map[string]string{"whitelist-source-range": "10.0.0/8", "global-auth-url": "auth.test", "http-snippet": "deny all;",
