@@ -10,7 +10,7 @@ import (
 // rewriting lists what changes the request on its way to the endpoint, and some headers of the response.
 var rewriting = []Entry{
 	{Name: "rewrite-target", Group: "rewriting", Support: Supported, Values: "a path; variables and $1 to $9",
-		Note: "replaces the whole path; makes the paths of the Ingress regular expressions, whose groups are $1 to $9",
+		Note: "replaces the whole path; makes the paths of the Ingress regular expressions, whose groups are $1 to $9; one that is the path itself changes nothing",
 		read: template(checkTarget, func(o *Options) *Template { return &o.Rewrite.Target })},
 	{Name: "use-regex", Group: "rewriting", Support: Supported, Values: "true, false", Default: "false",
 		Note: "the paths of this Ingress are regular expressions (RE2), case-insensitive, anchored at the start", read: boolean(func(o *Options) *bool { return &o.Rewrite.Regex })},

@@ -78,9 +78,7 @@ func (x *exchange) sessionCookie(c *annotations.SessionCookie, id string) *http.
 // the escaped form of requests. It is "/" where the rule's path is none of a request: a regular expression, a default
 // back-end, or one with a semicolon, which ends a cookie's attribute.
 func cookiePath(route *routing.Route) string {
-	rewrite := &route.Policy.Rewrite
-	pattern := (rewrite.Regex || !rewrite.Target.IsZero()) && route.PathType != networkingv1.PathTypeExact
-	if pattern || route.Path == "" || strings.Contains(route.Path, ";") {
+	if route.Regex || route.Path == "" || strings.Contains(route.Path, ";") {
 		return "/"
 	}
 	path := route.Path

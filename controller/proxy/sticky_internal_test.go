@@ -66,7 +66,7 @@ func TestSessionCookie(t *testing.T) {
 		"path to be escaped":   {func(_ *annotations.Options, r *routing.Route) { r.Path = "/caf\u00e9 1" }, "INGRESSCOOKIE=b; Path=/caf%C3%A9%201; HttpOnly"},
 		"path with semicolon":  {func(_ *annotations.Options, r *routing.Route) { r.Path = "/a;b" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
 		"default back-end":     {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "", "" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"regular expression":   {func(o *annotations.Options, r *routing.Route) { r.Path, o.Rewrite.Regex = "/a(/|$)(.*)", true }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"regular expression":   {func(_ *annotations.Options, r *routing.Route) { r.Path, r.Regex = "/a(/|$)(.*)", true }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
 		"lax":                  {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.SameSite = http.SameSiteLaxMode }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly; SameSite=Lax"},
 		"not secure by choice": {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.Secure = &no }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
 	} {

@@ -81,7 +81,7 @@ func (b *builder) addRule(ing *ingress, i int) {
 
 func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngressPath, field string) {
 	written, pathType := pathOf(p)
-	r := &Route{Host: h.name, Path: written, PathType: pathType, Regex: isRegex(ing.policy, pathType)}
+	r := &Route{Host: h.name, Path: written, PathType: pathType, Regex: isRegex(ing.policy, written, pathType)}
 	if err := b.readPath(r); err != nil {
 		code := CodeInvalidPath
 		if r.Regex {
@@ -95,7 +95,9 @@ func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngr
 			fmt.Sprintf("%q is taken literally; a Prefix already matches everything below it, and annotation %suse-regex \"true\" makes it a regular expression", written, annotations.Prefix))
 	}
 	b.complete(r, ing, field, &p.Backend, ".backend")
-	r.rewrite = ing.rewrite
+	if rewrites(ing.policy, written) {
+		r.rewrite = ing.rewrite
+	}
 	r.why = string(pathType) + " " + written + " of ingress " + ing.name.String()
 	if r.Regex {
 		r.why = "regular expression " + written + " of ingress " + ing.name.String()

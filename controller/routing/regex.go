@@ -17,8 +17,8 @@ import (
 // its cost grows with the length of the path and no faster, whatever a client sends.
 
 // isRegex says whether an Ingress with this policy means a path of this type as a regular expression.
-func isRegex(p *Policy, pathType networkingv1.PathType) bool {
-	return pathType != networkingv1.PathTypeExact && (p.Rewrite.Regex || !p.Rewrite.Target.IsZero())
+func isRegex(p *Policy, written string, pathType networkingv1.PathType) bool {
+	return pathType != networkingv1.PathTypeExact && (p.Rewrite.Regex || rewrites(p, written))
 }
 
 // patterns compiles the regular expressions of paths, each text once. Charts write the same few into many Ingresses, and

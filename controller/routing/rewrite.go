@@ -31,6 +31,12 @@ func newRewrite(target annotations.Template) *rewrite {
 	return w
 }
 
+// rewrites says whether rewrite-target means anything for a path. A target that is the path itself means that nothing changes, as
+// in ingress-nginx: many Ingresses have the target "/" on the path "/" and serve a whole site.
+func rewrites(p *Policy, written string) bool {
+	return !p.Rewrite.Target.IsZero() && p.Rewrite.Target.String() != written
+}
+
 // rewritePath sets what the endpoint gets to see in the place of the path.
 //
 // The groups of the expression come from the canonical path, in which escapes are decoded, so what the endpoint gets is
