@@ -153,7 +153,7 @@ type Auth struct {
 	URL Template
 	// Method is that of the question; empty: GET.
 	Method string
-	// SignIn is where a client goes that the service answers 401; zero: the 401 goes to the client.
+	// SignIn is where a client goes that the service answers 401, a URL, or a path on the same host; zero: the 401 goes to the client.
 	SignIn Template
 	// SignInParam is the query parameter of SignIn that leads back; default "rd".
 	SignInParam string

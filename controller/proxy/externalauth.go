@@ -84,18 +84,22 @@ func (x *exchange) unauthorized() *refusal {
 	return refused
 }
 
-// signIn is the page to sign in at, with a parameter that leads back here, unless the author has written one.
+// signIn is the page to sign in at, with a parameter that leads back here, unless the author has written one. A path is
+// completed to a URL of the same host: two slashes, as a variable may bring them, would be the beginning of another one.
 func (x *exchange) signIn() string {
 	auth := &x.decision.Policy.Auth
-	separator := "?"
+	here := x.variable("pass_access_scheme") + "://" + x.variable("http_host")
+	page, separator := x.expand(auth.SignIn), "?"
+	if strings.HasPrefix(page, "/") {
+		page = here + page
+	}
 	if written, err := url.Parse(auth.SignIn.String()); err == nil && written.RawQuery != "" {
 		if written.Query().Has(auth.SignInParam) {
-			return x.expand(auth.SignIn)
+			return page
 		}
 		separator = "&"
 	}
-	back := x.variable("pass_access_scheme") + "://" + x.variable("http_host") + x.variable("escaped_request_uri")
-	return x.expand(auth.SignIn) + separator + auth.SignInParam + "=" + back
+	return page + separator + auth.SignInParam + "=" + here + x.variable("escaped_request_uri")
 }
 
 // authAnswer gets the answer of the service, or one that it gave a moment ago under the same auth-cache-key.

@@ -134,6 +134,9 @@ func TestSignIn(t *testing.T) {
 		"with the param":   {"https://auth.test/start?rd=$escaped_request_uri", "", "https://auth.test/start?rd=%2Fbuy%3Fa%3Db"},
 		"other param":      {"https://auth.test/start", "next", "https://auth.test/start?next=" + back},
 		"with a variable":  {"https://$host/start", "", "https://shop.test/start?rd=" + back},
+		"a path":           {"/oauth2/start?rd=$escaped_request_uri", "", "http://shop.test/oauth2/start?rd=%2Fbuy%3Fa%3Db"},
+		"a plain path":     {"/login", "", "http://shop.test/login?rd=" + back},
+		"two slashes":      {"/$http_x_slash/evil.test", "", "http://shop.test//evil.test?rd=" + back},
 		"with a raw value": {"https://auth.test/$http_x_page", "", "https://auth.test/a%20%C3%A4?rd=" + back},
 	}
 	for name, test := range tests {
