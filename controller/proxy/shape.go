@@ -38,6 +38,11 @@ func checkShape(r *http.Request) (target string, refused *refusal) {
 		reason := fmt.Sprintf("method %s is not served", r.Method)
 		return "", &refusal{status: http.StatusMethodNotAllowed, reason: reason, clientError: true, hangUp: true}
 	}
+	if r.ProtoMajor == 2 {
+		if refused := checkHTTP2(r); refused != nil {
+			return "", refused
+		}
+	}
 	if !validHost(r.Host) {
 		return "", badRequest("host %q is not a host name or address with an optional port", r.Host)
 	}
