@@ -25,7 +25,7 @@ type origin struct {
 
 func originOf(r *http.Request, settings *annotations.Settings) origin {
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	o := origin{client: peer.Addr().Unmap(), secure: r.TLS != nil}
+	o := origin{client: peer.Addr().Unmap().WithZone(""), secure: r.TLS != nil}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		o.port = local.Port
 	}

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/ingresslab/ingresslab/controller/proxy"
@@ -72,4 +73,14 @@ func TestRewrittenRequest(t *testing.T) {
 			t.Errorf("rewrite-target %s: the endpoint gets %s for %s, %v", target, got.RequestURI, got.Host, got.Header)
 		}
 	}
+}
+
+// The zone of a link-local address names an interface of ours (RFC 4007, 11), and is no part of who the client is.
+func TestZoneDoesNotHideAnAddress(t *testing.T) {
+	r := worldRig(t, map[string]string{"denylist-source-range": "fe80::/10"})
+	request := httptest.NewRequest(http.MethodGet, "http://"+host+"/", nil)
+	request.RemoteAddr = "[fe80::1%eth0]:1234"
+	answer := httptest.NewRecorder()
+	r.server.ServeHTTP(answer, request)
+	wantStatus(t, answer.Result(), answer.Body.String(), http.StatusForbidden)
 }
