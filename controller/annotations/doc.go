@@ -1,14 +1,16 @@
 // Package annotations reads what people write under nginx.ingress.kubernetes.io/ on their Ingresses. It is pure:
 // a map of strings goes in, typed Options and a list of Faults come out, and the package knows nothing of routes.
 //
-// Start at list.go: one table holds every annotation that the controller knows, whether it acts on it, and which
-// values ask for nothing. Its entries are in one file per group, each with the functions that read its values: cors.go,
-// auth.go, limits.go. What several groups read (numbers, words, texts, objects) is in number.go, word.go, text.go and object.go.
-// Parse (parse.go) does no more than walk an Ingress's annotations through the table, so the table is at the same time
-// the implementation and the documentation: docs/controller.md is made of it.
+// Start at list.go: one table holds every annotation that the controller knows, whether it acts on it, and which values
+// ask for nothing. Its entries are in one file per group, each with the functions that read its values: cors.go,
+// auth.go, limits.go; closing.go has those that close a route. What they become is in options.go; a text with variables
+// is a Template (template.go). What several groups read (numbers, times, words, texts, objects) is in number.go,
+// timeout.go, word.go, text.go and object.go. Parse (parse.go) does no more than walk an Ingress's annotations through
+// the table, so the table is at the same time the implementation and the documentation: docs/controller.md is made of
+// it.
 //
-// The controller's ConfigMap has a table of the same kind (settinglist.go, foreignsettings.go), and ParseSettings walks through
-// that. What it says is what Parse starts from.
+// The controller's ConfigMap has a table of the same kind (settinglist.go, foreignsettings.go), and ParseSettings
+// (settings.go) walks through that. What it says is what Parse starts from.
 //
 // Four rules decide what happens to an annotation that the controller cannot honor:
 //

@@ -59,7 +59,8 @@ type Affinity struct {
 	Enabled bool
 	// Persistent is annotation "affinity-mode": see docs/controller.md for the difference between the two modes.
 	Persistent bool
-	// LeaveCanary is "affinity-canary-behavior" with the value legacy: the cookie does not hold a client on a canary, or keep it off one.
+	// LeaveCanary is "affinity-canary-behavior" with the value legacy: the cookie does not hold a client on a canary, or keep
+	// it off one.
 	LeaveCanary bool
 	// ChangeOnFailure gives the client another pod for good when its own one fails ("session-cookie-change-on-failure").
 	ChangeOnFailure bool
@@ -100,15 +101,15 @@ type Redirects struct {
 	Permanent, Temporal Template
 	// PermanentCode (default 301) and TemporalCode (default 302) are 300 to 308.
 	PermanentCode, TemporalCode int
-	// AppRoot is the path that "/" is sent to; empty: none.
+	// AppRoot is the path that "/" is sent to, with 302; empty: none.
 	AppRoot string
 	// FromToWWW sends www.shop.test to shop.test, or the reverse, whichever of the two has no rule.
 	FromToWWW bool
-	// UsePort puts the port of the listener into Location ("use-port-in-redirects").
+	// UsePort puts the port of the listener into the Location of FromToWWW ("use-port-in-redirects").
 	UsePort bool
 	// Relative leaves a path in Location as it is; without it, scheme and host come before ("relative-redirects").
 	Relative bool
-	// Code is the status of redirects to HTTPS and to AppRoot's kin: 301, 302, 307 or 308 (ConfigMap http-redirect-code,
+	// Code is the status of redirects to HTTPS, to www and from it: 301, 302, 307 or 308 (ConfigMap http-redirect-code,
 	// default 308).
 	Code int
 }
@@ -146,7 +147,8 @@ type Auth struct {
 	Secret string
 	// SecretMap says that each key of the Secret is a user ("auth-secret-type" auth-map), not its key auth a file (auth-file).
 	SecretMap bool
-	// Realm is what the browser shows ("auth-realm"). It has no control characters; quotes are not escaped yet.
+	// Realm is what the browser shows ("auth-realm"); empty: the proxy's default. It has no control characters; whoever sends it
+	// escapes its quotes.
 	Realm string
 
 	// URL is the external service that says whether a request may pass; zero: none ("auth-url").
@@ -167,7 +169,8 @@ type Auth struct {
 	CacheKey Template
 	// CacheDuration is how long they are kept, by status; default 5 min for 200, 202 and 401.
 	CacheDuration map[int]time.Duration
-	// AlwaysSetCookie passes the service's cookies on whatever the endpoint answers; without it, only on 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.
+	// AlwaysSetCookie passes the service's cookies on whatever the endpoint answers; without it, only on 200, 201, 204, 206, 301,
+	// 302, 303, 304, 307 and 308.
 	AlwaysSetCookie bool
 
 	// Any lets a request pass that satisfies one of Access, Basic and URL; without it, it has to satisfy all ("satisfy").
@@ -235,8 +238,8 @@ type Proxy struct {
 	Tries int
 	// NextUpstreamTimeout bounds the time in which another endpoint may be tried; 0: no bound.
 	NextUpstreamTimeout time.Duration
-	// Buffering and RequestBuffering are what nginx is told about reading a body ahead of a slow reader. Here both are always
-	// streamed, whatever these say.
+	// Buffering and RequestBuffering are what nginx is told about reading a body ahead of a slow reader. Nobody reads them: here
+	// both are always streamed (docs/decisions/0006). They are kept so that a value that means nothing is a Fault.
 	Buffering, RequestBuffering bool
 }
 

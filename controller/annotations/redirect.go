@@ -25,7 +25,7 @@ var redirects = []Entry{
 	{Name: "from-to-www-redirect", Group: "TLS and redirects", Support: Supported, Values: "true, false", Default: "false",
 		Note: "sends www.shop.test to shop.test, or the reverse: to the one that has rules", read: boolean(func(o *Options) *bool { return &o.Redirects.FromToWWW })},
 	{Name: "use-port-in-redirects", Group: "TLS and redirects", Support: Supported, Values: "true, false", Default: "false",
-		Note: "puts the port of the listener into Location", read: boolean(func(o *Options) *bool { return &o.Redirects.UsePort })},
+		Note: "puts the port of the listener into the Location of from-to-www-redirect", read: boolean(func(o *Options) *bool { return &o.Redirects.UsePort })},
 	{Name: "relative-redirects", Group: "TLS and redirects", Support: Supported, Values: "true, false", Default: "false",
 		Note: "leaves a path in Location as it is, without scheme and host", read: boolean(func(o *Options) *bool { return &o.Redirects.Relative })},
 	{Name: "ssl-ciphers", Group: "TLS and redirects", Note: "the ciphers are those of Go's crypto/tls, all of them with forward secrecy"},

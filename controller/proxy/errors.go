@@ -60,8 +60,8 @@ func (s *Server) answerErrorPage(x *exchange, r *refusal) (done bool) {
 	return true
 }
 
-// rewriteForErrorPage makes the question to the error back-end. Its header is the client's without credentials and conditions: a page
-// about an error is the same for all users, and is never "not modified".
+// rewriteForErrorPage makes the question to the error back-end. Its header is the client's without credentials and
+// conditions: a page about an error is the same for all users, and is never "not modified".
 func rewriteForErrorPage(pr *httputil.ProxyRequest) {
 	x, out := exchangeOf(pr.In.Context()), pr.Out
 	if out.Method != http.MethodHead {

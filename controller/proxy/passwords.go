@@ -25,8 +25,8 @@ const (
 var errPasswordsBusy = errors.New("too many passwords are being checked")
 
 // passwords checks user names and passwords at a bounded cost. A bcrypt hash takes a tenth of a second of a core: clients that
-// send their password with every request, and those that try out many, must leave the core to others. So what was checked is remembered, and
-// few checks run at once.
+// send their password with every request, and those that try out many, must leave the core to others. So what was checked is
+// remembered, and few checks run at once.
 type passwords struct {
 	// secret keys the digests: what is remembered cannot be compared with a list of known passwords.
 	secret       [sha256.Size]byte

@@ -75,7 +75,7 @@ type Decision struct {
 
 	// Pool is where the request goes; nil when it is refused.
 	Pool *Pool
-	// Canary says that Pool is that of a canary Ingress, CanaryOf names it.
+	// Canary says that Pool is that of a canary Ingress; CanaryOf names that Ingress.
 	Canary   bool
 	CanaryOf types.NamespacedName
 	// Unavailable is set when Pool is the error back-end in the place of a pool without endpoints: the status to tell it.

@@ -41,10 +41,10 @@
 //     another page.
 //
 //  7. What answers without an endpoint comes next: the question of a browser before a cross-origin request (CORS), then
-//     redirects: from-to-www-redirect, app-root, temporal-redirect, permanent-redirect, and at last the one to HTTPS. Then comes who may
-//     enter: the address is checked here, and whether a password or an external service is to be asked is said in the
-//     Decision. The question of a certificate authority (ACME) is let through redirects, and through authentication where a
-//     rule's own path is for it.
+//     redirects: from-to-www-redirect, app-root, temporal-redirect, permanent-redirect, and at last the one to HTTPS. Then
+//     comes who may enter: the address is checked here, and whether a password or an external service is to be asked is said
+//     in the Decision. The question of a certificate authority (ACME) is let through redirects, and through authentication
+//     where a rule's own path is for it.
 //
 //  8. The request goes to the rule's own pool or to a canary's: a session's cookie is asked first, then a header, then a
 //     cookie, then a draw. Whoever has no endpoint gives way to the other; with neither the error back-end answers, or 503.
@@ -76,10 +76,12 @@
 //
 // # Reading order
 //
-// The vocabulary: snapshot.go (what goes in), table.go (Route, Pool, Endpoint), decision.go (what comes out),
-// problem.go, and policy.go, which is what annotations come to. Then the way of a request: decide.go, host.go, path.go,
-// virtualhost.go, regex.go; cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go, variables.go; and
-// explain.go. Then the way of an object: build.go, class.go, ingress.go, backend.go, endpoints.go, alias.go; and of what it refers
-// to: references.go, certificate.go, resolve.go. The files under testdata tell the same story in examples: each opens with a
-// rule, and shows objects, the table that they make, and what it decides.
+// The vocabulary: snapshot.go (what goes in), table.go (Route, Pool, Endpoint), decision.go (what comes out), problem.go,
+// and policy.go, which is what annotations come to. Then the way of a request: decide.go, host.go, path.go, virtualhost.go,
+// regex.go; plain.go (the short way), cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, cookie.go,
+// rewrite.go, variables.go; and explain.go. Then the way of an object: build.go, class.go, configmap.go, ingress.go,
+// backend.go, endpoints.go, external.go, alias.go; and of what it refers to: references.go, resolve.go, backendtls.go,
+// clienttls.go, certificate.go and keypair.go, with memory.go, which spares the next Build the parsing. The files under
+// testdata tell the same story in examples: each opens with a rule, and shows objects, the table that they make, and what it
+// decides.
 package routing

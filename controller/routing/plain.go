@@ -1,7 +1,7 @@
 package routing
 
-// isPlain recognizes a route that asks for nothing that Decide has to look at again for each request, which is what nearly all routes
-// are. ssl-redirect is not among these things: it is on by default, and asked always.
+// isPlain recognizes a route that asks for nothing that Decide has to look at again for each request, which is what nearly
+// all routes are. ssl-redirect is not among these things: it is on by default, and asked always.
 func (r *Route) isPlain() bool {
 	o := &r.Policy.Options
 	switch {

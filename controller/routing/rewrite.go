@@ -8,8 +8,8 @@ import (
 )
 
 // rewrite is a rewrite-target, taken apart. As nginx's directive rewrite has it
-// (https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#rewrite), the text replaces the whole path, and a query in it comes before
-// the client's own, unless it ends in a question mark.
+// (https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#rewrite), the text replaces the whole path, and a query in
+// it comes before the client's own, unless it ends in a question mark.
 type rewrite struct {
 	path, query annotations.Template
 	// hasQuery is set when there is a question mark, dropQuery when it is the last character.

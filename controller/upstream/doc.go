@@ -7,7 +7,8 @@
 //
 //  1. the one that the client's session is kept on (Choice.Prefer),
 //  2. the one that the request's key is hashed to (Choice.HashKey, hash.go),
-//  3. the one that the pool's algorithm says (Choice.By): roundrobin.go, leastconn.go, ewma.go.
+//  3. the one that the pool's algorithm says (Choice.By): roundrobin.go (ring.go), leastconn.go,
+//     ewma.go (latency.go).
 //
 // Whichever it is, an endpoint that this request has tried is out, and one that failed a moment ago is taken only if there
 // is no other: a request that may fail is better than one that must.

@@ -26,7 +26,7 @@ type Target struct {
 	Name string
 }
 
-// Endpoint is the live state of one target in one pool. Its methods may be called from any goroutine.
+// Endpoint is the live state of one address in one pool. Its methods may be called from any goroutine.
 type Endpoint struct {
 	target Target
 	pool   string

@@ -50,7 +50,7 @@ type Choice struct {
 // Endpoints lists the endpoints of the pool; the caller must not change the slice.
 func (p *Pool) Endpoints() []*Endpoint { return p.endpoints }
 
-// Find returns the endpoint for a target, or nil if it is not in the pool.
+// Find returns the live state of an address, or nil if it is not in the pool.
 func (p *Pool) Find(target Target) *Endpoint { return p.byTarget[target] }
 
 // Pick chooses an endpoint, or nil when none is left.

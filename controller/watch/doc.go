@@ -4,5 +4,5 @@
 // Ingresses, their classes, Services and EndpointSlices are all watched; of Secrets and ConfigMaps only those that a table
 // refers to.
 //
-// Read watch.go, then references.go, then settle.go.
+// Read watch.go first, then settle.go; references.go, follower.go and followed.go are about single objects.
 package watch
