@@ -81,7 +81,7 @@ func with(snapshot routing.Snapshot) Source {
 		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: markup,
 	})
 	registry := upstream.NewRegistry(nil)
-	registry.Update(map[string][]upstream.Target{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
+	registry.Update(map[string][]upstream.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
 	return Source{
 		Table:     func() *routing.Table { return table },
 		Problems:  func() []routing.Problem { return problems },

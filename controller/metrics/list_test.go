@@ -32,7 +32,7 @@ func families(t *testing.T) []*dto.MetricFamily {
 	m := New()
 	m.Attach(Sources{Server: proxy.New(proxy.Options{}), Leading: func() bool { return true }})
 	registry := upstream.NewRegistry(nil)
-	registry.Update(map[string][]upstream.Target{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80"), Pod: "shop/web-1"}}})
+	registry.Update(map[string][]upstream.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80"), Pod: "shop/web-1"}}})
 	one := prometheus.NewRegistry()
 	one.MustRegister(&endpoints{list: registry.Endpoints})
 	table, problems := tableOf("web")

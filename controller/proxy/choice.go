@@ -16,15 +16,15 @@ var algorithms = [...]upstream.Algorithm{
 func (x *exchange) choice() upstream.Choice {
 	c := upstream.Choice{By: algorithms[x.decision.LoadBalance], HashKey: x.decision.HashKey, Tried: x.tried}
 	if own := x.decision.Endpoint; own != nil {
-		c.Prefer = x.pool.Find(target(own))
+		c.Prefer = x.pool.Find(identity(own))
 		c.Insist = x.decision.Policy.Affinity.Persistent
 	}
 	return c
 }
 
-// target is what an endpoint of a table is called in the live state.
-func target(e *routing.Endpoint) upstream.Target {
-	t := upstream.Target{Address: e.Address, Name: e.Name}
+// identity is what an endpoint of a table is called in the live state.
+func identity(e *routing.Endpoint) upstream.Identity {
+	t := upstream.Identity{Address: e.Address, Name: e.Name}
 	if e.Pod.Name != "" {
 		t.Pod = e.Pod.String()
 	}

@@ -30,7 +30,7 @@ func session(change func(*annotations.Options, *routing.Route)) *exchange {
 			Pod:     types.NamespacedName{Namespace: "shop", Name: id}, ID: id,
 		})
 	}
-	live, _ := upstream.NewRegistry(nil).Update(map[string][]upstream.Target{"web": targets(pool)})
+	live, _ := upstream.NewRegistry(nil).Update(map[string][]upstream.Identity{"web": identities(pool)})
 	request, _ := http.NewRequest(http.MethodGet, "http://shop.test/cart", nil)
 	return &exchange{
 		request:  request,

@@ -25,9 +25,9 @@ type view struct {
 
 // newView brings the registry to the table's pools. Endpoints that stay keep their connections.
 func newView(t *routing.Table, registry *upstream.Registry, old *view, dial, outside DialFunc) (*view, []*upstream.Endpoint) {
-	want := map[string][]upstream.Target{}
+	want := map[string][]upstream.Identity{}
 	for _, pool := range t.Pools() {
-		want[pool.Key()] = targets(pool)
+		want[pool.Key()] = identities(pool)
 	}
 	live, gone := registry.Update(want)
 	v := &view{
@@ -66,10 +66,10 @@ func (v *view) transport(endpoint *upstream.Endpoint, policy *routing.Policy) *h
 	return v.transports[endpoint].get(policy)
 }
 
-func targets(pool *routing.Pool) []upstream.Target {
-	list := make([]upstream.Target, len(pool.Endpoints))
+func identities(pool *routing.Pool) []upstream.Identity {
+	list := make([]upstream.Identity, len(pool.Endpoints))
 	for i := range pool.Endpoints {
-		list[i] = target(&pool.Endpoints[i])
+		list[i] = identity(&pool.Endpoints[i])
 	}
 	return list
 }

@@ -16,9 +16,9 @@ const (
 	longestAvoid = 16 * time.Second
 )
 
-// Target says which pod address a pool sends to. Two targets are the same endpoint only if they are equal: pod addresses
+// Identity says which pod address a pool sends to. Two are the same endpoint only if they are equal: pod addresses
 // are reused within seconds.
-type Target struct {
+type Identity struct {
 	Address netip.AddrPort
 	// Pod is "namespace/name", or empty when the EndpointSlice names no pod.
 	Pod string
@@ -28,8 +28,8 @@ type Target struct {
 
 // Endpoint is the live state of one address in one pool. Its methods may be called from any goroutine.
 type Endpoint struct {
-	target Target
-	pool   string
+	identity Identity
+	pool     string
 
 	inFlight atomic.Int64
 	requests atomic.Uint64
@@ -42,21 +42,21 @@ type Endpoint struct {
 }
 
 // Address is where the endpoint listens.
-func (e *Endpoint) Address() netip.AddrPort { return e.target.Address }
+func (e *Endpoint) Address() netip.AddrPort { return e.identity.Address }
 
 // HostPort is what to dial: the address, or the name with the address's port.
 func (e *Endpoint) HostPort() string {
-	if e.target.Name != "" {
-		return e.target.Name + ":" + strconv.Itoa(int(e.target.Address.Port()))
+	if e.identity.Name != "" {
+		return e.identity.Name + ":" + strconv.Itoa(int(e.identity.Address.Port()))
 	}
-	return e.target.Address.String()
+	return e.identity.Address.String()
 }
 
 // Named reports whether the endpoint is a name outside the cluster.
-func (e *Endpoint) Named() bool { return e.target.Name != "" }
+func (e *Endpoint) Named() bool { return e.identity.Name != "" }
 
 // Pod is "namespace/name" of the pod behind the address, or empty.
-func (e *Endpoint) Pod() string { return e.target.Pod }
+func (e *Endpoint) Pod() string { return e.identity.Pod }
 
 // Pool is the key of the pool that the endpoint belongs to.
 func (e *Endpoint) Pool() string { return e.pool }

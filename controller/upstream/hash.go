@@ -41,10 +41,10 @@ func (p *Pool) pickByHash(key string, tried []*Endpoint) *Endpoint {
 // seed is what makes an endpoint's scores its own. It is made of the pod's name where there is one: "web-0" of a
 // StatefulSet keeps its keys when it is started again at another address.
 func seed(e *Endpoint) uint64 {
-	if e.target.Pod != "" {
-		return mix(hash(e.target.Pod))
+	if e.identity.Pod != "" {
+		return mix(hash(e.identity.Pod))
 	}
-	return mix(hash(e.target.Address.String()))
+	return mix(hash(e.identity.Address.String()))
 }
 
 // hash is FNV-1a (RFC 9923): the same in every process, because all replicas of the controller must agree.

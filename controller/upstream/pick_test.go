@@ -22,12 +22,12 @@ var ways = map[string]func(request int) Choice{
 // seeded makes a registry whose draws are the same in every run.
 func seeded() *Registry { return NewRegistry(rand.New(rand.NewPCG(1, 2)).IntN) }
 
-func pods(n int) []Target {
-	targets := make([]Target, n)
-	for i := range targets {
-		targets[i] = Target{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80), Pod: fmt.Sprintf("shop/web-%d", i)}
+func pods(n int) []Identity {
+	identities := make([]Identity, n)
+	for i := range identities {
+		identities[i] = Identity{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80), Pod: fmt.Sprintf("shop/web-%d", i)}
 	}
-	return targets
+	return identities
 }
 
 // fair fails the test if a count is further from its expectation than chance explains: five standard deviations, which a
@@ -107,7 +107,7 @@ func TestPreferred(t *testing.T) {
 	pool, _ := update(seeded(), pods(3)...)
 	own, other := pool.Endpoints()[1], pool.Endpoints()[2]
 	if pool.Find(pods(3)[1]) != own || pool.Find(at(99)) != nil {
-		t.Error("Find does not find by target")
+		t.Error("Find does not find by identity")
 	}
 	if got := pool.Pick(Choice{Prefer: own}); got != own {
 		t.Errorf("picked %s", got.Pod())

@@ -9,9 +9,9 @@ import (
 // Pool is one pool as it is in one table, or in several that follow each other. It never changes; the endpoints in it, and
 // the place in the round, are shared with the pools of the same key that come before and after it.
 type Pool struct {
-	endpoints []*Endpoint
-	byTarget  map[Target]*Endpoint
-	pickers   *pickers
+	endpoints  []*Endpoint
+	byIdentity map[Identity]*Endpoint
+	pickers    *pickers
 
 	// seeds are those of the endpoints, side by side, because hashing reads all of them for every request. They are made
 	// when the first one needs them.
@@ -51,7 +51,7 @@ type Choice struct {
 func (p *Pool) Endpoints() []*Endpoint { return p.endpoints }
 
 // Find returns the live state of an address, or nil if it is not in the pool.
-func (p *Pool) Find(target Target) *Endpoint { return p.byTarget[target] }
+func (p *Pool) Find(identity Identity) *Endpoint { return p.byIdentity[identity] }
 
 // Pick chooses an endpoint, or nil when none is left.
 func (p *Pool) Pick(c Choice) *Endpoint {

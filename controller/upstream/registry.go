@@ -20,19 +20,19 @@ func NewRegistry(draw func(n int) int) *Registry { return &Registry{draw: draw} 
 // Update brings the registry to the given pools and returns a Pool for each of them, with its endpoints in the order
 // given. The caller must not change the map. Endpoints that stay keep their state, those that are new start clean, and those
 // that are in no pool any more are returned as gone; requests that are still in flight on them end as they like.
-func (r *Registry) Update(want map[string][]Target) (pools map[string]*Pool, gone []*Endpoint) {
+func (r *Registry) Update(want map[string][]Identity) (pools map[string]*Pool, gone []*Endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pools = make(map[string]*Pool, len(want))
-	for key, targets := range want {
+	for key, identities := range want {
 		old := r.pools[key]
 		switch {
 		case old == nil:
-			pools[key] = (&Pool{pickers: newPickers(r.draw)}).with(key, targets)
-		case old.is(targets):
+			pools[key] = (&Pool{pickers: newPickers(r.draw)}).with(key, identities)
+		case old.is(identities):
 			pools[key] = old // most pools do not change with a table
 		default:
-			pools[key] = old.with(key, targets)
+			pools[key] = old.with(key, identities)
 		}
 	}
 	for key, old := range r.pools {
@@ -41,7 +41,7 @@ func (r *Registry) Update(want map[string][]Target) (pools map[string]*Pool, gon
 			continue
 		}
 		for _, endpoint := range old.endpoints {
-			if kept == nil || kept.byTarget[endpoint.target] == nil {
+			if kept == nil || kept.byIdentity[endpoint.identity] == nil {
 				gone = append(gone, endpoint)
 			}
 		}
@@ -50,23 +50,23 @@ func (r *Registry) Update(want map[string][]Target) (pools map[string]*Pool, gon
 	return pools, gone
 }
 
-// is says whether the pool has exactly these targets in this order.
-func (p *Pool) is(targets []Target) bool {
-	return slices.EqualFunc(p.endpoints, targets, func(e *Endpoint, t Target) bool { return e.target == t })
+// is says whether the pool has exactly these identities in this order.
+func (p *Pool) is(identities []Identity) bool {
+	return slices.EqualFunc(p.endpoints, identities, func(e *Endpoint, one Identity) bool { return e.identity == one })
 }
 
-// with gives a pool with these targets that goes on where p stands.
-func (p *Pool) with(key string, targets []Target) *Pool {
-	next := &Pool{endpoints: make([]*Endpoint, 0, len(targets)), byTarget: make(map[Target]*Endpoint, len(targets)), pickers: p.pickers}
-	for _, target := range targets {
-		if next.byTarget[target] != nil {
+// with gives a pool with these identities that goes on where p stands.
+func (p *Pool) with(key string, identities []Identity) *Pool {
+	next := &Pool{endpoints: make([]*Endpoint, 0, len(identities)), byIdentity: make(map[Identity]*Endpoint, len(identities)), pickers: p.pickers}
+	for _, identity := range identities {
+		if next.byIdentity[identity] != nil {
 			continue
 		}
-		endpoint := p.byTarget[target]
+		endpoint := p.byIdentity[identity]
 		if endpoint == nil {
-			endpoint = &Endpoint{target: target, pool: key}
+			endpoint = &Endpoint{identity: identity, pool: key}
 		}
-		next.byTarget[target] = endpoint
+		next.byIdentity[identity] = endpoint
 		next.endpoints = append(next.endpoints, endpoint)
 	}
 	return next
@@ -81,7 +81,7 @@ func (r *Registry) Endpoints() []*Endpoint {
 		all = append(all, pool.endpoints...)
 	}
 	slices.SortFunc(all, func(a, b *Endpoint) int {
-		return cmp.Or(cmp.Compare(a.pool, b.pool), a.target.Address.Compare(b.target.Address), cmp.Compare(a.target.Pod, b.target.Pod))
+		return cmp.Or(cmp.Compare(a.pool, b.pool), a.identity.Address.Compare(b.identity.Address), cmp.Compare(a.identity.Pod, b.identity.Pod))
 	})
 	return all
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-func at(last byte) Target {
-	return Target{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, last}), 80), Pod: fmt.Sprintf("shop/web-%d", last)}
+func at(last byte) Identity {
+	return Identity{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, last}), 80), Pod: fmt.Sprintf("shop/web-%d", last)}
 }
 
-func update(r *Registry, targets ...Target) (*Pool, []*Endpoint) {
-	pools, gone := r.Update(map[string][]Target{"shop/web:80": targets})
+func update(r *Registry, identities ...Identity) (*Pool, []*Endpoint) {
+	pools, gone := r.Update(map[string][]Identity{"shop/web:80": identities})
 	return pools["shop/web:80"], gone
 }
 
@@ -191,10 +191,10 @@ func BenchmarkPick(b *testing.B) {
 // BenchmarkUpdate brings the registry to the pools of the next table, of which there are 10,000 with two endpoints each.
 func BenchmarkUpdate(b *testing.B) {
 	r := NewRegistry(nil)
-	want := map[string][]Target{}
-	for i, target := range pods(20_000) {
+	want := map[string][]Identity{}
+	for i, identity := range pods(20_000) {
 		key := fmt.Sprintf("shop/web-%d:80", i/2)
-		want[key] = append(want[key], target)
+		want[key] = append(want[key], identity)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
