@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -46,6 +47,13 @@ func outsideDial(dial DialFunc) DialFunc {
 	return dial
 }
 
+// metadata are the services of clouds that give a node's credentials away, and whose addresses are not link-local ones.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS over IPv6
+	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud over IPv6
+	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+}
+
 // refuseOwn refuses the addresses of the controller's own host and network link: its metrics and status page, a node's kubelet,
 // a cloud's metadata service. Whoever may write an Ingress must not thereby reach what only the controller can. It sees the
 // address after the name was looked up, so a name cannot get around it.
@@ -54,7 +62,8 @@ func refuseOwn(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("dial %s: no address: %w", address, err)
 	}
-	if ip := to.Addr().Unmap(); ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
+	ip := to.Addr().Unmap()
+	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || slices.Contains(metadata, ip) {
 		return fmt.Errorf("dial %s: neither annotations nor an ExternalName may lead to the controller's own host or link", address)
 	}
 	return nil
