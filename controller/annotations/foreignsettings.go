@@ -18,7 +18,7 @@ var foreignSettings = []Setting{
 	{Key: "allow-snippet-annotations", Idle: []string{"false"}, Note: "snippets are never supported"},
 	{Key: "annotations-risk-level", Note: "no annotation of the list is a risk for others"},
 	{Key: "annotation-value-word-blocklist", Note: "values are checked against what they mean, not against words"},
-	{Key: "no-auth-locations", Idle: []string{"/.well-known/acme-challenge"}, Note: "rules for /.well-known/acme-challenge are the only ones"},
+	{Key: "no-auth-locations", Idle: []string{"/.well-known/acme-challenge"}, Note: "/.well-known/acme-challenge/ is the only one"},
 	{Key: "no-tls-redirect-locations", Idle: []string{"/.well-known/acme-challenge"}, Note: "/.well-known/acme-challenge/ is the only one"},
 
 	{Key: "add-headers", Note: "annotation custom-headers does it for an Ingress"},

@@ -153,17 +153,6 @@ func TestOtherHostsConnectionIsMisdirected(t *testing.T) {
 	}
 }
 
-// What a rule for "/" keeps for those with a certificate is not open under this one name.
-func TestChallengesShowNoCertificateOnlyToTheirOwnRule(t *testing.T) {
-	const path = "/.well-known/acme-challenge/token"
-	ca := newCA(t, "clients")
-	for status, objects := range map[int][]object{http.StatusForbidden: {clients(ca)}, http.StatusOK: {clients(ca), ruleFor(path)}} {
-		r := worldRig(t, map[string]string{"auth-tls-secret": "clients"}, objects...)
-		response, body := r.ask(path)
-		wantStatus(t, response, body, status)
-	}
-}
-
 // anotherHost is open.test, whose Ingress asks for nothing.
 func anotherHost(s *routing.Snapshot) {
 	open := s.Ingresses[0].DeepCopy()

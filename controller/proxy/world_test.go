@@ -54,16 +54,6 @@ func service(name string, addresses ...string) object {
 	}
 }
 
-// ruleFor gives the Ingress a rule for one more path, to the same pods as its first one.
-func ruleFor(path string) object {
-	return func(s *routing.Snapshot) {
-		paths := &s.Ingresses[0].Spec.Rules[0].HTTP.Paths
-		rule := (*paths)[0]
-		rule.Path = path
-		*paths = append(*paths, rule)
-	}
-}
-
 // withoutPods takes the pods of the Ingress's Service away.
 func withoutPods(s *routing.Snapshot) { s.EndpointSlices = nil }
 

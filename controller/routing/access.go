@@ -49,23 +49,15 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
-// challengePath is where certificate authorities look for proof that a host is ours (RFC 8555, section 8.3).
-const challengePath = "/.well-known/acme-challenge"
+// challengePrefix is where certificate authorities look for proof that a host is ours (RFC 8555, section 8.3).
+const challengePrefix = "/.well-known/acme-challenge/"
 
 // isChallenge recognizes the question of a certificate authority, which neither has a password nor speaks HTTPS before there is a
 // certificate. Authentication and redirects let it pass, and nothing else: only GET, only a token (base64url), and only if the path
 // goes on as it is. Addresses are checked all the same, because an allowlist says what it means.
-//
-// A rule that is closed to strangers lets it pass only if its own path is for challenges, as ingress-nginx has it
-// (no-auth-locations): what serves "/" behind a password may serve a page under every name below it.
 func (s *step) isChallenge() bool {
-	r := s.decision.Route
-	token, ok := strings.CutPrefix(s.trace.path, challengePath+"/")
-	if !ok || token == "" || r.rewrite != nil {
-		return false
-	}
-	p := r.Policy
-	if closed := p.Auth.Basic || !p.Auth.URL.IsZero() || p.ClientCA != nil; closed && !strings.HasPrefix(r.Path, challengePath) {
+	token, ok := strings.CutPrefix(s.trace.path, challengePrefix)
+	if !ok || token == "" || s.decision.Route.rewrite != nil {
 		return false
 	}
 	if s.request.Method != http.MethodGet && s.request.Method != http.MethodHead {

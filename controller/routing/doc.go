@@ -43,8 +43,8 @@
 //  7. What answers without an endpoint comes next: the question of a browser before a cross-origin request (CORS), then
 //     redirects: from-to-www-redirect, app-root, temporal-redirect, permanent-redirect, and at last the one to HTTPS. Then
 //     comes who may enter: the address is checked here, and whether a password or an external service is to be asked is said
-//     in the Decision. The question of a certificate authority (ACME) is let through redirects, and through authentication
-//     where a rule's own path is for it.
+//     in the Decision. The question of a certificate authority (ACME) is let through both redirects and
+//     authentication.
 //
 //  8. The request goes to the rule's own pool or to a canary's: a session's cookie is asked first, then a header, then a
 //     cookie, then a draw. Whoever has no endpoint gives way to the other; with neither the error back-end answers, or 503.
