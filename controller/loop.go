@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// settleQuiet is the pause in the stream of changes that makes the loop build. The objects of one kubectl apply, or of
-	// one step of a rollout, arrive within a few milliseconds of each other; nobody notices five.
-	settleQuiet = 5 * time.Millisecond
+	// settleQuiet is the pause in the stream of changes that makes the loop build. What belongs together in one step of a
+	// rollout comes out of the informers within a millisecond or two.
+	settleQuiet = 2 * time.Millisecond
 	// settleLimit bounds the wait when changes never pause: an endpoint that left must not get requests for longer.
 	settleLimit = 50 * time.Millisecond
 	// referencesTimeout bounds the wait for Secrets and ConfigMaps before the first table.
