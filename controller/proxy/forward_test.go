@@ -71,6 +71,16 @@ func TestDeadEndpointCostsNoRequest(t *testing.T) {
 
 // breaks is a pod that takes a request and closes the connection without a word.
 func breaks(t testing.TB, times *atomic.Int64) string {
+	return misbehaves(t, func(io.Writer) { times.Add(1) })
+}
+
+// garbles is a pod that does not speak HTTP.
+func garbles(t testing.TB) string {
+	return misbehaves(t, func(w io.Writer) { _, _ = io.WriteString(w, "220 mail.test ready\r\n\r\n") })
+}
+
+// misbehaves is a pod that takes one request on each connection, does something else than answer it, and closes.
+func misbehaves(t testing.TB, instead func(io.Writer)) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +93,7 @@ func breaks(t testing.TB, times *atomic.Int64) string {
 				return
 			}
 			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				times.Add(1)
+				instead(conn)
 			}
 			_ = conn.Close()
 		}
@@ -254,26 +264,4 @@ func TestIngressStaysOutOfTheAccessLog(t *testing.T) {
 			t.Errorf("enable-access-log %s: got %+v", value, record)
 		}
 	}
-}
-
-// garbles is a pod that does not speak HTTP.
-func garbles(t testing.TB) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				_, _ = io.WriteString(conn, "220 mail.test ready\r\n\r\n")
-			}
-			_ = conn.Close()
-		}
-	}()
-	return listener.Addr().String()
 }

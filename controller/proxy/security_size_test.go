@@ -124,24 +124,8 @@ func TestHugeHTTP2HeadersAreRefused(t *testing.T) {
 // dialHTTP2 serves the rig's proxy over TLS too, and gives a connection to it that has agreed on HTTP/2.
 func (r *rig) dialHTTP2() net.Conn {
 	r.t.Helper()
-	config, err := r.server.TLSConfig()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	server := proxy.NewHTTPServer(r.t.Context(), r.server)
-	server.TLSConfig = config
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(proxy.ListenTLS(listener, config)) // ends with the Close below
-	}()
-	r.t.Cleanup(func() { _ = server.Close(); <-done })
 	// The certificate is self-signed, and not what this is about.
-	conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	conn, err := tls.Dial("tcp", r.listenTLS(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
