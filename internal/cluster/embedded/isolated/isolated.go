@@ -1,0 +1,70 @@
+// Package isolated runs a package's tests as an embedded cluster runs: as process 1 of namespaces of their own, with the
+// right to administer them and nothing to break outside. Tests need no root for it where user namespaces are allowed.
+package isolated
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// inside is set in the environment of the copy that runs in the namespaces.
+const inside = "INGRESSLAB_TEST_ISOLATED"
+
+// unavailable says why there are no namespaces; empty if there are.
+var unavailable string
+
+// Main is for TestMain: it starts the test program again inside new namespaces and ends with its exit code. Where the
+// machine does not allow that, the tests run outside, and those that call Need are skipped.
+func Main(m *testing.M) {
+	if os.Getenv(inside) != "" {
+		m.Run() // the testing package exits with its result
+		return
+	}
+	code, err := again()
+	if err != nil {
+		unavailable = err.Error()
+		m.Run()
+		return
+	}
+	os.Exit(code) //nolint:forbidigo // this is the program's main: nothing runs after TestMain
+}
+
+// Need skips a test that cannot do without namespaces, with the machine's reason.
+func Need(t testing.TB) {
+	t.Helper()
+	if os.Getenv(inside) == "" {
+		t.Skip("needs namespaces of its own: " + unavailable)
+	}
+}
+
+func again() (code int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("start in new namespaces: %w", err)
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	return cmd.ProcessState.ExitCode(), nil
+}
