@@ -1,0 +1,3 @@
+package network
+
+func explain(err error) error { return err }
