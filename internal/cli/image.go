@@ -15,12 +15,13 @@ import (
 
 func (a *app) imageCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "image",
-		Short:   "The images of nodes, controller and demo workloads",
-		Example: "  ingresslab image node    # have the node image ready before class",
+		Use:   "image",
+		Short: "The images of nodes, controller and demo workloads",
+		Example: `  ingresslab image node             # have the node image ready before class
+  ingresslab image control-plane    # the same for embedded clusters`,
 	}
 	asGroup(c)
-	c.AddCommand(a.imageNodeCommand(), a.imageListCommand(), a.imageLoadCommand())
+	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageListCommand(), a.imageLoadCommand())
 	return c
 }
 
@@ -58,22 +59,23 @@ func (a *app) nodeImage(ctx context.Context, adjust func(*nodeimage.Options)) (s
 	if err != nil {
 		return "", err
 	}
-	o := nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display}}
+	o := nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display, of: "Node image"}}
 	adjust(&o)
 	img, err := nodeimage.Ensure(ctx, o)
 	return img.Ref, err
 }
 
-// nodeImageProgress shows the stages of a node image on the display. A stage
+// nodeImageProgress shows the stages of a build on the display. A stage
 // that an earlier build has done is not worth a line.
 type nodeImageProgress struct {
 	display *display
+	of      string // what is built
 	stage   *step
 }
 
 // Begin implements nodeimage.Progress.
 func (p *nodeImageProgress) Begin(number, total int, name string) {
-	p.stage = p.display.begin(fmt.Sprintf("Node image [%d/%d] %s", number, total, name))
+	p.stage = p.display.begin(fmt.Sprintf("%s [%d/%d] %s", p.of, number, total, name))
 }
 
 // Detail implements nodeimage.Progress.

@@ -26,10 +26,7 @@ func (b build) stages() []stage {
 		run: rootfs{mirror: b.mirror, runner: b.runner}.run,
 	}}
 	for _, c := range components() {
-		compile := goBuild{
-			component: c, source: b.recipe.source, version: b.recipe.versions[c.key], arch: b.recipe.arch, runner: b.runner,
-		}
-		stages = append(stages, stage{name: c.name, key: c.key, digest: b.recipe.digests[c.key], run: compile.run})
+		stages = append(stages, b.recipe.compile(c, b.runner))
 	}
 	store := contentStore{
 		arch: b.recipe.arch, kindDir: b.kindDir, built: b.built, runner: b.runner, version: b.recipe.kubernetesVersion(),
@@ -40,15 +37,25 @@ func (b build) stages() []stage {
 		stage{name: "node image", key: nodeKey, digest: b.recipe.digests[nodeKey], run: archive.run})
 }
 
+// compile is the stage that builds a component.
+func (r recipe) compile(c component, with runner) stage {
+	compile := goBuild{component: c, source: r.source, version: r.versions[c.key], arch: r.arch, runner: with}
+	return stage{name: c.name, key: c.key, digest: r.digests[c.key], run: compile.run}
+}
+
 // built is where a stage's result is.
 func (b build) built(key string) string {
 	return b.pipeline.path(stage{key: key, digest: b.recipe.digests[key]})
 }
 
-// compiled tells whether the stage that takes most of the time and space is done.
+// compiled tells whether the stages that take most of the time and space are done.
 func (b build) compiled() bool {
-	_, err := os.Stat(b.built("kubernetes"))
-	return err == nil
+	for _, key := range []string{controlPlaneKey, kubernetesKey} {
+		if _, err := os.Stat(b.built(key)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // run builds what is not built yet and loads the image into Docker.

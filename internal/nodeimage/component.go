@@ -1,6 +1,7 @@
 package nodeimage
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -8,8 +9,10 @@ import (
 
 // component is a Go program, or several of one module, that goes into the image.
 type component struct {
-	key  string // names the stage's results and, for a nested module, its directory
+	key  string // names the stage's results
 	name string // for people
+	// module is the directory of the nested module, if it is not called like the key.
+	module string
 	// of is the module whose version is the component's; empty for our own programs,
 	// which are built from the project's module.
 	of string
@@ -28,22 +31,19 @@ type component struct {
 // modulesDir holds the nested modules, relative to the checkout's root.
 const modulesDir = "internal/nodeimage/modules"
 
+// Keys of the components that are referred to one by one.
+const (
+	controlPlaneKey = "controlplane"
+	kubernetesKey   = "kubernetes"
+	etcdKey         = "etcd"
+)
+
 // components are in the order in which they are built: Kubernetes first, because it takes
 // two thirds of the time and fills the build cache for those that share its packages.
 func components() []component {
 	return []component{
-		{
-			key: "kubernetes", name: "Kubernetes", of: "k8s.io/kubernetes",
-			packages: []string{"tool"},
-			binaries: []string{
-				"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy",
-				"kubelet", "kubeadm", "kubectl",
-			},
-			// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
-			variables: append(
-				versionVariables("k8s.io/component-base/version"),
-				versionVariables("k8s.io/client-go/pkg/version")...),
-		},
+		kubernetes(controlPlaneKey, "Kubernetes control plane", controlPlanePrograms()...),
+		kubernetes(kubernetesKey, "Kubernetes node", "kube-proxy", "kubelet", "kubeadm", "kubectl"),
 		{
 			key: "containerd", name: "containerd", of: "github.com/containerd/containerd/v2",
 			packages: []string{"tool"},
@@ -65,9 +65,9 @@ func components() []component {
 			variables: []string{"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion={version}"},
 		},
 		{
-			key: "etcd", name: "etcd", of: "go.etcd.io/etcd/server/v3",
+			key: etcdKey, name: "etcd", of: "go.etcd.io/etcd/server/v3",
 			packages: []string{"tool"},
-			binaries: []string{"etcd"},
+			binaries: []string{etcdProgram},
 		},
 		{
 			key: "coredns", name: "CoreDNS", of: "github.com/coredns/coredns",
@@ -79,6 +79,22 @@ func components() []component {
 			packages: []string{"./internal/nodeimage/cmd/podnet", "./internal/nodeimage/cmd/pause"},
 			binaries: []string{"podnet", "pause"},
 		},
+	}
+}
+
+// kubernetes are programs of Kubernetes, which two stages build of one module: the control plane is all that an embedded
+// cluster takes. What one stage has compiled, the other finds in Go's build cache, because their flags are the same.
+func kubernetes(key, name string, programs ...string) component {
+	packages := make([]string, len(programs))
+	for i, program := range programs {
+		packages[i] = "k8s.io/kubernetes/cmd/" + program
+	}
+	return component{
+		key: key, name: name, module: "kubernetes", of: "k8s.io/kubernetes", packages: packages, binaries: programs,
+		// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
+		variables: append(
+			versionVariables("k8s.io/component-base/version"),
+			versionVariables("k8s.io/client-go/pkg/version")...),
 	}
 }
 
@@ -99,7 +115,7 @@ func (c component) dir() string {
 	if c.of == "" {
 		return "."
 	}
-	return path.Join(modulesDir, c.key)
+	return path.Join(modulesDir, cmp.Or(c.module, c.key))
 }
 
 // needsDate tells whether {date} occurs, which costs a look into the module cache.

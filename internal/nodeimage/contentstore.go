@@ -55,7 +55,7 @@ func (s contentStore) run(ctx context.Context, dir string, detail func(string)) 
 // wanted asks the kubeadm that will run on the nodes, so that no list can be out of date.
 func (s contentStore) wanted(ctx context.Context) ([]placed, error) {
 	list, err := output(ctx, s.runner, command{
-		name: filepath.Join(s.built("kubernetes"), "kubeadm"),
+		name: filepath.Join(s.built(kubernetesKey), "kubeadm"),
 		args: []string{"config", "images", "list", "--kubernetes-version", s.version},
 	})
 	if err != nil {

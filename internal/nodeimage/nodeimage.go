@@ -28,6 +28,9 @@ type Options struct {
 	// DebianMirror is the address of a Debian archive. Empty: what INGRESSLAB_DEBIAN_MIRROR
 	// says, and if it says nothing, the archive that apt on this machine uses.
 	DebianMirror string
+	// KubeBin is a directory with ready programs of a control plane. Empty: what INGRESSLAB_KUBE_BIN says, and if it
+	// says nothing, they are compiled. Only ControlPlane and ControlPlanePresent look at it.
+	KubeBin string
 	// Force builds from the start, even if there is an image.
 	Force bool
 	// Offline asks no image registry.
@@ -63,7 +66,7 @@ type Image struct {
 func Present(ctx context.Context, o Options) (Image, bool, error) {
 	o = o.complete()
 	r, err := readRecipe(o.Source, runtime.GOARCH)
-	if err != nil && !errors.Is(err, errNoSource) {
+	if err != nil && !errors.Is(err, ErrNoSource) {
 		return Image{}, false, err
 	}
 	return o.find(ctx, r)
@@ -107,6 +110,7 @@ func Ensure(ctx context.Context, o Options) (Image, error) {
 func (o Options) complete() Options {
 	o.CacheDir = cmp.Or(o.CacheDir, filepath.Join(xdg.CacheHome, "ingresslab", "node-image"))
 	o.DebianMirror = cmp.Or(o.DebianMirror, os.Getenv("INGRESSLAB_DEBIAN_MIRROR"))
+	o.KubeBin = cmp.Or(o.KubeBin, os.Getenv(kubeBinVariable))
 	o.imageRef = cmp.Or(o.imageRef, defaults.Image)
 	if o.Progress == nil {
 		o.Progress = silent{}
@@ -169,7 +173,7 @@ func (o Options) pull(ctx context.Context) (Image, error) {
 func (o Options) build(ctx context.Context, r recipe) error {
 	b := build{
 		recipe: r, runner: o.runner, engine: engine{o.runner}, mirror: o.DebianMirror,
-		pipeline: pipeline{dir: o.CacheDir, progress: o.Progress, fresh: o.Force},
+		pipeline: pipeline{purpose: "build node image", dir: o.CacheDir, progress: o.Progress, fresh: o.Force},
 	}
 	if err := o.machine.check(o.CacheDir, b.compiled() && !o.Force); err != nil {
 		return err

@@ -76,7 +76,7 @@ func TestEnsureOfflineAsksNoRegistry(t *testing.T) {
 	o := options(t, r)
 	o.Offline = true
 	o.Source = t.TempDir()
-	if _, err := Ensure(t.Context(), o); !errors.Is(err, errNoSource) {
+	if _, err := Ensure(t.Context(), o); !errors.Is(err, ErrNoSource) {
 		t.Errorf("err = %v", err)
 	}
 	if r.count("docker pull") != 0 {

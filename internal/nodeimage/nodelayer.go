@@ -88,10 +88,10 @@ func (t tree) addBinaries(built func(key string) string) {
 		dir   string
 		names []string
 	}{
-		"containerd": {"usr/local/bin", []string{"containerd", "containerd-shim-runc-v2", "ctr"}},
-		"critools":   {"usr/local/bin", []string{"crictl"}},
-		"kubernetes": {"usr/bin", []string{"kubeadm", "kubectl", "kubelet"}},
-		"cniplugins": {"opt/cni/bin", []string{"host-local", "loopback", "portmap", "ptp"}},
+		"containerd":  {"usr/local/bin", []string{"containerd", "containerd-shim-runc-v2", "ctr"}},
+		"critools":    {"usr/local/bin", []string{"crictl"}},
+		kubernetesKey: {"usr/bin", []string{"kubeadm", "kubectl", "kubelet"}},
+		"cniplugins":  {"opt/cni/bin", []string{"host-local", "loopback", "portmap", "ptp"}},
 	} {
 		for _, name := range place.names {
 			t.copy(path.Join(place.dir, name), 0o755, filepath.Join(built(key), name))

@@ -29,6 +29,7 @@ const workPrefix = "work-"
 
 // pipeline keeps the results of stages.
 type pipeline struct {
+	purpose  string // what it is all for, as "build node image": errors begin with it
 	dir      string
 	progress Progress
 	fresh    bool // do not use results of earlier runs
@@ -55,7 +56,7 @@ func (p pipeline) run(ctx context.Context, stages []stage) error {
 		outcome, err := p.runStage(ctx, s)
 		p.progress.End(outcome)
 		if err != nil {
-			return fmt.Errorf("build node image: %s: %w", s.name, err)
+			return fmt.Errorf("%s: %s: %w", p.purpose, s.name, err)
 		}
 	}
 	return p.discardSuperseded(stages)
@@ -113,7 +114,7 @@ func (p pipeline) lock(ctx context.Context) (unlock func(), err error) {
 			return func() { _ = file.Close() }, nil
 		}
 		if !waiting {
-			p.progress.Note("another build of the node image is running: waiting for it")
+			p.progress.Note("another build of the node image or the control plane is running: waiting for it")
 		}
 		select {
 		case <-ctx.Done():

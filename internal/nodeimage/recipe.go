@@ -56,8 +56,8 @@ const (
 	nodeKey   = "node"
 )
 
-// errNoSource is what a binary without its checkout runs into.
-var errNoSource = errors.New("a node image is built from a checkout of ingresslab, and this is none")
+// ErrNoSource is what a binary without its checkout runs into when something has to be compiled.
+var ErrNoSource = errors.New("the programs of a cluster are compiled from a checkout of ingresslab, and this is none")
 
 // readRecipe reads the recipe of the checkout at source. It starts no process and uses no
 // network: it is what decides whether an image is up to date.
@@ -65,7 +65,7 @@ func readRecipe(source, arch string) (recipe, error) {
 	r := recipe{source: source, arch: arch, versions: map[string]string{}, digests: map[string]string{}}
 	root, err := readModule(filepath.Join(source, "go.mod"))
 	if errors.Is(err, os.ErrNotExist) {
-		return recipe{}, fmt.Errorf("%q: %w", source, errNoSource)
+		return recipe{}, fmt.Errorf("%q: %w", source, ErrNoSource)
 	}
 	if err != nil {
 		return recipe{}, err
@@ -94,7 +94,7 @@ func (r recipe) combined(purpose string) string {
 }
 
 // kubernetesVersion is the version that nodes of the image report, as v1.36.3.
-func (r recipe) kubernetesVersion() string { return r.versions["kubernetes"] }
+func (r recipe) kubernetesVersion() string { return r.versions[kubernetesKey] }
 
 // repository is where the built images are in Docker.
 const repository = "ingresslab/node"
@@ -188,7 +188,7 @@ func readSources(dir string, patterns ...string) ([]string, error) {
 		}
 	}
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("read recipe: no sources in %s: %w", dir, errNoSource)
+		return nil, fmt.Errorf("read recipe: no sources in %s: %w", dir, ErrNoSource)
 	}
 	return parts, nil
 }

@@ -131,7 +131,7 @@ func TestRecipeOfThisCheckout(t *testing.T) {
 }
 
 func TestRecipeProblems(t *testing.T) {
-	if _, err := readRecipe(t.TempDir(), "amd64"); !errors.Is(err, errNoSource) {
+	if _, err := readRecipe(t.TempDir(), "amd64"); !errors.Is(err, ErrNoSource) {
 		t.Errorf("an empty directory: %v", err)
 	}
 	root := checkout(t)

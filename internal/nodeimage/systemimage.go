@@ -43,11 +43,11 @@ const podnetRef = "localhost/ingresslab/podnet:v1"
 // program to start, except where there is an entry.
 func systemImages() []systemImage {
 	return []systemImage{
-		{name: "kube-apiserver", component: "kubernetes"},
-		{name: "kube-controller-manager", component: "kubernetes"},
-		{name: "kube-scheduler", component: "kubernetes"},
-		{name: "kube-proxy", component: "kubernetes", nettools: true},
-		{name: "etcd", component: "etcd"},
+		{name: "kube-apiserver", component: controlPlaneKey},
+		{name: "kube-controller-manager", component: controlPlaneKey},
+		{name: "kube-scheduler", component: controlPlaneKey},
+		{name: "kube-proxy", component: kubernetesKey, nettools: true},
+		{name: etcdProgram, component: etcdKey},
 		{name: "coredns", component: "coredns", entry: []string{binDir + "/coredns"}},
 		{name: "pause", component: "own", entry: []string{binDir + "/pause"}},
 		{name: "podnet", component: "own", entry: []string{binDir + "/podnet"}, nettools: true},

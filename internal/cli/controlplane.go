@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ingresslab/ingresslab/internal/nodeimage"
+)
+
+func (a *app) imageControlPlaneCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "control-plane",
+		Short: "Compile the programs that embedded clusters run",
+		Long: `Have the control plane of embedded clusters ready: etcd, kube-apiserver, kube-controller-manager and
+kube-scheduler, compiled from their modules. That takes minutes the first time, and neither root nor Docker;
+interrupted, it takes up the next time where it was. Prints the directory with the programs.
+
+With INGRESSLAB_KUBE_BIN=DIR embedded clusters run the programs in DIR; then they are only looked at.`,
+		Example: "  ingresslab image control-plane",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			programs, err := a.controlPlane(c.Context(), func(o *nodeimage.Options) { o.Force = force })
+			if err != nil {
+				return err
+			}
+			printf(a.std.Out, "%s\n", programs.Dir)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "compile them even if they are there")
+	return c
+}
+
+// controlPlane finds or compiles the programs of a control plane. Without a checkout only ready ones will do.
+func (a *app) controlPlane(ctx context.Context, adjust func(*nodeimage.Options)) (nodeimage.Programs, error) {
+	o := nodeimage.Options{Progress: &nodeImageProgress{display: a.display, of: "Control plane"}}
+	root, noCheckout := a.checkout()
+	o.Source = root
+	adjust(&o)
+	programs, err := nodeimage.ControlPlane(ctx, o)
+	if noCheckout != nil && errors.Is(err, nodeimage.ErrNoSource) {
+		return nodeimage.Programs{}, noCheckout // it says where one was looked for
+	}
+	return programs, err
+}
