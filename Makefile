@@ -1,4 +1,5 @@
-# ingresslab: `make` lists what there is. CLUSTER=kind on any target chooses the provider.
+# ingresslab: `make` lists what there is. CLUSTER=kind or CLUSTER=embedded on any target chooses the provider; without it the
+# CLI takes what the machine has, and says what and why.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,16 +14,18 @@ CLUSTER ?=
 ARGS    ?=
 # What a target says to the CLI: the chosen provider, then the caller's own arguments.
 FLAGS    = $(if $(CLUSTER),--cluster $(CLUSTER)) $(ARGS)
+# Only who asks for kind by name gets an engine installed.
+ENGINE   = $(if $(filter kind,$(CLUSTER)),engine-present)
 export CLUSTER OUT
 
 ##@ Learn
 
 .PHONY: lab-%
-lab-%: build engine-present ## lab-1: run a lab from nothing: cluster, controller, exercise, checks
+lab-%: build $(ENGINE) ## lab-1: run a lab from nothing: cluster, controller, exercise, checks
 	@$(LAB) lab $* $(FLAGS)
 
 .PHONY: up down
-up: build engine-present ## bring up the cluster with the controller in it
+up: build $(ENGINE) ## bring up the cluster with the controller in it
 	@$(LAB) up $(FLAGS)
 down: build ## remove the cluster and everything that belongs to it
 	@$(LAB) down $(FLAGS)
@@ -45,14 +48,14 @@ engine: ## install and start Docker (Debian or Ubuntu, as root)
 ##@ Test
 
 .PHONY: test
-test: test-unit test-e2e ## every test: unit and feature tests with the race detector, then e2e on a real cluster
+test: test-unit test-e2e ## every test: unit and feature tests with the race detector, then e2e on real clusters
 
 .PHONY: test-unit
 test-unit: go-present ## unit and feature tests with the race detector; no cluster
 	@hack/test-unit.sh
 
 .PHONY: test-e2e
-test-e2e: build ## every scenario and fault on a cluster of its own
+test-e2e: build ## every scenario and fault on clusters of its own: kind and embedded
 	@hack/test-e2e.sh
 
 .PHONY: verify
@@ -89,7 +92,7 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z0-9%-]+( [a-z0-9%-]+)*:.*## / { name = $$1; sub(/-%$$/, "-N", name); printf "  make %-12s %s\n", name, $$2 }' $(MAKEFILE_LIST)
-	@printf '\n  CLUSTER=kind picks the cluster provider, ARGS="..." goes to the command: make lab-1 ARGS="--http-port 9080"\n'
+	@printf '\n  CLUSTER=kind or CLUSTER=embedded picks what the cluster is made with, ARGS="..." goes to the command: make lab-1 ARGS="--http-port 9080"\n'
 
 # What the other targets need from the machine.
 .PHONY: go-present engine-present

@@ -25,16 +25,25 @@ func Run(ctx context.Context, args []string, std Streams) int {
 		}
 		return ExitOK
 	}
+	return newApp(std).run(ctx, args)
+}
+
+func newApp(std Streams) *app {
 	a := &app{std: std, display: newDisplay(std.Err, os.Getenv)}
-	a.connect = a.client
+	a.connect, a.options = a.client, a.providers
+	return a
+}
+
+// run runs a command line.
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
-	root.SetIn(std.In)
-	root.SetOut(std.Out)
-	root.SetErr(std.Err)
+	root.SetIn(a.std.In)
+	root.SetOut(a.std.Out)
+	root.SetErr(a.std.Err)
 	err := root.ExecuteContext(ctx)
 	if text := errorText(err); text != "" {
-		printf(std.Err, "ingresslab: %s\n", text)
+		printf(a.std.Err, "ingresslab: %s\n", text)
 	}
 	return exitCode(err)
 }

@@ -26,7 +26,7 @@ cannot be had is said. Secrets are not collected.`,
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			provider, err := a.clusterProvider()
+			provider, err := a.owner(c.Context())
 			if err != nil {
 				return err
 			}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/kind"
+	"github.com/ingresslab/ingresslab/internal/cluster/choice"
 	"github.com/ingresslab/ingresslab/internal/image"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
@@ -22,6 +22,8 @@ type app struct {
 	name     string // --name
 	// connect gives what talks to the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
+	// options are the providers; tests have others.
+	options func() (choice.Options, error)
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -38,15 +40,25 @@ in it, and runs labs and scenarios against it.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	asGroup(root)
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkProvider() }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
 	})
-	root.PersistentFlags().StringVar(&a.provider, "cluster", kind.Name, "what the cluster is made with: kind")
-	root.PersistentFlags().StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")
+	a.globalFlags(root)
 	root.AddCommand(a.labCommand(), a.labsCommand(), a.runCommand(), a.lintCommand(),
 		a.upCommand(), a.downCommand(), a.statusCommand(), a.explainCommand(), a.logsCommand(), a.kubeconfigCommand(),
 		a.imageCommand(), a.versionCommand())
 	return root
+}
+
+// globalFlags say which cluster a command is about.
+func (a *app) globalFlags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVar(&a.provider, "cluster", auto, "what the cluster is made with: "+strings.Join(providerNames(), ", "))
+	f.StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")
+	complete := cobra.FixedCompletions(clusterValues(), cobra.ShellCompDirectiveNoFileComp)
+	// The error says that there is no such flag; there is.
+	_ = root.RegisterFlagCompletionFunc("cluster", complete)
 }
 
 // asGroup makes a command with subcommands print its help when it is called
@@ -71,18 +83,6 @@ func noArgs(c *cobra.Command, args []string) error {
 		return usagef("%s takes no arguments, got %q; see `%s --help`", c.Name(), args[0], c.CommandPath())
 	}
 	return nil
-}
-
-// providers are the values of --cluster.
-func providers() []string { return []string{kind.Name} }
-
-// clusterProvider returns the provider that --cluster names. A provider that
-// creates clusters asks for the node image through the display.
-func (a *app) clusterProvider() (cluster.Provider, error) {
-	if !slices.Contains(providers(), a.provider) {
-		return nil, unknown("cluster provider", a.provider, providers(), "--cluster takes: "+kind.Name)
-	}
-	return kind.New(kind.Options{NodeImage: a.ensureNodeImage})
 }
 
 // checkout finds the sources: around the working directory, or around the

@@ -29,7 +29,7 @@ and removes them afterwards.`,
 		Example: `  ingresslab run host-routing
   ingresslab run -o junit --output-file out/report.xml`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error { return a.run(c, args, &flags) },
+		RunE: func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
 	}
 	flags.spec.register(c)
 	f := c.Flags()
@@ -39,7 +39,7 @@ and removes them afterwards.`,
 	return c
 }
 
-func (a *app) run(c *cobra.Command, args []string, flags *runFlags) error {
+func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) error {
 	if err := flags.check(); err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ingresslab": func() {
-			code := Run(context.Background(), os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
-			os.Exit(code) //nolint:forbidigo // here it is the program's main
+			a := newApp(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+			a.options = fakeOptions(a.providers, os.Getenv("FAKE_EMBEDDED"))
+			os.Exit(a.run(context.Background(), os.Args[1:])) //nolint:forbidigo // here it is the program's main
 		},
 	})
 }

@@ -45,14 +45,18 @@ type controllerStatus struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	var output string
+	var all bool
 	c := &cobra.Command{
 		Use:     "status",
 		Short:   "Show the cluster, its nodes, its addresses and the controller",
-		Example: "  ingresslab status -o json",
+		Example: "  ingresslab status -o json\n  ingresslab status --all",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(output, outputPretty, outputJSON); err != nil {
 				return err
+			}
+			if all {
+				return a.listClusters(c.Context(), output)
 			}
 			_, up, err := a.cluster(c.Context())
 			if err != nil {
@@ -71,6 +75,7 @@ func (a *app) statusCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", outputPretty, "how to print it: pretty or json")
+	c.Flags().BoolVar(&all, "all", false, "list every cluster of this machine that the lab made")
 	return c
 }
 

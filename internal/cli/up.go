@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/choice"
 	"github.com/ingresslab/ingresslab/internal/deploy"
 )
 
@@ -39,11 +41,11 @@ func (a *app) bringUp(c *cobra.Command, flags *specFlags) (*cluster.Cluster, err
 	if err != nil {
 		return nil, err
 	}
-	provider, err := a.clusterProvider()
+	root, err := a.checkout()
 	if err != nil {
 		return nil, err
 	}
-	root, err := a.checkout()
+	provider, err := a.maker(c.Context(), spec)
 	if err != nil {
 		return nil, err
 	}
@@ -55,21 +57,36 @@ func (a *app) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
 		Short:   "Remove the cluster and everything that belongs to it",
+		Long:    "Remove the cluster and everything that belongs to it, whatever it was made with; if several clusters have the name,\nall of them, unless --cluster names one.",
 		Example: "  ingresslab down --name mine",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			provider, err := a.clusterProvider()
-			if err != nil {
-				return err
-			}
-			return provider.Down(c.Context(), a.name, a.display)
+			return a.down(c.Context())
 		},
 	}
 }
 
+func (a *app) down(ctx context.Context) error {
+	owners, err := a.owners(ctx)
+	if err != nil {
+		return err
+	}
+	if len(owners) == 0 {
+		options, err := a.options()
+		if err != nil {
+			return err
+		}
+		owners = append(owners, choice.Found{Option: options[0]}) // it says that there is none, or whose it is
+	}
+	for _, o := range owners {
+		err = errors.Join(err, o.Provider.Down(ctx, a.name, a.display))
+	}
+	return err
+}
+
 // cluster returns the cluster that exists, without touching it.
 func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, error) {
-	provider, err := a.clusterProvider()
+	provider, err := a.owner(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,8 +12,8 @@ type NoEngineError struct {
 }
 
 func (e *NoEngineError) Error() string {
-	return fmt.Sprintf("no Docker engine: %v; clusters need Docker for now: on Debian or Ubuntu run `make engine` as root, "+
-		"elsewhere install Docker Engine or Docker Desktop and start it", e.Cause)
+	return fmt.Sprintf("no Docker engine: %v; kind clusters need one: on Debian or Ubuntu run `make engine` as root, "+
+		"elsewhere install Docker Engine or Docker Desktop and start it; --cluster embedded needs none (Linux)", e.Cause)
 }
 
 // Unwrap returns the cause.

@@ -99,6 +99,8 @@ const (
 	HalfCreated State = "half-created"
 	// Absent: nothing is there.
 	Absent State = "absent"
+	// Unreachable: the lab made it, and what runs it does not answer, e.g. an engine that is not started.
+	Unreachable State = "unreachable"
 )
 
 // Progress hears what is being done, for a person to follow. Implementations

@@ -101,11 +101,18 @@ func lines(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }
 
+// answerTimeout bounds the wait for an engine: its socket may accept and then say nothing.
+const answerTimeout = 10 * time.Second
+
 func (d docker) check(ctx context.Context) error {
-	out, err := d.run(ctx, "version", "--format", "{{.Client.Version}} {{.Server.Version}}")
+	within, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	out, err := d.run(within, "version", "--format", "{{.Client.Version}} {{.Server.Version}}")
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case within.Err() != nil:
+		return &cluster.NoEngineError{Cause: fmt.Errorf("it did not answer within %s", answerTimeout)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &cluster.NoEngineError{Cause: errors.New("there is no docker command")}
 	case err != nil:

@@ -45,14 +45,15 @@ func (p *Provider) existing(ctx context.Context, name string) (condition, error)
 	return c, nil
 }
 
-// List implements cluster.Provider.
+// List implements cluster.Provider. Without an engine it lists the clusters that have a record, for they may be there when
+// the engine is started again.
 func (p *Provider) List(ctx context.Context) ([]cluster.Summary, error) {
-	if err := p.engine.check(ctx); err != nil {
-		return nil, err
-	}
 	names, err := p.store.names()
 	if err != nil {
 		return nil, err
+	}
+	if err := p.engine.check(ctx); err != nil {
+		return p.unreachable(names, err)
 	}
 	containers, err := p.engine.nodes(ctx, "")
 	if err != nil {
@@ -75,6 +76,28 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Summary, error) {
 	}
 	return list, nil
 }
+
+// unreachable lists clusters whose engine does not answer.
+func (p *Provider) unreachable(names []string, engineErr error) ([]cluster.Summary, error) {
+	var none *cluster.NoEngineError
+	if !errors.As(engineErr, &none) {
+		return nil, engineErr
+	}
+	var list []cluster.Summary
+	for _, name := range names {
+		rec, err := p.store.load(name)
+		if err != nil || rec == nil {
+			continue // a directory without a record is no cluster
+		}
+		list = append(list, cluster.Summary{
+			Name: name, State: cluster.Unreachable, Created: rec.Created, Problem: "no Docker engine answers: " + none.Cause.Error(),
+		})
+	}
+	return list, nil
+}
+
+// Available returns a *cluster.NoEngineError unless an engine answers.
+func (p *Provider) Available(ctx context.Context) error { return p.engine.check(ctx) }
 
 func summary(name string, c condition) cluster.Summary {
 	s := cluster.Summary{Name: name, State: c.state, Problem: c.why, Created: c.record.Created}
