@@ -1,0 +1,215 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/ingresslab/ingresslab/internal/filelock"
+)
+
+// maxLayers is how many layers are laid over each other; an image with more is merged into one directory. mount(2) takes
+// one page of options, and each layer is a path in it.
+const maxLayers = 12
+
+// whiteoutSuffix marks the directory of a layer that hides files of those below it.
+const whiteoutSuffix = ".wh"
+
+// Import adds the images of an archive in the format of `docker save`. References that the archive has move to its images,
+// and what no reference leads to any more is removed, except for files that containers use. An image of the archive that
+// cannot be used does not keep the others out; the error names each.
+func (s *Store) Import(ctx context.Context, archive io.Reader) error {
+	for _, dir := range []string{"layers", "merged", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o700); err != nil {
+			return fmt.Errorf("image store: %w", err)
+		}
+	}
+	release, err := filelock.Acquire(ctx, filepath.Join(s.dir, "import.lock"), func() {})
+	if err != nil {
+		return fmt.Errorf("image store: %w", err)
+	}
+	defer release()
+	// Nobody else is at work here now, so what lies in tmp belongs to an import that was killed.
+	if err := empty(filepath.Join(s.dir, "tmp")); err != nil {
+		return fmt.Errorf("image store: %w", err)
+	}
+	path, err := s.receive(ctx, archive)
+	if err != nil {
+		return fmt.Errorf("image archive: %w", err)
+	}
+	defer func() { _ = os.Remove(path) }() // the next import would remove it, too
+	x, err := s.read()
+	if err != nil {
+		return err
+	}
+	failed := s.addAll(ctx, x, path)
+	x.forget()
+	if err := s.write(x); err != nil {
+		return fmt.Errorf("image store: %w", err)
+	}
+	return errors.Join(failed, s.sweep(x))
+}
+
+// receive stores the archive: its table of contents may be at its end, so that a stream cannot be unpacked as it comes.
+func (s *Store) receive(ctx context.Context, archive io.Reader) (path string, err error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "archive-")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, contextReader{ctx, archive})
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// addAll adds every image of an archive to the index.
+func (s *Store) addAll(ctx context.Context, x *index, path string) error {
+	open := func() (io.ReadCloser, error) { return os.Open(filepath.Clean(path)) }
+	manifest, err := tarball.LoadManifest(open)
+	if err != nil {
+		return fmt.Errorf("image archive: %w", err)
+	}
+	var failed error
+	for _, d := range manifest {
+		if len(d.RepoTags) == 0 {
+			continue // nothing could refer to it
+		}
+		if err := s.add(ctx, x, open, d.RepoTags); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("image %s: %w", d.RepoTags[0], err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return failed
+}
+
+// add unpacks what is missing of one image, and lets its references lead to it.
+func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []string) error {
+	var refs []name.Tag
+	for _, t := range tags {
+		tag, err := name.NewTag(t)
+		if err != nil {
+			return fmt.Errorf("reference %q: %w", t, err)
+		}
+		refs = append(refs, tag)
+	}
+	img, err := tarball.Image(open, &refs[0])
+	if err != nil {
+		return err
+	}
+	id, err := img.ConfigName()
+	if err != nil {
+		return err
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		return err
+	}
+	if err := runnable(config); err != nil {
+		return err
+	}
+	r := &record{Config: config.Config}
+	if err := s.addLayers(ctx, img, r); err != nil {
+		return err
+	}
+	if err := s.lay(r, id.Hex); err != nil {
+		return err
+	}
+	x.Images[id.String()] = r
+	for _, ref := range refs {
+		x.Refs[ref.Name()] = id.String()
+	}
+	return nil
+}
+
+// runnable refuses images for other machines before their programs fail with "exec format error".
+func runnable(c *v1.ConfigFile) error {
+	if c.OS != "linux" || c.Architecture != runtime.GOARCH {
+		return fmt.Errorf("it is for %s/%s, this machine is linux/%s", c.OS, c.Architecture, runtime.GOARCH)
+	}
+	return nil
+}
+
+func (s *Store) addLayers(ctx context.Context, img v1.Image, r *record) error {
+	layers, err := img.Layers()
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		id, err := l.DiffID()
+		if err != nil {
+			return err
+		}
+		dir, err := s.addLayer(ctx, id, l)
+		if err != nil {
+			return fmt.Errorf("layer %s: %w", id, err)
+		}
+		r.Layers = append(r.Layers, dir)
+	}
+	return nil
+}
+
+// addLayer unpacks a layer that is not there yet, and returns its directory. It appears under its name when it is complete.
+func (s *Store) addLayer(ctx context.Context, id v1.Hash, l v1.Layer) (dir string, err error) {
+	for _, dir := range []string{filepath.Join("layers", id.Hex), filepath.Join("layers", id.Hex+whiteoutSuffix)} {
+		if _, err := os.Stat(filepath.Join(s.dir, dir)); err == nil {
+			return dir, nil
+		}
+	}
+	content, err := l.Uncompressed()
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = content.Close() }() // only read
+	part := filepath.Join(s.dir, "tmp", id.Hex)
+	whiteouts, err := unpack(contextReader{ctx, content}, part, id)
+	if err != nil {
+		return "", errors.Join(err, removeTree(part))
+	}
+	dir = filepath.Join("layers", id.Hex)
+	if whiteouts {
+		dir += whiteoutSuffix
+	}
+	return dir, os.Rename(part, filepath.Join(s.dir, dir))
+}
+
+// lay decides which directories make up an image: those of its layers, or one merged of them.
+func (s *Store) lay(r *record, hex string) error {
+	merge := len(r.Layers) > maxLayers || len(r.Layers) == 0
+	for _, l := range r.Layers {
+		merge = merge || strings.HasSuffix(l, whiteoutSuffix)
+	}
+	if !merge {
+		r.Dirs = r.Layers
+		return nil
+	}
+	r.Dirs = []string{filepath.Join("merged", hex)}
+	if _, err := os.Stat(filepath.Join(s.dir, r.Dirs[0])); err == nil {
+		return nil
+	}
+	if err := mergeLayers(s.dir, r.Layers, filepath.Join("tmp", hex)); err != nil {
+		return fmt.Errorf("merge layers: %w", err)
+	}
+	return os.Rename(filepath.Join(s.dir, "tmp", hex), filepath.Join(s.dir, r.Dirs[0]))
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context // io.Reader has no other place for it
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(p)
+}

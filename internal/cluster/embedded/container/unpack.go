@@ -1,0 +1,179 @@
+package container
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Names in a layer that say what is gone from the layers below
+// (https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts).
+const (
+	whiteoutPrefix = ".wh."
+	opaqueMarker   = ".wh..wh..opq"
+)
+
+// unpacker writes the files of a layer into a directory that it cannot leave.
+type unpacker struct {
+	root *os.Root
+	// own says whether files get the owners that the layer names. Only root can give files away.
+	own       bool
+	whiteouts bool
+}
+
+// unpack writes the files of a layer, an uncompressed archive with the digest id, into dir, which it makes. Whiteouts stay
+// as the empty files they are; the result says whether there are any.
+//
+// What could harm the machine or means nothing in a container that may gain no privileges is left out: devices, and the
+// bits that make a program run as its owner.
+func unpack(content io.Reader, dir string, id v1.Hash) (whiteouts bool, err error) {
+	if err := removeTree(dir); err != nil {
+		return false, err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return false, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	u := &unpacker{root: root, own: os.Geteuid() == 0}
+	if err := root.Chmod(".", 0o755); err != nil {
+		return false, err
+	}
+	sum := sha256.New()
+	content = io.TeeReader(content, sum)
+	for r := tar.NewReader(content); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := u.entry(h, r); err != nil {
+			return false, fmt.Errorf("file %s: %w", h.Name, err)
+		}
+	}
+	// The padding after the last file belongs to the digest.
+	if _, err := io.Copy(io.Discard, content); err != nil {
+		return false, err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); id.Algorithm != "sha256" || got != id.Hex {
+		return false, fmt.Errorf("its content has the digest sha256:%s", got)
+	}
+	return u.whiteouts, nil
+}
+
+// entry writes one file. A name is relative to the root however it is written, also with dots that lead out of it.
+func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
+	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+	if name == "" {
+		return u.mode(".", h)
+	}
+	if err := u.parents(path.Dir(name)); err != nil {
+		return err
+	}
+	if strings.HasPrefix(path.Base(name), whiteoutPrefix) {
+		u.whiteouts = true
+	}
+	if err := u.clear(name, h.Typeflag == tar.TypeDir); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := u.root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return u.mode(name, h)
+	case tar.TypeReg:
+		return u.file(name, h, content)
+	case tar.TypeSymlink:
+		if err := u.root.Symlink(h.Linkname, name); err != nil {
+			return err
+		}
+		return u.owner(name, h)
+	case tar.TypeLink:
+		return u.root.Link(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"), name)
+	default:
+		return nil
+	}
+}
+
+// parents makes the directories above a file that the archive does not list.
+func (u *unpacker) parents(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if info, err := u.root.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := u.parents(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := u.root.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	return u.root.Chmod(dir, 0o755) // whatever the umask
+}
+
+// clear makes room for a file: the last one of a name counts. A directory that comes again stays.
+func (u *unpacker) clear(name string, isDir bool) error {
+	info, err := u.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && isDir && info.IsDir() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return u.root.RemoveAll(name)
+}
+
+func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
+	f, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := u.mode(name, h); err != nil {
+		return err
+	}
+	return u.root.Chtimes(name, h.ModTime, h.ModTime)
+}
+
+// mode gives a file or directory its owner and mode. Its owner can always use it, or else nobody but root could clean up.
+func (u *unpacker) mode(name string, h *tar.Header) error {
+	if err := u.owner(name, h); err != nil {
+		return err
+	}
+	mode := h.FileInfo().Mode()
+	perm := mode.Perm() | 0o400
+	if mode.IsDir() {
+		perm |= 0o700 | mode&fs.ModeSticky
+	}
+	return u.root.Chmod(name, perm)
+}
+
+func (u *unpacker) owner(name string, h *tar.Header) error {
+	if !u.own || h.Uid == 0 && h.Gid == 0 {
+		return nil
+	}
+	err := u.root.Lchown(name, h.Uid, h.Gid)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) || isInvalid(err) {
+		return nil // a root that has only some of the users: theirs stays with it
+	}
+	return err
+}
