@@ -25,6 +25,8 @@ type Spec struct {
 	// User and Group replace the image's. They are honored where the supervisor is root; elsewhere everybody is the user
 	// who started the cluster.
 	User, Group *int64
+	// Groups are supplementary groups, besides those that the image gives its user.
+	Groups []int64
 	// Hostname is what uname(2) says in the container.
 	Hostname string
 	// Network is the descriptor of a network namespace (network.Namespace.FD).

@@ -1,0 +1,180 @@
+package podspec
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
+)
+
+// TerminationLog is the file that a container finds at its terminationMessagePath. Render empties it; what it holds when the
+// container has ended is its message
+// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
+func TerminationLog(pod Pod, container string) string {
+	return filepath.Join(pod.Dir, "containers", container, "termination-log")
+}
+
+func volumeDir(pod Pod, volume string) string { return filepath.Join(pod.Dir, "volumes", volume) }
+
+// mounts are the volumeMounts of a container and the files that every container has. An outer one comes before what is
+// mounted inside it.
+func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]container.Mount, error) {
+	files, err := n.nodeFiles(pod, c)
+	if err != nil {
+		return nil, err
+	}
+	var mounts []container.Mount
+	for i := range c.VolumeMounts {
+		mount, err := n.mount(pod, c, &c.VolumeMounts[i], env)
+		if err != nil {
+			return nil, err
+		}
+		delete(files, mount.Target)
+		mounts = append(mounts, mount)
+	}
+	for _, target := range slices.Sorted(maps.Keys(files)) {
+		mounts = append(mounts, container.Mount{Source: files[target], Target: target})
+	}
+	slices.SortStableFunc(mounts, func(a, b container.Mount) int {
+		return strings.Count(a.Target, "/") - strings.Count(b.Target, "/")
+	})
+	return mounts, nil
+}
+
+// nodeFiles writes the files that a node gives to a container and returns them by where they are mounted.
+func (n *Node) nodeFiles(pod Pod, c *corev1.Container) (map[string]string, error) {
+	host, err := n.hostname(pod.Pod)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for name, content := range map[string]string{
+		"hosts":       n.hosts(pod, host),
+		"hostname":    host.kernel + "\n",
+		"resolv.conf": n.resolver(pod.Pod).String(),
+	} {
+		file := filepath.Join(pod.Dir, "etc", name)
+		if err := writeFile(file, []byte(content), 0o644); err != nil {
+			return nil, err
+		}
+		files["/etc/"+name] = file
+	}
+	if target := c.TerminationMessagePath; target != "" {
+		file := TerminationLog(pod, c.Name)
+		// The container may run as anybody.
+		if err := writeFile(file, nil, 0o666); err != nil {
+			return nil, err
+		}
+		files[path.Clean("/"+target)] = file
+	}
+	return files, nil
+}
+
+// writeFile leaves a file with the right content alone: a container may have it mounted.
+func writeFile(file string, content []byte, mode fs.FileMode) error {
+	old, err := os.ReadFile(file)
+	if err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, content, mode); err != nil {
+		return err
+	}
+	return os.Chmod(file, mode) // umask(2) has no say
+}
+
+// mount finds the file or directory of a volumeMount. The error is a *ConfigError.
+func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *environment) (container.Mount, error) {
+	var volume *corev1.Volume
+	for i := range pod.Spec.Volumes {
+		if pod.Spec.Volumes[i].Name == m.Name {
+			volume = &pod.Spec.Volumes[i]
+		}
+	}
+	if volume == nil {
+		return container.Mount{}, configErrorf("cannot find volume %q to mount into container %q", m.Name, c.Name)
+	}
+	source, readOnly := volumeDir(pod, m.Name), m.ReadOnly
+	switch {
+	case volume.HostPath != nil:
+		source = n.hostPath(volume.HostPath.Path)
+	case volume.EmptyDir == nil: // kubelets mount what they write read-only
+		readOnly = true
+	}
+	subPath := m.SubPath
+	if m.SubPathExpr != "" {
+		var err error
+		if subPath, err = expandSubPath(m.SubPathExpr, env); err != nil {
+			return container.Mount{}, err
+		}
+	}
+	if subPath != "" {
+		inner, err := inside(source, subPath)
+		if err != nil {
+			return container.Mount{}, configErrorf("failed to prepare subPath for volumeMount %q of container %q: %v", m.Name, c.Name, err)
+		}
+		source = inner
+	}
+	return container.Mount{Source: source, Target: path.Clean("/" + m.MountPath), ReadOnly: readOnly}, nil
+}
+
+// expandSubPath is expand, but every variable has to be there
+// (https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment).
+func expandSubPath(expression string, env *environment) (string, error) {
+	missing := map[string]bool{}
+	expanded := expand(expression, func(name string) (string, bool) {
+		value, ok := env.lookup(name)
+		if value == "" {
+			missing[name] = true
+		}
+		return value, ok
+	})
+	if len(missing) > 0 {
+		return "", configErrorf("missing value for %s", strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
+	}
+	return expanded, nil
+}
+
+// inside returns what subPath is within a volume, with symbolic links resolved; a directory is made if there is nothing. A
+// container that may write to the volume may have put a link there that leads out of it.
+func inside(volume, subPath string) (string, error) {
+	if !filepath.IsLocal(subPath) {
+		return "", errors.New("it must be relative and have no .. in it")
+	}
+	root, err := os.OpenRoot(volume)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = root.Close() }()
+	if _, err := root.Stat(subPath); errors.Is(err, fs.ErrNotExist) {
+		err = root.MkdirAll(subPath, 0o777)
+		if err != nil {
+			return "", err
+		}
+	} else if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(volume, subPath))
+	if err != nil {
+		return "", err
+	}
+	whole, err := filepath.EvalSymlinks(volume)
+	if err != nil {
+		return "", err
+	}
+	if within, err := filepath.Rel(whole, real); err != nil || !filepath.IsLocal(within) {
+		return "", errors.New("it leads out of the volume")
+	}
+	return real, nil
+}
