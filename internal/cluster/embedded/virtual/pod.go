@@ -1,0 +1,137 @@
+package virtual
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+)
+
+// essence is what has to be remembered of a pod: of tens of thousands, every kilobyte counts.
+func essence(object any) (any, error) {
+	pod, is := object.(*corev1.Pod)
+	if !is {
+		return object, nil
+	}
+	small := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID, ResourceVersion: pod.ResourceVersion,
+			DeletionTimestamp: pod.DeletionTimestamp,
+		},
+		Spec:   corev1.PodSpec{NodeName: pod.Spec.NodeName},
+		Status: corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP},
+	}
+	if podReady(pod) {
+		small.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		return small, nil
+	}
+	for _, c := range pod.Spec.InitContainers {
+		small.Spec.InitContainers = append(small.Spec.InitContainers, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
+	}
+	for _, c := range pod.Spec.Containers {
+		small.Spec.Containers = append(small.Spec.Containers, corev1.Container{Name: c.Name, Image: c.Image})
+	}
+	return small, nil
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// pod does what is to be done for a pod, if it is on a virtual node: say that it is Ready, or let go of it.
+func (k *kubelet) pod(ctx context.Context, id item) error {
+	object, exists, err := k.pods.GetByKey(id.namespace + "/" + id.name)
+	if err != nil || !exists {
+		return err
+	}
+	pod := object.(*corev1.Pod)
+	if _, err := k.nodes.Get(pod.Spec.NodeName); err != nil {
+		return nil //nolint:nilerr // the node is none of ours
+	}
+	switch {
+	case pod.DeletionTimestamp != nil:
+		return k.release(ctx, pod)
+	case pod.Status.Phase == corev1.PodSucceeded, pod.Status.Phase == corev1.PodFailed:
+		return nil
+	case podReady(pod):
+		if address, err := netip.ParseAddr(pod.Status.PodIP); err == nil {
+			k.addresses.keep(pod.UID, address)
+		}
+		return nil
+	}
+	return k.ready(ctx, pod)
+}
+
+// release deletes a pod for good, as a kubelet does when the last container has ended: at once, for there is none.
+func (k *kubelet) release(ctx context.Context, pod *corev1.Pod) error {
+	err := k.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+		GracePeriodSeconds: new(int64), Preconditions: &metav1.Preconditions{UID: &pod.UID},
+	})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("pod %s/%s: delete: %w", pod.Namespace, pod.Name, err)
+	}
+	return nil
+}
+
+// ready says in one request that the pod runs, is Ready, and has an address.
+func (k *kubelet) ready(ctx context.Context, pod *corev1.Pod) error {
+	address, err := k.addresses.of(pod.UID)
+	if err != nil {
+		return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID}, // refused if it is another pod by now
+		"status":   podStatus(pod, address, metav1.Now()),
+	})
+	if err != nil {
+		return fmt.Errorf("pod %s/%s: status: %w", pod.Namespace, pod.Name, err)
+	}
+	_, err = k.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("pod %s/%s: status: %w", pod.Namespace, pod.Name, err)
+	}
+	return nil
+}
+
+// podStatus is the status of a pod all of whose containers run.
+func podStatus(pod *corev1.Pod, address netip.Addr, now metav1.Time) corev1.PodStatus {
+	status := corev1.PodStatus{
+		Phase: corev1.PodRunning, StartTime: &now,
+		HostIP: network.Hub.String(), HostIPs: []corev1.HostIP{{IP: network.Hub.String()}},
+		PodIP: address.String(), PodIPs: []corev1.PodIP{{IP: address.String()}},
+	}
+	for _, kind := range []corev1.PodConditionType{
+		corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady, corev1.PodScheduled,
+	} {
+		status.Conditions = append(status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: now})
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}}
+	for _, c := range pod.Spec.InitContainers {
+		state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: now, FinishedAt: now}}
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			state = running // a sidecar stays
+		}
+		status.InitContainerStatuses = append(status.InitContainerStatuses, containerStatus(c, state))
+	}
+	for _, c := range pod.Spec.Containers {
+		status.ContainerStatuses = append(status.ContainerStatuses, containerStatus(c, running))
+	}
+	return status
+}
+
+func containerStatus(c corev1.Container, state corev1.ContainerState) corev1.ContainerStatus {
+	started := state.Running != nil
+	return corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: state, Ready: true, Started: &started}
+}
