@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/xml"
 	"os"
 	"os/exec"
@@ -11,13 +12,23 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 var _ = Describe("the CLI", func() {
+	It("finds the cluster whatever it is made with", func(ctx SpecContext) {
+		cmd := exec.CommandContext(ctx, binary(), "kubeconfig", "--name", clusterName)
+		cmd.Dir = lab.root
+		out, err := cmd.Output()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.TrimSpace(string(out))).To(Equal(lab.cluster.Kubeconfig))
+	})
+
 	It("reuses the cluster that is up", func(ctx SpecContext) {
-		before := containers(ctx)
+		before := identity(ctx)
 		ingresslab(ctx, "up")
-		Expect(containers(ctx)).To(Equal(before))
+		Expect(identity(ctx)).To(Equal(before))
 	})
 
 	It("prints where the cluster is reached, and a kubeconfig that only its owner can read", func(ctx SpecContext) {
@@ -49,7 +60,7 @@ var _ = Describe("the CLI", func() {
 
 	It("says which port is taken, and by whom, when another cluster wants it", func(ctx SpecContext) {
 		_, port, _ := strings.Cut(lab.cluster.Addresses.HTTP, ":")
-		cmd := exec.CommandContext(ctx, binary(), "up", "--name", "ingresslab-e2e-second", "--http-port", port)
+		cmd := exec.CommandContext(ctx, binary(), "up", "--name", "ingresslab-e2e-second", "--cluster", provider, "--http-port", port)
 		cmd.Dir = lab.root
 		out, err := cmd.CombinedOutput()
 		Expect(err).To(HaveOccurred())
@@ -63,10 +74,10 @@ var _ = Describe("the CLI", func() {
 	})
 })
 
-// containers lists the ids of the cluster's nodes.
-func containers(ctx SpecContext) string {
+// identity tells clusters apart: a namespace that no cluster is without has an ID of its own in each.
+func identity(ctx context.Context) types.UID {
 	GinkgoHelper()
-	out, err := exec.CommandContext(ctx, "docker", "ps", "-q", "--no-trunc", "--filter", "label=io.x-k8s.kind.cluster="+clusterName).Output()
+	namespace, err := lab.api.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
-	return string(out)
+	return namespace.UID
 }

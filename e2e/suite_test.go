@@ -4,16 +4,21 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
@@ -22,14 +27,18 @@ import (
 )
 
 const (
-	// clusterName is not the one that people work in.
-	clusterName = "ingresslab-e2e"
 	// controllerNamespace and controllerPods are where manifests/ puts the controller.
 	controllerNamespace = "ingresslab-system"
 	controllerPods      = "app.kubernetes.io/name=ingress-controller"
 	// leaseName is the Lease whose holder writes status and Events.
 	leaseName = "ingresslab-leader"
 )
+
+// provider is what the suite's cluster is made with: kind, unless CLUSTER says otherwise.
+var provider = cmp.Or(os.Getenv("CLUSTER"), kind.Name)
+
+// clusterName is not the one that people work in.
+var clusterName = "ingresslab-e2e" + strings.TrimSuffix("-"+provider, "-"+kind.Name)
 
 // lab is what the specs have: a cluster that is up, and the ways into it.
 var lab struct {
@@ -48,7 +57,7 @@ func TestE2E(t *testing.T) {
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyDuration(2 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
-	RunSpecs(t, "ingresslab on a real cluster")
+	RunSpecs(t, "ingresslab on "+provider)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
@@ -61,10 +70,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(end)
 	ingresslab(ctx, "up", "--http-port", "0", "--https-port", "0", "--status-port", "0")
 
-	provider, err := kind.New(kind.Options{Executable: binary()})
-	Expect(err).NotTo(HaveOccurred())
-	lab.cluster, err = provider.Get(ctx, clusterName)
-	Expect(err).NotTo(HaveOccurred())
+	lab.cluster = describe(ctx)
 	lab.kube, err = kube.New(lab.cluster.Config)
 	Expect(err).NotTo(HaveOccurred())
 	lab.api = lab.kube.Clientset()
@@ -72,13 +78,34 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(30*time.Minute))
 
+// describe says of the cluster what `ingresslab status` does.
+func describe(ctx context.Context) *cluster.Cluster {
+	GinkgoHelper()
+	var status struct {
+		Kubeconfig, HTTP, HTTPS, StatusPage string
+		Lacks                               cluster.Capabilities
+	}
+	Expect(json.Unmarshal([]byte(ingresslab(ctx, "status", "-o", "json")), &status)).To(Succeed())
+	config, err := clientcmd.BuildConfigFromFlags("", status.Kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	host := func(address string) string {
+		u, err := url.Parse(address)
+		Expect(err).NotTo(HaveOccurred())
+		return u.Host
+	}
+	return &cluster.Cluster{
+		Name: clusterName, Provider: provider, Kubeconfig: status.Kubeconfig, Config: config, Capabilities: status.Lacks,
+		Addresses: cluster.Addresses{HTTP: host(status.HTTP), HTTPS: host(status.HTTPS), Status: host(status.StatusPage)},
+	}
+}
+
 // removeCluster leaves nothing behind, and the cluster's logs where CI keeps them if a spec failed.
 func removeCluster(ctx SpecContext) {
 	if dir := os.Getenv("OUT"); dir != "" && CurrentSpecReport().Failed() {
-		_ = run(ctx, "logs", filepath.Join(lab.root, dir, "e2e-logs")).err
+		_ = run(ctx, "logs", filepath.Join(lab.root, dir, "e2e-logs-"+provider)).err
 	}
 	if os.Getenv("KEEP") == "true" {
-		GinkgoWriter.Printf("KEEP=true: cluster %s stays; remove it with: bin/ingresslab down --name %s\n", clusterName, clusterName)
+		GinkgoWriter.Printf("KEEP=true: cluster %s stays; remove it with: bin/ingresslab down --cluster %s --name %s\n", clusterName, provider, clusterName)
 		return
 	}
 	ingresslab(ctx, "down")
@@ -95,10 +122,7 @@ type result struct {
 
 // run runs the CLI on the suite's cluster, as a user would.
 func run(ctx context.Context, args ...string) result {
-	args = append(args, "--name", clusterName)
-	if provider := os.Getenv("CLUSTER"); provider != "" {
-		args = append(args, "--cluster", provider)
-	}
+	args = append(args, "--name", clusterName, "--cluster", provider)
 	cmd := exec.CommandContext(ctx, binary(), args...)
 	cmd.Dir = lab.root
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")

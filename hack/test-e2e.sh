@@ -1,27 +1,68 @@
 #!/usr/bin/env bash
-# The e2e suite on whatever cluster this machine can have; it says which, and why. Where none can be had, that is a
-# failure in CI (CI=true) and an explained end elsewhere.
+# The e2e suite on every sort of cluster this machine can have: kind, then embedded. CLUSTER=kind or CLUSTER=embedded runs it
+# on that one alone. What cannot be had is a failure in CI (CI=true) and an explained omission elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-no_cluster() {
-  echo "e2e: no cluster: $1" >&2
-  if [ "${CI:-}" = true ]; then exit 1; fi
-  echo "e2e: NOT RUN. The unit and feature tests above need no cluster and did run." >&2
-  exit 0
-}
-
-if ! docker info >/dev/null 2>&1; then
-  hack/engine.sh || no_cluster "no container engine answers, and it could not be installed here"
-fi
-node_image=$(bin/ingresslab image node) || no_cluster "the node image can be neither pulled nor built here"
-echo "e2e: on kind, because a container engine answers ($(docker version --format 'Docker {{.Server.Version}}')); cluster ingresslab-e2e is made for it and removed afterwards" >&2
-
 mkdir -p "${OUT:-out}"
 out=$(cd "${OUT:-out}" && pwd)
-# The provider's own tests first: they cancel the creation of clusters at its worst moments.
-if [ -z "${FOCUS:-}" ]; then
-  INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind
-fi
-exec go test -tags e2e -count=1 -timeout 40m ./e2e \
-  -args -ginkgo.v="${VERBOSE:-false}" -ginkgo.succinct -ginkgo.junit-report="$out/e2e.xml" -ginkgo.focus="${FOCUS:-}"
+failed=0
+
+fail() {
+  echo "e2e: FAILED on $1" >&2
+  failed=1
+}
+
+not_run() { # not_run CLUSTER REASON
+  echo "e2e: NOT RUN on $1: $2" >&2
+  if [ "${CI:-}" = true ] || [ "${CLUSTER:-}" = "$1" ]; then failed=1; fi
+}
+
+suite() { # suite CLUSTER: scenarios and faults on a cluster made for them
+  CLUSTER=$1 go test -tags e2e -count=1 -timeout 40m ./e2e \
+    -args -ginkgo.v="${VERBOSE:-false}" -ginkgo.succinct -ginkgo.junit-report="$out/e2e-$1.xml" -ginkgo.focus="${FOCUS:-}"
+}
+
+on_kind() {
+  local node_image
+  if ! docker info >/dev/null 2>&1 && ! hack/engine.sh; then
+    not_run kind "no container engine answers, and it could not be installed here"
+    return
+  fi
+  if ! node_image=$(bin/ingresslab image node); then
+    not_run kind "the node image can be neither pulled nor built here"
+    return
+  fi
+  echo "e2e: on kind ($(docker version --format 'Docker {{.Server.Version}}')); cluster ingresslab-e2e is made for it and removed afterwards" >&2
+  # The provider's own tests first: they cancel the creation of clusters at its worst moments.
+  if [ -z "${FOCUS:-}" ]; then
+    INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind || fail "kind (the provider)"
+  fi
+  suite kind || fail kind
+}
+
+on_embedded() {
+  if [ "$(uname -s)" != Linux ]; then
+    echo "e2e: not on embedded: that takes Linux, and this is $(uname -s)" >&2
+    return
+  fi
+  echo "e2e: on embedded; cluster ingresslab-e2e-embedded is made for it and removed afterwards" >&2
+  if [ -z "${FOCUS:-}" ]; then
+    go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded/... || fail "embedded (the provider)"
+  fi
+  suite embedded || fail embedded
+}
+
+case ${CLUSTER:-} in
+  kind) on_kind ;;
+  embedded) on_embedded ;;
+  '' | auto)
+    on_kind
+    on_embedded
+    ;;
+  *)
+    echo "e2e: CLUSTER=$CLUSTER: the suite makes its clusters itself, with kind or embedded" >&2
+    exit 2
+    ;;
+esac
+exit $failed

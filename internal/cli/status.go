@@ -26,6 +26,8 @@ type clusterStatus struct {
 	StatusPage string           `json:"statusPage"`
 	Nodes      []nodeStatus     `json:"nodes"`
 	Controller controllerStatus `json:"controller"`
+	// Lacks is what the cluster cannot do, with the reason; scenarios that require it are skipped.
+	Lacks cluster.Capabilities `json:"lacks,omitempty"`
 }
 
 type nodeStatus struct {
@@ -88,6 +90,7 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 		Cluster: c.Name, Provider: c.Provider, Kubeconfig: c.Kubeconfig,
 		HTTP: "http://" + c.Addresses.HTTP + "/", HTTPS: "https://" + c.Addresses.HTTPS + "/",
 		StatusPage: "http://" + c.Addresses.Status + "/",
+		Lacks:      c.Capabilities,
 	}
 	nodes, err := client.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
