@@ -69,7 +69,7 @@ func (a *app) kindReady(ctx context.Context, k *kind.Provider, spec cluster.Spec
 	if err != nil {
 		return "", err
 	}
-	img, err := nodeimage.Pull(ctx, nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display}})
+	img, err := nodeimage.Pull(ctx, nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display, of: "Node image"}})
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
