@@ -1,0 +1,160 @@
+package kubelet
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// A pod without probes is Ready as soon as its container runs.
+func TestRunsAPod(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod())
+		pod := l.pod("web")
+		if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP != "10.244.1.2" || pod.Status.HostIP != "172.30.0.2" {
+			t.Errorf("status: %+v", pod.Status)
+		}
+		for _, c := range []corev1.PodConditionType{
+			corev1.PodReady, corev1.ContainersReady, corev1.PodInitialized, corev1.PodScheduled, corev1.PodReadyToStartContainers,
+		} {
+			if found := condition(pod.Status.Conditions, c); found == nil || found.Status != corev1.ConditionTrue || found.ObservedGeneration != 1 {
+				t.Errorf("condition %s: %+v", c, found)
+			}
+		}
+		c := l.container("web", "web")
+		if c.State.Running == nil || !c.Ready || !*c.Started || c.RestartCount != 0 || c.ImageID != "sha256:abc" ||
+			c.Image != "docker.io/library/web:1" || !strings.HasPrefix(c.ContainerID, "ingresslab://") {
+			t.Errorf("container: %+v", c)
+		}
+		if pod.Status.QOSClass != corev1.PodQOSBestEffort {
+			t.Errorf("the node changed the QoS class to %q", pod.Status.QOSClass)
+		}
+		for _, e := range []string{
+			`Normal Pulled: Container image "web:1" already present on machine and can be accessed by the pod`,
+			"Normal Created: Container created", "Normal Started: Container started",
+		} {
+			l.wantEvent(e)
+		}
+	})
+}
+
+// Deletion is SIGTERM, and only then does the pod leave the API.
+func TestDeletesAPod(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod())
+		l.delete("web", 30)
+		l.after(time.Second)
+		if got := l.runtime.latest("web").got(); !slices.Equal(got, []syscall.Signal{syscall.SIGTERM}) {
+			t.Errorf("signals: %v", got)
+		}
+		if pod := l.pod("web"); pod != nil {
+			t.Errorf("still there: %+v", pod.Status)
+		}
+		l.wantEvent("Normal Killing: Stopping container web")
+	})
+}
+
+// Who ignores SIGTERM is killed when the grace period is over, and not before.
+func TestKillsAfterTheGracePeriod(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.runtime.does("web", program{stubborn: true})
+		l.create(webPod())
+		l.delete("web", 5)
+		l.after(4900 * time.Millisecond)
+		if got := l.runtime.latest("web").got(); !slices.Equal(got, []syscall.Signal{syscall.SIGTERM}) {
+			t.Errorf("signals within the grace period: %v", got)
+		}
+		l.after(200 * time.Millisecond)
+		if got := l.runtime.latest("web").got(); !slices.Equal(got, []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}) {
+			t.Errorf("signals after it: %v", got)
+		}
+		if l.pod("web") != nil {
+			t.Error("the pod is still there")
+		}
+	})
+}
+
+// A second deletion with less patience counts.
+func TestDeletionCanBeShortened(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.runtime.does("web", program{stubborn: true})
+		l.create(webPod())
+		l.delete("web", 300)
+		l.after(time.Second)
+		l.delete("web", 1)
+		l.after(1100 * time.Millisecond)
+		if l.pod("web") != nil {
+			t.Error("the pod is still there")
+		}
+	})
+}
+
+// A pod that somebody removed from the API without waiting must not go on running.
+func TestStopsWhatIsGoneFromTheAPI(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.runtime.does("web", program{stubborn: true})
+		l.create(webPod())
+		if err := l.client.CoreV1().Pods("shop").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		l.after(2 * time.Second)
+		select {
+		case <-l.runtime.latest("web").Done():
+		default:
+			t.Error("the container still runs")
+		}
+	})
+}
+
+func TestRegistersTheNode(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		node, err := l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if node.Labels["zone"] != "a" || node.Labels["kubernetes.io/hostname"] != "node-1" || node.Spec.PodCIDR != "10.244.1.0/24" {
+			t.Errorf("node: %+v", node)
+		}
+		ready := node.Status.Conditions[slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+			return c.Type == corev1.NodeReady
+		})]
+		if ready.Status != corev1.ConditionTrue || node.Status.Addresses[0].Address != "172.30.0.2" ||
+			node.Status.DaemonEndpoints.KubeletEndpoint.Port != 10250 || node.Status.NodeInfo.KubeletVersion != "v1.36.3" {
+			t.Errorf("status: %+v", node.Status)
+		}
+		before := l.renewed()
+		l.after(25 * time.Second)
+		if now := l.renewed(); now.Sub(before) < 20*time.Second {
+			t.Errorf("the lease was last renewed at %v, after %v", now, before)
+		}
+	})
+}
+
+func (l *rig) renewed() time.Time {
+	l.t.Helper()
+	lease, err := l.client.CoordinationV1().Leases("kube-node-lease").Get(l.t.Context(), "node-1", metav1.GetOptions{})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return lease.Spec.RenewTime.Time
+}
+
+// A node that comes back is the same Node, with what others gave it.
+func TestRegistersAgain(t *testing.T) {
+	old := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1", Labels: map[string]string{"mine": "yes"}}}
+	withNode(t, []runtime.Object{old}, func(l *rig) {
+		node, err := l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if node.Labels["mine"] != "yes" || node.Labels["zone"] != "a" || len(node.Status.Conditions) != 4 {
+			t.Errorf("node: %+v", node)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package kubelet
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
+)
+
+const (
+	// quietly is how long a failure is only tried again before anybody hears of it. The API server's authorizer of nodes learns
+	// a moment after the binding which Secrets and ConfigMaps a pod's node may read.
+	quietly = 500 * time.Millisecond
+	// refreshEvery is how old the files of ConfigMap and Secret volumes and of tokens may be.
+	refreshEvery = 30 * time.Second
+)
+
+// setup is what a pod needs before its first container can start.
+type setup struct {
+	busy, ready bool
+	retry       retry
+	notBefore   time.Time
+
+	address   netip.Addr // zero until there is one
+	namespace network.Namespace
+	own       bool // namespace is the pod's, not the node's
+	ports     *hostPorts
+	refresh   time.Time // of the volumes
+}
+
+func newSetup() setup {
+	return setup{retry: retry{first: time.Second, last: 8 * time.Second}}
+}
+
+// release gives back the pod's network.
+func (s *setup) release(k *Kubelet) {
+	s.ports.close()
+	if s.own && s.namespace != nil {
+		_ = s.namespace.Close()
+	}
+	if s.own {
+		k.addresses.give(s.address)
+	}
+	s.ports, s.namespace, s.own, s.ready = nil, nil, false, false
+}
+
+// setupFault says what a pod waits for, as the Event about it does.
+type setupFault struct{ reason, message string }
+
+// prepare starts what is missing: volumes, network, host ports. It is called until it is all there.
+func (w *worker) prepare(now time.Time) {
+	if w.setup.busy {
+		return
+	}
+	if now.Before(w.setup.notBefore) {
+		w.at(w.setup.notBefore)
+		return
+	}
+	w.setup.busy = true
+	next, pod := w.setup, w.pod
+	w.k.ended.Go(func() {
+		fault := next.complete(w.ctx, w.k, pod, w.dir)
+		w.post(func() { w.prepared(next, fault) })
+	})
+}
+
+func (w *worker) prepared(next setup, fault *setupFault) {
+	next.busy, next.ready = false, fault == nil
+	w.setup = next
+	if fault == nil {
+		w.setup.refresh = time.Now().Add(refreshEvery)
+		return
+	}
+	w.event(nil, corev1.EventTypeWarning, fault.reason, "%s", fault.message)
+	w.setup.notBefore = time.Now().Add(w.setup.retry.delay())
+}
+
+func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir string) *setupFault {
+	sandbox := func(err error) *setupFault {
+		return &setupFault{reasonFailedSandbox, "Failed to create pod sandbox: " + err.Error()}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return sandbox(err)
+	}
+	if err := s.takeAddress(k, pod); err != nil {
+		return sandbox(err)
+	}
+	err := persist(ctx, func() error {
+		return k.manifests.Volumes(ctx, podspec.Pod{Pod: pod, Address: s.address, Dir: dir})
+	})
+	if err != nil {
+		return &setupFault{reasonFailedMount, "MountVolume.SetUp failed for " + err.Error()}
+	}
+	if s.namespace == nil {
+		if s.namespace, err = k.config.AddPod(ctx, s.address); err != nil {
+			s.namespace = nil
+			return sandbox(err)
+		}
+	}
+	if s.ports == nil && s.own {
+		if s.ports, err = k.openHostPorts(ctx, pod, s.address); err != nil {
+			return sandbox(err)
+		}
+	}
+	return nil
+}
+
+func (s *setup) takeAddress(k *Kubelet, pod *corev1.Pod) (err error) {
+	switch {
+	case s.address.IsValid():
+	case pod.Spec.HostNetwork:
+		s.address, s.namespace = k.config.Address, k.config.Namespace
+	default:
+		s.address, err = k.addresses.take()
+		s.own = err == nil
+	}
+	return err
+}
+
+// persist tries for a moment before it gives up.
+func persist(ctx context.Context, try func() error) error {
+	deadline, r := time.Now().Add(quietly), retry{first: 20 * time.Millisecond, last: 100 * time.Millisecond}
+	for {
+		err := try()
+		if err == nil || time.Now().After(deadline) || !pause(ctx, r.delay()) {
+			return err
+		}
+	}
+}
+
+// refreshVolumes brings the files of a running pod up to date
+// (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically).
+func (w *worker) refreshVolumes(now time.Time) {
+	if now.Before(w.setup.refresh) {
+		w.at(w.setup.refresh)
+		return
+	}
+	w.setup.refresh = now.Add(refreshEvery)
+	w.at(w.setup.refresh)
+	if len(w.pod.Spec.Volumes) == 0 {
+		return
+	}
+	p := podspec.Pod{Pod: w.pod, Address: w.setup.address, Dir: w.dir}
+	w.setup.busy = true
+	w.k.ended.Go(func() {
+		err := w.k.manifests.Volumes(w.ctx, p)
+		w.post(func() {
+			w.setup.busy = false
+			if err != nil {
+				w.event(nil, corev1.EventTypeWarning, reasonFailedMount, "%s", fmt.Sprintf("MountVolume.SetUp failed for %v", err))
+			}
+		})
+	})
+}
