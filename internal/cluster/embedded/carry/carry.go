@@ -1,24 +1,47 @@
-// Package carry hands the bytes of connections from one network to another: from a port of this machine to the cluster's
-// own network, from a virtual address to an endpoint, from a host port to a pod.
 package carry
 
 import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
+	"time"
 )
 
-// Dial opens the other half of a connection that came from client.
+// Dial opens the other half of a connection that came from client. It must return when ctx ends.
 type Dial func(ctx context.Context, client net.Addr) (net.Conn, error)
 
-// Stream accepts connections from l until ctx ends, and then closes l and every connection. Each is joined to what dial
-// returns for it: the end of one direction is passed on as such (TCP half close), an abort as an abort, and a failure of
-// dial resets the connection, as if nobody had listened. It returns nil when ctx ends, else why it cannot accept any more.
-func Stream(_ context.Context, _ net.Listener, _ Dial) error {
-	return errors.New("not built yet")
+// passing are the errors of accept(2) and recvfrom(2) that say nothing about the socket itself: too little of something, or
+// a connection that ended before it was accepted. The manual page asks to go on.
+var passing = []error{
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EPROTO,
+	syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
+	syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
 
-// Packets does the same for UDP: answers go back to who asked, and an exchange that is quiet for a minute is forgotten.
-func Packets(_ context.Context, _ net.PacketConn, _ Dial) error {
-	return errors.New("not built yet")
+func passes(err error) bool {
+	for _, p := range passing {
+		if errors.Is(err, p) {
+			return true
+		}
+	}
+	return false
 }
+
+// patience is how long to wait before a socket is tried again: longer with each failure in a row, up to a second.
+type patience struct{ delay time.Duration }
+
+// wait returns false when ctx has ended.
+func (p *patience) wait(ctx context.Context) bool {
+	p.delay = min(max(2*p.delay, 5*time.Millisecond), time.Second)
+	timer := time.NewTimer(p.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *patience) reset() { p.delay = 0 }
