@@ -40,6 +40,7 @@ type fakeRuntime struct {
 	mu      sync.Mutex
 	program map[string]program // by name of the container
 	started []*fakeContainer
+	exec    func(ctx context.Context, e container.Exec) (int, error)
 }
 
 func (r *fakeRuntime) does(name string, p program) {
@@ -79,7 +80,7 @@ func (r *fakeRuntime) Start(_ context.Context, s container.Spec) (container.Cont
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s-%d", s.Name, len(r.started)))
 	c := &fakeContainer{
-		spec: s, id: hex.EncodeToString(sum[:]), since: time.Now(), done: make(chan struct{}), program: p,
+		spec: s, id: hex.EncodeToString(sum[:]), since: time.Now(), done: make(chan struct{}), program: p, exec: r.exec,
 	}
 	r.started = append(r.started, c)
 	if e := p.exits; e != nil {

@@ -100,7 +100,7 @@ func TestStopsWhatIsGoneFromTheAPI(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(webPod())
-		if err := l.client.CoreV1().Pods("shop").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		if err := l.client.CoreV1().Pods("shop").Delete(l.t.Context(), "web", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		l.after(2 * time.Second)
@@ -114,7 +114,7 @@ func TestStopsWhatIsGoneFromTheAPI(t *testing.T) {
 
 func TestRegistersTheNode(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
-		node, err := l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
+		node, err := l.client.CoreV1().Nodes().Get(l.t.Context(), "node-1", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func (l *rig) renewed() time.Time {
 func TestRegistersAgain(t *testing.T) {
 	old := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1", Labels: map[string]string{"mine": "yes"}}}
 	withNode(t, []runtime.Object{old}, func(l *rig) {
-		node, err := l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
+		node, err := l.client.CoreV1().Nodes().Get(l.t.Context(), "node-1", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

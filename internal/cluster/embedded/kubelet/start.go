@@ -239,8 +239,9 @@ func (w *worker) launched(s *slot, a *attempt, r attempted) {
 	s.cancel = cancel
 	w.k.ended.Go(func() { a.watch(w, s, r.container) })
 	if hook := s.spec.Lifecycle; hook != nil && hook.PostStart != nil && w.end == nil {
+		contact := w.contact(s, r.container)
 		w.k.ended.Go(func() {
-			err := w.hook(ctx, s.spec, r.container, hook.PostStart)
+			err := contact.hook(ctx, hook.PostStart)
 			w.post(func() { w.postStarted(ctx, s, r.container, err) })
 		})
 		return

@@ -129,11 +129,11 @@ func (w *worker) stopSlot(s *slot, grace time.Duration, message string) {
 
 func (w *worker) startPreStop(s *slot, c container.Container, hook *corev1.LifecycleHandler) {
 	ctx, cancel := context.WithCancel(w.ctx)
-	stop := s.stop
+	stop, contact := s.stop, w.contact(s, c)
 	stop.hook = cancel
 	w.k.ended.Go(func() {
 		defer cancel()
-		err := w.hook(ctx, s.spec, c, hook)
+		err := contact.hook(ctx, hook)
 		w.post(func() {
 			if err != nil && s.running == c {
 				w.event(s, corev1.EventTypeWarning, reasonPreStopFailed, "PreStopHook failed")
