@@ -122,14 +122,16 @@ func TestATerminalHasASizeAndKeys(t *testing.T) {
 		if !e.TTY {
 			return 0, errors.New("no terminal")
 		}
+		pressed := make(chan byte, 1)
+		go func() {
+			key := make([]byte, 1)
+			_, _ = io.ReadFull(e.Stdin, key)
+			pressed <- key[0]
+		}()
 		if size := <-e.Resize; size != (container.Size{Width: 120, Height: 40}) {
 			return 0, errors.New("wrong size")
 		}
-		key := make([]byte, 1)
-		if _, err := io.ReadFull(e.Stdin, key); err != nil {
-			return 0, err
-		}
-		return 128 + int(key[0]), nil // 3 is Ctrl-C
+		return 128 + int(<-pressed), nil // 3 is Ctrl-C
 	}})
 	for name, executor := range protocols {
 		t.Run(name, func(t *testing.T) {
