@@ -185,6 +185,10 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 	}()
 	client := connect(t, l.Addr())
 	far := accept(t, server)
+	fmt.Fprint(client, "x") //nolint:errcheck // the server will miss it
+	if _, err := far.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	hangs := connect(t, l.Addr())
 	<-dialing
 	stop()

@@ -1,0 +1,193 @@
+//go:build linux
+
+package network_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+)
+
+func TestPodsShareNoPorts(t *testing.T) {
+	a, b := pod(t, "10.244.2.2"), pod(t, "10.244.2.3")
+	serve(t, a, "0.0.0.0:8080")
+	serve(t, b, "0.0.0.0:8080")
+	serve(t, a, "127.0.0.1:9090")
+	if got, want := ask(t, b, "127.0.0.1:8080"), "127.0.0.1 from 127.0.0.1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := ask(t, b, "127.0.0.1:9090"); !strings.Contains(got, "connection refused") {
+		t.Errorf("the loopback address of one pod led to another: %q", got)
+	}
+}
+
+func TestDatagramsKeepTheirSource(t *testing.T) {
+	a, b := pod(t, "10.244.2.4"), pod(t, "10.244.2.5")
+	server, err := b.ListenPacket(t.Context(), "udp", "0.0.0.0:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	client, err := a.Dial(t.Context(), "udp", "10.244.2.5:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	_ = client.SetDeadline(time.Now().Add(time.Minute))
+	_ = server.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := client.Write([]byte("question")); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 100)
+	n, from, err := server.ReadFrom(buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := from.(*net.UDPAddr).AddrPort().Addr().Unmap(); ip != a.Address() {
+		t.Errorf("it came from %s, want %s", ip, a.Address())
+	}
+	if _, err := server.WriteTo(buffer[:n], from); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = client.Read(buffer); string(buffer[:n]) != "question" || err != nil {
+		t.Errorf("the answer is %q, %v", buffer[:n], err)
+	}
+}
+
+// A client that still has the address of a pod that is gone must learn so at once, each time.
+func TestWhoIsGoneIsUnreachable(t *testing.T) {
+	a := pod(t, "10.244.2.6")
+	gone, err := hub(t).AddPod(t.Context(), netip.MustParseAddr("10.244.2.7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, gone, ":80")
+	if got, want := ask(t, a, "10.244.2.7:80"), "10.244.2.7 from 10.244.2.6"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []network.Namespace{a, a, a, hub(t).Hub()} {
+		if got := ask(t, from, "10.244.2.7:80"); !strings.Contains(got, "no route to host") {
+			t.Errorf("%s got %q, want no route to host", from.Address(), got)
+		}
+	}
+	// The address can be given again while something of the old pod still runs.
+	serve(t, pod(t, "10.244.2.7"), ":81")
+	if got, want := ask(t, a, "10.244.2.7:81"), "10.244.2.7 from 10.244.2.6"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestVirtualAddressesAreSilent(t *testing.T) {
+	answers := func(ip string, within time.Duration) bool {
+		c, err := net.Dial("ip4:icmp", ip) // the test itself is in the hub
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		echo := []byte{8, 0, 0, 0, 0, 1, 0, 1} // RFC 792
+		sum := ^(uint16(8)<<8 + 1 + 1)
+		echo[2], echo[3] = byte(sum>>8), byte(sum)
+		if _, err := c.Write(echo); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(within))
+		for b := make([]byte, 100); ; {
+			n, _, err := c.(*net.IPConn).ReadFrom(b)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return false
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n > 0 && b[0] == 0 { // not our own question
+				return true
+			}
+		}
+	}
+	pod(t, "10.244.2.8")
+	if !answers("10.244.2.8", time.Minute) {
+		t.Error("a pod does not answer a ping")
+	}
+	if answers("10.96.7.7", 200*time.Millisecond) {
+		t.Error("a virtual address answers a ping")
+	}
+	a := pod(t, "10.244.2.9")
+	if got := ask(t, a, "10.96.7.7:80"); !strings.Contains(got, "connection refused") {
+		t.Errorf("got %q, want a refusal", got)
+	}
+}
+
+func TestNamespaceIsThatOfTheDescriptor(t *testing.T) {
+	a := pod(t, "10.244.2.10")
+	var own, here unix.Stat_t
+	if err := unix.Fstat(a.FD(), &own); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Stat("/proc/self/ns/net", &here); err != nil {
+		t.Fatal(err)
+	}
+	if own.Ino == here.Ino {
+		t.Error("the pod's namespace is the hub's")
+	}
+	var of unix.Stat_t
+	if err := unix.Fstat(hub(t).Hub().FD(), &of); err != nil {
+		t.Fatal(err)
+	}
+	if of.Ino != here.Ino {
+		t.Error("the hub's namespace is not the process's")
+	}
+}
+
+func TestWhatCannotBe(t *testing.T) {
+	n := hub(t)
+	a := pod(t, "10.244.2.11")
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	closed, err := n.AddPod(t.Context(), netip.MustParseAddr("10.244.2.12"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := func(ctx context.Context, f func(context.Context, netip.Addr) (network.Namespace, error), ip string) error {
+		_, err := f(ctx, netip.MustParseAddr(ip))
+		return err
+	}
+	dial := func(ns network.Namespace, address string) error {
+		_, err := ns.Dial(t.Context(), "tcp", address)
+		return err
+	}
+	for want, err := range map[string]error{
+		"network of pod 10.244.2.11: the address is in use":          add(t.Context(), n.AddPod, "10.244.2.11"),
+		"pod 172.30.0.9: not an address for pods (10.244.0.0/16)":    add(t.Context(), n.AddPod, "172.30.0.9"),
+		"node 172.30.0.1: not an address for nodes (172.30.0.0/24)":  add(t.Context(), n.AddNode, "172.30.0.1"),
+		"network of pod 10.244.2.13: context canceled":               add(ended, n.AddPod, "10.244.2.13"),
+		"address localhost:80: a name where an IP address is wanted": dial(a, "localhost:80"),
+		"use of closed network connection":                           dial(closed, "127.0.0.1:80"),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	// What failed has not kept its address.
+	pod(t, "10.244.2.13")
+	if err := dial(a, "10.244.2.13:80"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial: %v; want a refusal", err)
+	}
+}
