@@ -46,7 +46,7 @@ func New() *Metrics {
 		registry:    prometheus.NewRegistry(),
 		requests:    newRequests(),
 		builds:      prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "table_builds_total", Help: "Tables built."}),
-		buildTime:   histogram("table_build_duration_seconds", "Listing, building and swapping.", prometheus.ExponentialBuckets(0.0001, 4, 8)),
+		buildTime:   histogram("table_build_duration_seconds", "Listing, building and swapping.", prometheus.ExponentialBuckets(0.0001, 1.5, 25)),
 		propagation: histogram("propagation_seconds", "From the first event of a change to its table being live.", prometheus.ExponentialBuckets(0.001, 2, 12)),
 		routes:      gauge("table_routes", "Routes in the table that decides now."),
 		hosts:       gauge("table_hosts", "Hosts in the table that decides now."),

@@ -47,7 +47,7 @@ in it, and runs labs and scenarios against it.`,
 	a.globalFlags(root)
 	root.AddCommand(a.labCommand(), a.labsCommand(), a.runCommand(), a.lintCommand(),
 		a.upCommand(), a.downCommand(), a.statusCommand(), a.explainCommand(), a.logsCommand(), a.kubeconfigCommand(),
-		a.imageCommand(), a.versionCommand())
+		a.imageCommand(), a.simulateCommand(), a.versionCommand())
 	return root
 }
 

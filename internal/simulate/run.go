@@ -1,0 +1,173 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+)
+
+// Progress hears how a simulation goes on, for a person to follow. Its methods may be called from any goroutine.
+type Progress interface {
+	// Begin says that something begins that takes a while. detail may be called with how far it is, done is called once.
+	Begin(text string) (detail func(string), done func(error))
+	// Note says something worth a line.
+	Note(text string)
+}
+
+// Options are a simulation.
+type Options struct {
+	Size
+	// Keep leaves everything in the cluster.
+	Keep bool
+	// Progress hears of every step.
+	Progress Progress
+}
+
+// simulation is one that goes on.
+type simulation struct {
+	Options
+	client  kubernetes.Interface
+	browser *browser
+	watcher *watcher
+	// pod is the controller that is measured.
+	pod *corev1.Pod
+}
+
+// quietTime is how long the controller is watched doing nothing.
+const quietTime = 10 * time.Second
+
+// Provider is the only one whose clusters have virtual nodes.
+const Provider = "embedded"
+
+// UnsupportedError says that a cluster has no virtual nodes.
+type UnsupportedError struct{ Name, Provider string }
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("cluster %q is made with %s, whose nodes run every pod for real; virtual pods need an embedded cluster: "+
+		"`ingresslab simulate --cluster %s --name another`", e.Name, e.Provider, Provider)
+}
+
+// Run fills the cluster, measures the controller, and removes what it made, even if ctx ends. The error is an
+// *UnsupportedError or a *LimitError before anything is made. What is left of an earlier simulation is removed first.
+func Run(ctx context.Context, c *cluster.Cluster, o Options) (report *Report, err error) {
+	if c.Provider != Provider {
+		return nil, &UnsupportedError{c.Name, c.Provider}
+	}
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	client, err := newClient(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := &simulation{Options: o, client: client, browser: newBrowser(c.Addresses.HTTP)}
+	defer s.browser.close()
+	if err := s.cleanBefore(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if !o.Keep {
+			err = errors.Join(err, Clean(context.WithoutCancel(ctx), client, o.Progress))
+		}
+	}()
+	return s.run(ctx, c)
+}
+
+// newClient talks to the API server without a limit of its own, and in the format that costs both sides least.
+func newClient(config *rest.Config) (kubernetes.Interface, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = config.ContentType + ",application/json"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes client for %s: %w", config.Host, err)
+	}
+	return client, nil
+}
+
+// cleanBefore removes what an earlier simulation left.
+func (s *simulation) cleanBefore(ctx context.Context) error {
+	list, err := s.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return fmt.Errorf("namespaces: %w", err)
+	}
+	if len(list.Items) == 0 {
+		return nil
+	}
+	s.Progress.Note(fmt.Sprintf("an earlier simulation left %d namespaces: they are removed first", len(list.Items)))
+	return Clean(ctx, s.client, s.Progress)
+}
+
+// run is the simulation itself.
+func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, error) {
+	pods, err := controllers(ctx, s.client)
+	if err != nil {
+		return nil, err
+	}
+	s.pod = &pods[0]
+	if len(pods) > 1 {
+		s.Progress.Note(fmt.Sprintf("%d controllers share this machine, and each has all of the load; a cluster with --nodes 1 has one", len(pods)))
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	if s.watcher, err = newWatcher(watching, s.client); err != nil {
+		return nil, err
+	}
+	report := &Report{Size: s.Size, DurationSeconds: s.Duration.Seconds(), CPUs: runtime.NumCPU(), Controllers: len(pods), Cluster: c.Name}
+	began := time.Now()
+	if err := s.fill(ctx); err != nil {
+		return nil, err
+	}
+	report.FillSeconds = time.Since(began).Seconds()
+	if report.Sync, err = s.restart(ctx); err != nil {
+		return nil, err
+	}
+	return report, s.measure(ctx, report)
+}
+
+// measure watches the controller at rest, and then while endpoints change.
+func (s *simulation) measure(ctx context.Context, report *Report) error {
+	synced, err := read(ctx, s.client, s.podName())
+	if err != nil {
+		return err
+	}
+	report.AfterSync, report.Routes = synced.memory(), int(synced.routes)
+	if err := s.rest(ctx); err != nil {
+		return err
+	}
+	rested, err := read(ctx, s.client, s.podName())
+	if err != nil {
+		return err
+	}
+	report.IdleCPU, report.AfterRest = cpuBetween(synced, rested), rested.memory()
+	if s.Churn == 0 {
+		return nil
+	}
+	if report.Propagation, err = s.churn(ctx); err != nil {
+		return err
+	}
+	churned, err := read(ctx, s.client, s.podName())
+	if err != nil {
+		return err
+	}
+	report.ChurnCPU, report.AfterChurn = cpuBetween(rested, churned), churned.memory()
+	report.Build = quantilesBetween(rested.builds, churned.builds)
+	return nil
+}
+
+// rest lets the controller alone.
+func (s *simulation) rest(ctx context.Context) (err error) {
+	_, done := s.Progress.Begin(fmt.Sprintf("Watching the controller at rest for %s", quietTime))
+	defer func() { done(err) }()
+	return pause(ctx, quietTime)
+}
