@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 )
 
@@ -24,6 +25,10 @@ func Run(ctx context.Context, args []string, std Streams) int {
 			return ExitFailed
 		}
 		return ExitOK
+	}
+	if len(args) > 0 && args[0] == container.ChildCommand {
+		_ = container.RunChild() // it has told its parent
+		return ExitFailed
 	}
 	return newApp(std).run(ctx, args)
 }

@@ -2,7 +2,10 @@ package container
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
+	"os/exec"
 	"syscall"
 	"time"
 )
@@ -40,6 +43,8 @@ type Spec struct {
 	Log string
 	// Stdin keeps the standard input open for Attach; without it the container reads nothing.
 	Stdin, TTY bool
+	// StdinOnce ends the standard input when the input of the first Attach has ended, as in a pod's manifest.
+	StdinOnce bool
 }
 
 // Mount makes a file or directory of this machine appear in a container. What is missing of Target is made.
@@ -104,6 +109,14 @@ func (e *ExecError) Error() string { return "exec: \"" + e.Command + "\": " + e.
 
 // Unwrap returns the cause.
 func (e *ExecError) Unwrap() error { return e.Err }
+
+// Code is what shells and runtimes exit with for it: 127 if there is no such program, 126 if it cannot be executed.
+func (e *ExecError) Code() int {
+	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
 
 // Runtime starts containers.
 type Runtime interface {

@@ -1,0 +1,198 @@
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// instance is a Container of a Host.
+type instance struct {
+	host    *Host
+	id      string
+	started time.Time
+	order   *order
+	stop    syscall.Signal
+	// release lets go of the image's files.
+	release func()
+
+	process *process
+	log     *logger
+	out     [2]audience // of standard output and error; with a terminal, the first has both
+	// input is where the standard input is written to: a pipe, the terminal, or nil.
+	input     io.WriteCloser
+	inputOnce bool
+	terminal  *os.File
+	// pumps are done when everything that was said has been heard.
+	pumps sync.WaitGroup
+
+	// ended is closed when no process runs any more, done when nothing else goes on either.
+	ended, done chan struct{}
+	exit        Exit // valid when done is closed
+}
+
+var _ Container = (*instance)(nil)
+
+func newInstance(h *Host, s Spec, o *order, release func()) *instance {
+	id := make([]byte, 32)
+	_, _ = rand.Read(id) // never fails, see its documentation
+	return &instance{
+		host: h, id: hex.EncodeToString(id), order: o, stop: stopSignal(s.Image.StopSignal), release: release,
+		log: &logger{}, inputOnce: s.StdinOnce, ended: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// ID implements Container.
+func (c *instance) ID() string { return c.id }
+
+// Started implements Container.
+func (c *instance) Started() time.Time { return c.started }
+
+// Done implements Container.
+func (c *instance) Done() <-chan struct{} { return c.done }
+
+// Exit implements Container.
+func (c *instance) Exit() Exit {
+	select {
+	case <-c.done:
+		return c.exit
+	default:
+		return Exit{}
+	}
+}
+
+// Signal implements Container.
+func (c *instance) Signal(s syscall.Signal) error {
+	if err := c.process.signal(s); err != nil {
+		return fmt.Errorf("signal container %s: %w", c.id, err)
+	}
+	return nil
+}
+
+// StopSignal implements Container.
+func (c *instance) StopSignal() syscall.Signal { return c.stop }
+
+func (c *instance) openLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	c.log.to = f
+	return nil
+}
+
+// launch starts the program, and what goes on for as long as it runs.
+func (c *instance) launch(ctx context.Context, s Spec) error {
+	p, err := openPipes(s.Stdin && !s.TTY, !s.TTY, !s.TTY)
+	if err != nil {
+		return err
+	}
+	child, status, err := c.host.starter.start(&job{
+		order: c.order, streams: p.theirs, namespace: networkOf(s), into: -1,
+	})
+	p.closeTheirs()
+	if err != nil {
+		p.closeOurs()
+		return err
+	}
+	terminal, err := outcome(ctx, status)
+	if err != nil {
+		p.closeOurs()
+		return errors.Join(err, end(child))
+	}
+	c.started, c.process, c.terminal = time.Now(), child, terminal
+	switch {
+	case terminal != nil && s.Stdin:
+		c.input = terminal
+	case p.ours[0] != nil:
+		c.input = p.ours[0]
+	}
+	if terminal != nil {
+		c.pump("stdout", terminal, &c.out[0])
+	} else {
+		c.pump("stdout", p.ours[1], &c.out[0])
+		c.pump("stderr", p.ours[2], &c.out[1])
+	}
+	go c.supervise(p)
+	return nil
+}
+
+func networkOf(s Spec) int {
+	if s.Network > 0 {
+		return s.Network
+	}
+	return -1
+}
+
+// end kills a child that did not become a program.
+func end(child *process) error {
+	err := child.signal(syscall.SIGKILL)
+	_, waitErr := child.wait()
+	return errors.Join(err, waitErr)
+}
+
+// pump hands on what the container says on one stream.
+func (c *instance) pump(name string, r *os.File, to *audience) {
+	c.pumps.Go(func() {
+		s := &stream{log: c.log, name: name}
+		defer s.end()
+		defer to.end()
+		hear(r, c.ended, func(p []byte) {
+			s.write(p)
+			to.write(p)
+		})
+	})
+}
+
+// supervise waits for the container's end and leaves nothing of it but its log.
+func (c *instance) supervise(p *pipes) {
+	// The first process of a process namespace ends after all others; see pid_namespaces(7).
+	status, err := c.process.wait()
+	c.exit = Exit{Started: c.started, Finished: time.Now(), Err: err}
+	c.exit.Code, c.exit.Signal = exitOf(status)
+	close(c.ended)
+	if c.terminal != nil {
+		p.ours[1] = c.terminal
+	}
+	p.limit(lastWords)
+	c.pumps.Wait()
+	p.closeOurs()
+	c.discard()
+	close(c.done)
+}
+
+// discard lets go of everything but the log's content.
+func (c *instance) discard() {
+	c.log.close()
+	for _, d := range []string{rootDir, upperDir, workDir, memoryDir} {
+		_ = removeTree(filepath.Join(c.order.Dir, d)) // what stays goes with the container's directory
+	}
+	c.release()
+}
+
+// stopSignal understands what image configurations say: "SIGQUIT", "QUIT" or "3".
+func stopSignal(s string) syscall.Signal {
+	var number int
+	if _, err := fmt.Sscanf(s, "%d", &number); err == nil && number > 0 && number < 65 {
+		return syscall.Signal(number)
+	}
+	for _, name := range []string{s, "SIG" + s} {
+		if n := unix.SignalNum(name); n != 0 {
+			return n
+		}
+	}
+	return syscall.SIGTERM
+}

@@ -1,0 +1,179 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// detached is a mount that is nowhere yet; see open_tree(2) and fsmount(2).
+type detached struct {
+	fd     int
+	target string
+	dir    bool
+}
+
+// attach mounts it on its target, which is made if it is missing.
+func (d detached) attach() error {
+	err := d.makeTarget()
+	if err == nil {
+		const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_SYMLINKS
+		err = unix.MoveMount(d.fd, "", unix.AT_FDCWD, d.target, flags)
+	}
+	_ = unix.Close(d.fd) // the mount has its place, or is not wanted
+	if err != nil {
+		return fmt.Errorf("mount on %s: %w", d.target, err)
+	}
+	return nil
+}
+
+func (d detached) makeTarget() error {
+	if d.dir {
+		return os.MkdirAll(d.target, 0o755) //nolint:gosec // as images have them
+	}
+	if err := os.MkdirAll(filepath.Dir(d.target), 0o755); err != nil { //nolint:gosec // as images have them
+		return err
+	}
+	// What is there is not opened: it could be a device. A symbolic link that leads nowhere is followed.
+	if _, err := os.Stat(d.target); err == nil {
+		return nil
+	}
+	f, err := os.OpenFile(d.target, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // as images have them
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// system is a file system of the kernel.
+type system struct {
+	kind, target string
+	attributes   int
+	options      map[string]string
+	// optional ones are left out where the kernel does not have or allow them.
+	optional bool
+}
+
+// systemMounts makes the file systems that every container has. It has to happen outside the container's root directory:
+// in a user namespace, the kernel allows a new /proc or /sys only to who can see the whole of an old one.
+func (o *order) systemMounts() ([]detached, error) {
+	const quiet = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	pts := map[string]string{"mode": "0620", "ptmxmode": "0666"}
+	if !o.OneUser {
+		pts["gid"] = "5" // the group tty, everywhere
+	}
+	list := []system{
+		{kind: "proc", target: "/proc", attributes: quiet},
+		{kind: "sysfs", target: "/sys", attributes: quiet | unix.MOUNT_ATTR_RDONLY, optional: true},
+		{kind: "tmpfs", target: "/dev", attributes: unix.MOUNT_ATTR_NOSUID, options: map[string]string{"mode": "755", "size": "64k"}},
+		{kind: "devpts", target: "/dev/pts", attributes: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, options: pts},
+		{kind: "tmpfs", target: "/dev/shm", attributes: quiet, options: map[string]string{"mode": "1777", "size": "64m"}},
+		{kind: "mqueue", target: "/dev/mqueue", attributes: quiet, optional: true},
+	}
+	var mounts []detached
+	for _, s := range list {
+		fd, err := s.open()
+		if err != nil && s.optional {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("mount %s: %w", s.target, err)
+		}
+		mounts = append(mounts, detached{fd: fd, target: s.target, dir: true})
+	}
+	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, "/dev/"+name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return nil, fmt.Errorf("device /dev/%s: %w", name, err)
+		}
+		mounts = append(mounts, detached{fd: fd, target: "/dev/" + name})
+	}
+	return mounts, nil
+}
+
+func (s system) open() (fd int, err error) {
+	f, err := unix.Fsopen(s.kind, unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = unix.Close(f) }() // the mount does not need it
+	for key, value := range s.options {
+		if err := unix.FsconfigSetString(f, key, value); err != nil {
+			return -1, fmt.Errorf("option %s=%s: %w", key, value, err)
+		}
+	}
+	if err := unix.FsconfigCreate(f); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(f, unix.FSMOUNT_CLOEXEC, s.attributes)
+}
+
+// givenMounts opens files and directories of this machine.
+func givenMounts(list []Mount) ([]detached, error) {
+	var mounts []detached
+	for _, m := range list {
+		d, err := clone(m.Source, m.ReadOnly)
+		if err != nil {
+			return nil, fmt.Errorf("mount %s on %s: %w", m.Source, m.Target, err)
+		}
+		d.target = filepath.Join("/", m.Target)
+		mounts = append(mounts, d)
+	}
+	return mounts, nil
+}
+
+// clone opens a second mount of a file or directory, with everything that is mounted below it: in a user namespace, the
+// kernel lets nobody look under a mount. Only what is asked for changes; in particular, nosuid, nodev and noexec stay where
+// they are, which a user namespace must not take away.
+func clone(source string, readOnly bool) (detached, error) {
+	const recursive = unix.AT_RECURSIVE
+	fd, err := unix.OpenTree(unix.AT_FDCWD, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
+	if err != nil {
+		return detached{}, err
+	}
+	var s unix.Stat_t
+	err = unix.Fstat(fd, &s)
+	if err == nil && readOnly {
+		err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+	}
+	if err != nil {
+		_ = unix.Close(fd) // not used
+		return detached{}, err
+	}
+	return detached{fd: fd, dir: s.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
+}
+
+// protectProc keeps what in /proc belongs to the machine from a container's root, which may be the machine's.
+func protectProc() error {
+	for _, path := range []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} {
+		d, err := clone(path, true)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another kernel
+		}
+		if err == nil {
+			d.target = path
+			err = d.attach()
+		}
+		if err != nil {
+			return fmt.Errorf("make %s read-only: %w", path, err)
+		}
+	}
+	for _, path := range []string{"/proc/kcore", "/proc/keys", "/proc/timer_list"} {
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
+		d, err := clone("/dev/null", false)
+		if err == nil {
+			d.target = path
+			err = d.attach()
+		}
+		if err != nil {
+			return fmt.Errorf("hide %s: %w", path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package container_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
+)
+
+func TestAContainerIsAMachineOfItsOwn(t *testing.T) {
+	s := spec(t, "host ; read /etc/motd ; ls /proc ; ls /dev ; fds ; env")
+	s.Env = []string{"A=1", "PATH=/bin"}
+	got := said(t, s)
+	for _, want := range []string{
+		"host pod-1 pid 1 dir /\n", "hello\n", "\n1\n", "null\n", "ptmx\n", "shm\n",
+		"A=1\n", "PATH=/bin\n", "HOSTNAME=pod-1\n", "HOME=/root\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "error:") || strings.Contains(got, "GOGC") || strings.Contains(got, "inherited") {
+		t.Errorf("it said\n%s", got)
+	}
+}
+
+func TestHowAContainerEnds(t *testing.T) {
+	c := start(t, spec(t, "exit 3"))
+	<-c.Done()
+	if e := c.Exit(); e.Code != 3 || e.Signal != 0 || e.Err != nil || e.Finished.Before(e.Started) {
+		t.Errorf("exit 3 is %+v", e)
+	}
+	s := spec(t, "term")
+	c = start(t, s)
+	waitFor(t, s.Log, "ready")
+	if err := c.Signal(c.StopSignal()); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if e := c.Exit(); e.Code != 7 || !strings.Contains(logText(t, s.Log), "terminated") {
+		t.Errorf("after SIGTERM: %+v", e)
+	}
+	s = spec(t, "spawn wait ; wait")
+	c = start(t, s)
+	waitFor(t, s.Log, "waiting")
+	if err := c.Signal(9); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if e := c.Exit(); e.Code != 137 || e.Signal != 9 {
+		t.Errorf("after SIGKILL: %+v", e)
+	}
+	if err := c.Signal(9); err != nil {
+		t.Errorf("a signal after the end: %v", err)
+	}
+	if left, _ := os.ReadDir(s.Dir); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+}
+
+func TestWhatCannotBeStarted(t *testing.T) {
+	for command, want := range map[string]struct {
+		text string
+		code int
+	}{
+		"nope":       {`exec: "nope": executable file not found in $PATH`, 127},
+		"/bin/nope":  {`exec: "/bin/nope": stat /bin/nope: no such file or directory`, 127},
+		"/bin/plain": {`exec: "/bin/plain": permission denied`, 126},
+		"/bin":       {`exec: "/bin": is a directory`, 126},
+	} {
+		s := spec(t, "")
+		s.Command = []string{command}
+		_, err := runtimeOf(t).Start(t.Context(), s)
+		var execErr *container.ExecError
+		if !errors.As(err, &execErr) || err.Error() != want.text || execErr.Code() != want.code {
+			t.Errorf("%s: %v, want %s (%d)", command, err, want.text, want.code)
+		}
+		if left, _ := os.ReadDir(s.Dir); len(left) > 0 {
+			t.Errorf("%s: it left %v", command, left)
+		}
+	}
+	s := spec(t, "")
+	s.Command, s.Args = nil, nil
+	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || err.Error() != "container web: no command specified" {
+		t.Errorf("no command: %v", err)
+	}
+	s = spec(t, "exit 0")
+	s.Mounts = []container.Mount{{Source: "/does/not/exist", Target: "/x"}}
+	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "mount /does/not/exist on /x: no such file") {
+		t.Errorf("no source: %v", err)
+	}
+}
+
+func TestImageAndManifestTogetherMakeTheCommand(t *testing.T) {
+	image := toolImage(t, v1.Config{
+		Entrypoint: []string{"tool", "env", ";", "host", ";"}, Cmd: []string{"echo from the image"},
+		Env: []string{"PATH=/bin", "A=image", "B=image"}, WorkingDir: "/made/for it",
+	})
+	s := spec(t, "")
+	s.Image, s.Command, s.Args, s.Env = image, nil, nil, []string{"A=pod"}
+	got := said(t, s)
+	for _, want := range []string{"from the image\n", "A=pod\n", "B=image\n", "dir /made/for it\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	s = spec(t, "")
+	s.Image, s.Command, s.Args, s.WorkingDir = image, nil, []string{"echo from the pod"}, "/etc"
+	if got := said(t, s); !strings.Contains(got, "from the pod\n") || strings.Contains(got, "image\"") || !strings.Contains(got, "dir /etc\n") {
+		t.Errorf("with other arguments it said\n%s", got)
+	}
+}
+
+func TestMounts(t *testing.T) {
+	outside := t.TempDir()
+	for name, content := range map[string]string{"dir/f": "in dir", "file": "a file", "resolv": "nameserver 10.96.0.10"} {
+		path := filepath.Join(outside, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := spec(t, "read /new/place/f ; echo ; read /etc/motd ; echo ; read /run/resolv.conf ; echo ; "+
+		"write /new/place/f x ; write /rw/g x ; write /run/x x ; write /proc/sys/kernel/hostname x")
+	s.Mounts = []container.Mount{
+		{Source: filepath.Join(outside, "dir"), Target: "/new/place", ReadOnly: true},
+		{Source: filepath.Join(outside, "dir"), Target: "/rw"},
+		{Source: filepath.Join(outside, "file"), Target: "/etc/motd", ReadOnly: true},
+		{Source: filepath.Join(outside, "resolv"), Target: "/etc/resolv.conf"},
+	}
+	got := said(t, s)
+	want := "in dir\na file\nnameserver 10.96.0.10\nerror: open /new/place/f: read-only file system\n" +
+		"error: open /proc/sys/kernel/hostname: read-only file system\n"
+	if got != want {
+		t.Errorf("it said\n%s\nwant\n%s", got, want)
+	}
+	if data, err := os.ReadFile(filepath.Join(outside, "dir/g")); err != nil || string(data) != "x" {
+		t.Errorf("what it wrote is %q (%v)", data, err)
+	}
+}
+
+func TestAReadOnlyRootDirectory(t *testing.T) {
+	s := spec(t, "write /f x ; write /scratch/f x ; read /scratch/f")
+	s.ReadOnly = true
+	s.Mounts = []container.Mount{{Source: t.TempDir(), Target: "/scratch"}}
+	if got := said(t, s); got != "error: open /f: read-only file system\nx\n" {
+		t.Errorf("it said\n%s", got)
+	}
+}
+
+func TestContainersDoNotChangeTheirImage(t *testing.T) {
+	s := spec(t, "write /etc/motd changed ; write /bin/plain changed ; read /etc/motd")
+	if got := said(t, s); got != "changed\n" {
+		t.Errorf("it said\n%s", got)
+	}
+	next := spec(t, "read /etc/motd")
+	next.Image = s.Image
+	if got := said(t, next); got != "hello\n" {
+		t.Errorf("the next one said\n%s", got)
+	}
+}
+
+func TestPrivilegesThatAContainerDoesNotHave(t *testing.T) {
+	got := said(t, spec(t, "mount /tmp ; mknod /tmp/null ; status NoNewPrivs ; status CapBnd"))
+	want := "error: operation not permitted\nerror: operation not permitted\nNoNewPrivs: 1\n"
+	bounding, ok := strings.CutPrefix(got, want)
+	if !ok || !strings.HasPrefix(bounding, "CapBnd: 00000000a00425fb") {
+		t.Errorf("it said\n%s", got)
+	}
+}
+
+func TestWhoAContainerRunsAs(t *testing.T) {
+	number := func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		image       string
+		user, group *int64
+		want        string
+	}{
+		{"", nil, nil, "user 0 group 0 groups [] home /root"},
+		{"cheese", nil, nil, "user 1000 group 1000 groups [50] home /home/cheese"},
+		{"cheese:milk", nil, nil, "user 1000 group 60 groups [] home /home/cheese"},
+		{"65532:65532", nil, nil, "user 65532 group 65532 groups [] home /"},
+		{"65532:65532", number(1000), nil, "user 1000 group 1000 groups [50] home /home/cheese"},
+		{"65532:65532", number(7), number(8), "user 7 group 8 groups [] home /"},
+		{"", nil, number(8), "user 0 group 8 groups [] home /root"},
+	} {
+		s := spec(t, "whoami ; reopen ; listen 127.0.0.1:80")
+		s.Image = toolImage(t, v1.Config{User: c.image})
+		s.User, s.Group = c.user, c.group
+		s.Network = privateNetwork(t)
+		got := said(t, s)
+		if oneUser(t) { // everybody is the same there
+			c.want = "user 0 group 0 groups ["
+		}
+		if !strings.HasPrefix(got, c.want) || !strings.HasSuffix(got, "\nreopened\nlistening 127.0.0.1:80\n") {
+			t.Errorf("user %q: it said\n%s\nwant %s", c.image, got, c.want)
+		}
+	}
+	s := spec(t, "")
+	s.Image = toolImage(t, v1.Config{User: "nobody-knows"})
+	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), `user "nobody-knows"`) {
+		t.Errorf("an unknown user: %v", err)
+	}
+}
