@@ -148,7 +148,7 @@ func TestExecDoesNotWaitForWhatItStarted(t *testing.T) {
 func TestTerminals(t *testing.T) {
 	c := running(t)
 	var out output
-	in, type_ := io.Pipe()
+	in, typing := io.Pipe()
 	sizes := make(chan container.Size)
 	ended := make(chan int, 1)
 	go func() {
@@ -163,7 +163,7 @@ func TestTerminals(t *testing.T) {
 	out.wait(t, "watching\r\n")
 	sizes <- container.Size{Width: 120, Height: 40}
 	out.wait(t, "size 120 x 40\r\n")
-	if _, err := io.WriteString(type_, "\x03"); err != nil { // Ctrl-C
+	if _, err := io.WriteString(typing, "\x03"); err != nil { // Ctrl-C
 		t.Fatal(err)
 	}
 	if code := <-ended; code != 130 {
@@ -172,7 +172,7 @@ func TestTerminals(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, "TERM=xterm\r\n") || !strings.Contains(got, "terminal /dev/pts/0\r\n") {
 		t.Errorf("it said\n%s", got)
 	}
-	_ = type_.Close()
+	_ = typing.Close()
 }
 
 func TestAttach(t *testing.T) {
@@ -243,7 +243,7 @@ func TestAListenerThatTakesNothingCanLeave(t *testing.T) {
 	c := start(t, s)
 	ctx, leave := context.WithCancel(t.Context())
 	stuck, never := io.Pipe()
-	defer stuck.Close()
+	defer func() { _ = stuck.Close() }()
 	attached := make(chan error, 1)
 	go func() { attached <- c.Attach(ctx, container.Exec{Stdin: strings.NewReader("hi\n"), Stdout: never}) }()
 	waitFor(t, s.Log, "got hi")
