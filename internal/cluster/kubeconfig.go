@@ -1,9 +1,13 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // UseNamespace makes namespace the one that kubectl works in with the
@@ -26,4 +30,53 @@ func (c *Cluster) UseNamespace(namespace string) error {
 		return fmt.Errorf("kubeconfig %s: %w", c.Kubeconfig, err)
 	}
 	return nil
+}
+
+// UserKubeconfig is the file that kubectl would write to
+// (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/).
+func UserKubeconfig() string {
+	return clientcmd.NewDefaultPathOptions().GetDefaultFilename()
+}
+
+// MergeKubeconfig copies everything that the kubeconfig file from has into the one at into, and makes its current context
+// the current one there. A file that does not exist is made.
+func MergeKubeconfig(from, into string) error {
+	ours, err := clientcmd.LoadFromFile(from)
+	if err != nil {
+		return fmt.Errorf("kubeconfig %s: %w", from, err)
+	}
+	theirs, err := clientcmd.LoadFromFile(into)
+	if errors.Is(err, fs.ErrNotExist) {
+		theirs, err = clientcmdapi.NewConfig(), nil
+	}
+	if err != nil {
+		return fmt.Errorf("kubeconfig %s: %w", into, err)
+	}
+	maps.Copy(theirs.Contexts, ours.Contexts)
+	maps.Copy(theirs.Clusters, ours.Clusters)
+	maps.Copy(theirs.AuthInfos, ours.AuthInfos)
+	theirs.CurrentContext = ours.CurrentContext
+	if err := clientcmd.WriteToFile(*theirs, into); err != nil {
+		return fmt.Errorf("kubeconfig %s: %w", into, err)
+	}
+	return nil
+}
+
+// RemoveContext removes a context, and the cluster and user of the same name, from a kubeconfig file. It is no error if
+// there is no such file.
+func RemoveContext(path, context string) error {
+	cfg, err := clientcmd.LoadFromFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	delete(cfg.Contexts, context)
+	delete(cfg.Clusters, context)
+	delete(cfg.AuthInfos, context)
+	if cfg.CurrentContext == context {
+		cfg.CurrentContext = ""
+	}
+	return clientcmd.WriteToFile(*cfg, path)
 }

@@ -47,3 +47,35 @@ func TestUseNamespaceWithoutACurrentContext(t *testing.T) {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 }
+
+func TestMergeAndRemoveLeaveWhatIsNotOurs(t *testing.T) {
+	dir := t.TempDir()
+	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
+	if err := os.WriteFile(ours, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(theirs, []byte(strings.ReplaceAll(kubeconfig, "kind-x", "work")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.MergeKubeconfig(ours, theirs); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := clientcmd.LoadFromFile(theirs)
+	if err != nil || len(cfg.Contexts) != 2 || cfg.CurrentContext != "kind-x" || cfg.AuthInfos["work"].Token != "secret" {
+		t.Errorf("merged: %+v, %v; want both, and ours as the current context", cfg, err)
+	}
+	if err := cluster.RemoveContext(theirs, "kind-x"); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err = clientcmd.LoadFromFile(theirs)
+	if err != nil || len(cfg.Contexts)+len(cfg.Clusters)+len(cfg.AuthInfos) != 3 || cfg.CurrentContext != "" {
+		t.Errorf("removed: %+v, %v; want only what was there before", cfg, err)
+	}
+	fresh := filepath.Join(dir, "fresh")
+	if err := cluster.MergeKubeconfig(ours, fresh); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(fresh); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("a file that was not there: %v, %v; want mode 0600", info, err)
+	}
+}

@@ -17,10 +17,10 @@ func TestAFailedUpLeavesNothingButTheLog(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `create cluster "lab": kubeadm said no (kind's log: `) {
 		t.Fatalf("got %v", err)
 	}
-	if text, readErr := os.ReadFile(w.store.logFile("lab")); readErr != nil || string(text) != "all of it" {
+	if text, readErr := os.ReadFile(w.store.LogFile("lab")); readErr != nil || string(text) != "all of it" {
 		t.Errorf("log: %q, %v", text, readErr)
 	}
-	if err := os.Remove(w.store.logFile("lab")); err != nil {
+	if err := os.Remove(w.store.LogFile("lab")); err != nil {
 		t.Fatal(err)
 	}
 	w.assertGone(t)

@@ -33,7 +33,7 @@ func (e *foreignError) Error() string {
 // examine finds out the condition of a cluster. A cluster of ours without a
 // record, e.g. made by another user of this machine, is adopted.
 func (p *Provider) examine(ctx context.Context, name string) (condition, error) {
-	rec, err := p.store.load(name)
+	rec, err := p.store.Load(name)
 	if err != nil {
 		return condition{}, err
 	}

@@ -116,7 +116,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{engine: &fakeEngine{}, notes: &notes{}}
 	p := &Provider{
-		store:     store{filepath.Join(t.TempDir(), "state")},
+		store:     newStore(filepath.Join(t.TempDir(), "state")),
 		engine:    w.engine,
 		settle:    time.Microsecond,
 		nodeImage: func(context.Context, cluster.Progress) (string, error) { return "node:1", nil },
@@ -187,7 +187,7 @@ func (w *world) assertGone(t *testing.T) {
 	if len(w.engine.containers) > 0 || len(w.engine.networks) > 0 {
 		t.Errorf("left in the engine: %v, networks %v", w.engine.containers, w.engine.networks)
 	}
-	entries, err := os.ReadDir(w.store.dir)
+	entries, err := os.ReadDir(w.store.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

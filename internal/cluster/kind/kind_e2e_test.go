@@ -91,7 +91,7 @@ func assertNothingLeft(t *testing.T, p *Provider, name string) {
 	if err != nil || len(containers) > 0 {
 		t.Errorf("containers: %v, %v; want none", containers, err)
 	}
-	entries, err := os.ReadDir(p.store.dir)
+	entries, err := os.ReadDir(p.store.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}

@@ -88,11 +88,11 @@ func (p *Provider) holder(ctx context.Context, port int) string {
 	c, found, err := p.engine.publisher(ctx, port)
 	switch {
 	case err != nil || !found:
-		return portProcess(port)
+		return cluster.PortProcess(port)
 	case c.cluster == "":
 		return fmt.Sprintf("container %q", c.name)
 	}
-	rec, err := p.store.load(c.cluster)
+	rec, err := p.store.Load(c.cluster)
 	if err == nil && rec == nil {
 		rec, err = p.adopt(ctx, c.cluster, []container{c})
 	}

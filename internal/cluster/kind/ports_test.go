@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func TestATakenPortNamesPortFlagAndHolder(t *testing.T) {
 			w.engine.containers = []container{c.holder}
 			w.engine.ports = map[int]int{80: port}
 			if c.known {
-				if err := w.store.save("b", &record{Nodes: 1, Ready: time.Now()}); err != nil {
+				if err := w.store.Save("b", &record{Nodes: 1, Ready: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -57,33 +56,10 @@ func TestATakenPortNamesPortFlagAndHolder(t *testing.T) {
 	}
 }
 
-func TestATakenPortNamesTheProcess(t *testing.T) {
-	if _, err := os.Stat("/proc/net/tcp"); err != nil {
-		t.Skip("this system has no /proc, so the process cannot be known")
-	}
-	port := occupy(t)
-	if got, want := portProcess(port), fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want %s...", got, want)
-	}
-}
-
 func TestFreePortsDiffer(t *testing.T) {
 	w := newWorld(t)
 	ports, err := w.choosePorts(t.Context(), cluster.Spec{HTTPPort: -1, HTTPSPort: -1, StatusPort: -1})
 	if err != nil || ports[0] == ports[1] || ports[1] == ports[2] || ports[0] == ports[2] || ports[0] == 0 {
 		t.Errorf("got %v, %v; want three different ports", ports, err)
-	}
-}
-
-func TestListenerInode(t *testing.T) {
-	table := `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 111 1
-   1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 222 1
-`
-	if got := listenerInode(table, 8080); got != "222" {
-		t.Errorf("got %q, want the socket that listens, 222", got)
-	}
-	if got := listenerInode(table, 50000); got != "" {
-		t.Errorf("got %q for a port that only a client uses", got)
 	}
 }

@@ -67,7 +67,7 @@ func New(o Options) (*Provider, error) {
 		o.Executable = exe
 	}
 	return &Provider{
-		store:     store{o.StateDir},
+		store:     newStore(o.StateDir),
 		engine:    docker{},
 		nodeImage: o.NodeImage,
 		create: func(ctx context.Context, req request, progress cluster.Progress) error {
@@ -118,7 +118,7 @@ func (p *Provider) Up(ctx context.Context, spec cluster.Spec, progress cluster.P
 // lock keeps two commands from working on the same cluster: the second would
 // take what the first is creating for the remains of a crash.
 func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (unlock func(), err error) {
-	return filelock.Acquire(ctx, p.store.lockFile(name), func() {
+	return filelock.Acquire(ctx, p.store.LockFile(name), func() {
 		progress.Note(fmt.Sprintf("another ingresslab is working on cluster %q; waiting for it", name))
 	})
 }
@@ -169,7 +169,7 @@ func (p *Provider) revive(ctx context.Context, name string, c condition, progres
 	maps.DeleteFunc(news, func(_ string, started time.Time) bool {
 		return time.Since(started) > justNow || !started.After(c.record.Ready)
 	})
-	if c.state == cluster.Running && len(news) == 0 && p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes) == nil {
+	if c.state == cluster.Running && len(news) == 0 && p.alive(ctx, p.store.Kubeconfig(name), c.record.Nodes) == nil {
 		return nil
 	}
 	done := progress.Step("Waking up cluster " + name)
@@ -193,14 +193,14 @@ func (p *Provider) awaken(ctx context.Context, name string, rec *record, news ma
 	}
 	ctx, cancel := context.WithTimeout(ctx, reuseReadyTimeout)
 	defer cancel()
-	if err := p.waitWoken(ctx, p.store.kubeconfig(name), news); err != nil {
+	if err := p.waitWoken(ctx, p.store.Kubeconfig(name), news); err != nil {
 		return err
 	}
-	if err := p.waitReady(ctx, p.store.kubeconfig(name), rec.Nodes); err != nil {
+	if err := p.waitReady(ctx, p.store.Kubeconfig(name), rec.Nodes); err != nil {
 		return err
 	}
 	rec.Ready = time.Now().UTC()
-	return p.store.save(name, rec)
+	return p.store.Save(name, rec)
 }
 
 // startNodes starts the nodes that are stopped, and returns when it did. If
@@ -234,7 +234,7 @@ func isPortTaken(err error) bool {
 
 // describe makes the Cluster of a record.
 func (p *Provider) describe(name string, rec *record) (*cluster.Cluster, error) {
-	cfg, err := restConfig(p.store.kubeconfig(name))
+	cfg, err := restConfig(p.store.Kubeconfig(name))
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (p *Provider) describe(name string, rec *record) (*cluster.Cluster, error) 
 	return &cluster.Cluster{
 		Name:         name,
 		Provider:     Name,
-		Kubeconfig:   p.store.kubeconfig(name),
+		Kubeconfig:   p.store.Kubeconfig(name),
 		Config:       cfg,
 		Addresses:    addresses(rec),
 		Capabilities: lacks,

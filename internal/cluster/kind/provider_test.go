@@ -33,19 +33,19 @@ func TestUpCreatesOnceAndThenReuses(t *testing.T) {
 func TestUpReplacesWhatIsHalfCreated(t *testing.T) {
 	for name, damage := range map[string]func(*world, *testing.T){
 		"killed in the middle": func(w *world, t *testing.T) {
-			rec, err := w.store.load("lab")
+			rec, err := w.store.Load("lab")
 			if err != nil {
 				t.Fatal(err)
 			}
 			rec.Ready = time.Time{}
-			if err := w.store.save("lab", rec); err != nil {
+			if err := w.store.Save("lab", rec); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"a node is gone":        func(w *world, _ *testing.T) { w.engine.containers = w.engine.containers[:2] },
 		"all nodes are gone":    func(w *world, _ *testing.T) { w.engine.containers = nil },
 		"a node is dead":        func(w *world, _ *testing.T) { w.engine.containers[1].state = "dead" },
-		"the record is garbage": func(w *world, t *testing.T) { writeFile(t, w.store.recordFile("lab"), "{") },
+		"the record is garbage": func(w *world, t *testing.T) { writeFile(t, w.store.RecordFile("lab"), "{") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -167,10 +167,10 @@ func TestUpLeavesOtherPeoplesClustersAlone(t *testing.T) {
 func TestUpAdoptsAClusterWithoutARecord(t *testing.T) {
 	w := newWorld(t)
 	made := w.mustUp(t)
-	if err := w.store.forget("lab"); err != nil {
+	if err := w.store.Forget("lab"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(w.store.clusterDir("lab"), 0o700); err != nil {
+	if err := os.MkdirAll(w.store.ClusterDir("lab"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	c := w.mustUp(t)

@@ -28,7 +28,7 @@ func (p *Provider) provision(ctx context.Context, spec cluster.Spec, progress cl
 	if err := p.claimNetwork(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.store.save(spec.Name, rec); err != nil {
+	if err := p.store.Save(spec.Name, rec); err != nil {
 		return nil, err
 	}
 	c, err := p.build(ctx, spec, rec, cgroupV1, progress)
@@ -80,7 +80,7 @@ func (p *Provider) build(
 	ctx context.Context, spec cluster.Spec, rec *record, cgroupV1 bool, progress cluster.Progress,
 ) (*cluster.Cluster, error) {
 	name := spec.Name
-	req := request{Name: name, Config: config(name, rec, cgroupV1), Kubeconfig: p.store.kubeconfig(name)}
+	req := request{Name: name, Config: config(name, rec, cgroupV1), Kubeconfig: p.store.Kubeconfig(name)}
 	if err := p.create(ctx, req, progress); err != nil {
 		return nil, fmt.Errorf("create cluster %q: %w", name, err)
 	}
@@ -96,7 +96,7 @@ func (p *Provider) build(
 		}
 	}
 	rec.Ready = time.Now().UTC()
-	if err := p.store.save(name, rec); err != nil {
+	if err := p.store.Save(name, rec); err != nil {
 		return nil, err
 	}
 	c, err := p.describe(name, rec)
@@ -112,7 +112,7 @@ func (p *Provider) awaitReady(ctx context.Context, name string, nodes int, progr
 	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, createReadyTimeout)
 	defer cancel()
-	return p.waitReady(ctx, p.store.kubeconfig(name), nodes)
+	return p.waitReady(ctx, p.store.Kubeconfig(name), nodes)
 }
 
 // keepLog saves what kind said when it failed, and tells where.
@@ -121,7 +121,7 @@ func (p *Provider) keepLog(name string, err error) error {
 	if !errors.As(err, &ce) || ce.log == "" {
 		return err
 	}
-	path := p.store.logFile(name)
+	path := p.store.LogFile(name)
 	if writeErr := os.WriteFile(path, []byte(ce.log), 0o600); writeErr != nil {
 		return err // the failure itself is what matters
 	}

@@ -21,7 +21,7 @@ func (p *Provider) Get(ctx context.Context, name string) (*cluster.Cluster, erro
 	if err := p.ensureKubeconfig(name); err != nil {
 		return nil, err
 	}
-	if err := p.alive(ctx, p.store.kubeconfig(name), c.record.Nodes); err != nil {
+	if err := p.alive(ctx, p.store.Kubeconfig(name), c.record.Nodes); err != nil {
 		return nil, &cluster.BrokenError{Name: name, Why: err.Error()}
 	}
 	return p.describe(name, c.record)
@@ -48,7 +48,7 @@ func (p *Provider) existing(ctx context.Context, name string) (condition, error)
 // List implements cluster.Provider. Without an engine it lists the clusters that have a record, for they may be there when
 // the engine is started again.
 func (p *Provider) List(ctx context.Context) ([]cluster.Summary, error) {
-	names, err := p.store.names()
+	names, err := p.store.Names()
 	if err != nil {
 		return nil, err
 	}

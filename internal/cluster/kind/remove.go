@@ -33,7 +33,7 @@ func (p *Provider) Down(ctx context.Context, name string, progress cluster.Progr
 		return err
 	}
 	if err := p.engine.check(ctx); err != nil {
-		if rec, loadErr := p.store.load(spec.Name); rec == nil && loadErr == nil {
+		if rec, loadErr := p.store.Load(spec.Name); rec == nil && loadErr == nil {
 			progress.Note(fmt.Sprintf("there is no cluster %q", spec.Name))
 			return nil // no engine, and no trace of a cluster either
 		}
@@ -66,7 +66,7 @@ func (p *Provider) removeWithStep(ctx context.Context, name string, c condition,
 func (p *Provider) cleanUp(ctx context.Context, name string, progress cluster.Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
-	rec, err := p.store.load(name)
+	rec, err := p.store.Load(name)
 	if err == nil {
 		err = p.removeWithStep(ctx, name, condition{state: cluster.HalfCreated, record: rec}, progress)
 	}
@@ -90,7 +90,7 @@ func (p *Provider) remove(ctx context.Context, name string, c condition) error {
 	if err := p.unmerge(name, c.record); err != nil {
 		return err
 	}
-	if err := p.store.forget(name); err != nil {
+	if err := p.store.Forget(name); err != nil {
 		return err
 	}
 	return p.releaseNetwork(ctx)
@@ -133,7 +133,7 @@ func (p *Provider) claimNetwork(ctx context.Context) error {
 	if err != nil || exists {
 		return err
 	}
-	if err := os.MkdirAll(p.store.dir, 0o700); err != nil {
+	if err := os.MkdirAll(p.store.Dir, 0o700); err != nil {
 		return fmt.Errorf("note the network of the nodes: %w", err)
 	}
 	if err := os.WriteFile(p.store.networkFile(), nil, 0o600); err != nil {

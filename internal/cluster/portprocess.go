@@ -1,4 +1,4 @@
-package kind
+package cluster
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// portProcess says which process listens on a TCP port, from Linux's /proc
+// PortProcess says which process listens on a TCP port, from Linux's /proc
 // (https://man7.org/linux/man-pages/man5/proc_net.5.html). Where there is no
 // /proc, or the process belongs to somebody else, it says nothing.
-func portProcess(port int) string {
+func PortProcess(port int) string {
 	inode := ""
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		data, err := os.ReadFile(table)
