@@ -29,11 +29,16 @@ type PortTakenError struct {
 }
 
 func (e *PortTakenError) Error() string {
+	return fmt.Sprintf("%s; choose another with %s (0 picks a free one)", e.Fact(), e.Flag)
+}
+
+// Fact is the error without what to do about it.
+func (e *PortTakenError) Fact() string {
 	by := ""
 	if e.Holder != "" {
 		by = " by " + e.Holder
 	}
-	return fmt.Sprintf("port 127.0.0.1:%d is taken%s; choose another with %s (0 picks a free one)", e.Port, by, e.Flag)
+	return fmt.Sprintf("port 127.0.0.1:%d is taken%s", e.Port, by)
 }
 
 // MismatchError says that a cluster of the name exists and is not what was
@@ -64,4 +69,14 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string {
 	return fmt.Sprintf("cluster %q cannot be used: %s; `ingresslab up` repairs it", e.Name, e.Why)
+}
+
+// DamagedError says that the data of a cluster cannot be read, so that it cannot be started again.
+type DamagedError struct {
+	Name string
+	Why  string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("cluster %q cannot be started again: %s; use --recreate to replace it", e.Name, e.Why)
 }

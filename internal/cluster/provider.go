@@ -69,6 +69,13 @@ type Provider interface {
 	Logs(ctx context.Context, name, dir string) error
 }
 
+// Keeper is a Provider whose clusters do not outlive the program that brought them up until it says that they shall: a program
+// that is killed before leaves nothing behind.
+type Keeper interface {
+	// Keep lets a cluster that Up returned live on. It is no error to keep one that does so already.
+	Keep(ctx context.Context, name string) error
+}
+
 // Summary is one line of a listing.
 type Summary struct {
 	Name    string

@@ -90,3 +90,18 @@ func (s Spec) Ports() [3]PortWish {
 		{"--status-port", s.StatusPort, DefaultStatusPort},
 	}
 }
+
+// Differences says where an existing cluster with so many nodes, and with these ports for HTTP, HTTPS and the status page, is
+// not what the Spec asks for.
+func (s Spec) Differences(nodes int, ports [3]int) []string {
+	var diffs []string
+	if s.Nodes != 0 && s.Nodes != nodes {
+		diffs = append(diffs, fmt.Sprintf("--nodes: has %d, asked for %d", nodes, s.Nodes))
+	}
+	for i, wish := range s.Ports() {
+		if wish.Want > 0 && wish.Want != ports[i] {
+			diffs = append(diffs, fmt.Sprintf("%s: has %d, asked for %d", wish.Flag, ports[i], wish.Want))
+		}
+	}
+	return diffs
+}

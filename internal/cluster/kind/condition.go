@@ -116,16 +116,7 @@ func (p *Provider) adopt(ctx context.Context, name string, containers []containe
 
 // differences says where an existing cluster is not what spec asks for.
 func differences(spec cluster.Spec, has *record) []string {
-	var diffs []string
-	if spec.Nodes != 0 && spec.Nodes != has.Nodes {
-		diffs = append(diffs, fmt.Sprintf("--nodes: has %d, asked for %d", has.Nodes, spec.Nodes))
-	}
-	existing := [3]int{has.HTTPPort, has.HTTPSPort, has.StatusPort}
-	for i, wish := range spec.Ports() {
-		if wish.Want > 0 && wish.Want != existing[i] {
-			diffs = append(diffs, fmt.Sprintf("%s: has %d, asked for %d", wish.Flag, existing[i], wish.Want))
-		}
-	}
+	diffs := spec.Differences(has.Nodes, [3]int{has.HTTPPort, has.HTTPSPort, has.StatusPort})
 	if spec.NodeImage != "" && has.NodeImage != "" && spec.NodeImage != has.NodeImage {
 		diffs = append(diffs, fmt.Sprintf("--node-image: has %s, asked for %s", has.NodeImage, spec.NodeImage))
 	}

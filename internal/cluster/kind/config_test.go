@@ -66,24 +66,6 @@ func TestParseImages(t *testing.T) {
 	}
 }
 
-func TestCheckNodesSaysWhichNodeIsNotReady(t *testing.T) {
-	for name, c := range map[string]struct {
-		ready []bool
-		want  string
-	}{
-		"all":     {[]bool{true, true}, ""},
-		"missing": {[]bool{true}, "1 of 2 nodes have joined"},
-		"one":     {[]bool{true, false}, "node n1: NetworkNotReady: no network"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := checkNodes(testNodes(c.ready), 2)
-			if got := errorText(err); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
 func TestRaiseInotify(t *testing.T) {
 	for name, c := range map[string]struct{ before, after, note string }{
 		"too low": {"128\n", "512", "raised fs.inotify.max_user_instances from 128 to 512"},

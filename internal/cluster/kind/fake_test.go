@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
@@ -194,21 +192,6 @@ func (w *world) assertGone(t *testing.T) {
 	for _, e := range entries {
 		t.Errorf("left on disk: %s", e.Name())
 	}
-}
-
-// testNodes makes nodes n0, n1, ... that are Ready or not.
-func testNodes(ready []bool) []corev1.Node {
-	var nodes []corev1.Node
-	for i, r := range ready {
-		cond := corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue}
-		if !r {
-			cond = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "NetworkNotReady", Message: "no network"}
-		}
-		n := corev1.Node{Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{cond}}}
-		n.Name = fmt.Sprintf("n%d", i)
-		nodes = append(nodes, n)
-	}
-	return nodes
 }
 
 func errorText(err error) string {

@@ -2,13 +2,9 @@ package kind
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -54,7 +50,7 @@ func waitReady(ctx context.Context, kubeconfig string, nodes int) error {
 	if err != nil {
 		return err
 	}
-	if err := poll(ctx, func() error { return nodesReady(ctx, client, nodes) }); err != nil {
+	if err := poll(ctx, func() error { return client.NodesReady(ctx, nodes) }); err != nil {
 		return err
 	}
 	return client.WaitReady(ctx, coreDNS())
@@ -68,46 +64,7 @@ func alive(ctx context.Context, kubeconfig string, nodes int) error {
 	if err != nil {
 		return err
 	}
-	return nodesReady(ctx, client, nodes)
-}
-
-// nodesReady returns an error that says which nodes are missing or not Ready,
-// and why (https://kubernetes.io/docs/reference/node/node-status/#condition).
-func nodesReady(ctx context.Context, client *kube.Client, nodes int) error {
-	list, err := client.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("API server: %w", err)
-	}
-	return checkNodes(list.Items, nodes)
-}
-
-func checkNodes(items []corev1.Node, want int) error {
-	if len(items) < want {
-		return fmt.Errorf("%d of %d nodes have joined", len(items), want)
-	}
-	var notReady []string
-	for _, n := range items {
-		if why := whyNotReady(n); why != "" {
-			notReady = append(notReady, "node "+n.Name+": "+why)
-		}
-	}
-	if len(notReady) > 0 {
-		return errors.New(strings.Join(notReady, "; "))
-	}
-	return nil
-}
-
-func whyNotReady(n corev1.Node) string {
-	for _, cond := range n.Status.Conditions {
-		if cond.Type != corev1.NodeReady {
-			continue
-		}
-		if cond.Status == corev1.ConditionTrue {
-			return ""
-		}
-		return firstLine(cond.Reason + ": " + cond.Message)
-	}
-	return "its kubelet has not reported yet"
+	return client.NodesReady(ctx, nodes)
 }
 
 // coreDNS is the Deployment without which no name resolves in the cluster.

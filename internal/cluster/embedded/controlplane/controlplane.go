@@ -1,0 +1,183 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+)
+
+const (
+	// APIPort is the API server's on the hub.
+	APIPort = 6443
+	// readyPoll is how often a server that starts is asked whether it is ready.
+	readyPoll = 20 * time.Millisecond
+)
+
+// Config says which control plane to run, and where it keeps its things.
+type Config struct {
+	Binaries Binaries
+	// Dir is the cluster's directory; certificates, etcd's data and logs are below it.
+	Dir string
+	// Log hears of programs that ended and are started again.
+	Log func(format string, arguments ...any)
+}
+
+// ControlPlane is one that runs.
+type ControlPlane struct {
+	config    Config
+	authority *Authority
+	running   sync.WaitGroup
+	failed    chan error
+}
+
+// PKIDir is where the certificates of the cluster in dir are.
+func PKIDir(dir string) string { return filepath.Join(dir, "pki") }
+
+// LogDir is where the logs of the cluster in dir are.
+func LogDir(dir string) string { return filepath.Join(dir, "logs") }
+
+// Start starts the control plane in the network namespace of the calling process and returns when the API server is ready.
+// The programs run until ctx ends. If one of them ends before that, or ctx does, Start returns an error that says why: a
+// *DamagedError if it is the data.
+func Start(ctx context.Context, c Config) (*ControlPlane, error) {
+	authority, err := OpenAuthority(PKIDir(c.Dir))
+	if err != nil {
+		return nil, err
+	}
+	p := &ControlPlane{config: c, authority: authority, failed: make(chan error, 1)}
+	if err := p.writeFiles(); err != nil {
+		return nil, err
+	}
+	p.launch(ctx, p.etcd())
+	p.launch(ctx, p.apiServer())
+	admin, err := p.Admin()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.await(ctx, admin); err != nil {
+		return nil, err
+	}
+	p.launch(ctx, p.controllerManager())
+	p.launch(ctx, p.scheduler())
+	return p, nil
+}
+
+// Failed tells why a program that never worked ended; the control plane is of no use then.
+func (p *ControlPlane) Failed() <-chan error { return p.failed }
+
+// Wait returns when every program has ended, after the end of Start's ctx.
+func (p *ControlPlane) Wait() { p.running.Wait() }
+
+// Admin is a configuration that may do everything.
+func (p *ControlPlane) Admin() (*rest.Config, error) {
+	return restConfig(p.authority, localServer, adminUser, adminGroup)
+}
+
+// Client is a configuration for a user of the API.
+func (p *ControlPlane) Client(user string, groups ...string) (*rest.Config, error) {
+	return restConfig(p.authority, localServer, user, groups...)
+}
+
+// NodeTLS is what the API of a node serves with: its certificate, and the demand for one of the API server's.
+func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
+	pair, err := p.authority.Issue(Leaf{
+		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
+	})
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := pair.TLS()
+	if err != nil {
+		return nil, fmt.Errorf("certificate of node %s: %w", name, err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(p.authority.certificate)
+	return &tls.Config{
+		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+		ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if user := state.PeerCertificates[0].Subject.CommonName; user != kubeletClientUser {
+				return fmt.Errorf("user %s may not use the API of a node", user)
+			}
+			return nil
+		},
+	}, nil
+}
+
+// localServer is the API server as processes in the hub reach it.
+var localServer = "https://127.0.0.1:" + strconv.Itoa(APIPort)
+
+// writeFiles writes what the programs read: certificates and kubeconfigs.
+func (p *ControlPlane) writeFiles() error {
+	dir := PKIDir(p.config.Dir)
+	if err := os.MkdirAll(LogDir(p.config.Dir), 0o700); err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	if err := ensureAccountKeys(dir); err != nil {
+		return err
+	}
+	leaves := map[string]Leaf{
+		"apiserver": {
+			User:      "kube-apiserver",
+			Hosts:     []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
+			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), network.Hub, apiService},
+		},
+		"apiserver-kubelet-client": {User: kubeletClientUser, Groups: []string{adminGroup}},
+	}
+	for name, leaf := range leaves {
+		pair, err := p.authority.Issue(leaf)
+		if err == nil {
+			err = pair.write(dir, name)
+		}
+		if err != nil {
+			return fmt.Errorf("certificate %s: %w", name, err)
+		}
+	}
+	for name, user := range map[string]string{"controller-manager": controllerManagerUser, "scheduler": schedulerUser} {
+		pair, err := p.authority.Issue(Leaf{User: user})
+		if err != nil {
+			return err
+		}
+		if err := writeKubeconfig(p.authority, pair, p.kubeconfig(name), name, localServer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *ControlPlane) pki(name string) string { return filepath.Join(PKIDir(p.config.Dir), name) }
+
+func (p *ControlPlane) kubeconfig(name string) string { return p.pki(name + ".kubeconfig") }
+
+// await waits until the API server says that it is ready (https://kubernetes.io/docs/reference/using-api/health-checks/).
+func (p *ControlPlane) await(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	for {
+		if err = client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err == nil {
+			return nil
+		}
+		select {
+		case why := <-p.failed:
+			return why
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), fmt.Errorf("the API server is not ready: %w", err))
+		case <-time.After(readyPoll):
+		}
+	}
+}
