@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 )
 
@@ -20,17 +21,31 @@ type Streams struct {
 // the exit code; see ExitUsage and its neighbors. When ctx ends the command
 // cleans up and returns.
 func Run(ctx context.Context, args []string, std Streams) int {
-	if len(args) > 0 && args[0] == kind.ChildCommand {
-		if !kind.RunChild(std.In, std.Out) {
-			return ExitFailed
+	if len(args) > 0 {
+		if code, found := runChild(args[0], std); found {
+			return code
 		}
-		return ExitOK
-	}
-	if len(args) > 0 && args[0] == container.ChildCommand {
-		_ = container.RunChild() // it has told its parent
-		return ExitFailed
 	}
 	return newApp(std).run(ctx, args)
+}
+
+// runChild runs what the program starts itself as, in other processes than the user's own.
+func runChild(command string, std Streams) (code int, found bool) {
+	well := false
+	switch command {
+	case kind.ChildCommand:
+		well = kind.RunChild(std.In, std.Out)
+	case supervisor.ChildCommand:
+		well = supervisor.Run(std.In, std.Out)
+	case container.ChildCommand:
+		_ = container.RunChild() // it has told its parent, and returns only if it failed
+	default:
+		return 0, false
+	}
+	if well {
+		return ExitOK, true
+	}
+	return ExitFailed, true
 }
 
 func newApp(std Streams) *app {

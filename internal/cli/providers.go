@@ -11,6 +11,8 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
 )
@@ -23,7 +25,7 @@ func clusterValues() []cobra.Completion {
 	return []cobra.Completion{
 		cobra.CompletionWithDesc(auto, "the cluster that exists, else kind if Docker can run it, else embedded"),
 		cobra.CompletionWithDesc(kind.Name, "real nodes, as Docker containers"),
-		cobra.CompletionWithDesc("embedded", "the real control plane and simulated nodes, as processes of this machine (Linux)"),
+		cobra.CompletionWithDesc(embedded.Name, "the real control plane and simulated nodes, as processes of this machine (Linux)"),
 	}
 }
 
@@ -42,12 +44,30 @@ func (a *app) providers() (choice.Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	e, err := embedded.New(embedded.Options{Binaries: a.controlPlaneBinaries})
+	if err != nil {
+		return nil, err
+	}
 	return choice.Options{{
 		Provider: k, What: "a kind cluster",
 		Ready: func(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (string, error) {
 			return a.kindReady(ctx, k, spec)
 		},
+	}, {
+		Provider: e, What: "an embedded cluster", Instead: "--cluster embedded needs no Docker",
+		Ready: func(context.Context, cluster.Spec, cluster.Progress) (string, error) {
+			if err := e.Available(); err != nil {
+				return "", &choice.UnreadyError{Why: "embedded clusters cannot run here", Cause: err}
+			}
+			return "this machine allows it the namespaces it is made of", nil
+		},
 	}}, nil
+}
+
+// controlPlaneBinaries are what embedded clusters run.
+func (a *app) controlPlaneBinaries(ctx context.Context, _ cluster.Progress) (controlplane.Binaries, error) {
+	programs, err := a.controlPlane(ctx, func(*nodeimage.Options) {})
+	return controlplane.Binaries{Dir: programs.Dir, Version: programs.KubernetesVersion}, err
 }
 
 // kindReady tells whether kind can make a cluster without building a node image first.

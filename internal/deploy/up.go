@@ -39,18 +39,30 @@ func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error
 		err = l.furnish(ctx, c, set)
 	}
 	if err == nil {
-		return c, nil
+		return c, l.keep(ctx, c)
 	}
-	if c == nil || !c.Created {
+	if c == nil {
 		return nil, err
+	}
+	if !c.Created {
+		return nil, errors.Join(err, l.keep(ctx, c))
 	}
 	if spec.KeepOnFailure {
 		l.Progress.Note(fmt.Sprintf("kept cluster %q as it is; `ingresslab logs` and `ingresslab down` work on it", c.Name))
-		return nil, err
+		return nil, errors.Join(err, l.keep(ctx, c))
 	}
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
 	return nil, errors.Join(err, l.Provider.Down(down, c.Name, l.Progress))
+}
+
+// keep lets the cluster outlive this program. Until then a provider may tie the two together, so that nothing is left of a
+// program that is killed in the middle.
+func (l Lab) keep(ctx context.Context, c *cluster.Cluster) error {
+	if keeper, ok := l.Provider.(cluster.Keeper); ok {
+		return keeper.Keep(ctx, c.Name)
+	}
+	return nil
 }
 
 // prepare brings up the cluster and builds the images at the same time, for

@@ -70,6 +70,9 @@ func New(o Options) (*Provider, error) {
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
+// Available says why there can be no embedded cluster on this machine, for this user.
+func (p *Provider) Available() error { return possible() }
+
 // Up implements cluster.Provider. A cluster that it starts ends with the calling program until Keep is called.
 func (p *Provider) Up(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Cluster, error) {
 	spec = spec.WithDefaultName()

@@ -85,7 +85,7 @@ func (p *Provider) unreachable(names []string, engineErr error) ([]cluster.Summa
 	}
 	var list []cluster.Summary
 	for _, name := range names {
-		rec, err := p.store.load(name)
+		rec, err := p.store.Load(name)
 		if err != nil || rec == nil {
 			continue // a directory without a record is no cluster
 		}
