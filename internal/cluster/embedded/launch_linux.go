@@ -135,7 +135,7 @@ func (l *leash) follow(ctx context.Context, progress cluster.Progress) error {
 		return err
 	case <-ctx.Done():
 		_ = l.stdin.Close() // the supervisor ends, and with it what it tells
-		<-ended
+		_ = <-ended         // that it ended, and nothing else
 		return context.Cause(ctx)
 	}
 }

@@ -2,10 +2,10 @@ package embedded
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
 // loopback is the only address the lab listens on: a classroom's neighbors have no business in it.
@@ -51,4 +51,4 @@ func (r *record) addresses() cluster.Addresses {
 //	logs/     of the supervisor and of the control plane
 type store struct{ cluster.Store[record] }
 
-func (s store) imageDir(name string) string { return filepath.Join(s.ClusterDir(name), "images") }
+func (s store) imageDir(name string) string { return supervisor.ImageDir(s.ClusterDir(name)) }

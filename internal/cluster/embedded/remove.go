@@ -50,9 +50,9 @@ func (p *Provider) cleanUp(ctx context.Context, name string, rec *record, progre
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
-	log, _ := os.ReadFile(p.store.LogFile(name)) //nolint:errcheck // there need not be one
+	log, logErr := os.ReadFile(p.store.LogFile(name))
 	err := p.removeWithStep(ctx, name, condition{record: rec}, progress)
-	if err == nil && len(log) > 0 {
+	if err == nil && logErr == nil {
 		err = os.WriteFile(p.store.LogFile(name), log, 0o600)
 	}
 	if err != nil {

@@ -193,10 +193,3 @@ func (w *world) assertGone(t *testing.T) {
 		t.Errorf("left on disk: %s", e.Name())
 	}
 }
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}

@@ -79,7 +79,7 @@ func (p *ControlPlane) keep(ctx context.Context, of program) {
 }
 
 func (p *ControlPlane) fail(of program, why string) {
-	var err error = fmt.Errorf("%s ended: %s", of.name, why)
+	err := fmt.Errorf("%s ended: %s", of.name, why)
 	if of.hadData {
 		err = &DamagedError{of.name, why}
 	}

@@ -91,3 +91,6 @@ func NodeAddress(i int) netip.Addr {
 
 // NodesDir is the directory below that of a cluster where each node has its own, by its name.
 func NodesDir(cluster string) string { return filepath.Join(cluster, "nodes") }
+
+// ImageDir is the directory below that of a cluster with the images that its nodes run.
+func ImageDir(cluster string) string { return filepath.Join(cluster, "images") }
