@@ -31,7 +31,7 @@ func New(ctx context.Context) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{hub: &namespace{address: Hub, fd: fd}, members: map[netip.Addr]bool{}}
+	n := &Network{hub: &namespace{address: Hub, fd: fd, here: true}, members: map[netip.Addr]bool{}}
 	if err := n.setUp(); err != nil {
 		n.Close() //nolint:errcheck // there is a better error already
 		return nil, fmt.Errorf("private network: %w", err)
@@ -113,7 +113,7 @@ func (n *Network) release(address netip.Addr) {
 	delete(n.members, address)
 }
 
-// Close lets go of the hub. Namespaces that are open stay as they are.
+// Close lets go of the hub. Those of nodes and pods are to be closed before.
 func (n *Network) Close() error {
 	if n.routes != nil {
 		n.routes.Close()

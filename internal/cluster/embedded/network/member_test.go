@@ -64,7 +64,19 @@ func TestDatagramsKeepTheirSource(t *testing.T) {
 	}
 }
 
-// A client that still has the address of a pod that is gone must learn so at once, each time.
+// Programs that listen on "localhost" may find both of its addresses in /etc/hosts.
+func TestLoopbackHasBothFamilies(t *testing.T) {
+	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
+		t.Skip("this kernel has no IPv6")
+	}
+	l, err := pod(t, "10.244.2.14").Listen(t.Context(), "tcp", "[::1]:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
+
+// A client that still has the address of a pod that is gone must learn so at once.
 func TestWhoIsGoneIsUnreachable(t *testing.T) {
 	a := pod(t, "10.244.2.6")
 	gone, err := hub(t).AddPod(t.Context(), netip.MustParseAddr("10.244.2.7"))

@@ -13,7 +13,8 @@ import (
 // namespace is a Namespace.
 type namespace struct {
 	address netip.Addr
-	leave   func() error // tells the hub that the member is gone; nil for the hub itself
+	leave   func() error // tells the hub that the member is gone
+	here    bool         // whether it is the hub, where the process is
 
 	mu     sync.RWMutex // held for reading while fd is used
 	fd     int
@@ -69,6 +70,9 @@ func (n *namespace) inside(network, address string, f func() error) error {
 	defer n.mu.RUnlock()
 	if n.closed {
 		return &net.OpError{Op: "open", Net: network, Err: net.ErrClosed}
+	}
+	if n.here {
+		return f()
 	}
 	return inside(n.fd, f)
 }

@@ -31,8 +31,10 @@ var onHub = []setting{
 	{name: "ipv4/ip_forward", value: "1"},
 	// A virtual address on a real cluster is a rule of a firewall: no machine has it, and nothing answers a ping.
 	{name: "ipv4/icmp_echo_ignore_all", value: "1"},
-	// Connecting to a pod that is gone fails at once, for every client, not for one a second.
-	{name: "ipv4/icmp_ratelimit", value: "0"},
+	// Connecting to a pod that is gone fails at once: the messages that say so are not counted together with those of the whole
+	// machine (icmp_msgs_per_sec). A limit for each client remains, which only the machine can change (route/error_cost): five
+	// at once, then one a second, which is when clients try again.
+	{name: "ipv4/icmp_ratemask", value: "0"},
 	// Nobody needs to hear that there is a shorter way: there is none.
 	{name: "ipv4/conf/all/send_redirects", value: "0"},
 	{name: "ipv4/conf/default/send_redirects", value: "0"},
