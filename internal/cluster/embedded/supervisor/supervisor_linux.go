@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/service"
 )
 
 // startTimeout bounds everything until the cluster is Ready. A busy machine takes ten times what an idle one does.
@@ -26,6 +27,8 @@ type supervisor struct {
 	events  *events
 	network *network.Network
 	plane   *controlplane.ControlPlane
+	// nodes are the networks of the nodes, by name.
+	nodes map[string]network.Namespace
 	// background is what runs until the end.
 	background sync.WaitGroup
 }
@@ -111,6 +114,30 @@ func (s *supervisor) start(ctx context.Context) error {
 		return err
 	}
 	s.serve(ctx, entries)
+	s.events.tell(Event{Step: "Starting the nodes"})
+	if err := s.startNodes(ctx); err != nil {
+		return err
+	}
+	if err := s.startServices(ctx); err != nil {
+		return err
+	}
+	return s.furnish(starting)
+}
+
+// startServices makes Services work, and names.
+func (s *supervisor) startServices(ctx context.Context) error {
+	client, err := s.client(controlplane.ProxyUser)
+	if err != nil {
+		return err
+	}
+	s.background.Go(func() {
+		err := service.Run(ctx, service.Config{
+			Client: client, Hub: s.network.Hub(), Nodes: s.nodes, ClusterDomain: clusterDomain, Log: s.log,
+		}, func() {})
+		if err != nil && ctx.Err() == nil {
+			s.log("services: %v", err)
+		}
+	})
 	return nil
 }
 
