@@ -113,6 +113,9 @@ func (s *supervisor) start(ctx context.Context) error {
 	if err := s.startControlPlane(starting, ctx); err != nil {
 		return err
 	}
+	if err := s.startVirtual(ctx); err != nil {
+		return err
+	}
 	s.serve(ctx, entries)
 	s.events.tell(Event{Step: "Starting the nodes"})
 	if err := s.startNodes(ctx); err != nil {
