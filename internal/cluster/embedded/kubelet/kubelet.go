@@ -125,7 +125,7 @@ func (k *Kubelet) Run(ctx context.Context) error {
 func (k *Kubelet) podspecNode(services corelisters.ServiceLister) *podspec.Node {
 	return &podspec.Node{
 		Client: k.config.Client, Name: k.config.Name, Address: k.config.Address, Services: services,
-		DNS: k.config.DNS, ClusterDomain: k.config.ClusterDomain, Allocatable: k.machine.resources(),
+		HostDir: filepath.Join(k.config.Dir, "host"), DNS: k.config.DNS, ClusterDomain: k.config.ClusterDomain, Allocatable: k.machine.resources(),
 	}
 }
 

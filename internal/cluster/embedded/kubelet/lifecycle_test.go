@@ -201,13 +201,13 @@ func TestImagesThatCannotBe(t *testing.T) {
 // A volume that refers to a Secret that is not there holds the pod, says so, and lets it go when it is there.
 func TestMissingVolume(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
-		l.specs.set(errors.New(`volume "cert": secret "web-tls" not found`), nil)
+		l.specs.set(errors.New(`MountVolume.SetUp failed for volume "cert" : secret "web-tls" not found`), nil)
 		l.create(webPod())
 		l.after(time.Second)
 		if c := l.container("web", "web"); c.State.Waiting == nil || c.State.Waiting.Reason != "ContainerCreating" {
 			t.Errorf("container: %+v", c.State)
 		}
-		l.wantEvent(`Warning FailedMount: MountVolume.SetUp failed for volume "cert": secret "web-tls" not found`)
+		l.wantEvent(`Warning FailedMount: MountVolume.SetUp failed for volume "cert" : secret "web-tls" not found`)
 		l.specs.set(nil, nil)
 		l.after(10 * time.Second)
 		if c := l.container("web", "web"); c.State.Running == nil {

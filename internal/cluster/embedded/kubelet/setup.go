@@ -2,7 +2,6 @@ package kubelet
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"time"
@@ -95,7 +94,7 @@ func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir s
 		return k.manifests.Volumes(ctx, podspec.Pod{Pod: pod, Address: s.address, Dir: dir})
 	})
 	if err != nil {
-		return &setupFault{reasonFailedMount, "MountVolume.SetUp failed for " + err.Error()}
+		return &setupFault{reasonFailedMount, err.Error()}
 	}
 	if s.namespace == nil {
 		if s.namespace, err = k.config.AddPod(ctx, s.address); err != nil {
@@ -153,7 +152,7 @@ func (w *worker) refreshVolumes(now time.Time) {
 		w.post(func() {
 			w.setup.busy = false
 			if err != nil {
-				w.event(nil, corev1.EventTypeWarning, reasonFailedMount, "%s", fmt.Sprintf("MountVolume.SetUp failed for %v", err))
+				w.event(nil, corev1.EventTypeWarning, reasonFailedMount, "%v", err)
 			}
 		})
 	})

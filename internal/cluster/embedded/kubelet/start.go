@@ -148,6 +148,9 @@ func (a *attempt) start(ctx context.Context) attempted {
 		return attempted{waiting: waiting}
 	}
 	spec, err := a.render(ctx)
+	if err == nil {
+		err = podspec.CheckUser(a.pod, a.spec, image)
+	}
 	if err != nil {
 		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
 		return attempted{waiting: &corev1.ContainerStateWaiting{Reason: waitConfig, Message: err.Error()}}

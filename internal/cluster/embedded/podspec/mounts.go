@@ -1,7 +1,6 @@
 package podspec
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -16,19 +15,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// TerminationLog is the file that a container finds at its terminationMessagePath. Render empties it; what it holds when the
-// container has ended is its message
-// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
-func TerminationLog(pod Pod, container string) string {
-	return filepath.Join(pod.Dir, "containers", container, "termination-log")
-}
-
 func volumeDir(pod Pod, volume string) string { return filepath.Join(pod.Dir, "volumes", volume) }
 
 // mounts are the volumeMounts of a container and the files that every container has. An outer one comes before what is
 // mounted inside it.
 func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]container.Mount, error) {
-	files, err := n.nodeFiles(pod, c)
+	files, err := n.nodeFiles(pod)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +42,8 @@ func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]contain
 	return mounts, nil
 }
 
-// nodeFiles writes the files that a node gives to a container and returns them by where they are mounted.
-func (n *Node) nodeFiles(pod Pod, c *corev1.Container) (map[string]string, error) {
+// nodeFiles writes the files that a node gives to every container of a pod and returns them by where they are mounted.
+func (n *Node) nodeFiles(pod Pod) (map[string]string, error) {
 	host, err := n.hostname(pod.Pod)
 	if err != nil {
 		return nil, err
@@ -63,35 +55,27 @@ func (n *Node) nodeFiles(pod Pod, c *corev1.Container) (map[string]string, error
 		"resolv.conf": n.resolver(pod.Pod).String(),
 	} {
 		file := filepath.Join(pod.Dir, "etc", name)
-		if err := writeFile(file, []byte(content), 0o644); err != nil {
+		if err := writeFile(file, content); err != nil {
 			return nil, err
 		}
 		files["/etc/"+name] = file
-	}
-	if target := c.TerminationMessagePath; target != "" {
-		file := TerminationLog(pod, c.Name)
-		// The container may run as anybody.
-		if err := writeFile(file, nil, 0o666); err != nil {
-			return nil, err
-		}
-		files[path.Clean("/"+target)] = file
 	}
 	return files, nil
 }
 
 // writeFile leaves a file with the right content alone: a container may have it mounted.
-func writeFile(file string, content []byte, mode fs.FileMode) error {
+func writeFile(file, content string) error {
 	old, err := os.ReadFile(file)
-	if err == nil && bytes.Equal(old, content) {
+	if err == nil && string(old) == content {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, content, mode); err != nil {
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 		return err
 	}
-	return os.Chmod(file, mode) // umask(2) has no say
+	return os.Chmod(file, 0o644) // umask(2) has no say
 }
 
 // mount finds the file or directory of a volumeMount. The error is a *ConfigError.

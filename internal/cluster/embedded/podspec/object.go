@@ -15,12 +15,7 @@ import (
 // The rights of a node extend to the objects that its pods refer to, one by one: it can get them, and watch each alone, but
 // not list them (https://kubernetes.io/docs/reference/access-authn-authz/node/). They are read when needed, and kept for as
 // long as the pods of one rollout take to start.
-const (
-	objectAge = 2 * time.Second
-	// The authorizer learns of a new pod by a watch of its own, at about the time the node does.
-	authorizerLag  = time.Second
-	authorizerPoll = 50 * time.Millisecond
-)
+const objectAge = 2 * time.Second
 
 type objectKey struct{ kind, namespace, name string }
 
@@ -83,28 +78,25 @@ func unlessOptional(err error, optional *bool) error {
 }
 
 func (n *Node) configMap(ctx context.Context, pod *corev1.Pod, name string) (*corev1.ConfigMap, error) {
-	return read(ctx, n, pod, objectKey{"configmap", pod.Namespace, name}, func() (*corev1.ConfigMap, error) {
+	return read(n, pod, objectKey{"configmap", pod.Namespace, name}, func() (*corev1.ConfigMap, error) {
 		return n.Client.CoreV1().ConfigMaps(pod.Namespace).Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
 func (n *Node) secret(ctx context.Context, pod *corev1.Pod, name string) (*corev1.Secret, error) {
-	return read(ctx, n, pod, objectKey{"secret", pod.Namespace, name}, func() (*corev1.Secret, error) {
+	return read(n, pod, objectKey{"secret", pod.Namespace, name}, func() (*corev1.Secret, error) {
 		return n.Client.CoreV1().Secrets(pod.Namespace).Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
 // read returns an object of the pod's namespace; a *missingError if there is none.
-func read[T metav1.Object](ctx context.Context, n *Node, pod *corev1.Pod, key objectKey, get func() (T, error)) (T, error) {
+func read[T metav1.Object](n *Node, pod *corev1.Pod, key objectKey, get func() (T, error)) (T, error) {
 	var none T
 	if known, ok := n.objects.find(key, pod).(T); ok {
 		return known, nil
 	}
-	var began time.Time
-	object, err := onceAllowed(ctx, func() (T, error) {
-		began = time.Now()
-		return get()
-	})
+	began := time.Now()
+	object, err := get()
 	if apierrors.IsNotFound(err) {
 		return none, &missingError{key.kind, key.name}
 	}
@@ -113,19 +105,4 @@ func read[T metav1.Object](ctx context.Context, n *Node, pod *corev1.Pod, key ob
 	}
 	n.objects.keep(key, object, began, pod.UID)
 	return object, nil
-}
-
-// onceAllowed repeats a request that is forbidden, for as long as the authorizer may not have seen the pod yet.
-func onceAllowed[T any](ctx context.Context, request func() (T, error)) (T, error) {
-	for start := time.Now(); ; {
-		answer, err := request()
-		if !apierrors.IsForbidden(err) || time.Since(start) > authorizerLag {
-			return answer, err
-		}
-		select {
-		case <-ctx.Done():
-			return answer, err
-		case <-time.After(authorizerPoll):
-		}
-	}
 }

@@ -50,8 +50,8 @@ type ConfigError struct{ Message string }
 func (e *ConfigError) Error() string { return e.Message }
 
 // Render fills in what the manifest says about a container: Name, Command, Args, Env, WorkingDir, User, Group, Groups,
-// Hostname, Mounts, ReadOnly, Stdin and TTY; the rest is the caller's. Volumes has to have succeeded before. It empties the
-// file of TerminationLog. The error is a *ConfigError if the manifest refers to something that is not there: the container
+// Hostname, Mounts, ReadOnly, Stdin and TTY; the rest is the caller's. The file for terminationMessagePath is the
+// caller's as well. Volumes has to have succeeded before. The error is a *ConfigError if the manifest refers to something that is not there: the container
 // waits with CreateContainerConfigError and it is tried again.
 func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (container.Spec, error) {
 	if len(c.VolumeDevices) > 0 {

@@ -82,11 +82,6 @@ func newPod(t *testing.T, spec string) podspec.Pod {
 	if pod.Spec.DNSPolicy == "" {
 		pod.Spec.DNSPolicy = corev1.DNSClusterFirst
 	}
-	for i := range pod.Spec.Containers {
-		if pod.Spec.Containers[i].TerminationMessagePath == "" {
-			pod.Spec.Containers[i].TerminationMessagePath = corev1.TerminationMessagePathDefault
-		}
-	}
 	return podspec.Pod{Pod: pod, Address: netip.MustParseAddr("10.244.0.5"), Dir: t.TempDir()}
 }
 

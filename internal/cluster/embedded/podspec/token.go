@@ -75,10 +75,8 @@ func (n *Node) token(ctx context.Context, pod *corev1.Pod, projection *corev1.Se
 	if projection.Audience != "" {
 		request.Spec.Audiences = []string{projection.Audience}
 	}
-	answer, err := onceAllowed(ctx, func() (*authenticationv1.TokenRequest, error) {
-		return n.Client.CoreV1().ServiceAccounts(pod.Namespace).
-			CreateToken(ctx, pod.Spec.ServiceAccountName, request, metav1.CreateOptions{})
-	})
+	answer, err := n.Client.CoreV1().ServiceAccounts(pod.Namespace).
+		CreateToken(ctx, pod.Spec.ServiceAccountName, request, metav1.CreateOptions{})
 	if err != nil {
 		if valid {
 			return known.text, nil

@@ -10,25 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
-
-// refreshEvery is how soon a running pod sees a change of a ConfigMap, Secret or label; kubelets take a minute or more
-// (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically). Tokens live for
-// ten minutes at least, so that they are renewed in time, too.
-const refreshEvery = 30 * time.Second
-
-// Refresh says when Volumes is to be called again for a running pod; zero if nothing in its volumes can change.
-func Refresh(pod *corev1.Pod) time.Duration {
-	for i := range pod.Spec.Volumes {
-		if written(&pod.Spec.Volumes[i]) {
-			return refreshEvery
-		}
-	}
-	return 0
-}
 
 // written says whether the node writes the files of the volume.
 func written(v *corev1.Volume) bool {
@@ -38,8 +22,9 @@ func written(v *corev1.Volume) bool {
 // Volumes writes the files of every volume of the pod into its directory. The error is one for an Event with the reason
 // FailedMount, in the words of a kubelet (`MountVolume.SetUp failed for volume "cert" : secret "web-tls" not found`; several
 // are joined by "; "), and the call can be repeated until what is missing is there; the other volumes are complete
-// nevertheless. Repeated for a running pod, as often as Refresh says, it brings changes to the containers: the files of later
-// calls replace those before at once, as kubelets do it (a symbolic link ..data that is swapped).
+// nevertheless. Repeated for a running pod it brings changes to the containers, and new tokens when four fifths of
+// the life of the old ones are over: the files of later calls replace those before at once, as kubelets do it (a symbolic link
+// ..data that is swapped), and nothing is written if nothing has changed.
 func (n *Node) Volumes(ctx context.Context, pod Pod) error {
 	var problems volumeErrors
 	for i := range pod.Spec.Volumes {

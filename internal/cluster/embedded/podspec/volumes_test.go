@@ -150,23 +150,6 @@ func create(t *testing.T, client *fake.Clientset, secret *corev1.Secret) {
 	}
 }
 
-// The node's authorizer hears of a pod a moment after the node does.
-func TestAMomentOfForbiddenIsWaitedOut(t *testing.T) {
-	node, client := newNode(t, objects()...)
-	refusals := 2
-	client.PrependReactor("get", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-		if refusals == 0 {
-			return false, nil, nil
-		}
-		refusals--
-		return true, nil, forbidden("secrets", "web-tls")
-	})
-	pod := newPod(t, "containers: [{name: web}]\nvolumes: [{name: cert, secret: {secretName: web-tls}}]")
-	if err := node.Volumes(t.Context(), pod); err != nil || refusals > 0 {
-		t.Errorf("refusals left: %d, error: %v", refusals, err)
-	}
-}
-
 func tokens(client *fake.Clientset, answer func(*authenticationv1.TokenRequest) (*authenticationv1.TokenRequest, error)) {
 	client.PrependReactor("create", "serviceaccounts", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		create, ok := action.(clienttesting.CreateAction)
