@@ -12,7 +12,9 @@ type order struct {
 	// "user", "user:group" or empty.
 	Command, Env     []string
 	WorkingDir, User string
-	TTY              bool
+	// Groups come in addition to those of the user.
+	Groups []int64
+	TTY    bool
 	// OneUser says that there are no other users to become, Nested that this is not the machine's first user namespace.
 	OneUser, Nested bool
 

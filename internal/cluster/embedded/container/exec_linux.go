@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // errNotRunning is the cause of an ExecError where there is no container any more.
@@ -66,8 +66,8 @@ func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 func (c *instance) enter(ctx context.Context, e Exec, p *pipes) (child *process, terminal *os.File, err error) {
 	defer p.closeTheirs()
 	o := &order{
-		Join: true, Command: e.Command, Env: c.order.Env, WorkingDir: c.order.WorkingDir, User: c.order.User, TTY: e.TTY,
-		OneUser: c.order.OneUser, Nested: c.order.Nested,
+		Join: true, Command: e.Command, Env: c.order.Env, WorkingDir: c.order.WorkingDir, User: c.order.User,
+		Groups: c.order.Groups, TTY: e.TTY, OneUser: c.order.OneUser, Nested: c.order.Nested,
 	}
 	if e.TTY {
 		o.Env = withTerm(o.Env)
@@ -151,9 +151,20 @@ func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 			if !ok {
 				return
 			}
-			_ = pty.Setsize(terminal, &pty.Winsize{Rows: s.Height, Cols: s.Width}) // it may be closed by now
+			setSize(terminal, s)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// setSize sets the size of a terminal. It may be closed by now.
+func setSize(terminal *os.File, s Size) {
+	raw, err := terminal.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: s.Height, Col: s.Width})
+	})
 }

@@ -36,7 +36,7 @@ func (o *order) become() error {
 		}
 	}
 	if !o.OneUser {
-		if err := switchTo(who); err != nil {
+		if err := switchTo(who, o.Groups); err != nil {
 			return fmt.Errorf("user %q: %w", o.User, err)
 		}
 	}
@@ -85,10 +85,13 @@ func withHome(env []string, home string) []string {
 
 // switchTo changes this thread's user and groups. The functions of package syscall would change those of all threads, of
 // which execve(2) is going to leave only this one.
-func switchTo(who *user.ExecUser) error {
+func switchTo(who *user.ExecUser, more []int64) error {
 	ownStreams(who)
-	groups := make([]uint32, 0, len(who.Sgids)+1)
+	groups := make([]uint32, 0, len(who.Sgids)+len(more))
 	for _, g := range who.Sgids {
+		groups = append(groups, uint32(g))
+	}
+	for _, g := range more {
 		groups = append(groups, uint32(g))
 	}
 	if err := setgroups(groups); err != nil {

@@ -118,7 +118,7 @@ func (h *Host) orderFor(s Spec) (*order, error) {
 		workingDir = s.Image.WorkingDir
 	}
 	return &order{
-		Command: command, Env: environment(s), WorkingDir: filepath.Join("/", workingDir), User: userOf(s), TTY: s.TTY,
+		Command: command, Env: environment(s), WorkingDir: filepath.Join("/", workingDir), User: userOf(s), Groups: s.Groups, TTY: s.TTY,
 		OneUser: h.oneUser, Nested: h.nested,
 		Dir: dir, Layers: s.Image.Layers, Hostname: s.Hostname, Mounts: s.Mounts, ReadOnly: s.ReadOnly,
 		OwnNetwork: s.Network > 0,

@@ -181,19 +181,21 @@ func TestWhoAContainerRunsAs(t *testing.T) {
 	for _, c := range []struct {
 		image       string
 		user, group *int64
+		groups      []int64
 		want        string
 	}{
-		{"", nil, nil, "user 0 group 0 groups [] home /root"},
-		{"cheese", nil, nil, "user 1000 group 1000 groups [50] home /home/cheese"},
-		{"cheese:milk", nil, nil, "user 1000 group 60 groups [] home /home/cheese"},
-		{"65532:65532", nil, nil, "user 65532 group 65532 groups [] home /"},
-		{"65532:65532", number(1000), nil, "user 1000 group 1000 groups [50] home /home/cheese"},
-		{"65532:65532", number(7), number(8), "user 7 group 8 groups [] home /"},
-		{"", nil, number(8), "user 0 group 8 groups [] home /root"},
+		{"", nil, nil, nil, "user 0 group 0 groups [] home /root"},
+		{"cheese", nil, nil, nil, "user 1000 group 1000 groups [50] home /home/cheese"},
+		{"cheese:milk", nil, nil, nil, "user 1000 group 60 groups [] home /home/cheese"},
+		{"65532:65532", nil, nil, nil, "user 65532 group 65532 groups [] home /"},
+		{"65532:65532", number(1000), nil, nil, "user 1000 group 1000 groups [50] home /home/cheese"},
+		{"65532:65532", number(7), number(8), nil, "user 7 group 8 groups [] home /"},
+		{"cheese", nil, nil, []int64{70, 80}, "user 1000 group 1000 groups [50 70 80] home /home/cheese"},
+		{"", nil, number(8), nil, "user 0 group 8 groups [] home /root"},
 	} {
 		s := spec(t, "whoami ; reopen ; listen 127.0.0.1:80")
 		s.Image = toolImage(t, v1.Config{User: c.image})
-		s.User, s.Group = c.user, c.group
+		s.User, s.Group, s.Groups = c.user, c.group, c.groups
 		s.Network = privateNetwork(t)
 		got := said(t, s)
 		if oneUser(t) { // everybody is the same there

@@ -50,9 +50,9 @@ type ConfigError struct{ Message string }
 func (e *ConfigError) Error() string { return e.Message }
 
 // Render fills in what the manifest says about a container: Name, Command, Args, Env, WorkingDir, User, Group, Groups,
-// Hostname, Mounts, ReadOnly, Stdin and TTY; the rest is the caller's. The file for terminationMessagePath is the
-// caller's as well. Volumes has to have succeeded before. The error is a *ConfigError if the manifest refers to something that is not there: the container
-// waits with CreateContainerConfigError and it is tried again.
+// Hostname, Mounts, ReadOnly, Stdin, StdinOnce and TTY; the rest is the caller's. The file for terminationMessagePath is the
+// caller's as well. Volumes has to have succeeded before. The error is a *ConfigError if the manifest refers to something
+// that is not there: the container waits with CreateContainerConfigError and it is tried again.
 func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (container.Spec, error) {
 	if len(c.VolumeDevices) > 0 {
 		return container.Spec{}, configErrorf("container %q: volumeDevices are not supported on an embedded cluster; use kind", c.Name)
@@ -77,6 +77,7 @@ func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (contai
 		Hostname:   host.kernel,
 		Mounts:     mounts,
 		Stdin:      c.Stdin,
+		StdinOnce:  c.StdinOnce,
 		TTY:        c.TTY,
 	}
 	if spec.Env, err = vars.list(host.kernel); err != nil {
