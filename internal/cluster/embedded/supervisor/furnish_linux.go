@@ -85,7 +85,12 @@ func nameService(ctx context.Context, admin kubernetes.Interface) error {
 		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: name, Protocol: protocol, Port: dnsPort})
 		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{Name: &name, Protocol: &protocol, Port: ptr.To[int32](dnsPort)})
 	}
-	if _, err := admin.CoreV1().Services(meta.Namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	// Asked for first: to make it again is not refused as one that exists, but for its address, which is taken.
+	_, err := admin.CoreV1().Services(meta.Namespace).Get(ctx, dnsName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = admin.CoreV1().Services(meta.Namespace).Create(ctx, service, metav1.CreateOptions{})
+	}
+	if err != nil {
 		return fmt.Errorf("service %s/%s: %w", meta.Namespace, dnsName, err)
 	}
 	if _, err := admin.DiscoveryV1().EndpointSlices(meta.Namespace).Create(ctx, slice, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {

@@ -1,0 +1,262 @@
+//go:build e2e && linux
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/nodeimage"
+)
+
+// These tests start real control planes. INGRESSLAB_KUBE_BIN names the directory with the programs; without it they are
+// taken from the cache, where `ingresslab image control-plane` puts them.
+
+func kubeBin(t *testing.T) string {
+	t.Helper()
+	programs, present, err := nodeimage.ControlPlanePresent(nodeimage.Options{Source: "../../.."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !present {
+		t.Skip("the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
+	}
+	return programs.Dir
+}
+
+// provider returns one with a state directory of its own, and removes its clusters in the end.
+func provider(t *testing.T, names ...string) *Provider {
+	t.Helper()
+	p, err := New(Options{StateDir: filepath.Join(t.TempDir(), "state"), Binaries: programsIn(kubeBin(t))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Available(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		for _, name := range append(names, "test") {
+			if err := p.Down(context.WithoutCancel(t.Context()), name, cluster.Quiet{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return p
+}
+
+func up(t *testing.T, p *Provider, spec cluster.Spec) *cluster.Cluster {
+	t.Helper()
+	c, err := p.Up(t.Context(), spec, logged{t: t})
+	if err == nil {
+		err = p.Keep(t.Context(), c.Name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// logged is a Progress that calls a function when a step begins.
+type logged struct {
+	t    *testing.T
+	step func(text string)
+}
+
+func (l logged) Step(text string) func(error) {
+	l.t.Log(text)
+	if l.step != nil {
+		l.step(text)
+	}
+	return func(err error) { l.t.Log(text, "ended:", err) }
+}
+
+func (l logged) Note(text string) { l.t.Log("note:", text) }
+
+func clientOf(t *testing.T, c *cluster.Cluster) kubernetes.Interface {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func supervisorOf(t *testing.T, p *Provider, name string) process {
+	t.Helper()
+	rec, err := p.store.Load(name)
+	if err != nil || rec == nil {
+		t.Fatalf("record: %v, %v", rec, err)
+	}
+	return rec.Supervisor
+}
+
+func portsOf(t *testing.T, p *Provider, name string) []int {
+	t.Helper()
+	rec, err := p.store.Load(name)
+	if err != nil || rec == nil {
+		t.Fatalf("record: %v, %v", rec, err)
+	}
+	return []int{rec.APIPort, rec.HTTPPort, rec.HTTPSPort, rec.StatusPort}
+}
+
+func TestLifeOfACluster(t *testing.T) {
+	p := provider(t)
+	spec := smallSpec("test")
+	spec.Nodes = 3
+	made := up(t, p, spec)
+	if !made.Created {
+		t.Error("a new cluster is not Created")
+	}
+	nodes, err := clientOf(t, made).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(nodes.Items) != 3 {
+		t.Errorf("nodes: %v, %v; want 3", nodes, err)
+	}
+	note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "note"}}
+	if _, err := clientOf(t, made).CoreV1().ConfigMaps("default").Create(t.Context(), note, metav1.CreateOptions{}); err != nil {
+		t.Error(err)
+	}
+	if again := up(t, p, spec); again.Created || again.Addresses != made.Addresses {
+		t.Errorf("second Up: %+v; want the same cluster, not Created", again)
+	}
+	var mismatch *cluster.MismatchError
+	if _, err := p.Up(t.Context(), smallSpec("test"), logged{t: t}); !errors.As(err, &mismatch) {
+		t.Errorf("Up with one node: %v; want a *MismatchError", err)
+	}
+	ports := portsOf(t, p, "test")
+	testKilledSupervisor(t, p, spec, made)
+	logs := t.TempDir()
+	if err := p.Logs(t.Context(), "test", logs); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"supervisor.log", "etcd.log", "kube-apiserver.log", "kube-apiserver.previous.log"} {
+		if _, err := os.Stat(filepath.Join(logs, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := p.Down(t.Context(), "test", logged{t: t}); err != nil {
+		t.Error(err)
+	}
+	assertNothingLeft(t, p.store.Dir, ports...)
+}
+
+// testKilledSupervisor does to a cluster what a restart of the machine does: its data is all that is left, and Up makes the
+// same cluster of it.
+func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cluster.Cluster) {
+	t.Helper()
+	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := processesOf(p.store.Dir); len(left) > 0 {
+		t.Errorf("processes outlive their supervisor: %v", left)
+	}
+	var broken *cluster.BrokenError
+	if _, err := p.Get(t.Context(), "test"); !errors.As(err, &broken) {
+		t.Errorf("Get without a supervisor: %v; want a *BrokenError", err)
+	}
+	list, err := p.List(t.Context())
+	if err != nil || len(list) != 1 || list[0].State != cluster.Stopped {
+		t.Errorf("List without a supervisor: %+v, %v; want one that is stopped", list, err)
+	}
+	woken := up(t, p, spec)
+	if woken.Created || woken.Addresses != made.Addresses || woken.Config.Host != made.Config.Host {
+		t.Errorf("Up after the supervisor was killed: %+v; want the same cluster at the same ports", woken)
+	}
+	if _, err := clientOf(t, woken).CoreV1().ConfigMaps("default").Get(t.Context(), "note", metav1.GetOptions{}); err != nil {
+		t.Errorf("its data: %v", err)
+	}
+	if _, err := p.Get(t.Context(), "test"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTwoClustersSideBySide(t *testing.T) {
+	p := provider(t, "one", "two")
+	var both sync.WaitGroup
+	for _, name := range []string{"one", "two"} {
+		both.Go(func() {
+			if _, err := p.Up(t.Context(), smallSpec(name), logged{t: t}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if err := p.Keep(t.Context(), name); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	both.Wait()
+	if t.Failed() {
+		return
+	}
+	if err := p.Down(t.Context(), "one", cluster.Quiet{}); err != nil {
+		t.Error(err)
+	}
+	c, err := p.Get(t.Context(), "two")
+	if err != nil {
+		t.Fatalf("the end of one is felt by the other: %v", err)
+	}
+	if _, err := clientOf(t, c).CoreV1().Nodes().Get(t.Context(), "two-control-plane", metav1.GetOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// moments are when to interrupt the making of a cluster.
+var moments = []struct {
+	step  string
+	after time.Duration
+}{
+	{"Starting the control plane", 0},
+	{"Starting the control plane", 300 * time.Millisecond},
+	{"Starting the control plane", 1500 * time.Millisecond},
+	{"Starting the nodes", 0},
+	{"Starting the nodes", 150 * time.Millisecond},
+}
+
+func TestCancelLeavesNothing(t *testing.T) {
+	for _, moment := range moments {
+		t.Run(moment.step+"+"+moment.after.String(), func(t *testing.T) {
+			p := provider(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			_, err := p.Up(ctx, smallSpec("test"), logged{t, func(text string) {
+				if strings.HasPrefix(text, moment.step) {
+					time.AfterFunc(moment.after, cancel)
+				}
+			}})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want context.Canceled", err)
+			}
+			assertNothingLeft(t, p.store.Dir)
+		})
+	}
+}
+
+func TestDamagedDataIsSaidAndReplaced(t *testing.T) {
+	p := provider(t)
+	up(t, p, smallSpec("test"))
+	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(p.store.ClusterDir("test"), "etcd", "member", "snap", "db"), 5000); err != nil {
+		t.Fatal(err)
+	}
+	var damaged *cluster.DamagedError
+	_, err := p.Up(t.Context(), smallSpec("test"), logged{t: t})
+	if !errors.As(err, &damaged) || !strings.Contains(err.Error(), "etcd") || !strings.Contains(err.Error(), "--recreate") {
+		t.Errorf("got %v; want a *DamagedError that names etcd and --recreate", err)
+	}
+	t.Log(err)
+	spec := smallSpec("test")
+	spec.Recreate = true
+	if c := up(t, p, spec); !c.Created {
+		t.Error("--recreate made no new cluster")
+	}
+}

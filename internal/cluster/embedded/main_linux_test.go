@@ -1,0 +1,69 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
+)
+
+// TestMain lets the test binary be what the provider starts, and a program that is killed in the middle of its work.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case supervisor.ChildCommand:
+			if !supervisor.Run(os.Stdin, os.Stdout) {
+				os.Exit(1) //nolint:forbidigo // here it is the program's main
+			}
+			return
+		case container.ChildCommand:
+			_ = container.RunChild()
+			os.Exit(1) //nolint:forbidigo // here it is the program's main
+		case "bring-up":
+			bringUp(os.Args[2], os.Args[3], os.Args[4] == "keep")
+			return
+		}
+	}
+	m.Run() // its result is this program's exit code
+}
+
+// bringUp brings up a cluster, prints what it does a line each, and waits to be killed.
+func bringUp(stateDir, kubeBin string, keep bool) {
+	p, err := New(Options{StateDir: stateDir, Binaries: programsIn(kubeBin)})
+	if err == nil {
+		_, err = p.Up(context.Background(), smallSpec("test"), printed{})
+	}
+	if err == nil && keep {
+		err = p.Keep(context.Background(), "test")
+	}
+	fmt.Println("up:", err)
+	select {}
+}
+
+func programsIn(dir string) BinariesFunc {
+	return func(context.Context, cluster.Progress) (controlplane.Binaries, error) {
+		return controlplane.Binaries{Dir: dir, Version: "v1.36.3"}, nil
+	}
+}
+
+// smallSpec is a cluster of one node at ports that nobody has.
+func smallSpec(name string) cluster.Spec {
+	return cluster.Spec{
+		Name: name, Nodes: 1, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort,
+	}
+}
+
+// printed is a Progress for a parent to read.
+type printed struct{}
+
+func (printed) Step(text string) func(error) {
+	fmt.Println("step:", text)
+	return func(error) {}
+}
+
+func (printed) Note(text string) { fmt.Println("note:", text) }
