@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +22,7 @@ const (
 	registerRetry = 100 * time.Millisecond
 	// statusEvery is how often a node repeats what has not changed; that it lives is what the Lease says.
 	statusEvery = 5 * time.Minute
+	imagesEvery = 10 * time.Second
 	// runtimeName is the scheme of the node's container runtime in container IDs and in the Node.
 	runtimeName = "ingresslab"
 )
@@ -35,16 +37,23 @@ func (k *Kubelet) keepNode(ctx context.Context) {
 	k.nodeEvent(reasonNodeReady, fmt.Sprintf("Node %s status is now: NodeReady", k.config.Name))
 	var both sync.WaitGroup
 	both.Go(func() { k.keepLease(ctx, node) })
-	both.Go(func() {
-		for wait := statusEvery; pause(ctx, wait); {
-			wait = statusEvery
-			if err := k.patchStatus(ctx); err != nil {
-				k.config.Log("node %s: report its status: %v", k.config.Name, err)
-				wait = time.Second
-			}
-		}
-	})
+	both.Go(func() { k.keepStatus(ctx, node.Status.Images) })
 	both.Wait()
+}
+
+// keepStatus repeats the status now and then, and soon if the node has other images than it said.
+func (k *Kubelet) keepStatus(ctx context.Context, said []corev1.ContainerImage) {
+	for last := time.Now(); pause(ctx, imagesEvery); {
+		images := k.nodeImages()
+		if time.Since(last) < statusEvery && equality.Semantic.DeepEqual(images, said) {
+			continue
+		}
+		if err := k.patchStatus(ctx); err != nil {
+			k.config.Log("node %s: report its status: %v", k.config.Name, err)
+			continue
+		}
+		last, said = time.Now(), images
+	}
 }
 
 // register tries until the Node is in the API and says Ready. It returns nil when ctx ends before.
@@ -168,6 +177,3 @@ func (k *Kubelet) nodeConditions(before []corev1.NodeCondition) []corev1.NodeCon
 	}
 	return conditions
 }
-
-// nodeImages is what the node can start containers from; most nodes of a cluster have the same.
-func (k *Kubelet) nodeImages() []corev1.ContainerImage { return nil }

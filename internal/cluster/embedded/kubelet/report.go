@@ -25,6 +25,7 @@ type reporter struct {
 	latest *corev1.Pod // as the API had it last
 	wanted *corev1.PodStatus
 	remove bool
+	gone   bool // it was removed; only run's goroutine looks
 	signal chan struct{}
 }
 
@@ -87,7 +88,7 @@ func (r *reporter) write(ctx context.Context) error {
 	r.mu.Lock()
 	latest, wanted, remove := r.latest, r.wanted, r.remove
 	r.mu.Unlock()
-	if wanted == nil {
+	if wanted == nil || r.gone {
 		return nil
 	}
 	pods := r.k.config.Client.CoreV1().Pods(r.namespace)
@@ -110,7 +111,12 @@ func (r *reporter) write(ctx context.Context) error {
 		return nil
 	}
 	now := int64(0)
-	return pods.Delete(ctx, r.name, metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(r.uid))})
+	options := metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(r.uid))}
+	if err := pods.Delete(ctx, r.name, options); err != nil {
+		return err
+	}
+	r.gone = true
+	return nil
 }
 
 // mergeStatus is the status before with what is the node's replaced.

@@ -142,7 +142,7 @@ func (w *worker) refreshVolumes(now time.Time) {
 	}
 	w.setup.refresh = now.Add(refreshEvery)
 	w.at(w.setup.refresh)
-	if len(w.pod.Spec.Volumes) == 0 {
+	if len(w.pod.Spec.Volumes) == 0 || w.setup.busy {
 		return
 	}
 	p := podspec.Pod{Pod: w.pod, Address: w.setup.address, Dir: w.dir}

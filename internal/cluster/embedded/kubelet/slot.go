@@ -108,7 +108,8 @@ func (s *slot) again(pod *corev1.Pod, code int32) bool {
 		return false
 	}
 	for _, rule := range s.spec.RestartPolicyRules {
-		// The first rule that matches decides; there is no action but to restart.
+		// The first rule that matches decides. Both actions there are restart it; that one of them also restarts the other
+		// containers of the pod is left out.
 		if e := rule.ExitCodes; e != nil && slices.Contains(e.Values, code) == (e.Operator == corev1.ContainerRestartRuleOnExitCodesOpIn) {
 			return true
 		}

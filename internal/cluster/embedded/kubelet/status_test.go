@@ -1,0 +1,204 @@
+package kubelet
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+func (l *rig) statusPatches() (patches []string) {
+	for _, a := range l.client.Actions() {
+		if p, ok := a.(clienttesting.PatchAction); ok && p.GetResource().Resource == "pods" && p.GetSubresource() == "status" {
+			patches = append(patches, string(p.GetPatch()))
+		}
+	}
+	return patches
+}
+
+// A status is written when it is another one, and then it names the pod that it is about.
+func TestStatusIsWrittenWhenItChanges(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod())
+		l.after(time.Second)
+		count := len(l.statusPatches())
+		if count == 0 || count > 3 {
+			t.Errorf("%d patches to start a pod", count)
+		}
+		for _, p := range l.statusPatches() {
+			if !strings.Contains(p, `"uid":"uid-1"`) {
+				t.Errorf("patch without the pod's UID: %s", p)
+			}
+		}
+		l.after(10 * time.Minute)
+		if now := len(l.statusPatches()); now != count {
+			t.Errorf("%d patches while nothing happened: %q", now-count, l.statusPatches()[count:])
+		}
+	})
+}
+
+// An API server that is away for a while gets the newest status when it is back.
+func TestStatusIsTriedAgain(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		var away atomic.Bool
+		away.Store(true)
+		l.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return away.Load(), nil, errors.New("connection refused")
+		})
+		l.create(webPod())
+		l.after(time.Minute)
+		if pod := l.pod("web"); pod.Status.Phase != corev1.PodPending {
+			t.Errorf("status: %+v", pod.Status)
+		}
+		away.Store(false)
+		l.after(10 * time.Second)
+		if pod := l.pod("web"); pod.Status.Phase != corev1.PodRunning {
+			t.Errorf("status: %+v", pod.Status)
+		}
+	})
+}
+
+// Conditions of others stay, and count where the pod says so.
+func TestReadinessGate(t *testing.T) {
+	const gate corev1.PodConditionType = "shop.test/listed"
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod(func(p *corev1.Pod) { p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate}} }))
+		ready := func() corev1.PodCondition { return *condition(l.pod("web").Status.Conditions, corev1.PodReady) }
+		if c := ready(); c.Status != corev1.ConditionFalse || c.Reason != "ReadinessGatesNotReady" ||
+			c.Message != `corresponding condition of pod readiness gate "shop.test/listed" does not exist.` {
+			t.Errorf("without the condition: %+v", c)
+		}
+		patch := `{"status":{"conditions":[{"type":"shop.test/listed","status":"True"}]}}`
+		if _, err := l.client.CoreV1().Pods("shop").Patch(l.t.Context(), "web", types.StrategicMergePatchType, []byte(patch),
+			metav1.PatchOptions{}, "status"); err != nil {
+			t.Fatal(err)
+		}
+		l.after(time.Second)
+		if c := ready(); c.Status != corev1.ConditionTrue || condition(l.pod("web").Status.Conditions, gate) == nil {
+			t.Errorf("with the condition: %+v", l.pod("web").Status.Conditions)
+		}
+	})
+}
+
+// The time of a condition is that of its last change.
+func TestTransitionTimes(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod())
+		at := func() metav1.Time {
+			return condition(l.pod("web").Status.Conditions, corev1.PodReady).LastTransitionTime
+		}
+		first := at()
+		l.after(time.Minute)
+		l.runtime.latest("web").end(1)
+		l.after(time.Second)
+		if second := at(); !second.After(first.Time) {
+			t.Errorf("ready since %v after a restart, and since %v before", second, first)
+		}
+		scheduled := condition(l.pod("web").Status.Conditions, corev1.PodScheduled).LastTransitionTime
+		if !scheduled.Equal(&first) {
+			t.Errorf("scheduled at %v, and started at %v", scheduled, first)
+		}
+	})
+}
+
+func TestActiveDeadline(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		limit := int64(60)
+		l.create(webPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = &limit }))
+		l.after(59 * time.Second)
+		if pod := l.pod("web"); pod.Status.Phase != corev1.PodRunning {
+			t.Errorf("before: %+v", pod.Status)
+		}
+		l.after(2 * time.Second)
+		pod := l.pod("web")
+		if pod == nil || pod.Status.Phase != corev1.PodFailed || pod.Status.Reason != "DeadlineExceeded" ||
+			pod.Status.Message != "Pod was active on the node longer than the specified deadline" {
+			t.Errorf("after: %+v", pod)
+		}
+	})
+}
+
+// kubectl debug adds a container to a pod that runs.
+func TestEphemeralContainer(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod())
+		pod := l.pod("web").DeepCopy()
+		pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{
+			{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Image: "web:1"}},
+		}
+		if _, err := l.client.CoreV1().Pods("shop").Update(l.t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		l.after(time.Second)
+		if c := l.container("web", "debugger"); c.State.Running == nil {
+			t.Errorf("debugger: %+v", c)
+		}
+		l.runtime.latest("debugger").end(1)
+		l.after(time.Minute)
+		if c := l.container("web", "debugger"); c.State.Terminated == nil || c.RestartCount != 0 {
+			t.Errorf("debugger after its end: %+v", c)
+		}
+		if web := l.pod("web"); web.Status.Phase != corev1.PodRunning ||
+			condition(web.Status.Conditions, corev1.PodReady).Status != corev1.ConditionTrue {
+			t.Errorf("the pod after the debugger's end: %+v", web.Status)
+		}
+	})
+}
+
+// A container's own rules go before the pod's policy.
+func TestRestartRules(t *testing.T) {
+	never := corev1.ContainerRestartPolicyNever
+	pod := webPod(func(p *corev1.Pod) {
+		c := &p.Spec.Containers[0]
+		c.RestartPolicy = &never
+		c.RestartPolicyRules = []corev1.ContainerRestartRule{{
+			Action: corev1.ContainerRestartRuleActionRestart,
+			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{
+				Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{42},
+			},
+		}}
+	})
+	s := slots(pod)[0]
+	if !s.again(pod, 42) || s.again(pod, 1) || s.again(pod, 0) {
+		t.Errorf("restarted after 42: %t, after 1: %t, after 0: %t", s.again(pod, 42), s.again(pod, 1), s.again(pod, 0))
+	}
+}
+
+func TestBackOff(t *testing.T) {
+	var b backoff
+	want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute}
+	var got []time.Duration
+	for range want {
+		got = append(got, b.ended(time.Second))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("delays of restarts: %v", got)
+	}
+	if d := b.ended(10 * time.Minute); d != 0 {
+		t.Errorf("after ten minutes of running: %v", d)
+	}
+	if d := b.ended(time.Second); d != 10*time.Second {
+		t.Errorf("and then: %v", d)
+	}
+}
+
+// A pod that is deleted before it ran is not held by what it waits for.
+func TestDeletionOfAPodThatWaits(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.specs.set(errors.New(`volume "cert": secret "web-tls" not found`), nil)
+		l.create(webPod())
+		l.delete("web", 30)
+		l.after(2 * time.Second)
+		if pod := l.pod("web"); pod != nil || len(l.runtime.names()) != 0 {
+			t.Errorf("pod %+v after starting %v", pod, l.runtime.names())
+		}
+	})
+}
