@@ -34,7 +34,7 @@ func New(ctx context.Context) (*Network, error) {
 	n := &Network{hub: &namespace{address: Hub, fd: fd, here: true}, members: map[netip.Addr]bool{}}
 	if err := n.setUp(); err != nil {
 		n.Close() //nolint:errcheck // there is a better error already
-		return nil, fmt.Errorf("private network: %w", err)
+		return nil, err
 	}
 	return n, nil
 }
