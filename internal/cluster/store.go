@@ -70,10 +70,25 @@ func (s Store[R]) Save(name string, r *R) error {
 
 // Forget removes everything about a cluster but the log of a failure.
 func (s Store[R]) Forget(name string) error {
-	if err := os.RemoveAll(s.ClusterDir(name)); err != nil {
+	if err := removeTree(s.ClusterDir(name)); err != nil {
 		return fmt.Errorf("files of cluster %q: %w", name, err)
 	}
 	return nil
+}
+
+// removeTree is os.RemoveAll, also for a tree with directories that their owner may not read: overlayfs makes one for every
+// container (its "work", which has mode 0), and containers may make others.
+func removeTree(path string) error {
+	if os.RemoveAll(path) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			_ = os.Chmod(p, 0o700) //nolint:gosec // a directory, before it is read; RemoveAll says what did not help
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
 }
 
 // Names returns the clusters that have a directory, sorted.
