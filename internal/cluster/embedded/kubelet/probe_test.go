@@ -225,3 +225,22 @@ func TestReadinessWhileBeingDeleted(t *testing.T) {
 		}
 	})
 }
+
+// A deletion has less patience than the probe that is already ending the container.
+func TestDeletionOfAnUnhealthyPod(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.runtime.does("web", program{stubborn: true})
+		l.create(withProbes(func(c *corev1.Container) {
+			c.LivenessProbe = &corev1.Probe{ProbeHandler: get("/"), PeriodSeconds: 1, FailureThreshold: 1}
+		}))
+		l.after(2 * time.Second)
+		if got := l.runtime.latest("web").got(); len(got) != 1 {
+			t.Errorf("signals of the probe: %v", got)
+		}
+		l.delete("web", 2)
+		l.after(2100 * time.Millisecond)
+		if l.pod("web") != nil {
+			t.Error("the pod is still there")
+		}
+	})
+}

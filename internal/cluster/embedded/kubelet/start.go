@@ -275,7 +275,6 @@ func (w *worker) runs(ctx context.Context, s *slot) {
 // waits makes the slot wait for the next attempt.
 func (w *worker) waits(s *slot, why *corev1.ContainerStateWaiting) {
 	now := time.Now()
-	// A second failure of the same sort is not worth going back from "back-off" to its name and forth again.
 	s.waiting, s.later = why, nil
 	switch why.Reason {
 	case waitErrPull:

@@ -49,15 +49,15 @@ func (w *worker) noticeDeletion(removed bool) {
 		return
 	}
 	deadline := time.Now().Add(grace)
-	switch {
-	case w.end == nil:
+	if w.end == nil {
 		w.end = &ending{deadline: deadline}
-	case deadline.Before(w.end.deadline): // deleted again, with less patience
+	}
+	if deadline.Before(w.end.deadline) { // deleted again, with less patience
 		w.end.deadline = deadline
-		for _, s := range w.slots {
-			if s.stop != nil && deadline.Before(s.stop.deadline) {
-				s.stop.deadline = deadline
-			}
+	}
+	for _, s := range w.slots { // some may be about to end for another reason, and slower
+		if s.stop != nil && deadline.Before(s.stop.deadline) {
+			s.stop.deadline = deadline
 		}
 	}
 	w.end.removed = w.end.removed || removed
