@@ -33,7 +33,7 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, fmt.Errorf("take over the connection: %w", err)
 	}
 	watched := &watchedConn{Conn: conn, gone: t.gone}
-	context.AfterFunc(t.serving, func() { _ = conn.Close() })
+	watched.forget = context.AfterFunc(t.serving, func() { _ = conn.Close() })
 	early, err := buffered.Peek(buffered.Reader.Buffered())
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
@@ -46,6 +46,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type watchedConn struct {
 	net.Conn
 	gone context.CancelFunc
+	// forget takes it from the list of what ends with the node.
+	forget func() bool
 }
 
 func (c *watchedConn) Read(b []byte) (int, error) {
@@ -59,5 +61,6 @@ func (c *watchedConn) Read(b []byte) (int, error) {
 // Close is also how a protocol's library answers a client that takes its leave: it reads no further then.
 func (c *watchedConn) Close() error {
 	c.gone()
+	c.forget()
 	return c.Conn.Close()
 }
