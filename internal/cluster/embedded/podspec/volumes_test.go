@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -260,5 +261,32 @@ func TestHostPathDoesNotFollowALinkOutOfIt(t *testing.T) {
 	err := node.Volumes(t.Context(), newPod(t, "volumes: [{name: h, hostPath: {path: /out/passwd}}]\ncontainers: [{name: web}]"))
 	if err == nil || !strings.Contains(err.Error(), "escapes") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestFilesBelongToTheFSGroup(t *testing.T) {
+	probe := filepath.Join(t.TempDir(), "probe")
+	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(probe, -1, 3000); err != nil {
+		t.Skip("who is not root cannot give files to another group: ", err)
+	}
+	node, _ := newNode(t, objects()...)
+	spec := render(t, node, newPod(t, `
+securityContext: {fsGroup: 3000}
+volumes: [{name: s, secret: {secretName: web-tls, defaultMode: 0o400}}, {name: tmp, emptyDir: {}}]
+containers: [{name: web, volumeMounts: [{name: s, mountPath: /s}, {name: tmp, mountPath: /tmp}]}]`))
+	for file, want := range map[string]fs.FileMode{
+		filepath.Join(source(t, spec, "/s").Source, "tls.key"): 0o440,
+		source(t, spec, "/tmp").Source:                         0o777 | fs.ModeDir | fs.ModeSetgid,
+	} {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner, ok := info.Sys().(*syscall.Stat_t); !ok || owner.Gid != 3000 || info.Mode() != want {
+			t.Errorf("%s: %v, want %v of group 3000", file, info.Mode(), want)
+		}
 	}
 }
