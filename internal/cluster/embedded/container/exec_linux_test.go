@@ -104,15 +104,20 @@ func TestExecEndsWithItsContext(t *testing.T) {
 	if _, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool", "ls /proc"}, Stdout: &list}); err != nil {
 		t.Fatal(err)
 	}
-	numbers := 0
-	for line := range strings.Lines(list.String()) {
+	if numbers(list.String()) != 2 {
+		t.Errorf("want the first process and the one that looks:\n%s", list.String())
+	}
+}
+
+// numbers counts the processes in a list of /proc.
+func numbers(list string) int {
+	n := 0
+	for line := range strings.Lines(list) {
 		if line[0] >= '1' && line[0] <= '9' {
-			numbers++
+			n++
 		}
 	}
-	if numbers != 2 {
-		t.Errorf("%d processes, want the first and the one that looks:\n%s", numbers, list.String())
-	}
+	return n
 }
 
 func TestExecEndsWithTheContainer(t *testing.T) {
@@ -138,10 +143,19 @@ func TestExecEndsWithTheContainer(t *testing.T) {
 
 func TestExecDoesNotWaitForWhatItStarted(t *testing.T) {
 	c := running(t)
+	before := count(t).children
 	var out output
 	code, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool", "spawn wait ; exit 4"}, Stdout: &out})
 	if err != nil || code != 4 {
 		t.Errorf("exit %d, %v", code, err)
+	}
+	var list bytes.Buffer
+	if _, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool", "ls /proc"}, Stdout: &list}); err != nil {
+		t.Fatal(err)
+	}
+	// These tests are process 1, as a supervisor is, to whom orphans come that have no nearer one.
+	if now := count(t).children; now != before || numbers(list.String()) != 3 {
+		t.Errorf("%d children here, want %d; in the container:\n%s", now, before, list.String())
 	}
 }
 
