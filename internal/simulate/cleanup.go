@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -26,10 +25,16 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 	if err != nil {
 		return fmt.Errorf("namespaces: %w", err)
 	}
+	// All of them first: then nothing new is made anywhere for what is deleted.
 	var errs []error
 	for _, namespace := range list.Items {
+		if err := namespaces.Delete(ctx, namespace.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("namespace %s: delete: %w", namespace.Name, err))
+		}
+	}
+	for _, namespace := range list.Items {
 		detail("namespace " + namespace.Name)
-		errs = append(errs, clean(ctx, client, namespace))
+		empty(ctx, client, namespace.Name)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -55,22 +60,26 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 	return nil
 }
 
-// clean deletes a namespace and, faster than its controller would, the most of what is in it. The namespace goes first: from
-// then on nothing can be made in it.
-func clean(ctx context.Context, client kubernetes.Interface, namespace corev1.Namespace) error {
-	name := namespace.Name
-	err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("namespace %s: delete: %w", name, err)
+// empty deletes the most of what is in a namespace, faster than the namespace's own controller would: that asks for whole
+// collections, which take the API server longer than it allows itself. What fails is left to that controller.
+func empty(ctx context.Context, client kubernetes.Interface, namespace string) {
+	now, all := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, metav1.ListOptions{LabelSelector: selector}
+	if list, err := client.NetworkingV1().Ingresses(namespace).List(ctx, all); err == nil {
+		_ = each(ctx, len(list.Items), func(ctx context.Context, n int) error {
+			return gone(client.NetworkingV1().Ingresses(namespace).Delete(ctx, list.Items[n].Name, now))
+		})
 	}
-	all, now := metav1.ListOptions{LabelSelector: selector}, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}
-	err = errors.Join(
-		client.NetworkingV1().Ingresses(name).DeleteCollection(ctx, now, all),
-		client.DiscoveryV1().EndpointSlices(name).DeleteCollection(ctx, now, all),
-		client.CoreV1().Pods(name).DeleteCollection(ctx, now, all),
-	)
-	if err != nil {
-		return fmt.Errorf("namespace %s: delete what is in it: %w", name, err)
+	if list, err := client.CoreV1().Pods(namespace).List(ctx, all); err == nil {
+		_ = each(ctx, len(list.Items), func(ctx context.Context, n int) error {
+			return gone(client.CoreV1().Pods(namespace).Delete(ctx, list.Items[n].Name, now))
+		})
 	}
-	return nil
+}
+
+// gone makes no error of what is not there.
+func gone(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }

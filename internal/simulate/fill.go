@@ -139,23 +139,34 @@ func (s *simulation) settle(ctx context.Context) (err error) {
 	}
 }
 
-// each calls do for 0 to n-1, several at a time. What exists already is no error. After another error it stops.
+// each is the function of that name, for one of the simulation's own steps.
 func (s *simulation) each(ctx context.Context, what string, n int, do func(context.Context, int) error) (err error) {
 	detail, done := s.Progress.Begin(fmt.Sprintf("%s: %d", what, n))
 	defer func() { done(err) }()
+	var finished atomic.Int64
+	return each(ctx, n, func(ctx context.Context, i int) error {
+		if err := do(ctx, i); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if count := finished.Add(1); count%100 == 0 {
+			detail(fmt.Sprintf("%d done", count))
+		}
+		return nil
+	})
+}
+
+// each calls do for 0 to n-1, several at a time, and stops after the first error.
+func each(ctx context.Context, n int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var next, finished atomic.Int64
+	var next atomic.Int64
 	var group sync.WaitGroup
 	for range writers {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				if err := do(ctx, i); err != nil && !apierrors.IsAlreadyExists(err) {
-					cancel(fmt.Errorf("%s: %w", what, err)) // the first one counts
+				if err := do(ctx, i); err != nil {
+					cancel(err) // the first one counts
 					return
-				}
-				if count := finished.Add(1); count%100 == 0 {
-					detail(fmt.Sprintf("%d done", count))
 				}
 			}
 		})

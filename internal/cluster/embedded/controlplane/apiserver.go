@@ -19,7 +19,7 @@ const issuer = "https://kubernetes.default.svc.cluster.local"
 func (p *ControlPlane) apiServer() program {
 	return program{
 		name:      "kube-apiserver",
-		limit:     "400MiB",
+		limit:     "4GiB",
 		complaint: kubernetesComplaint,
 		arguments: []string{
 			"--etcd-servers=" + etcdURL(etcdPort),

@@ -27,7 +27,7 @@ func (p *ControlPlane) etcd() program {
 	return program{
 		name:      "etcd",
 		hadData:   !errors.Is(err, fs.ErrNotExist),
-		limit:     "256MiB",
+		limit:     "2GiB",
 		complaint: etcdComplaint,
 		arguments: []string{
 			"--name=embedded", "--data-dir=" + data,

@@ -7,7 +7,7 @@ const controllers = "*,-node-ipam-controller,-node-route-controller,-service-lb-
 func (p *ControlPlane) controllerManager() program {
 	return program{
 		name:      "kube-controller-manager",
-		limit:     "160MiB",
+		limit:     "1GiB",
 		complaint: kubernetesComplaint,
 		arguments: []string{
 			"--kubeconfig=" + p.kubeconfig("controller-manager"),
@@ -29,7 +29,7 @@ func (p *ControlPlane) controllerManager() program {
 func (p *ControlPlane) scheduler() program {
 	return program{
 		name:      "kube-scheduler",
-		limit:     "100MiB",
+		limit:     "1GiB",
 		complaint: kubernetesComplaint,
 		arguments: []string{
 			"--kubeconfig=" + p.kubeconfig("scheduler"),

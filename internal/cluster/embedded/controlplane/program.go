@@ -27,7 +27,8 @@ const (
 type program struct {
 	name      string
 	arguments []string
-	// limit is when Go's collector starts to work hard (GOMEMLIMIT); it is no hard bound.
+	// limit is when Go's collector starts to work hard (GOMEMLIMIT); it is no hard bound. It is far above what labs need: with
+	// tens of thousands of objects a program would do little else than collect (docs/scale.md).
 	limit string
 	// hadData is true for a program that reads data of an earlier run.
 	hadData bool
