@@ -27,7 +27,7 @@ func podSpec(t *testing.T, file string) corev1.PodSpec {
 
 // The installed command line must be one that the binary takes, and the kubelet must give it the time that it asks for.
 func TestManifestsFitTheBinary(t *testing.T) {
-	for _, file := range []string{"../../manifests/deployment.yaml", "../../manifests/kind/daemonset.yaml"} {
+	for _, file := range []string{"../../manifests/deployment/deployment.yaml", "../../manifests/kind/daemonset.yaml"} {
 		t.Run(file, func(t *testing.T) {
 			pod := podSpec(t, file)
 			container := pod.Containers[0]

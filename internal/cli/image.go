@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,7 +23,7 @@ func (a *app) imageCommand() *cobra.Command {
   ingresslab image control-plane    # the same for embedded clusters`,
 	}
 	asGroup(c)
-	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageListCommand(), a.imageLoadCommand())
+	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageListCommand(), a.imageLoadCommand(), a.imageSaveCommand())
 	return c
 }
 
@@ -157,6 +159,32 @@ func (a *app) imageLoadCommand() *cobra.Command {
 				return err
 			}
 			return image.Load(c.Context(), nodes, set.Images, a.display)
+		},
+	}
+}
+
+func (a *app) imageSaveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "save FILE",
+		Short:   "Write the images into an archive, for the nodes of an existing cluster",
+		Long:    "Build the images of the controller and the demo workloads and write them into an archive in the format of\n`docker save`, to be loaded by hand into the nodes of a cluster that has no registry.",
+		Example: "  ingresslab image save images.tar && minikube image load images.tar",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("image save takes the name of one file")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			set, err := a.builtImages(c.Context())
+			if err != nil {
+				return err
+			}
+			f, err := os.Create(filepath.Clean(args[0]))
+			if err != nil {
+				return err
+			}
+			return errors.Join(set.WriteArchive(f), f.Close())
 		},
 	}
 }

@@ -29,6 +29,7 @@ The solution keeps running, for you to look at.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.lab(c, args[0], &flags) },
 	}
 	flags.register(c)
+	a.guest.register(c)
 	return c
 }
 
@@ -72,6 +73,9 @@ func (a *app) lab(c *cobra.Command, argument string, flags *specFlags) error {
 func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	w := a.std.Out
 	printf(w, "\nLook at it:\n")
+	if c.Lent != nil {
+		printf(w, "  open the ingress first:         %s\n", c.Lent.Forward)
+	}
 	printf(w, "  status page of the controller   http://%s/\n", c.Addresses.Status)
 	printf(w, "  the lesson                      %s\n", filepath.Join(l.Dir, lab.LessonFile))
 	printf(w, "\nWith kubectl (this kubeconfig is the lab's own, its namespace is now %s):\n", l.Namespace)

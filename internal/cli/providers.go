@@ -13,6 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/choice"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
+	"github.com/ingresslab/ingresslab/internal/cluster/existing"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
 )
@@ -26,6 +27,7 @@ func clusterValues() []cobra.Completion {
 		cobra.CompletionWithDesc(auto, "the cluster that exists, else kind if Docker can run it, else embedded"),
 		cobra.CompletionWithDesc(kind.Name, "real nodes, as Docker containers"),
 		cobra.CompletionWithDesc(embedded.Name, "the real control plane and simulated nodes, as processes of this machine (Linux)"),
+		cobra.CompletionWithDesc(existing.Name, "a cluster you have: a --context of your kubeconfig"),
 	}
 }
 
@@ -61,6 +63,8 @@ func (a *app) providers() (choice.Options, error) {
 			}
 			return "this machine allows it the namespaces it is made of", nil
 		},
+	}, {
+		Provider: existing.New(a.guestOptions()), What: "an existing cluster", // of which none is ever made
 	}}, nil
 }
 

@@ -20,6 +20,7 @@ type app struct {
 	display  *display
 	provider string // --cluster
 	name     string // --name
+	guest    guestFlags
 	// connect gives what talks to the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
 	// options are the providers; tests have others.
@@ -40,7 +41,10 @@ in it, and runs labs and scenarios against it.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	asGroup(root)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkProvider() }
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		a.impliedProvider()
+		return a.checkProvider()
+	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
 	})
@@ -56,6 +60,8 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringVar(&a.provider, "cluster", auto, "what the cluster is made with: "+strings.Join(providerNames(), ", "))
 	f.StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")
+	f.StringVar(&a.guest.context, "context", "", "context of your kubeconfig, for --cluster existing (which it implies)")
+	f.StringVar(&a.guest.kubeconfig, "kubeconfig", "", "file with the context (default: where kubectl looks)")
 	complete := cobra.FixedCompletions(clusterValues(), cobra.ShellCompDirectiveNoFileComp)
 	// The error says that there is no such flag; there is.
 	_ = root.RegisterFlagCompletionFunc("cluster", complete)

@@ -32,6 +32,7 @@ and removes them afterwards.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
 	}
 	flags.spec.register(c)
+	a.guest.register(c)
 	f := c.Flags()
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
 	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")

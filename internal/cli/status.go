@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -88,9 +87,8 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 	}
 	st := &clusterStatus{
 		Cluster: c.Name, Provider: c.Provider, Kubeconfig: c.Kubeconfig,
-		HTTP: "http://" + c.Addresses.HTTP + "/", HTTPS: "https://" + c.Addresses.HTTPS + "/",
-		StatusPage: "http://" + c.Addresses.Status + "/",
-		Lacks:      c.Capabilities,
+		HTTP: pageAt("http", c.Addresses.HTTP), HTTPS: pageAt("https", c.Addresses.HTTPS), StatusPage: pageAt("http", c.Addresses.Status),
+		Lacks: c.Capabilities,
 	}
 	nodes, err := client.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -99,28 +97,46 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 	for _, n := range nodes.Items {
 		st.Nodes = append(st.Nodes, statusOfNode(n))
 	}
-	sets, err := client.Clientset().AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		LabelSelector: controllerSelector,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("controller: %w", err)
-	}
-	if len(sets.Items) > 0 {
-		st.Controller = statusOfController(sets.Items[0])
+	if st.Controller, err = readController(ctx, client); err != nil {
+		return nil, err
 	}
 	return st, nil
 }
 
+// pageAt is the address of a page; empty if there is none.
+func pageAt(scheme, address string) string {
+	if address == "" {
+		return ""
+	}
+	return scheme + "://" + address + "/"
+}
+
+// readController looks for the controller as a DaemonSet, as in clusters of the lab's own, and as a Deployment. It is zero if
+// there is neither.
+func readController(ctx context.Context, client *kube.Client) (controllerStatus, error) {
+	sets, err := client.Clientset().AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		LabelSelector: controllerSelector,
+	})
+	if err != nil {
+		return controllerStatus{}, fmt.Errorf("controller: %w", err)
+	}
+	for _, d := range sets.Items {
+		return controllerStatus{d.Spec.Template.Spec.Containers[0].Image, d.Status.NumberReady, d.Status.DesiredNumberScheduled}, nil
+	}
+	deployments, err := client.Clientset().AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		LabelSelector: controllerSelector,
+	})
+	if err != nil {
+		return controllerStatus{}, fmt.Errorf("controller: %w", err)
+	}
+	for _, d := range deployments.Items {
+		return controllerStatus{d.Spec.Template.Spec.Containers[0].Image, d.Status.ReadyReplicas, d.Status.Replicas}, nil
+	}
+	return controllerStatus{}, nil
+}
+
 // controllerSelector finds the controller by the labels of its manifests.
 const controllerSelector = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
-
-func statusOfController(d appsv1.DaemonSet) controllerStatus {
-	return controllerStatus{
-		Image: d.Spec.Template.Spec.Containers[0].Image,
-		Ready: d.Status.NumberReady,
-		Want:  d.Status.DesiredNumberScheduled,
-	}
-}
 
 func statusOfNode(n corev1.Node) nodeStatus {
 	s := nodeStatus{Name: n.Name, Role: "worker", Version: n.Status.NodeInfo.KubeletVersion}
@@ -147,7 +163,7 @@ func (a *app) printStatus(c *cluster.Cluster, st *clusterStatus) error {
 	if ctl := st.Controller; ctl.Image == "" {
 		printf(a.std.Out, "controller   not installed; `ingresslab up` installs it\n")
 	} else {
-		printf(a.std.Out, "controller   %s, ready on %d of %d nodes\n", ctl.Image, ctl.Ready, ctl.Want)
+		printf(a.std.Out, "controller   %s, %d of %d pods ready\n", ctl.Image, ctl.Ready, ctl.Want)
 	}
 	printf(a.std.Out, "\n")
 	w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)

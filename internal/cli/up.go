@@ -32,6 +32,7 @@ changed controller into the cluster.`,
 		},
 	}
 	flags.register(c)
+	a.guest.register(c)
 	return c
 }
 
@@ -97,9 +98,13 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, 
 // printAddresses says where things are, for people and for grep.
 func printAddresses(w io.Writer, c *cluster.Cluster) {
 	printf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
-	printf(w, "http         http://%s/\n", c.Addresses.HTTP)
-	printf(w, "https        https://%s/\n", c.Addresses.HTTPS)
-	printf(w, "status page  http://%s/\n", c.Addresses.Status)
+	if c.Lent != nil {
+		printf(w, "ingress      while this runs: %s\n", c.Lent.Forward)
+	} else {
+		printf(w, "http         http://%s/\n", c.Addresses.HTTP)
+		printf(w, "https        https://%s/\n", c.Addresses.HTTPS)
+		printf(w, "status page  http://%s/\n", c.Addresses.Status)
+	}
 	printf(w, "kubectl      %s\n", exportLine(c))
 }
 

@@ -26,6 +26,9 @@ type Cluster struct {
 	// Created is true if this very call of Up made the cluster, false if it
 	// was there before. Who cancels an Up may remove only what it created.
 	Created bool
+	// Lent is nil for a cluster of the lab's own. In one that is somebody else's, Addresses are there only while a command
+	// keeps them open.
+	Lent *Lent
 }
 
 // Addresses are host:port pairs on this machine that lead to the ports of the

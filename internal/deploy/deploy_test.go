@@ -18,7 +18,7 @@ import (
 const checkout = "../.."
 
 func TestRenderPutsTheImageIntoTheManifests(t *testing.T) {
-	objs, err := Render(checkout, image.Controller+":0123456789ab")
+	objs, err := Render(checkout, variant, image.Controller+":0123456789ab")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +47,10 @@ func TestRenderPutsTheImageIntoTheManifests(t *testing.T) {
 }
 
 func TestRenderErrors(t *testing.T) {
-	if _, err := Render(checkout, image.Controller); err == nil || !strings.Contains(err.Error(), "has no tag") {
+	if _, err := Render(checkout, variant, image.Controller); err == nil || !strings.Contains(err.Error(), "has no tag") {
 		t.Errorf("no tag: %v", err)
 	}
-	if _, err := Render(t.TempDir(), "x:1"); err == nil || !strings.Contains(err.Error(), "render manifests/kind") {
+	if _, err := Render(t.TempDir(), variant, "x:1"); err == nil || !strings.Contains(err.Error(), "render manifests/kind") {
 		t.Errorf("no manifests: %v", err)
 	}
 }

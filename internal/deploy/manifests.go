@@ -20,16 +20,17 @@ import (
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
 const versionLabel = "app.kubernetes.io/version"
 
-// variant is the kustomization that is installed into clusters whose nodes are
-// reached directly.
+// variant is the kustomization that is installed into the lab's own clusters: there a port of this machine leads to a port of
+// a node.
 const variant = "manifests/kind"
 
 // Render returns the objects that install the controller, in the order in
 // which to apply them, with the given reference in place of the controller's
-// image. root is the checkout.
-func Render(root, controllerImage string) ([]*unstructured.Unstructured, error) {
-	name, tag, found := strings.Cut(controllerImage, ":")
-	if !found || tag == "" {
+// image. root is the checkout, and variant the kustomization in it.
+func Render(root, variant, controllerImage string) ([]*unstructured.Unstructured, error) {
+	colon := strings.LastIndexByte(controllerImage, ':') // the first may be that of a registry's port
+	name, tag := controllerImage[:max(colon, 0)], controllerImage[colon+1:]
+	if name == "" || tag == "" || strings.Contains(tag, "/") {
 		return nil, fmt.Errorf("controller image %q: has no tag", controllerImage)
 	}
 	dir := filepath.Join(root, filepath.FromSlash(variant))

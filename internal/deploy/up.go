@@ -101,7 +101,10 @@ func (l Lab) furnish(ctx context.Context, c *cluster.Cluster, set *image.Set) er
 			return err
 		}
 	}
-	objs, err := Render(l.Root, set.Controller)
+	if guest, ok := l.Provider.(cluster.Guest); ok {
+		return l.visit(ctx, guest, c, set)
+	}
+	objs, err := Render(l.Root, variant, set.Controller)
 	if err != nil {
 		return err
 	}

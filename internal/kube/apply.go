@@ -35,6 +35,7 @@ func (c *Client) Apply(ctx context.Context, objs ...*unstructured.Unstructured) 
 }
 
 func (c *Client) applyOne(ctx context.Context, o *unstructured.Unstructured) error {
+	o = c.guest.translate(o)
 	res, err := c.resource(o)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ type Client struct {
 	dynamic   dynamic.Interface
 	mapper    meta.RESTMapper
 	poll      time.Duration
+	guest     *Guest // nil in a cluster of the lab's own
 }
 
 // pollInterval is how often WaitReady looks. Waiting is short in the lab, so

@@ -16,6 +16,11 @@ import (
 // is not on its way out: one that is being deleted is waited for and made anew.
 func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[string]string) error {
 	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if err == nil {
+		if err := c.guest.respect(got, labels); err != nil {
+			return err
+		}
+	}
 	if err == nil && got.Status.Phase == corev1.NamespaceTerminating {
 		if err := c.waitNamespaceGone(ctx, name); err != nil {
 			return err

@@ -36,7 +36,7 @@ type Answer struct {
 // (https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/). The error is of type
 // *NoReadyPodError when there is no such pod. An Answer of any status is none.
 func (c *Client) AskPod(ctx context.Context, selector, port, path string, query url.Values, accept string) (*Answer, error) {
-	pod, err := c.readyPod(ctx, selector)
+	pod, err := c.ReadyPod(ctx, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,9 @@ func serverMessage(err error) (status int, body []byte) {
 	return 0, nil
 }
 
-func (c *Client) readyPod(ctx context.Context, selector string) (*corev1.Pod, error) {
+// ReadyPod returns a pod with the given labels, in any namespace, that is Ready and not on its way out. The error is a
+// *NoReadyPodError if there is none.
+func (c *Client) ReadyPod(ctx context.Context, selector string) (*corev1.Pod, error) {
 	pods, err := c.clientset.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, fmt.Errorf("pods: %w", err)

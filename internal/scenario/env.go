@@ -51,6 +51,9 @@ func NewEnv(c *cluster.Cluster) (Env, error) {
 	if err != nil {
 		return Env{}, err
 	}
+	if c.Lent != nil {
+		client = client.AsGuest(kube.Guest{Images: c.Lent.Images, Classes: c.Lent.Classes})
+	}
 	http := probe.NewClient(probe.Addresses{HTTP: c.Addresses.HTTP, HTTPS: c.Addresses.HTTPS})
 	return Env{Kube: client, HTTP: http, Capabilities: c.Capabilities}, nil
 }

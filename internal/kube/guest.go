@@ -1,0 +1,117 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Guest is how a client behaves in a cluster that is not the lab's own.
+type Guest struct {
+	// Images says under which references the nodes get images that manifests name; one that is not in it stays as it is.
+	Images map[string]string
+	// Classes says which classes the Ingresses get whose manifests name another: the class nginx is somebody else's there.
+	Classes map[string]string
+}
+
+// AsGuest returns a client that changes the objects it applies as g says, and leaves namespaces alone that somebody else has
+// made.
+func (c *Client) AsGuest(g Guest) *Client {
+	guest := *c
+	guest.guest = &g
+	return &guest
+}
+
+// ForeignNamespaceError says that a namespace was made by somebody else.
+type ForeignNamespaceError struct{ Name string }
+
+func (e *ForeignNamespaceError) Error() string {
+	return fmt.Sprintf("namespace %s is there and was not made by ingresslab; it is left alone", e.Name)
+}
+
+// respect returns a *ForeignNamespaceError for a namespace that has none of the labels that the lab would give it.
+func (g *Guest) respect(namespace *corev1.Namespace, labels map[string]string) error {
+	if g == nil {
+		return nil
+	}
+	for name := range labels {
+		if _, ours := namespace.Labels[name]; ours {
+			return nil
+		}
+	}
+	return &ForeignNamespaceError{namespace.Name}
+}
+
+// translate returns the object as it is to be applied.
+func (g *Guest) translate(o *unstructured.Unstructured) *unstructured.Unstructured {
+	if g == nil {
+		return o
+	}
+	o = o.DeepCopy()
+	if o.GetKind() == "Ingress" {
+		// In the spec and, as before Kubernetes 1.18, in an annotation.
+		for _, path := range [][]string{{"spec", "ingressClassName"}, {"metadata", "annotations", "kubernetes.io/ingress.class"}} {
+			class, _, _ := unstructured.NestedString(o.Object, path...)
+			if ours, known := g.Classes[class]; known {
+				_ = unstructured.SetNestedField(o.Object, ours, path...) // the path exists, so this cannot fail
+			}
+		}
+		return o
+	}
+	for _, path := range [][]string{{"spec"}, {"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}} {
+		for _, field := range []string{"containers", "initContainers"} {
+			g.translateContainers(o, append(path[:len(path):len(path)], field)...)
+		}
+	}
+	return o
+}
+
+func (g *Guest) translateContainers(o *unstructured.Unstructured, path ...string) {
+	list, found, err := unstructured.NestedSlice(o.Object, path...)
+	if err != nil || !found {
+		return
+	}
+	for _, item := range list {
+		container, ok := item.(map[string]any)
+		if !ok {
+			continue
+		}
+		name, _ := container["image"].(string)
+		if ref, known := g.Images[strings.TrimPrefix(name, "docker.io/library/")]; known {
+			container["image"] = ref
+		}
+	}
+	_ = unstructured.SetNestedSlice(o.Object, list, path...) // the path exists
+}
+
+// Namespaced tells whether objects of the kind live in namespaces.
+func (c *Client) Namespaced(o *unstructured.Unstructured) (bool, error) {
+	gvk := o.GroupVersionKind()
+	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", Describe(o), err)
+	}
+	return mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+}
+
+// List returns the objects of a kind, of all namespaces, that have the labels of a selector.
+func (c *Client) List(ctx context.Context, apiVersion, kind, selector string) ([]unstructured.Unstructured, error) {
+	sample := &unstructured.Unstructured{}
+	sample.SetAPIVersion(apiVersion)
+	sample.SetKind(kind)
+	gvk := sample.GroupVersionKind()
+	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.ToLower(kind), err)
+	}
+	list, err := c.dynamic.Resource(mapping.Resource).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.ToLower(kind), err)
+	}
+	return list.Items, nil
+}
