@@ -28,6 +28,19 @@ type world struct {
 // start runs the virtual nodes of a cluster that holds the objects.
 func start(t *testing.T, objects ...metav1.Object) *world {
 	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	w := startOn(t, func(context.Context, string, string) (net.Listener, error) { return l, nil }, objects...)
+	w.server = l.Addr()
+	return w
+}
+
+// startOn is start with a server of the caller's.
+func startOn(t *testing.T, listen func(context.Context, string, string) (net.Listener, error), objects ...metav1.Object) *world {
+	t.Helper()
 	client := fake.NewClientset()
 	for _, object := range objects {
 		switch o := object.(type) {
@@ -43,16 +56,12 @@ func start(t *testing.T, objects ...metav1.Object) *world {
 			})
 		}
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- Run(ctx, Config{
 			Client: client, Version: "v1.2.3", Log: t.Logf,
-			Listen: func(context.Context, string, string) (net.Listener, error) { return l, nil },
+			Listen: listen,
 		})
 	}()
 	t.Cleanup(func() {
@@ -60,9 +69,8 @@ func start(t *testing.T, objects ...metav1.Object) *world {
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		_ = l.Close()
 	})
-	return &world{client, l.Addr()}
+	return &world{Interface: client}
 }
 
 func create(t *testing.T, f func() error) {
