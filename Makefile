@@ -17,6 +17,9 @@ FLAGS    = $(if $(CLUSTER),--cluster $(CLUSTER)) $(ARGS)
 # Only who asks for kind by name gets an engine installed.
 ENGINE   = $(if $(filter kind,$(CLUSTER)),engine-present)
 export CLUSTER OUT
+# The same as for the images and the control plane, so that what they have in common is compiled once
+# (docs/decisions/0008-what-is-shared-is-compiled-once.md).
+SHARED  := -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w"
 
 ##@ Learn
 
@@ -35,7 +38,7 @@ down: build ## remove the cluster and everything that belongs to it
 .PHONY: build
 build: go-present ## bin/ingresslab
 	@[ -e $(LAB) ] || echo "compiling $(LAB) (the first time takes a minute or two)" >&2
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(LAB) ./cmd/ingresslab
+	@CGO_ENABLED=0 $(GO) build $(SHARED) -o $(LAB) ./cmd/ingresslab
 
 .PHONY: node-image
 node-image: build engine-present ## the Kubernetes node image: pulled where a registry answers, else built

@@ -22,7 +22,9 @@ func compile(ctx context.Context, root, dir string, programs []string) error {
 	}
 	args := []string{
 		"build",
-		"-trimpath",       // no path of this machine in the binary
+		"-trimpath", // no path of this machine in the binary
+		// As in the Makefile and package nodeimage: what these programs have in common is compiled once.
+		"-gcflags=all=-dwarf=false",
 		"-buildvcs=false", // a commit that changes no source changes no image
 		"-ldflags=-s -w",  // symbols are a third of the size, and nobody runs a debugger in there
 		"-o", dir + string(filepath.Separator),

@@ -23,6 +23,8 @@ type component struct {
 	// is exactly one.
 	binaries []string
 	tags     []string
+	// plain are packages, as patterns, that are compiled without optimization: large, and seldom what anybody waits for.
+	plain []string
 	// variables are set by the linker, as package.name=value. {version}, {major}, {minor}
 	// and {date} stand for those of the module in of.
 	variables []string
@@ -91,6 +93,8 @@ func kubernetes(key, name string, programs ...string) component {
 	}
 	return component{
 		key: key, name: name, module: "kubernetes", of: "k8s.io/kubernetes", packages: packages, binaries: programs,
+		// docs/decisions/0008-what-is-shared-is-compiled-once.md has what that saves and costs.
+		plain: []string{"k8s.io/kubernetes/...", "github.com/google/cadvisor/..."},
 		// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
 		variables: append(
 			versionVariables("k8s.io/component-base/version"),
@@ -145,15 +149,25 @@ func (c component) buildArguments(out, version, date string) []string {
 	}
 	arguments := []string{
 		"build", "-v", "-trimpath",
-		// The linker drops debug information anyway; not to make any saves compile time.
-		"-gcflags=all=-dwarf=false",
-		"-ldflags=" + c.linkerFlags(version, date),
+		"-gcflags=" + sharedFlags,
 	}
+	for _, pattern := range c.plain {
+		arguments = append(arguments, "-gcflags="+pattern+"=-N -l "+noDebugInformation)
+	}
+	arguments = append(arguments, "-ldflags="+c.linkerFlags(version, date))
 	if len(c.tags) > 0 {
 		arguments = append(arguments, "-tags="+strings.Join(c.tags, ","))
 	}
 	return append(append(arguments, "-o", out), c.packages...)
 }
+
+// noDebugInformation keeps the compiler from making what the linker drops anyway, which saves time.
+const noDebugInformation = "-dwarf=false"
+
+// sharedFlags is the -gcflags of everything that a user compiles: the programs here, the CLI (in the Makefile) and the
+// images of the project. Go's build cache tells packages apart by them, so that what these programs have in common is
+// compiled once only if they are the same.
+const sharedFlags = "all=" + noDebugInformation
 
 // describe is a text that changes whenever what is built from the same sources does.
 func (c component) describe() string {

@@ -1,0 +1,78 @@
+package nodeimage
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/modfile"
+)
+
+// What the CLI, the controller, Kubernetes and etcd have in common is compiled once, if it is the same: then they share Go's
+// build cache, and the first lab starts minutes earlier (docs/decisions/0008-what-is-shared-is-compiled-once.md).
+func TestModulesThatAreSharedHaveOneVersion(t *testing.T) {
+	exempt := map[string]bool{
+		// The project needs these for its tools or through others, and compiles no package of them.
+		"google.golang.org/grpc": true, "google.golang.org/genproto/googleapis/rpc": true,
+		// etcd's own parts are of its release, and Kubernetes' of the one that it was tested with.
+		"go.etcd.io/etcd/api/v3": true, "go.etcd.io/etcd/client/pkg/v3": true, "go.etcd.io/etcd/client/v3": true,
+	}
+	root := filepath.Join("..", "..")
+	files := []string{
+		filepath.Join(root, "go.mod"),
+		filepath.Join(root, modulesDir, "kubernetes", "go.mod"),
+		filepath.Join(root, modulesDir, "etcd", "go.mod"),
+	}
+	versions := map[string]string{}
+	owners := map[string]string{}
+	for _, file := range files {
+		module, err := readModule(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, required := range module.Require {
+			path, version := required.Mod.Path, replaced(module, required)
+			switch {
+			case exempt[path]:
+			case versions[path] == "":
+				versions[path], owners[path] = version, file
+			case versions[path] != version:
+				t.Errorf("%s needs %s %s and %s %s: `go get` the newer one in the directory of the other",
+					owners[path], path, versions[path], file, version)
+			}
+		}
+	}
+}
+
+// replaced is the version that is compiled.
+func replaced(module *modfile.File, required *modfile.Require) string {
+	for _, replace := range module.Replace {
+		if replace.Old.Path == required.Mod.Path {
+			return replace.New.Version
+		}
+	}
+	return required.Mod.Version
+}
+
+// For the same reason all of them are compiled with the same flags.
+func TestProgramsAreCompiledWithTheSameFlags(t *testing.T) {
+	for _, file := range []string{"Makefile", "internal/image/compile.go"} {
+		content, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range []string{"-trimpath", "-gcflags=" + sharedFlags} {
+			if !strings.Contains(string(content), flag) {
+				t.Errorf("%s does not build with %s", file, flag)
+			}
+		}
+	}
+	for _, c := range components() {
+		arguments := c.buildArguments("out", "v1.2.3", "")
+		if !slices.Contains(arguments, "-trimpath") || !slices.Contains(arguments, "-gcflags="+sharedFlags) {
+			t.Errorf("%s is built with %q", c.name, arguments)
+		}
+	}
+}
