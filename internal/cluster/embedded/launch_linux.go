@@ -134,9 +134,7 @@ func (l *leash) follow(ctx context.Context, progress cluster.Progress) error {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		_ = l.stdin.Close() // the supervisor ends, and with it what it tells
-		_ = <-ended         // that it ended, and nothing else
-		return context.Cause(ctx)
+		return errors.Join(context.Cause(ctx), l.kill(ctx))
 	}
 }
 

@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -43,21 +42,4 @@ func (p *ControlPlane) etcd() program {
 			"--log-level=warn", "--logger=zap",
 		},
 	}
-}
-
-// etcdComplaint tells whether a line of etcd's log says why it ends. They are JSON but for Go's own words about a panic.
-func etcdComplaint(line string) (text string, found bool) {
-	var entry struct{ Level, Msg, Error string }
-	if json.Unmarshal([]byte(line), &entry) != nil {
-		return plainComplaint(line)
-	}
-	switch entry.Level {
-	case "error", "panic", "fatal":
-	default:
-		return "", false
-	}
-	if entry.Error != "" {
-		return entry.Msg + ": " + entry.Error, true
-	}
-	return entry.Msg, true
 }

@@ -55,12 +55,12 @@ func (p *ControlPlane) keep(ctx context.Context, of program) {
 	}
 	delay := firstDelay
 	for first := true; ; first = false {
-		started := time.Now()
+		started, said := time.Now(), sizeOf(log)
 		err := p.run(ctx, of, log)
 		if ctx.Err() != nil {
 			return
 		}
-		why := explain(of, log, err)
+		why := explain(of, log, said, err)
 		worked := time.Since(started) > settled
 		if first && !worked {
 			p.fail(of, why)
@@ -109,11 +109,20 @@ func (p *ControlPlane) run(ctx context.Context, of program, log string) error {
 	return cmd.Run()
 }
 
-// explain finds the first line of a program's log that says why it ended.
-func explain(of program, log string, err error) string {
+// sizeOf is how long a log is; 0 if there is none.
+func sizeOf(log string) int64 {
+	info, err := os.Stat(log)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// explain finds the first line of a program's log, after what was said before, that tells why it ended.
+func explain(of program, log string, before int64, err error) string {
 	text, readErr := os.ReadFile(log)
 	if readErr == nil {
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(string(text[min(before, int64(len(text))):])) {
 			if why, found := of.complaint(strings.TrimSpace(line)); found {
 				return why
 			}
@@ -123,29 +132,4 @@ func explain(of program, log string, err error) string {
 		return "without a word"
 	}
 	return err.Error()
-}
-
-// plainComplaint knows the last words of Go programs.
-func plainComplaint(line string) (text string, found bool) {
-	for _, mark := range []string{"panic: ", "fatal error: ", "Error: ", "error: "} {
-		if rest, ok := strings.CutPrefix(line, mark); ok {
-			return rest, true
-		}
-	}
-	return "", false
-}
-
-// kubernetesComplaint knows those of Kubernetes' programs: an F line of klog, or an error that the command line came to.
-func kubernetesComplaint(line string) (text string, found bool) {
-	if strings.HasPrefix(line, "F") {
-		if _, rest, ok := strings.Cut(line, "] "); ok {
-			return rest, true
-		}
-	}
-	if rest, ok := strings.CutPrefix(line, "E"); ok && strings.Contains(rest, "command failed") {
-		if _, why, ok := strings.Cut(rest, "] "); ok {
-			return why, true
-		}
-	}
-	return plainComplaint(line)
 }

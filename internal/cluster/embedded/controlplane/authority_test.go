@@ -1,0 +1,87 @@
+package controlplane
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+func authority(t *testing.T, dir string) *Authority {
+	t.Helper()
+	a, err := OpenAuthority(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestAnAuthorityStaysTheSame(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pki")
+	first, again := authority(t, dir), authority(t, dir)
+	pair, err := again.Issue(Leaf{User: "web", Hosts: []string{"kubernetes"}, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := pair.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(first.PEM)
+	for _, host := range []string{"kubernetes", "10.96.0.1"} {
+		_, err := certificate.Leaf.Verify(x509.VerifyOptions{
+			DNSName: host, Roots: trusted, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if _, err := certificate.Leaf.Verify(x509.VerifyOptions{DNSName: "other", Roots: trusted}); err == nil {
+		t.Error("the certificate is good for a host it was not issued for")
+	}
+	keys, err := filepath.Glob(filepath.Join(dir, "*.key"))
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("keys: %v, %v", keys, err)
+	}
+	for _, key := range keys {
+		if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", key, info.Mode(), err)
+		}
+	}
+}
+
+func TestTheKubeconfigIsTheAdministrators(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "kubeconfig")
+	if err := WriteKubeconfig(authority(t, dir), path, "embedded-x", "https://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := clientcmd.LoadFromFile(path)
+	if err != nil || cfg.CurrentContext != "embedded-x" || cfg.Clusters["embedded-x"].Server != "https://127.0.0.1:1" {
+		t.Fatalf("%+v, %v", cfg, err)
+	}
+	user := cfg.AuthInfos["embedded-x"]
+	certificate, err := KeyPair{user.ClientCertificateData, user.ClientKeyData}.TLS()
+	if err != nil || !slices.Contains(certificate.Leaf.Subject.Organization, "system:masters") {
+		t.Errorf("%v, %v; want a certificate of the group system:masters", certificate.Leaf, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestADamagedAuthorityIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	authority(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenAuthority(dir); err == nil {
+		t.Error("an empty certificate is no authority")
+	}
+}
