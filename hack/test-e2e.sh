@@ -46,9 +46,15 @@ on_embedded() {
     echo "e2e: not on embedded: that takes Linux, and this is $(uname -s)" >&2
     return
   fi
+  local programs
+  if ! programs=$(bin/ingresslab image control-plane); then
+    not_run embedded "the control plane can be neither found nor compiled here"
+    return
+  fi
   echo "e2e: on embedded; cluster ingresslab-e2e-embedded is made for it and removed afterwards" >&2
+  # The provider's own tests first: they kill clusters, and who makes them, at their worst moments.
   if [ -z "${FOCUS:-}" ]; then
-    go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded/... || fail "embedded (the provider)"
+    INGRESSLAB_KUBE_BIN=$programs go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded || fail "embedded (the provider)"
   fi
   suite embedded || fail embedded
 }
