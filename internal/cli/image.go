@@ -136,31 +136,58 @@ func (a *app) imageListCommand() *cobra.Command {
 
 func (a *app) imageLoadCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "load",
-		Short:   "Build the images and load them into the nodes of the cluster",
-		Long:    "Build the images of the controller and the demo workloads and load them into the nodes that lack them.\nPods that run are not restarted; `ingresslab up` also rolls out a new controller.",
-		Example: "  ingresslab image load",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			provider, up, err := a.cluster(c.Context())
-			if err != nil {
-				return err
-			}
-			store, ok := provider.(cluster.ImageStore)
-			if !ok {
-				return usagef("clusters made with %s take no images", provider.Name())
-			}
-			set, err := a.builtImages(c.Context())
-			if err != nil {
-				return err
-			}
-			nodes, err := store.ImageNodes(c.Context(), up.Name)
-			if err != nil {
-				return err
-			}
-			return image.Load(c.Context(), nodes, set.Images, a.display)
-		},
+		Use:   "load [FILE...]",
+		Short: "Load images into the nodes of the cluster: archives of `docker save`, or the lab's own",
+		Long: `Load images into the nodes of the cluster that lack them: those of archives that ` + "`docker save`" + ` wrote
+(gzip is fine, too), or, if no file is named, those of the controller and the demo workloads,
+which are built first. Pods that run are not restarted; ` + "`ingresslab up`" + ` also rolls out a
+new controller.`,
+		Example: `  ingresslab image load
+  docker save shop:1 | gzip > shop.tar.gz && ingresslab image load shop.tar.gz`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error { return a.loadImages(c.Context(), args) },
 	}
+}
+
+// loadImages loads the images of archives into the cluster; if there are none, the lab's own.
+func (a *app) loadImages(ctx context.Context, archives []string) error {
+	// Files that cannot be read are known at once, whatever the cluster is.
+	images, err := readArchives(archives)
+	if err != nil {
+		return err
+	}
+	provider, up, err := a.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	store, ok := provider.(cluster.ImageStore)
+	if !ok {
+		return usagef("clusters made with %s take no images", provider.Name())
+	}
+	if len(archives) == 0 {
+		set, err := a.builtImages(ctx)
+		if err != nil {
+			return err
+		}
+		images = set.Images
+	}
+	nodes, err := store.ImageNodes(ctx, up.Name)
+	if err != nil {
+		return err
+	}
+	return image.Load(ctx, nodes, images, a.display)
+}
+
+func readArchives(paths []string) ([]image.Image, error) {
+	var all []image.Image
+	for _, path := range paths {
+		images, err := image.ReadArchive(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, images...)
+	}
+	return all, nil
 }
 
 func (a *app) imageSaveCommand() *cobra.Command {

@@ -26,7 +26,7 @@ type UnknownImageError struct {
 
 func (e *UnknownImageError) Error() string {
 	return fmt.Sprintf("image %q is not on this node, and an embedded cluster pulls from no registry; it can run: %s; "+
-		"`ingresslab image load` adds an archive", e.Ref, strings.Join(e.Known, ", "))
+		"`ingresslab image load FILE` adds those of a `docker save` archive", e.Ref, strings.Join(e.Known, ", "))
 }
 
 // InvalidImageError says that a reference is none.
