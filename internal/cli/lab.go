@@ -81,7 +81,11 @@ func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	printf(w, "\nWith kubectl (this kubeconfig is the lab's own, its namespace is now %s):\n", l.Namespace)
 	printf(w, "  %s\n", exportLine(c))
 	printKubectl(w, l)
-	printf(w, "\n  ingresslab down%s   removes the cluster\n", a.nameFlag())
+	removes := "the cluster"
+	if c.Lent != nil {
+		removes = "what the lab made in it"
+	}
+	printf(w, "\n  ingresslab down%s   removes %s\n", a.nameFlag(), removes)
 }
 
 // printKubectl proposes commands that show what the lab is about.

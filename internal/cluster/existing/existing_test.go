@@ -236,3 +236,15 @@ func TestPortsOfThisMachine(t *testing.T) {
 		t.Errorf("any ports: %v, %v", ports, err)
 	}
 }
+
+// The command that opens the ingress has to open it where the pages that are printed beside it are.
+func TestTheForwardCommandNamesTheWishedPorts(t *testing.T) {
+	for want, wishes := range map[string][3]int{
+		"8080:80 8443:443 18080:18080": {0, cluster.AnyPort, 0},
+		"9080:80 8443:443 9081:18080":  {9080, 0, 9081},
+	} {
+		if got := forwardCommand(usualPorts(wishes)); !strings.HasSuffix(got, " "+want) {
+			t.Errorf("ports %v: %q does not end in %q", wishes, got, want)
+		}
+	}
+}

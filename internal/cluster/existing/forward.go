@@ -20,8 +20,6 @@ import (
 const (
 	// controllerPods finds the controller by the labels of its manifests.
 	controllerPods = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
-	// forwardCommand does by hand what Reach does.
-	forwardCommand = "kubectl -n ingresslab-system port-forward deployment/ingress-controller 8080:80 8443:443 18080:18080"
 	loopback       = "127.0.0.1"
 	// againAfter is the pause before the next pod is tried.
 	againAfter = 200 * time.Millisecond
@@ -45,6 +43,7 @@ func (p *Provider) Reach(ctx context.Context, c *cluster.Cluster, progress clust
 	if err != nil {
 		return at, err
 	}
+	c.Lent.Forward = forwardCommand(ports) // what is printed about the cluster names these ports, too
 	k, err := client(c)
 	if err != nil {
 		return at, err
@@ -61,6 +60,26 @@ func (p *Provider) Reach(ctx context.Context, c *cluster.Cluster, progress clust
 		}
 	}
 	return at, nil
+}
+
+// forwardCommand does by hand what Reach does, for who wants the ports open for longer than a command runs.
+func forwardCommand(ports [3]int) string {
+	command := "kubectl -n ingresslab-system port-forward deployment/ingress-controller"
+	for i, port := range ports {
+		command += fmt.Sprintf(" %d:%d", port, containerPorts[i])
+	}
+	return command
+}
+
+// usualPorts are those that wishes come to where nothing is in the way: free ones can only be known when they are open.
+func usualPorts(wishes [3]int) (ports [3]int) {
+	spec := cluster.Spec{HTTPPort: wishes[0], HTTPSPort: wishes[1], StatusPort: wishes[2]}
+	for i, wish := range spec.Ports() {
+		if ports[i] = wish.Want; wish.Want <= 0 {
+			ports[i] = wish.Default
+		}
+	}
+	return ports
 }
 
 // choosePorts turns wishes into ports that are free now. A default that is taken is replaced, a port that was named is not.

@@ -183,7 +183,7 @@ func (p *Provider) describe(ctx context.Context, name string, rec *record) (*clu
 	}
 	return &cluster.Cluster{
 		Name: name, Provider: Name, Kubeconfig: path, Config: cfg, Addresses: rec.Addresses, Capabilities: lacks,
-		Lent: &cluster.Lent{Classes: map[string]string{"nginx": "ingresslab"}, Forward: forwardCommand},
+		Lent: &cluster.Lent{Classes: map[string]string{"nginx": "ingresslab"}, Forward: forwardCommand(usualPorts(rec.Ports))},
 	}, nil
 }
 
