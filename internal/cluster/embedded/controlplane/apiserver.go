@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"net/netip"
 	"strconv"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
@@ -23,7 +22,8 @@ func (p *ControlPlane) apiServer() program {
 		complaint: kubernetesComplaint,
 		arguments: []string{
 			"--etcd-servers=" + etcdURL(etcdPort),
-			"--bind-address=" + netip.IPv4Unspecified().String(),
+			// One address and not all: every virtual address is the hub's, too, and a Service may have this port.
+			"--bind-address=" + network.Hub.String(),
 			"--secure-port=" + strconv.Itoa(APIPort),
 			"--advertise-address=" + network.Hub.String(),
 			"--tls-cert-file=" + p.pki("apiserver.crt"), "--tls-private-key-file=" + p.pki("apiserver.key"),

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 )
 
 const (
-	// APIPort is the API server's on the hub.
+	// APIPort is the API server's on the hub's own address.
 	APIPort = 6443
 	// readyPoll is how often a server that starts is asked whether it is ready.
 	readyPoll = 20 * time.Millisecond
@@ -118,7 +119,7 @@ func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, er
 }
 
 // localServer is the API server as processes in the hub reach it.
-var localServer = "https://127.0.0.1:" + strconv.Itoa(APIPort)
+var localServer = "https://" + net.JoinHostPort(network.Hub.String(), strconv.Itoa(APIPort))
 
 // writeFiles writes what the programs read: certificates and kubeconfigs.
 func (p *ControlPlane) writeFiles() error {

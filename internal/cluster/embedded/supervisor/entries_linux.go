@@ -9,6 +9,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/carry"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
 // entry is a way into the cluster: a listener of this machine, and where its connections go.
@@ -32,7 +33,7 @@ func inherit() ([]entry, error) {
 	at := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 	var entries []entry
 	for descriptor, e := range map[uintptr]entry{
-		apiListener:    {name: "API", to: at("127.0.0.1", controlplane.APIPort)},
+		apiListener:    {name: "API", to: at(network.Hub.String(), controlplane.APIPort)},
 		httpListener:   {name: "HTTP", to: at(node, httpPort)},
 		httpsListener:  {name: "HTTPS", to: at(node, httpsPort)},
 		statusListener: {name: "status", to: at(node, statusPort)},
