@@ -32,6 +32,12 @@ func (p *ControlPlane) apiServer() program {
 			"--kubelet-client-certificate=" + p.pki("apiserver-kubelet-client.crt"),
 			"--kubelet-client-key=" + p.pki("apiserver-kubelet-client.key"),
 			"--kubelet-preferred-address-types=InternalIP",
+			// How it passes requests on to aggregated API servers, such as one for metrics, and says whose they are
+			// (https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/).
+			"--requestheader-client-ca-file=" + p.pki(frontProxyAuthority+".crt"), "--requestheader-allowed-names=" + frontProxyUser,
+			"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+			"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+			"--proxy-client-cert-file=" + p.pki(frontProxyUser+".crt"), "--proxy-client-key-file=" + p.pki(frontProxyUser+".key"),
 			"--authorization-mode=Node,RBAC",
 			"--enable-admission-plugins=NodeRestriction",
 			"--allow-privileged",

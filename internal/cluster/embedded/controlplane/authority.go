@@ -53,10 +53,13 @@ type KeyPair struct{ Certificate, Key []byte }
 func (p KeyPair) TLS() (tls.Certificate, error) { return tls.X509KeyPair(p.Certificate, p.Key) }
 
 // OpenAuthority reads the authority whose files are in dir; the first time it makes it.
-func OpenAuthority(dir string) (*Authority, error) {
-	pair, err := readPair(dir, "ca")
+func OpenAuthority(dir string) (*Authority, error) { return openAuthority(dir, "ca") }
+
+// openAuthority is OpenAuthority for the one whose files have this name.
+func openAuthority(dir, name string) (*Authority, error) {
+	pair, err := readPair(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return newAuthority(dir)
+		return newAuthority(dir, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
@@ -76,12 +79,12 @@ func parseAuthority(pair KeyPair) (*Authority, error) {
 	return &Authority{certificate: both.Leaf, key: signer, PEM: pair.Certificate}, nil
 }
 
-func newAuthority(dir string) (*Authority, error) {
+func newAuthority(dir, name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	template, err := newTemplate(pkix.Name{CommonName: "ingresslab embedded cluster"})
+	template, err := newTemplate(pkix.Name{CommonName: "ingresslab embedded cluster " + name})
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
@@ -91,7 +94,7 @@ func newAuthority(dir string) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	if err := pair.write(dir, "ca"); err != nil {
+	if err := pair.write(dir, name); err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
 	return parseAuthority(pair)

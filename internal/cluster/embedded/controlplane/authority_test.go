@@ -85,3 +85,26 @@ func TestADamagedAuthorityIsSaid(t *testing.T) {
 		t.Error("an empty certificate is no authority")
 	}
 }
+
+func TestAuthoritiesDoNotTrustEachOther(t *testing.T) {
+	dir := t.TempDir()
+	cluster := authority(t, dir)
+	frontProxy, err := openAuthority(dir, frontProxyAuthority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := frontProxy.Issue(Leaf{User: adminUser, Groups: []string{adminGroup}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := pair.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(cluster.PEM)
+	client := x509.VerifyOptions{Roots: trusted, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	if _, err := certificate.Leaf.Verify(client); err == nil {
+		t.Error("who may speak for others to aggregated servers is somebody to the cluster's own")
+	}
+}

@@ -147,6 +147,9 @@ func (p *ControlPlane) writeFiles() error {
 			return fmt.Errorf("certificate %s: %w", name, err)
 		}
 	}
+	if err := p.writeFrontProxy(); err != nil {
+		return err
+	}
 	for name, user := range map[string]string{"controller-manager": controllerManagerUser, "scheduler": schedulerUser} {
 		pair, err := p.authority.Issue(Leaf{User: user})
 		if err != nil {
@@ -155,6 +158,23 @@ func (p *ControlPlane) writeFiles() error {
 		if err := writeKubeconfig(p.authority, pair, p.kubeconfig(name), name, localServer); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// writeFrontProxy writes what the API server shows to aggregated ones.
+func (p *ControlPlane) writeFrontProxy() error {
+	dir := PKIDir(p.config.Dir)
+	authority, err := openAuthority(dir, frontProxyAuthority)
+	if err != nil {
+		return err
+	}
+	pair, err := authority.Issue(Leaf{User: frontProxyUser})
+	if err == nil {
+		err = pair.write(dir, frontProxyUser)
+	}
+	if err != nil {
+		return fmt.Errorf("certificate %s: %w", frontProxyUser, err)
 	}
 	return nil
 }

@@ -29,6 +29,10 @@ const (
 	adminUser  = "kubernetes-admin"
 	// kubeletClientUser is the API server towards kubelets. The nodes of an embedded cluster let in nobody else.
 	kubeletClientUser = "kube-apiserver-kubelet-client"
+	// frontProxyUser is the API server towards aggregated ones. Its authority is another than the cluster's: who has one of
+	// its certificates may speak for everybody.
+	frontProxyUser      = "front-proxy-client"
+	frontProxyAuthority = "front-proxy-ca"
 	// NodeGroup is the group of all nodes; the user of one is NodeUserPrefix and its name.
 	NodeGroup      = "system:nodes"
 	NodeUserPrefix = "system:node:"
