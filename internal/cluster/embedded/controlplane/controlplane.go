@@ -50,9 +50,9 @@ func PKIDir(dir string) string { return filepath.Join(dir, "pki") }
 // LogDir is where the logs of the cluster in dir are.
 func LogDir(dir string) string { return filepath.Join(dir, "logs") }
 
-// Start starts the control plane in the network namespace of the calling process and returns when the API server is ready.
-// The programs run until ctx ends. If one of them ends before that, or ctx does, Start returns an error that says why: a
-// *DamagedError if it is the data.
+// Start starts the control plane in the network namespace of the calling process and returns when the API server has
+// what nodes need; the rest comes with AwaitReady. The programs run until ctx ends. If one of them ends before
+// that, or ctx does, Start returns an error that says why: a *DamagedError if it is the data.
 func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	authority, err := OpenAuthority(PKIDir(c.Dir))
 	if err != nil {
@@ -64,16 +64,25 @@ func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	}
 	p.launch(ctx, p.etcd())
 	p.launch(ctx, p.apiServer())
-	admin, err := p.Admin()
-	if err != nil {
+	if err := p.await(ctx, lastNamespace); err != nil {
 		return nil, err
 	}
-	if err := p.await(ctx, admin); err != nil {
-		return nil, err
-	}
-	p.launch(ctx, p.controllerManager())
-	p.launch(ctx, p.scheduler())
 	return p, nil
+}
+
+// AwaitReady waits until the API server is ready, and then starts the programs that are its clients. It is called once.
+// The wait ends with waiting; the programs run until living ends. Its errors are those of Start.
+//
+// Between its first answer and its readiness the API server lets a whole second pass: only then does it make the roles and
+// the priority classes that every cluster has. Its clients come last, for a controller manager that finds it not yet ready
+// asks again after another second.
+func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
+	if err := p.await(waiting, readiness); err != nil {
+		return err
+	}
+	p.launch(living, p.controllerManager())
+	p.launch(living, p.scheduler())
+	return nil
 }
 
 // Failed tells why a program that never worked ended; the control plane is of no use then.
@@ -183,14 +192,27 @@ func (p *ControlPlane) pki(name string) string { return filepath.Join(PKIDir(p.c
 
 func (p *ControlPlane) kubeconfig(name string) string { return p.pki(name + ".kubeconfig") }
 
-// await waits until the API server says that it is ready (https://kubernetes.io/docs/reference/using-api/health-checks/).
-func (p *ControlPlane) await(ctx context.Context, config *rest.Config) error {
+// Paths whose answer is waited for.
+const (
+	// lastNamespace is the last that the API server makes of the namespaces that every cluster has. Events of nodes are in it,
+	// and those from before it is there are lost.
+	lastNamespace = "/api/v1/namespaces/default"
+	// readiness is of the API server as a whole (https://kubernetes.io/docs/reference/using-api/health-checks/).
+	readiness = "/readyz"
+)
+
+// await waits until the API server has a good answer for a path.
+func (p *ControlPlane) await(ctx context.Context, path string) error {
+	config, err := p.Admin()
+	if err != nil {
+		return err
+	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("control plane: %w", err)
 	}
 	for {
-		if err = client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err == nil {
+		if err = client.Discovery().RESTClient().Get().AbsPath(path).Do(ctx).Error(); err == nil {
 			return nil
 		}
 		select {

@@ -113,35 +113,53 @@ func (s *supervisor) start(ctx context.Context) error {
 	if err := s.startControlPlane(starting, ctx); err != nil {
 		return err
 	}
-	if err := s.startVirtual(ctx); err != nil {
-		return err
-	}
-	s.serve(ctx, entries)
 	s.events.tell(Event{Step: "Starting the nodes"})
 	if err := s.startNodes(ctx); err != nil {
 		return err
 	}
-	if err := s.startServices(ctx); err != nil {
+	if err := s.plane.AwaitReady(starting, ctx); err != nil {
 		return err
 	}
-	return s.furnish(starting)
-}
-
-// startServices makes Services work, and names.
-func (s *supervisor) startServices(ctx context.Context) error {
-	client, err := s.client(controlplane.ProxyUser)
+	s.serve(ctx, entries)
+	if err := s.startVirtual(ctx); err != nil {
+		return err
+	}
+	serving, err := s.startServices(ctx)
 	if err != nil {
 		return err
 	}
+	if err := s.furnish(starting); err != nil {
+		return err
+	}
+	select {
+	case err := <-serving:
+		return err
+	case <-starting.Done():
+		return fmt.Errorf("services: %w", context.Cause(starting))
+	}
+}
+
+// startServices makes Services work, and names. It returns where to hear that those that exist do,
+// or why none will.
+func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, err error) {
+	client, err := s.client(controlplane.ProxyUser)
+	if err != nil {
+		return nil, err
+	}
+	started := make(chan error, 1)
 	s.background.Go(func() {
 		err := service.Run(ctx, service.Config{
 			Client: client, Hub: s.network.Hub(), Nodes: s.nodes, ClusterDomain: clusterDomain, Log: s.log,
-		}, func() {})
+		}, func() { started <- nil })
 		if err != nil && ctx.Err() == nil {
 			s.log("services: %v", err)
+			select {
+			case started <- fmt.Errorf("services: %w", err):
+			default: // they worked before
+			}
 		}
 	})
-	return nil
+	return started, nil
 }
 
 // errSlow is why a start is given up.
