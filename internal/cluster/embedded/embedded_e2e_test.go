@@ -17,22 +17,28 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
 )
 
 // These tests start real control planes. INGRESSLAB_KUBE_BIN names the directory with the programs; without it they are
 // taken from the cache, where `ingresslab image control-plane` puts them.
 
-func kubeBin(t *testing.T) string {
+func kubeBin(t *testing.T) controlplane.Binaries {
 	t.Helper()
-	programs, present, err := nodeimage.ControlPlanePresent(nodeimage.Options{Source: "../../.."})
+	options := nodeimage.Options{Source: "../../.."}
+	_, present, err := nodeimage.ControlPlanePresent(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !present {
 		t.Skip("the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
 	}
-	return programs.Dir
+	programs, err := nodeimage.ControlPlane(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return controlplane.Binaries{Dir: programs.Dir, Version: programs.KubernetesVersion}
 }
 
 // provider returns one with a state directory of its own, and removes its clusters in the end.

@@ -23,7 +23,8 @@ type child struct {
 
 func startChild(t *testing.T, stateDir, keep string) *child {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "bring-up", stateDir, kubeBin(t), keep)
+	of := kubeBin(t)
+	cmd := exec.Command(os.Args[0], "bring-up", stateDir, of.Dir, of.Version, keep)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -107,7 +108,7 @@ func TestWithoutRoot(t *testing.T) {
 	}
 	bin := t.TempDir()
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		if out, err := exec.Command("cp", "-L", filepath.Join(kubeBin(t), name), bin).CombinedOutput(); err != nil {
+		if out, err := exec.Command("cp", "-L", filepath.Join(kubeBin(t).Dir, name), bin).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 			_ = container.RunChild()
 			os.Exit(1) //nolint:forbidigo // here it is the program's main
 		case "bring-up":
-			bringUp(os.Args[2], os.Args[3], os.Args[4] == "keep")
+			bringUp(os.Args[2], controlplane.Binaries{Dir: os.Args[3], Version: os.Args[4]}, os.Args[5] == "keep")
 			return
 		}
 	}
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 }
 
 // bringUp brings up a cluster, prints what it does a line each, and waits to be killed.
-func bringUp(stateDir, kubeBin string, keep bool) {
-	p, err := New(Options{StateDir: stateDir, Binaries: programsIn(kubeBin)})
+func bringUp(stateDir string, of controlplane.Binaries, keep bool) {
+	p, err := New(Options{StateDir: stateDir, Binaries: programsIn(of)})
 	if err == nil {
 		_, err = p.Up(context.Background(), smallSpec("test"), printed{})
 	}
@@ -45,10 +45,8 @@ func bringUp(stateDir, kubeBin string, keep bool) {
 	select {}
 }
 
-func programsIn(dir string) BinariesFunc {
-	return func(context.Context, cluster.Progress) (controlplane.Binaries, error) {
-		return controlplane.Binaries{Dir: dir, Version: "v1.36.3"}, nil
-	}
+func programsIn(of controlplane.Binaries) BinariesFunc {
+	return func(context.Context, cluster.Progress) (controlplane.Binaries, error) { return of, nil }
 }
 
 // smallSpec is a cluster of one node at ports that nobody has.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 )
 
 func idle(t *testing.T) *Provider {
@@ -115,7 +116,7 @@ func TestAStartThatFailsLeavesNothing(t *testing.T) {
 	if err := p.Available(); err != nil {
 		t.Skip(err)
 	}
-	p.binaries = programsIn(t.TempDir()) // where there are none
+	p.binaries = programsIn(controlplane.Binaries{Dir: t.TempDir()}) // where there are none
 	_, err := p.Up(t.Context(), smallSpec("test"), cluster.Quiet{})
 	if err == nil || !strings.Contains(err.Error(), "etcd") && !strings.Contains(err.Error(), "kube-apiserver") {
 		t.Errorf("got %v; want an error that names a program", err)
