@@ -51,6 +51,9 @@ type Spec struct {
 type Mount struct {
 	Source, Target string
 	ReadOnly       bool
+	// Within, if not empty, is a directory at or above Source that the way to Source must not leave, whatever symbolic links
+	// are on it. It is for directories that containers write to: one may put a link there between any check and the mount.
+	Within string
 }
 
 // Exit is how a container ended.
@@ -80,7 +83,8 @@ type Container interface {
 	StopSignal() syscall.Signal
 	// Exec runs a command beside the first process and waits for it. The error is an *ExecError if it cannot be started.
 	Exec(ctx context.Context, e Exec) (code int, err error)
-	// Attach joins the streams of the first process until it ends or ctx does. Output from before is in the log.
+	// Attach joins the streams of the first process until it ends or ctx does. Output from before is in the log, and of a
+	// container with Stdin the end of it comes first for the first one who attaches.
 	Attach(ctx context.Context, e Exec) error
 }
 

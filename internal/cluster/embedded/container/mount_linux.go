@@ -116,7 +116,7 @@ func (s system) open() (fd int, err error) {
 func givenMounts(list []Mount) ([]detached, error) {
 	var mounts []detached
 	for _, m := range list {
-		d, err := clone(m.Source, m.ReadOnly)
+		d, err := givenMount(m)
 		if err != nil {
 			return nil, fmt.Errorf("mount %s on %s: %w", m.Source, m.Target, err)
 		}
@@ -126,12 +126,40 @@ func givenMounts(list []Mount) ([]detached, error) {
 	return mounts, nil
 }
 
+func givenMount(m Mount) (detached, error) {
+	if m.Within == "" {
+		return clone(unix.AT_FDCWD, m.Source, m.ReadOnly)
+	}
+	rel, err := filepath.Rel(m.Within, m.Source)
+	if err != nil {
+		return detached{}, err
+	}
+	top, err := unix.Open(m.Within, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return detached{}, err
+	}
+	defer func() { _ = unix.Close(top) }() // only a place
+	inside, err := unix.Openat2(top, rel, &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) { // what openat2(2) says to a link that leads out
+		return detached{}, errors.New("it leads out of its volume")
+	}
+	if err != nil {
+		return detached{}, err
+	}
+	defer func() { _ = unix.Close(inside) }() // the mount does not need it
+	return clone(inside, "", m.ReadOnly)
+}
+
 // clone opens a second mount of a file or directory, with everything that is mounted below it: in a user namespace, the
 // kernel lets nobody look under a mount. Only what is asked for changes; in particular, nosuid, nodev and noexec stay where
 // they are, which a user namespace must not take away.
-func clone(source string, readOnly bool) (detached, error) {
+//
+// source is relative to the directory at; empty is what is open there.
+func clone(at int, source string, readOnly bool) (detached, error) {
 	const recursive = unix.AT_RECURSIVE
-	fd, err := unix.OpenTree(unix.AT_FDCWD, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
+	fd, err := unix.OpenTree(at, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|recursive)
 	if err != nil {
 		return detached{}, err
 	}
@@ -150,7 +178,7 @@ func clone(source string, readOnly bool) (detached, error) {
 // protectProc keeps what in /proc belongs to the machine from a container's root, which may be the machine's.
 func protectProc() error {
 	for _, path := range []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} {
-		d, err := clone(path, true)
+		d, err := clone(unix.AT_FDCWD, path, true)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // another kernel
 		}
@@ -166,7 +194,7 @@ func protectProc() error {
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}
-		d, err := clone("/dev/null", false)
+		d, err := clone(unix.AT_FDCWD, "/dev/null", false)
 		if err == nil {
 			d.target = path
 			err = d.attach()

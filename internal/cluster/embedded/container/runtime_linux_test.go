@@ -146,6 +146,47 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+// What a container can write to may lead anywhere by the time it is mounted.
+func TestMountsStayWithinTheirVolume(t *testing.T) {
+	volume, outside := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(volume, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(volume, "data", "f"), []byte("inside"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	up, err := filepath.Rel(volume, outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"link": "data", "absolute": outside, "relative": up} {
+		if err := os.Symlink(to, filepath.Join(volume, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for source, want := range map[string]string{"data": "inside", "link": "inside", "absolute": "", "relative": "", "absolute/secret": ""} {
+		s := spec(t, "read /x/f")
+		s.Mounts = []container.Mount{{Source: filepath.Join(volume, source), Target: "/x", Within: volume}}
+		if want != "" {
+			if got := said(t, s); got != want+"\n" { // the log ends every line
+				t.Errorf("%s: it said %q", source, got)
+			}
+			continue
+		}
+		if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "it leads out of its volume") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	s := spec(t, "ls /x")
+	s.Mounts = []container.Mount{{Source: volume, Target: "/x", Within: volume}}
+	if got := said(t, s); got != "absolute\ndata\nlink\nrelative\n" {
+		t.Errorf("the volume itself has %q", got)
+	}
+}
+
 func TestAReadOnlyRootDirectory(t *testing.T) {
 	s := spec(t, "write /f x ; write /scratch/f x ; read /scratch/f")
 	s.ReadOnly = true

@@ -89,10 +89,10 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 	if volume == nil {
 		return container.Mount{}, configErrorf("cannot find volume %q to mount into container %q", m.Name, c.Name)
 	}
-	source, readOnly := volumeDir(pod, m.Name), m.ReadOnly
+	source, within, readOnly := volumeDir(pod, m.Name), "", m.ReadOnly
 	switch {
 	case volume.HostPath != nil:
-		source = n.hostPath(volume.HostPath.Path)
+		source, within = n.hostPath(volume.HostPath.Path), n.HostDir
 	case volume.EmptyDir == nil: // kubelets mount what they write read-only
 		readOnly = true
 	}
@@ -104,13 +104,16 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 		}
 	}
 	if subPath != "" {
-		inner, err := inside(source, subPath)
+		if within == "" {
+			within = source
+		}
+		inner, err := inside(within, source, subPath)
 		if err != nil {
 			return container.Mount{}, configErrorf("failed to prepare subPath for volumeMount %q of container %q: %v", m.Name, c.Name, err)
 		}
 		source = inner
 	}
-	return container.Mount{Source: source, Target: path.Clean("/" + m.MountPath), ReadOnly: readOnly}, nil
+	return container.Mount{Source: source, Target: path.Clean("/" + m.MountPath), ReadOnly: readOnly, Within: within}, nil
 }
 
 // expandSubPath is expand, but every variable has to be there
@@ -131,18 +134,20 @@ func expandSubPath(expression string, env *environment) (string, error) {
 }
 
 // inside returns what subPath is within a volume, with symbolic links resolved; a directory is made if there is nothing. A
-// container that may write to the volume may have put a link there that leads out of it.
-func inside(volume, subPath string) (string, error) {
+// container that may write to the volume may have put a link there that leads out of it, or in the place of the volume one
+// that leads out of top, which is the volume or a directory above it. What changes after this is for the mount to notice, see
+// container.Mount.
+func inside(top, volume, subPath string) (string, error) {
 	if !filepath.IsLocal(subPath) {
 		return "", errors.New("it must be relative and have no .. in it")
 	}
-	root, err := os.OpenRoot(volume)
+	root, err := openVolume(top, volume)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
 	if _, err := root.Stat(subPath); errors.Is(err, fs.ErrNotExist) {
-		err = root.MkdirAll(subPath, 0o777)
+		err = makeSubPath(root, subPath)
 		if err != nil {
 			return "", err
 		}
@@ -157,8 +162,34 @@ func inside(volume, subPath string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if within, err := filepath.Rel(whole, real); err != nil || !filepath.IsLocal(within) {
+	within, err := filepath.Rel(whole, real)
+	if err != nil || !filepath.IsLocal(within) {
 		return "", errors.New("it leads out of the volume")
 	}
-	return real, nil
+	return filepath.Join(volume, within), nil
+}
+
+func openVolume(top, volume string) (*os.Root, error) {
+	root, err := os.OpenRoot(top)
+	if err != nil || volume == top {
+		return root, err
+	}
+	defer func() { _ = root.Close() }()
+	rel, err := filepath.Rel(top, volume)
+	if err != nil {
+		return nil, err
+	}
+	return root.OpenRoot(rel)
+}
+
+// makeSubPath makes a directory that may be used by whoever may use the volume, whatever umask(2) says.
+func makeSubPath(root *os.Root, subPath string) error {
+	volume, err := root.Stat(".")
+	if err != nil {
+		return err
+	}
+	if err := root.MkdirAll(subPath, 0o777); err != nil {
+		return err
+	}
+	return root.Chmod(subPath, volume.Mode()&(fs.ModePerm|fs.ModeSetgid))
 }

@@ -228,6 +228,48 @@ func TestSubPathDoesNotFollowALinkOutOfTheVolume(t *testing.T) {
 	}
 }
 
+// A hostPath that was replaced by a link after it was looked at must not make directories elsewhere.
+func TestSubPathOfAHostPathMakesNothingOutside(t *testing.T) {
+	node, _ := newNode(t)
+	pod := newPod(t, "volumes: [{name: h, hostPath: {path: /data}}]\n"+
+		"containers: [{name: web, volumeMounts: [{name: h, mountPath: /x, subPath: made}]}]")
+	if err := node.Volumes(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	outside := t.TempDir()
+	data := filepath.Join(node.HostDir, "data")
+	if err := errors.Join(os.Remove(data), os.Symlink(outside, data)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := node.Render(t.Context(), pod, &pod.Spec.Containers[0])
+	var configError *podspec.ConfigError
+	if !errors.As(err, &configError) {
+		t.Errorf("got %v", err)
+	}
+	if made := files(t, outside); made != "" {
+		t.Errorf("it made %s", made)
+	}
+}
+
+func TestMountsOfWhatContainersWriteSayWhereTheyEnd(t *testing.T) {
+	node, _ := newNode(t)
+	spec := render(t, node, newPod(t, `
+volumes: [{name: h, hostPath: {path: /data}}, {name: tmp, emptyDir: {}}]
+containers: [{name: web, volumeMounts: [{name: h, mountPath: /h}, {name: h, mountPath: /hs, subPath: a}, {name: tmp, mountPath: /t, subPath: a/b}]}]`))
+	for target, want := range map[string]string{"/h": node.HostDir, "/hs": node.HostDir} {
+		if mount := source(t, spec, target); mount.Within != want {
+			t.Errorf("%+v may lead out of %s", mount, want)
+		}
+	}
+	mount := source(t, spec, "/t")
+	if mount.Source != filepath.Join(mount.Within, "a", "b") {
+		t.Errorf("%+v may lead out of its volume", mount)
+	}
+	if info, err := os.Stat(mount.Source); err != nil || info.Mode().Perm() != 0o777 {
+		t.Errorf("every user may write to it: %v %v", info.Mode(), err)
+	}
+}
+
 func TestHostPathIsBelowTheNodesOwnDirectory(t *testing.T) {
 	for volume, check := range map[string]func(fs.FileMode) bool{
 		`{path: /data/web}`:                            fs.FileMode.IsDir,
