@@ -3,9 +3,11 @@ package podspec
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -38,9 +40,27 @@ func readInside(dir, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
-	content, err := root.ReadFile(name)
+	// A container wrote it, and may have made a pipe of it, which would be waited for, or more than there is memory for.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is not a file")
+	case info.Size() > mostEnvFile:
+		return "", fmt.Errorf("it has more than %d bytes", mostEnvFile)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, mostEnvFile))
 	return string(content), err
 }
+
+// mostEnvFile is more than a program can be given as its environment (MAX_ARG_STRLEN in execve(2) is 128 KiB for each).
+const mostEnvFile = 1 << 20
 
 // parseEnvFile reads lines of NAME='value', comments and empty lines. A value is taken as it is and may have several lines;
 // a space before the quote makes it empty, as in a shell. The first of two values wins.

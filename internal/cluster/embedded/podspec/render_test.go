@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
@@ -162,6 +163,32 @@ func TestRunAsNonRoot(t *testing.T) {
 			}
 		} else if err != nil || test.want != "" {
 			t.Errorf("%+v\n got %v", test, err)
+		}
+	}
+}
+
+func TestAnEnvironmentFileThatIsNone(t *testing.T) {
+	node, _ := newNode(t)
+	pod := newPod(t, `
+volumes: [{name: cfg, emptyDir: {}}]
+containers: [{name: web, env: [{name: V, valueFrom: {fileKeyRef: {volumeName: cfg, path: app.env, key: KEY}}}]}]`)
+	if err := node.Volumes(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(pod.Dir, "volumes", "cfg", "app.env")
+	for want, put := range map[string]func() error{
+		"it is not a file":                func() error { return syscall.Mkfifo(path, 0o600) },
+		"it has more than 1048576 bytes":  func() error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o600) },
+		"app.env: path escapes from pare": func() error { return os.Symlink("/etc/passwd", path) },
+	} {
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Render(t.Context(), pod, &pod.Spec.Containers[0]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
