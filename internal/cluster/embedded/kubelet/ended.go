@@ -3,6 +3,7 @@ package kubelet
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ const (
 	logTailBytes  = 2048
 	logTailLines  = 80
 	logFieldCount = 4 // time, stream, tag, text
+	// logWindow is how much of the end of a log surely has those lines, or that much text in the last of them.
+	logWindow = 64 << 10
 )
 
 // watch waits for the end of a container and reports it to the worker.
@@ -91,9 +94,8 @@ func (a *attempt) lastWords(code int) string {
 	if a.spec.TerminationMessagePath == "" {
 		return ""
 	}
-	text, err := os.ReadFile(a.message())
-	if err == nil && len(text) > 0 {
-		return string(text[:min(len(text), messageBytes)])
+	if text := fileEnd(a.message(), messageBytes); len(text) > 0 {
+		return string(text)
 	}
 	if a.spec.TerminationMessagePolicy != corev1.TerminationMessageFallbackToLogsOnError || code == 0 {
 		return ""
@@ -101,25 +103,43 @@ func (a *attempt) lastWords(code int) string {
 	return logTail(a.log(a.run))
 }
 
-// logTail is the text of the last lines of a container's log.
-func logTail(path string) string {
-	text, err := os.ReadFile(path)
+// fileEnd returns the last bytes of a file, as many as there are or at most so many: a container may have written more than
+// there is memory for. What cannot be read is empty.
+func fileEnd(path string, most int64) []byte {
+	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return nil
 	}
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	var tail [][]byte
-	size := 0
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	text, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-most), most))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// logTail is the end of the text of a container's log.
+func logTail(path string) string {
+	lines := bytes.SplitAfter(fileEnd(path, logWindow), []byte("\n"))
+	var tail []byte
+	taken := 0
 	for _, line := range slices.Backward(lines) {
 		parts := bytes.SplitN(line, []byte(" "), logFieldCount)
 		if len(parts) < logFieldCount {
 			continue
 		}
-		if size += len(parts[3]); size > logTailBytes || len(tail) == logTailLines {
+		text := parts[3]
+		if string(parts[2]) == "P" { // the line goes on
+			text = bytes.TrimSuffix(text, []byte("\n"))
+		}
+		tail = append(bytes.Clone(text), tail...)
+		if taken++; taken == logTailLines || len(tail) >= logTailBytes {
 			break
 		}
-		tail = append(tail, parts[3])
 	}
-	slices.Reverse(tail)
-	return string(bytes.Join(tail, nil))
+	return string(tail[max(0, len(tail)-logTailBytes):])
 }

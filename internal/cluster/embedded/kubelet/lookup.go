@@ -29,6 +29,7 @@ type containerView struct {
 	name          string
 	running       container.Container // nil unless it runs
 	waiting       string              // the reason, if it has never run
+	lost          string              // the ID of one whose log went with an earlier start of the node
 	log, previous string              // paths; empty if there is none
 }
 
@@ -48,7 +49,11 @@ func (w *worker) publish() {
 		case s.last != nil:
 			c.previous = s.previousLog
 		}
-		if s.running == nil && s.log == "" {
+		switch {
+		case s.running != nil || s.log != "":
+		case s.done && s.ended != nil:
+			c.lost = s.ended.ContainerID
+		default:
 			c.waiting = w.waitingState(s).Reason
 		}
 		v.containers = append(v.containers, c)
@@ -118,6 +123,8 @@ func (k *Kubelet) Log(namespace, pod, name string, previous bool) (path string, 
 		return c.log, c.running.Done(), nil
 	case c.log != "":
 		return c.log, over, nil
+	case c.lost != "":
+		return "", nil, noContainer("unable to retrieve container logs for %s", c.lost)
 	}
 	why := c.waiting
 	switch why {

@@ -3,6 +3,7 @@ package kubelet
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,43 @@ func TestTerminationMessage(t *testing.T) {
 		}
 		if c := l.container("web", "log"); c.State.Terminated.Message != "starting\nout of cheese\n" {
 			t.Errorf("log: %+v", c.State.Terminated)
+		}
+	})
+}
+
+// However much a container has left, its status has the end of it.
+func TestLongTerminationMessages(t *testing.T) {
+	withNode(t, nil, func(l *rig) {
+		l.create(webPod(func(p *corev1.Pod) {
+			p.Spec.RestartPolicy = corev1.RestartPolicyNever
+			p.Spec.Containers[0].TerminationMessagePath = "/last/words"
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{
+				Name: "log", Image: "web:1", TerminationMessagePath: "/dev/termination-log",
+				TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+			})
+		}))
+		long := strings.Repeat("x", 16<<10)
+		if err := os.WriteFile(l.runtime.latest("web").spec.Mounts[0].Source, []byte(long+"no shop"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		path, _, err := l.kubelet.Log("shop", "web", "log", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Repeat("2026-01-02T03:04:05.6Z stdout P "+long+"\n", 10) + "2026-01-02T03:04:06.6Z stdout F out of cheese\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l.runtime.latest("web").end(1)
+		l.runtime.latest("log").end(1)
+		l.after(time.Second)
+		for name, want := range map[string]struct {
+			size int
+			end  string
+		}{"web": {4096, "xno shop"}, "log": {2048, "xout of cheese\n"}} {
+			if got := l.container("web", name).State.Terminated.Message; len(got) != want.size || !strings.HasSuffix(got, want.end) {
+				t.Errorf("%s: %d bytes, the end of which are %q", name, len(got), got[max(0, len(got)-20):])
+			}
 		}
 	})
 }

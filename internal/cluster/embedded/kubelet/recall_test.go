@@ -51,12 +51,16 @@ func TestPodFromBeforeThatMayNotRestart(t *testing.T) {
 func TestPodFromBeforeThatHadEnded(t *testing.T) {
 	old := before(func(p *corev1.Pod) {
 		p.Status.Phase = corev1.PodSucceeded
-		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}
+		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			Reason: "Completed", ContainerID: "ingresslab://old",
+		}}
 	})
 	withNode(t, []runtime.Object{old}, func(l *rig) {
 		if pod := l.pod("web"); pod.Status.Phase != corev1.PodSucceeded || pod.Status.PodIP != "10.244.1.99" || len(l.runtime.names()) != 0 {
 			t.Errorf("status: %+v", pod.Status)
 		}
+		_, _, err := l.kubelet.Log("shop", "web", "web", false)
+		l.refused(err, "unable to retrieve container logs for ingresslab://old")
 		l.delete("web", 30)
 		l.after(100 * time.Millisecond)
 		if l.pod("web") != nil {
