@@ -2,7 +2,8 @@ package container
 
 import (
 	"bytes"
-	"io"
+	"errors"
+	"os"
 	"sync"
 	"time"
 )
@@ -13,9 +14,50 @@ const maxLine = 16 << 10
 // logger writes lines of the streams of a container in the format that kubelets read:
 // "2026-11-21T17:52:53.123456789Z stdout F text\n", with P for a part of a line
 // (https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md).
+//
+// A log does not grow for ever: it would fill the disk that the cluster's data is on, too. When it has maxLog bytes the next
+// one takes its place, as with kubelets; whoever has the old one open reads it to its end.
 type logger struct {
-	mu sync.Mutex
-	to io.WriteCloser
+	mu   sync.Mutex
+	path string
+	to   *os.File // nil drops everything
+	size int64
+	// bounded is false for what is no file, and for a log whose successor cannot be made.
+	bounded bool
+}
+
+// maxLog is a kubelet's containerLogMaxSize unless it is told otherwise.
+const maxLog = 10 << 20
+
+// open appends to the log at path, or begins it.
+func (l *logger) open(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	l.path, l.to, l.size, l.bounded = path, f, info.Size(), info.Mode().IsRegular()
+	return nil
+}
+
+// rotate begins the next log. If that fails the old one goes on.
+func (l *logger) rotate() {
+	next := l.path + ".next"
+	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err == nil {
+		if err = os.Rename(next, l.path); err != nil {
+			_ = f.Close() // it is empty
+		}
+	}
+	if err != nil {
+		l.bounded = false
+		return
+	}
+	_ = l.to.Close() // see stream.write
+	l.to, l.size = f, 0
 }
 
 // stream writes what one stream of the container says. It is used by one goroutine.
@@ -73,7 +115,11 @@ func (l *logger) write(lines []byte) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = l.to.Write(lines) // see stream.write
+	if l.bounded && l.size > 0 && l.size+int64(len(lines)) > maxLog {
+		l.rotate()
+	}
+	n, _ := l.to.Write(lines) // see stream.write
+	l.size += int64(n)
 }
 
 func (l *logger) close() {

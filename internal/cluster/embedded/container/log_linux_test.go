@@ -3,6 +3,7 @@ package container_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +55,21 @@ func TestALogThatCannotBeWrittenStopsNothing(t *testing.T) {
 	<-c.Done()
 	if e := c.Exit(); e.Code != 3 {
 		t.Errorf("it ended with %+v", e)
+	}
+}
+
+func TestALogThatIsTooLongIsFollowedByAnother(t *testing.T) {
+	s := spec(t, "echo first ; long 10500000 ; echo last")
+	c := start(t, s)
+	<-c.Done()
+	info, err := os.Stat(s.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := logText(t, s.Log); info.Size() > 10<<20 || !strings.HasSuffix(text, "last\n") || strings.HasPrefix(text, "first") {
+		t.Errorf("%d bytes, the first of which are %.20q", info.Size(), text)
+	}
+	if left, err := filepath.Glob(s.Log + "?*"); err != nil || len(left) > 0 {
+		t.Errorf("beside it there are %v (%v)", left, err)
 	}
 }

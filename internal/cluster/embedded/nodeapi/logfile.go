@@ -23,6 +23,7 @@ const (
 // (https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md).
 type logFile struct {
 	logOptions
+	path   string
 	file   *os.File
 	reader *bufio.Reader
 	// rest is the beginning of a line whose end is not written yet.
@@ -40,7 +41,7 @@ func openLog(path string, options logOptions) (*logFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logFile{logOptions: options, file: file}
+	l := &logFile{logOptions: options, path: path, file: file}
 	if options.tail >= 0 {
 		start, err := tailStart(file, options.tail)
 		if err == nil {
@@ -96,7 +97,7 @@ func (l *logFile) copy(ctx context.Context, w io.Writer, flush func() error, end
 			last = true
 		default:
 		}
-		if err := l.copyLines(ctx, w); err != nil {
+		if err := l.copyFiles(ctx, w); err != nil {
 			return err
 		}
 		if last && len(l.rest) > 0 {
@@ -117,6 +118,45 @@ func (l *logFile) copy(ctx context.Context, w io.Writer, flush func() error, end
 		case <-ticker.C:
 		}
 	}
+}
+
+// copyFiles is copyLines, and with follow goes on to the file that has taken the place of the one that was read: that is
+// what happens to a log that has become too long, and to one that was not there yet.
+func (l *logFile) copyFiles(ctx context.Context, w io.Writer) error {
+	for {
+		if err := l.copyLines(ctx, w); err != nil || !l.follow {
+			return err
+		}
+		next := l.successor()
+		if next == nil {
+			return nil
+		}
+		// Something may have been written between the end of the reading and the change of files.
+		err := l.copyLines(ctx, w)
+		l.close()
+		l.file, l.rest = next, nil
+		l.reader.Reset(next)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// successor opens the file that is at the log's path if it is another one than is being read.
+func (l *logFile) successor() *os.File {
+	there, err := os.Stat(l.path)
+	if err != nil {
+		return nil
+	}
+	here, err := l.file.Stat()
+	if err != nil || os.SameFile(here, there) {
+		return nil
+	}
+	next, err := os.Open(l.path)
+	if err != nil {
+		return nil // next time
+	}
+	return next
 }
 
 // copyLines shows every complete line that is there.

@@ -125,6 +125,34 @@ func TestFollowedLogsGrowUntilTheContainerEnds(t *testing.T) {
 	}
 }
 
+func TestFollowedLogsGoOnInTheNextFile(t *testing.T) {
+	ended := make(chan struct{})
+	node, file := logNode(t, "2026-01-02T03:04:05Z stdout F one\n", ended)
+	config, _ := serve(t, node)
+	response := open(t, config, "/containerLogs/shop/web-0/web?follow=true")
+	defer func() { _ = response.Body.Close() }()
+	lines := bufio.NewScanner(response.Body)
+	for _, number := range []string{"one", "two", "three"} {
+		if !lines.Scan() || lines.Text() != number {
+			t.Fatalf("got %q, want %q", lines.Text(), number)
+		}
+		next := map[string]string{"one": "two", "two": "three"}[number]
+		if next == "" {
+			break
+		}
+		if err := os.WriteFile(file+".next", []byte("2026-01-02T03:04:06Z stdout F "+next+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".next", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(ended)
+	if lines.Scan() {
+		t.Errorf("there is more: %q", lines.Text())
+	}
+}
+
 func TestFollowedLogsEndWithTheNode(t *testing.T) {
 	node, _ := logNode(t, written, make(chan struct{}))
 	config, stop := serve(t, node)
