@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"io"
 	"sync"
 )
@@ -11,7 +12,14 @@ type audience struct {
 	mu      sync.Mutex
 	over    bool
 	members map[*listener]struct{}
+	// keep is that the first listener is told what was said before it came, the end of which is in early: a program that asks
+	// its question, or is done, before `kubectl run -it` has attached would seem to say nothing.
+	keep  bool
+	early []byte
 }
+
+// mostEarly is how much is kept for the first listener.
+const mostEarly = 64 << 10
 
 // listener is a writer with a goroutine of its own: whatever a write to it does, leaving does not wait for it.
 type listener struct {
@@ -27,13 +35,15 @@ func (a *audience) join(w io.Writer) *listener {
 	}
 	r, in := io.Pipe()
 	l := &listener{in: in, heard: make(chan struct{})}
-	go func() {
-		defer close(l.heard)
-		_, err := io.Copy(w, r)
-		_ = r.CloseWithError(err) // whoever writes learns why
-	}()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	early := a.early
+	a.keep, a.early = false, nil
+	go func() {
+		defer close(l.heard)
+		_, err := io.Copy(w, io.MultiReader(bytes.NewReader(early), r))
+		_ = r.CloseWithError(err) // whoever writes learns why
+	}()
 	if a.over {
 		_ = in.Close() // it cannot fail
 		return l
@@ -56,6 +66,10 @@ func (a *audience) leave(l *listener) {
 func (a *audience) write(p []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.keep {
+		a.early = append(a.early, p...)
+		a.early = a.early[max(0, len(a.early)-mostEarly):]
+	}
 	for l := range a.members {
 		if _, err := l.in.Write(p); err != nil {
 			delete(a.members, l)

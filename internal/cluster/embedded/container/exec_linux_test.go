@@ -197,6 +197,7 @@ func TestAttach(t *testing.T) {
 	var out, errs, watcher output
 	watched := make(chan error, 1)
 	go func() { watched <- c.Attach(t.Context(), container.Exec{Stdout: &watcher, Stderr: &watcher}) }()
+	watcher.wait(t, "before\n") // the first one hears what it is too late for
 	in, say := io.Pipe()
 	attached := make(chan error, 1)
 	go func() { attached <- c.Attach(t.Context(), container.Exec{Stdin: in, Stdout: &out, Stderr: &errs}) }()
@@ -213,6 +214,23 @@ func TestAttach(t *testing.T) {
 	}
 	if errs.String() != "over\n" || !strings.Contains(watcher.String(), "over\n") || strings.Contains(out.String(), "before") {
 		t.Errorf("heard %q, %q, %q", out.String(), errs.String(), watcher.String())
+	}
+}
+
+func TestTheFirstToAttachHearsAProgramThatHasEnded(t *testing.T) {
+	s := spec(t, "echo the answer ; warn careful")
+	s.Stdin = true
+	c := start(t, s)
+	<-c.Done()
+	var out, errs, later output
+	if err := c.Attach(t.Context(), container.Exec{Stdout: &out, Stderr: &errs}); err != nil {
+		t.Error(err)
+	}
+	if err := c.Attach(t.Context(), container.Exec{Stdout: &later, Stderr: &later}); err != nil {
+		t.Error(err)
+	}
+	if out.String() != "the answer\n" || errs.String() != "careful\n" || later.String() != "" {
+		t.Errorf("heard %q, %q, and later %q", out.String(), errs.String(), later.String())
 	}
 }
 

@@ -86,11 +86,9 @@ func (c *instance) openLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-	if err != nil {
+	if err := c.log.open(filepath.Clean(path)); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	c.log.to = f
 	return nil
 }
 
@@ -114,6 +112,7 @@ func (c *instance) launch(ctx context.Context, s Spec) error {
 		return errors.Join(err, end(child))
 	}
 	c.started, c.process, c.terminal = time.Now(), child, terminal
+	c.out[0].keep, c.out[1].keep = s.Stdin, s.Stdin
 	switch {
 	case terminal != nil && s.Stdin:
 		c.input = terminal
