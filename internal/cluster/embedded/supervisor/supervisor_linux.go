@@ -106,20 +106,21 @@ func (s *supervisor) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.events.tell(Event{Step: "Starting the control plane (Kubernetes " + s.Binaries.Version + ")"})
+	s.step("Starting the control plane (Kubernetes " + s.Binaries.Version + ")")
 	if s.network, err = network.New(ctx); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
 	if err := s.startControlPlane(starting, ctx); err != nil {
 		return err
 	}
-	s.events.tell(Event{Step: "Starting the nodes"})
+	s.step("Starting the nodes")
 	if err := s.startNodes(ctx); err != nil {
 		return err
 	}
 	if err := s.plane.AwaitReady(starting, ctx); err != nil {
 		return err
 	}
+	s.log("the API server is ready")
 	s.serve(ctx, entries)
 	if err := s.startVirtual(ctx); err != nil {
 		return err
@@ -214,6 +215,12 @@ func (s *supervisor) end(why error) bool {
 		s.remove()
 	}
 	return errors.Is(why, context.Canceled)
+}
+
+// step tells that something begins.
+func (s *supervisor) step(text string) {
+	s.log("%s", text)
+	s.events.tell(Event{Step: text})
 }
 
 // log writes a line into the supervisor's log, which is its standard error.
