@@ -19,8 +19,10 @@ not_run() { # not_run CLUSTER REASON
 }
 
 suite() { # suite CLUSTER: scenarios and faults on a cluster made for them
+  local detail=-ginkgo.succinct # Ginkgo refuses it together with -ginkgo.v
+  if [ "${VERBOSE:-}" = true ]; then detail=-ginkgo.v; fi
   CLUSTER=$1 go test -tags e2e -count=1 -timeout 40m ./e2e \
-    -args -ginkgo.v="${VERBOSE:-false}" -ginkgo.succinct -ginkgo.junit-report="$out/e2e-$1.xml" -ginkgo.focus="${FOCUS:-}"
+    -args $detail -ginkgo.junit-report="$out/e2e-$1.xml" -ginkgo.focus="${FOCUS:-}"
 }
 
 on_kind() {
