@@ -79,6 +79,13 @@ func (k *Kubelet) drop(object any) {
 	}
 }
 
+// maxPodDirName keeps the name of a pod's directory below NAME_MAX, the 255 bytes that Linux allows: the name of a namespace
+// has at most 63 (RFC 1123), a UID has 36, and that of a pod may have 253.
+const maxPodDirName = 150
+
+// podDir is the directory of a pod. Its name says which pod it is, as in a kubelet's /var/log/pods: whoever collects the logs of
+// a cluster would not know a UID.
 func (k *Kubelet) podDir(pod *corev1.Pod) string {
-	return filepath.Join(k.config.Dir, "pods", string(pod.UID))
+	name := pod.Name[:min(len(pod.Name), maxPodDirName)]
+	return filepath.Join(k.config.Dir, "pods", pod.Namespace+"_"+name+"_"+string(pod.UID))
 }
