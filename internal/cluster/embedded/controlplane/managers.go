@@ -9,7 +9,7 @@ func (p *ControlPlane) controllerManager() program {
 		name:      "kube-controller-manager",
 		limit:     "1GiB",
 		complaint: kubernetesComplaint,
-		arguments: []string{
+		arguments: append([]string{
 			"--kubeconfig=" + p.kubeconfig("controller-manager"),
 			"--service-account-private-key-file=" + p.pki(accountKey),
 			"--root-ca-file=" + p.pki("ca.crt"),
@@ -17,12 +17,19 @@ func (p *ControlPlane) controllerManager() program {
 			"--use-service-account-credentials",
 			"--controllers=" + controllers,
 			"--leader-elect=false",
-			// Its own pages of health and metrics would need certificates, and nobody reads them.
-			"--secure-port=0",
 			"--profiling=false",
 			// The API server is its own, on the same machine; the defaults are for one that many share.
 			"--kube-api-qps=500", "--kube-api-burst=1000",
-		},
+		}, p.health()...),
+	}
+}
+
+// health is the port at which a program says that it is healthy, which `kubectl get componentstatuses` asks for on the
+// hub's loopback address. The certificate is the API server's: to make one of its own would cost each start a moment.
+func (p *ControlPlane) health() []string {
+	return []string{
+		"--bind-address=127.0.0.1",
+		"--tls-cert-file=" + p.pki("apiserver.crt"), "--tls-private-key-file=" + p.pki("apiserver.key"),
 	}
 }
 
@@ -31,12 +38,11 @@ func (p *ControlPlane) scheduler() program {
 		name:      "kube-scheduler",
 		limit:     "1GiB",
 		complaint: kubernetesComplaint,
-		arguments: []string{
+		arguments: append([]string{
 			"--kubeconfig=" + p.kubeconfig("scheduler"),
 			"--leader-elect=false",
-			"--secure-port=0",
 			"--profiling=false",
 			"--kube-api-qps=500", "--kube-api-burst=1000",
-		},
+		}, p.health()...),
 	}
 }
