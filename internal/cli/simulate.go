@@ -38,6 +38,7 @@ there, everything simulated is. docs/scale.md says what the figures mean.`,
 	}
 	flags.spec.register(c)
 	f := c.Flags()
+	f.Lookup("nodes").DefValue = "1" // what the help says; simulate sets it
 	f.IntVar(&flags.size.Ingresses, "ingresses", 1000, "number of Ingresses, each with a host of its own")
 	f.IntVar(&flags.size.Pods, "pods", 2000, "number of virtual pods")
 	f.IntVar(&flags.size.Services, "services", 0, "number of Services (default: one for each Ingress)")
