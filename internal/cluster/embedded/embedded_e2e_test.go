@@ -18,6 +18,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
 )
 
@@ -32,7 +33,7 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 		t.Fatal(err)
 	}
 	if !present {
-		t.Skip("the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
+		isolated.Lacks(t, "the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
 	}
 	programs, err := nodeimage.ControlPlane(t.Context(), options)
 	if err != nil {
@@ -49,7 +50,7 @@ func provider(t *testing.T, names ...string) *Provider {
 		t.Fatal(err)
 	}
 	if err := p.Available(); err != nil {
-		t.Skip(err)
+		isolated.Lacks(t, err.Error())
 	}
 	t.Cleanup(func() {
 		for _, name := range append(names, "test") {

@@ -19,7 +19,7 @@ const inside = "INGRESSLAB_TEST_ISOLATED"
 var unavailable string
 
 // Main is for TestMain: it starts the test program again inside new namespaces and ends with its exit code. Where the
-// machine does not allow that, the tests run outside, and those that call Need are skipped.
+// machine does not allow that, the tests run outside, and those that call Need are skipped (with CI=true they fail).
 func Main(m *testing.M) {
 	if os.Getenv(inside) != "" {
 		m.Run() // the testing package exits with its result
@@ -34,12 +34,21 @@ func Main(m *testing.M) {
 	os.Exit(code) //nolint:forbidigo // this is the program's main: nothing runs after TestMain
 }
 
-// Need skips a test that cannot do without namespaces, with the machine's reason.
+// Need ends a test that cannot do without namespaces as Lacks does, with the machine's reason.
 func Need(t testing.TB) {
 	t.Helper()
 	if os.Getenv(inside) == "" {
-		t.Skip("needs namespaces of its own: " + unavailable)
+		Lacks(t, "needs namespaces of its own: "+unavailable)
 	}
+}
+
+// Lacks skips a test for want of something that the machine has not; with CI=true, where a skip would go unnoticed, it fails.
+func Lacks(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 func again() (code int, err error) {
