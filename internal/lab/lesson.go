@@ -18,10 +18,14 @@ type Lab struct {
 	FrontMatter
 	// Text is the lesson itself, Markdown without the front matter.
 	Text string
+	// TextLine is the line of the lesson's file in which Text begins, counted from 1.
+	TextLine int
 	// Start is what the namespace holds when the student begins.
 	Start []*unstructured.Unstructured
 	// Solution is what the student's changes come to. Its objects replace those of Start that have the same kind and name.
 	Solution []*unstructured.Unstructured
+	// Mutants are what mutants.yaml holds: wrong answers, each of which has to be caught.
+	Mutants []Mutant
 }
 
 // FrontMatter is the YAML between the --- lines at the top of a lesson.md.
@@ -36,8 +40,14 @@ type FrontMatter struct {
 	Requires scenario.Capabilities `yaml:"requires"`
 	// Open are the pages to look at when the lab is solved, as URLs without a port.
 	Open []string `yaml:"open"`
+	// Exclusive says that the lab changes what other labs see, so that none of them is proven at the same time.
+	Exclusive bool `yaml:"exclusive"`
 	// Tasks are what the student does, in this order.
 	Tasks []Task `yaml:"tasks"`
+	// Hints answer what is observed while a task is not done. They are looked at in this order, for every task that they name.
+	Hints []Hint `yaml:"hints"`
+	// Quiz is the question at the end, which the live cluster answers.
+	Quiz *Quiz `yaml:"quiz"`
 }
 
 // Task is one thing to do, and how to see that it is done.
@@ -48,8 +58,74 @@ type Task struct {
 	Title string `yaml:"title"`
 	// StartsTrue marks a task that start/ has done already. Any other task's check must not hold from start/.
 	StartsTrue bool `yaml:"startsTrue"`
-	// Check holds when the task is done. Its verbs are expect and wait; hosts are taken as they are.
+	// Check holds when the task is done. Its verbs look and change nothing: expect, wait, exec and traffic; hosts are taken as
+	// they are.
 	Check []scenario.Step `yaml:"check"`
+	// Solution is what solves the task, after the tasks before it: steps that change something (apply with files of solution/,
+	// patch, scale, delete, rollout, certificate, fault). Without it, everything in solution/ is applied.
+	Solution []scenario.Step `yaml:"solution"`
+	// Transient marks a check that holds only until a later task is done: a Deployment is scaled to nothing, and up again.
+	Transient bool `yaml:"transient"`
+	// Guide is the hint for who has not begun, and for faults that nothing else is known about: from a nudge to the answer.
+	Guide []string `yaml:"guide"`
+}
+
+// Hint answers one fault. It is given when the fault is there, and as often as the student asks, a tier at a time.
+type Hint struct {
+	// ID names the hint within the lab.
+	ID string `yaml:"id"`
+	// Tasks are the ids of the tasks that the fault stands in the way of; all if not given.
+	Tasks []string `yaml:"tasks"`
+	// Fault is a code of package diagnosis, such as "class-unknown"; the fault may be narrowed down by Object.
+	Fault string `yaml:"fault"`
+	// Object is the object that has the fault, as KIND/NAME; any if not given.
+	Object string `yaml:"object"`
+	// When is for faults that package diagnosis cannot know: a check that holds while the fault is there.
+	When []scenario.Step `yaml:"when"`
+	// Tiers are what to say, each more open than the one before: a question, a pointer, the answer. In them, {{.Object}},
+	// {{.Field}}, {{.Observed}} and {{.Expected}} are those of the fault.
+	Tiers []string `yaml:"tiers"`
+}
+
+// Quiz is a question about the state in which the lab ends. What is right is not written down: the cluster is asked.
+type Quiz struct {
+	// Question is what is asked: "Which pod answers next, and why?"
+	Question string `yaml:"question"`
+	// Before are steps that come before the truth is looked for, such as a request in the same session. They look only.
+	Before []scenario.Step `yaml:"before"`
+	// Request is the request whose answer is the truth; goes with Answer.
+	Request *scenario.Expect `yaml:"request"`
+	// Answer is the part of the answer that is asked for: status, app, pod, service, "header NAME" or body.
+	Answer string `yaml:"answer"`
+	// Object and JSONPath are the field that is the truth, instead of a request.
+	Object   string `yaml:"object"`
+	JSONPath string `yaml:"jsonpath"`
+	// Choices are what to choose from; what the cluster says has to be one of them.
+	Choices []string `yaml:"choices"`
+	// PodsOf is a Service whose pods are the choices, instead.
+	PodsOf string `yaml:"podsOf"`
+	// Why explains the truth, whatever was chosen.
+	Why string `yaml:"why"`
+}
+
+// Mutant is one plausible wrong answer: the solution with something wrong in it. It is an item of mutants.yaml.
+type Mutant struct {
+	// Name says what is wrong, in a few words.
+	Name string `yaml:"name"`
+	// Patch, Apply and Omit change the objects of solution/, as in a scenario's mutant; the files of Apply are in mutants/.
+	Patch []scenario.Patch `yaml:"patch"`
+	Apply scenario.Strings `yaml:"apply"`
+	Omit  scenario.Strings `yaml:"omit"`
+	// Do is what is done instead of the task's own solution.
+	Do []scenario.Step `yaml:"do"`
+	// Refused is text of the refusal, for an answer that the API server does not take.
+	Refused string `yaml:"refused"`
+	// Task is the id of the task that must not be done then. The tasks before it are solved as they should be.
+	Task string `yaml:"task"`
+	// Hint is the id of the hint, or the code of the fault, that has to come.
+	Hint string `yaml:"hint"`
+	// Requires is what the cluster must be able to do for the mistake to show.
+	Requires scenario.Capabilities `yaml:"requires"`
 }
 
 // Label marks the objects that a lab has made; its value is the lab's name.

@@ -30,6 +30,8 @@ type Scenario struct {
 	Exclusive bool `yaml:"exclusive,omitempty"`
 	// What is done and expected, in this order. The first step that does not hold ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
+	// Plausible wrong answers, each of which has to make the scenario fail where and why it says.
+	Mutants []Mutant `yaml:"mutants,omitempty"`
 
 	source
 }
@@ -50,16 +52,26 @@ type Step struct {
 	Apply Strings `yaml:"apply,omitempty"`
 	// Delete objects, and wait until they are gone: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
 	Delete Strings `yaml:"delete,omitempty"`
+	// Change an object that is there, as kubectl patch does.
+	Patch *Patch `yaml:"patch,omitempty"`
 	// Set the number of a Deployment's pods.
 	Scale *Scale `yaml:"scale,omitempty"`
+	// Restart, undo or await the rollout of a workload, as kubectl rollout does.
+	Rollout *Rollout `yaml:"rollout,omitempty"`
 	// Make a certificate, and the Secret that holds it.
 	Certificate *Certificate `yaml:"certificate,omitempty"`
 	// Wait until something is true of the cluster's objects.
 	Wait *Wait `yaml:"wait,omitempty"`
+	// Run a program in a container, until what it says is as expected.
+	Exec *Exec `yaml:"exec,omitempty"`
 	// Ask for a page until the answer is as expected three times in a row.
 	Expect *Expect `yaml:"expect,omitempty"`
 	// Send many requests, and judge the answers together.
 	Traffic *Traffic `yaml:"traffic,omitempty"`
+	// Ask for a page again and again, and see that an answer never comes.
+	Never *Never `yaml:"never,omitempty"`
+	// Do to a pod or a node what can happen to it.
+	Fault *Fault `yaml:"fault,omitempty"`
 }
 
 // Scale says how many pods a Deployment is to have.
@@ -83,7 +95,7 @@ type Certificate struct {
 	Authority string `yaml:"authority,omitempty"`
 }
 
-// Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service and pod is given.
+// Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service, pod and object is given.
 type Wait struct {
 	// Everything that the scenario has applied is ready: Deployments rolled out, Services with endpoints.
 	Ready bool `yaml:"ready,omitempty"`
@@ -99,6 +111,16 @@ type Wait struct {
 	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
 	// Name of a Pod; goes with condition.
 	Pod string `yaml:"pod,omitempty"`
+	// Any object, as KIND/NAME; goes with gone or jsonpath.
+	Object string `yaml:"object,omitempty"`
+	// Where the object is, if not in the run's own namespace: ingresslab-system, or - for an object that has no namespace.
+	Namespace string `yaml:"namespace,omitempty"`
+	// Whether the object has to be gone, or to be there.
+	Gone *bool `yaml:"gone,omitempty"`
+	// A field of the object, in kubectl's notation: {.spec.type}; goes with value. Several results are joined by a space.
+	JSONPath string `yaml:"jsonpath,omitempty"`
+	// What the field has to be: * stands for any text, an empty value means that the field is absent or empty.
+	Value *string `yaml:"value,omitempty"`
 	// A condition that has to be True. Available for a Deployment and Ready for a Pod if it is not given.
 	Condition string `yaml:"condition,omitempty"`
 	// How long to wait, 60s if not given.
@@ -140,7 +162,7 @@ func (d Duration) or(otherwise time.Duration) time.Duration {
 
 // Verbs are the names of the verbs, in the order in which to explain them.
 func Verbs() []string {
-	return []string{"apply", "delete", "scale", "certificate", "wait", "expect", "traffic"}
+	return []string{"apply", "delete", "patch", "scale", "rollout", "certificate", "wait", "exec", "expect", "traffic", "never", "fault"}
 }
 
 // Verb returns the step's verb; empty if it has none or several, which a loaded scenario's steps never have.
@@ -153,7 +175,8 @@ func (s Step) Verb() string {
 
 func (s Step) verbs() []string {
 	given := []bool{
-		s.Apply != nil, s.Delete != nil, s.Scale != nil, s.Certificate != nil, s.Wait != nil, s.Expect != nil, s.Traffic != nil,
+		s.Apply != nil, s.Delete != nil, s.Patch != nil, s.Scale != nil, s.Rollout != nil, s.Certificate != nil, s.Wait != nil,
+		s.Exec != nil, s.Expect != nil, s.Traffic != nil, s.Never != nil, s.Fault != nil,
 	}
 	var verbs []string
 	for i, verb := range Verbs() {

@@ -13,6 +13,12 @@ type Expect struct {
 	Send string `yaml:"send,omitempty"`
 	// Name of a session: cookies are kept from one step of a session to the next, as a browser does.
 	Session string `yaml:"session,omitempty"`
+	// Name of a running pod that has the net-test program, from which the request is sent, instead of from this machine. The
+	// names of Services resolve there.
+	From string `yaml:"from,omitempty"`
+	// Where to connect to, instead of where the URL leads: pod/NAME:PORT, service/NAME:PORT, node/NAME:PORT, node:PORT (every node,
+	// one after the other), controller:PORT (every pod of the controller). Goes with from.
+	To string `yaml:"to,omitempty"`
 	// Name of the client whose certificate, made by an earlier step, is presented.
 	ClientCertificate string `yaml:"clientCertificate,omitempty"`
 	// Take redirects, and expect the last answer.
@@ -31,6 +37,8 @@ type Expect struct {
 	Pod string `yaml:"pod,omitempty"`
 	// Whether the answer has to come from the pod that answered the session's last step, or from another one.
 	SamePod *bool `yaml:"samePod,omitempty"`
+	// How long the answer may take to arrive at most.
+	Latency Duration `yaml:"latency,omitempty"`
 	// The certificate that the TLS handshake showed.
 	Certificate *ShownCertificate `yaml:"certificate,omitempty"`
 	// The request as it arrived at a demo workload that was asked for /echo.

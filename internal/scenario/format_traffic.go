@@ -12,8 +12,13 @@ type Traffic struct {
 	Send string `yaml:"send,omitempty"`
 	// Name of a session, as in expect. Its first request goes alone, so that the others have its cookies.
 	Session string `yaml:"session,omitempty"`
-	// How many requests.
-	Requests int `yaml:"requests" jsonschema:"required,minimum=1,maximum=100000"`
+	// How many requests. Not given for traffic that lasts as long as something else, nor for a share that says which error
+	// rates are wanted: then their number follows.
+	Requests int `yaml:"requests,omitempty" jsonschema:"minimum=1,maximum=100000"`
+	// How many requests a second are sent at most; as many as can be if not given.
+	Rate int `yaml:"rate,omitempty" jsonschema:"minimum=1,maximum=10000"`
+	// The traffic flows while these steps run, and for one second more.
+	While []Step `yaml:"while,omitempty"`
 	// How many are under way at the same time, 8 if not given.
 	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=256"`
 	// What the answers have to be together.
@@ -26,6 +31,8 @@ type TrafficExpect struct {
 	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
 	// The statuses that occur: each of them at least once, and no other.
 	Statuses []int `yaml:"statuses,omitempty"`
+	// How long complete answers may take.
+	Latency *Latency `yaml:"latency,omitempty"`
 	// How many different pods answer.
 	Pods *int `yaml:"pods,omitempty" jsonschema:"minimum=0"`
 	// The share of one service or app.
@@ -43,6 +50,19 @@ type Share struct {
 	Percent float64 `yaml:"percent" jsonschema:"required,minimum=0,maximum=100"`
 	// How sure a controller that is right can be to pass, in percent; 99.9 if not given.
 	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
+	// A wrong share, in percent, that has to be told from the right one; with it and without requests, as many requests are
+	// sent as that takes.
+	TellFrom float64 `yaml:"tellFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
+	// How sure a controller with that wrong share can be to fail, in percent; 99.9 if not given.
+	Power float64 `yaml:"power,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
+}
+
+// Latency is a budget: how long complete answers may take. At least one field is given.
+type Latency struct {
+	// The time that half of the answers keep within.
+	P50 Duration `yaml:"p50,omitempty"`
+	// The time that 99 of 100 answers keep within.
+	P99 Duration `yaml:"p99,omitempty"`
 }
 
 func (s Share) confidence() float64 {
