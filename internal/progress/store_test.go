@@ -1,0 +1,193 @@
+package progress_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ingresslab/ingresslab/internal/progress"
+)
+
+// writerEnv makes this test binary write progress to the file that it names until it is killed.
+const writerEnv = "PROGRESS_TEST_WRITER"
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(writerEnv); file != "" {
+		writeForever(file)
+	}
+	os.Exit(m.Run()) //nolint:forbidigo // here it is main
+}
+
+func writeForever(file string) {
+	store := progress.NewStore(file)
+	for i := 0; ; i++ {
+		if err := store.Put(context.Background(), "busy", record(i)); err != nil {
+			fmt.Println(err)
+			os.Exit(1) //nolint:forbidigo // a program of its own
+		}
+		fmt.Println("written")
+	}
+}
+
+// record has a size that one write to a disk does not have to take at once.
+func record(n int) progress.Record {
+	r := progress.Record{Screen: "One", Number: n, Tasks: map[string]progress.Task{}}
+	for i := range 400 {
+		r.Tasks[fmt.Sprintf("task-%d", i)] = progress.Task{Done: time.Unix(int64(n), 0).UTC(), Hints: i}
+	}
+	return r
+}
+
+func newStore(t *testing.T) *progress.Store {
+	t.Helper()
+	return progress.NewStore(filepath.Join(t.TempDir(), "state", "progress.json"))
+}
+
+func load(t *testing.T, s *progress.Store) progress.Progress {
+	t.Helper()
+	p, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestWhatWasPutIsThere(t *testing.T) {
+	s := newStore(t)
+	if p := load(t, s); len(p.Labs) != 0 || p.Last != "" {
+		t.Fatalf("progress before there was any: %+v", p)
+	}
+	for _, lab := range []string{"tls", "canary"} {
+		if err := s.Put(t.Context(), lab, record(len(lab))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := load(t, s)
+	if p.Last != "canary" {
+		t.Errorf("last is %q, want canary", p.Last)
+	}
+	if diff := cmp.Diff(map[string]progress.Record{"tls": record(3), "canary": record(6)}, p.Labs); diff != "" {
+		t.Error(diff)
+	}
+	if err := s.Forget(t.Context(), "canary"); err != nil {
+		t.Fatal(err)
+	}
+	if p := load(t, s); p.Last != "" || len(p.Labs) != 1 {
+		t.Errorf("after canary was forgotten: last %q, %d labs", p.Last, len(p.Labs))
+	}
+	if err := s.Forget(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if p := load(t, s); len(p.Labs) != 0 {
+		t.Errorf("after all was forgotten: %+v", p)
+	}
+}
+
+// Two tutors, each with a lab of its own, write the same file.
+func TestWritersDoNotLoseEachOthersLabs(t *testing.T) {
+	s := newStore(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if err := s.Put(t.Context(), fmt.Sprintf("lab-%d", i), record(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if p := load(t, s); len(p.Labs) != 8 {
+		t.Errorf("%d labs, want 8", len(p.Labs))
+	}
+}
+
+// A writer is killed at whatever it is doing, again and again; the file is whole each time, and the next writer is not kept
+// waiting.
+func TestProgressSurvivesKill(t *testing.T) {
+	s := newStore(t)
+	if err := s.Put(t.Context(), "quiet", record(1)); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 8 {
+		writer := exec.CommandContext(t.Context(), os.Args[0])
+		writer.Env = append(os.Environ(), writerEnv+"="+s.File())
+		out, err := writer.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range round + 1 {
+			if !lines.Scan() || lines.Text() != "written" {
+				t.Fatalf("the writer said %q", lines.Text())
+			}
+		}
+		if err := writer.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = writer.Wait() // it was killed
+		p := load(t, s)
+		if len(p.Labs["quiet"].Tasks) != 400 || len(p.Labs["busy"].Tasks) != 400 {
+			t.Fatalf("round %d: quiet has %d tasks, busy %d, want 400", round, len(p.Labs["quiet"].Tasks), len(p.Labs["busy"].Tasks))
+		}
+	}
+	if err := s.Put(t.Context(), "after", record(2)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDamagedFileIsKeptAside(t *testing.T) {
+	for name, content := range map[string]string{"cut off": `{"version": 1, "labs": {"tl`, "something else": `{}`, "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			if err := os.MkdirAll(filepath.Dir(s.File()), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(s.File(), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := s.Put(t.Context(), "tls", record(1))
+			var damaged *progress.DamagedError
+			if !errors.As(err, &damaged) {
+				t.Fatalf("error %v, want a DamagedError", err)
+			}
+			if kept, err := os.ReadFile(damaged.Kept); err != nil || string(kept) != content {
+				t.Errorf("kept %q (%v), want %q", kept, err, content)
+			}
+			if p := load(t, s); len(p.Labs) != 1 {
+				t.Errorf("the record that came with the damage is lost: %+v", p)
+			}
+		})
+	}
+}
+
+func TestProgressOfANewerProgramIsLeftAlone(t *testing.T) {
+	s := newStore(t)
+	if err := s.Put(t.Context(), "tls", record(1)); err != nil {
+		t.Fatal(err)
+	}
+	const newer = `{"version": 2, "labs": []}`
+	for _, content := range []string{newer, `{"version": 2, "labs": {}}`} {
+		if err := os.WriteFile(s.File(), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Put(t.Context(), "tls", record(2))
+		if err == nil || !strings.Contains(err.Error(), "newer ingresslab") {
+			t.Errorf("%s: error %v, want one about a newer ingresslab", content, err)
+		}
+		if now, err := os.ReadFile(s.File()); err != nil || string(now) != content {
+			t.Errorf("the file became %q (%v)", now, err)
+		}
+	}
+}
