@@ -11,16 +11,7 @@ import (
 // and takes the hosts of the steps as they are. It returns the reports of the steps that ran; the last one tells how the
 // check ended.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
-	r := checkRunner(env, namespace)
-	var reports []StepReport
-	for i, step := range steps {
-		done, _ := r.step(ctx, i, step) // the report carries the error
-		reports = append(reports, done)
-		if done.Outcome != Passed {
-			break
-		}
-	}
-	return reports
+	return checkRunner(env, namespace).perform(ctx, steps)
 }
 
 // Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not.

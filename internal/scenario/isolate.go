@@ -3,6 +3,7 @@ package scenario
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
@@ -97,29 +98,37 @@ func (i isolation) url(raw string) string {
 	return strings.Replace(raw, u.Host, i.text(u.Host), 1)
 }
 
+// labels are what marks the objects of a run; what no run makes has none.
 func (i isolation) labels() map[string]string {
+	if i.run == "" {
+		return nil
+	}
 	return map[string]string{LabelRun: i.run, LabelScenario: i.scenario}
 }
 
 // object returns a copy of o as this run applies it: in the run's namespace, labeled, with the run's hosts and classes.
 func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
-	labels := o.GetLabels()
-	if labels == nil {
-		labels = map[string]string{}
+	if own := i.labels(); own != nil {
+		labels := o.GetLabels()
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		maps.Copy(labels, own)
+		o.SetLabels(labels)
 	}
-	for name, value := range i.labels() {
-		labels[name] = value
-	}
-	o.SetLabels(labels)
 	switch o.GetKind() {
 	case "IngressClass":
-		o.SetName(i.classes[o.GetName()])
+		if renamed := i.classes[o.GetName()]; renamed != "" {
+			o.SetName(renamed)
+		}
 		return o
 	case "Ingress":
 		i.ingress(o)
 	}
-	o.SetNamespace(i.namespace)
+	if o.GetNamespace() == "" {
+		o.SetNamespace(i.namespace)
+	}
 	return o
 }
 

@@ -25,7 +25,7 @@ type UnknownFielder interface {
 // that further checks can find further faults.
 //
 // Structs, maps of strings, slices, strings, numbers, booleans, pointers to those and types with UnmarshalText are
-// understood. A list of strings may be given as one string. firstLine is the line of the file that data begins with:
+// understood, and any for what has no type of ours: it becomes what JSON has, with int64 for whole numbers. A list of strings may be given as one string. firstLine is the line of the file that data begins with:
 // 1, unless data was cut out of a larger file.
 func Decode(file string, data []byte, firstLine int, into any) (Positions, Faults) {
 	d := &decoder{file: file, offset: firstLine - 1, positions: Positions{}}
@@ -115,6 +115,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.mapping(n, v, path)
 	case reflect.Slice:
 		d.list(n, v, path)
+	case reflect.Interface:
+		d.free(n, v, path)
 	default:
 		d.plain(n, v, path)
 	}
