@@ -46,12 +46,14 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 		return l, append(faults, *fault), nil
 	}
 	l.Text = string(text)
+	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // the two lines --- and the one after them
 	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
 	faults = append(faults, more...)
 	if len(positions) == 0 {
 		return l, faults, nil // not YAML; whatever else could be said would not help
 	}
 	faults = append(faults, l.validate(file, positions).Without(more)...)
+	faults = append(faults, l.validateText()...)
 	for _, part := range []struct {
 		dir  string
 		into *[]*unstructured.Unstructured
