@@ -8,8 +8,12 @@ import (
 )
 
 // describe returns a report of a step that has not run.
-func (r *runner) describe(index int, step Step) StepReport {
-	report := StepReport{Number: index + 1, Name: step.Name, Verb: step.Verb(), Line: r.positions.At(fmt.Sprintf("steps[%d]", index)).Line}
+func (r *runner) describe(index int, step Step) StepReport { return r.describeAt("steps", index, step) }
+
+// describeAt does so for a step of the list that stands at path.
+func (r *runner) describeAt(path string, index int, step Step) StepReport {
+	report := StepReport{Number: index + 1, Name: step.Name, Verb: step.Verb(), path: fmt.Sprintf("%s[%d]", path, index)}
+	report.Line = r.positions.At(report.path).Line
 	switch report.Verb {
 	case "apply":
 		report.Text = "apply " + strings.Join(step.Apply, ", ")
@@ -86,7 +90,15 @@ func (c Certificate) describe(names isolation) string {
 }
 
 func (t Traffic) describe(names isolation) string {
-	return fmt.Sprintf("%d requests: %s", t.Requests, t.expect().describeRequest(names))
+	request := t.expect().describeRequest(names)
+	if t.While != nil {
+		return fmt.Sprintf("%s, again and again while %s", request, plural(len(t.While), "step runs", "steps run"))
+	}
+	total, err := t.total()
+	if err != nil {
+		return "requests: " + request
+	}
+	return fmt.Sprintf("%s: %s", plural(total, "request", "requests"), request)
 }
 
 func (e Expect) describe(names isolation) string {
@@ -169,4 +181,11 @@ func (a Arrived) describe(names isolation) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

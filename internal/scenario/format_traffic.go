@@ -15,9 +15,9 @@ type Traffic struct {
 	// How many requests. Not given for traffic that lasts as long as something else, nor for a share that says which error
 	// rates are wanted: then their number follows.
 	Requests int `yaml:"requests,omitempty" jsonschema:"minimum=1,maximum=100000"`
-	// How many requests a second are sent at most; as many as can be if not given.
+	// How many requests a second are sent at most. As many as can be if not given; 200 with while.
 	Rate int `yaml:"rate,omitempty" jsonschema:"minimum=1,maximum=10000"`
-	// The traffic flows while these steps run, and for one second more.
+	// The traffic flows while these steps run, from its first answer until one second after the last of them.
 	While []Step `yaml:"while,omitempty"`
 	// How many are under way at the same time, 8 if not given.
 	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=256"`
@@ -72,6 +72,17 @@ func (s Share) confidence() float64 {
 	return s.Confidence
 }
 
+func (s Share) power() float64 {
+	if s.Power == 0 {
+		return defaultConfidence
+	}
+	return s.Power
+}
+
+// tells reports whether there is a wrong share to tell from the right one. 0 percent would be one, but cannot be given: a
+// canary that never answers is caught by any share.
+func (s Share) tells() bool { return s.TellFrom != 0 }
+
 // name is whose share it is.
 func (s Share) name() string {
 	if s.Service != "" {
@@ -84,4 +95,6 @@ const (
 	// defaultConfidence lets a right controller fail once in a thousand runs.
 	defaultConfidence  = 99.9
 	defaultConcurrency = 8
+	// whileRate is enough to meet a gap of some milliseconds, and leaves the machine time for what happens meanwhile.
+	whileRate = 200
 )

@@ -71,14 +71,14 @@ func (s *Scenario) misplaced() strictyaml.Faults {
 func manifestFiles(steps []Step) []string {
 	var files []string
 	seen := map[string]bool{}
-	for _, step := range steps {
+	eachStep("steps", steps, func(_ string, step Step) {
 		for _, name := range append(append(Strings{}, step.Apply...), step.Delete...) {
 			if isFile(name) && !seen[name] {
 				seen[name] = true
 				files = append(files, name)
 			}
 		}
-	}
+	})
 	return files
 }
 

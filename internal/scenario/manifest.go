@@ -110,13 +110,13 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Faults 
 // read is a fault of the step that names it.
 func validateManifests(s *Scenario, read reading) strictyaml.Faults {
 	c := &checker{file: s.file, positions: s.positions}
-	for i, step := range s.Steps {
+	eachStep("steps", s.Steps, func(path string, step Step) {
 		for verb, targets := range map[string]Strings{"apply": step.Apply, "delete": step.Delete} {
 			for j, name := range targets {
-				c.manifestFile(fmt.Sprintf("steps[%d].%s[%d]", i, verb, j), name, read.errs[name])
+				c.manifestFile(fmt.Sprintf("%s.%s[%d]", path, verb, j), name, read.errs[name])
 			}
 		}
-	}
+	})
 	for _, name := range slices.Sorted(maps.Keys(read.manifests)) {
 		c.faults = append(c.faults, read.faults[name]...)
 		for _, o := range read.manifests[name].Objects {

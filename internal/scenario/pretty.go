@@ -65,12 +65,26 @@ func (p *Pretty) StepDone(s StepReport) {
 	if p.style.Live {
 		p.printf("%s", eraseLine)
 	}
-	p.printf("  %s %s %s\n", p.mark(s.Outcome), s.title(), p.style.Dim(s.effort()))
-	if s.Summary != "" {
-		p.printf("      %s\n", p.style.Dim(s.Summary))
+	p.step(s, "  ")
+}
+
+// step writes a step that has ended, and below it those that ran while it lasted.
+func (p *Pretty) step(s StepReport, indent string) {
+	effort := s.effort()
+	if s.Outcome == Skipped {
+		effort = "(not run)"
+	}
+	p.printf("%s%s %s %s\n", indent, p.mark(s.Outcome), s.title(), p.style.Dim(effort))
+	for _, line := range []string{s.Summary, s.Share.line()} {
+		if line != "" {
+			p.printf("%s    %s\n", indent, p.style.Dim(line))
+		}
+	}
+	for _, inside := range s.While {
+		p.step(inside, indent+"    ")
 	}
 	if s.Outcome != Passed && s.Outcome != Skipped {
-		p.Explain(s, "      ")
+		p.Explain(s, indent+"    ")
 	}
 }
 
@@ -78,7 +92,7 @@ func (p *Pretty) StepDone(s StepReport) {
 func (p *Pretty) ScenarioDone(r Report) {
 	for _, s := range r.Steps {
 		if s.Outcome == Skipped {
-			p.printf("  %s %s %s\n", p.mark(Skipped), s.title(), p.style.Dim("(not run)"))
+			p.step(s, "  ")
 		}
 	}
 	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, OutcomeText(r.Outcome))
@@ -155,6 +169,14 @@ func orNone(text string) string {
 	return text
 }
 
+// label is the step's name or, without one, its number.
+func (s StepReport) label() string {
+	if s.Name == "" {
+		return fmt.Sprint(s.Number)
+	}
+	return s.Name
+}
+
 func (s StepReport) title() string {
 	if s.Name == "" {
 		return s.Text
@@ -164,7 +186,7 @@ func (s StepReport) title() string {
 
 // effort is how long a step took, and how often it looked if that is more than it had to.
 func (s StepReport) effort() string {
-	if s.Tries > steady {
+	if s.Tries > steady && s.Summary == "" {
 		return fmt.Sprintf("(%.1fs, %d tries)", s.Seconds, s.Tries)
 	}
 	return fmt.Sprintf("(%.1fs)", s.Seconds)

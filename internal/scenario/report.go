@@ -75,6 +75,10 @@ type StepReport struct {
 	Mismatches []probe.Mismatch `json:"mismatches,omitempty"`
 	// Summary says in a line what many requests came to.
 	Summary string `json:"summary,omitempty"`
+	// Share is what the share of a traffic step came to.
+	Share *ShareReport `json:"share,omitempty"`
+	// While has the steps that ran while this one lasted. That one of them did not hold makes this one not hold, too.
+	While []StepReport `json:"while,omitempty"`
 	// Error says why nothing could be seen or done.
 	Error string `json:"error,omitempty"`
 	// Note adds what the mismatches do not say.
@@ -83,6 +87,9 @@ type StepReport struct {
 	Answer *Answer `json:"answer,omitempty"`
 	// Diagnostics is what explains a failure.
 	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
+
+	// path is where the step stands in its file: steps[2].
+	path string
 }
 
 // Answer is the part of an observation that a report keeps.

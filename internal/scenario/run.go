@@ -104,8 +104,15 @@ func broken(outcome Outcome, err error) error {
 func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, error) {
 	report := r.describe(index, step)
 	r.env.progress().StepStarted(report)
+	err := r.run(ctx, step, &report)
+	r.env.progress().StepDone(report)
+	return report, err
+}
+
+// run runs a step that has been described.
+func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	begin := time.Now()
-	err := r.do(ctx, step, &report)
+	err := r.do(ctx, step, report)
 	report.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		report.Error = err.Error()
@@ -120,8 +127,7 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 		// What was not yet so when somebody gave up is no finding.
 		report.Mismatches, report.Note, report.Error = nil, "", ""
 	}
-	r.env.progress().StepDone(report)
-	return report, err
+	return err
 }
 
 func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
@@ -169,11 +175,23 @@ func (s StepReport) Why() string {
 	case s.Outcome == Interrupted:
 		return "interrupted"
 	case len(s.Mismatches) > 0:
-		return s.Mismatches[0].String()
+		return s.Mismatches[0].String() + s.whyInside()
 	case s.Error != "":
-		return s.Error
+		return s.Error + s.whyInside()
+	case s.whyInside() != "":
+		return strings.TrimPrefix(s.whyInside(), "; ")
 	}
 	return s.Note
+}
+
+// whyInside says which of the steps inside did not pass; empty if all did.
+func (s StepReport) whyInside() string {
+	for _, inside := range s.While {
+		if inside.Outcome != Passed && inside.Outcome != Skipped {
+			return fmt.Sprintf("; meanwhile, step %s (%s): %s", inside.label(), inside.Text, inside.Why())
+		}
+	}
+	return ""
 }
 
 // close removes what the run made, also when ctx has ended: hence a context that has not.

@@ -2,15 +2,14 @@ package scenario
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"net/http"
-	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
+
+// afterglow is how long traffic flows on when the steps of while are done: what they did may show only then.
+const afterglow = time.Second
 
 // traffic sends many requests and judges their answers together. It is done once: what is left to chance must not be
 // tried until it comes out right.
@@ -20,29 +19,75 @@ func (r *runner) traffic(ctx context.Context, t Traffic, report *StepReport) err
 		report.Outcome = Broken
 		return err
 	}
+	total, err := t.total()
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
 	seen := newTally()
-	single := 0
 	if t.Session != "" {
 		seen.add(r.env.HTTP.Do(ctx, request))
-		single = 1
+		total--
 	}
-	var clients sync.WaitGroup
-	left := make(chan struct{}, t.Requests)
-	for range t.Requests - single {
-		left <- struct{}{}
+	f := flow{http: r.env.HTTP, request: request, clients: t.concurrency(), rate: t.rate()}
+	if t.While == nil {
+		f.run(ctx, total, nil, seen)
+		return r.judge(ctx, t.Expect, seen, report)
 	}
-	close(left)
-	for range t.concurrency() {
-		clients.Go(func() {
-			for range left {
-				if ctx.Err() == nil {
-					seen.add(r.env.HTTP.Do(ctx, request))
-				}
-			}
-		})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		f.run(ctx, maxRequests, stop, seen)
+	}()
+	await(ctx, seen.begun)
+	nested := r.nested(ctx, report, "traffic.while", t.While)
+	glow := time.NewTimer(afterglow)
+	defer glow.Stop()
+	await(ctx, glow.C)
+	close(stop)
+	<-stopped
+	err = r.judge(ctx, t.Expect, seen, report)
+	report.Outcome = Worst(report.Outcome, report.nestedOutcome())
+	if nested != nil {
+		err = nested
 	}
-	clients.Wait()
-	return r.judge(ctx, t.Expect, seen, report)
+	return err
+}
+
+// await waits until something comes, or ctx ends.
+func await[T any](ctx context.Context, something <-chan T) {
+	select {
+	case <-something:
+	case <-ctx.Done():
+	}
+}
+
+// nested runs the steps that happen while another one lasts, up to the first that does not hold, and reports them in the
+// other's report. field is where they stand in it: "traffic.while". The error is what is broken.
+func (r *runner) nested(ctx context.Context, outer *StepReport, field string, steps []Step) error {
+	for i, step := range steps {
+		report := r.describeAt(outer.path+"."+field, i, step)
+		if outer.nestedOutcome() != Passed {
+			report.Outcome = Skipped
+			outer.While = append(outer.While, report)
+			continue
+		}
+		err := r.run(ctx, step, &report)
+		outer.While = append(outer.While, report)
+		if err := broken(report.Outcome, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nestedOutcome is the worst that came of the steps inside.
+func (s *StepReport) nestedOutcome() Outcome {
+	worst := Passed
+	for _, step := range s.While {
+		worst = Worst(worst, step.Outcome)
+	}
+	return worst
 }
 
 // expect is the part of a Traffic that an Expect has, too.
@@ -57,105 +102,74 @@ func (t Traffic) concurrency() int {
 	return t.Concurrency
 }
 
-// tally counts answers. It is safe for concurrent use.
-type tally struct {
-	mu                 sync.Mutex
-	requests, failures int
-	// failure says what came of the first request that failed.
-	failure  string
-	statuses map[int]int
-	// pods and apps are named namespace/name; the namespace is empty if the pod does not know it.
-	pods, apps map[string]int
+// rate is how many requests a second are sent at most; 0 for as many as can be.
+func (t Traffic) rate() int {
+	if t.Rate == 0 && t.While != nil {
+		return whileRate
+	}
+	return t.Rate
 }
 
-func newTally() *tally {
-	return &tally{statuses: map[int]int{}, pods: map[string]int{}, apps: map[string]int{}}
+// total is how many requests are sent: those of the file, or as many as a share takes; 0 if something else says when it
+// is enough.
+func (t Traffic) total() (int, error) {
+	if t.Requests == 0 && t.While == nil && t.Expect.Share != nil {
+		return t.Expect.Share.needed()
+	}
+	return t.Requests, nil
 }
 
-func (t *tally) add(o probe.Observation) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.requests++
-	if o.Err != nil || o.Status >= http.StatusInternalServerError {
-		t.failures++
-		if t.failure == "" {
-			t.failure = o.What()
-		}
-	}
-	if o.Err != nil {
-		return
-	}
-	t.statuses[o.Status]++
-	if o.Served != nil {
-		t.pods[o.Served.Namespace+"/"+o.Served.Pod]++
-		t.apps[o.Served.Namespace+"/"+o.Served.App]++
-	}
+// flow is equal requests, from many clients at the same time.
+type flow struct {
+	http    Prober
+	request probe.Request
+	clients int
+	rate    int
 }
 
-// judge compares the tally with what was expected, and writes both into the report.
-func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *StepReport) error {
-	report.Tries = t.requests
-	report.Summary = fmt.Sprintf("%d requests, %d failed, %d pods answered", t.requests, t.failures, len(t.pods))
-	differs := func(field, expected, observed string) {
-		report.Mismatches = append(report.Mismatches, probe.Mismatch{Field: field, Expected: expected, Observed: observed})
+// run sends total requests, fewer if stop is closed or ctx ends before, and returns when all are answered. What the end of
+// ctx cuts off is not counted.
+func (f flow) run(ctx context.Context, total int, stop <-chan struct{}, seen *tally) {
+	tickets := make(chan struct{})
+	var clients sync.WaitGroup
+	for range f.clients {
+		clients.Go(func() {
+			for range tickets {
+				if o := f.http.Do(ctx, f.request); ctx.Err() == nil {
+					seen.add(o)
+				}
+			}
+		})
 	}
-	if e.Failures != nil && t.failures > *e.Failures {
-		differs("failed requests", fmt.Sprintf("at most %d", *e.Failures), fmt.Sprintf("%d of %d, the first: %s", t.failures, t.requests, t.failure))
-	}
-	if want, got := slices.Sorted(slices.Values(e.Statuses)), slices.Sorted(maps.Keys(t.statuses)); want != nil && !slices.Equal(want, got) {
-		differs("statuses", listNumbers(want), listNumbers(got))
-	}
-	if e.Pods != nil && len(t.pods) != *e.Pods {
-		differs("pods that answered", fmt.Sprint(*e.Pods), fmt.Sprintf("%d (%s)", len(t.pods), strings.Join(slices.Sorted(maps.Keys(t.pods)), ", ")))
-	}
-	if e.Share != nil {
-		count, err := r.countOf(ctx, *e.Share, t)
-		if err != nil {
-			report.Outcome = Broken
-			return err
-		}
-		fits := accepted(t.requests, e.Share.Percent, e.Share.confidence())
-		observed := fmt.Sprintf("%d of %d (%.2f %%)", count, t.requests, 100*float64(count)/float64(max(t.requests, 1)))
-		report.Summary += fmt.Sprintf("; %s: %s, right are %v at %g %% confidence", e.Share.name(), observed, fits, e.Share.confidence())
-		if !fits.contains(count) {
-			differs("share of "+e.Share.name(), fmt.Sprintf("%g %%, that is %v", e.Share.Percent, fits), observed)
-		}
-	}
-	report.Outcome = Passed
-	if len(report.Mismatches) > 0 {
-		report.Outcome = Failed
-	}
-	return nil
+	f.sell(ctx, total, stop, tickets)
+	close(tickets)
+	clients.Wait()
 }
 
-// countOf returns how many answers a service or app has given. An answer of a stranger's pod is nobody's.
-func (r *runner) countOf(ctx context.Context, s Share, t *tally) (count int, err error) {
-	if s.App != "" {
-		return t.apps[r.names.namespace+"/"+s.App] + t.apps["/"+s.App], nil
+// sell hands out the right to send a request, as often as the rate allows.
+func (f flow) sell(ctx context.Context, total int, stop <-chan struct{}, tickets chan<- struct{}) {
+	var pace <-chan time.Time
+	if f.rate > 0 {
+		ticker := time.NewTicker(time.Second / time.Duration(f.rate))
+		defer ticker.Stop()
+		pace = ticker.C
 	}
-	for name, answers := range t.pods {
-		namespace, pod, _ := strings.Cut(name, "/")
-		if namespace != "" && namespace != r.names.namespace {
-			continue
+	for range total {
+		if pace != nil {
+			select {
+			case <-pace:
+			case <-stop:
+				return
+			case <-ctx.Done():
+				return
+			}
 		}
-		services, err := r.servicesOf(ctx, pod)
-		if err != nil {
-			return 0, err
+		select {
+		case tickets <- struct{}{}:
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
 		}
-		if slices.Contains(services, s.Service) {
-			count += answers
-		}
 	}
-	return count, nil
-}
-
-func listNumbers(numbers []int) string {
-	var all []string
-	for _, n := range numbers {
-		all = append(all, fmt.Sprint(n))
-	}
-	if len(all) == 0 {
-		return "none"
-	}
-	return strings.Join(all, " and ")
 }

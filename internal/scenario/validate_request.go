@@ -54,31 +54,6 @@ func (c *checker) overTLS(path string, e Expect) {
 	}
 }
 
-func (c *checker) traffic(path string, t Traffic) {
-	c.request(path, t.expect())
-	if t.Requests < 1 || t.Requests > 100000 {
-		c.fault(path+".requests", "%d is not a number of requests (1 to 100000)", t.Requests)
-	}
-	if t.Concurrency < 0 || t.Concurrency > 256 {
-		c.fault(path+".concurrency", "%d is not between 1 and 256", t.Concurrency)
-	}
-	e := t.Expect
-	if e.Failures == nil && e.Statuses == nil && e.Pods == nil && e.Share == nil {
-		c.fault(path+".expect", "expects nothing of the answers: give failures, statuses, pods or share")
-	}
-	if s := e.Share; s != nil {
-		if (s.Service == "") == (s.App == "") {
-			c.fault(path+".expect.share", "is the share of one service or one app: give either")
-		}
-		if s.Percent < 0 || s.Percent > 100 {
-			c.fault(path+".expect.share.percent", "%g is not a percentage (0 to 100)", s.Percent)
-		}
-		if s.Confidence != 0 && (s.Confidence < 50 || s.Confidence > 99.9999) {
-			c.fault(path+".expect.share.confidence", "%g is not between 50 and 99.9999", s.Confidence)
-		}
-	}
-}
-
 func (c *checker) request(path string, e Expect) {
 	c.url(path+".url", e.URL)
 	if e.Method != "" && (!httpguts.ValidHeaderFieldName(e.Method) || e.Method != strings.ToUpper(e.Method)) {
