@@ -2,9 +2,11 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,26 +55,39 @@ func ownableKinds() []string { return slices.Sorted(maps.Keys(ownable)) }
 // inventory returns what there is in a namespace of the kinds that a lab may bring, leaving out what Kubernetes itself
 // keeps there: the pods of workloads, the cluster's certificate and the tokens of service accounts.
 func inventory(ctx context.Context, c kubernetes.Interface, namespace string) ([]*unstructured.Unstructured, error) {
+	return inventoryOf(ctx, c, namespace, ownableKinds()...)
+}
+
+// inventoryOf is inventory for some kinds. The lists are asked for side by side: the tutor waits for them twice a second.
+func inventoryOf(ctx context.Context, c kubernetes.Interface, namespace string, kinds ...string) ([]*unstructured.Unstructured, error) {
+	lists, errs := make([][]*unstructured.Unstructured, len(kinds)), make([]error, len(kinds))
+	var all sync.WaitGroup
+	for i, kind := range kinds {
+		all.Go(func() { lists[i], errs[i] = listKind(ctx, c, namespace, kind) })
+	}
+	all.Wait()
+	return slices.Concat(lists...), errors.Join(errs...)
+}
+
+func listKind(ctx context.Context, c kubernetes.Interface, namespace, kind string) ([]*unstructured.Unstructured, error) {
+	list, err := ownable[kind].list(ctx, c, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("list %ss of namespace %s: %w", kind, namespace, err)
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(list)
+	if err != nil {
+		return nil, fmt.Errorf("list %ss of namespace %s: %w", kind, namespace, err)
+	}
+	// The items of a typed list do not carry their kind.
+	gvk := schema.FromAPIVersionAndKind(ownable[kind].apiVersion, kind)
+	items, _ := content["items"].([]any)
 	var objects []*unstructured.Unstructured
-	for _, kind := range ownableKinds() {
-		list, err := ownable[kind].list(ctx, c, namespace)
-		if err != nil {
-			return nil, fmt.Errorf("list %ss of namespace %s: %w", kind, namespace, err)
-		}
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(list)
-		if err != nil {
-			return nil, fmt.Errorf("list %ss of namespace %s: %w", kind, namespace, err)
-		}
-		// The items of a typed list do not carry their kind.
-		gvk := schema.FromAPIVersionAndKind(ownable[kind].apiVersion, kind)
-		items, _ := content["items"].([]any)
-		for _, item := range items {
-			fields, _ := item.(map[string]any)
-			o := &unstructured.Unstructured{Object: fields}
-			o.SetGroupVersionKind(gvk)
-			if !isKubernetesOwn(o) {
-				objects = append(objects, o)
-			}
+	for _, item := range items {
+		fields, _ := item.(map[string]any)
+		o := &unstructured.Unstructured{Object: fields}
+		o.SetGroupVersionKind(gvk)
+		if !isKubernetesOwn(o) {
+			objects = append(objects, o)
 		}
 	}
 	return objects, nil

@@ -2,10 +2,14 @@ package lab
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
 // Lab is one lesson and everything that belongs to it.
@@ -26,6 +30,11 @@ type Lab struct {
 	Solution []*unstructured.Unstructured
 	// Mutants are what mutants.yaml holds: wrong answers, each of which has to be caught.
 	Mutants []Mutant
+
+	// files are the manifests of solution/ by the names that solutions call them by, mutantFiles those of mutants/.
+	files, mutantFiles map[string]scenario.Manifest
+	// positions are where the fields of the front matter stand in lesson.md.
+	positions strictyaml.Positions
 }
 
 // FrontMatter is the YAML between the --- lines at the top of a lesson.md.
@@ -131,23 +140,74 @@ type Mutant struct {
 // Label marks the objects that a lab has made; its value is the lab's name.
 const Label = "ingresslab.dev/lab"
 
-// solved returns what the namespace holds when the lab is solved: Start, with what Solution replaces and adds.
-func (l *Lab) solved() []*unstructured.Unstructured {
-	objects := append([]*unstructured.Unstructured{}, l.Solution...)
-	for _, o := range l.Start {
-		if find(l.Solution, keyOf(o)) == nil {
-			objects = append(objects, o)
+// task returns the task of an id.
+func (l *Lab) task(id string) (Task, error) {
+	var known []string
+	for _, t := range l.Tasks {
+		if t.ID == id {
+			return t, nil
 		}
+		known = append(known, t.ID)
 	}
-	return objects
+	return Task{}, &UnknownTaskError{Lab: l, ID: id, Nearest: strictyaml.Nearest(id, known), Known: known}
 }
 
-// key names an object within a namespace.
-type key struct{ kind, name string }
+// UnknownTaskError says that a lab has no task of an id.
+type UnknownTaskError struct {
+	Lab *Lab
+	ID  string
+	// Nearest is the id that was probably meant; empty if none is near.
+	Nearest string
+	Known   []string
+}
+
+// Error names what was meant or, failing that, what there is.
+func (e *UnknownTaskError) Error() string {
+	if e.Nearest != "" {
+		return fmt.Sprintf("lab %d has no task %q (did you mean %q?)", e.Lab.Number, e.ID, e.Nearest)
+	}
+	return fmt.Sprintf("lab %d has no task %q, its tasks are %s", e.Lab.Number, e.ID, strings.Join(e.Known, ", "))
+}
+
+// Named returns the objects that the lab's manifests and solutions name, in the lab's namespace unless they say otherwise: those
+// of start/, of solution/, of mutants/, and the Secrets that solutions make. An object of such a name is the lab's, whoever made it.
+func (l *Lab) Named() []*unstructured.Unstructured {
+	all := append(slices.Clone(l.Start), l.Solution...)
+	for _, name := range slices.Sorted(maps.Keys(l.mutantFiles)) {
+		all = append(all, l.mutantFiles[name].Objects...)
+	}
+	for _, steps := range l.changes() {
+		for _, step := range steps {
+			if step.Certificate != nil && step.Certificate.Secret != "" {
+				secret := &unstructured.Unstructured{}
+				secret.SetAPIVersion("v1")
+				secret.SetKind("Secret")
+				secret.SetName(step.Certificate.Secret)
+				all = append(all, secret)
+			}
+		}
+	}
+	return l.own(all)
+}
+
+// changes are all the steps of the lab that change something.
+func (l *Lab) changes() [][]scenario.Step {
+	var all [][]scenario.Step
+	for _, t := range l.Tasks {
+		all = append(all, t.Solution)
+	}
+	for _, m := range l.Mutants {
+		all = append(all, m.Do)
+	}
+	return all
+}
+
+// key names an object of the cluster; the namespace is empty in a manifest that leaves it to the lab.
+type key struct{ kind, namespace, name string }
 
 func (k key) String() string { return fmt.Sprintf("%s %s", k.kind, k.name) }
 
-func keyOf(o *unstructured.Unstructured) key { return key{o.GetKind(), o.GetName()} }
+func keyOf(o *unstructured.Unstructured) key { return key{o.GetKind(), o.GetNamespace(), o.GetName()} }
 
 func find(objects []*unstructured.Unstructured, k key) *unstructured.Unstructured {
 	for _, o := range objects {

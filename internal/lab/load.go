@@ -39,7 +39,7 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("lab: %w", err)
 	}
-	l := &Lab{Dir: dir}
+	l := &Lab{Dir: dir, files: map[string]scenario.Manifest{}, mutantFiles: map[string]scenario.Manifest{}}
 	faults := l.name(file)
 	matter, text, fault := cut(file, data)
 	if fault != nil {
@@ -48,6 +48,7 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 	l.Text = string(text)
 	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // the two lines --- and the one after them
 	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
+	l.positions = positions
 	faults = append(faults, more...)
 	if len(positions) == 0 {
 		return l, faults, nil // not YAML; whatever else could be said would not help
@@ -65,6 +66,9 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 		faults = append(append(faults, more...), l.validateObjects(manifests)...)
 		for _, m := range manifests {
 			*part.into = append(*part.into, m.Objects...)
+			if part.dir == "solution" {
+				l.files[filepath.Base(m.File)] = m
+			}
 		}
 	}
 	return l, faults, nil

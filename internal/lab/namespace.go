@@ -2,12 +2,14 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
@@ -30,28 +32,39 @@ type plan struct {
 	// recreate is what is wanted and there, but was written to by somebody else. Server-side apply would leave whatever
 	// others have added.
 	recreate []*unstructured.Unstructured
-	// prune is what the lab has made and does not want any more.
+	// prune is what the lab's names are or the lab has made, and what is not wanted now.
 	prune []*unstructured.Unstructured
 	// foreign is what somebody else has made. It is left alone.
 	foreign []*unstructured.Unstructured
+	// said is what else there is to say.
+	said []string
 }
 
-// newPlan compares what is wanted with what is there. It is pure.
-func newPlan(lab string, wanted, present []*unstructured.Unstructured) plan {
+// newPlan compares what is wanted with what is there; named are the names that belong to the lab. It is pure.
+func newPlan(lab string, wanted, named, present []*unstructured.Unstructured) plan {
 	p := plan{apply: wanted}
 	for _, o := range present {
 		isWanted, isOurs := find(wanted, keyOf(o)) != nil, o.GetLabels()[Label] == lab
 		switch {
-		case isWanted && (!isOurs || len(writers(o)) > 0):
+		case isWanted && (!isOurs || touched(o)):
 			p.recreate = append(p.recreate, o)
 		case isWanted:
-		case isOurs:
+		case isOurs, find(named, keyOf(o)) != nil:
 			p.prune = append(p.prune, o)
 		default:
 			p.foreign = append(p.foreign, o)
 		}
 	}
 	return p
+}
+
+// touched tells whether something may be in an object that applying a manifest would not take away: fields of others, and those
+// that the lab itself has written in another way, as a patch does.
+func touched(o *unstructured.Unstructured) bool {
+	patched := func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == kube.FieldManager && entry.Subresource != "status" && entry.Operation == metav1.ManagedFieldsOperationUpdate
+	}
+	return len(writers(o)) > 0 || slices.ContainsFunc(o.GetManagedFields(), patched)
 }
 
 // writers returns who else has written to an object's metadata or spec, by name
@@ -70,13 +83,19 @@ func writers(o *unstructured.Unstructured) []string {
 
 // notes says what the plan does to things that a student may miss.
 func (p plan) notes(namespace string) []string {
-	var notes []string
+	notes := slices.Clone(p.said)
 	for _, o := range p.recreate {
-		by := ""
-		if names := writers(o); len(names) > 0 {
-			by = " by " + strings.Join(names, " and ")
+		switch names := writers(o); {
+		case len(names) > 0:
+			notes = append(notes, fmt.Sprintf("%s was made or changed by %s: it is put back to what the lab says", kube.Describe(o), strings.Join(names, " and ")))
+		case o.GetLabels()[Label] == "":
+			notes = append(notes, fmt.Sprintf("%s was made or changed: it is put back to what the lab says", kube.Describe(o)))
 		}
-		notes = append(notes, fmt.Sprintf("%s was made or changed%s: it is put back to what the lab says", kube.Describe(o), by))
+	}
+	for _, o := range p.prune {
+		if names := writers(o); len(names) > 0 {
+			notes = append(notes, fmt.Sprintf("%s was made or changed by %s: it is removed, for it is not there at the start", kube.Describe(o), strings.Join(names, " and ")))
+		}
 	}
 	if len(p.foreign) > 0 {
 		var names []string
@@ -90,23 +109,79 @@ func (p plan) notes(namespace string) []string {
 
 func (k key) lower() string { return strings.ToLower(k.kind) + "/" + k.name }
 
-// bring makes the namespace hold exactly the wanted objects of the lab, and returns the plan that it followed.
-func bring(ctx context.Context, k scenario.Kube, l *Lab, wanted []*unstructured.Unstructured) (plan, error) {
+// start carries out the plan for start/. With all, what is not the lab's goes, too.
+func (s *Session) start(ctx context.Context, all bool) (plan, error) {
+	l, k := s.lab, s.env.Kube
+	if err := k.EnsureNamespace(ctx, l.Namespace, map[string]string{Label: l.Name}); err != nil {
+		return plan{}, err
+	}
 	present, err := inventory(ctx, k.Clientset(), l.Namespace)
 	if err != nil {
 		return plan{}, err
 	}
-	p := newPlan(l.Name, l.own(wanted), present)
+	lent, err := lentTo(ctx, k.Clientset(), l)
+	if err != nil {
+		return plan{}, err
+	}
+	wanted, config := withoutConfig(l.own(l.Start))
+	p := newPlan(l.Name, wanted, l.Named(), append(present, lent.ours...))
+	p.prune, p.said = append(p.prune, lent.colliding...), lent.notes()
+	if all {
+		p.removeForeign()
+	}
 	if err := k.Delete(ctx, append(slices.Clone(p.prune), p.recreate...)...); err != nil {
 		return p, err
 	}
-	if err := awaitGone(ctx, k, p.recreate); err != nil {
+	if err := awaitGone(ctx, k, append(slices.Clone(p.recreate), p.prune...)); err != nil {
 		return p, err
 	}
-	return p, k.Apply(ctx, p.apply...)
+	if err := k.Apply(ctx, p.apply...); err != nil {
+		return p, err
+	}
+	note, err := configure(ctx, k.Clientset(), l, config)
+	if note != "" {
+		p.said = append(p.said, note)
+	}
+	if err != nil {
+		return p, err
+	}
+	return p, s.awaitReady(ctx, p.apply)
 }
 
-// own returns copies of the objects in the lab's namespace and with its label.
+// removeForeign makes the plan remove what is not the lab's.
+func (p *plan) removeForeign() {
+	for _, o := range p.foreign {
+		p.said = append(p.said, kube.Describe(o)+" was yours: it is removed, too")
+	}
+	p.prune, p.foreign = append(p.prune, p.foreign...), nil
+}
+
+// awaitReady waits until the pods of the objects run. It does not wait for endpoints: whether a Service has any may be what the
+// lab is about.
+func (s *Session) awaitReady(ctx context.Context, objects []*unstructured.Unstructured) error {
+	running := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool {
+		return !slices.Contains([]string{"DaemonSet", "Deployment", "Pod", "StatefulSet"}, o.GetKind())
+	})
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return s.env.Kube.WaitReady(ctx, running...)
+}
+
+// Remove deletes the lab's namespace and gives back what the lab has borrowed.
+func (s *Session) Remove(ctx context.Context) error {
+	lent, err := lentTo(ctx, s.env.Kube.Clientset(), s.lab)
+	if err != nil {
+		return err
+	}
+	if _, config := withoutConfig(s.lab.Named()); config != nil {
+		if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, nil); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.env.Kube.Delete(ctx, lent.ours...), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
+}
+
+// own returns copies of the objects with the lab's label, and in its namespace unless they name another one.
 func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	var own []*unstructured.Unstructured
 	for _, o := range objects {
@@ -117,7 +192,9 @@ func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstruct
 		}
 		labels[Label] = l.Name
 		o.SetLabels(labels)
-		o.SetNamespace(l.Namespace)
+		if o.GetNamespace() == "" {
+			o.SetNamespace(l.Namespace)
+		}
 		own = append(own, o)
 	}
 	return own

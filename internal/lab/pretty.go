@@ -62,6 +62,10 @@ func (p *Pretty) Done(r Report) {
 		p.printf("%s lab %d %s (%.1fs): %s\n", p.style.Mark("✗"), r.Number, scenario.OutcomeText(r.Outcome), r.Seconds, r.Reason)
 		return
 	}
+	if r.OnlyStarted {
+		p.printf("%s lab %d has begun (%.1fs), in namespace %s\n", p.style.Mark("✓"), r.Number, r.Seconds, r.Namespace)
+		return
+	}
 	p.printf("%s lab %d passed (%.1fs); its solution keeps running in namespace %s\n", p.style.Mark("✓"), r.Number, r.Seconds, r.Namespace)
 	for i, page := range r.Open {
 		if i == 0 {

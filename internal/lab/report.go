@@ -21,9 +21,12 @@ type Report struct {
 	Seconds float64   `json:"seconds"`
 	// Notes are what a student should know about the state of the namespace.
 	Notes []string `json:"notes,omitempty"`
-	// Before and After are the checks from start/ and with solution/.
+	// Before are the checks from start/, Solved each check right after its task's solution, After all that hold at the end.
 	Before []CheckReport `json:"before"`
+	Solved []CheckReport `json:"solved"`
 	After  []CheckReport `json:"after"`
+	// OnlyStarted says that the run was to end at start/.
+	OnlyStarted bool `json:"onlyStarted,omitempty"`
 	// Open are the pages to look at now, with the port of this cluster.
 	Open []string `json:"open,omitempty"`
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -40,34 +40,79 @@ func NewEnv(c *cluster.Cluster) (Env, error) {
 	return Env{Env: env, Addresses: c.Addresses}, err
 }
 
-// Run goes through a lab from start to solution and leaves the solution running in the lab's namespace. Of what is in
-// the namespace, it changes only what the lab owns, see plan.
+// Run goes through a lab as a student does who makes no mistake, and leaves the solution running in the lab's namespace: start/,
+// with no check that holds; then task by task, each check after its solution; at the end all of them, but for those that were true
+// on the way only. Of what is in the namespace, it changes only what the lab owns, see plan.
 //
 // The Report is never nil. The error is not nil exactly if the outcome is Broken.
 func Run(ctx context.Context, l *Lab, env Env) (*Report, error) {
+	r := newRun(l, env)
+	r.env.Progress.Started(*r.report)
+	return r.finish(ctx, r.phases(ctx))
+}
+
+// Start goes as far as start/, where a student goes on: it shows that nothing is solved yet. Report and error are as Run's.
+func Start(ctx context.Context, l *Lab, env Env) (*Report, error) {
+	r := newRun(l, env)
+	r.env.Progress.Started(*r.report)
+	r.report.OnlyStarted = true
+	return r.finish(ctx, r.begin(ctx))
+}
+
+func newRun(l *Lab, env Env) *run {
 	if env.Progress == nil {
 		env.Progress = silent{}
 	}
-	r := &run{lab: l, env: env, report: &Report{
+	return &run{lab: l, env: env, session: NewSession(l, env), report: &Report{
 		Number: l.Number, Lab: l.Name, Title: l.Title, Namespace: l.Namespace, Address: env.Addresses.HTTP, Started: time.Now(), Outcome: scenario.Passed,
+		Before: []CheckReport{}, Solved: []CheckReport{}, After: []CheckReport{},
 	}}
-	env.Progress.Started(*r.report)
-	err := r.phases(ctx)
+}
+
+type run struct {
+	lab     *Lab
+	env     Env
+	session *Session
+	report  *Report
+	// foreign is what the student has in the namespace.
+	foreign []*unstructured.Unstructured
+}
+
+// finish settles how the run has ended, and says so.
+func (r *run) finish(ctx context.Context, err error) (*Report, error) {
+	err = r.blameLoss(ctx, err)
 	r.settle(ctx, err)
 	r.report.Seconds = time.Since(r.report.Started).Seconds()
-	env.Progress.Done(*r.report)
+	r.env.Progress.Done(*r.report)
 	if r.report.Outcome == scenario.Broken {
-		return r.report, fmt.Errorf("lab %d (%s): %w", l.Number, l.Name, err)
+		return r.report, fmt.Errorf("lab %d (%s): %w", r.lab.Number, r.lab.Name, err)
 	}
 	return r.report, nil
 }
 
-type run struct {
-	lab    *Lab
-	env    Env
-	report *Report
-	// foreign is what the student has in the namespace.
-	foreign []*unstructured.Unstructured
+// lossTimeout bounds the look for what explains a failure.
+const lossTimeout = 5 * time.Second
+
+// blameLoss finds out whether a run failed because somebody took away what it stands on: the namespace, the controller or the
+// cluster. Then nothing is known about the lab, and the check that failed is not to blame.
+func (r *run) blameLoss(ctx context.Context, err error) error {
+	var known *outcomeError
+	if err == nil || ctx.Err() != nil || errors.As(err, &known) && known.outcome == scenario.Skipped {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lossTimeout)
+	defer cancel()
+	lost, lookErr := r.session.lost(ctx)
+	var unreachable *UnreachableError
+	switch {
+	case errors.As(lookErr, &unreachable):
+		return fmt.Errorf("%w (it ended with: %s)", lookErr, err.Error())
+	case len(lost) > 0 && lost[0].What != LostStart:
+		return fmt.Errorf("%s; %s (it ended with: %s)", lost[0].Text, lost[0].Remedy, err.Error())
+	case len(lost) > 0:
+		return fmt.Errorf("%s: somebody has deleted it while the lab ran (it ended with: %s)", lost[0].Text, err.Error())
+	}
+	return err
 }
 
 // outcomeError is an error that says which outcome it makes.
@@ -103,48 +148,49 @@ func (r *run) settle(ctx context.Context, err error) {
 
 // phases is the story of a lab.
 func (r *run) phases(ctx context.Context) error {
-	if why := r.env.Capabilities.Lacks(r.lab.Requires...); len(why) > 0 {
-		return outcomef(scenario.Skipped, "%s", strings.Join(why, "; "))
-	}
-	if err := r.env.Kube.EnsureNamespace(ctx, r.lab.Namespace, map[string]string{Label: r.lab.Name}); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	r.env.Progress.Phase(fmt.Sprintf("start/ goes into namespace %s: %s", r.lab.Namespace, tally(r.lab.Start)))
-	if err := r.bring(ctx, r.lab.Start); err != nil {
-		return err
+	r.env.Progress.Phase("task by task, its solution and then its check")
+	for _, task := range r.lab.Tasks {
+		if task.StartsTrue && len(task.Solution) == 0 {
+			continue
+		}
+		if err := r.session.Solve(ctx, task.ID); err != nil {
+			return r.solutionFailed(task, err)
+		}
+		if err := r.check(ctx, task, &r.report.Solved, true); err != nil {
+			return err
+		}
 	}
-	r.env.Progress.Phase("nothing is solved yet")
-	if err := r.checkStart(ctx); err != nil {
-		return err
-	}
-	r.env.Progress.Phase(fmt.Sprintf("solution/ is applied: %s", tally(r.lab.Solution)))
-	if err := r.bring(ctx, r.lab.solved()); err != nil {
-		return err
-	}
-	r.env.Progress.Phase("now every check holds")
-	if err := r.checkSolution(ctx); err != nil {
+	if err := r.checkEnd(ctx); err != nil {
 		return err
 	}
 	r.report.Open = r.pages()
 	return nil
 }
 
-// bring brings the namespace to the objects and waits until they are ready.
-func (r *run) bring(ctx context.Context, objects []*unstructured.Unstructured) error {
-	p, err := bring(ctx, r.env.Kube, r.lab, objects)
+// begin brings the lab to start/ and shows that nothing is solved.
+func (r *run) begin(ctx context.Context) error {
+	if why := r.session.Lacks(); len(why) > 0 {
+		return outcomef(scenario.Skipped, "%s", strings.Join(why, "; "))
+	}
+	r.env.Progress.Phase(fmt.Sprintf("start/ goes into namespace %s: %s", r.lab.Namespace, tally(r.lab.Start)))
+	p, err := r.session.start(ctx, false)
 	r.foreign = p.foreign
 	for _, note := range p.notes(r.lab.Namespace) {
-		if !slices.Contains(r.report.Notes, note) {
-			r.report.Notes = append(r.report.Notes, note)
-			r.env.Progress.Note(note)
-		}
+		r.report.Notes = append(r.report.Notes, note)
+		r.env.Progress.Note(note)
 	}
 	if err != nil {
-		return err
+		return notReady(err)
 	}
-	within, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	err = r.env.Kube.WaitReady(within, p.apply...)
+	r.env.Progress.Phase("nothing is solved yet")
+	return r.checkStart(ctx)
+}
+
+// notReady makes a time-out of pods that did not become ready.
+func notReady(err error) error {
 	var missing *kube.NotReadyError
 	if errors.As(err, &missing) {
 		return outcomef(scenario.TimedOut, "%w", err)
@@ -152,12 +198,21 @@ func (r *run) bring(ctx context.Context, objects []*unstructured.Unstructured) e
 	return err
 }
 
+// solutionFailed tells a solution that the API server refuses, which is the lab's fault, from a cluster that does not work.
+func (r *run) solutionFailed(task Task, err error) error {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500 {
+		return outcomef(scenario.Failed, "task %s: the solution is refused: %w", task.ID, err)
+	}
+	return notReady(err)
+}
+
 // checkStart shows that no check holds but those that say so. A check that holds although nothing has been done cannot
 // tell whether something was.
 func (r *run) checkStart(ctx context.Context) error {
 	for _, task := range r.lab.Tasks {
 		if task.StartsTrue {
-			if err := r.check(ctx, task, false); err != nil {
+			if err := r.check(ctx, task, &r.report.Before, false); err != nil {
 				return err
 			}
 			continue
@@ -197,27 +252,28 @@ func (r *run) holdsTooEarly(task Task) error {
 		task.ID, strings.Join(names, ", "), r.lab.Namespace)
 }
 
-func (r *run) checkSolution(ctx context.Context) error {
+// checkEnd shows that the tasks do not undo one another: every check holds still, but for those that say that they will not.
+func (r *run) checkEnd(ctx context.Context) error {
+	r.env.Progress.Phase("at the end, all of them together")
 	for _, task := range r.lab.Tasks {
-		if err := r.check(ctx, task, true); err != nil {
+		if task.Transient {
+			continue
+		}
+		if err := r.check(ctx, task, &r.report.After, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// check runs a check that has to hold.
-func (r *run) check(ctx context.Context, task Task, solved bool) error {
+// check runs a check that has to hold, and keeps its report in kept.
+func (r *run) check(ctx context.Context, task Task, kept *[]CheckReport, solved bool) error {
 	begin := time.Now()
 	steps := scenario.Check(ctx, r.env.Env, r.lab.Namespace, task.Check)
 	last := steps[len(steps)-1]
 	check := CheckReport{Task: task.ID, Title: task.Title, Holds: last.Outcome == scenario.Passed, Expected: last.Outcome == scenario.Passed,
 		Steps: steps, Outcome: last.Outcome, Seconds: time.Since(begin).Seconds()}
-	if solved {
-		r.report.After = append(r.report.After, check)
-	} else {
-		r.report.Before = append(r.report.Before, check)
-	}
+	*kept = append(*kept, check)
 	r.env.Progress.Checked(check, solved)
 	if !check.Holds {
 		return outcomef(last.Outcome, "task %s: %s", task.ID, last.Why())

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/ingresslab/ingresslab/internal/diagnosis"
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -19,26 +21,41 @@ type Session struct {
 // NewSession makes no request.
 func NewSession(l *Lab, env Env) *Session { return &Session{lab: l, env: env} }
 
-// errNotBuilt marks what is being built.
-var errNotBuilt = errors.New("not built yet")
-
 // Lab returns the lab.
 func (s *Session) Lab() *Lab { return s.lab }
 
+// Lacks returns why the lab cannot be done in this cluster; nothing if it can.
+func (s *Session) Lacks() []string { return s.env.Capabilities.Lacks(s.lab.Requires...) }
+
 // Start brings the namespace, and what the lab borrows outside of it, to start/, and waits until that is ready. It is also the
 // way back: whatever was changed of the lab's objects is undone. The notes say what was put back, and what of the student's was
-// left alone.
-func (s *Session) Start(context.Context) (notes []string, err error) { return nil, errNotBuilt }
+// left alone: objects whose names are in none of the lab's manifests.
+func (s *Session) Start(ctx context.Context) (notes []string, err error) {
+	p, err := s.start(ctx, false)
+	return p.notes(s.lab.Namespace), err
+}
 
-// Solve carries out a task's solution, and waits until it is in force. The tasks before it have to be solved.
-func (s *Session) Solve(_ context.Context, task string) error { return errNotBuilt }
+// Reset is Start, and removes what the student has made under other names in the lab's namespace, too.
+func (s *Session) Reset(ctx context.Context) (notes []string, err error) {
+	p, err := s.start(ctx, true)
+	return p.notes(s.lab.Namespace), err
+}
 
-// Remove deletes the lab's namespace and gives back what the lab has borrowed.
-func (s *Session) Remove(context.Context) error { return errNotBuilt }
+// Solve carries out a task's solution, and waits until the pods that it made are ready. The tasks before it have to be solved.
+func (s *Session) Solve(ctx context.Context, task string) error {
+	t, err := s.lab.task(task)
+	if err != nil {
+		return err
+	}
+	steps := t.Solution
+	if len(steps) == 0 {
+		steps = []scenario.Step{{Apply: slices.Sorted(maps.Keys(s.lab.files))}}
+	}
+	return s.perform(ctx, "the solution of task "+task, s.lab.files, steps)
+}
 
-// Look looks once at every task, and waits for nothing. The error says that the cluster could not be asked; what of the lab is
-// gone is in the State.
-func (s *Session) Look(context.Context) (State, error) { return State{}, errNotBuilt }
+// errNotBuilt marks what is being built.
+var errNotBuilt = errors.New("not built yet")
 
 // Advise returns what there is to say about a task that is not done: first the hints whose fault is there, then what package
 // diagnosis has found beside, then the task's own guide. It is never empty.

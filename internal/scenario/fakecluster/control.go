@@ -24,6 +24,19 @@ const (
 	ourController = "ingresslab.dev/ingress-controller"
 )
 
+// controllerNamespace is where the controller runs.
+const controllerNamespace = "ingresslab-system"
+
+// controllerPod is the pod that the ingress pretends to be.
+func controllerPod() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: controllerNamespace, Name: "ingress-controller-1", Labels: map[string]string{"app.kubernetes.io/name": "ingress-controller"},
+		},
+		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+	}
+}
+
 // control does to an object what Kubernetes' controllers, and the ingress controller, would do after a while.
 func (c *Cluster) control(object runtime.Object) {
 	switch o := object.(type) {

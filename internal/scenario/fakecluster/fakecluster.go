@@ -59,6 +59,9 @@ func New(t *testing.T) (*Cluster, *probe.Client) {
 		namespaces: map[string]map[string]string{},
 		objects:    map[string]*unstructured.Unstructured{},
 	}
+	if err := c.store(controllerPod(), corev1.SchemeGroupVersion.WithKind("Pod"), controllerNamespace); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	return c, probe.NewClient(probe.Addresses{HTTP: server.Listener.Addr().String()})
@@ -75,7 +78,8 @@ func (c *Cluster) EnsureNamespace(ctx context.Context, name string, labels map[s
 		return fmt.Errorf("namespace %s: %w", name, firstError(c.NamespaceErr, ctx.Err()))
 	}
 	c.namespaces[name] = labels
-	return nil
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	return c.store(ns, corev1.SchemeGroupVersion.WithKind("Namespace"), "")
 }
 
 // DeleteNamespace implements scenario.Kube.
@@ -87,11 +91,20 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, name string, _ bool) erro
 	}
 	delete(c.namespaces, name)
 	for id, o := range c.objects {
-		if o.GetNamespace() == name {
-			delete(c.objects, id)
+		if o.GetNamespace() != name {
+			continue
+		}
+		delete(c.objects, id)
+		resource, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
+		if err := c.clientset.Tracker().Delete(resource, name, o.GetName()); err != nil && !apierrors.IsNotFound(err) {
+			return err
 		}
 	}
-	return nil
+	err := c.clientset.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("namespaces"), "", name)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // Apply implements scenario.Kube.
@@ -216,6 +229,15 @@ func (c *Cluster) Objects() []string {
 		ids = append(ids, id)
 	}
 	return ids
+}
+
+// LoseController takes the controller's pod away, as deleting its workload does. The ingress goes on answering.
+func (c *Cluster) LoseController(t *testing.T) {
+	t.Helper()
+	p := controllerPod()
+	if err := c.clientset.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("pods"), p.Namespace, p.Name); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Warn records a warning Event.

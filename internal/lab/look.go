@@ -1,0 +1,179 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Look looks once at every task, and waits for nothing. The error says that the cluster could not be asked; what of the lab is
+// gone is in the State. If that is the namespace or the controller, the tasks are not looked at: they would all fail for it.
+func (s *Session) Look(ctx context.Context) (State, error) {
+	state := State{Tasks: make([]TaskState, len(s.lab.Tasks))}
+	for i, t := range s.lab.Tasks {
+		state.Tasks[i] = TaskState{ID: t.ID, Title: t.Title, Steps: []scenario.StepReport{}}
+	}
+	lost, err := s.lost(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	state.Lost = lost
+	if slices.ContainsFunc(lost, func(l Loss) bool { return l.What != LostStart }) {
+		return state, nil
+	}
+	var all sync.WaitGroup
+	for i, t := range s.lab.Tasks {
+		all.Go(func() {
+			steps := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, t.Check)
+			state.Tasks[i].Steps, state.Tasks[i].Done = steps, steps[len(steps)-1].Outcome == scenario.Passed
+		})
+	}
+	all.Wait()
+	return state, ctx.Err()
+}
+
+// What can be lost.
+const (
+	LostNamespace  = "namespace"
+	LostController = "controller"
+	LostStart      = "start"
+)
+
+// lost says what of the lab is gone. The error says that the API server does not answer, or does not let us ask.
+func (s *Session) lost(ctx context.Context) ([]Loss, error) {
+	var losses [3][]Loss
+	var errs [3]error
+	var all sync.WaitGroup
+	for i, find := range []func(context.Context) ([]Loss, error){s.lostNamespace, s.lostController, s.lostStart} {
+		all.Go(func() { losses[i], errs[i] = find(ctx) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, &UnreachableError{err}
+		}
+	}
+	if len(losses[0]) > 0 {
+		losses[2] = nil // they went with it
+	}
+	return slices.Concat(losses[:]...), nil
+}
+
+// UnreachableError says that the cluster could not be asked: nothing is known about the lab.
+type UnreachableError struct{ Cause error }
+
+// Error names the cause, which is client-go's and names address and request.
+func (e *UnreachableError) Error() string {
+	return "the API server cannot be asked: " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *UnreachableError) Unwrap() error { return e.Cause }
+
+func (s *Session) lostNamespace(ctx context.Context) ([]Loss, error) {
+	name := s.lab.Namespace
+	loss := Loss{What: LostNamespace, Remedy: "start/ is put into it again, and your own files stay as they are: apply them once more"}
+	ns, err := s.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		loss.Text = fmt.Sprintf("the namespace %s is gone, with everything in it", name)
+	case err != nil:
+		return nil, err
+	case ns.Status.Phase == corev1.NamespaceTerminating || ns.DeletionTimestamp != nil:
+		loss.Text = fmt.Sprintf("the namespace %s is being deleted, with everything in it", name)
+	default:
+		return nil, nil
+	}
+	return []Loss{loss}, nil
+}
+
+func (s *Session) lostController(ctx context.Context) ([]Loss, error) {
+	pods, err := s.env.Kube.Clientset().CoreV1().Pods(ControllerNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
+	if err != nil {
+		return nil, err
+	}
+	trouble := ""
+	for i := range pods.Items {
+		if pods.Items[i].DeletionTimestamp == nil && isPodReady(&pods.Items[i]) {
+			return nil, nil
+		}
+		trouble = fmt.Sprintf(": pod %s is not ready (%s)", pods.Items[i].Name, kube.PodTrouble(&pods.Items[i]))
+	}
+	if trouble == "" {
+		trouble = fmt.Sprintf(": there is no pod with label %s in namespace %s", controllerPods, ControllerNamespace)
+	}
+	return []Loss{{
+		What: LostController, Text: "the ingress controller is gone" + trouble,
+		Remedy: "`ingresslab up` installs the controller again; nothing of the lab is touched",
+	}}, nil
+}
+
+func isPodReady(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// lostStart finds what of start/ is gone that the student has no reason to delete.
+func (s *Session) lostStart(ctx context.Context) ([]Loss, error) {
+	wanted := s.lab.given()
+	var kinds []string
+	for _, o := range wanted {
+		if !slices.Contains(kinds, o.GetKind()) {
+			kinds = append(kinds, o.GetKind())
+		}
+	}
+	present, err := inventoryOf(ctx, s.env.Kube.Clientset(), s.lab.Namespace, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	var losses []Loss
+	for _, o := range wanted {
+		if find(present, keyOf(o)) == nil {
+			losses = append(losses, Loss{
+				What: LostStart, Text: kube.Describe(o) + " is gone, which the lab began with",
+				Remedy: "start/ is put back; your files stay as they are",
+			})
+		}
+	}
+	return losses, nil
+}
+
+// given returns the objects of start/ in the lab's namespace that no solution replaces, changes or deletes: the student has no
+// reason to touch them.
+func (l *Lab) given() []*unstructured.Unstructured {
+	var given []*unstructured.Unstructured
+	solution := l.own(l.Solution)
+	for _, o := range l.own(l.Start) {
+		if o.GetNamespace() == l.Namespace && find(solution, keyOf(o)) == nil && !l.deletes(o) {
+			given = append(given, o)
+		}
+	}
+	return given
+}
+
+// deletes tells whether a solution deletes the object.
+func (l *Lab) deletes(o *unstructured.Unstructured) bool {
+	for _, t := range l.Tasks {
+		for _, step := range t.Solution {
+			for _, target := range step.Delete {
+				if target == keyOf(o).lower() {
+					return true
+				}
+				if m, is := l.files[target]; is && find(l.own(m.Objects), keyOf(o)) != nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
