@@ -79,7 +79,7 @@ func extract(t *testing.T, archive *txtar.Archive) string {
 }
 
 func TestLoadReadsTheWholeLab(t *testing.T) {
-	l, err := lab.Load("../../labs/01-host-routing")
+	l, err := lab.Load("testdata/labs/01-host-routing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestLoadReadsTheWholeLab(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	const dir, own = "../../labs", "../../labs/01-host-routing"
+	const dir, own = "testdata/labs", "testdata/labs/01-host-routing"
 	for _, argument := range []string{"1", "01", "host-routing", "01-host-routing", own} {
 		if got, err := lab.Find(dir, argument); err != nil || got != own {
 			t.Errorf("Find(%q) = %q, %v", argument, got, err)

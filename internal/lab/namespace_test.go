@@ -26,7 +26,8 @@ func manager(name, subresource string) metav1.ManagedFieldsEntry {
 
 // TestPlan goes through everything that can be in a namespace.
 func TestPlan(t *testing.T) {
-	ours := manager(kube.FieldManager, "")
+	ours, update := manager(kube.FieldManager, ""), manager(kube.FieldManager, "")
+	update.Operation = metav1.ManagedFieldsOperationUpdate
 	for name, tc := range map[string]struct {
 		present *unstructured.Unstructured
 		want    string
@@ -38,11 +39,14 @@ func TestPlan(t *testing.T) {
 		"scaled":                             {ingress("wanted", "x", ours, manager("kubectl", "scale")), "recreate"},
 		"made by the student":                {ingress("wanted", "", manager("kubectl-create", "")), "recreate"},
 		"of the lab and not wanted":          {ingress("other", "x", ours), "prune"},
+		"patched by the lab itself":          {ingress("wanted", "x", update), "recreate"},
+		"of the solution, by the student":    {ingress("later", "", manager("kubectl-create", "")), "prune"},
 		"of another lab":                     {ingress("other", "y", ours), "foreign"},
 		"of the student, under its own name": {ingress("other", ""), "foreign"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlan("x", []*unstructured.Unstructured{ingress("wanted", "x")}, []*unstructured.Unstructured{tc.present})
+			named := []*unstructured.Unstructured{ingress("wanted", "x"), ingress("later", "x")}
+			p := newPlan("x", named[:1], named, []*unstructured.Unstructured{tc.present})
 			got := "apply"
 			for what, objects := range map[string][]*unstructured.Unstructured{"recreate": p.recreate, "prune": p.prune, "foreign": p.foreign} {
 				if slices.Contains(objects, tc.present) {

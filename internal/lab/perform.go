@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,25 +10,54 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// perform carries out steps that change something. files are the manifests that they may name.
-func (s *Session) perform(ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step) error {
-	var applied []*unstructured.Unstructured
-	for _, step := range steps {
-		if step.Verb() != "apply" {
-			return fmt.Errorf("%s: verb %s is not built yet", what, step.Verb())
+// StepError says which step of a solution did not succeed.
+type StepError struct {
+	// What is whose step it is: "the solution of task cheddar".
+	What string
+	Step scenario.StepReport
+}
+
+// Error names the step and why it did not succeed.
+func (e *StepError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.What, e.Step.Text, e.Step.Why())
+}
+
+// Perform carries out steps that change something, as a student could do them in place of a task's solution. files are the manifests
+// that apply and delete may name; their objects get the lab's label. It returns a *StepError if a step does not succeed, and waits
+// until the pods that were made are ready.
+func (s *Session) Perform(ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step) error {
+	applied, err := s.carryOut(ctx, what, files, steps)
+	if err != nil {
+		return err
+	}
+	return s.awaitReady(ctx, applied)
+}
+
+// carryOut is Perform without the wait; it returns what was applied.
+func (s *Session) carryOut(
+	ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step,
+) (applied []*unstructured.Unstructured, err error) {
+	own := map[string]scenario.Manifest{}
+	configs := map[string]*unstructured.Unstructured{}
+	for name, m := range files {
+		m.Objects, configs[name] = withoutConfig(s.lab.own(m.Objects))
+		own[name] = m
+	}
+	reports := scenario.Perform(ctx, s.env.Env, s.lab.Namespace, own, steps)
+	for i, report := range reports {
+		if report.Outcome != scenario.Passed {
+			return nil, errors.Join(&StepError{what, report}, ctx.Err())
 		}
-		for _, name := range step.Apply {
-			applied = append(applied, s.lab.own(files[name].Objects)...)
+		for _, name := range steps[i].Apply {
+			applied = append(applied, own[name].Objects...)
+			if configs[name] == nil {
+				continue
+			}
+			// A lab's version of it replaces what is there, which applying would only add to.
+			if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, configs[name]); err != nil {
+				return nil, fmt.Errorf("%s: %w", what, err)
+			}
 		}
 	}
-	others, config := withoutConfig(applied)
-	if err := s.env.Kube.Apply(ctx, others...); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if config != nil {
-		if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, config); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-	}
-	return s.awaitReady(ctx, others)
+	return applied, nil
 }

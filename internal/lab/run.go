@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -157,7 +156,7 @@ func (r *run) phases(ctx context.Context) error {
 			continue
 		}
 		if err := r.session.Solve(ctx, task.ID); err != nil {
-			return r.solutionFailed(task, err)
+			return solutionFailed(task, err)
 		}
 		if err := r.check(ctx, task, &r.report.Solved, true); err != nil {
 			return err
@@ -198,11 +197,11 @@ func notReady(err error) error {
 	return err
 }
 
-// solutionFailed tells a solution that the API server refuses, which is the lab's fault, from a cluster that does not work.
-func (r *run) solutionFailed(task Task, err error) error {
-	var status apierrors.APIStatus
-	if errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500 {
-		return outcomef(scenario.Failed, "task %s: the solution is refused: %w", task.ID, err)
+// solutionFailed tells a solution that does not succeed, which is the lab's fault, from a cluster that does not work.
+func solutionFailed(task Task, err error) error {
+	var step *StepError
+	if errors.As(err, &step) && step.Step.Outcome != scenario.Broken {
+		return outcomef(step.Step.Outcome, "task %s: %w", task.ID, err)
 	}
 	return notReady(err)
 }

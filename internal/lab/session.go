@@ -51,7 +51,7 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 	if len(steps) == 0 {
 		steps = []scenario.Step{{Apply: slices.Sorted(maps.Keys(s.lab.files))}}
 	}
-	return s.perform(ctx, "the solution of task "+task, s.lab.files, steps)
+	return s.Perform(ctx, "the solution of task "+task, s.lab.files, steps)
 }
 
 // errNotBuilt marks what is being built.

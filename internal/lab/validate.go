@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -95,8 +96,10 @@ func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Faults {
 				faults = append(faults, m.Fault(o, "metadata.name", "is there twice"))
 			}
 			seen[keyOf(o)] = true
-			if o.GetNamespace() != "" {
-				faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, the lab's is %s", l.Namespace))
+			if !mayLieOutside(o) {
+				faults = append(faults, m.Fault(o, "metadata.namespace",
+					"names a namespace: leave it out, the lab's is %s (in %s a lab may have the ConfigMap %s, and %ss of its own)",
+					l.Namespace, ControllerNamespace, ControllerConfigMap, strings.Join(borrowable, "s, ")))
 			}
 			if !slices.Contains(ownableKinds(), o.GetKind()) {
 				faults = append(faults, m.Fault(o, "kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", ")))
@@ -104,4 +107,9 @@ func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Faults {
 		}
 	}
 	return faults
+}
+
+// mayLieOutside tells whether an object may have the namespace that it has.
+func mayLieOutside(o *unstructured.Unstructured) bool {
+	return o.GetNamespace() == "" || isConfig(o) || o.GetNamespace() == ControllerNamespace && slices.Contains(borrowable, o.GetKind())
 }
