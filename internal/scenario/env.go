@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
@@ -19,12 +20,19 @@ type Env struct {
 	HTTP Prober
 	// Capabilities is what the cluster can do.
 	Capabilities cluster.Capabilities
-	// Run names the run; a random name is made if it is empty. Two runs at the same time must not have the same.
+	// Run names the run; a name is drawn if it is empty. Two runs at the same time must not have the same.
 	Run string
+	// Seed decides all that a run draws: its name, and which pods and nodes its faults meet. One is drawn if it is 0.
+	Seed uint64
+	// Patience is the longest that a run which is expected to fail looks for what will not come; 0 leaves that to the file.
+	Patience time.Duration
 	// Keep leaves everything in the cluster.
 	Keep bool
 	// Progress hears what happens; nil if nobody listens.
 	Progress Progress
+
+	// purpose tells the draws of a mutant from those of its scenario, failsIn is the step that a mutant is to fail in.
+	purpose, failsIn string
 }
 
 // Kube is what a scenario needs of a cluster's API; *kube.Client is one.

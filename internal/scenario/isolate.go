@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/url"
@@ -50,18 +49,6 @@ func newIsolation(s *Scenario, run string) isolation {
 		}
 	}
 	return i
-}
-
-// newRunID returns five letters and digits, a letter first, that are hard to take for one another.
-func newRunID() string {
-	const letters, others = "bcdfghkmnpqrstvwxz", "bcdfghkmnpqrstvwxz2456789"
-	var raw [5]byte
-	_, _ = rand.Read(raw[:]) // never fails, https://pkg.go.dev/crypto/rand#Read
-	id := []byte{letters[int(raw[0])%len(letters)]}
-	for _, b := range raw[1:] {
-		id = append(id, others[int(b)%len(others)])
-	}
-	return string(id)
 }
 
 var hostName = regexp.MustCompile(`[A-Za-z0-9*_-]+(\.[A-Za-z0-9_-]+)+`)

@@ -73,9 +73,10 @@ func TestObjectsAreAppliedUnderTheNamesOfTheRun(t *testing.T) {
 }
 
 func TestRunIDsAreDNSLabelsAndDiffer(t *testing.T) {
+	from := draws(NewSeed(), "names")
 	seen := map[string]bool{}
 	for range 100 {
-		id := newRunID()
+		id := newRunID(from)
 		if !regexp.MustCompile(`^[a-z][a-z0-9]{4}$`).MatchString(id) || seen[id] {
 			t.Fatalf("run id %q (%d before it)", id, len(seen))
 		}

@@ -82,8 +82,8 @@ func WriteJUnit(w io.Writer, reports []*Report) error {
 func junitSuiteOf(r *Report) junitSuite {
 	suite := junitSuite{Name: r.Scenario, File: r.File, Timestamp: r.Started.UTC().Format(time.RFC3339)}
 	suite.Seconds = seconds(r.Seconds)
-	for _, p := range []junitProperty{{"title", r.Title}, {"namespace", r.Namespace}} {
-		if p.Value != "" {
+	for _, p := range []junitProperty{{"title", r.Title}, {"namespace", r.Namespace}, {"seed", fmt.Sprint(r.Seed)}} {
+		if p.Value != "" && p.Value != "0" {
 			suite.Properties = append(suite.Properties, p)
 		}
 	}

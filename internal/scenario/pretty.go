@@ -45,7 +45,11 @@ func (p *Pretty) ScenarioStarted(r Report) {
 		return
 	}
 	p.printf("%s %s\n", "scenario "+r.Scenario+":", r.Title)
-	p.printf("  %s\n", p.style.Dim("namespace "+r.Namespace))
+	where := "namespace " + r.Namespace
+	if r.Seed != 0 {
+		where += fmt.Sprintf(", seed %d", r.Seed)
+	}
+	p.printf("  %s\n", p.style.Dim(where))
 }
 
 // StepStarted implements Progress.

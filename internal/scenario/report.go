@@ -44,7 +44,9 @@ type Report struct {
 	Outcome  Outcome `json:"outcome"`
 	// Reason says in a sentence why the outcome is not Passed.
 	Reason string `json:"reason,omitempty"`
-	// Run is the random name of this run; it is part of its host names and its namespace.
+	// Seed is what everything that the run drew follows from.
+	Seed uint64 `json:"seed,omitempty"`
+	// Run is the drawn name of this run; it is part of its host names and its namespace.
 	Run       string       `json:"run,omitempty"`
 	Namespace string       `json:"namespace,omitempty"`
 	Started   time.Time    `json:"started"`

@@ -1,10 +1,12 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -22,17 +24,22 @@ const cleanupTimeout = 30 * time.Second
 //
 // The Report is never nil. The error is not nil exactly if the outcome is Broken.
 func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
-	if env.Run == "" {
-		env.Run = newRunID()
+	if env.Seed == 0 {
+		env.Seed = NewSeed()
 	}
-	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed, Steps: []StepReport{}}
+	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed, Seed: env.Seed, Steps: []StepReport{}}
 	defer func() { env.progress().ScenarioDone(*report) }()
 	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
 		report.Outcome, report.Reason = Skipped, strings.Join(why, "; ")
 		env.progress().ScenarioStarted(*report)
 		return report, nil
 	}
+	purpose := s.Metadata.Name + env.purpose
+	if env.Run == "" {
+		env.Run = freeRunID(ctx, s, env, draws(env.Seed, purpose+" names"))
+	}
 	r := newRunner(env, newIsolation(s, env.Run))
+	r.rand = draws(env.Seed, purpose)
 	r.manifests, r.positions = s.manifests, s.positions
 	report.Run, report.Namespace = env.Run, r.names.namespace
 	env.progress().ScenarioStarted(*report)
@@ -59,12 +66,17 @@ type runner struct {
 	sessions    map[string]*session
 	authorities map[string]*authority
 	clients     map[string]*tls.Certificate
+	// rand draws what the run leaves to chance, such as which pod a fault meets: the same with the same seed.
+	rand *rand.Rand
+	// limit is how long the present step may look at most; 0 if that is for its file to say. See within.
+	limit time.Duration
 }
 
 func newRunner(env Env, names isolation) *runner {
 	return &runner{
 		env: env, names: names,
 		sessions: map[string]*session{}, authorities: map[string]*authority{}, clients: map[string]*tls.Certificate{},
+		rand: draws(cmp.Or(env.Seed, NewSeed()), names.namespace),
 	}
 }
 
@@ -111,8 +123,10 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 
 // run runs a step that has been described.
 func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
-	begin := time.Now()
+	begin, before := time.Now(), r.limit
+	r.limit = r.env.limitOf(step)
 	err := r.do(ctx, step, report)
+	r.limit = before
 	report.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		report.Error = err.Error()

@@ -16,7 +16,7 @@ import (
 // expect asks until the answer is as expected. That there is none at all is a failure like any other wrong answer: only
 // the ingress is asked, not the lab.
 func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
-	c := converge(ctx, patience{within: e.Within.or(expectWithin), streak: steady}, func(ctx context.Context) look {
+	c := converge(ctx, patience{within: r.within(e.Within, expectWithin), streak: steady}, func(ctx context.Context) look {
 		return r.seeAnswer(ctx, e)
 	})
 	if err := report.settle(c, Failed); err != nil {

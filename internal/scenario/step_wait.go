@@ -22,14 +22,14 @@ func (r *runner) wait(ctx context.Context, w Wait, report *StepReport) error {
 	if w.Ready {
 		return r.waitReady(ctx, w, report)
 	}
-	c := converge(ctx, patience{within: w.Within.or(waitWithin), streak: 1}, func(ctx context.Context) look {
+	c := converge(ctx, patience{within: r.within(w.Within, waitWithin), streak: 1}, func(ctx context.Context) look {
 		return r.seeObject(ctx, w)
 	})
 	return report.settle(c, TimedOut)
 }
 
 func (r *runner) waitReady(ctx context.Context, w Wait, report *StepReport) error {
-	within, cancel := context.WithTimeout(ctx, w.Within.or(waitWithin))
+	within, cancel := context.WithTimeout(ctx, r.within(w.Within, waitWithin))
 	defer cancel()
 	err := r.env.Kube.WaitReady(within, r.applied...)
 	var missing *kube.NotReadyError

@@ -78,8 +78,10 @@ func (c *Cluster) EnsureNamespace(ctx context.Context, name string, labels map[s
 		return fmt.Errorf("namespace %s: %w", name, firstError(c.NamespaceErr, ctx.Err()))
 	}
 	c.namespaces[name] = labels
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
-	return c.store(ns, corev1.SchemeGroupVersion.WithKind("Namespace"), "")
+	c.uids++
+	return c.store(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: labels, CreationTimestamp: metav1.Unix(int64(c.uids), 0),
+	}}, corev1.SchemeGroupVersion.WithKind("Namespace"), "")
 }
 
 // DeleteNamespace implements scenario.Kube.
