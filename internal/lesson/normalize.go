@@ -1,0 +1,189 @@
+package lesson
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// replacement is one thing that differs from run to run, and what stands for it when outputs are compared.
+type replacement struct {
+	pattern *regexp.Regexp
+	by      string
+}
+
+// letters are those that Kubernetes makes random names of: no vowels, so that no word comes out, and no digit like a letter.
+const letters = "[bcdfghjklmnpqrstvwxz2456789]"
+
+const (
+	months   = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)`
+	clock    = `\d{2}:\d{2}:\d{2}`
+	duration = `(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|y))+`
+)
+
+// replacements come one after the other: what is made of many parts comes before its parts.
+var replacements = []replacement{
+	{regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]"), ""},
+	// Fingerprints, which have what looks like a time of day in them.
+	{regexp.MustCompile(`\b(?:[0-9A-Fa-f]{2}:){7,}[0-9A-Fa-f]{2}\b`), "HEX"},
+	// Dates: RFC 3339, HTTP's, OpenSSL's, the slashes of Go's log, and the time of day.
+	{regexp.MustCompile(`\d{4}-\d{2}-\d{2}[T ]` + clock + `(?:\.\d+)?(?:Z| ?[+-]\d{2}:?\d{2})?(?: UTC| GMT)?`), "DATE"},
+	{regexp.MustCompile(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2}[ -]` + months + `[ -]\d{2,4} ` + clock + `(?: [+-]\d{4}| GMT| UTC)?`), "DATE"},
+	{regexp.MustCompile(`(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?` + months + ` +\d{1,2} ` + clock + `(?: (?:GMT|UTC))? \d{4}(?: GMT)?`), "DATE"},
+	{regexp.MustCompile(`\b\d{4}/\d{2}/\d{2} ` + clock + `(?:\.\d+)?`), "DATE"},
+	{regexp.MustCompile(`\b[IWEF]\d{4} ` + clock + `\.\d+ +\d+ `), "DATE "},
+	{regexp.MustCompile(`\b` + clock + `(?:\.\d+)?\b`), "TIME"},
+	// Keys, serial numbers, ids, cookies.
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UID"},
+	{regexp.MustCompile(`\$(apr1|2[aby]|1|5|6)\$[./A-Za-z0-9$]+`), "$$$1$$HASH"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`), "BASE64"},
+	{regexp.MustCompile(`\b(?:[0-9a-f]{12,}|[0-9A-F]{12,})\b`), "HEX"},
+	{regexp.MustCompile(`(resourceVersion"?: ?"?)\d+`), "${1}N"},
+	{regexp.MustCompile(`(?i)(content-length: )\d+`), "${1}N"},
+	// Names that are made: pods and ReplicaSets of Deployments, pods of DaemonSets, EndpointSlices, nodes.
+	{regexp.MustCompile(`-` + letters + `{8,10}-` + letters + `{5}\b`), "-POD"},
+	{regexp.MustCompile(`-` + letters + `{8,10}\b`), "-HASH"},
+	{regexp.MustCompile(`-` + letters + `{5}\b`), "-POD"},
+	{regexp.MustCompile(`(pod-template-hash[=:]"?)` + letters + `+`), "${1}HASH"},
+	{regexp.MustCompile(`\b[a-z0-9][a-z0-9-]*-control-plane\b`), "NODE-control-plane"},
+	{regexp.MustCompile(`\b[a-z0-9][a-z0-9-]*-worker\d*\b`), "NODE"},
+	// Ages, and how often an Event has come.
+	{regexp.MustCompile(` \(x\d+ over ` + duration + `\)`), ""},
+	{regexp.MustCompile(`<invalid>|\b` + duration + `\b`), "AGE"},
+	{regexp.MustCompile(` \(AGE ago\)`), ""},
+}
+
+var (
+	ipv4 = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(/\d{1,2}\b)?(:\d{5}\b)?`)
+	ipv6 = regexp.MustCompile(`\[?[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(/\d{1,3}\b)?\]?`)
+	// nodePort are the ports of NodePort Services. 30000 and 32767, the first and the last, are chosen by lessons.
+	nodePort = regexp.MustCompile(`\b3[0-2]\d{3}/(TCP|UDP)\b`)
+	inner    = regexp.MustCompile(`(\S)[ \t]{2,}`)
+	tabs     = regexp.MustCompile(`\t+`)
+)
+
+// Normalize returns what counts of an output: what differs from run to run, from cluster to cluster and with the width of names is
+// replaced by words in capitals. It loses a difference rather than to invent one.
+func Normalize(output string) string {
+	output = strings.ReplaceAll(output, "\r", "")
+	for _, r := range replacements {
+		output = r.pattern.ReplaceAllString(output, r.by)
+	}
+	output = nodePort.ReplaceAllStringFunc(output, func(found string) string {
+		if strings.HasPrefix(found, "30000/") || strings.HasPrefix(found, "32767/") {
+			return found
+		}
+		return "NODEPORT" + found[5:]
+	})
+	output = ipv4.ReplaceAllStringFunc(output, addressV4)
+	output = ipv6.ReplaceAllStringFunc(output, addressV6)
+	lines := strings.Split(output, "\n")
+	for i, line := range lines {
+		line = strings.TrimRight(tabs.ReplaceAllString(line, "  "), " ")
+		lines[i] = inner.ReplaceAllString(line, "$1 ")
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
+// addressV4 keeps this machine's own addresses; of the others it keeps the port, unless that is one of a client.
+func addressV4(found string) string {
+	m := ipv4.FindStringSubmatch(found)
+	address, err := netip.ParseAddr(m[1])
+	if err != nil || address.IsLoopback() || address.IsUnspecified() {
+		return found
+	}
+	mask, port := m[2], m[3]
+	if mask != "" {
+		mask = "/MASK"
+	}
+	if port >= ":32768" {
+		port = ":PORT"
+	}
+	return "IP" + mask + port
+}
+
+func addressV6(found string) string {
+	text, mask, masked := strings.Cut(strings.Trim(found, "[]"), "/")
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.IsLoopback() || address.IsUnspecified() {
+		return found
+	}
+	by := "IP"
+	if masked && mask != "" {
+		by += "/MASK"
+	}
+	if strings.HasPrefix(found, "[") {
+		by = "[" + by + "]"
+	}
+	return by
+}
+
+// elision is a line of a recorded output that stands for any number of lines.
+const elision = "..."
+
+// Match says whether an output is as it was recorded, after normalizing both. A recorded line that consists of three dots stands
+// for any number of lines.
+func Match(recorded, output string) bool {
+	return matchLines(strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n"))
+}
+
+func matchLines(want, got []string) bool {
+	for len(want) > 0 {
+		if strings.TrimSpace(want[0]) == elision {
+			for skip := 0; skip <= len(got); skip++ {
+				if matchLines(want[1:], got[skip:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(got) == 0 || want[0] != got[0] {
+			return false
+		}
+		want, got = want[1:], got[1:]
+	}
+	return len(got) == 0
+}
+
+// Diff returns the lines of two outputs, normalized: "- " what was recorded and is not there, "+ " what is there instead. It is
+// empty if they match.
+func Diff(recorded, output string) string {
+	if Match(recorded, output) {
+		return ""
+	}
+	a, b := strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n")
+	common := longest(a, b)
+	var out strings.Builder
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			out.WriteString("  " + a[i] + "\n")
+			i, j = i+1, j+1
+		case i < len(a) && (j == len(b) || common[i+1][j] >= common[i][j+1]):
+			out.WriteString("- " + a[i] + "\n")
+			i++
+		default:
+			out.WriteString("+ " + b[j] + "\n")
+			j++
+		}
+	}
+	return out.String()
+}
+
+// longest is the length of the longest common subsequence of a[i:] and b[j:], for all i and j.
+func longest(a, b []string) [][]int {
+	table := make([][]int, len(a)+1)
+	for i := range table {
+		table[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				table[i][j] = table[i+1][j+1] + 1
+			} else {
+				table[i][j] = max(table[i+1][j], table[i][j+1])
+			}
+		}
+	}
+	return table
+}
