@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/lesson/play"
+)
+
+func (a *app) lessonCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "lesson",
+		Short: "For authors: play the commands of a lesson, and record their outputs",
+		Long: `Play a lesson against the cluster, command by command, as a student would type them, in a
+workspace that is removed afterwards. The lab's namespace is brought to its start first:
+what is in it is lost.`,
+		Example: `  ingresslab lesson verify 1    # are the outputs in lesson.md what comes out?
+  ingresslab lesson record 1    # write what comes out into lesson.md`,
+	}
+	asGroup(c)
+	c.AddCommand(
+		a.lessonPlayCommand("verify", "Compare the outputs in lessons with what comes out now", play.Verify),
+		a.lessonPlayCommand("record", "Write the outputs that come out now into lessons", play.Record),
+	)
+	return c
+}
+
+// playFunc is Verify or Record.
+type playFunc func(context.Context, *lab.Lab, play.Env) (*play.Report, error)
+
+func (a *app) lessonPlayCommand(verb, short string, do playFunc) *cobra.Command {
+	var flags specFlags
+	var output string
+	c := &cobra.Command{
+		Use:     verb + " N|NAME...",
+		Short:   short,
+		Example: "  ingresslab lesson " + verb + " 1 2",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("lesson %s takes the numbers or names of labs; `ingresslab labs` lists them", verb)
+			}
+			return checkOutput(output, outputPretty, outputJSON)
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.playLessons(c, args, &flags, output, do) },
+	}
+	c.Flags().StringVarP(&output, "output", "o", outputPretty, "pretty or json")
+	flags.register(c)
+	a.guest.register(c)
+	return c
+}
+
+func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, output string, do playFunc) error {
+	root, err := a.checkout()
+	if err != nil {
+		return err
+	}
+	var labs []*lab.Lab
+	for _, argument := range args {
+		dir, err := lab.Find(filepath.Join(root, labsDir), argument)
+		if err != nil {
+			return err
+		}
+		l, err := lab.Load(relative(dir))
+		if err != nil {
+			return err
+		}
+		labs = append(labs, l)
+	}
+	up, err := a.bringUp(c, flags)
+	if err != nil {
+		return err
+	}
+	env, err := a.lessonEnv(root, up)
+	if err != nil {
+		return err
+	}
+	if output != outputJSON {
+		env.Progress = func(p play.Played) { printf(a.std.Out, "  %s\n", playedLine(p)) }
+	}
+	var reports []*play.Report
+	code := ExitOK
+	for _, l := range labs {
+		if output != outputJSON {
+			printf(a.std.Out, "lesson %d: %s\n", l.Number, l.Title)
+		}
+		report, err := do(c.Context(), l, env)
+		if err != nil {
+			return fmt.Errorf("lesson %d (%s): %w", l.Number, l.Name, err)
+		}
+		reports = append(reports, report)
+		if len(report.Faults) > 0 {
+			code = ExitFailed
+		}
+		if output != outputJSON {
+			a.printPlayed(report)
+		}
+	}
+	if output == outputJSON {
+		enc := json.NewEncoder(a.std.Out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(reports); err != nil {
+			return err
+		}
+	}
+	return &outcome{code}
+}
+
+// lessonEnv is where lessons are played: in a cluster, with this very program.
+func (a *app) lessonEnv(root string, up *cluster.Cluster) (play.Env, error) {
+	env, err := lab.NewEnv(up)
+	if err != nil {
+		return play.Env{}, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return play.Env{}, err
+	}
+	return play.Env{
+		Env: env, Cluster: up, Root: root,
+		Program: []string{program, "--cluster", up.Provider, "--name", up.Name},
+	}, nil
+}
+
+func playedLine(p play.Played) string {
+	mark := "✓"
+	switch {
+	case p.Problem != "":
+		mark = "✗"
+	case !p.Matches:
+		mark = "≠"
+	}
+	return fmt.Sprintf("%s %s (%.1fs)", mark, p.Summary(), p.Seconds)
+}
+
+func (a *app) printPlayed(r *play.Report) {
+	for _, f := range r.Faults {
+		printf(a.std.Out, "%s\n", f)
+	}
+	switch {
+	case len(r.Faults) > 0:
+		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", count(len(r.Faults), "fault"), count(len(r.Commands), "command"), r.Seconds)
+	case r.Changed:
+		printf(a.std.Out, "✓ %s played, and the lesson has new outputs: `git diff` shows them (%.0fs)\n", count(len(r.Commands), "command"), r.Seconds)
+	default:
+		printf(a.std.Out, "✓ %s: every output is as recorded (%.0fs)\n", count(len(r.Commands), "command"), r.Seconds)
+	}
+}
