@@ -30,9 +30,9 @@ type Record struct {
 	Seen time.Time `json:"seen"`
 }
 
-// Task is a task that was done.
+// Task is a task that was done, or that a hint was opened for: then Done is zero.
 type Task struct {
-	Done time.Time `json:"done"`
+	Done time.Time `json:"done,omitzero"`
 	// Solved says that the tutor did it.
 	Solved bool `json:"solved,omitempty"`
 	// Hints is how many hints were opened for it.

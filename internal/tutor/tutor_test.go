@@ -1,0 +1,427 @@
+package tutor_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/progress"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/tutor"
+	"github.com/ingresslab/ingresslab/internal/tutor/tutortest"
+)
+
+// student drives a Tutor whose effects a test answers by itself.
+type student struct {
+	*testing.T
+	tutor *tutor.Tutor
+	now   time.Time
+	last  []tutor.Effect
+	// looks and sleeps are how many are under way.
+	looking bool
+	sleep   *tutor.Sleep
+	saved   progress.Record
+}
+
+func begin(t *testing.T, r progress.Record) *student {
+	t.Helper()
+	s := &student{T: t, tutor: tutor.New(tutortest.Course(), r), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	s.tell(tutor.Begin)
+	return s
+}
+
+// tell gives the tutor an event, and watches that no two looks are ever under way.
+func (s *student) tell(e tutor.Event) {
+	s.Helper()
+	if _, ok := e.(tutor.Looked); ok {
+		s.looking = false
+	}
+	s.now = s.now.Add(time.Second)
+	s.last = s.tutor.Update(s.now, e)
+	for _, effect := range s.last {
+		switch effect := effect.(type) {
+		case tutor.Look:
+			if s.looking {
+				s.Fatal("two looks at once")
+			}
+			s.looking = true
+		case tutor.Sleep:
+			s.sleep = &effect
+		case tutor.Save:
+			s.saved = effect.Record
+		}
+	}
+}
+
+// see answers a look: those tasks are done.
+func (s *student) see(done ...string) {
+	s.Helper()
+	if !s.looking {
+		s.tell(tutor.Woke{Seq: s.sleep.Seq})
+	}
+	if !s.looking {
+		s.Fatal("nobody looks")
+	}
+	s.tell(tutor.Looked{State: state(done...)})
+}
+
+func state(done ...string) lab.State {
+	var st lab.State
+	for _, task := range tutortest.Course().Lab.Tasks {
+		holds := strings.Contains(" "+strings.Join(done, " ")+" ", " "+task.ID+" ")
+		step := scenario.StepReport{Outcome: scenario.Passed}
+		if !holds {
+			step = scenario.StepReport{Outcome: scenario.Failed, Mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}}
+		}
+		st.Tasks = append(st.Tasks, lab.TaskState{ID: task.ID, Title: task.Title, Done: holds, Steps: []scenario.StepReport{step}})
+	}
+	return st
+}
+
+// effect returns the only effect of a kind that the last event had.
+func effect[E tutor.Effect](s *student) E {
+	s.Helper()
+	var found []E
+	for _, e := range s.last {
+		if e, ok := e.(E); ok {
+			found = append(found, e)
+		}
+	}
+	if len(found) != 1 {
+		var none E
+		s.Fatalf("%d effects %T, want 1; all: %#v", len(found), none, s.last)
+	}
+	return found[0]
+}
+
+func has[E tutor.Effect](s *student) bool {
+	for _, e := range s.last {
+		if _, ok := e.(E); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// standings writes how the tasks stand: . for open, + for done, - for lapsed.
+func (s *student) standings() string {
+	out := ""
+	for _, task := range s.tutor.Tasks() {
+		out += map[tutor.Standing]string{tutor.Open: ".", tutor.Done: "+", tutor.Lapsed: "-"}[task.Standing]
+	}
+	return out
+}
+
+func (s *student) want(what, got, want string) {
+	s.Helper()
+	if got != want {
+		s.Fatalf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// heard fails unless something with the text has been said.
+func (s *student) heard(text string) {
+	s.Helper()
+	var all []string
+	for _, n := range s.tutor.Notices() {
+		if strings.Contains(n.Text, text) {
+			return
+		}
+		all = append(all, n.Text)
+	}
+	s.Fatalf("nobody said %q; said was:\n%s", text, strings.Join(all, "\n"))
+}
+
+func (s *student) title() string {
+	screen, _, _ := s.tutor.Screen()
+	return screen.Title
+}
+
+func TestTasksAreTickedAsTheyComeTrue(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.want("standings", s.standings(), "+...")
+	s.tell(tutor.Next)
+	s.see("stands", "front")
+	s.heard("✓ The front door is open")
+	s.want("present task", s.tutor.Present(), "knocked")
+	s.see("stands", "front", "knocked")
+	s.heard("That is all on this screen")
+	// A transient task stays ticked, another one does not have to be believed forever.
+	s.see("stands", "front")
+	s.see("stands")
+	s.want("after one bad look", s.standings(), "+++.")
+	s.see("stands")
+	s.want("after two", s.standings(), "+-+.")
+	s.heard("Was done, and is not anymore: The front door is open")
+	s.want("present task", s.tutor.Present(), "front")
+	s.see("stands", "front")
+	s.want("after it is true again", s.standings(), "+++.")
+	s.heard("✓ Again: The front door is open")
+}
+
+func TestProgressIsGoneOnWith(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.Next)
+	s.see("stands", "front")
+	record := s.saved
+	again := begin(t, record)
+	again.want("screen", again.title(), "The front door")
+	again.see("stands", "front")
+	again.want("standings", again.standings(), "++..")
+	if n := len(again.tutor.Notices()); n != 0 {
+		t.Errorf("%d notices about what was known: %v", n, again.tutor.Notices())
+	}
+	// A lesson that was rewritten: the title decides, then the number, as far as there is one.
+	record.Number = 0
+	again = begin(t, record)
+	again.want("found by its title", again.title(), "The front door")
+	record.Screen, record.Number = "A chapter that is no more", 40
+	again = begin(t, record)
+	again.want("found by its number", again.title(), "Done")
+}
+
+func TestLooksBecomeSlowerWhileNothingHappens(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	first := s.sleep.For
+	for range 60 {
+		s.see("stands")
+	}
+	if s.sleep.For < 4*first {
+		t.Errorf("after 60 equal looks the next one is in %s, as at first: %s", s.sleep.For, first)
+	}
+	stale := s.sleep.Seq
+	s.tell(tutor.FilesChanged{Names: []string{"door.yaml"}})
+	if !has[tutor.Look](s) {
+		t.Error("a saved file is not looked after at once")
+	}
+	s.see("stands")
+	if s.sleep.For != first {
+		t.Errorf("after a file was saved the next look is in %s, want %s", s.sleep.For, first)
+	}
+	s.tell(tutor.Woke{Seq: stale})
+	if has[tutor.Look](s) {
+		t.Error("a sleep that was given up counts")
+	}
+}
+
+func TestSolveAsksAndSolvesWhatComesBefore(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.Next)
+	s.tell(tutor.Next)
+	s.tell(tutor.Solve)
+	if q := s.tutor.Asked(); q == nil || !strings.Contains(q.Text, "The back door is open") || !strings.Contains(q.Text, "2 other tasks") {
+		t.Fatalf("asked %+v", q)
+	}
+	s.tell(tutor.No)
+	if has[tutor.SolveTask](s) || s.tutor.Asked() != nil {
+		t.Fatal("no is not an answer")
+	}
+	s.tell(tutor.Solve)
+	s.tell(tutor.Yes)
+	for _, id := range []string{"front", "knocked", "back"} {
+		s.want("solved", effect[tutor.SolveTask](s).Task, id)
+		s.tell(tutor.Solve)
+		s.heard("One thing after the other")
+		s.tell(tutor.Solved{Task: id, Notes: []string{"door.yaml is in your workspace now."}})
+	}
+	s.want("standings", s.standings(), "++++")
+	s.want("screen", s.title(), "The back door")
+	if s.saved.Finished == nil || !s.saved.Tasks["back"].Solved {
+		t.Errorf("saved %+v", s.saved)
+	}
+}
+
+func TestASolutionThatFailsEndsTheRow(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.Next)
+	s.tell(tutor.Skip)
+	s.tell(tutor.Yes)
+	s.tell(tutor.Solved{Task: "front", Err: errors.New("the hinge is broken")})
+	s.heard("“The front door is open” could not be solved: the hinge is broken")
+	if has[tutor.SolveTask](s) || s.tutor.Busy() != "" {
+		t.Error("it goes on all the same")
+	}
+	s.want("screen", s.title(), "The front door")
+}
+
+func TestSkipSolvesUpToThisScreenAndGoesOn(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.Skip) // all of the first screen is done
+	s.want("screen", s.title(), "The front door")
+	s.tell(tutor.Skip)
+	s.tell(tutor.Yes)
+	s.tell(tutor.Solved{Task: "front"})
+	s.tell(tutor.Solved{Task: "knocked"})
+	s.want("screen", s.title(), "The back door")
+	s.want("standings", s.standings(), "+++.")
+}
+
+func TestHintsComeTierByTierAndFollowTheFault(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.Next)
+	fake := &tutortest.Session{Dir: t.TempDir()}
+	ask := func(fault string) string {
+		t.Helper()
+		if err := fake.Put("fault", fault); err != nil {
+			t.Fatal(err)
+		}
+		s.tell(tutor.Hint)
+		id := effect[tutor.Advise](s).Task
+		advice, err := fake.Advise(t.Context(), id)
+		s.tell(tutor.Advised{Task: id, Advice: advice, Err: err})
+		h := s.tutor.HintView()
+		return h.Opened[len(h.Opened)-1]
+	}
+	s.want("first", ask("rust"), "Is it locked?")
+	s.want("why", s.tutor.HintView().Why, "door/front spec.lock: expected open, found shut rust")
+	s.want("second", ask("rust"), "Look at its lock.")
+	s.want("another fault", ask("ice"), "Is it locked?")
+	s.want("second", ask("ice"), "Look at its lock.")
+	s.want("third", ask("ice"), "Set spec.lock to open.")
+	s.want("the next hint", ask("ice"), "Doors have handles.")
+	ask("ice")
+	s.heard("That was the last hint")
+	s.see("stands", "front")
+	if s.tutor.HintView() != nil {
+		t.Error("the hint outlives its task")
+	}
+	if n := s.saved.Tasks["front"].Hints; n != 6 {
+		t.Errorf("%d hints remembered, want 6", n)
+	}
+}
+
+func TestResetAsksAndForgets(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands", "front")
+	s.tell(tutor.Next)
+	s.tell(tutor.Reset)
+	s.tell(tutor.Yes)
+	if !effect[tutor.Start](s).Reset {
+		t.Fatal("the files are left out")
+	}
+	s.tell(tutor.Looked{State: state("stands", "front")}) // saw the namespace before it was taken apart
+	s.want("standings", s.standings(), "++..")
+	s.tell(tutor.Started{Reset: true})
+	s.want("standings", s.standings(), "....")
+	s.want("screen", s.title(), "The house")
+	s.see("stands")
+	s.want("standings", s.standings(), "+...")
+}
+
+func TestWhatIsGoneIsSaidAndRestored(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands", "front")
+	lost := lab.State{Lost: []lab.Loss{{What: "namespace", Text: "the namespace lab-7 is gone", Remedy: "start/ is put back"}}}
+	s.tell(tutor.Woke{Seq: s.sleep.Seq})
+	s.tell(tutor.Looked{State: lost})
+	s.heard("The namespace lab-7 is gone.")
+	s.want("standings", s.standings(), "++..") // progress is not lost
+	s.tell(tutor.Restore)
+	if effect[tutor.Start](s).Reset {
+		t.Error("the student's files are not gone, and need no reset")
+	}
+	s.tell(tutor.Started{})
+	s.see("stands")
+	s.heard("Everything that the lab needs is there again.")
+}
+
+func TestACallThatIsNotAnsweredIsRepeated(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	down := errors.New("connection refused")
+	s.tell(tutor.Woke{Seq: s.sleep.Seq})
+	s.tell(tutor.Looked{Err: down})
+	since := s.now
+	s.tell(tutor.Woke{Seq: s.sleep.Seq})
+	s.tell(tutor.Looked{Err: down})
+	if text := s.tutor.Trouble()[0]; !strings.Contains(text, since.Format("15:04:05")) || !strings.Contains(text, "connection refused") {
+		t.Errorf("trouble is %q, want since when and why", text)
+	}
+	if n := len(s.tutor.Notices()) - 1; n != 1 {
+		t.Errorf("said %d times, want once", n)
+	}
+	s.see("stands")
+	s.heard("The API server answers again.")
+	if s.tutor.Broken() {
+		t.Error("still broken")
+	}
+}
+
+func TestAClusterThatIsGoneIsBroughtUpWithTheLabInIt(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands", "front")
+	s.tell(tutor.Woke{Seq: s.sleep.Seq})
+	s.tell(tutor.Looked{Err: errors.New("no cluster “lab”"), Gone: true})
+	s.heard("The cluster is gone")
+	s.tell(tutor.Restore)
+	effect[tutor.BringUp](s)
+	s.tell(tutor.BroughtUp{})
+	s.tell(tutor.Looked{State: lab.State{Lost: []lab.Loss{{What: "namespace", Text: "the namespace lab-7 is gone"}}}})
+	effect[tutor.Start](s)
+	s.tell(tutor.Started{})
+	s.see("stands")
+	s.want("standings", s.standings(), "++..")
+	if s.tutor.Broken() {
+		t.Error("still broken")
+	}
+}
+
+func TestFilesAreTalkedAboutUntilTheyAreApplied(t *testing.T) {
+	s := begin(t, progress.Record{})
+	s.see("stands")
+	s.tell(tutor.FilesChanged{Names: []string{"door.yaml"}})
+	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml", Faults: []string{`door.yaml:3: spec.lok: has no such field`}}}})
+	s.heard("door.yaml:3")
+	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml", Pending: []string{"door/front"}}}})
+	s.heard("saved, not applied yet (door/front): kubectl apply -f door.yaml")
+	s.see("stands")
+	s.want("looked at again", effect[tutor.SeeFiles](s).Names[0], "door.yaml")
+	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml"}}})
+	s.heard("the cluster has it as you saved it")
+	if lines := s.tutor.FileLines(); len(lines) != 0 {
+		t.Errorf("still said: %q", lines)
+	}
+}
+
+func TestTheQuestionAtTheEnd(t *testing.T) {
+	s := begin(t, progress.Record{Screen: "The back door", Number: 2})
+	s.see("stands")
+	s.tell(tutor.Next)
+	effect[tutor.Pose](s)
+	s.tell(tutor.Posed{Question: lab.Question{Text: "Who answers?", Choices: []string{"the cat", "the dog"}}})
+	s.tell(tutor.Choose(5))
+	s.heard("There is no such choice.")
+	s.tell(tutor.Choose(0))
+	s.want("choice", effect[tutor.Grade](s).Choice, "the cat")
+	s.tell(tutor.Graded{Grade: lab.Grade{Choice: "the cat", Truth: "the dog", Why: "Cats do not answer."}})
+	if q := s.saved.Quiz; q == nil || q.Right || q.Truth != "the dog" {
+		t.Errorf("saved %+v", q)
+	}
+	s.tell(tutor.Next)
+	if summary := s.tutor.Summary(); !strings.Contains(summary, "the cat") || !strings.Contains(summary, "The back door is open") {
+		t.Errorf("the summary does not say what was answered and what is open:\n%s", summary)
+	}
+}
+
+func TestAFullDiskIsSaidOnce(t *testing.T) {
+	s := begin(t, progress.Record{})
+	for range 3 {
+		s.tell(tutor.Saved{Err: errors.New("no space left on device")})
+	}
+	s.heard("no space left on device")
+	s.tell(tutor.Saved{})
+	s.heard("saved again")
+	if n := len(s.tutor.Notices()); n != 2 {
+		t.Errorf("%d notices, want 2: %v", n, s.tutor.Notices())
+	}
+}
