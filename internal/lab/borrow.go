@@ -25,7 +25,7 @@ const (
 )
 
 // borrowable are the kinds that a lab may put into the controller's namespace, beside the ConfigMap.
-var borrowable = []string{"DaemonSet", "Deployment", "Service"}
+var borrowable = []string{"DaemonSet", "Deployment", "Ingress", "Service"}
 
 // isConfig tells whether an object is the controller's ConfigMap, which is there with or without a lab.
 func isConfig(o *unstructured.Unstructured) bool {

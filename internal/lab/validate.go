@@ -98,8 +98,8 @@ func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Faults {
 			seen[keyOf(o)] = true
 			if !mayLieOutside(o) {
 				faults = append(faults, m.Fault(o, "metadata.namespace",
-					"names a namespace: leave it out, the lab's is %s (in %s a lab may have the ConfigMap %s, and %ss of its own)",
-					l.Namespace, ControllerNamespace, ControllerConfigMap, strings.Join(borrowable, "s, ")))
+					"names a namespace: leave it out, the lab's is %s (in %s a lab may have the ConfigMap %s, and of its own: %s)",
+					l.Namespace, ControllerNamespace, ControllerConfigMap, strings.Join(borrowable, ", ")))
 			}
 			if !slices.Contains(ownableKinds(), o.GetKind()) {
 				faults = append(faults, m.Fault(o, "kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", ")))
