@@ -33,8 +33,8 @@ type Lab struct {
 
 	// files are the manifests of solution/ by the names that solutions call them by, mutantFiles those of mutants/.
 	files, mutantFiles map[string]scenario.Manifest
-	// positions are where the fields of the front matter stand in lesson.md.
-	positions strictyaml.Positions
+	// positions are where the fields of the front matter stand in lesson.md, mutantPositions those of mutants.yaml.
+	positions, mutantPositions strictyaml.Positions
 }
 
 // FrontMatter is the YAML between the --- lines at the top of a lesson.md.

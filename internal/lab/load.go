@@ -71,7 +71,11 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 			}
 		}
 	}
-	return l, faults, nil
+	more, err = l.readMutants()
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, append(faults, more...), nil
 }
 
 // name takes number and name from the directory's name.
