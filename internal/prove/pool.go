@@ -1,0 +1,133 @@
+package prove
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Plan is what to prove.
+type Plan struct {
+	Labs      []*lab.Lab
+	Scenarios []*scenario.Scenario
+}
+
+// Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side, the
+// exclusive ones alone at the end. When ctx ends, what has been seen so far is reported, and the outcome says so.
+func Here(ctx context.Context, plan Plan, env Env, place *Place) {
+	env.Patience = env.Patience.orUsual()
+	begin := time.Now()
+	pool := &pool{slots: make(chan struct{}, max(1, orDefault(env.Parallel))), tell: env.Progress}
+	var shared, alone []*job
+	add := func(exclusive bool, j *job) {
+		place.Items = append(place.Items, j.item)
+		if exclusive {
+			alone = append(alone, j)
+		} else {
+			shared = append(shared, j)
+		}
+	}
+	for _, l := range plan.Labs {
+		add(l.Exclusive, jobOfLab(l, env))
+	}
+	for _, s := range plan.Scenarios {
+		add(s.Exclusive, jobOfScenario(s, env))
+	}
+	pool.run(ctx, shared...)
+	for _, j := range alone {
+		pool.run(ctx, j)
+	}
+	place.Seconds = time.Since(begin).Seconds()
+	place.settle()
+	if ctx.Err() != nil {
+		place.Outcome = outcomeOf(ctx)
+	}
+}
+
+func orDefault(parallel int) int {
+	if parallel == 0 {
+		return DefaultParallel
+	}
+	return parallel
+}
+
+// job is an item and the tasks that prove it. The tasks of one item may run side by side.
+type job struct {
+	item  *Item
+	tasks []func(context.Context)
+}
+
+// pool runs tasks, so many at a time.
+type pool struct {
+	slots chan struct{}
+	mu    sync.Mutex
+	tell  func(*Item)
+}
+
+// run runs the tasks of jobs in their order, and returns when all have ended.
+func (p *pool) run(ctx context.Context, jobs ...*job) {
+	var all sync.WaitGroup
+	for _, j := range jobs {
+		var own sync.WaitGroup
+		for _, task := range j.tasks {
+			p.slots <- struct{}{}
+			own.Add(1)
+			all.Go(func() {
+				defer own.Done()
+				defer func() { <-p.slots }()
+				p.begin(j.item)
+				task(ctx)
+			})
+		}
+		all.Go(func() {
+			own.Wait()
+			p.done(ctx, j.item)
+		})
+	}
+	all.Wait()
+}
+
+func (p *pool) begin(item *Item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if item.Started.IsZero() {
+		item.Started = time.Now()
+	}
+}
+
+func (p *pool) done(ctx context.Context, item *Item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	item.settle()
+	if ctx.Err() != nil {
+		item.Outcome = outcomeOf(ctx)
+	}
+	if p.tell != nil {
+		p.tell(item)
+	}
+}
+
+// jobOfLab is one task: a lab has one namespace.
+func jobOfLab(l *lab.Lab, env Env) *job {
+	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
+	return &job{item: item, tasks: []func(context.Context){func(ctx context.Context) {
+		if skip(item, env, l.Requires) {
+			return
+		}
+		proveLab(ctx, l, env, item)
+	}}}
+}
+
+// skip tells whether an item cannot be proven in this cluster.
+func skip(item *Item, env Env, requires scenario.Capabilities) bool {
+	why := env.Capabilities.Lacks(requires...)
+	if len(why) == 0 {
+		return false
+	}
+	item.Outcome, item.Reason = scenario.Skipped, strings.Join(why, "; ")
+	return true
+}
