@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -49,14 +48,13 @@ func exclusive(s *scenario.Scenario) int {
 	return 0
 }
 
+// What a lab is worth, `ingresslab prove` shows, which hack/test-e2e.sh runs after this suite. Here is whether the command works.
 var _ = Describe("the lab", func() {
-	for _, file := range found("labs", "lesson.md") {
-		name := filepath.Base(filepath.Dir(file))
-		number, _, _ := strings.Cut(name, "-")
-		It(name+" fails from its start and passes with its solution", func(ctx SpecContext) {
-			ingresslab(ctx, "lab", strings.TrimLeft(number, "0"))
-		})
-	}
+	It("runs from its start to its solution, twice", func(ctx SpecContext) {
+		for range 2 {
+			Expect(ingresslab(ctx, "lab", "1")).To(ContainSubstring("lab 1 passed"))
+		}
+	})
 })
 
 // found lists a kind of file in the folders of the repository. It runs while the specs are being named, before the suite.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The e2e suite on every sort of cluster this machine can have: kind, then embedded. CLUSTER=kind or CLUSTER=embedded runs it
-# on that one alone. What cannot be had is a failure in CI (CI=true) and an explained omission elsewhere.
+# The e2e suite on every sort of cluster this machine can have: kind, then embedded; and on each the proof of every lab and of
+# every scenario with mutants. CLUSTER=kind or CLUSTER=embedded runs it on that one alone. What cannot be had is a failure in CI
+# (CI=true) and an explained omission elsewhere. FOCUS=REGEXP runs the specs that match, and no proof.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +26,11 @@ suite() { # suite CLUSTER: scenarios and faults on a cluster made for them
     -args $detail -ginkgo.junit-report="$out/e2e-$1.xml" -ginkgo.focus="${FOCUS:-}"
 }
 
+proof() { # proof CLUSTER: labs and scenarios tell right from wrong, on a cluster made for them
+  if [ -n "${FOCUS:-}" ]; then return; fi
+  bin/ingresslab prove --cluster "$1" -o junit --output-file "$out/prove-$1.xml"
+}
+
 on_kind() {
   local node_image
   if ! docker info >/dev/null 2>&1 && ! hack/engine.sh; then
@@ -41,6 +47,7 @@ on_kind() {
     INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind || fail "kind (the provider)"
   fi
   suite kind || fail kind
+  proof kind || fail "kind (the proof of labs and scenarios)"
 }
 
 on_embedded() {
@@ -59,6 +66,7 @@ on_embedded() {
     INGRESSLAB_KUBE_BIN=$programs go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded || fail "embedded (the provider)"
   fi
   suite embedded || fail embedded
+  proof embedded || fail "embedded (the proof of labs and scenarios)"
 }
 
 case ${CLUSTER:-} in
