@@ -47,11 +47,12 @@ func load(path string) (*Scenario, strictyaml.Faults, error) {
 	if len(positions) == 0 {
 		return s, faults, nil // not YAML; whatever else could be said would not help
 	}
-	read := readManifests(filepath.Dir(path), manifestFiles(s.Steps))
+	read := readManifests(filepath.Dir(path), manifestFiles(s))
 	s.manifests = read.manifests
 	faults = append(faults, Validate(s).Without(faults)...)
 	faults = append(faults, s.misplaced().Without(faults)...)
 	faults = append(faults, validateManifests(s, read)...)
+	faults = append(faults, validateMutants(s, read).Without(faults)...)
 	return s, faults, nil
 }
 
@@ -67,18 +68,25 @@ func (s *Scenario) misplaced() strictyaml.Faults {
 	}}
 }
 
-// manifestFiles returns the manifest files that steps name, each once.
-func manifestFiles(steps []Step) []string {
+// manifestFiles returns the manifest files that steps and mutants name, each once.
+func manifestFiles(s *Scenario) []string {
 	var files []string
 	seen := map[string]bool{}
-	eachStep("steps", steps, func(_ string, step Step) {
-		for _, name := range append(append(Strings{}, step.Apply...), step.Delete...) {
+	add := func(names Strings) {
+		for _, name := range names {
 			if isFile(name) && !seen[name] {
 				seen[name] = true
 				files = append(files, name)
 			}
 		}
+	}
+	eachStep("steps", s.Steps, func(_ string, step Step) {
+		add(step.Apply)
+		add(step.Delete)
 	})
+	for _, m := range s.Mutants {
+		add(m.Apply)
+	}
 	return files
 }
 

@@ -28,6 +28,7 @@ func Validate(s *Scenario) strictyaml.Faults {
 		c.fault("steps", "a scenario needs steps")
 	}
 	c.steps("steps", s.Steps)
+	c.mutants(s)
 	return c.faults
 }
 

@@ -1,0 +1,181 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// flaw is what is wrong with a part of a mutant: patch[0], apply[1], omit[2].
+type flaw struct {
+	part string
+	err  error
+}
+
+// mutate returns the scenario's manifests as the mutant has them. An object that is in several files, because the scenario
+// changes it on the way, has its mistake in all of them; what only the mutant has goes into the first file applied.
+func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
+	var flaws []flaw
+	files := s.appliedFiles()
+	if len(files) == 0 {
+		return nil, []flaw{{"", errors.New("the scenario applies no manifest in which something could be wrong")}}
+	}
+	mutated := maps.Clone(s.manifests)
+	for i, target := range m.Omit {
+		flaws = append(flaws, change(mutated, files, fmt.Sprintf("omit[%d]", i), target, Mutation{Omit: []string{target}})...)
+	}
+	for _, name := range m.Apply {
+		for _, o := range s.manifests[name].Objects {
+			stand(mutated, files, o)
+		}
+	}
+	for i, p := range m.Patch {
+		flaws = append(flaws, change(mutated, files, fmt.Sprintf("patch[%d]", i), p.Object, Mutation{Patch: []Patch{p}})...)
+	}
+	return mutated, flaws
+}
+
+// appliedFiles returns the files that the steps apply, in their order.
+func (s *Scenario) appliedFiles() []string {
+	var files []string
+	eachStep("steps", s.Steps, func(_ string, step Step) {
+		for _, name := range step.Apply {
+			if !slices.Contains(files, name) {
+				files = append(files, name)
+			}
+		}
+	})
+	return files
+}
+
+// change makes one change in every file that has the object. That no file has it, or that the change can be made in none, is
+// a flaw: a mutant that changes nothing proves nothing.
+func change(manifests map[string]Manifest, files []string, part, target string, m Mutation) []flaw {
+	var there []string
+	var failed error
+	done := false
+	for _, name := range files {
+		manifest := manifests[name]
+		for _, o := range manifest.Objects {
+			there = append(there, strings.ToLower(o.GetKind())+"/"+o.GetName())
+		}
+		if _, err := indexOf(manifest.Objects, target, ""); err != nil {
+			continue
+		}
+		objects, err := Mutate(manifest.Objects, m)
+		if err != nil {
+			failed = fmt.Errorf("in %s: %w", name, err)
+			continue
+		}
+		manifest.Objects, done = objects, true
+		manifests[name] = manifest
+	}
+	switch {
+	case done:
+		return nil
+	case failed != nil:
+		return []flaw{{part, failed}}
+	}
+	if _, err := parseReference(target); err != nil {
+		return []flaw{{part, err}}
+	}
+	slices.Sort(there)
+	return []flaw{{part, fmt.Errorf("the scenario applies no %s, it applies %s", target, strings.Join(slices.Compact(there), ", "))}}
+}
+
+// stand puts an object in the place of those of its kind and name, or into the first file if there is none.
+func stand(manifests map[string]Manifest, files []string, o *unstructured.Unstructured) {
+	isNew := true
+	for _, name := range files {
+		manifest := manifests[name]
+		if !slices.ContainsFunc(manifest.Objects, func(other *unstructured.Unstructured) bool { return isSame(o, other) }) {
+			continue
+		}
+		isNew = false
+		manifest.Objects = slices.Clone(manifest.Objects)
+		for i, other := range manifest.Objects {
+			if isSame(o, other) {
+				manifest.Objects[i] = o
+			}
+		}
+		manifests[name] = manifest
+	}
+	if isNew {
+		first := manifests[files[0]]
+		first.Objects = append(slices.Clone(first.Objects), o)
+		manifests[files[0]] = first
+	}
+}
+
+// mutants checks what can be known of mutants without running them. What the manifests say is checked by validateMutants.
+func (c *checker) mutants(s *Scenario) {
+	var names, stepNames []string
+	eachStep("steps", s.Steps, func(_ string, step Step) {
+		if step.Name != "" {
+			stepNames = append(stepNames, step.Name)
+		}
+	})
+	for i, m := range s.Mutants {
+		at := fmt.Sprintf("mutants[%d]", i)
+		switch {
+		case strings.TrimSpace(m.Name) == "":
+			c.fault(at+".name", "is missing: what is wrong, in a few words")
+		case slices.Contains(names, m.Name):
+			c.fault(at+".name", "%q is the name of an earlier mutant, too", m.Name)
+		}
+		names = append(names, m.Name)
+		if len(m.Patch)+len(m.Apply)+len(m.Omit) == 0 {
+			c.fault(at, "is what is right: give patch, apply or omit")
+		}
+		for n, p := range m.Patch {
+			if (p.Merge == nil) == (p.JSON == nil) {
+				c.fault(fmt.Sprintf("%s.patch[%d]", at, n), "exactly one of merge and json is needed")
+			}
+		}
+		c.targets(at+".apply", m.Apply, false)
+		for n, capability := range m.Requires {
+			c.capability(fmt.Sprintf("%s.requires[%d]", at, n), capability)
+		}
+		if name := m.Caught.Step; name != "" && !slices.Contains(stepNames, name) {
+			c.add(at+".caught.step", strictyaml.Nearest(name, stepNames), "no step is called %q; give the step that has to fail this name", name)
+		}
+		c.because(at+".caught.because", m.Caught.Because)
+	}
+}
+
+func (c *checker) because(path string, texts Strings) {
+	if len(texts) == 0 {
+		c.fault(path, "is missing: what does the report of the failing step say that shows the reason?")
+	}
+	for i, text := range texts {
+		if strings.TrimSpace(text) == "" {
+			c.fault(fmt.Sprintf("%s[%d]", path, i), "is empty, which is in every report")
+		}
+	}
+}
+
+// validateMutants returns everything that is wrong with what mutants do to the manifests.
+func validateMutants(s *Scenario, read reading) strictyaml.Faults {
+	c := &checker{file: s.file, positions: s.positions}
+	for i, m := range s.Mutants {
+		readable := true
+		for n, name := range m.Apply {
+			c.manifestFile(fmt.Sprintf("mutants[%d].apply[%d]", i, n), name, read.errs[name])
+			readable = readable && read.errs[name] == nil
+		}
+		if !readable {
+			continue
+		}
+		_, flaws := s.mutate(m)
+		for _, f := range flaws {
+			c.fault(strings.TrimSuffix(fmt.Sprintf("mutants[%d].%s", i, f.part), "."), "%v", f.err)
+		}
+	}
+	return c.faults
+}

@@ -1,0 +1,85 @@
+package scenario_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+)
+
+const mutantSteps = `
+- apply: web.yaml
+- name: the page
+  expect: {url: http://web.test/, status: 200, within: 500ms}
+- name: the address
+  wait: {ingress: web, address: true}
+`
+
+// TestAMutantIsCaughtForItsReason runs mutants of a scenario that shows the page of a Service under a host.
+func TestAMutantIsCaughtForItsReason(t *testing.T) {
+	const otherHost = "patch: [{object: ingress/web, json: [{op: replace, path: /spec/rules/0/host, value: other.test}]}]"
+	for name, tc := range map[string]struct {
+		mutant, reason string
+		verdict        scenario.Verdict
+	}{
+		"another host": {
+			otherHost + `, caught: {step: the page, because: ["observed 404", no rule for host web.]}`,
+			"in step 2 (the page: GET http://web.r1.test/ answers 200): status: expected 200 OK, observed 404 Not Found", scenario.CaughtRight,
+		},
+		"no step is named": {otherHost + `, caught: {because: "404"}`, "in step 2 ", scenario.CaughtRight},
+		"another step": {
+			otherHost + `, caught: {step: the address, because: "404"}`,
+			`it is not step "the address" that fails, but step 2 (the page: GET http://web.r1.test/ answers 200): status: expected 200 OK, observed 404 Not Found`,
+			scenario.CaughtWrong,
+		},
+		"another reason": {
+			otherHost + `, caught: {step: the page, because: ["404", no endpoint]}`,
+			`step 2 (the page: GET http://web.r1.test/ answers 200) fails, but its report does not say "no endpoint": status: expected 200 OK, observed 404 Not Found`,
+			scenario.CaughtWrong,
+		},
+		"what was to be done is no reason": {
+			otherHost + `, caught: {step: the page, because: GET http}`, "step 2 ", scenario.CaughtWrong,
+		},
+		"another class": {
+			`patch: [{object: ingress/web, merge: {spec: {ingressClassName: nginx}}}], caught: {step: the page, because: class nginx}`, "in step 2", scenario.CaughtRight,
+		},
+		"no Ingress": {`omit: ingress/web, caught: {step: the page, because: "404"}`, "in step 2", scenario.CaughtRight},
+		"no mistake": {
+			`patch: [{object: ingress/web, merge: {metadata: {labels: {a: b}}}}], caught: {step: the page, because: "404"}`, "the scenario passes", scenario.Survived,
+		},
+		"what the cluster cannot show": {otherHost + `, requires: [nodes], caught: {because: "404"}`, "requires nodes: one only", scenario.NotTried},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := load(t, mutantSteps+"mutants:\n- {name: wrong, "+tc.mutant+"}\n")
+			c, http := fakecluster.New(t)
+			env := scenario.Env{
+				Kube: c, HTTP: http, Run: "r1", Patience: 300 * time.Millisecond,
+				Capabilities: cluster.Capabilities{cluster.Nodes: "one only"},
+			}
+			got, err := scenario.RunMutant(t.Context(), s, s.Mutants[0], env)
+			if err != nil || got.Verdict != tc.verdict || !strings.HasPrefix(got.Reason, tc.reason) || got.Line != 13 {
+				t.Errorf("line %d: %s: %s, %v\nwant %s: %s", got.Line, got.Verdict, got.Reason, err, tc.verdict, tc.reason)
+			}
+			if len(c.Namespaces()) > 0 {
+				t.Errorf("left behind: %v", c.Namespaces())
+			}
+		})
+	}
+}
+
+// TestABrokenLabSaysNothingAboutAMutant keeps a dead API server from passing for a caught mistake.
+func TestABrokenLabSaysNothingAboutAMutant(t *testing.T) {
+	s := load(t, mutantSteps+"mutants:\n- {name: wrong, omit: ingress/web, caught: {because: connection refused}}\n")
+	c, http := fakecluster.New(t)
+	c.ApplyErr = func(*unstructured.Unstructured) error { return errors.New("connection refused") }
+	got, err := scenario.RunMutant(t.Context(), s, s.Mutants[0], scenario.Env{Kube: c, HTTP: http})
+	if err == nil || got.Verdict != scenario.Inconclusive || got.Outcome() != scenario.Broken {
+		t.Errorf("%s: %s, %v", got.Verdict, got.Reason, err)
+	}
+}
