@@ -17,6 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/deploy"
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/lesson/play"
 	"github.com/ingresslab/ingresslab/internal/prove"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
@@ -317,8 +318,26 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env prov
 			return s.option.Provider.Down(ctx, up.Name, a.display)
 		}
 	}
-	env.Env, err = lab.NewEnv(up)
-	return env, down, err
+	lesson, err := a.lessonEnv(root, up)
+	if err != nil {
+		return env, down, err
+	}
+	env.Env = lesson.Env
+	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []prove.Fault, error) { return verifyLesson(ctx, l, lesson) }
+	return env, down, nil
+}
+
+// verifyLesson plays a lesson, and returns how many commands it has.
+func verifyLesson(ctx context.Context, l *lab.Lab, env play.Env) (int, []prove.Fault, error) {
+	report, err := play.Verify(ctx, l, env)
+	if err != nil {
+		return 0, nil, err
+	}
+	var faults []prove.Fault
+	for _, f := range report.Faults {
+		faults = append(faults, prove.Fault{File: f.File, Line: f.Line, Text: f.Message})
+	}
+	return len(report.Commands), faults, nil
 }
 
 // writeProof writes the report to a file or, if none is named, to w.

@@ -65,6 +65,10 @@ func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 			steps = []scenario.Step{{Apply: slices.Sorted(maps.Keys(files))}}
 		}
 	}
+	// What a solution waits for need not come of a mistake.
+	steps = slices.DeleteFunc(slices.Clone(steps), func(step scenario.Step) bool {
+		return step.Wait != nil || step.Rollout != nil && step.Rollout.Status != ""
+	})
 	var applied []string
 	for _, step := range steps {
 		applied = append(applied, step.Apply...)

@@ -21,9 +21,9 @@ type Env struct {
 	Guest bool
 	// Session opens a lab; lab.NewSession if it is nil.
 	Session func(*lab.Lab) Session
-	// Verify plays a lesson and returns how many outputs it has compared and what was not as recorded. Without it, the lessons'
-	// outputs are not looked at, for the reason NoVerify.
-	Verify   func(context.Context, *lab.Lab) (outputs int, faults []Fault, err error)
+	// Verify plays a lesson, and returns how many commands it has and which outputs were not as recorded. Without it, the lessons are
+	// not played, for the reason NoVerify.
+	Verify   func(context.Context, *lab.Lab) (commands int, faults []Fault, err error)
 	NoVerify string
 	// Progress hears of the items as they end, one at a time; nil if nobody listens.
 	Progress func(*Item)

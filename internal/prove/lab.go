@@ -68,7 +68,7 @@ func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove 
 	case ctx.Err() != nil:
 		return
 	case p.isBroken():
-		part.Reason = "not tried: see above"
+		part.Reason = notTried
 		p.item.Parts = append(p.item.Parts, part)
 		return
 	default:
@@ -88,6 +88,9 @@ func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove 
 	}
 	p.item.Parts = append(p.item.Parts, part)
 }
+
+// notTried is why a part is skipped after one that could not be judged.
+const notTried = "not tried, for the cluster failed before"
 
 func (p *labProof) isBroken() bool {
 	return slices.ContainsFunc(p.item.Parts, func(part Part) bool { return part.Outcome == scenario.Broken })
@@ -298,8 +301,8 @@ func (p *labProof) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}
 	}
-	outputs, faults, err := p.env.Verify(ctx, p.lab)
-	return finding{seen: plural(outputs, "output", "outputs") + " as recorded", faults: faults, err: err}
+	commands, faults, err := p.env.Verify(ctx, p.lab)
+	return finding{seen: plural(commands, "command of the lesson", "commands of the lesson"), faults: faults, err: err}
 }
 
 // removeTimeout bounds the removal of a lab, which goes on when the proof itself was interrupted.

@@ -35,7 +35,7 @@ func (p *Pretty) Item(i *Item) {
 	}
 	p.printf("%s %s: %s %s\n", p.mark(i.Outcome), i.title(), i.summary(), p.style.Dim(fmt.Sprintf("(%.1fs)", i.Seconds)))
 	for _, part := range i.Parts {
-		if part.Kind == KindMutant || part.Outcome != scenario.Passed {
+		if part.Reason != notTried && (part.Kind == KindMutant || part.Outcome != scenario.Passed) {
 			p.part(part)
 		}
 	}
