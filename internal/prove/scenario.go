@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -10,12 +11,15 @@ import (
 // jobOfScenario is a task for the scenario and one for each of its mutants: each run has a namespace of its own.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
 	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped}
-	item.Parts = make([]Part, 1)
+	item.Parts = make([]Part, 1+len(s.Mutants))
 	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
 		item.Parts = []Part{}
 		return &job{item: item, tasks: []func(context.Context){func(context.Context) { skip(item, env, s.Requires) }}}
 	}
 	tasks := []func(context.Context){func(ctx context.Context) { item.Parts[0] = runScenario(ctx, s, env) }}
+	for i, m := range s.Mutants {
+		tasks = append(tasks, func(ctx context.Context) { item.Parts[i+1] = runMutant(ctx, s, m, env) })
+	}
 	return &job{item: item, tasks: tasks}
 }
 
@@ -39,6 +43,31 @@ func runScenario(ctx context.Context, s *scenario.Scenario, env Env) Part {
 		if part.Reason == "" && err != nil {
 			part.Reason = err.Error()
 		}
+	}
+	return part
+}
+
+// runMutant shows that a scenario fails with one of its mutants, where and why it has to.
+func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env Env) Part {
+	begin := time.Now()
+	own := env.Env.Env
+	own.Progress = nil
+	report, _ := scenario.RunMutant(ctx, s, m, own) // the report carries the error
+	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(), Seconds: time.Since(begin).Seconds()}
+	if report.Verdict == scenario.Inconclusive && report.Report == nil {
+		part.Outcome = scenario.Failed // it cannot even be made
+	}
+	switch part.Outcome {
+	case scenario.Passed:
+		part.Seen = report.Reason
+	case scenario.Failed:
+		verdict := "it is " + string(report.Verdict)
+		if report.Verdict == scenario.Survived {
+			verdict = "it survives"
+		}
+		part.Faults = []Fault{{File: s.File(), Line: report.Line, Text: fmt.Sprintf("mutant %q: %s: %s", m.Name, verdict, report.Reason)}}
+	default:
+		part.Reason = report.Reason
 	}
 	return part
 }
