@@ -162,7 +162,7 @@ func (t *Tutor) solved(e Solved) {
 }
 
 func (t *Tutor) askReset() {
-	t.ask(fmt.Sprintf("Put namespace %s and your files back to the start? Files that you changed are kept as NAME.mine.", t.lab.Namespace),
+	t.ask(fmt.Sprintf("Put namespace %s and your files back to the start? What you made there goes; files that you changed are kept as NAME.mine.", t.lab.Namespace),
 		func() { t.start(true, "putting everything back to the start ...") })
 }
 

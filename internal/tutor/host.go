@@ -17,6 +17,7 @@ const lookTimeout = 10 * time.Second
 // Session is what a tutor needs of a lab in a cluster; *lab.Session is one.
 type Session interface {
 	Start(ctx context.Context) (notes []string, err error)
+	Reset(ctx context.Context) (notes []string, err error)
 	Solve(ctx context.Context, task string) error
 	Look(ctx context.Context) (lab.State, error)
 	Advise(ctx context.Context, task string) ([]lab.Advice, error)
@@ -163,8 +164,12 @@ func (h *Host) solve(ctx context.Context, s Session, task string) Event {
 }
 
 func (h *Host) start(ctx context.Context, s Session, reset bool) Event {
-	notes, err := s.Start(ctx)
-	if err != nil || !reset {
+	if !reset {
+		notes, err := s.Start(ctx)
+		return Started{reset, notes, err}
+	}
+	notes, err := s.Reset(ctx)
+	if err != nil {
 		return Started{reset, notes, err}
 	}
 	more, err := h.Files.Reset()

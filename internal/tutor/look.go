@@ -101,7 +101,7 @@ func (t *Tutor) looked(e Looked) {
 		t.say(Good, "The API server answers again.")
 	}
 	t.losses(e.State.Lost)
-	if len(t.lost) == 0 {
+	if !slices.ContainsFunc(t.lost, func(l lab.Loss) bool { return l.What != lab.LostStart }) {
 		t.sight(e.State.Tasks)
 	}
 	t.sleep(signature(e.State))

@@ -173,6 +173,26 @@ func (f *Files) Reset() ([]string, error) {
 	return notes, nil
 }
 
+// Create makes the workspace, with the files of start/ that are not there yet. It writes over nothing.
+func (f *Files) Create() error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return err
+	}
+	names, err := manifestNames(filepath.Join(f.Lab.Dir, "start"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if exists(filepath.Join(f.Dir, name)) {
+			continue
+		}
+		if _, err := f.put(filepath.Join(f.Lab.Dir, "start", name), name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // changed returns the manifests of the workspace that are not as start/ has them.
 func (f *Files) changed() ([]string, error) {
 	names, err := manifestNames(f.Dir)

@@ -66,6 +66,9 @@ func (s *Session) Start(context.Context) ([]string, error) {
 	return nil, errors.Join(s.Drop("lost"), s.Put("done-stands", ""))
 }
 
+// Reset implements tutor.Session.
+func (s *Session) Reset(ctx context.Context) ([]string, error) { return s.Start(ctx) }
+
 // Solve implements tutor.Session. It fails for a task of which there is a file "stuck-ID".
 func (s *Session) Solve(_ context.Context, task string) error {
 	if why, found := s.read("stuck-" + task); found {
