@@ -99,6 +99,7 @@ type running struct {
 	stop      func()
 	done      chan error
 	accessLog *safeBuffer
+	log       *safeBuffer
 }
 
 // start runs a controller until the test ends, and waits until it has seen everything there is.
@@ -119,11 +120,12 @@ func (l *lab) launch() *running {
 	l.t.Helper()
 	before := goleak.IgnoreCurrent()
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{lab: l, stop: stop, done: make(chan error, 1), accessLog: &safeBuffer{}}
+	r := &running{lab: l, stop: stop, done: make(chan error, 1), accessLog: &safeBuffer{}, log: &safeBuffer{}}
 	bound := make(chan controller.Addresses, 1)
 	go func() {
 		r.done <- controller.Run(ctx, l.config, controller.Deps{
 			Client: l.client, LogLevel: &l.level, AccessLog: r.accessLog, Dial: l.dial,
+			Log:       slog.New(slog.NewTextHandler(r.log, nil)),
 			Listening: func(a controller.Addresses) { bound <- a },
 		})
 	}()

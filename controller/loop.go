@@ -91,8 +91,12 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 		return time.Since(start)
 	}
 	table, problems := c.build(snapshot)
+	before := c.server.Table()
 	c.server.Swap(table)
 	took := time.Since(start)
+	if !event.IsZero() { // at the start everything would be new
+		c.logChanges(changes(before, table))
+	}
 	c.watcher.Want(ctx, table.References())
 	c.applySettings(table.Settings())
 	c.health.built(problems, c.ownClasses(snapshot))

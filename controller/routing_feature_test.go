@@ -37,6 +37,27 @@ func TestChangeOfARuleIsLive(t *testing.T) {
 	l.Expect(c.get("old.test", "/")).To(gomega.HavePrefix("404 "))
 }
 
+func TestLogSaysWhichRoutesHaveChanged(t *testing.T) {
+	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), service("news"), endpoints("web", "10.0.0.1:80"),
+		endpoints("news", "10.0.0.2:80"))
+	l.says("10.0.0.1:80", "web")
+	l.says("10.0.0.2:80", "news")
+	c := l.start()
+	l.Expect(c.log.String()).NotTo(gomega.ContainSubstring("route "), "what is there at the start is no change")
+	l.updateIngress("web", func(i *networkingv1.Ingress) {
+		i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "news"
+	})
+	l.Eventually(c.log.String).Should(gomega.MatchRegexp(
+		`msg="route changed" host=shop.test path=/ ingress=\S+/web before=\S+/web:\S+ service=\S+/news:`))
+	l.setEndpoints("news", "10.0.0.1:80")
+	l.Eventually(c.getter("shop.test", "/")).Should(gomega.Equal("200 web"))
+	l.deleteIngress("web")
+	l.Eventually(c.log.String).Should(gomega.MatchRegexp(`msg="route removed" host=shop.test path=/ ingress=\S+/web service=\S+/news:`))
+	l.createIngress(ingress("web", "lab", "shop.test"))
+	l.Eventually(c.log.String).Should(gomega.MatchRegexp(`msg="route added" host=shop.test path=/ ingress=\S+/web service=\S+/web:`))
+	l.Expect(strings.Count(c.log.String(), "route changed")).To(gomega.Equal(1), "pods are no change of a route")
+}
+
 func TestEndpointsFollowTheirSlice(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "one")
