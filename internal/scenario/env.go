@@ -28,6 +28,9 @@ type Env struct {
 	Patience time.Duration
 	// Keep leaves everything in the cluster.
 	Keep bool
+	// From and Until name steps, by number or by name. Until is the last step to run; what it leaves is kept. From is the first:
+	// the run goes on in the namespace of a kept run, the one that Run names or the newest.
+	From, Until string
 	// Progress hears what happens; nil if nobody listens.
 	Progress Progress
 

@@ -21,6 +21,8 @@ type Style struct {
 	Color bool
 	// Live allows lines that are written over: on a terminal that nothing else is written to.
 	Live bool
+	// Flags is what a command needs to be about the same cluster, with a blank before it; empty if nothing.
+	Flags string
 }
 
 // NewPretty returns a Pretty that writes to w.
@@ -109,6 +111,9 @@ func (p *Pretty) ScenarioDone(r Report) {
 	p.printf("\n")
 	if r.Kept {
 		p.printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
+	}
+	if r.Kept && r.Next > 0 {
+		p.printf("  go on with: ingresslab run %s%s --run %s --from %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
 	}
 	if r.Cleanup != "" {
 		p.printf("  %s not everything could be removed: %s\n", p.style.Mark("!"), r.Cleanup)

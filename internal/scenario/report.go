@@ -54,6 +54,8 @@ type Report struct {
 	Steps     []StepReport `json:"steps"`
 	// Kept is true if the namespace was left for somebody to look at.
 	Kept bool `json:"kept,omitempty"`
+	// Next is the number of the step that a kept run can go on with; 0 if every step has passed.
+	Next int `json:"next,omitempty"`
 	// Cleanup says what could not be removed; empty if everything was.
 	Cleanup string `json:"cleanup,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,22 +35,45 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 		env.progress().ScenarioStarted(*report)
 		return report, nil
 	}
-	purpose := s.Metadata.Name + env.purpose
-	if env.Run == "" {
-		env.Run = freeRunID(ctx, s, env, draws(env.Seed, purpose+" names"))
+	r, which, err := newRun(ctx, s, env)
+	if err != nil {
+		report.Outcome, report.Reason = brokenUnless(ctx), err.Error()
+		env.progress().ScenarioStarted(*report)
+		return report, broken(report.Outcome, err)
 	}
-	r := newRunner(env, newIsolation(s, env.Run))
-	r.rand = draws(env.Seed, purpose)
-	r.manifests, r.positions = s.manifests, s.positions
-	report.Run, report.Namespace = env.Run, r.names.namespace
+	report.Run, report.Seed, report.Namespace = r.env.Run, r.env.Seed, r.names.namespace
 	env.progress().ScenarioStarted(*report)
-	err := r.script(ctx, s.Steps, report)
+	err = r.script(ctx, s, which, report)
 	r.close(ctx, report)
 	report.Seconds = time.Since(report.Started).Seconds()
 	if err != nil {
 		return report, fmt.Errorf("scenario %s: %w", s.Metadata.Name, err)
 	}
 	return report, nil
+}
+
+// newRun names the run, or finds the one to go on with, and finds out which steps are to run.
+func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
+	which, refused := s.part(env)
+	if refused != nil {
+		return nil, which, refused
+	}
+	env.Keep = env.Keep || env.Until != ""
+	purpose := s.Metadata.Name + env.purpose
+	switch {
+	case env.From != "":
+		kept, err := s.findKept(ctx, env, which.first)
+		if err != nil {
+			return nil, which, err
+		}
+		env.Run, env.Seed = kept.run, kept.seed
+	case env.Run == "":
+		env.Run = freeRunID(ctx, s, env, draws(env.Seed, purpose+" names"))
+	}
+	r := newRunner(env, newIsolation(s, env.Run))
+	r.rand = draws(env.Seed, purpose)
+	r.manifests, r.positions = s.manifests, s.positions
+	return r, which, nil
 }
 
 // runner runs the steps of one scenario, or of a lab's check.
@@ -81,25 +105,37 @@ func newRunner(env Env, names isolation) *runner {
 }
 
 // script makes the namespace and runs the steps. The error is what is broken.
-func (r *runner) script(ctx context.Context, steps []Step, report *Report) error {
+func (r *runner) script(ctx context.Context, s *Scenario, which part, report *Report) error {
 	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, r.names.labels()); err != nil {
 		report.Outcome, report.Reason = brokenUnless(ctx), err.Error()
 		return broken(report.Outcome, err)
 	}
-	for i, step := range steps {
-		if report.Outcome != Passed {
-			report.Steps = append(report.Steps, r.skipped(i, step))
+	cause := r.conclude(report, r.resume(ctx, s, which.first, report))
+	for i := len(report.Steps); i < len(s.Steps); i++ {
+		if report.Outcome != Passed || i >= which.end {
+			report.Steps = append(report.Steps, r.skipped(i, s.Steps[i]))
 			continue
 		}
-		done, err := r.step(ctx, i, step)
+		done, err := r.step(ctx, i, s.Steps[i])
 		report.Steps = append(report.Steps, done)
-		report.Outcome = done.Outcome
-		if done.Outcome != Passed {
-			report.Reason = fmt.Sprintf("step %d (%s:%d): %s", done.Number, report.File, done.Line, done.Why())
-			if err := broken(done.Outcome, err); err != nil {
-				return fmt.Errorf("step %d (%s): %w", done.Number, done.Text, err)
-			}
-		}
+		cause = cmp.Or(cause, r.conclude(report, err))
+	}
+	return cause
+}
+
+// conclude makes the outcome of the last step that of the report, unless it was skipped. The error is what is broken.
+func (r *runner) conclude(report *Report, err error) error {
+	if len(report.Steps) == 0 {
+		return nil
+	}
+	done := report.Steps[len(report.Steps)-1]
+	if done.Outcome == Passed || done.Outcome == Skipped {
+		return nil
+	}
+	report.Outcome = done.Outcome
+	report.Reason = fmt.Sprintf("step %d (%s:%d): %s", done.Number, report.File, done.Line, done.Why())
+	if err := broken(done.Outcome, err); err != nil {
+		return fmt.Errorf("step %d (%s): %w", done.Number, done.Text, err)
 	}
 	return nil
 }
@@ -210,12 +246,12 @@ func (s StepReport) whyInside() string {
 
 // close removes what the run made, also when ctx has ended: hence a context that has not.
 func (r *runner) close(ctx context.Context, report *Report) {
-	if r.env.Keep {
-		report.Kept = true
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
+	if r.env.Keep {
+		r.keep(ctx, report)
+		return
+	}
 	err := errors.Join(
 		r.env.Kube.Delete(ctx, r.classes...),
 		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
@@ -223,4 +259,32 @@ func (r *runner) close(ctx context.Context, report *Report) {
 	if err != nil {
 		report.Cleanup = err.Error()
 	}
+}
+
+// keep leaves everything, and writes to the namespace where a later run can go on.
+func (r *runner) keep(ctx context.Context, report *Report) {
+	passed := report.passed()
+	if report.Kept = true; passed < len(report.Steps) {
+		report.Next = passed + 1
+	}
+	labels := r.names.labels()
+	labels[LabelKept], labels[LabelSeed] = strconv.Itoa(passed), strconv.FormatUint(r.env.Seed, 10)
+	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, labels); err != nil {
+		report.Next, report.Cleanup = 0, "the namespace could not be marked as kept: "+err.Error()
+	}
+}
+
+// passed is how many steps have passed, in this run or in the one that it goes on with.
+func (r *Report) passed() int {
+	last := 0
+	for _, s := range r.Steps {
+		switch s.Outcome {
+		case Passed:
+			last = s.Number
+		case Skipped:
+		default:
+			return s.Number - 1
+		}
+	}
+	return last
 }

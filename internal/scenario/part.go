@@ -1,0 +1,229 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// The labels of a namespace that was kept.
+const (
+	// LabelKept holds the number of the last step that passed in the namespace; a run that goes on has none.
+	LabelKept = "ingresslab.dev/kept-after-step"
+	// LabelSeed holds the seed of the run.
+	LabelSeed = "ingresslab.dev/seed"
+)
+
+// PartError says why a part of a scenario cannot be run.
+type PartError struct {
+	// Scenario is the name of the scenario.
+	Scenario string
+	text     string
+}
+
+// Error implements error.
+func (e *PartError) Error() string { return fmt.Sprintf("scenario %s: %s", e.Scenario, e.text) }
+
+func (s *Scenario) partf(format string, args ...any) *PartError {
+	return &PartError{s.Metadata.Name, fmt.Sprintf(format, args...)}
+}
+
+// part is which steps run: those from first up to but not including end, by index.
+type part struct{ first, end int }
+
+// CheckPart finds out, without a cluster, whether the scenario has the steps that env.From and env.Until name, and whether it
+// can go on there. The error is a *PartError.
+func CheckPart(s *Scenario, env Env) error {
+	_, err := s.part(env)
+	if err != nil { // a nil *PartError is no nil error
+		return err
+	}
+	return nil
+}
+
+func (s *Scenario) part(env Env) (part, *PartError) {
+	p := part{0, len(s.Steps)}
+	if env.From != "" {
+		at, err := s.stepAt("--from", env.From)
+		if err != nil {
+			return p, err
+		}
+		p.first = at
+	}
+	if env.Until != "" {
+		at, err := s.stepAt("--until", env.Until)
+		if err != nil {
+			return p, err
+		}
+		p.end = at + 1
+	}
+	if p.first >= p.end {
+		return p, s.partf("step %d (--from) comes after step %d (--until)", p.first+1, p.end)
+	}
+	return p, s.sessionsAcross(p.first)
+}
+
+// stepAt returns the index of the step that a flag names by its number or its name.
+func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
+	if n, err := strconv.Atoi(ref); err == nil {
+		if n < 1 || n > len(s.Steps) {
+			return 0, s.partf("%s %d: there are steps 1 to %d", flag, n, len(s.Steps))
+		}
+		return n - 1, nil
+	}
+	var names []string
+	for i, step := range s.Steps {
+		if step.Name == ref {
+			return i, nil
+		}
+		if step.Name != "" {
+			names = append(names, step.Name)
+		}
+	}
+	if near := strictyaml.Nearest(ref, names); near != "" {
+		return 0, s.partf("%s: no step is called %q; did you mean %q?", flag, ref, near)
+	}
+	return 0, s.partf("%s: no step is called %q; steps can be named by their number, 1 to %d", flag, ref, len(s.Steps))
+}
+
+// sessionsAcross refuses to go on in the middle of a session: its cookies end with the run that had them.
+func (s *Scenario) sessionsAcross(first int) *PartError {
+	began := map[string]int{}
+	for i := range s.Steps {
+		for _, name := range sessionsOf(s.Steps[i]) {
+			before, known := began[name]
+			if known && i >= first && before < first {
+				return s.partf("--from %d: step %d goes on with session %s, which begins in step %d, and its cookies are not kept; use --from %d or a step before",
+					first+1, i+1, name, before+1, before+1)
+			}
+			if !known {
+				began[name] = i
+			}
+		}
+	}
+	return nil
+}
+
+// sessionsOf returns the sessions that a step, or a step inside of it, has a part in.
+func sessionsOf(step Step) []string {
+	var names []string
+	eachStep("", []Step{step}, func(_ string, s Step) {
+		switch {
+		case s.Expect != nil:
+			names = append(names, s.Expect.Session)
+		case s.Traffic != nil:
+			names = append(names, s.Traffic.Session)
+		case s.Never != nil:
+			names = append(names, s.Never.Expect.Session)
+		case s.Fault != nil && s.Fault.Pod != nil:
+			names = append(names, s.Fault.Pod.Session)
+		}
+	})
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
+
+// kept is a run whose namespace was left.
+type kept struct {
+	run    string
+	seed   uint64
+	passed int // how many steps have
+}
+
+// findKept finds the run to go on with: the one that env names, or the newest of the scenario that was kept.
+func (s *Scenario) findKept(ctx context.Context, env Env, first int) (kept, error) {
+	selector := LabelScenario + "=" + s.Metadata.Name
+	if env.Run != "" {
+		selector += "," + LabelRun + "=" + env.Run
+	}
+	list, err := env.Kube.Clientset().CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return kept{}, fmt.Errorf("namespaces of kept runs: %w", err)
+	}
+	there := slices.DeleteFunc(list.Items, func(n corev1.Namespace) bool { return n.DeletionTimestamp != nil })
+	usable := slices.DeleteFunc(slices.Clone(there), func(n corev1.Namespace) bool { return n.Labels[LabelKept] == "" })
+	switch {
+	case len(there) == 0 && env.Run != "":
+		return kept{}, s.partf("--run %s: there is no such run of it in the cluster", env.Run)
+	case len(there) == 0:
+		return kept{}, s.partf("--from: no run of it was kept in the cluster; --until STEP and --keep leave one")
+	case len(usable) == 0:
+		return kept{}, s.partf("--from: run %s was not kept, it is still under way or was ended by force", there[0].Labels[LabelRun])
+	}
+	newest := slices.MaxFunc(usable, func(a, b corev1.Namespace) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	return s.readKept(newest.Labels, first)
+}
+
+func (s *Scenario) readKept(labels map[string]string, first int) (kept, error) {
+	k := kept{run: labels[LabelRun]}
+	var err error
+	if k.passed, err = strconv.Atoi(labels[LabelKept]); err != nil {
+		return k, s.partf("--from: run %s: its namespace has label %s=%q, which is not the number of a step", k.run, LabelKept, labels[LabelKept])
+	}
+	if k.seed, err = strconv.ParseUint(labels[LabelSeed], 10, 64); err != nil {
+		k.seed = NewSeed()
+	}
+	if first > k.passed {
+		return k, s.partf("--from %d: of run %s, only the first %s passed; use --from %d, or --run for another run",
+			first+1, k.run, plural(k.passed, "step has", "steps have"), k.passed+1)
+	}
+	return k, nil
+}
+
+// resume brings the runner to where it was before the step at first: it knows what was applied, and has certificates again
+// if they are needed.
+func (r *runner) resume(ctx context.Context, s *Scenario, first int, report *Report) error {
+	again := s.certificatesAcross(first)
+	for i, step := range s.Steps[:first] {
+		if again && step.Certificate != nil {
+			done, err := r.step(ctx, i, step)
+			report.Steps = append(report.Steps, done)
+			if done.Outcome != Passed {
+				return err
+			}
+			continue
+		}
+		eachStep("", []Step{step}, func(_ string, inside Step) { r.replay(inside) })
+		report.Steps = append(report.Steps, r.skipped(i, step))
+	}
+	return nil
+}
+
+// replay knows of a step what a later step needs to know. What cannot be named was refused when the scenario was loaded.
+func (r *runner) replay(step Step) {
+	var applied []*unstructured.Unstructured
+	for _, file := range step.Apply {
+		for _, o := range r.manifests[file].Objects {
+			applied = append(applied, r.names.object(o))
+		}
+	}
+	r.remember(applied)
+	if deleted, err := r.targets(step.Delete); err == nil {
+		r.forget(deleted)
+	}
+}
+
+// certificatesAcross reports whether a step at or after first needs a key that only a step before has had.
+func (s *Scenario) certificatesAcross(first int) bool {
+	clients, authorities := map[string]bool{}, map[string]bool{}
+	needed := false
+	for i, step := range s.Steps {
+		eachStep("", []Step{step}, func(_ string, inside Step) {
+			switch {
+			case inside.Certificate != nil && i < first:
+				clients[inside.Certificate.Client], authorities[inside.Certificate.Authority] = true, true
+			case inside.Certificate != nil:
+				needed = needed || authorities[inside.Certificate.Authority]
+			case inside.Expect != nil && inside.Expect.ClientCertificate != "" && i >= first:
+				needed = needed || clients[inside.Expect.ClientCertificate]
+			}
+		})
+	}
+	return needed
+}
