@@ -35,6 +35,10 @@ up: build $(ENGINE) ## bring up the cluster with the controller in it
 down: build ## remove the cluster and everything that belongs to it
 	@$(LAB) down $(FLAGS)
 
+.PHONY: kubectl
+kubectl: build ## a kubectl for machines that have none: bin/kubectl
+	@hack/kubectl.sh >/dev/null
+
 ##@ Build
 
 .PHONY: build

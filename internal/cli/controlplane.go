@@ -46,3 +46,29 @@ func (a *app) controlPlane(ctx context.Context, adjust func(*nodeimage.Options))
 	}
 	return programs, err
 }
+
+func (a *app) imageKubectlCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubectl",
+		Short: "Compile kubectl, for a machine that has none",
+		Long: `Have a kubectl of the version that the nodes run: the one that went into the node image if that was built on
+this machine, else one that is compiled from the same module, which takes a minute or two the first time.
+Prints its path; ` + "`make kubectl`" + ` copies it into bin/.`,
+		Example: "  ingresslab image kubectl",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			root, err := a.checkout()
+			if err != nil {
+				return err
+			}
+			program, err := nodeimage.Kubectl(c.Context(), nodeimage.Options{
+				Source: root, Progress: &nodeImageProgress{display: a.display, of: "kubectl"},
+			})
+			if err != nil {
+				return err
+			}
+			printf(a.std.Out, "%s\n", program)
+			return nil
+		},
+	}
+}

@@ -23,7 +23,7 @@ func (a *app) imageCommand() *cobra.Command {
   ingresslab image control-plane    # the same for embedded clusters`,
 	}
 	asGroup(c)
-	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageListCommand(), a.imageLoadCommand(), a.imageSaveCommand())
+	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageKubectlCommand(), a.imageListCommand(), a.imageLoadCommand(), a.imageSaveCommand())
 	return c
 }
 
