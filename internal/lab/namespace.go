@@ -181,11 +181,11 @@ func (s *Session) Remove(ctx context.Context) error {
 	return errors.Join(s.env.Kube.Delete(ctx, lent.ours...), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
 }
 
-// own returns copies of the objects with the lab's label, and in its namespace unless they name another one.
+// own returns copies of the objects with the lab's label, in its namespace unless they name another one, and ready for kubectl apply.
 func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	var own []*unstructured.Unstructured
-	for _, o := range objects {
-		o = o.DeepCopy()
+	for _, manifest := range objects {
+		o := manifest.DeepCopy()
 		labels := o.GetLabels()
 		if labels == nil {
 			labels = map[string]string{}
@@ -195,6 +195,7 @@ func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstruct
 		if o.GetNamespace() == "" {
 			o.SetNamespace(l.Namespace)
 		}
+		withLastApplied(o, manifest)
 		own = append(own, o)
 	}
 	return own
