@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/workload/fetch"
 	"github.com/ingresslab/ingresslab/internal/workload/nslookup"
 )
@@ -21,6 +22,7 @@ servers
 tools
   net-test                       waits, so that one can exec into its pod
   curl, wget, nslookup           small versions of these; also by links of those names
+  probe REQUEST                  sends a request and describes the answer, both in JSON, for scenarios
 
 workload COMMAND --help lists the flags of a command.
 `
@@ -65,8 +67,27 @@ func tool(ctx context.Context, name string, args []string, std streams) (code in
 		return fetch.Wget(ctx, args, fetch.Streams{In: std.in, Out: std.out, Err: std.err}), true
 	case "nslookup":
 		return nslookup.Main(ctx, args, std.out, std.err), true
+	case "probe":
+		return ask(ctx, args, std), true
 	}
 	return 0, false
+}
+
+// ask sends the request of a scenario that wants to know what a pod sees.
+func ask(ctx context.Context, args []string, std streams) int {
+	if len(args) != 1 {
+		_, _ = fmt.Fprintf(std.err, "workload probe: takes one argument, the request in JSON, got %d\n", len(args))
+		return exitUsage
+	}
+	answer, err := probe.Answer(ctx, args[0])
+	if err != nil {
+		_, _ = fmt.Fprintf(std.err, "workload probe: %v\n", err)
+		return exitUsage
+	}
+	if _, err := fmt.Fprintf(std.out, "%s\n", answer); err != nil {
+		return 1
+	}
+	return 0
 }
 
 // netTest waits until it is told to go. FROM scratch has no shell that could.

@@ -23,7 +23,8 @@ type Client struct {
 	dynamic   dynamic.Interface
 	mapper    meta.RESTMapper
 	poll      time.Duration
-	guest     *Guest // nil in a cluster of the lab's own
+	guest     *Guest       // nil in a cluster of the lab's own
+	config    *rest.Config // nil if the client was made of parts
 }
 
 // pollInterval is how often WaitReady looks. Waiting is short in the lab, so
@@ -49,7 +50,9 @@ func New(cfg *rest.Config) (*Client, error) {
 		return nil, fmt.Errorf("kubernetes client for %s: %w", cfg.Host, err)
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco))
-	return NewFor(clientset, dyn, mapper), nil
+	client := NewFor(clientset, dyn, mapper)
+	client.config = cfg
+	return client, nil
 }
 
 // NewFor returns a client made of the given parts, e.g. client-go's fakes.

@@ -155,13 +155,13 @@ func compareHeader(name, pattern string, h http.Header) (Mismatch, bool) {
 	if pattern == "" {
 		return Mismatch{field, "none", observed}, len(values) > 0
 	}
-	matches := slices.ContainsFunc(values, func(v string) bool { return matchPattern(pattern, v) })
+	matches := slices.ContainsFunc(values, func(v string) bool { return MatchPattern(pattern, v) })
 	return Mismatch{field, strconv.Quote(pattern), observed}, !matches
 }
 
-// matchPattern reports whether text is pattern, in which each * stands for any text. Taking the first place where the
+// MatchPattern reports whether text is pattern, in which each * stands for any text. Taking the first place where the
 // next piece occurs is enough, since only the last piece is bound to the end.
-func matchPattern(pattern, text string) bool {
+func MatchPattern(pattern, text string) bool {
 	pieces := strings.Split(pattern, "*")
 	if len(pieces) == 1 {
 		return pattern == text

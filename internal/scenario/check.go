@@ -55,8 +55,15 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 
 // see looks once whether a step of a check holds.
 func (r *runner) see(ctx context.Context, step Step) look {
-	if step.Wait != nil {
+	switch {
+	case step.Wait != nil:
 		return r.seeObject(ctx, *step.Wait)
+	case step.Exec != nil:
+		return r.seeOutput(ctx, *step.Exec)
+	case step.Traffic != nil:
+		var seen StepReport
+		err := r.traffic(ctx, *step.Traffic, &seen)
+		return look{mismatches: seen.Mismatches, err: err}
 	}
 	return r.seeAnswer(ctx, *step.Expect)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // describe returns a report of a step that has not run.
@@ -19,6 +20,16 @@ func (r *runner) describeAt(path string, index int, step Step) StepReport {
 		report.Text = "apply " + strings.Join(step.Apply, ", ")
 	case "delete":
 		report.Text = "delete " + strings.Join(step.Delete, ", ")
+	case "patch":
+		report.Text = step.Patch.describe(r.names)
+	case "rollout":
+		report.Text = step.Rollout.describe()
+	case "exec":
+		report.Text = step.Exec.describe(r.names)
+	case "never":
+		report.Text = step.Never.describe(r.names)
+	case "fault":
+		report.Text = step.Fault.describe()
 	case "scale":
 		report.Text = fmt.Sprintf("scale deployment %s to %d", step.Scale.Deployment, *step.Scale.Replicas)
 	case "certificate":
@@ -45,6 +56,8 @@ func (w Wait) describe() string {
 		return fmt.Sprintf("service %s has %s", w.Service, readyEndpoints(*w.Endpoints))
 	case w.Deployment != "":
 		return fmt.Sprintf("deployment %s is %s", w.Deployment, w.condition())
+	case w.Object != "":
+		return w.describeObject()
 	}
 	return fmt.Sprintf("pod %s is %s", w.Pod, w.condition())
 }
@@ -119,6 +132,12 @@ func (e Expect) describeRequest(names isolation) string {
 	if e.Session != "" {
 		b.WriteString(" in session " + e.Session)
 	}
+	if e.From != "" {
+		b.WriteString(" from " + e.From)
+	}
+	if e.To != "" {
+		b.WriteString(" to " + strings.Replace(e.To, "node:", "every node:", 1))
+	}
 	if e.ClientCertificate != "" {
 		b.WriteString(" by client " + e.ClientCertificate)
 	}
@@ -145,6 +164,9 @@ func (e Expect) answers(names isolation) []string {
 	}
 	for _, text := range e.Contains {
 		parts = append(parts, fmt.Sprintf("%q in the body", names.text(text)))
+	}
+	if e.Latency > 0 {
+		parts = append(parts, "within "+time.Duration(e.Latency).String())
 	}
 	if e.SamePod != nil {
 		parts = append(parts, map[bool]string{true: "the same pod", false: "another pod"}[*e.SamePod])

@@ -2,9 +2,11 @@ package scenario
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -48,6 +50,12 @@ type Kube interface {
 	Get(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error)
 	// WaitReady returns a *kube.NotReadyError if the objects are not ready when ctx ends.
 	WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error
+	// Patch changes the object of the same kind, namespace and name, as the API server does.
+	Patch(ctx context.Context, object *unstructured.Unstructured, kind types.PatchType, patch []byte) error
+	// Exec runs a program in a container; an exit code other than 0 is no error.
+	Exec(ctx context.Context, command kube.Command) (kube.Output, error)
+	// PostPod sends an empty POST request to a port of a pod; an answer of any status is no error.
+	PostPod(ctx context.Context, namespace, pod string, port int32, path string, query url.Values) (*kube.Answer, error)
 	Clientset() kubernetes.Interface
 }
 

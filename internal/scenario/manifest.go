@@ -120,9 +120,10 @@ func validateManifests(s *Scenario, read reading) strictyaml.Faults {
 	for _, name := range slices.Sorted(maps.Keys(read.manifests)) {
 		c.faults = append(c.faults, read.faults[name]...)
 		for _, o := range read.manifests[name].Objects {
-			c.faults = append(c.faults, sharedObject(read.manifests[name], o)...)
+			c.faults = append(c.faults, sharedObject(read.manifests[name], o, s.Exclusive)...)
 		}
 	}
+	c.netTests(s, read)
 	return c.faults
 }
 
@@ -132,10 +133,15 @@ func (c *checker) manifestFile(path, name string, err error) {
 	}
 }
 
-// sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time.
-func sharedObject(m Manifest, o *unstructured.Unstructured) strictyaml.Faults {
+// sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time. One that runs
+// alone may bring objects of the controller's namespace.
+func sharedObject(m Manifest, o *unstructured.Unstructured, exclusive bool) strictyaml.Faults {
 	var faults strictyaml.Faults
-	if o.GetNamespace() != "" {
+	switch {
+	case o.GetNamespace() == SystemNamespace && !exclusive:
+		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: such a scenario has to run alone, with exclusive: true",
+			SystemNamespace))
+	case o.GetNamespace() != "" && o.GetNamespace() != SystemNamespace:
 		faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, every run has its own"))
 	}
 	if slices.Contains(clusterWide, o.GetKind()) {

@@ -61,6 +61,12 @@ func parseObject(text string) (*unstructured.Unstructured, *referenceError) {
 	return reference(text, all, "is not KIND/NAME, such as ingress/web", "; write it KIND.VERSION.GROUP, such as Certificate.v1.cert-manager.io")
 }
 
+// isClusterWide tells an object of a kind that is known to have no namespace.
+func isClusterWide(o *unstructured.Unstructured) bool {
+	_, is := clusterKinds[strings.ToLower(o.GetKind())]
+	return is
+}
+
 func reference(text string, all map[string]schema.GroupVersionKind, isNot, otherwise string) (*unstructured.Unstructured, *referenceError) {
 	kind, name, found := strings.Cut(text, "/")
 	known := slices.Sorted(maps.Keys(all))

@@ -56,6 +56,8 @@ type Report struct {
 	Kept bool `json:"kept,omitempty"`
 	// Next is the number of the step that a kept run can go on with; 0 if every step has passed.
 	Next int `json:"next,omitempty"`
+	// Changed names what a kept run has changed outside of its namespace, and has not given back.
+	Changed []string `json:"changed,omitempty"`
 	// Cleanup says what could not be removed; empty if everything was.
 	Cleanup string `json:"cleanup,omitempty"`
 }

@@ -94,6 +94,9 @@ type runner struct {
 	rand *rand.Rand
 	// limit is how long the present step may look at most; 0 if that is for its file to say. See within.
 	limit time.Duration
+	// loans and cordoned are what gets its former state back at the end: objects of the controller's namespace, and nodes.
+	loans    []loan
+	cordoned []string
 }
 
 func newRunner(env Env, names isolation) *runner {
@@ -186,14 +189,24 @@ func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
 		return r.apply(ctx, step.Apply, report)
 	case "delete":
 		return r.remove(ctx, step.Delete, report)
+	case "patch":
+		return r.patch(ctx, *step.Patch, report)
 	case "scale":
 		return r.scale(ctx, *step.Scale, report)
+	case "rollout":
+		return r.rollout(ctx, *step.Rollout, report)
 	case "certificate":
 		return r.certify(ctx, *step.Certificate, report)
 	case "traffic":
 		return r.traffic(ctx, *step.Traffic, report)
 	case "wait":
 		return r.wait(ctx, *step.Wait, report)
+	case "exec":
+		return r.exec(ctx, *step.Exec, report)
+	case "never":
+		return r.never(ctx, *step.Never, report)
+	case "fault":
+		return r.fault(ctx, *step.Fault, report)
 	case "expect":
 		r.expect(ctx, *step.Expect, report)
 		return nil
@@ -253,6 +266,8 @@ func (r *runner) close(ctx context.Context, report *Report) {
 		return
 	}
 	err := errors.Join(
+		r.uncordon(ctx),
+		r.giveBack(ctx),
 		r.env.Kube.Delete(ctx, r.classes...),
 		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
 	)
@@ -264,6 +279,7 @@ func (r *runner) close(ctx context.Context, report *Report) {
 // keep leaves everything, and writes to the namespace where a later run can go on.
 func (r *runner) keep(ctx context.Context, report *Report) {
 	passed := report.passed()
+	report.Changed = r.changed()
 	if report.Kept = true; passed < len(report.Steps) {
 		report.Next = passed + 1
 	}

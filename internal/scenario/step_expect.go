@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,11 +33,39 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
 	if err != nil {
 		return look{err: err}
 	}
+	return r.seeAnswerTo(ctx, e, request)
+}
+
+// seeAnswerTo sends a request, once for each address that it goes to, and compares the answers. The first one that is not as
+// expected ends it.
+func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request) look {
 	want, err := r.expectation(ctx, e)
 	if err != nil {
 		return look{err: err}
 	}
-	o := r.env.HTTP.Do(ctx, request)
+	askers, err := r.askers(ctx, e)
+	if err != nil {
+		return look{err: err}
+	}
+	var l look
+	for _, a := range askers {
+		if l = r.compare(ctx, e, want, a.Do(ctx, request)); l.holds() {
+			continue
+		}
+		for i := range l.mismatches {
+			if a.way != "" {
+				l.mismatches[i].Observed += " at " + a.way
+			}
+		}
+		if l.err != nil && a.way != "" {
+			l.err = fmt.Errorf("at %s: %w", a.way, l.err)
+		}
+		return l
+	}
+	return l
+}
+
+func (r *runner) compare(ctx context.Context, e Expect, want probe.Expectation, o probe.Observation) look {
 	if o.Err != nil {
 		return look{err: o.Err}
 	}
@@ -50,6 +79,11 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
 	mismatches := probe.Compare(want, o)
 	if e.SamePod != nil {
 		mismatches = append(mismatches, r.sessions[e.Session].samePod(*e.SamePod, &o)...)
+	}
+	if most := time.Duration(e.Latency); most > 0 && o.Duration > most {
+		mismatches = append(mismatches, probe.Mismatch{
+			Field: "latency", Expected: "at most " + most.String(), Observed: o.Duration.Round(time.Millisecond).String(),
+		})
 	}
 	return look{mismatches: mismatches, observed: &o}
 }

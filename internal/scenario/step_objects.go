@@ -25,7 +25,10 @@ func (r *runner) apply(ctx context.Context, files Strings, report *StepReport) e
 		}
 	}
 	r.remember(objects)
-	err := r.awaitServiceAccount(ctx, objects)
+	err := r.borrow(ctx, objects...)
+	if err == nil {
+		err = r.awaitServiceAccount(ctx, objects)
+	}
 	if err == nil {
 		err = r.env.Kube.Apply(ctx, objects...)
 	}
@@ -80,6 +83,10 @@ func (r *runner) remove(ctx context.Context, targets Strings, report *StepReport
 		return err
 	}
 	r.forget(objects)
+	if err := r.borrow(ctx, objects...); err != nil {
+		report.Outcome = outcomeOf(err)
+		return err
+	}
 	if err := r.env.Kube.Delete(ctx, objects...); err != nil {
 		report.Outcome = outcomeOf(err)
 		return err

@@ -55,6 +55,9 @@ func (r *runner) waitReady(ctx context.Context, w Wait, report *StepReport) erro
 
 // seeObject looks whether what a Wait is about is true now.
 func (r *runner) seeObject(ctx context.Context, w Wait) look {
+	if w.Object != "" {
+		return r.seeField(ctx, w)
+	}
 	var m *probe.Mismatch
 	var err error
 	switch {

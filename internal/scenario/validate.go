@@ -29,22 +29,25 @@ func Validate(s *Scenario) strictyaml.Faults {
 	}
 	c.steps("steps", s.Steps)
 	c.mutants(s)
+	c.shared(s)
 	return c.faults
 }
 
 // ValidateCheck returns everything that is wrong with the steps of a check, which may look and not touch: its verbs are
-// wait and expect. path is where the steps stand in the file.
+// expect, wait, exec and traffic. path is where the steps stand in the file.
 func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Faults {
 	c := &checker{file: file, positions: positions}
 	if len(steps) == 0 {
 		c.fault(path, "a check needs steps")
 	}
 	for i, step := range steps {
-		if changes := step.Apply != nil || step.Delete != nil || step.Scale != nil || step.Certificate != nil; changes || step.Traffic != nil {
-			c.fault(fmt.Sprintf("%s[%d]", path, i), "a check changes nothing: its verbs are wait and expect")
+		at := fmt.Sprintf("%s[%d]", path, i)
+		c.onlyVerbs(at, step, "a check changes nothing", "expect", "wait", "exec", "traffic")
+		if step.Traffic != nil && step.Traffic.While != nil {
+			c.fault(at+".traffic.while", "a check changes nothing: give requests")
 		}
 		if step.Wait != nil && step.Wait.Ready {
-			c.fault(fmt.Sprintf("%s[%d].wait.ready", path, i), "a check applies nothing that could be ready: name a deployment, service or pod")
+			c.fault(at+".wait.ready", "a check applies nothing that could be ready: name a deployment, service or pod")
 		}
 	}
 	c.steps(path, steps)
@@ -111,20 +114,40 @@ func (c *checker) step(path string, step Step) {
 	}
 	c.targets(path+".apply", step.Apply, false)
 	c.targets(path+".delete", step.Delete, true)
-	if step.Scale != nil {
-		c.scale(path+".scale", *step.Scale)
-	}
-	if step.Certificate != nil {
-		c.certificate(path+".certificate", *step.Certificate)
-	}
+	c.changes(path, step)
 	if step.Wait != nil {
 		c.wait(path+".wait", *step.Wait)
+	}
+	if step.Exec != nil {
+		c.exec(path+".exec", *step.Exec)
 	}
 	if step.Expect != nil {
 		c.expect(path+".expect", *step.Expect)
 	}
 	if step.Traffic != nil {
 		c.traffic(path+".traffic", *step.Traffic)
+	}
+	if step.Never != nil {
+		c.never(path+".never", *step.Never)
+	}
+}
+
+// changes checks the verbs that change something.
+func (c *checker) changes(path string, step Step) {
+	if step.Patch != nil {
+		c.patch(path+".patch", *step.Patch)
+	}
+	if step.Rollout != nil {
+		c.rollout(path+".rollout", *step.Rollout)
+	}
+	if step.Fault != nil {
+		c.faultStep(path+".fault", *step.Fault)
+	}
+	if step.Scale != nil {
+		c.scale(path+".scale", *step.Scale)
+	}
+	if step.Certificate != nil {
+		c.certificate(path+".certificate", *step.Certificate)
 	}
 }
 
@@ -149,9 +172,10 @@ func (c *checker) targets(path string, targets Strings, objects bool) {
 func (c *checker) wait(path string, w Wait) {
 	subjects := given(map[string]bool{
 		"ready": w.Ready, "ingress": w.Ingress != "", "deployment": w.Deployment != "", "service": w.Service != "", "pod": w.Pod != "",
+		"object": w.Object != "",
 	})
 	if len(subjects) != 1 {
-		c.fault(path, "exactly one of ready, ingress, deployment, service and pod is needed, %s", count(subjects))
+		c.fault(path, "exactly one of ready, ingress, deployment, service, pod and object is needed, %s", count(subjects))
 		return
 	}
 	subject := subjects[0]
@@ -162,6 +186,33 @@ func (c *checker) wait(path string, w Wait) {
 	}
 	if w.Endpoints != nil && *w.Endpoints < 0 {
 		c.fault(path+".endpoints", "%d is less than zero", *w.Endpoints)
+	}
+	c.goesWith(path+".gone", subject, "object", w.Gone != nil, false)
+	c.goesWith(path+".jsonpath", subject, "object", w.JSONPath != "", false)
+	c.goesWith(path+".value", subject, "object", w.Value != nil, false)
+	c.goesWith(path+".namespace", subject, "object", w.Namespace != "", false)
+	if subject == "object" {
+		c.waitObject(path, w)
+	}
+}
+
+func (c *checker) waitObject(path string, w Wait) {
+	if _, err := parseObject(w.Object); err != nil {
+		c.add(path+".object", err.nearest, "%v", err)
+	}
+	if w.Namespace != noNamespace {
+		c.inNamespace(path+".namespace", w.Namespace)
+	}
+	if both := given(map[string]bool{"gone": w.Gone != nil, "jsonpath": w.JSONPath != ""}); len(both) != 1 {
+		c.fault(path, "exactly one of gone and jsonpath is needed, %s", count(both))
+	}
+	if (w.JSONPath == "") != (w.Value == nil) {
+		c.fault(path, "jsonpath and value go together: the field, and what it has to be")
+	}
+	if _, err := parseJSONPath(w.JSONPath); err != nil {
+		c.fault(path+".jsonpath", "%q is not a path in kubectl's notation, such as {.spec.type}: %v", w.JSONPath, err)
+	} else if w.JSONPath != "" && !strings.Contains(w.JSONPath, "{") {
+		c.add(path+".jsonpath", "{"+w.JSONPath+"}", "%q has no braces, so it would be plain text", w.JSONPath)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 func (c *checker) expect(path string, e Expect) {
 	c.request(path, e)
+	c.from(path, e)
 	for name := range e.ResponseHeader {
 		if !httpguts.ValidHeaderFieldName(name) {
 			c.fault(path+".responseHeader."+name, "%q is not the name of an HTTP header", name)
@@ -23,7 +24,7 @@ func (c *checker) expect(path string, e Expect) {
 		c.fault(path+".status", "%d is not an HTTP status (100 to 599)", e.Status)
 	}
 	if e.expectsNothing() {
-		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app, pod, samePod, certificate or arrived")
+		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app, pod, samePod, latency, certificate or arrived")
 	}
 	if e.SamePod != nil && e.Session == "" {
 		c.fault(path+".samePod", "the same as what? Give the session whose last answer is meant")
@@ -44,7 +45,7 @@ func (c *checker) expect(path string, e Expect) {
 
 func (e Expect) expectsNothing() bool {
 	return e.Status == 0 && len(e.ResponseHeader) == 0 && len(e.Contains) == 0 && e.Service == "" && e.App == "" && e.Pod == "" &&
-		e.SamePod == nil && e.Certificate == nil && e.Arrived == nil
+		e.SamePod == nil && e.Latency == 0 && e.Certificate == nil && e.Arrived == nil
 }
 
 // overTLS reports what only a TLS handshake can show in a request without one.

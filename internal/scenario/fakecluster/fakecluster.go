@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
@@ -41,6 +43,10 @@ type Cluster struct {
 	NamespaceErr error
 	// Keeps names an object, as "Kind/name", that Delete does not remove.
 	Keeps string
+	// OnExec, if it is set, is what programs in containers come to; without it they say nothing and exit with 0.
+	OnExec func(kube.Command) (kube.Output, error)
+	// OnPost, if it is set, answers the POST requests to pods; without it they get a 200.
+	OnPost func(pod, path string, query url.Values) kube.Answer
 
 	mu         sync.Mutex
 	clientset  *fake.Clientset

@@ -1,0 +1,102 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// wireRequest is a Request on its way to somebody else who sends it: the program in a pod.
+type wireRequest struct {
+	Method  string        `json:"method,omitempty"`
+	URL     string        `json:"url"`
+	Header  http.Header   `json:"header,omitempty"`
+	Body    string        `json:"body,omitempty"`
+	Follow  bool          `json:"follow,omitempty"`
+	Timeout time.Duration `json:"timeout,omitempty"`
+	Address string        `json:"address,omitempty"`
+}
+
+// wireObservation is what comes back.
+type wireObservation struct {
+	Status    int           `json:"status,omitempty"`
+	Proto     string        `json:"proto,omitempty"`
+	Header    http.Header   `json:"header,omitempty"`
+	Body      []byte        `json:"body,omitempty"`
+	Truncated bool          `json:"truncated,omitempty"`
+	Duration  time.Duration `json:"duration"`
+	TLS       *TLS          `json:"tls,omitempty"`
+	Error     string        `json:"error,omitempty"`
+}
+
+// Encode returns a request as text for Answer, which may run elsewhere. The connection goes to address (host:port), or
+// where the URL leads if it is empty. Cookies go along; a client's certificate does not.
+func Encode(r Request, address string) (string, error) {
+	if r.Certificate != nil {
+		return "", errors.New("a client's certificate cannot be handed on")
+	}
+	wire := wireRequest{
+		Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: r.Body, Follow: r.Follow, Timeout: r.Timeout, Address: address,
+	}
+	if r.Cookies != nil {
+		u, err := url.Parse(r.URL)
+		if err != nil {
+			return "", err
+		}
+		for _, c := range r.Cookies.Cookies(u) {
+			if wire.Header == nil {
+				wire.Header = http.Header{}
+			}
+			wire.Header["Cookie"] = []string{strings.TrimPrefix(strings.Join(wire.Header["Cookie"], "; ")+"; "+c.Name+"="+c.Value, "; ")}
+		}
+	}
+	data, err := json.Marshal(wire)
+	return string(data), err
+}
+
+// Answer sends the request that Encode has made, and returns the observation for Decode. The error says that text is no
+// request; that there is no answer is an observation.
+func Answer(ctx context.Context, text string) ([]byte, error) {
+	var wire wireRequest
+	if err := json.Unmarshal([]byte(text), &wire); err != nil {
+		return nil, fmt.Errorf("not a request: %w", err)
+	}
+	if wire.URL == "" {
+		return nil, errors.New("not a request: it has no url")
+	}
+	o := NewClient(Addresses{HTTP: wire.Address, HTTPS: wire.Address}).Do(ctx, Request{
+		Method: wire.Method, URL: wire.URL, Header: wire.Header, Body: wire.Body, Follow: wire.Follow, Timeout: wire.Timeout,
+	})
+	back := wireObservation{
+		Status: o.Status, Proto: o.Proto, Header: o.Header, Body: o.Body, Truncated: o.Truncated, Duration: o.Duration, TLS: o.TLS,
+	}
+	if o.Err != nil {
+		back.Error = o.Err.Error()
+	}
+	return json.Marshal(back)
+}
+
+// Decode returns what Answer has observed of a request. Cookies of the answer go to the request's.
+func Decode(r Request, data []byte) (Observation, error) {
+	var wire wireObservation
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return Observation{}, fmt.Errorf("not an observation: %w", err)
+	}
+	o := Observation{
+		Method: orGet(r.Method), URL: r.URL, Status: wire.Status, Proto: wire.Proto, Header: wire.Header, Body: wire.Body,
+		Truncated: wire.Truncated, Duration: wire.Duration, TLS: wire.TLS,
+		Served: servedBy(wire.Header), Reason: wire.Header.Get(HeaderReason),
+	}
+	if wire.Error != "" {
+		o.Err = errors.New(wire.Error)
+	}
+	if u, err := url.Parse(r.URL); err == nil && r.Cookies != nil {
+		r.Cookies.SetCookies(u, (&http.Response{Header: wire.Header}).Cookies())
+	}
+	return o, nil
+}

@@ -1,0 +1,144 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// maxShown is how much of a program's output a mismatch shows.
+const maxShown = 300
+
+// exec runs a program in a container: once, or until what it says is as expected.
+func (r *runner) exec(ctx context.Context, e Exec, report *StepReport) error {
+	if e.Within == 0 {
+		c := convergence{}
+		l := r.seeOutput(ctx, e)
+		c.add(l, false)
+		c.held = l.holds()
+		return report.settle(c, Failed)
+	}
+	c := converge(ctx, patience{within: r.within(e.Within, 0), streak: 1}, func(ctx context.Context) look { return r.seeOutput(ctx, e) })
+	return report.settle(c, Failed)
+}
+
+// seeOutput runs the program once and compares what comes of it.
+func (r *runner) seeOutput(ctx context.Context, e Exec) look {
+	pod, err := r.podOf(ctx, e.Pod, "")
+	switch {
+	case apierrors.IsNotFound(err):
+		return look{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "there is no such object"}}}
+	case err != nil:
+		return look{err: err}
+	}
+	output, err := r.env.Kube.Exec(ctx, kube.Command{
+		Namespace: pod.Namespace, Pod: pod.Name, Container: e.Container, Args: r.names.texts(e.Command),
+	})
+	if err != nil {
+		return look{err: err}
+	}
+	return look{mismatches: e.compare(output, r.names)}
+}
+
+func (e Exec) compare(output kube.Output, names isolation) []probe.Mismatch {
+	var all []probe.Mismatch
+	said := append(bytes.Clone(output.Stdout), output.Stderr...)
+	if output.ExitCode != e.ExitCode {
+		all = append(all, probe.Mismatch{
+			Field: "exit code", Expected: strconv.Itoa(e.ExitCode), Observed: fmt.Sprintf("%d, and it wrote %s", output.ExitCode, shown(said)),
+		})
+	}
+	for _, text := range names.texts(e.Contains) {
+		if !bytes.Contains(said, []byte(text)) {
+			all = append(all, probe.Mismatch{Field: "output", Expected: "to contain " + strconv.Quote(text), Observed: shown(said)})
+		}
+	}
+	for _, text := range names.texts(e.Lacks) {
+		if bytes.Contains(said, []byte(text)) {
+			all = append(all, probe.Mismatch{Field: "output", Expected: "not to contain " + strconv.Quote(text), Observed: shown(said)})
+		}
+	}
+	return all
+}
+
+// shown quotes the beginning of a program's output.
+func shown(said []byte) string {
+	text := strings.TrimSpace(string(said))
+	switch runes := []rune(text); {
+	case text == "":
+		return "nothing"
+	case len(runes) > maxShown:
+		text = string(runes[:maxShown]) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// podOf returns a pod by its name, or any ready pod of a workload by KIND/NAME.
+func (r *runner) podOf(ctx context.Context, target, namespace string) (*corev1.Pod, error) {
+	kind, name, isWorkload := strings.Cut(target, "/")
+	if !isWorkload || strings.EqualFold(kind, "pod") {
+		if !isWorkload {
+			name = target
+		}
+		return r.env.Kube.Clientset().CoreV1().Pods(r.namespace(namespace)).Get(ctx, name, metav1.GetOptions{})
+	}
+	pods, err := r.podsOf(ctx, target, namespace)
+	if err != nil {
+		return nil, err
+	}
+	if len(pods) == 0 {
+		return nil, fmt.Errorf("%s has no ready pod", target)
+	}
+	return &pods[0], nil
+}
+
+// podsOf returns the ready pods of a workload, sorted by name.
+func (r *runner) podsOf(ctx context.Context, target, namespace string) ([]corev1.Pod, error) {
+	o, err := r.object(target, namespace)
+	if err != nil {
+		return nil, err
+	}
+	got, err := r.env.Kube.Get(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	selector, err := selectorOf(got)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", target, err)
+	}
+	list, err := r.env.Kube.Clientset().CoreV1().Pods(o.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, err
+	}
+	return readyPods(list.Items), nil
+}
+
+// selectorOf returns the selector of a workload's pods as text.
+func selectorOf(o *unstructured.Unstructured) (string, error) {
+	labels, found, err := unstructured.NestedStringMap(o.Object, "spec", "selector", "matchLabels")
+	if err != nil || !found {
+		return "", fmt.Errorf("%s has no spec.selector.matchLabels", kube.Describe(o))
+	}
+	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels}), nil
+}
+
+// readyPods keeps the pods that are Ready and not on their way out.
+func readyPods(pods []corev1.Pod) []corev1.Pod {
+	var ready []corev1.Pod
+	for i := range pods {
+		if pods[i].DeletionTimestamp == nil && pods[i].Status.Phase == corev1.PodRunning && kube.PodTrouble(&pods[i]) == "" {
+			ready = append(ready, pods[i])
+		}
+	}
+	return ready
+}

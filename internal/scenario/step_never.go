@@ -1,0 +1,97 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+// neverFor is how long to look for an answer that must not come, if the file does not say.
+const neverFor = 3 * time.Second
+
+// glimpse is an answer that must not have come.
+type glimpse struct {
+	after    time.Duration
+	observed *probe.Observation
+}
+
+// never asks again and again, as long as the steps of while take and for the time given, and fails at the first answer that
+// is as described. No answer at all is not that answer; but if there never was one, nothing has been seen, which is
+// reported.
+func (r *runner) never(ctx context.Context, n Never, report *StepReport) error {
+	request, err := r.request(n.Expect)
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	begin := time.Now()
+	seen, over := make(chan glimpse, 1), make(chan convergence, 1)
+	go func() { over <- r.watch(looking, n.Expect, request, begin, seen) }()
+	nested := r.nested(ctx, report, "never.while", n.While)
+	left := time.NewTimer(n.For.or(neverFor) - time.Since(begin))
+	defer left.Stop()
+	var came *glimpse
+	select {
+	case g := <-seen:
+		came = &g
+	case <-left.C:
+	case <-ctx.Done():
+	}
+	stop()
+	c := <-over
+	select {
+	case g := <-seen: // while the steps were running
+		came = &g
+	default:
+	}
+	report.settleNever(c, came, n.Expect.describe(r.names), nested == nil)
+	report.Outcome = Worst(report.Outcome, report.nestedOutcome())
+	if nested != nil {
+		return nested
+	}
+	return nil
+}
+
+// watch looks until ctx ends, or until the answer comes.
+func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse) convergence {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	var c convergence
+	for {
+		l := r.seeAnswerTo(ctx, e, request)
+		c.add(l, ctx.Err() != nil)
+		if l.holds() {
+			seen <- glimpse{time.Since(begin), l.observed}
+			return c
+		}
+		select {
+		case <-ctx.Done():
+			return c
+		case <-tick.C:
+			if ctx.Err() != nil {
+				return c
+			}
+		}
+	}
+}
+
+// settleNever writes into the report what watching came to.
+func (s *StepReport) settleNever(c convergence, came *glimpse, answer string, complete bool) {
+	s.Tries, s.Answer = c.tries, answerOf(c.last.observed)
+	switch {
+	case came != nil:
+		s.Outcome, s.Answer = Failed, answerOf(came.observed)
+		s.Mismatches = []probe.Mismatch{{
+			Field: "answer", Expected: "never: " + answer,
+			Observed: fmt.Sprintf("%s, after %.1f s", came.observed.What(), came.after.Seconds()),
+		}}
+	case c.last.observed == nil && c.err != nil && complete:
+		s.Outcome, s.Error = Failed, "nothing was seen: "+c.err.Error()
+	default:
+		s.Outcome = Passed
+	}
+}

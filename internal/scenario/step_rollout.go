@@ -1,0 +1,190 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+)
+
+const (
+	// restartedAt is the annotation by which kubectl rollout restart makes a template new.
+	restartedAt = "kubectl.kubernetes.io/restartedAt"
+	// revision is where the Deployment controller numbers the ReplicaSets of a Deployment.
+	revision = "deployment.kubernetes.io/revision"
+)
+
+// rollout restarts or undoes a workload, and waits until its rollout has come to its end.
+func (r *runner) rollout(ctx context.Context, ro Rollout, report *StepReport) error {
+	o, err := r.object(ro.target(), ro.Namespace)
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
+	switch {
+	case ro.Restart != "":
+		stamp := time.Now().UTC().Format(time.RFC3339Nano) // kubectl's has seconds, so that a second restart within one is none
+		patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, restartedAt, stamp)
+		err = r.env.Kube.Patch(ctx, o, types.MergePatchType, patch)
+	case ro.Undo != "":
+		err = r.undo(ctx, o)
+	}
+	var none *noRevisionError
+	switch {
+	case errors.As(err, &none):
+		report.Outcome = Failed
+		return err
+	case err != nil:
+		report.Outcome = outcomeOf(err)
+		return err
+	}
+	c := converge(ctx, patience{within: r.within(ro.Within, waitWithin), streak: 1}, func(ctx context.Context) look { return r.seeRollout(ctx, o) })
+	return report.settle(c, TimedOut)
+}
+
+// target is the workload, as KIND/NAME.
+func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
+
+// noRevisionError says that a Deployment was never anything else.
+type noRevisionError struct{ name string }
+
+func (e *noRevisionError) Error() string {
+	return fmt.Sprintf("deployment %s has no earlier revision to go back to", e.name)
+}
+
+// undo gives a Deployment the template of the revision before the present one, as kubectl rollout undo does.
+func (r *runner) undo(ctx context.Context, o *unstructured.Unstructured) error {
+	clientset := r.env.Kube.Clientset()
+	d, err := clientset.AppsV1().Deployments(o.GetNamespace()).Get(ctx, o.GetName(), metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	selector := metav1.FormatLabelSelector(d.Spec.Selector)
+	sets, err := clientset.AppsV1().ReplicaSets(o.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return err
+	}
+	template := previousTemplate(d, sets.Items)
+	if template == nil {
+		return &noRevisionError{d.Name}
+	}
+	delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
+	if err != nil {
+		return err
+	}
+	return r.env.Kube.Patch(ctx, o, types.JSONPatchType, patch)
+}
+
+// previousTemplate returns a copy of the template that a Deployment had before its present one; nil if it had none.
+func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.PodTemplateSpec {
+	number := func(set *appsv1.ReplicaSet) int64 {
+		n, err := strconv.ParseInt(set.Annotations[revision], 10, 64)
+		if err != nil {
+			return 0 // not numbered yet
+		}
+		return n
+	}
+	var newest, previous *appsv1.ReplicaSet
+	for i := range sets {
+		set := &sets[i]
+		switch {
+		case !metav1.IsControlledBy(set, d):
+		case newest == nil || number(set) > number(newest):
+			newest, previous = set, newest
+		case previous == nil || number(set) > number(previous):
+			previous = set
+		}
+	}
+	if previous == nil {
+		return nil
+	}
+	return previous.Spec.Template.DeepCopy()
+}
+
+// seeRollout looks whether a rollout is at its end, by the rules of kubectl rollout status.
+func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) look {
+	got, err := r.env.Kube.Get(ctx, o)
+	if apierrors.IsNotFound(err) {
+		return look{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "there is no such object"}}}
+	}
+	if err != nil {
+		return look{err: err}
+	}
+	lacks, err := rolloutLacks(got)
+	if err != nil || lacks == "" {
+		return look{err: err}
+	}
+	return look{mismatches: []probe.Mismatch{{Field: "rollout of " + describeObject(o), Expected: "finished", Observed: lacks}}}
+}
+
+// rolloutLacks says what a rollout waits for; nothing if it is at its end.
+func rolloutLacks(o *unstructured.Unstructured) (string, error) {
+	convert := runtime.DefaultUnstructuredConverter.FromUnstructured
+	switch o.GetKind() {
+	case "Deployment":
+		var d appsv1.Deployment
+		err := convert(o.Object, &d)
+		return deploymentLacks(&d), err
+	case "DaemonSet":
+		var d appsv1.DaemonSet
+		err := convert(o.Object, &d)
+		st := d.Status
+		switch {
+		case st.ObservedGeneration < d.Generation:
+			return "not begun", err
+		case st.UpdatedNumberScheduled < st.DesiredNumberScheduled:
+			return fmt.Sprintf("%d of %d pods are new", st.UpdatedNumberScheduled, st.DesiredNumberScheduled), err
+		case st.NumberAvailable < st.DesiredNumberScheduled:
+			return fmt.Sprintf("%d of %d pods are available", st.NumberAvailable, st.DesiredNumberScheduled), err
+		}
+		return "", err
+	}
+	var s appsv1.StatefulSet
+	err := convert(o.Object, &s)
+	wanted := wantedReplicas(s.Spec.Replicas)
+	switch {
+	case s.Status.ObservedGeneration < s.Generation:
+		return "not begun", err
+	case s.Status.UpdatedReplicas < wanted:
+		return fmt.Sprintf("%d of %d pods are new", s.Status.UpdatedReplicas, wanted), err
+	case s.Status.ReadyReplicas < wanted:
+		return fmt.Sprintf("%d of %d pods are ready", s.Status.ReadyReplicas, wanted), err
+	}
+	return "", err
+}
+
+func deploymentLacks(d *appsv1.Deployment) string {
+	wanted, st := wantedReplicas(d.Spec.Replicas), d.Status
+	switch {
+	case st.ObservedGeneration < d.Generation:
+		return "not begun"
+	case st.UpdatedReplicas < wanted:
+		return fmt.Sprintf("%d of %d pods are new", st.UpdatedReplicas, wanted)
+	case st.Replicas > st.UpdatedReplicas:
+		return fmt.Sprintf("%d old pods are still there", st.Replicas-st.UpdatedReplicas)
+	case st.AvailableReplicas < st.UpdatedReplicas:
+		return fmt.Sprintf("%d of %d new pods are available", st.AvailableReplicas, st.UpdatedReplicas)
+	}
+	return ""
+}
+
+// wantedReplicas applies the API's default: no number means one.
+func wantedReplicas(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
