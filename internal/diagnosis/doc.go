@@ -1,0 +1,10 @@
+// Package diagnosis finds out why a request does not arrive where it should: it looks at the objects that a route is made of, as
+// they are in the cluster, and names what is wrong with them, in the order in which a person would mend it.
+//
+// It is there for the answers that nobody has foreseen. It does not know the lesson, only what is asked ([About]) and what is there
+// ([Snapshot], which [Take] takes), and follows a request as the controller does: class, host, path, Service, port, pods. What it
+// knows of annotations, of the ConfigMap and of password files it has from the controller's own packages, so the two agree.
+//
+// Read diagnosis.go for the codes and the order, route.go for a request's way to a Service, backend.go from there to a pod, secrets.go
+// and annotations.go for what an Ingress asks for beside, and tiers.go for what there is to say to a student.
+package diagnosis

@@ -1,0 +1,141 @@
+package diagnosis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Where the controller is, and what its IngressClasses say.
+const (
+	controllerNamespace = "ingresslab-system"
+	controllerConfigMap = "ingresslab-controller"
+	controllerClass     = "ingresslab.dev/ingress-controller"
+)
+
+// Snapshot is what a diagnosis looks at: the objects of one moment.
+type Snapshot struct {
+	// Namespace is the one that all but Ingresses, Classes, System and ConfigMap are of.
+	Namespace string
+	// Now is when the snapshot was taken, to tell certificates that have run out; zero leaves them alone.
+	Now time.Time
+	// Ingresses are those of all namespaces: who has a host is decided between them.
+	Ingresses      []networkingv1.Ingress
+	Classes        []networkingv1.IngressClass
+	Services       []corev1.Service
+	EndpointSlices []discoveryv1.EndpointSlice
+	Pods           []corev1.Pod
+	Deployments    []appsv1.Deployment
+	Secrets        []corev1.Secret
+	Events         []corev1.Event
+	// System are the Services in the controller's namespace; ConfigMap is the controller's own, nil if there is none.
+	System    []corev1.Service
+	ConfigMap *corev1.ConfigMap
+}
+
+// Take takes a Snapshot, with one list for each kind, side by side.
+func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapshot, error) {
+	s := Snapshot{Namespace: namespace, Now: time.Now()}
+	all := metav1.ListOptions{}
+	questions := []func() error{
+		func() error {
+			l, err := c.NetworkingV1().Ingresses("").List(ctx, all)
+			if err == nil {
+				s.Ingresses = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.NetworkingV1().IngressClasses().List(ctx, all)
+			if err == nil {
+				s.Classes = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.CoreV1().Services(namespace).List(ctx, all)
+			if err == nil {
+				s.Services = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.DiscoveryV1().EndpointSlices(namespace).List(ctx, all)
+			if err == nil {
+				s.EndpointSlices = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.CoreV1().Pods(namespace).List(ctx, all)
+			if err == nil {
+				s.Pods = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.AppsV1().Deployments(namespace).List(ctx, all)
+			if err == nil {
+				s.Deployments = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.CoreV1().Secrets(namespace).List(ctx, all)
+			if err == nil {
+				s.Secrets = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.CoreV1().Events(namespace).List(ctx, all)
+			if err == nil {
+				s.Events = l.Items
+			}
+			return err
+		},
+		func() error {
+			l, err := c.CoreV1().Services(controllerNamespace).List(ctx, all)
+			if err == nil {
+				s.System = l.Items
+			}
+			return err
+		},
+		func() error {
+			found, err := c.CoreV1().ConfigMaps(controllerNamespace).Get(ctx, controllerConfigMap, metav1.GetOptions{})
+			if err == nil {
+				s.ConfigMap = found
+			}
+			return ignoreMissing(err)
+		},
+	}
+	errs := make([]error, len(questions))
+	var asked sync.WaitGroup
+	for i, ask := range questions {
+		asked.Go(func() { errs[i] = ask() })
+	}
+	asked.Wait()
+	slices.SortStableFunc(s.Events, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	if err := errors.Join(errs...); err != nil {
+		return s, fmt.Errorf("diagnosis of namespace %s: %w", namespace, err)
+	}
+	return s, nil
+}
+
+func ignoreMissing(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
