@@ -15,7 +15,7 @@ import (
 // ingresses judges what the Ingresses of the namespace ask for beside their rules.
 func (d *diagnosis) ingresses() {
 	for _, i := range d.own() {
-		if d.classFault(i) != nil {
+		if d.classFault(i) != nil || d.isOthers(i) {
 			continue
 		}
 		d.annotations(i)
@@ -31,6 +31,13 @@ func (d *diagnosis) ingresses() {
 			d.conflicts(i)
 		}
 	}
+}
+
+// isOthers tells whether an Ingress is for hosts alone that nobody asks for here.
+func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
+	return len(i.Spec.Rules) > 0 && !slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool {
+		return !slices.ContainsFunc(d.about.OtherHosts, func(h string) bool { return strings.EqualFold(h, rule.Host) })
+	})
 }
 
 // annotations passes on what the controller finds wrong with an Ingress's annotations, and finds those whose prefix is wrong, which
@@ -128,19 +135,29 @@ func samePath(mains, canaries []candidate) bool {
 	})
 }
 
-// isCanaryFor tells whether a Service is what a canary sends to.
-func (d *diagnosis) isCanaryFor(service string) bool {
+// canaryFor follows a request to the Service of a canary.
+func (d *diagnosis) canaryFor(r Request) {
+	var canaries []string
 	for _, i := range d.own() {
 		if !isCanary(i) {
 			continue
 		}
 		for n := range i.Spec.Rules {
-			if slices.ContainsFunc(pathsOf(i, n), func(c candidate) bool { return serviceOf(c.path.Backend) == service }) {
-				return true
+			for _, c := range pathsOf(i, n) {
+				if fault := d.classFault(i); fault != nil {
+					d.add(*fault)
+				}
+				if serviceOf(c.path.Backend) == r.Service || !d.hasService(serviceOf(c.path.Backend)) {
+					d.backend(Request{Service: r.Service}, c)
+					return
+				}
+				canaries = append(canaries, fmt.Sprintf("ingress %s to service %s", i.Name, serviceOf(c.path.Backend)))
 			}
 		}
 	}
-	return false
+	d.add(Finding{Code: IngressMissing, Object: "ingress/" + r.Service, Field: "metadata.annotations[" + annotations.Prefix + "canary]", Expected: "a canary that sends to service " + r.Service,
+		Observed: joinedOr(canaries, "no canary"), Text: fmt.Sprintf("no Ingress with the annotation %scanary: \"true\" sends requests to service %s (there is: %s)",
+			annotations.Prefix, r.Service, joinedOr(canaries, "none"))})
 }
 
 // conflicts finds hosts and paths of an Ingress that another one has, which is older or comes first by name.

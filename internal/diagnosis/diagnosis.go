@@ -93,6 +93,8 @@ type Request struct {
 	Service string
 	// ByDefault says that no rule should match, and the default back-end of an Ingress answer.
 	ByDefault bool
+	// Canary says that the Service is one that a canary sends a share of the requests to.
+	Canary bool
 	// Status is that of the answer there was; 0 if it is not known.
 	Status int
 }

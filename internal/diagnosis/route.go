@@ -325,7 +325,12 @@ func (d *diagnosis) winner(r Request, all []candidate, c candidate) {
 		return
 	}
 	service := serviceOf(c.path.Backend)
-	if r.Service == "" || service == r.Service || d.isCanaryFor(r.Service) {
+	if r.Canary && service != r.Service {
+		d.canaryFor(r)
+		d.backend(r, c)
+		return
+	}
+	if r.Service == "" || service == r.Service {
 		d.backend(r, c)
 		return
 	}

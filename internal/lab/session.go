@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -53,19 +52,6 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 	}
 	return s.Perform(ctx, "the solution of task "+task, s.lab.files, steps)
 }
-
-// errNotBuilt marks what is being built.
-var errNotBuilt = errors.New("not built yet")
-
-// Advise returns what there is to say about a task that is not done: first the hints whose fault is there, then what package
-// diagnosis has found beside, then the task's own guide. It is never empty.
-func (s *Session) Advise(_ context.Context, task string) ([]Advice, error) { return nil, errNotBuilt }
-
-// Pose returns the quiz with the choices of this moment. Grade then asks the cluster and explains.
-func (s *Session) Pose(context.Context) (Question, error) { return Question{}, errNotBuilt }
-
-// Grade finds the truth and compares the choice with it.
-func (s *Session) Grade(_ context.Context, choice string) (Grade, error) { return Grade{}, errNotBuilt }
 
 // State is what one look has seen.
 type State struct {

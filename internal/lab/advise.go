@@ -1,0 +1,124 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/ingresslab/ingresslab/internal/diagnosis"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Advise returns what there is to say about a task that is not done: first the hints whose fault is there, then what package
+// diagnosis has found beside, then the task's own guide, and at last what was expected and seen. It is never empty.
+func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
+	t, err := s.lab.task(task)
+	if err != nil {
+		return nil, err
+	}
+	seen := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, t.Check)
+	snapshot, err := diagnosis.Take(ctx, s.env.Kube.Clientset(), s.lab.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	findings := diagnosis.Diagnose(snapshot, s.lab.about(t, seen))
+	var all []Advice
+	used := map[int]bool{}
+	for _, h := range s.lab.Hints {
+		if len(h.Tasks) > 0 && !slices.Contains(h.Tasks, task) {
+			continue
+		}
+		given, err := s.hint(ctx, h, findings, used, seen[len(seen)-1])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, given...)
+	}
+	for i, f := range findings {
+		if !used[i] {
+			all = append(all, Advice{Finding: &f, Tiers: f.Tiers()})
+		}
+	}
+	if len(t.Guide) > 0 {
+		all = append(all, Advice{Tiers: t.Guide})
+	}
+	if last := seen[len(seen)-1]; last.Outcome != scenario.Passed || len(all) == 0 {
+		all = append(all, Advice{Tiers: []string{compared(last)}})
+	}
+	return all, ctx.Err()
+}
+
+// compared says what was expected and seen, or that there is nothing to advise.
+func compared(step scenario.StepReport) string {
+	if step.Outcome == scenario.Passed {
+		return "The task is done: " + step.Text + "."
+	}
+	lines := []string{step.Text}
+	for _, m := range step.Mismatches {
+		lines = append(lines, fmt.Sprintf("%s: expected %s, seen %s", m.Field, m.Expected, m.Observed))
+	}
+	if step.Error != "" {
+		lines = append(lines, step.Error)
+	}
+	if step.Answer != nil && step.Answer.Reason != "" {
+		lines = append(lines, "the controller says: "+step.Answer.Reason)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// hint returns what a hint says to the faults that are there; nothing if its own is not.
+func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool, last scenario.StepReport) ([]Advice, error) {
+	var given []Advice
+	if h.Fault == "" {
+		steps := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, h.When)
+		if steps[len(steps)-1].Outcome != scenario.Passed {
+			return nil, ctx.Err()
+		}
+		var f diagnosis.Finding
+		if len(last.Mismatches) > 0 {
+			f = diagnosis.Finding{Field: last.Mismatches[0].Field, Expected: last.Mismatches[0].Expected, Observed: last.Mismatches[0].Observed}
+		}
+		tiers, err := h.fill(f)
+		return []Advice{{Hint: h.ID, Tiers: tiers}}, err
+	}
+	for i, f := range findings {
+		if f.Code != h.Fault || h.Object != "" && !strings.EqualFold(h.Object, f.Object) {
+			continue
+		}
+		tiers, err := h.fill(f)
+		if err != nil {
+			return nil, err
+		}
+		used[i] = true
+		given = append(given, Advice{Hint: h.ID, Finding: &f, Tiers: tiers})
+	}
+	return given, nil
+}
+
+// fill puts what was found into the hint's tiers.
+func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
+	var tiers []string
+	for i, text := range h.Tiers {
+		t, err := parseTier(h.ID, text)
+		if err != nil {
+			return nil, fmt.Errorf("tier %d of hint %s: %w", i+1, h.ID, err)
+		}
+		var b strings.Builder
+		if err := t.Execute(&b, blanks(f)); err != nil {
+			return nil, fmt.Errorf("tier %d of hint %s: %w", i+1, h.ID, err)
+		}
+		tiers = append(tiers, b.String())
+	}
+	return tiers, nil
+}
+
+// blanks are what a tier may contain.
+func blanks(f diagnosis.Finding) map[string]string {
+	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected}
+}
+
+func parseTier(name, text string) (*template.Template, error) {
+	return template.New(name).Option("missingkey=error").Parse(text)
+}
