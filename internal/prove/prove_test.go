@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -191,4 +193,90 @@ func TestAResetThatLeavesThingsIsNamed(t *testing.T) {
 		"reset: 01-shop/lesson.md:4: after the reset, ingress/shop is in namespace lab-1, and not in start/",
 		"hints: 01-shop/lesson.md:16: hint other-service: it is given neither from start/ nor for any mutant: its check (when) never held",
 	})
+}
+
+// keeper is a session that removes nothing.
+type keeper struct{ prove.Session }
+
+func (keeper) Remove(context.Context) error { return nil }
+
+func TestARemovalThatLeavesThingsIsNamed(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Session = func(l *lab.Lab) prove.Session { return keeper{lab.NewSession(l, env.Env)} }
+	expect(t, faultsOf(l, proven(t, l, env)), []string{
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/other in namespace lab-1 is still there",
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/shop in namespace lab-1 is still there",
+	})
+}
+
+// A lab in somebody else's cluster, whose namespace is in use, is not touched.
+func TestANamespaceInUseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Guest = true
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "lab-1"}}
+	if _, err := env.Kube.Clientset().CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	item := proven(t, l, env)
+	expect(t, faultsOf(l, item), []string{"start: could not run: namespace lab-1 is in use in this cluster"})
+	if left := env.Kube.(*fakecluster.Cluster).Objects(); len(left) > 0 || item.Outcome != scenario.Broken {
+		t.Errorf("%s; in the cluster there are now %v", item.Outcome, left)
+	}
+}
+
+// What the cluster cannot do is skipped with the reason, a lab as a whole and a mutant by itself.
+func TestSkipsSayWhy(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Capabilities = cluster.Capabilities{cluster.Nodes: "there is one node"}
+	l.Mutants[1].Requires = scenario.Capabilities{cluster.Nodes}
+	var text strings.Builder
+	pretty := prove.NewPretty(&text, scenario.Style{})
+	env.Progress = pretty.Item
+	proven(t, l, env)
+	l.Requires = scenario.Capabilities{cluster.Nodes}
+	if item := proven(t, l, env); item.Outcome != scenario.Skipped {
+		t.Errorf("a lab that requires nodes: %s", item.Outcome)
+	}
+	for _, want := range []string{
+		"✓ lab 1 shop: fails from start/, passes with solution/, the cluster answers the quiz, reset returns to start/, 1 of 2 mutants caught, hints 1 of 1 given",
+		"    ✓ mutant \"the other service\": task open: service: expected shop, observed other; hint other-service\n",
+		"    ○ mutant \"a host with a port\": skipped: requires nodes: there is one node\n",
+		"    ○ the lesson's outputs are what the cluster says: skipped: nothing can be played here\n",
+		"○ lab 1 shop: skipped: requires nodes: there is one node\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, text.String())
+		}
+	}
+}
+
+// TestInterruptedProofSaysSo cancels while a lab is being solved.
+func TestInterruptedProofSaysSo(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	env.Session = func(l *lab.Lab) prove.Session { return impatient{lab.NewSession(l, env.Env), cancel} }
+	place := &prove.Place{Provider: "fake"}
+	prove.Here(ctx, prove.Plan{Labs: []*lab.Lab{l}}, env, place)
+	if place.Outcome != scenario.Interrupted || place.Items[0].Outcome != scenario.Interrupted {
+		t.Errorf("the place %s, the lab %s", place.Outcome, place.Items[0].Outcome)
+	}
+}
+
+// impatient is a session in which somebody gives up.
+type impatient struct {
+	prove.Session
+	cancel context.CancelFunc
+}
+
+func (i impatient) Solve(ctx context.Context, _ string) error {
+	i.cancel()
+	return ctx.Err()
 }

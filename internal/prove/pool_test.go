@@ -1,0 +1,40 @@
+package prove
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Jobs run so many at a time, each item is told when the last of its tasks has ended, and the tasks of one item run side by side.
+func TestPoolRunsSoManyAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running, most atomic.Int32
+		var told []string
+		p := &pool{slots: make(chan struct{}, 3), tell: func(i *Item) { told = append(told, i.Name) }}
+		work := func(context.Context) {
+			if n := running.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			<-time.After(time.Second)
+			running.Add(-1)
+		}
+		jobs := []*job{
+			{item: &Item{Name: "long"}, tasks: []func(context.Context){work, work, work, work}},
+			{item: &Item{Name: "short"}, tasks: []func(context.Context){work}},
+		}
+		begin := time.Now()
+		p.run(t.Context(), jobs...)
+		if most.Load() != 3 || time.Since(begin) != 2*time.Second {
+			t.Errorf("%d ran at once, for %s", most.Load(), time.Since(begin))
+		}
+		if len(told) != 2 || jobs[0].item.Outcome != scenario.Passed {
+			t.Errorf("told of %v", told)
+		}
+	})
+}
