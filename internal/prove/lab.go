@@ -30,6 +30,9 @@ type labProof struct {
 	unsolved map[string]bool
 	// fresh is what there was after the first start.
 	fresh []*unstructured.Unstructured
+	// before is what there was before the last mutant, when the first solved tasks of the lab were done; nil if that is not known.
+	before []*unstructured.Unstructured
+	solved int
 }
 
 // proveLab goes through a lab as a student never would: wrong in every way that it names, then right, and from the beginning again.

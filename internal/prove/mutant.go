@@ -60,25 +60,6 @@ func (p *labProof) mutant(ctx context.Context, m lab.Mutant) finding {
 	return p.caught(ctx, m, task, fault)
 }
 
-// upTo brings the lab to where the task of an index is the next one to do.
-func (p *labProof) upTo(ctx context.Context, index int) (finding, bool) {
-	if _, err := p.session.Start(ctx); err != nil {
-		return finding{err: err}, false
-	}
-	for _, before := range p.lab.Tasks[:index] {
-		if p.unsolved[before.ID] {
-			return finding{skipped: fmt.Sprintf("task %s, which comes before, is not solved by its solution", before.ID)}, false
-		}
-		if before.StartsTrue {
-			continue
-		}
-		if err := p.session.Solve(ctx, before.ID); err != nil {
-			return finding{err: fmt.Errorf("task %s, which comes before: %w", before.ID, err)}, false
-		}
-	}
-	return finding{}, true
-}
-
 // caught looks at a wrong answer once it is in force: its task is not done, and the student is told why.
 func (p *labProof) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault func(string, ...any) finding) finding {
 	if err := p.inForce(ctx); err != nil {
