@@ -94,12 +94,12 @@ func (a *app) tutorLock(ctx context.Context, l *lab.Lab) (release func(), err er
 	taken := fmt.Errorf("another `ingresslab learn` has lab %d in cluster %s open; end it first, or use another cluster (--name)", l.Number, a.name)
 	ctx, cancel := context.WithCancelCause(ctx)
 	file := filepath.Join(xdg.StateHome, "ingresslab", "tutor", a.name+"-"+l.Name+".lock")
-	release, err = filelock.Acquire(ctx, file, func() { cancel(taken) })
+	unlock, err := filelock.Acquire(ctx, file, func() { cancel(taken) })
 	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
-	return func() { release(); cancel(nil) }, nil
+	return func() { unlock(); cancel(nil) }, nil
 }
 
 // tutoring is one run of learn.

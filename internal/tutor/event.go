@@ -138,11 +138,8 @@ type (
 	BringUp struct{}
 	// SeeFiles compares files of the workspace with the cluster.
 	SeeFiles struct{ Names []string }
-	// Save remembers the progress. Of two, the one with the higher Seq is the newer.
-	Save struct {
-		Record progress.Record
-		Seq    int
-	}
+	// Save remembers the progress.
+	Save struct{ Record progress.Record }
 	// Exit ends the tutor.
 	Exit struct{}
 )

@@ -3,7 +3,6 @@ package tutor
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -50,9 +49,6 @@ type Host struct {
 
 	mu      sync.Mutex
 	session Session
-
-	saving sync.Mutex
-	saved  int // the newest that was saved
 }
 
 // Use makes the session the one that is asked from now on.
@@ -68,7 +64,7 @@ func (h *Host) current() Session {
 	return h.session
 }
 
-// Do carries out an effect and returns the event that comes of it; nil for Exit, and if ctx ends first.
+// Do carries out one of the effects that Keep leaves, and returns the event that comes of it; nil if ctx ends first.
 func (h *Host) Do(ctx context.Context, effect Effect) Event {
 	e := h.do(ctx, effect)
 	if ctx.Err() != nil {
@@ -111,32 +107,24 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 		return BroughtUp{err}
 	case SeeFiles:
 		return FilesSeen{h.Files.See(ctx, effect.Names)}
-	case Save:
-		return Saved{h.save(ctx, effect)}
 	}
 	return nil
 }
 
-// save remembers a record unless a newer one was.
-func (h *Host) save(ctx context.Context, s Save) error {
-	h.saving.Lock()
-	defer h.saving.Unlock()
-	if s.Seq <= h.saved {
-		return nil
-	}
-	h.saved = s.Seq
-	return h.Store(ctx, s.Record)
-}
-
-// Leave carries out what is left to be saved, if the effects end the tutor, and tells whether they do.
-func (h *Host) Leave(ctx context.Context, effects []Effect) bool {
-	leaves := slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(Exit); return ok })
+// Keep carries out those effects that cannot wait, before anything else happens: what a student has seen ticked off is
+// remembered, however the program ends. It returns the other effects, and whether the tutor is to end.
+func (h *Host) Keep(ctx context.Context, t *Tutor, effects []Effect) (others []Effect, leave bool) {
 	for _, e := range effects {
-		if s, ok := e.(Save); ok && leaves {
-			_ = h.save(context.WithoutCancel(ctx), s) // nobody is left to be told
+		switch e := e.(type) {
+		case Save:
+			t.Update(time.Now(), Saved{h.Store(context.WithoutCancel(ctx), e.Record)}) // wants nothing more
+		case Exit:
+			leave = true
+		default:
+			others = append(others, e)
 		}
 	}
-	return leaves
+	return others, leave
 }
 
 func (h *Host) look(ctx context.Context, s Session) Event {

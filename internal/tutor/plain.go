@@ -34,7 +34,7 @@ func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) 
 			continue
 		}
 		if p.ended && len(p.queue) == 0 && p.ready() {
-			h.Leave(ctx, t.Update(time.Now(), Quit))
+			h.Keep(ctx, t, t.Update(time.Now(), Quit))
 			return nil
 		}
 		select {
@@ -53,7 +53,7 @@ func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) 
 				return nil
 			}
 		case <-ctx.Done():
-			h.Leave(ctx, t.Update(time.Now(), Quit))
+			h.Keep(ctx, t, t.Update(time.Now(), Quit))
 			return context.Cause(ctx)
 		}
 	}
@@ -129,7 +129,8 @@ func (p *plain) take(ctx context.Context, e Event) (leave bool) {
 }
 
 func (p *plain) carryOut(ctx context.Context, effects []Effect) (leave bool) {
-	if p.host.Leave(ctx, effects) {
+	effects, leave = p.host.Keep(ctx, p.tutor, effects)
+	if leave {
 		p.show()
 		return true
 	}

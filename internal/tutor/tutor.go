@@ -37,7 +37,6 @@ type Tutor struct {
 	quiz    Quiz
 	files   map[string]FileState
 	notices []Notice
-	saves   int
 	unsaved bool // that progress cannot be saved has been said
 }
 
@@ -123,8 +122,7 @@ func (t *Tutor) say(tone Tone, text string) { t.notices = append(t.notices, Noti
 func (t *Tutor) save() {
 	t.record.Screen, t.record.Number, t.record.Seen = t.screens[t.at].Title, t.at, t.now
 	t.effects = slices.DeleteFunc(t.effects, func(e Effect) bool { _, ok := e.(Save); return ok })
-	t.saves++
-	t.do(Save{t.record.Clone(), t.saves})
+	t.do(Save{t.record.Clone()})
 }
 
 func (t *Tutor) saved(err error) {

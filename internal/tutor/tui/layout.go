@@ -6,6 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+
+	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
 const (
@@ -116,7 +118,7 @@ func (m *model) separator() string {
 func (m *model) status() string {
 	done, all := 0, m.tutor.Tasks()
 	for _, task := range all {
-		if task.Standing == 1 {
+		if task.Standing == tutor.Done {
 			done++
 		}
 	}

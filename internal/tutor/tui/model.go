@@ -23,10 +23,10 @@ type model struct {
 	interrupted   bool
 	overlay       overlay
 
-	text    viewport.Model
-	shown   string // what text was rendered from
-	hintsAt int    // notices before this one are from before the page was turned
-	screen  int
+	text   viewport.Model
+	shown  string // what text was rendered from
+	news   int    // notices before this one have been seen
+	screen int
 }
 
 // overlay is what covers the lesson.
@@ -82,8 +82,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // take gives the tutor an event and does what it wants.
 func (m *model) take(e tutor.Event) tea.Cmd {
-	effects := m.tutor.Update(time.Now(), e)
-	if m.host.Leave(m.ctx, effects) {
+	effects, leave := m.host.Keep(m.ctx, m.tutor, m.tutor.Update(time.Now(), e))
+	if leave {
 		return tea.Quit
 	}
 	var cmds []tea.Cmd
@@ -96,7 +96,7 @@ func (m *model) take(e tutor.Event) tea.Cmd {
 		cmds = append(cmds, func() tea.Msg { return asMessage(m.host.Do(m.ctx, effect)) })
 	}
 	if _, number, _ := m.tutor.Screen(); number != m.screen {
-		m.screen, m.hintsAt = number, len(m.tutor.Notices())
+		m.screen, m.news = number, len(m.tutor.Notices())
 		m.text.GotoTop()
 	}
 	return tea.Batch(cmds...)
@@ -124,7 +124,7 @@ func (m *model) awaitFiles() tea.Cmd {
 
 // leave saves what there is to save when the program was ended from outside.
 func (m *model) leave() {
-	m.host.Leave(m.ctx, m.tutor.Update(time.Now(), tutor.Quit))
+	m.host.Keep(m.ctx, m.tutor, m.tutor.Update(time.Now(), tutor.Quit))
 }
 
 // commands are the keys that are commands of the tutor's.
@@ -166,6 +166,7 @@ func (m *model) key(key string) tea.Cmd {
 		return m.take(tutor.Choose(key[0] - '1'))
 	}
 	if c, found := commands[key]; found {
+		m.news = len(m.tutor.Notices()) // they have been seen
 		if m.overlay == help {
 			m.toggle(help)
 		}

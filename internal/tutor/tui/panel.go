@@ -70,6 +70,9 @@ func (m *model) panel(width int) []string {
 	if busy := t.Busy(); busy != "" {
 		lines = append(lines, m.block(width, " … ", busy, ask)...)
 	}
+	if m.overlay != nothing && !m.beside() {
+		return lines // the rest is what is being read
+	}
 	lines = append(lines, m.tasks(width)...)
 	if h := t.HintView(); h != nil {
 		lines = append(lines, m.hint(width, h)...)
@@ -131,10 +134,10 @@ func (m *model) hint(width int, h *tutor.HintView) []string {
 // notices are the last ones since the page was turned, but for what the panel says anyway.
 func (m *model) notices(width int) []string {
 	all := m.tutor.Notices()
-	recent := all[max(m.hintsAt, len(all)-noticesShown):]
+	recent := all[max(m.news, len(all)-noticesShown):]
 	var lines []string
-	for _, n := range recent {
-		if m.said(n.Text) {
+	for i, n := range recent {
+		if m.said(n.Text) || i > 0 && recent[i-1].Text == n.Text {
 			continue
 		}
 		lines = append(lines, m.block(width, " - ", n.Text, dim)...)

@@ -122,6 +122,7 @@ func (m *model) styleConfig() ansi.StyleConfig {
 	var margin, none uint = 1, 0
 	config.Document.Margin = &margin
 	config.CodeBlock.Margin = &none
+	config.Code.Prefix, config.Code.Suffix = "", ""
 	var indent uint = 2
 	config.CodeBlock.Indent = &indent
 	return config
