@@ -116,7 +116,7 @@ func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
 
 // blanks are what a tier may contain.
 func blanks(f diagnosis.Finding) map[string]string {
-	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected}
+	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected, "Text": f.Text}
 }
 
 func parseTier(name, text string) (*template.Template, error) {

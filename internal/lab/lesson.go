@@ -92,7 +92,7 @@ type Hint struct {
 	// When is for faults that package diagnosis cannot know: a check that holds while the fault is there.
 	When []scenario.Step `yaml:"when"`
 	// Tiers are what to say, each more open than the one before: a question, a pointer, the answer. In them, {{.Object}},
-	// {{.Field}}, {{.Observed}} and {{.Expected}} are those of the fault.
+	// {{.Field}}, {{.Observed}}, {{.Expected}} and {{.Text}}, a sentence that says it all, are those of the fault.
 	Tiers []string `yaml:"tiers"`
 }
 
