@@ -68,6 +68,7 @@ func exitCode(err error) int {
 		faults   strictyaml.Faults
 		noScene  *scenario.UnknownError
 		noLab    *lab.UnknownError
+		noPart   *scenario.PartError
 	)
 	switch {
 	case err == nil:
@@ -77,7 +78,7 @@ func exitCode(err error) int {
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
 	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &mismatch), errors.As(err, &faults),
-		errors.As(err, &noScene), errors.As(err, &noLab):
+		errors.As(err, &noScene), errors.As(err, &noLab), errors.As(err, &noPart):
 		return ExitUsage
 	case errors.Is(err, context.DeadlineExceeded):
 		return ExitTimeout

@@ -28,30 +28,6 @@ func checkOutput(format string, known ...string) error {
 	return unknown("output format", format, known, "--output takes: "+strings.Join(known, ", "))
 }
 
-// writeReports writes the reports in a format to a file, or to w if no file is
-// named. The directory of the file is made.
-func writeReports(w io.Writer, format, file string, reports []*scenario.Report) (err error) {
-	if file != "" {
-		f, createErr := createFile(file)
-		if createErr != nil {
-			return createErr
-		}
-		defer func() {
-			if closeErr := f.Close(); err == nil {
-				err = closeErr
-			}
-		}()
-		w = f
-	}
-	switch format {
-	case outputJSON:
-		return scenario.WriteJSON(w, reports)
-	case outputJUnit:
-		return scenario.WriteJUnit(w, reports)
-	}
-	return nil
-}
-
 func createFile(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("--output-file: %w", err)
@@ -73,7 +49,7 @@ func colorful(w io.Writer, env func(string) string) bool {
 // style is what the reports of scenarios may use on w.
 func (a *app) style(w io.Writer) scenario.Style {
 	color := colorful(w, os.Getenv)
-	return scenario.Style{Color: color, Live: color}
+	return scenario.Style{Color: color, Live: color, Flags: a.nameFlag()}
 }
 
 // printf writes for somebody to read. Whoever reads may stop, as `head` does;

@@ -213,8 +213,7 @@ func (a *app) runPlace(ctx context.Context, p place, scenarios []*scenario.Scena
 	if err != nil {
 		return nil, ExitBroken, err
 	}
-	env.Progress = scenario.NewPretty(a.std.Err, a.style(a.std.Err))
-	reports, code = a.runAll(ctx, scenarios, env)
+	reports, code = many{app: a, out: a.std.Err, parallel: scenario.DefaultParallel}.scenarios(ctx, scenarios, env)
 	return reports, code, nil
 }
 

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"context"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -12,10 +12,13 @@ import (
 
 // runFlags are the flags of run beside those of the cluster.
 type runFlags struct {
-	spec   specFlags
-	output string
-	file   string
-	keep   bool
+	spec             specFlags
+	output           string
+	file             string
+	keep, mutants    bool
+	parallel         int
+	seed             uint64
+	from, until, run string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -25,8 +28,15 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Run scenarios against the cluster",
 		Long: `Run scenarios, all of them if none is named: by name, by a pattern such as 'host-*', or by
 file. The cluster is brought up if need be. Every run has its own namespace and host names,
-and removes them afterwards.`,
+and removes them afterwards. Several scenarios run at the same time, but for those that say
+that they have to be alone; each is reported whole when it has ended.
+
+--until runs a scenario up to a step and keeps its namespace; --from goes on there. With
+--mutants, what runs are the mistakes that scenarios list, each of which has to make its
+scenario fail where and why it says: exit code 1 tells that one did not.`,
 		Example: `  ingresslab run host-routing
+  ingresslab run canary --until 5          # and then: --from 6
+  ingresslab run --mutants 'host-*'
   ingresslab run -o junit --output-file out/report.xml`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
@@ -37,6 +47,12 @@ and removes them afterwards.`,
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
 	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
 	f.BoolVar(&flags.keep, "keep", false, "leave what the scenarios made in the cluster")
+	f.IntVar(&flags.parallel, "parallel", scenario.DefaultParallel, "how many scenarios run at the same time")
+	f.Uint64Var(&flags.seed, "seed", 0, "what everything that a run draws follows from, as its report tells it (default: drawn)")
+	f.StringVar(&flags.until, "until", "", "number or name of the last step to run; what it leaves is kept")
+	f.StringVar(&flags.from, "from", "", "number or name of the first step to run, in the namespace of a run that was kept")
+	f.StringVar(&flags.run, "run", "", "the kept run that --from goes on with (default: the newest)")
+	f.BoolVar(&flags.mutants, "mutants", false, "run the scenarios' mutants, each of which has to be caught")
 	return c
 }
 
@@ -48,6 +64,15 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	if err != nil {
 		return err
 	}
+	if err := flags.checkPart(scenarios); err != nil {
+		return err
+	}
+	// A report that cannot be written is said before a cluster is created.
+	file, err := openReport(flags.file)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
 	up, err := a.bringUp(c, &flags.spec)
 	if err != nil {
 		return err
@@ -56,10 +81,35 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	if err != nil {
 		return err
 	}
-	env.Keep = flags.keep
-	env.Progress = a.runProgress(flags)
-	reports, code := a.runAll(c.Context(), scenarios, env)
-	if err := writeReports(a.std.Out, flags.output, flags.file, reports); err != nil {
+	env.Keep, env.Seed, env.From, env.Until, env.Run = flags.keep, flags.seed, flags.from, flags.until, flags.run
+	many := many{app: a, out: a.reportTo(flags), parallel: flags.parallel}
+	if flags.mutants {
+		reports, code := many.mutants(c.Context(), scenarios, env)
+		return a.finish(flags, file, code, func(w io.Writer) error { return scenario.WriteMutants(w, flags.output, reports) })
+	}
+	reports, code := many.scenarios(c.Context(), scenarios, env)
+	return a.finish(flags, file, code, func(w io.Writer) error {
+		if flags.output == outputJUnit {
+			return scenario.WriteJUnit(w, reports)
+		}
+		return scenario.WriteJSON(w, reports)
+	})
+}
+
+// finish writes the report and ends the command with its code. A report that does not get into its file is not lost.
+func (a *app) finish(flags *runFlags, file *reportFile, code int, write func(io.Writer) error) error {
+	if flags.output == outputPretty {
+		return &outcome{code}
+	}
+	if file == nil {
+		if err := write(a.std.Out); err != nil {
+			return err
+		}
+		return &outcome{code}
+	}
+	if err := file.write(write); err != nil {
+		a.display.Note("the report goes to the standard output instead")
+		_ = write(a.std.Out) // the error before it is the one to tell
 		return err
 	}
 	return &outcome{code}
@@ -69,40 +119,37 @@ func (f *runFlags) check() error {
 	if err := checkOutput(f.output, outputPretty, outputJSON, outputJUnit); err != nil {
 		return err
 	}
-	if f.file != "" && f.output == outputPretty {
+	part := f.from != "" || f.until != ""
+	switch {
+	case f.file != "" && f.output == outputPretty:
 		return usagef("--output-file: needs -o json or -o junit")
+	case f.parallel < 1:
+		return usagef("--parallel: %d is not at least 1", f.parallel)
+	case f.run != "" && f.from == "":
+		return usagef("--run: names the run to go on with, so it goes with --from STEP")
+	case f.mutants && part:
+		return usagef("--mutants: a mutant runs up to where it is caught, --from and --until make no sense")
 	}
 	return nil
 }
 
-// runProgress writes for people: to the standard output if that is what was
-// asked for, beside the report otherwise.
-func (a *app) runProgress(f *runFlags) scenario.Progress {
-	w := a.std.Out
-	if f.output != outputPretty {
-		w = a.std.Err
+// checkPart refuses a part of more than one scenario, or one that the scenario does not have.
+func (f *runFlags) checkPart(scenarios []*scenario.Scenario) error {
+	if f.from == "" && f.until == "" {
+		return nil
 	}
-	return scenario.NewPretty(w, a.style(w))
+	if len(scenarios) != 1 {
+		return usagef("--from and --until: are about the steps of one scenario, and %d are named", len(scenarios))
+	}
+	return scenario.CheckPart(scenarios[0], scenario.Env{From: f.from, Until: f.until})
 }
 
-// runAll runs one scenario after the other, and returns the exit code of the
-// worst. A broken lab ends it: the next scenario would say the same.
-func (a *app) runAll(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.Report, int) {
-	var reports []*scenario.Report
-	code := ExitOK
-	for _, s := range list {
-		report, err := scenario.Run(ctx, s, env)
-		reports = append(reports, report)
-		code = worse(code, codeOf(report.Outcome))
-		if err != nil {
-			a.display.Note(oneLine(err.Error()))
-			break
-		}
-		if ctx.Err() != nil {
-			break
-		}
+// reportTo is where people read along: the standard output if that is what was asked for, beside the report otherwise.
+func (a *app) reportTo(f *runFlags) io.Writer {
+	if f.output != outputPretty {
+		return a.std.Err
 	}
-	return reports, code
+	return a.std.Out
 }
 
 // codeOf is the exit code of an outcome. A skip is no failure: it is explained.

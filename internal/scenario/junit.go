@@ -62,21 +62,18 @@ func WriteJUnit(w io.Writer, reports []*Report) error {
 	var doc junitReport
 	for _, r := range reports {
 		suite := junitSuiteOf(r)
-		doc.Tests += suite.Tests
-		doc.Failures += suite.Failures
-		doc.Errors += suite.Errors
-		doc.Skipped += suite.Skipped
-		doc.Seconds += suite.Seconds
+		doc.add(suite.junitCounts)
 		doc.Suites = append(doc.Suites, suite)
 	}
-	data, err := xml.MarshalIndent(doc, "", "  ")
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	}
-	if err != nil {
-		return fmt.Errorf("write JUnit report: %w", err)
-	}
-	return nil
+	return writeXML(w, doc)
+}
+
+func (c *junitCounts) add(more junitCounts) {
+	c.Tests += more.Tests
+	c.Failures += more.Failures
+	c.Errors += more.Errors
+	c.Skipped += more.Skipped
+	c.Seconds += more.Seconds
 }
 
 func junitSuiteOf(r *Report) junitSuite {

@@ -62,6 +62,13 @@ type Report struct {
 	Cleanup string `json:"cleanup,omitempty"`
 }
 
+// NotBegun returns the report of a scenario that was to run and did not.
+func (s *Scenario) NotBegun(why string) *Report {
+	return &Report{
+		Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Outcome: Skipped, Reason: why, Started: time.Now(), Steps: []StepReport{},
+	}
+}
+
 // StepReport is what became of one step.
 type StepReport struct {
 	// Number counts from 1.
