@@ -25,9 +25,11 @@ GC      := $(or $(GOGC),$(shell awk '/^MemTotal:/ && $$2 >= 8388608 {print 400}'
 
 ##@ Learn
 
-.PHONY: lab-%
-lab-%: build $(ENGINE) ## lab-1: run a lab from nothing: cluster, controller, exercise, checks
-	@$(LAB) lab $* $(FLAGS)
+.PHONY: lab-% labs
+lab-%: build $(ENGINE) ## lab-1: run a lab from nothing: cluster, controller, exercise, checks; JUnit in out/lab-1.xml
+	@$(LAB) lab $* -o junit --output-file $(OUT)/lab-$*.xml $(FLAGS)
+labs: build $(ENGINE) ## run every lab, whatever becomes of the one before; JUnit in out/labs.xml
+	@$(LAB) lab --all -o junit --output-file $(OUT)/labs.xml $(FLAGS)
 
 .PHONY: up down
 up: build $(ENGINE) ## bring up the cluster with the controller in it

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"io"
 	"path/filepath"
 
@@ -9,64 +11,196 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
+// labFlags are the flags of lab beside those of the cluster.
+type labFlags struct {
+	spec   specFlags
+	output string
+	file   string
+	start  bool
+	all    bool
+}
+
 func (a *app) labCommand() *cobra.Command {
-	var flags specFlags
+	var flags labFlags
 	c := &cobra.Command{
-		Use:   "lab N|NAME",
+		Use:   "lab N|NAME...",
 		Short: "Run a lab from start to solution",
 		Long: `Run a lab: bring up the cluster if need be, put what a student begins with into the lab's
-namespace, show that nothing is solved, apply the solution, and show that every check holds.
-The solution keeps running, for you to look at.`,
-		Example: "  ingresslab lab 1",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("lab takes the number or the name of one lab; `ingresslab labs` lists them")
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error { return a.lab(c, args[0], &flags) },
+namespace, show that nothing is solved, then solve one task after the other and show that its
+check holds. The solution keeps running, for you to look at. Of several labs, all are run,
+whatever becomes of the first, and the worst decides about the exit code.
+
+With --start it ends where a student begins, makes the directory to work in, and says how to
+go on by hand; 'ingresslab check' then says what is done.`,
+		Example: `  ingresslab lab 1
+  ingresslab lab 1 --start
+  ingresslab lab --all -o junit --output-file out/labs.xml`,
+		RunE:              func(c *cobra.Command, args []string) error { return a.labs(c, args, &flags) },
+		ValidArgsFunction: a.completeLabs,
 	}
-	flags.register(c)
+	flags.spec.register(c)
 	a.guest.register(c)
+	f := c.Flags()
+	f.BoolVar(&flags.start, "start", false, "end at start/, to go on by hand")
+	f.BoolVar(&flags.all, "all", false, "run every lab, by number")
+	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
+	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
 	return c
 }
 
-func (a *app) lab(c *cobra.Command, argument string, flags *specFlags) error {
+func (f *labFlags) check(args []string) error {
+	if err := checkOutput(f.output, outputPretty, outputJSON, outputJUnit); err != nil {
+		return err
+	}
+	switch {
+	case f.file != "" && f.output == outputPretty:
+		return usagef("--output-file: needs -o json or -o junit")
+	case f.all && len(args) > 0:
+		return usagef("--all runs every lab: name none, or leave it out")
+	case !f.all && len(args) == 0:
+		return usagef("lab takes the number or the name of a lab; `ingresslab labs` lists them")
+	case f.start && (f.all || len(args) > 1):
+		return usagef("--start is for one lab")
+	}
+	return nil
+}
+
+func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
+	if err := flags.check(args); err != nil {
+		return err
+	}
 	root, err := a.checkout()
 	if err != nil {
 		return err
 	}
-	dir, err := lab.Find(filepath.Join(root, labsDir), argument)
-	if err != nil {
-		return err
-	}
 	// A lab with faults is said before a cluster is created.
-	l, err := lab.Load(relative(dir))
+	list, err := loadLabs(root, args)
 	if err != nil {
 		return err
 	}
-	up, err := a.bringUp(c, flags)
+	up, err := a.bringUp(c, &flags.spec)
 	if err != nil {
 		return err
 	}
+	var reports []*lab.Report
+	code := ExitOK
+	for _, l := range list {
+		report, err := a.lab(c.Context(), up, l, flags)
+		if report != nil {
+			reports, code = append(reports, report), worse(code, codeOf(report.Outcome))
+		}
+		if err != nil {
+			a.display.Note(oneLine(err.Error()))
+			code = worse(code, exitCode(err))
+		}
+		if c.Context().Err() != nil {
+			break
+		}
+	}
+	if err := a.writeLabReports(flags, reports); err != nil {
+		return err
+	}
+	if code == ExitOK && len(list) == 1 && reports[0].Outcome == scenario.Passed {
+		a.goOn(up, root, list[0], flags)
+	}
+	return &outcome{code}
+}
+
+// loadLabs loads the labs that args name, or all.
+func loadLabs(root string, args []string) ([]*lab.Lab, error) {
+	var dirs []string
+	if len(args) == 0 {
+		entries, err := lab.List(filepath.Join(root, labsDir))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			dirs = append(dirs, e.Dir)
+		}
+	}
+	for _, argument := range args {
+		dir, err := lab.Find(filepath.Join(root, labsDir), argument)
+		if err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, dir)
+	}
+	var list []*lab.Lab
+	for _, dir := range dirs {
+		l, err := lab.Load(relative(dir))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// lab runs one lab, unless somebody else does. The report is nil if it did not begin.
+func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, flags *labFlags) (*lab.Report, error) {
+	release, err := lab.Lock(l, up.Provider+"-"+up.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := up.UseNamespace(l.Namespace); err != nil {
-		return err
+		return nil, err
 	}
 	env, err := lab.NewEnv(up)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	env.Progress = lab.NewPretty(a.std.Out, a.style(a.std.Out))
-	report, err := lab.Run(c.Context(), l, env)
+	w := a.std.Out
+	if flags.output != outputPretty && flags.file == "" {
+		w = a.std.Err // the standard output is for the report
+	}
+	env.Progress = lab.NewPretty(w, a.style(w))
+	if flags.start {
+		return lab.Start(ctx, l, env)
+	}
+	return lab.Run(ctx, l, env)
+}
+
+func (a *app) writeLabReports(flags *labFlags, reports []*lab.Report) error {
+	write := lab.WriteJSON
+	switch flags.output {
+	case outputPretty:
+		return nil
+	case outputJUnit:
+		write = lab.WriteJUnit
+	}
+	if flags.file == "" {
+		return write(a.std.Out, reports)
+	}
+	f, err := createFile(flags.file)
 	if err != nil {
 		return err
 	}
-	if report.Outcome == scenario.Passed {
-		a.printNext(up, l)
+	return errors.Join(write(f, reports), f.Close())
+}
+
+// goOn says how to go on after a lab that went well. It writes for people.
+func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) {
+	if flags.output != outputPretty && flags.file == "" {
+		return // the report is what was asked for
 	}
-	return &outcome{codeOf(report.Outcome)}
+	if !flags.start {
+		a.printNext(up, l)
+		return
+	}
+	work, err := workspace.Create(root, l)
+	if err != nil {
+		a.display.Note(oneLine(err.Error()))
+		return
+	}
+	w := a.std.Out
+	printf(w, "\nGo on by hand:\n  %s\n  cd %s\n", exportLine(up), shellQuote(relative(work.Path)))
+	printf(w, "\n  the lesson                 %s\n", filepath.Join(l.Dir, lab.LessonFile))
+	printf(w, "  ingresslab check %d%s       says what is done, and what is wrong\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab learn %d%s       shows the lesson, and watches\n", l.Number, a.nameFlag())
 }
 
 // printNext says where to look when a lab has been done.

@@ -43,7 +43,8 @@ your progress are listed, and the tutor goes on with the one you were in.`,
 		Example: `  ingresslab learn 1
   printf 'solve\nnext\n' | ingresslab learn 1    # words instead of keys
   ingresslab learn --forget 1                    # forget the progress in lab 1`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeOneLab,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("learn takes the number or the name of one lab, got %q, too; `ingresslab labs` lists them", args[1])

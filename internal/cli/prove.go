@@ -55,8 +55,9 @@ exists instead, in which the labs' namespaces must not be in use: they are remov
 The exit code is 1 if something is not as it should be, 3 if a cluster could not be had.`,
 		Example: `  ingresslab prove
   ingresslab prove 1 canary --cluster embedded -o junit --output-file out/prove.xml`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error { return a.prove(c, args, &flags) },
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeLabsAndScenarios,
+		RunE:              func(c *cobra.Command, args []string) error { return a.prove(c, args, &flags) },
 	}
 	f := c.Flags()
 	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")

@@ -66,6 +66,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	complete := cobra.FixedCompletions(clusterValues(), cobra.ShellCompDirectiveNoFileComp)
 	// The error says that there is no such flag; there is.
 	_ = root.RegisterFlagCompletionFunc("cluster", complete)
+	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
 }
 
 // asGroup makes a command with subcommands print its help when it is called

@@ -38,8 +38,9 @@ scenario fail where and why it says: exit code 1 tells that one did not.`,
   ingresslab run canary --until 5          # and then: --from 6
   ingresslab run --mutants 'host-*'
   ingresslab run -o junit --output-file out/report.xml`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeScenarios,
+		RunE:              func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
 	}
 	flags.spec.register(c)
 	a.guest.register(c)

@@ -14,7 +14,7 @@ import (
 // Advise returns what there is to say about a task that is not done: first the hints whose fault is there, then what package
 // diagnosis has found beside, then the task's own guide, and at last what was expected and seen. It is never empty.
 func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
-	t, err := s.lab.task(task)
+	t, err := s.lab.Task(task)
 	if err != nil {
 		return nil, err
 	}

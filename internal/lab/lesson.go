@@ -140,8 +140,8 @@ type Mutant struct {
 // Label marks the objects that a lab has made; its value is the lab's name.
 const Label = "ingresslab.dev/lab"
 
-// task returns the task of an id.
-func (l *Lab) task(id string) (Task, error) {
+// Task returns the task of an id; the error is an *UnknownTaskError.
+func (l *Lab) Task(id string) (Task, error) {
 	var known []string
 	for _, t := range l.Tasks {
 		if t.ID == id {

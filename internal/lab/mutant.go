@@ -57,7 +57,7 @@ func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 	what := fmt.Sprintf("mutant %q", m.Name)
 	steps, files := m.Do, maps.Clone(s.lab.files)
 	if len(steps) == 0 {
-		task, err := s.lab.task(m.Task)
+		task, err := s.lab.Task(m.Task)
 		if err != nil {
 			return err
 		}

@@ -8,9 +8,11 @@ import (
 
 // Report is what a run of a lab leaves.
 type Report struct {
-	Number    int    `json:"number"`
-	Lab       string `json:"lab"`
-	Title     string `json:"title"`
+	Number int    `json:"number"`
+	Lab    string `json:"lab"`
+	Title  string `json:"title"`
+	// Dir is the lab's directory, as it was given to Load.
+	Dir       string `json:"dir"`
 	Namespace string `json:"namespace"`
 	// Address is where requests for any host go, as host:port.
 	Address string           `json:"address"`

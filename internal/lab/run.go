@@ -63,7 +63,7 @@ func newRun(l *Lab, env Env) *run {
 		env.Progress = silent{}
 	}
 	return &run{lab: l, env: env, session: NewSession(l, env), report: &Report{
-		Number: l.Number, Lab: l.Name, Title: l.Title, Namespace: l.Namespace, Address: env.Addresses.HTTP, Started: time.Now(), Outcome: scenario.Passed,
+		Number: l.Number, Lab: l.Name, Title: l.Title, Dir: l.Dir, Namespace: l.Namespace, Address: env.Addresses.HTTP, Started: time.Now(), Outcome: scenario.Passed,
 		Before: []CheckReport{}, Solved: []CheckReport{}, After: []CheckReport{},
 	}}
 }

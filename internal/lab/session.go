@@ -42,7 +42,7 @@ func (s *Session) Reset(ctx context.Context) (notes []string, err error) {
 
 // Solve carries out a task's solution, and waits until the pods that it made are ready. The tasks before it have to be solved.
 func (s *Session) Solve(ctx context.Context, task string) error {
-	t, err := s.lab.task(task)
+	t, err := s.lab.Task(task)
 	if err != nil {
 		return err
 	}
