@@ -27,6 +27,7 @@ func (d *diagnosis) ingresses() {
 		d.errorBackend(i)
 		if isCanary(i) {
 			d.canary(i)
+			d.canaryBackends(i)
 		} else {
 			d.conflicts(i)
 		}
@@ -126,6 +127,15 @@ func (d *diagnosis) canary(i *networkingv1.Ingress) {
 			f.Text = fmt.Sprintf("ingress %s is a canary for host %s, and the Ingress that is no canary, %s, is for %s", i.Name, rule.Host, mains[0].Name, expected)
 		}
 		d.add(f)
+	}
+}
+
+// canaryBackends judges where a canary sends its share. No request is led there for certain, so following one does not show it.
+func (d *diagnosis) canaryBackends(i *networkingv1.Ingress) {
+	for n := range i.Spec.Rules {
+		for _, c := range pathsOf(i, n) {
+			d.backend(Request{}, c)
+		}
 	}
 }
 
