@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
@@ -136,7 +137,7 @@ func readController(ctx context.Context, client *kube.Client) (controllerStatus,
 }
 
 // controllerSelector finds the controller by the labels of its manifests.
-const controllerSelector = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
+const controllerSelector = explain.Controller
 
 func statusOfNode(n corev1.Node) nodeStatus {
 	s := nodeStatus{Name: n.Name, Role: "worker", Version: n.Status.NodeInfo.KubeletVersion}

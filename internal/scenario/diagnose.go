@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,13 +11,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 // diagnoseTimeout bounds the collection of diagnostics.
-const diagnoseTimeout = 5 * time.Second
+const diagnoseTimeout = 8 * time.Second
 
 // maxEvents is how many warnings a failure shows; the newest say most.
 const maxEvents = 5
@@ -29,6 +31,10 @@ type Diagnostics struct {
 	Pods []string `json:"pods,omitempty"`
 	// Events has a line for each of the newest warnings.
 	Events []string `json:"events,omitempty"`
+	// Explanation is what the controller says it would do with the request now, and why.
+	Explanation []string `json:"explanation,omitempty"`
+	// Logs are the last lines of pods that have to do with it.
+	Logs []PodLog `json:"logs,omitempty"`
 	// Error says what could not be collected.
 	Error string `json:"error,omitempty"`
 }
@@ -52,25 +58,66 @@ type ServiceState struct {
 	NotReady int      `json:"notReady,omitempty"`
 }
 
-// diagnose collects what explains that a step failed. What cannot be had is left out and said.
-func (r *runner) diagnose(ctx context.Context, step Step) *Diagnostics {
+// diagnose collects what explains that a step failed. What cannot be had is left out and said. lost is why nothing at all
+// can be said: there is no API server to ask any more.
+func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
-	d := &Diagnostics{}
-	host := ""
-	switch {
-	case step.Expect != nil:
-		host = step.Expect.host(r.names)
-	case step.Traffic != nil:
-		host = step.Traffic.expect().host(r.names)
+	if err := r.whatIsGone(ctx); err != nil {
+		return nil, err
 	}
-	for _, collect := range []func(context.Context, *Diagnostics, string) error{r.routeStates, r.podStates, r.eventLines} {
-		if err := collect(ctx, d, host); err != nil {
-			d.Error = err.Error()
-			break
+	d = &Diagnostics{}
+	request := step.asks()
+	host := ""
+	if request != nil {
+		host = request.host(r.names)
+	}
+	var failed []string
+	for _, collect := range []func(context.Context) error{
+		func(ctx context.Context) error { return r.routeStates(ctx, d, host) },
+		func(ctx context.Context) error { return r.podStates(ctx, d) },
+		func(ctx context.Context) error { return r.eventLines(ctx, d) },
+		func(ctx context.Context) error { return r.explanation(ctx, d, request) },
+		func(ctx context.Context) error { return r.podLogs(ctx, d) },
+		func(ctx context.Context) error { return r.controllerLogs(ctx, d, host) },
+	} {
+		if err := collect(ctx); err != nil && !slices.Contains(failed, err.Error()) {
+			failed = append(failed, err.Error())
 		}
 	}
-	return d
+	d.Error = strings.Join(failed, "; ")
+	return d, nil
+}
+
+// whatIsGone returns an error if there is no API server to ask, or if somebody has taken the run's namespace away.
+func (r *runner) whatIsGone(ctx context.Context) error {
+	namespace, err := r.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, r.names.namespace, metav1.GetOptions{})
+	var status apierrors.APIStatus
+	switch {
+	case err != nil && !errors.As(err, &status):
+		return fmt.Errorf("the API server does not answer any more: %w", err)
+	case r.names.run == "":
+		return nil // the namespace of a lab is not the runner's
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("namespace %s is gone: somebody has deleted it while the scenario ran", r.names.namespace)
+	case err == nil && namespace.DeletionTimestamp != nil:
+		return fmt.Errorf("namespace %s is being deleted: somebody has asked for that while the scenario ran", r.names.namespace)
+	}
+	return nil
+}
+
+// asks returns the request of a step, in the form of an Expect; nil if it sends none.
+func (s Step) asks() *Expect {
+	switch {
+	case s.Expect != nil:
+		return s.Expect
+	case s.Traffic != nil:
+		e := s.Traffic.expect()
+		return &e
+	case s.Never != nil:
+		return &s.Never.Expect
+	}
+	return nil
 }
 
 // routeStates collects the Ingresses that have a rule for the host, and the Services that they name. If there are none,
@@ -190,7 +237,7 @@ func serviceState(s corev1.Service, endpoints []discoveryv1.EndpointSlice) Servi
 	return state
 }
 
-func (r *runner) podStates(ctx context.Context, d *Diagnostics, _ string) error {
+func (r *runner) podStates(ctx context.Context, d *Diagnostics) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -203,7 +250,7 @@ func (r *runner) podStates(ctx context.Context, d *Diagnostics, _ string) error 
 	return nil
 }
 
-func (r *runner) eventLines(ctx context.Context, d *Diagnostics, _ string) error {
+func (r *runner) eventLines(ctx context.Context, d *Diagnostics) error {
 	events, err := r.env.Kube.Clientset().CoreV1().Events(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err

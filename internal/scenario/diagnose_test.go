@@ -52,7 +52,10 @@ func TestDiagnosticsAreAboutTheRequest(t *testing.T) {
 		"http://x.b.test/": "ingress b service b",
 		"http://b.test/":   "ingress a ingress b service a service b",
 	} {
-		d := r.diagnose(t.Context(), Step{Expect: &Expect{URL: url}})
+		d, lost := r.diagnose(t.Context(), Step{Expect: &Expect{URL: url}})
+		if lost != nil {
+			t.Fatal(lost)
+		}
 		var got []string
 		for _, i := range d.Ingresses {
 			got = append(got, "ingress "+i.Name)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
@@ -20,6 +21,8 @@ type Env struct {
 	Kube Kube
 	// HTTP asks the ingress.
 	HTTP Prober
+	// Controller explains its decisions when a step fails; nil if nobody can be asked.
+	Controller explain.Asker
 	// Capabilities is what the cluster can do.
 	Capabilities cluster.Capabilities
 	// Run names the run; a name is drawn if it is empty. Two runs at the same time must not have the same.
@@ -74,7 +77,7 @@ func NewEnv(c *cluster.Cluster) (Env, error) {
 		client = client.AsGuest(kube.Guest{Images: c.Lent.Images, Classes: c.Lent.Classes})
 	}
 	http := probe.NewClient(probe.Addresses{HTTP: c.Addresses.HTTP, HTTPS: c.Addresses.HTTPS})
-	return Env{Kube: client, HTTP: http, Capabilities: c.Capabilities}, nil
+	return Env{Kube: client, HTTP: http, Controller: client, Capabilities: c.Capabilities}, nil
 }
 
 func (e Env) progress() Progress {

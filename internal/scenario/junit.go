@@ -43,6 +43,10 @@ type (
 		Failure *junitProblem `xml:"failure"`
 		Error   *junitProblem `xml:"error"`
 		Skipped *junitProblem `xml:"skipped"`
+		Output  *junitText    `xml:"system-out"`
+	}
+	junitText struct {
+		Text string `xml:",cdata"`
 	}
 	junitProblem struct {
 		Message string `xml:"message,attr,omitempty"`
@@ -128,5 +132,15 @@ func junitCaseOf(r *Report, s StepReport) junitCase {
 	default:
 		c.Error = problem
 	}
+	if text := s.everything(); text != "" && s.Outcome != Passed && s.Outcome != Skipped {
+		c.Output = &junitText{"\n" + text}
+	}
 	return c
+}
+
+// everything is what a person is told of a step that did not hold, with the steps inside.
+func (s StepReport) everything() string {
+	var text strings.Builder
+	NewPretty(&text, Style{}).step(s, "")
+	return text.String()
 }

@@ -166,6 +166,18 @@ func (d *Diagnostics) write(b *strings.Builder) {
 	for _, event := range d.Events {
 		fmt.Fprintf(b, "warning on %s\n", event)
 	}
+	if len(d.Explanation) > 0 {
+		fmt.Fprintf(b, "asked now, the controller explains:\n")
+		for _, line := range d.Explanation {
+			fmt.Fprintf(b, "  %s\n", line)
+		}
+	}
+	for _, log := range d.Logs {
+		fmt.Fprintf(b, "log of pod %s:\n", log.Pod)
+		for _, line := range log.Lines {
+			fmt.Fprintf(b, "  %s\n", line)
+		}
+	}
 	if d.Error != "" {
 		fmt.Fprintf(b, "more is not known: %s\n", d.Error)
 	}

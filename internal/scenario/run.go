@@ -174,13 +174,32 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 		report.Outcome = brokenUnless(ctx)
 	}
 	switch report.Outcome {
-	case Failed, TimedOut:
-		report.Diagnostics = r.diagnose(ctx, step)
+	case Failed, TimedOut, Broken:
+		return r.catch(ctx, step, report, err)
 	case Interrupted:
 		// What was not yet so when somebody gave up is no finding.
 		report.Mismatches, report.Note, report.Error = nil, "", ""
 	}
 	return err
+}
+
+// catch adds what explains that a step did not hold. If there is no API server to ask any more, or no namespace, that is the
+// reason; what was seen before stands beside it. The error is the cause of a step that is Broken.
+func (r *runner) catch(ctx context.Context, step Step, report *StepReport, err error) error {
+	if report.nestedOutcome() != Passed && len(report.Mismatches) == 0 {
+		return err // the step inside has said it all
+	}
+	diagnostics, lost := r.diagnose(ctx, step)
+	report.Diagnostics = diagnostics
+	if lost == nil {
+		return err
+	}
+	report.Outcome = Broken
+	report.Error = lost.Error()
+	if err != nil && !strings.Contains(report.Error, err.Error()) {
+		report.Error += "; before that, " + err.Error()
+	}
+	return cmp.Or(err, lost)
 }
 
 func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
@@ -234,17 +253,21 @@ func (r *runner) skipped(index int, step Step) StepReport {
 
 // Why says in one line why a step did not pass.
 func (s StepReport) Why() string {
-	switch {
-	case s.Outcome == Interrupted:
+	if s.Outcome == Interrupted {
 		return "interrupted"
+	}
+	why := s.Note
+	switch {
+	case len(s.Mismatches) > 0 && s.Outcome == Broken && s.Error != "":
+		why = s.Error + "; before that, " + s.Mismatches[0].String()
 	case len(s.Mismatches) > 0:
-		return s.Mismatches[0].String() + s.whyInside()
+		why = s.Mismatches[0].String()
 	case s.Error != "":
-		return s.Error + s.whyInside()
+		why = s.Error
 	case s.whyInside() != "":
 		return strings.TrimPrefix(s.whyInside(), "; ")
 	}
-	return s.Note
+	return why + s.whyInside()
 }
 
 // whyInside says which of the steps inside did not pass; empty if all did.
