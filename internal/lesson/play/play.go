@@ -203,7 +203,7 @@ func (p *player) block(ctx context.Context, file string, b lesson.Block) error {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
-		return os.WriteFile(name, []byte(b.Text), 0o600)
+		return os.WriteFile(name, []byte(lesson.WithPorts(b.Text, p.env.Addresses)), 0o600)
 	}
 	for _, c := range b.Commands {
 		played, err := p.command(ctx, c, b.Hidden)
