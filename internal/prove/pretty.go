@@ -56,10 +56,17 @@ func (p *Pretty) part(part Part) {
 	default:
 		p.printf("    %s %s: %s: %s\n", p.mark(part.Outcome), what, scenario.OutcomeText(part.Outcome), part.Reason)
 	}
-	for _, fault := range part.Faults {
-		p.printf("        %s\n", strings.ReplaceAll(fault.String(), "\n", "\n        "))
+	for i, fault := range part.Faults {
+		if i == shownFaults && len(part.Faults) > shownFaults+1 {
+			p.printf("        and %d more, which -o json has\n", len(part.Faults)-shownFaults)
+			break
+		}
+		p.printf("        %s\n", strings.ReplaceAll(strings.TrimSpace(fault.String()), "\n", "\n        "))
 	}
 }
+
+// shownFaults is how many faults of one part are shown to a person: a lesson that was never recorded has dozens.
+const shownFaults = 3
 
 // Done writes what a place came to.
 func (p *Pretty) Done(place *Place) {
