@@ -51,7 +51,7 @@ type Patience struct {
 
 func (p Patience) orUsual() Patience {
 	if p == (Patience{}) {
-		return Patience{Ready: 6 * time.Second, Settle: 500 * time.Millisecond, Refute: 5 * time.Second, Advice: 8 * time.Second, Gone: 30 * time.Second}
+		return Patience{Ready: 6 * time.Second, Settle: 500 * time.Millisecond, Refute: 15 * time.Second, Advice: 8 * time.Second, Gone: 30 * time.Second}
 	}
 	return p
 }

@@ -25,6 +25,9 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 	c := converge(ctx, patience{within: within, streak: steady}, func(ctx context.Context) look {
 		for i, step := range steps {
 			l := r.see(ctx, step)
+			if l.err == nil && ctx.Err() != nil {
+				l.err = ctx.Err() // a look that was cut short says nothing: half the traffic has another share
+			}
 			if l.err != nil {
 				return l
 			}
