@@ -49,15 +49,26 @@ spec:
     spec: {containers: [{name: web, image: "cheese:cheddar"}]}
 `
 
+const netTestYAML = `
+apiVersion: v1
+kind: Pod
+metadata: {name: net-test}
+spec: {containers: [{name: net-test, image: "net-test:1.0"}]}
+`
+
 // load writes a scenario with the given steps, with web.yaml and deployment.yaml beside it, and loads it.
 func load(t *testing.T, steps string) *scenario.Scenario {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "example")
-	file := "apiVersion: ingresslab.dev/v1\nkind: Scenario\nmetadata: {name: example, title: An example}\nrequires: [pods]\nsteps:\n" + steps
+	needs := "requires: [pods]"
+	if strings.Contains(steps, "ingresslab-system") || strings.Contains(steps, "{node: {") {
+		needs = "exclusive: true"
+	}
+	file := "apiVersion: ingresslab.dev/v1\nkind: Scenario\nmetadata: {name: example, title: An example}\n" + needs + "\nsteps:\n" + steps
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{scenario.FileName: file, "web.yaml": webYAML, "deployment.yaml": deploymentYAML} {
+	for name, text := range map[string]string{scenario.FileName: file, "web.yaml": webYAML, "deployment.yaml": deploymentYAML, "net-test.yaml": netTestYAML} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -85,9 +85,13 @@ func (c *Cluster) EnsureNamespace(ctx context.Context, name string, labels map[s
 	}
 	c.namespaces[name] = labels
 	c.uids++
-	return c.store(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+	if err := c.store(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: name, Labels: labels, CreationTimestamp: metav1.Unix(int64(c.uids), 0),
-	}}, corev1.SchemeGroupVersion.WithKind("Namespace"), "")
+	}}, corev1.SchemeGroupVersion.WithKind("Namespace"), ""); err != nil {
+		return err
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "default"}}
+	return c.store(account, corev1.SchemeGroupVersion.WithKind("ServiceAccount"), name)
 }
 
 // DeleteNamespace implements scenario.Kube.

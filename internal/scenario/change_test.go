@@ -1,0 +1,356 @@
+package scenario_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+)
+
+const systemYAML = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ingresslab-controller, namespace: ingresslab-system, labels: {keep: me}}
+data: {log-level: info}
+`
+
+// playSteps runs steps against a cluster and returns the report.
+func playSteps(t *testing.T, c *fakecluster.Cluster, http scenario.Prober, steps string) *scenario.Report {
+	t.Helper()
+	report, err := scenario.Run(t.Context(), load(t, steps), scenario.Env{Kube: c, HTTP: http, Run: "r1", Patience: 2 * time.Second})
+	if err != nil && report.Outcome != scenario.Broken {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func passes(t *testing.T, report *scenario.Report) {
+	t.Helper()
+	if report.Outcome != scenario.Passed {
+		t.Errorf("%s: %s", report.Outcome, report.Reason)
+	}
+}
+
+func TestAPatchChangesWhatIsThere(t *testing.T) {
+	c, http := fakecluster.New(t)
+	passes(t, playSteps(t, c, http, `
+- apply: web.yaml
+- patch: {object: ingress/web, json: [{op: replace, path: /spec/rules/0/host, value: shop.test}]}
+- expect: {url: http://shop.test/, app: web}
+- expect: {url: http://web.test/, status: 404}
+- patch: {object: ingress/web, merge: {spec: {rules: [{host: web.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}}}
+- expect: {url: http://web.test/, app: web}
+- wait: {object: ingress/web, jsonpath: "{.spec.rules[*].host}", value: web.*, within: 5s}
+- delete: ingress/web
+- wait: {object: ingress/web, gone: true, within: 5s}
+`))
+	for steps, want := range map[string]string{
+		"- patch: {object: ingress/web, merge: {spec: {ingressClassName: other}}}\n":                                       "NotFound",
+		"- apply: web.yaml\n- patch: {object: ingress/web, json: [{op: remove, path: /spec/nothing}]}\n":                   "/spec/nothing",
+		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.nothing}', value: x, within: 1ms}\n":           "{.spec.nothing} of ingress lab-example-r1/web: expected x, observed nothing",
+		"- apply: web.yaml\n- wait: {object: ingress/web, gone: true, within: 1ms}\n":                                      "ingress lab-example-r1/web: expected gone, observed still there",
+		"- wait: {object: secret/web, gone: false, within: 1ms}\n":                                                         "secret lab-example-r1/web: expected there, observed there is no such object",
+		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.ingressClassName}', value: '', within: 1ms}\n": "expected nothing, observed ingresslab",
+	} {
+		if report := playSteps(t, c, http, steps); report.Outcome == scenario.Passed || !strings.Contains(strings.ReplaceAll(report.Reason, "not found", "NotFound"), want) {
+			t.Errorf("%s%s: %s; want %s", steps, report.Outcome, report.Reason, want)
+		}
+	}
+}
+
+func systemConfig(t *testing.T, c *fakecluster.Cluster) *unstructured.Unstructured {
+	t.Helper()
+	got, err := c.Get(t.Context(), objectsOf(t, systemYAML)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// TestWhatIsBorrowedIsGivenBack has a run change the controller's ConfigMap, and pass, fail or be interrupted.
+func TestWhatIsBorrowedIsGivenBack(t *testing.T) {
+	const steps = "- patch: {object: configmap/ingresslab-controller, namespace: ingresslab-system, merge: {metadata: {labels: {keep: null}}, " +
+		"data: {log-level: debug, enable-sticky-sessions: \"true\"}}}\n"
+	for name, more := range map[string]string{
+		"passes": "", "fails": "- wait: {service: web, endpoints: 1, within: 1ms}\n", "is interrupted": "- wait: {ready: true}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, http := fakecluster.New(t)
+			c.Put(t, "kubectl", objectsOf(t, systemYAML)...)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c.ReadyErr = func(ctx context.Context, _ []*unstructured.Unstructured) error {
+				if data, _, _ := unstructured.NestedStringMap(systemConfig(t, c).Object, "data"); data["log-level"] != "debug" {
+					t.Errorf("not patched: %v", data)
+				}
+				cancel()
+				return ctx.Err()
+			}
+			s := load(t, steps+more)
+			if _, err := scenario.Run(ctx, s, scenario.Env{Kube: c, HTTP: http}); err != nil {
+				t.Fatal(err)
+			}
+			got := systemConfig(t, c)
+			data, _, _ := unstructured.NestedStringMap(got.Object, "data")
+			if len(data) != 1 || data["log-level"] != "info" || got.GetLabels()["keep"] != "me" {
+				t.Errorf("not given back: %v %v", data, got.GetLabels())
+			}
+		})
+	}
+}
+
+func TestAKeptRunSaysWhatItHasChanged(t *testing.T) {
+	c, http := fakecluster.New(t)
+	c.Put(t, "kubectl", objectsOf(t, systemYAML)...)
+	s := load(t, "- patch: {object: configmap/ingresslab-controller, namespace: ingresslab-system, merge: {data: {log-level: debug}}}\n")
+	report, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Keep: true})
+	if err != nil || !slices.Equal(report.Changed, []string{"configmap ingresslab-system/ingresslab-controller"}) {
+		t.Errorf("%v, %v", report.Changed, err)
+	}
+}
+
+func TestRestartAndUndo(t *testing.T) {
+	c, http := fakecluster.New(t)
+	web := objectsOf(t, deploymentYAML)[0]
+	web.SetNamespace("lab-example-r1")
+	web.Object["status"] = map[string]any{"updatedReplicas": int64(1), "replicas": int64(1), "availableReplicas": int64(1)}
+	c.Put(t, "kubectl", web)
+	passes(t, playKept(t, c, http, "- rollout: {restart: deployment/web}\n"))
+	got, err := c.Get(t.Context(), web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _, _ := unstructured.NestedString(got.Object, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"); at == "" {
+		t.Error("the template is not annotated")
+	}
+	report := playKept(t, c, http, "- rollout: {undo: deployment/web}\n")
+	if want := "deployment web has no earlier revision to go back to"; !strings.Contains(report.Reason, want) || report.Outcome != scenario.Failed {
+		t.Errorf("%s: %s", report.Outcome, report.Reason)
+	}
+	for revision, image := range map[string]string{"1": "cheese:stilton", "2": "cheese:wensleydale", "3": "cheese:cheddar"} {
+		set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "lab-example-r1", Name: "web-" + revision, Labels: map[string]string{"app": "web"},
+			Annotations:     map[string]string{"deployment.kubernetes.io/revision": revision},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(got, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
+		}}
+		set.Spec.Template.Labels = map[string]string{"app": "web", "pod-template-hash": "x"}
+		set.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Image: image}}
+		if _, err := c.Clientset().AppsV1().ReplicaSets(set.Namespace).Create(t.Context(), set, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	passes(t, playKept(t, c, http, "- rollout: {undo: deployment/web}\n"))
+	d, err := c.Clientset().AppsV1().Deployments("lab-example-r1").Get(t.Context(), "web", metav1.GetOptions{})
+	if err != nil || d.Spec.Template.Spec.Containers[0].Image != "cheese:wensleydale" || d.Spec.Template.Labels["pod-template-hash"] != "" {
+		t.Errorf("%+v, %v", d.Spec.Template, err)
+	}
+}
+
+func TestARolloutThatDoesNotEndIsATimeout(t *testing.T) {
+	c, http := fakecluster.New(t)
+	for _, status := range []string{"deployment/web", "deployment/nothing"} {
+		report := playSteps(t, c, http, "- apply: deployment.yaml\n- rollout: {status: "+status+", within: 1ms}\n")
+		want := map[string]string{
+			"deployment/web":     "rollout of deployment/web: expected finished, observed 0 of 1 pods are new",
+			"deployment/nothing": "object: expected deployment/nothing, observed there is no such object",
+		}[status]
+		if report.Outcome != scenario.TimedOut || !strings.Contains(report.Reason, want) {
+			t.Errorf("%s: %s; want %s", report.Outcome, report.Reason, want)
+		}
+	}
+}
+
+// playKept leaves what is there for a further run.
+func playKept(t *testing.T, c *fakecluster.Cluster, http scenario.Prober, steps string) *scenario.Report {
+	t.Helper()
+	report, err := scenario.Run(t.Context(), load(t, steps), scenario.Env{Kube: c, HTTP: http, Run: "r1", Keep: true, Patience: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// node and running are what the fake has no controller for.
+func node(t *testing.T, c *fakecluster.Cluster, name, ip string, labels map[string]string) {
+	t.Helper()
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: ip}}
+	if _, err := c.Clientset().CoreV1().Nodes().Create(t.Context(), n, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func running(t *testing.T, c *fakecluster.Cluster, name, node string) {
+	t.Helper()
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "lab-example-r1", Name: name, Labels: map[string]string{"app": "web"}}}
+	p.Spec.NodeName = node
+	p.Status.Phase = corev1.PodRunning
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	if _, err := c.Clientset().CoreV1().Pods(p.Namespace).Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const netTestPod = "- apply: net-test.yaml\n"
+
+func TestExecJudgesWhatAProgramSays(t *testing.T) {
+	c, http := fakecluster.New(t)
+	running(t, c, "net-test", "")
+	c.OnExec = func(command kube.Command) (kube.Output, error) {
+		if command.Args[0] == "fail" {
+			return kube.Output{ExitCode: 6, Stderr: []byte("no such host")}, nil
+		}
+		if command.Args[0] == "lost" {
+			return kube.Output{}, errors.New("connection lost")
+		}
+		return kube.Output{Stdout: []byte(strings.Join(command.Args, " ") + " in " + command.Namespace + "/" + command.Pod)}, nil
+	}
+	passes(t, playSteps(t, c, http, netTestPod+"- exec: {pod: net-test, command: [ask, shop.test], contains: ask shop.test in lab-example-r1/net-test, lacks: no}\n"))
+	passes(t, playSteps(t, c, http, netTestPod+"- exec: {pod: pod/net-test, command: fail, exitCode: 6, contains: no such host}\n"))
+	for step, want := range map[string]string{
+		"{pod: net-test, command: fail}":                         `exit code: expected 0, observed 6, and it wrote "no such host"`,
+		"{pod: net-test, command: ask, contains: all}":           `output: expected to contain "all", observed "ask in`,
+		"{pod: net-test, command: ask, lacks: ask, within: 1ms}": `output: expected not to contain "ask"`,
+		"{pod: net-test, command: lost}":                         "connection lost",
+		"{pod: deployment/web, command: ask}":                    "object: expected deployment/web, observed there is no such object",
+	} {
+		if report := playSteps(t, c, http, netTestPod+"- exec: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
+			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
+		}
+	}
+}
+
+// TestARequestCanComeFromAPod has the pod's program answer in this process.
+func TestARequestCanComeFromAPod(t *testing.T) {
+	c, http := fakecluster.New(t)
+	running(t, c, "net-test", "")
+	node(t, c, "a", "10.9.0.1", nil)
+	node(t, c, "b", "10.9.0.2", nil)
+	var asked []string
+	c.OnExec = func(command kube.Command) (kube.Output, error) {
+		if !slices.Equal(command.Args[:2], []string{"/workload", "probe"}) || command.Pod != "net-test" {
+			return kube.Output{ExitCode: 2, Stderr: []byte("no such command")}, nil
+		}
+		asked = append(asked, command.Args[2])
+		if strings.Contains(command.Args[2], "10.9.0.2:9999") {
+			return kube.Output{Stdout: []byte(`{"error":"nothing listens at 10.9.0.2:9999"}`)}, nil
+		}
+		return kube.Output{Stdout: []byte(`{"status":200,"header":{"X-App":["web"]},"duration":5000000}`)}, nil
+	}
+	passes(t, playSteps(t, c, http, netTestPod+"- expect: {url: http://shop.test/, from: net-test, to: \"node:80\", app: web}\n"))
+	if got := strings.Join(asked, "\n"); strings.Count(got, `"address":"10.9.0.1:80"`) != 3 || !strings.Contains(got, `"url":"http://shop.r1.test/"`) {
+		t.Errorf("asked\n%s", got)
+	}
+	for step, want := range map[string]string{
+		`{url: http://shop.test/, from: net-test, to: "node:9999", status: 200, within: 1ms}`: "at node b (10.9.0.2:9999): nothing listens at",
+		`{url: http://shop.test/, from: net-test, to: "node/b:80", status: 404, within: 1ms}`: "status: expected 404 Not Found, observed 200 OK at node b (10.9.0.2:80)",
+		`{url: http://shop.test/, from: net-test, to: "node/c:80", status: 200, within: 1ms}`: "to node/c:80: there is no node c with an address",
+		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 1ms}`:    "latency: expected at most 4ms, observed 5ms",
+		`{url: http://shop.test/, from: deployment/web, status: 200, within: 1ms}`:            "from deployment/web: ",
+	} {
+		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
+			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
+		}
+	}
+}
+
+func TestNeverWatchesWhileThingsHappen(t *testing.T) {
+	c, http := fakecluster.New(t)
+	passes(t, playSteps(t, c, http, "- apply: web.yaml\n- never: {expect: {url: http://web.test/, status: 404}, for: 10ms, while: [{wait: {service: web, endpoints: 1}}]}\n"))
+	report := playSteps(t, c, http, "- apply: web.yaml\n- never: {expect: {url: http://web.test/, status: 404}, while: [{delete: ingress/web}]}\n")
+	want := "answer: expected never: GET http://web.r1.test/ answers 404, observed 404, after "
+	if report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
+		t.Errorf("%s: %s; want %s", report.Outcome, report.Reason, want)
+	}
+	report = playSteps(t, c, http, "- never: {expect: {url: http://web.test/, status: 200}, for: 10ms, while: [{scale: {deployment: nothing, replicas: 1}}]}\n")
+	if report.Outcome != scenario.Failed || !strings.Contains(report.Reason, `"nothing" not found`) {
+		t.Errorf("a step inside that fails: %s: %s", report.Outcome, report.Reason)
+	}
+	dead := prober(func(probe.Request) probe.Observation { return probe.Observation{Err: errors.New("nothing listens")} })
+	report = playSteps(t, c, dead, "- never: {expect: {url: http://web.test/, status: 200}, for: 10ms}\n")
+	if report.Outcome != scenario.Failed || !strings.Contains(report.Reason, "nothing was seen: nothing listens") {
+		t.Errorf("an ingress that does not answer: %s: %s", report.Outcome, report.Reason)
+	}
+}
+
+type prober func(probe.Request) probe.Observation
+
+func (p prober) Do(_ context.Context, r probe.Request) probe.Observation { return p(r) }
+
+func TestFaultsHappenToPods(t *testing.T) {
+	c, http := fakecluster.New(t)
+	running(t, c, "web-pod", "a")
+	var told []string
+	c.OnPost = func(pod, path string, query url.Values) kube.Answer {
+		told = append(told, pod+path+"?"+query.Encode())
+		return kube.Answer{Status: map[string]int{"/crash": 502, "/readyz": 200}[path]}
+	}
+	passes(t, playKept(t, c, http, "- apply: web.yaml\n- fault: {pod: {service: web, do: crash}}\n- fault: {pod: {name: web-pod, do: unready}}\n"))
+	if want := []string{"web-pod/crash?", "web-pod/readyz?ready=false"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	c.OnPost = func(string, string, url.Values) kube.Answer { return kube.Answer{Status: 404} }
+	for step, want := range map[string]string{
+		"{service: web, do: crash}":           "pod web-pod answers 404 to POST /crash on port 80: it is none of the demo workloads",
+		"{service: web, count: 2, do: kill}":  "there are 1 ready pods, and it is to happen to 2",
+		"{service: nothing, do: kill}":        "there are 0 ready pods",
+		"{session: s, do: kill}":              "no pod has answered in session s yet",
+		"{name: nothing, do: delete}":         `"nothing" not found`,
+		"{workload: deployment/x, do: crash}": "not found",
+	} {
+		report := playKept(t, c, http, "- apply: web.yaml\n- fault: {pod: "+step+"}\n")
+		if report.Outcome != scenario.Failed || !strings.Contains(strings.ReplaceAll(report.Reason, "NotFound", "not found"), want) {
+			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
+		}
+	}
+	passes(t, playKept(t, c, http, "- fault: {pod: {service: web, do: delete}}\n"))
+	if _, err := c.Clientset().CoreV1().Pods("lab-example-r1").Get(t.Context(), "web-pod", metav1.GetOptions{}); err == nil {
+		t.Error("the pod is still there")
+	}
+}
+
+func TestANodeFaultEndsWithTheRun(t *testing.T) {
+	c, http := fakecluster.New(t)
+	node(t, c, "control", "10.9.0.1", map[string]string{"node-role.kubernetes.io/control-plane": ""})
+	node(t, c, "a", "10.9.0.2", nil)
+	isCordoned := func() bool {
+		n, err := c.Clientset().CoreV1().Nodes().Get(t.Context(), "a", metav1.GetOptions{})
+		return err == nil && n.Spec.Unschedulable
+	}
+	c.ReadyErr = func(context.Context, []*unstructured.Unstructured) error {
+		if !isCordoned() {
+			t.Error("the node is not cordoned")
+		}
+		return nil
+	}
+	passes(t, playSteps(t, c, http, "- fault: {node: {role: worker, do: drain}}\n- wait: {ready: true}\n"))
+	if isCordoned() {
+		t.Error("the node is still cordoned")
+	}
+	if report := playSteps(t, c, http, "- fault: {node: {service: web, do: cordon}}\n"); !strings.Contains(report.Reason, "no ready endpoint") {
+		t.Errorf("%s: %s", report.Outcome, report.Reason)
+	}
+}
+
+func TestASolutionCarriesSomethingOut(t *testing.T) {
+	steps := []scenario.Step{{Expect: &scenario.Expect{URL: "http://web.test/", Status: 200}}, {Scale: &scenario.Scale{Deployment: "web", Replicas: new(int32)}}}
+	faults := scenario.ValidateSolution("lesson.md", nil, "solution", steps)
+	want := "lesson.md: solution[0]: a solution carries something out, so expect is none of its verbs: " +
+		"they are apply, delete, patch, scale, rollout, certificate, fault, wait"
+	if faults.Error() != want {
+		t.Errorf("%v\nwant %s", faults, want)
+	}
+}
