@@ -69,6 +69,10 @@ test-unit: go-present ## unit and feature tests with the race detector; no clust
 test-e2e: build ## every scenario and fault on clusters of its own: kind and embedded
 	@hack/test-e2e.sh
 
+.PHONY: prove
+prove: build $(ENGINE) ## show that every lab and its mutants tell right from wrong; ARGS="1 canary" for some
+	@PATH="$$(dirname "$$(hack/kubectl.sh)"):$$PATH" $(LAB) prove $(FLAGS)
+
 .PHONY: verify
 verify: check test-unit ## all that CI runs, except the cluster tests
 

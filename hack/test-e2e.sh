@@ -28,7 +28,9 @@ suite() { # suite CLUSTER: scenarios and faults on a cluster made for them
 
 proof() { # proof CLUSTER: labs and scenarios tell right from wrong, on a cluster made for them
   if [ -n "${FOCUS:-}" ]; then return; fi
-  bin/ingresslab prove --cluster "$1" -o junit --output-file "$out/prove-$1.xml"
+  local kubectl # the lessons are played with it
+  kubectl=$(hack/kubectl.sh) || return 1
+  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab prove --cluster "$1" -o junit --output-file "$out/prove-$1.xml"
 }
 
 on_kind() {
