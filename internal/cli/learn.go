@@ -20,6 +20,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/progress"
 	"github.com/ingresslab/ingresslab/internal/tutor"
 	"github.com/ingresslab/ingresslab/internal/tutor/tui"
+	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
 // learnFlags are the flags of learn.
@@ -111,6 +112,7 @@ type tutoring struct {
 	lab     *lab.Lab
 	store   *progress.Store
 	root    string
+	space   *workspace.Workspace
 	where   labPlace
 }
 
@@ -133,10 +135,12 @@ func (t *tutoring) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	files := &tutor.Files{Dir: t.workspace(), Lab: t.lab, Cluster: func() tutor.Getter { return t.where.kube() }}
-	if err := files.Create(); err != nil {
-		return fmt.Errorf("workspace: %w", err)
+	space, err := workspace.Create(relative(t.root), t.lab)
+	if err != nil {
+		return err
 	}
+	t.space = space
+	files := &tutor.Files{Space: space, Lab: t.lab, Cluster: func() tutor.Getter { return t.where.kube() }}
 	changed, err := files.Watch(ctx)
 	if err != nil {
 		return err
@@ -189,11 +193,6 @@ func (t *tutoring) remembered() progress.Record {
 		t.display.Note(oneLine(err.Error()))
 	}
 	return p.Labs[t.lab.Name]
-}
-
-// workspace is where the student's files are.
-func (t *tutoring) workspace() string {
-	return filepath.Join(relative(t.root), "workspace", filepath.Base(t.lab.Dir))
 }
 
 // ensureStarted brings the lab to its start if the cluster does not hold it. What a student has made is never touched.

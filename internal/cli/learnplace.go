@@ -110,9 +110,9 @@ func (t *tutoring) course(text *lesson.Lesson) tutor.Course {
 
 // besides says how to work in another terminal.
 func (t *tutoring) besides() string {
-	dir, err := filepath.Abs(t.workspace())
+	dir, err := filepath.Abs(t.space.Path)
 	if err != nil {
-		dir = t.workspace()
+		dir = t.space.Path
 	}
 	kubectl := ""
 	if _, err := exec.LookPath("kubectl"); err != nil {

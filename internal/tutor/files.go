@@ -33,7 +33,10 @@ func (t *Tutor) filesSeen(files []FileState) {
 		case f.Gone || len(f.Faults) == 0 && len(f.Pending) == 0:
 			delete(t.files, f.Name)
 			if len(was.Pending) > 0 && !f.Gone {
-				t.say(Good, f.Name+": the cluster has it as you saved it.")
+				t.sayAbout(f.Name, Good, f.Name+": the cluster has it as you saved it.")
+				if t.hint != nil {
+					t.hint.Stale = true
+				}
 			}
 			continue
 		case slices.Equal(f.Faults, was.Faults) && slices.Equal(f.Pending, was.Pending):
@@ -41,7 +44,7 @@ func (t *Tutor) filesSeen(files []FileState) {
 		}
 		t.files[f.Name] = f
 		for _, line := range fileLines(f) {
-			t.say(Bad, line)
+			t.sayAbout(f.Name, Bad, line)
 		}
 	}
 }

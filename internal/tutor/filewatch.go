@@ -23,16 +23,16 @@ const (
 func (f *Files) Watch(ctx context.Context) (<-chan []string, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", f.Dir, err)
+		return nil, fmt.Errorf("watch %s: %w", f.Space.Path, err)
 	}
-	if err := watcher.Add(f.Dir); err != nil {
+	if err := watcher.Add(f.Space.Path); err != nil {
 		_ = watcher.Close()
-		return nil, fmt.Errorf("watch %s: %w", f.Dir, err)
+		return nil, fmt.Errorf("watch %s: %w", f.Space.Path, err)
 	}
 	first, err := f.changed()
 	if err != nil {
 		_ = watcher.Close()
-		return nil, fmt.Errorf("watch %s: %w", f.Dir, err)
+		return nil, fmt.Errorf("watch %s: %w", f.Space.Path, err)
 	}
 	out := make(chan []string)
 	go func() {
@@ -66,7 +66,7 @@ func (f *Files) watch(ctx context.Context, watcher *fsnotify.Watcher, first []st
 			}
 		case <-watcher.Errors: // an overflow: the next save is seen again
 		case <-again.C:
-			_ = watcher.Add(f.Dir) // nothing happens while it is watched, nor while it is gone
+			_ = watcher.Add(f.Space.Path) // nothing happens while it is watched, nor while it is gone
 		case <-settled.C:
 			names := slices.Sorted(maps.Keys(touched))
 			clear(touched)

@@ -2,6 +2,7 @@ package tutor
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/progress"
@@ -18,9 +19,12 @@ type HintView struct {
 	Tiers  int
 	// More says that another hint comes after this one.
 	More bool
+	// Stale says that something has changed since: the fault may be another one by now.
+	Stale bool
 
 	key   string // which fault it answers
 	index int    // in the advice
+	sight string // what the task lacked when it was given
 }
 
 func (t *Tutor) askHint() {
@@ -42,7 +46,7 @@ func (t *Tutor) advised(e Advised) {
 		return // done in the meantime, or the page was turned
 	}
 	if e.Err != nil {
-		t.say(Bad, "There is no hint, because the cluster could not be asked: "+e.Err.Error())
+		t.say(Bad, "There is no hint: "+e.Err.Error())
 		return
 	}
 	if len(e.Advice) == 0 || len(e.Advice[0].Tiers) == 0 {
@@ -62,7 +66,27 @@ func (t *Tutor) advised(e Advised) {
 		t.say(Plainly, "That was the last hint; solve (s) does the task for you.")
 		return
 	}
+	t.hint.sight = t.sightOf(e.Task)
 	t.countHint(e.Task)
+}
+
+// sightOf tells apart the ways in which a task is not done: by the field and the first word of what was seen there, since
+// the rest may be another one with each look.
+func (t *Tutor) sightOf(id string) string {
+	steps := t.tasks[id].Steps
+	if len(steps) == 0 || len(steps[len(steps)-1].Mismatches) == 0 {
+		return ""
+	}
+	m := steps[len(steps)-1].Mismatches[0]
+	word, _, _ := strings.Cut(m.Observed, " ")
+	return fmt.Sprint(len(steps), m.Field, word)
+}
+
+// age makes a hint stale whose task lacks something else by now.
+func (t *Tutor) age() {
+	if t.hint != nil && t.sightOf(t.hint.Task) != t.hint.sight {
+		t.hint.Stale = true
+	}
 }
 
 // open returns the hint of an index with that many tiers.

@@ -167,6 +167,7 @@ func (t *Tutor) sight(tasks []lab.TaskState) {
 		}
 	}
 	t.seen = true
+	t.age()
 }
 
 // tick remembers that a task was done.

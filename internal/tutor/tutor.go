@@ -68,6 +68,8 @@ const (
 type Notice struct {
 	Tone Tone
 	Text string
+	// About is what the notice is about, if a later one about the same makes it old: a file's name.
+	About string
 }
 
 // New returns a Tutor that goes on where the record ends.
@@ -116,7 +118,11 @@ func (t *Tutor) Update(now time.Time, e Event) []Effect {
 
 func (t *Tutor) do(e Effect) { t.effects = append(t.effects, e) }
 
-func (t *Tutor) say(tone Tone, text string) { t.notices = append(t.notices, Notice{tone, text}) }
+func (t *Tutor) say(tone Tone, text string) { t.sayAbout("", tone, text) }
+
+func (t *Tutor) sayAbout(about string, tone Tone, text string) {
+	t.notices = append(t.notices, Notice{tone, text, about})
+}
 
 // save remembers the present state; once a turn is enough.
 func (t *Tutor) save() {

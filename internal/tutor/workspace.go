@@ -16,6 +16,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
 // Getter reads objects of a cluster; *kube.Client is one.
@@ -25,8 +26,8 @@ type Getter interface {
 
 // Files is the directory in which the student works.
 type Files struct {
-	// Dir is the directory.
-	Dir string
+	// Space is the directory.
+	Space *workspace.Workspace
 	// Lab is whose it is.
 	Lab *lab.Lab
 	// Cluster returns what reads the cluster of the moment.
@@ -46,7 +47,7 @@ func (f *Files) See(ctx context.Context, names []string) []FileState {
 
 func (f *Files) see(ctx context.Context, name string) (state FileState, known bool) {
 	state.Name = name
-	data, err := os.ReadFile(filepath.Join(f.Dir, filepath.Base(name)))
+	data, err := os.ReadFile(filepath.Join(f.Space.Path, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {
 		state.Gone = true
 		return state, true
@@ -92,115 +93,52 @@ func (f *Files) applied(ctx context.Context, o *unstructured.Unstructured) (bool
 
 // PutSolution implements Workspace.
 func (f *Files) PutSolution(task string) ([]string, error) {
-	names, err := f.solutionFiles(task)
-	if err != nil {
-		return nil, err
+	names := f.solutionFiles(task)
+	if len(names) == 0 {
+		return nil, nil
 	}
-	var notes []string
-	for _, name := range names {
-		more, err := f.put(filepath.Join(f.Lab.Dir, "solution", name), name)
-		if err != nil {
-			return notes, err
-		}
-		notes = append(notes, more...)
+	kept, err := f.Space.Put("solution", names...)
+	return append([]string{"In your workspace now: " + strings.Join(names, ", ") + "."}, keptNotes(kept)...), err
+}
+
+// Reset implements Workspace.
+func (f *Files) Reset() ([]string, error) {
+	kept, err := f.Space.Reset()
+	return keptNotes(kept), err
+}
+
+func keptNotes(kept []string) []string {
+	if len(kept) == 0 {
+		return nil
 	}
-	return notes, nil
+	return []string{"Yours is kept: " + strings.Join(kept, ", ") + "."}
 }
 
 // solutionFiles returns the names of the files that a task's solution applies.
-func (f *Files) solutionFiles(task string) ([]string, error) {
+func (f *Files) solutionFiles(task string) []string {
 	i := slices.IndexFunc(f.Lab.Tasks, func(t lab.Task) bool { return t.ID == task })
 	if i >= 0 && len(f.Lab.Tasks[i].Solution) > 0 {
 		var names []string
 		for _, step := range f.Lab.Tasks[i].Solution {
 			names = append(names, step.Apply...)
 		}
-		return names, nil
+		return names
 	}
-	return manifestNames(filepath.Join(f.Lab.Dir, "solution"))
-}
-
-// put writes a file of the lab into the workspace. What the student has there is kept as NAME.mine, unless it is the same.
-func (f *Files) put(from, name string) (notes []string, err error) {
-	data, err := os.ReadFile(filepath.Clean(from))
+	names, err := manifestNames(filepath.Join(f.Lab.Dir, "solution"))
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	to := filepath.Join(f.Dir, filepath.Base(name))
-	mine, err := os.ReadFile(filepath.Clean(to))
-	switch {
-	case err == nil && bytes.Equal(mine, data):
-		return nil, nil
-	case err == nil:
-		kept := to + ".mine"
-		for i := 2; exists(kept); i++ {
-			kept = fmt.Sprintf("%s.mine-%d", to, i)
-		}
-		if err := os.Rename(to, kept); err != nil {
-			return nil, err
-		}
-		notes = append(notes, fmt.Sprintf("%s is the lab's now; yours is kept as %s.", name, filepath.Base(kept)))
-	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(f.Dir, 0o755); err != nil {
-			return nil, err
-		}
-		notes = append(notes, name+" is in your workspace now.")
-	default:
-		return nil, err
-	}
-	return notes, os.WriteFile(to, data, 0o644)
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// Reset implements Workspace.
-func (f *Files) Reset() ([]string, error) {
-	names, err := manifestNames(filepath.Join(f.Lab.Dir, "start"))
-	if err != nil {
-		return nil, err
-	}
-	var notes []string
-	for _, name := range names {
-		more, err := f.put(filepath.Join(f.Lab.Dir, "start", name), name)
-		if err != nil {
-			return notes, err
-		}
-		notes = append(notes, more...)
-	}
-	return notes, nil
-}
-
-// Create makes the workspace, with the files of start/ that are not there yet. It writes over nothing.
-func (f *Files) Create() error {
-	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
-		return err
-	}
-	names, err := manifestNames(filepath.Join(f.Lab.Dir, "start"))
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if exists(filepath.Join(f.Dir, name)) {
-			continue
-		}
-		if _, err := f.put(filepath.Join(f.Lab.Dir, "start", name), name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return names
 }
 
 // changed returns the manifests of the workspace that are not as start/ has them.
 func (f *Files) changed() ([]string, error) {
-	names, err := manifestNames(f.Dir)
+	names, err := manifestNames(f.Space.Path)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
-		mine, mineErr := os.ReadFile(filepath.Join(f.Dir, name))
+		mine, mineErr := os.ReadFile(filepath.Join(f.Space.Path, name))
 		start, startErr := os.ReadFile(filepath.Join(f.Lab.Dir, "start", name))
 		return mineErr == nil && startErr == nil && bytes.Equal(mine, start)
 	}), nil

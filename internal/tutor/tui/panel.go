@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -117,6 +118,9 @@ func (m *model) tasks(width int) []string {
 
 func (m *model) hint(width int, h *tutor.HintView) []string {
 	var lines []string
+	if h.Stale {
+		return m.block(width, "   ", "There was a hint; something has changed since: h looks again.", dim)
+	}
 	if h.Why != "" {
 		lines = m.block(width, "   seen: ", h.Why, dim)
 	}
@@ -137,12 +141,17 @@ func (m *model) notices(width int) []string {
 	recent := all[max(m.news, len(all)-noticesShown):]
 	var lines []string
 	for i, n := range recent {
-		if m.said(n.Text) || i > 0 && recent[i-1].Text == n.Text {
+		if m.said(n.Text) || i > 0 && recent[i-1].Text == n.Text || old(n, recent[i+1:]) {
 			continue
 		}
 		lines = append(lines, m.block(width, " - ", n.Text, dim)...)
 	}
 	return lines
+}
+
+// old tells whether a later notice is about the same.
+func old(n tutor.Notice, later []tutor.Notice) bool {
+	return n.About != "" && slices.ContainsFunc(later, func(l tutor.Notice) bool { return l.About == n.About })
 }
 
 // said tells whether the panel says a text elsewhere.
