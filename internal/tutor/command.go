@@ -184,7 +184,7 @@ func (t *Tutor) started(e Started) {
 		t.reset()
 		t.say(Good, "Everything is as at the start.")
 	default:
-		t.say(Good, "start/ is back. What you had applied since is not: apply your files again.")
+		t.say(Good, "start/ is back. What you have made since is not: apply your files again, or let skip (k) solve what was done.")
 	}
 	t.resume()
 }

@@ -137,7 +137,9 @@ func (t *Tutor) losses(lost []lab.Loss) {
 	if len(lost) == 0 && len(t.lost) > 0 {
 		t.say(Good, "Everything that the lab needs is there again.")
 	}
-	t.lost = lost
+	if t.lost = lost; t.Broken() {
+		t.hint = nil // what it was about is gone, too
+	}
 }
 
 func lossText(l lab.Loss) string {

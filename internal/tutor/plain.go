@@ -82,6 +82,7 @@ type plain struct {
 	// busy is how many effects are under way that the next word has to wait for.
 	busy    int
 	waiting bool // for the tasks of the screen
+	behind  bool // something was changed, and has not been looked at
 
 	// What has been shown.
 	shown    int // the screen
@@ -95,7 +96,7 @@ type plain struct {
 // ready tells whether the next word may be looked at.
 func (p *plain) ready() bool {
 	known := p.tutor.Looked() || p.tutor.Broken()
-	return known && p.busy == 0 && p.tutor.Busy() == "" && (!p.waiting || p.tutor.ScreenDone())
+	return known && !p.behind && p.busy == 0 && p.tutor.Busy() == "" && (!p.waiting || p.tutor.ScreenDone())
 }
 
 // foreground tells whether a student waits for what comes of an effect.
@@ -119,6 +120,12 @@ func answers(e Event) bool {
 func (p *plain) event(ctx context.Context, e Event) (leave bool) {
 	if answers(e) {
 		p.busy--
+	}
+	switch e.(type) {
+	case Solved, Started, BroughtUp:
+		p.behind = true
+	case Looked:
+		p.behind = false
 	}
 	return p.take(ctx, e)
 }

@@ -50,7 +50,7 @@ func (t *Tutor) Tasks() []TaskView {
 			ID: task.ID, Title: task.Title, Standing: t.standing(task.ID), Present: task.ID == present,
 			Here: slices.Contains(t.screens[t.at].Tasks, task.ID),
 		}
-		if v.Standing != Done {
+		if v.Standing != Done && !t.Broken() {
 			v.Why = whyNot(t.tasks[task.ID])
 		}
 		views = append(views, v)
@@ -86,6 +86,19 @@ func (t *Tutor) ScreenDone() bool { return t.complete(t.screens[t.at]) }
 // AllDone tells whether every task of the lab was done.
 func (t *Tutor) AllDone() bool {
 	return !slices.ContainsFunc(t.lab.Tasks, func(task lab.Task) bool { return t.record.Tasks[task.ID].Done.IsZero() })
+}
+
+// Elsewhere returns the titles of the tasks on earlier screens that were done and do not hold anymore.
+func (t *Tutor) Elsewhere() []string {
+	var titles []string
+	for _, screen := range t.screens[:t.at] {
+		for _, id := range screen.Tasks {
+			if t.standing(id) == Lapsed {
+				titles = append(titles, t.task(id).Title)
+			}
+		}
+	}
+	return titles
 }
 
 // Looked tells whether the cluster has been seen.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -73,6 +74,10 @@ func (m *model) panel(width int) []string {
 	}
 	if m.overlay != nothing && !m.beside() {
 		return lines // the rest is what is being read
+	}
+	if titles := t.Elsewhere(); len(titles) > 0 && !m.beside() {
+		text := fmt.Sprintf("Not done anymore, on earlier screens: %s. b goes back, k solves them.", strings.Join(titles, "; "))
+		lines = append(lines, m.block(width, " ✗ ", text, bad)...)
 	}
 	lines = append(lines, m.tasks(width)...)
 	if h := t.HintView(); h != nil {
