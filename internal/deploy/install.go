@@ -20,11 +20,19 @@ const rolloutTimeout = 3 * time.Minute
 func install(ctx context.Context, client *kube.Client, objs []*unstructured.Unstructured, progress cluster.Progress) (err error) {
 	done := progress.Step("Installing the controller")
 	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, rolloutTimeout)
+	defer cancel()
+	for _, o := range objs {
+		if o.GetKind() != "Namespace" {
+			continue
+		}
+		if err := client.OutlastNamespace(ctx, o.GetName()); err != nil {
+			return fmt.Errorf("controller: %w", err)
+		}
+	}
 	if err := client.Apply(ctx, objs...); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, rolloutTimeout)
-	defer cancel()
 	if err := client.WaitReady(ctx, workloads(objs)...); err != nil {
 		return fmt.Errorf("controller: %w", err)
 	}

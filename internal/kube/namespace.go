@@ -37,6 +37,20 @@ func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[st
 	return nil
 }
 
+// OutlastNamespace waits until a namespace is gone if it is being deleted: what is put into it until then goes with it.
+func (c *Client) OutlastNamespace(ctx context.Context, name string) error {
+	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("namespace %s: %w", name, err)
+	case got.Status.Phase != corev1.NamespaceTerminating:
+		return nil
+	}
+	return c.waitNamespaceGone(ctx, name)
+}
+
 // DeleteNamespace deletes the namespace and everything in it. A namespace that
 // does not exist is no error. With wait it returns when the namespace is gone;
 // that takes as long as its pods take to stop.

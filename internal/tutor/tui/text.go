@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"charm.land/glamour/v2"
@@ -101,13 +102,42 @@ func (m *model) quizText() string {
 	return b.String()
 }
 
+// listItem begins an item of a list, as far as lessons have them.
+var listItem = regexp.MustCompile(`^\s*([-*+]|\d+\.) `)
+
+// reflow joins the lines of each item of a list: the renderer fills paragraphs, and leaves items as they were broken.
+func reflow(markdown string) string {
+	var out []string
+	fenced, item := false, false
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimRight(line, "\n")
+		trimmed := strings.TrimSpace(line)
+		fence := strings.HasPrefix(trimmed, "```")
+		if fence {
+			fenced = !fenced
+		}
+		starts := listItem.MatchString(line)
+		switch {
+		case fenced || fence || trimmed == "":
+			item = false
+		case item && !starts && strings.HasPrefix(line, " "):
+			out[len(out)-1] += " " + trimmed
+			continue
+		default:
+			item = starts
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
 // renderMarkdown lays out Markdown for a width.
 func renderMarkdown(markdown string, width int, style ansi.StyleConfig) (string, error) {
 	r, err := glamour.NewTermRenderer(glamour.WithStyles(style), glamour.WithWordWrap(width))
 	if err != nil {
 		return "", fmt.Errorf("render the lesson: %w", err)
 	}
-	return r.Render(markdown)
+	return r.Render(reflow(markdown))
 }
 
 // styleConfig is how Markdown looks on this terminal.
