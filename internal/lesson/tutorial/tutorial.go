@@ -90,6 +90,8 @@ There are three ways to do a lab:
 - With these pages and a shell: ` + "`bin/ingresslab lab 1 --start`" + ` brings the cluster and the lab to its start and makes your workspace;
   ` + "`bin/ingresslab check 1`" + ` says what is done, and gives hints for the rest.
 - ` + "`make lab-1`" + ` does it without you, and shows what every check sees.
+
+[The curriculum](../curriculum.md) says which older texts the labs are made from.
 `)
 	return b.String()
 }
