@@ -66,6 +66,9 @@ func (r *runner) see(ctx context.Context, step Step) look {
 	case step.Traffic != nil:
 		var seen StepReport
 		err := r.traffic(ctx, *step.Traffic, &seen)
+		if err == nil {
+			err = ctx.Err() // requests that were cut short say nothing about the others
+		}
 		return look{mismatches: seen.Mismatches, err: err}
 	}
 	return r.seeAnswer(ctx, *step.Expect)
