@@ -47,6 +47,9 @@ func (p *Pretty) ScenarioStarted(r Report) {
 		return
 	}
 	p.printf("%s %s\n", "scenario "+r.Scenario+":", r.Title)
+	if r.Namespace == "" {
+		return
+	}
 	where := "namespace " + r.Namespace
 	if r.Seed != 0 {
 		where += fmt.Sprintf(", seed %d", r.Seed)

@@ -106,7 +106,7 @@ func (t *tally) quantile(share float64) time.Duration {
 // judge compares the tally with what was expected, and writes both into the report.
 func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *StepReport) error {
 	report.Tries, report.Note = t.requests, t.failed()
-	report.Summary = fmt.Sprintf("%d requests, %d failed, %d pods answered", t.requests, t.failures, len(t.pods))
+	report.Summary = fmt.Sprintf("%s, %d failed, %s answered", plural(t.requests, "request", "requests"), t.failures, plural(len(t.pods), "pod", "pods"))
 	if len(t.took) > 0 {
 		report.Summary += fmt.Sprintf("; half within %s, 99 %% within %s", short(t.quantile(0.5)), short(t.quantile(0.99)))
 	}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+)
+
+// smallScenarios writes scenarios of two steps, and loads them.
+func smallScenarios(t *testing.T, names ...string) []*scenario.Scenario {
+	t.Helper()
+	root := t.TempDir()
+	var list []*scenario.Scenario
+	for _, name := range names {
+		text := "apiVersion: ingresslab.dev/v1\nkind: Scenario\nmetadata: {name: " + name + ", title: An example}\nsteps:\n" +
+			"- expect: {url: http://" + name + ".test/, status: 404}\n- expect: {url: http://" + name + ".test/a, status: 404}\n"
+		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name, scenario.FileName), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenario.Load(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func TestScenariosThatRunTogetherReportOneAfterTheOther(t *testing.T) {
+	c, http := fakecluster.New(t)
+	var out bytes.Buffer
+	m := many{app: newApp(Streams{Out: io.Discard, Err: io.Discard}), out: &out, parallel: 3}
+	list := smallScenarios(t, "one", "two", "three", "four")
+	reports, code := m.scenarios(t.Context(), list, scenario.Env{Kube: c, HTTP: http})
+	if code != ExitOK || len(reports) != 4 {
+		t.Fatalf("exit code %d, %d reports:\n%s", code, len(reports), out.String())
+	}
+	for i, s := range list {
+		name := s.Metadata.Name
+		if reports[i].Scenario != name {
+			t.Errorf("report %d is that of %s, want %s", i, reports[i].Scenario, name)
+		}
+		whole := regexp.MustCompile(`(?m)^scenario ` + name + `: .*\n  namespace lab-` + name + `-.*\n(  ✓ GET http://` + name + `\..*\n){2}✓ ` + name + ` passed`)
+		if !whole.MatchString(out.String()) {
+			t.Errorf("the report of %s is not in one piece:\n%s", name, out.String())
+		}
+	}
+}
+
+// TestABrokenLabIsNotTriedAgain lets the API server fail: what did not begin is reported as such.
+func TestABrokenLabIsNotTriedAgain(t *testing.T) {
+	c, http := fakecluster.New(t)
+	c.NamespaceErr = errors.New("connection refused")
+	m := many{app: newApp(Streams{Out: io.Discard, Err: io.Discard}), out: io.Discard, parallel: 1}
+	reports, code := m.scenarios(t.Context(), smallScenarios(t, "one", "two"), scenario.Env{Kube: c, HTTP: http})
+	if code != ExitBroken || reports[0].Outcome != scenario.Broken || reports[1].Reason != "has not begun: the lab is broken" {
+		t.Errorf("exit code %d, %s, then %s", code, reports[0].Outcome, reports[1].Reason)
+	}
+}
+
+// TestAReportThatDoesNotGetIntoItsFileIsNotLost writes to a device that is always full, and to a file that is there already.
+func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
+	var out, said bytes.Buffer
+	a := newApp(Streams{Out: &out, Err: &said})
+	write := func(w io.Writer) error { _, err := io.WriteString(w, "the report"); return err }
+	flags := &runFlags{output: outputJSON}
+	if _, err := os.Stat("/dev/full"); err == nil {
+		file, err := openReport("/dev/full")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.finish(flags, file, ExitOK, write)
+		if want := "--output-file /dev/full: no space left on device"; err == nil || err.Error() != want || exitCode(err) != ExitBroken || out.String() != "the report" {
+			t.Errorf("%v, printed %q; want %s", err, out.String(), want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "new", "report.json")
+	for range 2 {
+		file, err := openReport(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.finish(flags, file, ExitFailed, write)
+		file.discard()
+		if exitCode(err) != ExitFailed {
+			t.Error(err)
+		}
+	}
+	unfinished, err := openReport(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unfinished.discard()
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != "the report" || len(entries) != 1 {
+		t.Errorf("%q, %v, %d files", got, err, len(entries))
+	}
+	if !strings.Contains(said.String(), "the report goes to the standard output instead") {
+		t.Errorf("said %q", said.String())
+	}
+}
