@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	clientexec "k8s.io/client-go/util/exec"
+	"k8s.io/klog/v2"
 )
 
 // maxOutput is how many bytes of a command's output are kept, of each of its streams.
@@ -59,6 +60,8 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
 	}
 	var stdout, stderr bytes.Buffer
+	// A connection that ends while it is pinged is an error in client-go's log, which is nobody's news here.
+	ctx = klog.NewContext(ctx, klog.Logger{})
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: capped(&stdout), Stderr: capped(&stderr)})
 	output := Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
 	var exit clientexec.CodeExitError
