@@ -9,6 +9,7 @@ import (
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
@@ -40,7 +41,10 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
 // expected ends it.
 func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request) look {
 	want, err := r.expectation(ctx, e)
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return look{mismatches: []probe.Mismatch{{Field: "certificate", Expected: "that of secret " + e.Certificate.Secret, Observed: err.Error()}}}
+	case err != nil:
 		return look{err: err}
 	}
 	askers, err := r.askers(ctx, e)
