@@ -137,8 +137,12 @@ type Mutant struct {
 	Requires scenario.Capabilities `yaml:"requires"`
 }
 
-// Label marks the objects that a lab has made; its value is the lab's name.
-const Label = "ingresslab.dev/lab"
+// Label marks the objects and the namespace that a lab has made; its value is the lab's name. LabelExclusive marks the namespace of
+// a lab that changes what other labs see; its value is "true".
+const (
+	Label          = "ingresslab.dev/lab"
+	LabelExclusive = "ingresslab.dev/exclusive"
+)
 
 // Task returns the task of an id; the error is an *UnknownTaskError.
 func (l *Lab) Task(id string) (Task, error) {

@@ -22,13 +22,18 @@ func Lint(paths []string) (faults strictyaml.Faults, files []string, err error) 
 		if len(found) == 0 {
 			return nil, nil, fmt.Errorf("%s: neither a %s nor a %s in there", path, scenario.FileName, LessonFile)
 		}
+		var labs []*Lab
 		for _, file := range found {
-			more, err := lintFile(file)
+			l, more, err := lintFile(file)
 			if err != nil {
 				return nil, nil, err
 			}
 			faults = append(faults, more...)
+			if l != nil {
+				labs = append(labs, l)
+			}
 		}
+		faults = append(faults, sharedHosts(labs)...)
 		files = append(files, found...)
 	}
 	return faults, files, nil
@@ -53,10 +58,12 @@ func lintable(path string) ([]string, error) {
 	return files, err
 }
 
-func lintFile(file string) (strictyaml.Faults, error) {
+// lintFile returns the faults of a file, and the lab if it is a lesson.
+func lintFile(file string) (*Lab, strictyaml.Faults, error) {
 	if filepath.Ext(file) == ".md" {
-		_, faults, err := load(filepath.Dir(file))
-		return faults.Sorted(), err
+		l, faults, err := load(filepath.Dir(file))
+		return l, faults.Sorted(), err
 	}
-	return scenario.Lint(file)
+	faults, err := scenario.Lint(file)
+	return nil, faults, err
 }

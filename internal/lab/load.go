@@ -71,12 +71,18 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 			}
 		}
 	}
+	c := &checker{file: file, positions: positions}
+	c.solutions(l)
+	faults = append(faults, c.faults.Without(faults)...)
 	more, err = l.readMutants()
 	if err != nil {
 		return nil, nil, err
 	}
-	return l, append(faults, more...), nil
+	faults = append(faults, more...)
+	return l, append(faults, l.validateMutants(filepath.Join(dir, MutantsFile)).Without(more)...), nil
 }
+
+func (l *Lab) lessonFile() string { return filepath.Join(l.Dir, LessonFile) }
 
 // name takes number and name from the directory's name.
 func (l *Lab) name(file string) strictyaml.Faults {

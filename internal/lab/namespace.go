@@ -112,7 +112,11 @@ func (k key) lower() string { return strings.ToLower(k.kind) + "/" + k.name }
 // start carries out the plan for start/. With all, what is not the lab's goes, too.
 func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	l, k := s.lab, s.env.Kube
-	if err := k.EnsureNamespace(ctx, l.Namespace, map[string]string{Label: l.Name}); err != nil {
+	ended, err := s.endExclusive(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	if err := k.EnsureNamespace(ctx, l.Namespace, l.labels()); err != nil {
 		return plan{}, err
 	}
 	present, err := inventory(ctx, k.Clientset(), l.Namespace)
@@ -125,7 +129,7 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	}
 	wanted, config := withoutConfig(l.own(l.Start))
 	p := newPlan(l.Name, wanted, l.Named(), append(present, lent.ours...))
-	p.prune, p.said = append(p.prune, lent.colliding...), lent.notes()
+	p.prune, p.said = append(p.prune, lent.colliding...), append(ended, lent.notes()...)
 	if all {
 		p.removeForeign()
 	}
@@ -146,6 +150,33 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 		return p, err
 	}
 	return p, s.awaitReady(ctx, p.apply)
+}
+
+// labels are those of the lab's namespace.
+func (l *Lab) labels() map[string]string {
+	labels := map[string]string{Label: l.Name}
+	if l.Exclusive {
+		labels[LabelExclusive] = "true"
+	}
+	return labels
+}
+
+// endExclusive removes the namespaces of other labs that would change what this one meets, such as a default back-end for every
+// request. The notes say which.
+func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) {
+	list, err := s.env.Kube.Clientset().CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: LabelExclusive + "=true"})
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	for _, ns := range list.Items {
+		if owner := ns.Labels[Label]; owner != s.lab.Name {
+			notes = append(notes, fmt.Sprintf("lab %s changes what every other lab meets: its namespace %s is removed (the files in its workspace stay)", owner, ns.Name))
+			if err := s.env.Kube.DeleteNamespace(ctx, ns.Name, true); err != nil {
+				return notes, err
+			}
+		}
+	}
+	return notes, nil
 }
 
 // removeForeign makes the plan remove what is not the lab's.

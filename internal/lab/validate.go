@@ -47,6 +47,8 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.F
 		}
 	}
 	c.tasks(l.Tasks)
+	c.hints(l)
+	c.quiz(l.Quiz)
 	return c.faults
 }
 

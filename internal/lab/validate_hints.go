@@ -1,0 +1,235 @@
+package lab
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/util/jsonpath"
+
+	"github.com/ingresslab/ingresslab/internal/diagnosis"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/strictyaml"
+)
+
+// suggest adds a fault with the known name that was probably meant.
+func (c *checker) suggest(path, name string, known []string, format string, args ...any) {
+	c.faults = append(c.faults, strictyaml.Fault{
+		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...), Suggestion: strictyaml.Nearest(name, known),
+	})
+}
+
+func (l *Lab) taskIDs() []string {
+	var ids []string
+	for _, t := range l.Tasks {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
+// hints reports hints that name no task or no fault that there is, say nothing, or cannot be filled in.
+func (c *checker) hints(l *Lab) {
+	ids := map[string]bool{}
+	for i, h := range l.Hints {
+		path := fmt.Sprintf("hints[%d]", i)
+		switch {
+		case h.ID == "":
+			c.fault(path+".id", "is missing: mutants name hints by it")
+		case ids[h.ID]:
+			c.fault(path+".id", "another hint is called %q, too", h.ID)
+		}
+		ids[h.ID] = true
+		for j, task := range h.Tasks {
+			if !slices.Contains(l.taskIDs(), task) {
+				c.suggest(fmt.Sprintf("%s.tasks[%d]", path, j), task, l.taskIDs(), "there is no task %q, the tasks are %s", task, strings.Join(l.taskIDs(), ", "))
+			}
+		}
+		switch {
+		case h.Fault == "" && len(h.When) == 0:
+			c.fault(path, "comes with no fault: give fault (a code of the diagnosis) or when (a check that holds while the fault is there)")
+		case h.Fault != "" && len(h.When) > 0:
+			c.fault(path, "has both fault and when: one of them decides")
+		case h.Fault != "" && !slices.Contains(diagnosis.Codes(), h.Fault):
+			c.suggest(path+".fault", h.Fault, diagnosis.Codes(), "no diagnosis has the code %q, the codes are %s", h.Fault, strings.Join(diagnosis.Codes(), ", "))
+		case len(h.When) > 0:
+			c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".when", h.When)...)
+		}
+		if h.Object != "" && !strings.Contains(h.Object, "/") {
+			c.fault(path+".object", "%q is not KIND/NAME, such as ingress/web", h.Object)
+		}
+		c.tiers(path+".tiers", h)
+	}
+}
+
+// tiers reports tiers that are empty, or that ask for something that no fault has.
+func (c *checker) tiers(path string, h Hint) {
+	if len(h.Tiers) == 0 {
+		c.fault(path, "is missing: a question, a pointer, the answer")
+	}
+	for i, text := range h.Tiers {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if strings.TrimSpace(text) == "" {
+			c.fault(at, "says nothing")
+			continue
+		}
+		t, err := parseTier("tier", text)
+		if err == nil {
+			err = t.Execute(io.Discard, blanks(diagnosis.Finding{}))
+		}
+		if err != nil {
+			c.fault(at, "cannot be filled in (%v): it may contain %s", strings.TrimPrefix(err.Error(), "template: "), blankNames())
+		}
+	}
+}
+
+// blankNames are the blanks that a tier may have, as they are written.
+func blankNames() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(blanks(diagnosis.Finding{}))) {
+		names = append(names, "{{."+name+"}}")
+	}
+	return strings.Join(names, ", ")
+}
+
+// quiz reports a question that has not exactly one truth, or no choices.
+func (c *checker) quiz(q *Quiz) {
+	if q == nil {
+		return
+	}
+	if strings.TrimSpace(q.Question) == "" {
+		c.fault("quiz.question", "is missing")
+	}
+	if strings.TrimSpace(q.Why) == "" {
+		c.fault("quiz.why", "is missing: it explains the truth, whatever was chosen")
+	}
+	asks, reads := q.Request != nil || q.Answer != "", q.Object != "" || q.JSONPath != ""
+	switch {
+	case asks == reads:
+		c.fault("quiz", "needs exactly one truth: request and answer, or object and jsonpath")
+	case asks && (q.Request == nil || q.Answer == ""):
+		c.fault("quiz", "request and answer go together: what is asked, and which part of the answer is the truth")
+	case reads && (q.Object == "" || q.JSONPath == ""):
+		c.fault("quiz", "object and jsonpath go together: whose field is the truth, and which")
+	}
+	parts := []string{"status", "app", "pod", "service", "body"}
+	if name, is := strings.CutPrefix(q.Answer, "header "); q.Answer != "" && !slices.Contains(parts, q.Answer) && (!is || name == "") {
+		c.suggest("quiz.answer", q.Answer, parts, "an answer has no part %q: %s or \"header NAME\"", q.Answer, strings.Join(parts, ", "))
+	}
+	if q.JSONPath != "" {
+		if err := jsonpath.New("quiz").Parse(q.JSONPath); err != nil {
+			c.fault("quiz.jsonpath", "cannot be read: %v", err)
+		}
+	}
+	if q.Object != "" && !strings.Contains(q.Object, "/") {
+		c.fault("quiz.object", "%q is not KIND/NAME, such as ingress/web", q.Object)
+	}
+	if len(q.Before) > 0 {
+		c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, "quiz.before", q.Before)...)
+	}
+	switch {
+	case (len(q.Choices) > 0) == (q.PodsOf != ""):
+		c.fault("quiz", "needs either choices or podsOf")
+	case q.PodsOf == "" && len(q.Choices) < 2:
+		c.fault("quiz.choices", "leaves no choice: give at least two")
+	}
+	for i, choice := range q.Choices {
+		if strings.TrimSpace(choice) == "" || slices.Contains(q.Choices[:i], choice) {
+			c.fault(fmt.Sprintf("quiz.choices[%d]", i), "%q is empty or there twice", choice)
+		}
+	}
+}
+
+// solutions reports what is wrong with the tasks' solutions.
+func (c *checker) solutions(l *Lab) {
+	for i, t := range l.Tasks {
+		path := fmt.Sprintf("tasks[%d]", i)
+		if len(t.Solution) > 0 {
+			c.faults = append(c.faults, scenario.ValidateSolution(c.file, c.positions, path+".solution", t.Solution)...)
+			c.files(path+".solution", t.Solution, l.files, "solution/")
+		}
+		for j, text := range t.Guide {
+			if strings.TrimSpace(text) == "" {
+				c.fault(fmt.Sprintf("%s.guide[%d]", path, j), "says nothing")
+			}
+		}
+	}
+}
+
+// files reports manifests that steps name and that are not there. where says where they would have to be.
+func (c *checker) files(path string, steps []scenario.Step, there map[string]scenario.Manifest, where string) {
+	known := slices.Sorted(maps.Keys(there))
+	for i, step := range steps {
+		for verb, names := range map[string][]string{"apply": step.Apply, "delete": step.Delete} {
+			for j, name := range names {
+				isManifest := verb == "apply" || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json")
+				if _, is := there[name]; isManifest && !is {
+					c.suggest(fmt.Sprintf("%s[%d].%s[%d]", path, i, verb, j), name, known, "there is no file %s in %s, which has %s", name, where, strings.Join(known, ", "))
+				}
+			}
+		}
+	}
+}
+
+// validateMutants returns what is wrong with mutants.yaml.
+func (l *Lab) validateMutants(file string) strictyaml.Faults {
+	c := &checker{file: file, positions: l.mutantPositions}
+	var hints []string
+	for _, h := range l.Hints {
+		hints = append(hints, h.ID)
+	}
+	hints = append(hints, diagnosis.Codes()...)
+	both := maps.Clone(l.files)
+	maps.Copy(both, l.mutantFiles)
+	for i, m := range l.Mutants {
+		path := fmt.Sprintf("[%d]", i)
+		if strings.TrimSpace(m.Name) == "" {
+			c.fault(path+".name", "is missing: what is wrong, in a few words")
+		}
+		if !slices.Contains(l.taskIDs(), m.Task) {
+			c.suggest(path+".task", m.Task, l.taskIDs(), "there is no task %q, the tasks are %s", m.Task, strings.Join(l.taskIDs(), ", "))
+		}
+		if m.Hint != "" && !slices.Contains(hints, m.Hint) {
+			c.suggest(path+".hint", m.Hint, hints, "%q is neither a hint of the lab nor a code of the diagnosis", m.Hint)
+		}
+		changes := len(m.Patch)+len(m.Apply)+len(m.Omit) > 0
+		switch {
+		case !changes && len(m.Do) == 0:
+			c.fault(path, "is no mistake: give patch, apply, omit or do")
+		case m.Hint == "" && m.Refused == "":
+			c.fault(path, "is caught for no reason: give hint, or refused if the API server does not take it")
+		}
+		for j, name := range m.Apply {
+			if _, is := l.mutantFiles[name]; !is {
+				known := slices.Sorted(maps.Keys(l.mutantFiles))
+				c.suggest(fmt.Sprintf("%s.apply[%d]", path, j), name, known, "there is no file %s in mutants/, which has %s", name, strings.Join(known, ", "))
+			}
+		}
+		if len(m.Do) > 0 {
+			c.faults = append(c.faults, scenario.ValidateSolution(file, c.positions, path+".do", m.Do)...)
+			c.files(path+".do", m.Do, both, "solution/ or mutants/")
+		}
+	}
+	return c.faults
+}
+
+// sharedHosts finds hosts that the Ingresses of two labs have: the labs could not be done side by side in one cluster.
+func sharedHosts(labs []*Lab) strictyaml.Faults {
+	owners := map[string]*Lab{}
+	var faults strictyaml.Faults
+	for _, l := range labs {
+		for _, host := range slices.Compact(slices.Sorted(slices.Values(l.meant().hosts))) {
+			first := owners[host]
+			switch {
+			case host == "" || l.Exclusive:
+			case first == nil:
+				owners[host] = l
+			case first != l:
+				faults = append(faults, strictyaml.Fault{File: l.lessonFile(), Position: l.positions.At("namespace"), Path: "namespace",
+					Message: fmt.Sprintf("its Ingresses have the host %s, which lab %d has, too: the two could not be done side by side", host, first.Number)})
+			}
+		}
+	}
+	return faults
+}
