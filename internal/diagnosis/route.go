@@ -250,7 +250,7 @@ func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
 	for _, one := range free {
 		host := one.ingress.Spec.Rules[one.number].Host
 		label, _, _ := strings.Cut(host, ".")
-		if strictyaml.Nearest(host, []string{r.Host}) != "" || strings.EqualFold(label, first) {
+		if strictyaml.Nearest(label, []string{first}) != "" || strings.EqualFold(label, first) {
 			return one.ingress, one.number
 		}
 	}
