@@ -310,10 +310,13 @@ func (p *labProof) reset(ctx context.Context) finding {
 	return f
 }
 
-// lesson plays the commands of the lesson.
+// lesson plays the commands of the lesson, in a namespace without the Events that the mutants have left.
 func (p *labProof) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}
+	}
+	if err := p.session.Remove(ctx); err != nil {
+		return finding{err: err}
 	}
 	commands, faults, err := p.env.Verify(ctx, p.lab)
 	return finding{seen: plural(commands, "command of the lesson", "commands of the lesson"), faults: faults, err: err}
