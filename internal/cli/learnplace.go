@@ -68,6 +68,9 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	if err := c.UseNamespace(t.lab.Namespace); err != nil {
 		return nil, err
 	}
+	if err := t.stay(c); err != nil {
+		return nil, err
+	}
 	env, err := lab.NewEnv(c)
 	if err != nil {
 		return nil, err
@@ -75,6 +78,27 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	s := lab.NewSession(t.lab, env)
 	t.where.set(c, env, s)
 	return s, nil
+}
+
+// stay makes a cluster that is brought up again the same as this one: made with the same, on the same ports, which the lesson
+// on the screen names.
+func (t *tutoring) stay(c *cluster.Cluster) error {
+	t.provider = c.Provider
+	if c.Lent != nil {
+		return nil
+	}
+	for flag, address := range map[string]string{
+		"http-port": c.Addresses.HTTP, "https-port": c.Addresses.HTTPS, "status-port": c.Addresses.Status,
+	} {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("address of the cluster: %w", err)
+		}
+		if err := t.command.Flags().Set(flag, port); err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
+		}
+	}
+	return nil
 }
 
 // gone returns why the cluster is not there anymore, and nil if it is or that cannot be said. It prints nothing.
