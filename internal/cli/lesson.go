@@ -94,6 +94,12 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		if err != nil {
 			return fmt.Errorf("lesson %d (%s): %w", l.Number, l.Name, err)
 		}
+		if l.Exclusive {
+			// What it leaves would answer in the lessons after it, and in the cluster at large.
+			if err := lab.NewSession(l, env.Env).Remove(c.Context()); err != nil {
+				return fmt.Errorf("remove lab %d: %w", l.Number, err)
+			}
+		}
 		reports = append(reports, report)
 		if len(report.Faults) > 0 {
 			code = ExitFailed
