@@ -113,7 +113,7 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
 	key := poolKey{service: want.Service, port: pods.Port, virtual: true}
 	pool := b.pools[key]
 	if pool == nil {
-		pool = &Pool{Service: want.Service, Port: pods.Port, Virtual: true, Reason: pods.Reason}
+		pool = &Pool{Service: want.Service, Port: pods.Port, Virtual: true, Reason: pods.Reason, Draining: pods.Draining}
 		if len(pods.Endpoints) > 0 {
 			pool.Endpoints = []Endpoint{{Address: netip.AddrPortFrom(addr, uint16(port.Port))}}
 		}
@@ -169,7 +169,7 @@ func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort
 	}
 	list := b.slices[pool.Service]
 	all := candidates(list, port, b.found)
-	pool.Endpoints = serving(all, first)
+	pool.Endpoints, pool.Draining = serving(all, first)
 	if len(pool.Endpoints) == 0 {
 		pool.Reason = whyEmpty(svc, port, list, len(all))
 	}

@@ -67,18 +67,19 @@ func (r *Route) chooseByAffinity(h http.Header) (choice, bool) {
 	return choice{}, false
 }
 
-// chooseCanary takes the questions 2 to 4.
+// chooseCanary takes the questions 2 to 4. Who has only pods that terminate gives way like who has none, so that a canary can be
+// taken back, or promoted, without a failed request.
 func (r *Route) chooseCanary(request *Request) choice {
 	for _, question := range [...]cause{byHeader, byCookie, byWeight} {
 		for _, c := range r.Canaries {
-			if c.ask(question, request) == yes && !c.ruledOut(question, request) && len(c.Pool.Endpoints) > 0 {
+			if c.ask(question, request) == yes && !c.ruledOut(question, request) && c.Pool.ready() {
 				return choice{pool: c.Pool, canary: c, cause: question}
 			}
 		}
 	}
-	if len(r.Pool.Endpoints) == 0 {
+	if !r.Pool.ready() {
 		for _, c := range r.Canaries {
-			if len(c.Pool.Endpoints) > 0 {
+			if c.Pool.ready() || len(r.Pool.Endpoints) == 0 && len(c.Pool.Endpoints) > 0 {
 				return choice{pool: c.Pool, canary: c, cause: byNeed}
 			}
 		}

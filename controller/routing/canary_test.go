@@ -46,6 +46,60 @@ endpoints: [{addresses: [10.0.0.1]}]
 	return table
 }
 
+// canaryConditions has a main rule and a canary with all of the weight, whose only endpoints have these conditions; "" has none.
+func canaryConditions(t *testing.T, main, canary string) *routing.Table {
+	t.Helper()
+	var b strings.Builder
+	for name, with := range map[string]struct{ annotations, conditions string }{
+		"main":   {"{}", main},
+		"canary": {`{nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "100"}`, canary},
+	} {
+		endpoints := "[]"
+		if with.conditions != "" {
+			endpoints = "[{addresses: [10.0.0.1], conditions: " + with.conditions + "}]"
+		}
+		b.WriteString(strings.NewReplacer("NAME", name, "ANNOTATIONS", with.annotations, "ENDPOINTS", endpoints).Replace(`---
+kind: Ingress
+metadata: {namespace: shop, name: NAME, annotations: ANNOTATIONS}
+spec:
+  rules:
+  - host: shop.test
+    http: {paths: [{path: "/", pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}]}
+---
+kind: Service
+metadata: {namespace: shop, name: NAME}
+spec: {ports: [{port: 80}]}
+---
+kind: EndpointSlice
+metadata: {namespace: shop, name: NAME, labels: {kubernetes.io/service-name: NAME}}
+addressType: IPv4
+ports: [{port: 8080}]
+endpoints: ENDPOINTS
+`))
+	}
+	table, _ := routing.Build(parseObjects(t, "conditions", b.String()), routing.Options{WatchIngressWithoutClass: true})
+	return table
+}
+
+// A pod that terminates may refuse the next request. So whoever has only such pods gives way to whoever has others, and a canary
+// is taken back, or promoted, without a failed request.
+func TestPodsThatTerminateGiveWay(t *testing.T) {
+	const ready, ending, none = "{ready: true}", "{ready: false, serving: true, terminating: true}", ""
+	for _, tc := range []struct{ name, main, canary, serves string }{
+		{"the canary is taken back", ready, ending, "main"},
+		{"the canary is promoted and main scaled down", ending, ready, "canary"},
+		{"both have ready pods", ready, ready, "canary"},
+		{"both are ending", ending, ending, "main"},
+		{"main has nothing, and the canary only what is ending", none, ending, "canary"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := serviceForDraw(canaryConditions(t, tc.main, tc.canary), 0.5); got != tc.serves {
+				t.Errorf("%s serves, want %s", got, tc.serves)
+			}
+		})
+	}
+}
+
 func serviceForDraw(table *routing.Table, draw float64) string {
 	return table.Decide(routing.Request{Method: "GET", Host: "shop.test", Path: "/", Draw: draw}).Pool.Service.Name
 }

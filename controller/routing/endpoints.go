@@ -131,10 +131,10 @@ func podAddress(addr netip.Addr) error {
 // no other is left; each address once, for a slice may be about to take over endpoints from another
 // (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints); and each pod once. A pod
 // of a dual-stack Service is in a slice of either family; taking both would give it twice the share of a pod that has
-// only one. Its address in the Service's first family is taken.
-func serving(all []candidate, first corev1.IPFamily) []Endpoint {
+// only one. Its address in the Service's first family is taken. allDraining tells that no ready one is left.
+func serving(all []candidate, first corev1.IPFamily) (endpoints []Endpoint, allDraining bool) {
 	if len(all) == 0 {
-		return nil
+		return nil, false
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
 		return cmp.Or(
@@ -147,9 +147,8 @@ func serving(all []candidate, first corev1.IPFamily) []Endpoint {
 	})
 	best := all[0].condition
 	if best == unready {
-		return nil
+		return nil, false
 	}
-	var endpoints []Endpoint
 	addresses, pods := map[netip.AddrPort]bool{}, map[types.NamespacedName]bool{}
 	for _, c := range all {
 		if c.condition != best {
@@ -163,7 +162,7 @@ func serving(all []candidate, first corev1.IPFamily) []Endpoint {
 		endpoints = append(endpoints, c.Endpoint)
 	}
 	slices.SortFunc(endpoints, func(a, b Endpoint) int { return a.Address.Compare(b.Address) })
-	return endpoints
+	return endpoints, best == draining
 }
 
 func familyRank(c candidate, first corev1.IPFamily) int {

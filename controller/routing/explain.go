@@ -117,6 +117,8 @@ func (e *explanation) judgeCanary(c *Canary) (won bool, why string) {
 	switch {
 	case len(c.Pool.Endpoints) == 0:
 		return false, c.Pool.Reason
+	case c.Pool.Draining && c.Pool != d.Pool:
+		return false, "its pods are all terminating"
 	case d.Endpoint != nil && !d.Route.leavesCanary:
 		return false, "the client's affinity cookie names a pod elsewhere"
 	}

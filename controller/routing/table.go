@@ -187,12 +187,17 @@ type Pool struct {
 	Endpoints []Endpoint
 	// Reason says why there is no endpoint, for people; empty when there is one.
 	Reason string
+	// Draining says that all endpoints are of pods that terminate: they serve for want of better ones, and may refuse any moment.
+	Draining bool
 	// Virtual says that the one endpoint is the Service's own address, which may be none of a pod (service-upstream).
 	Virtual bool
 
 	// byID finds an endpoint by its ID; nil unless a route with affinity leads to the pool.
 	byID map[string]*Endpoint
 }
+
+// ready tells whether an endpoint is there that stays.
+func (p *Pool) ready() bool { return len(p.Endpoints) > 0 && !p.Draining }
 
 // Key names the pool in metrics and live state: "namespace/service:port", and for a virtual one "namespace/service:port
 // (service)", which a table may have beside the one of the pods.
