@@ -26,6 +26,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	add := func(exclusive bool, j *job) {
 		place.Items = append(place.Items, j.item)
 		if exclusive {
+			j.inTurn()
 			alone = append(alone, j)
 		} else {
 			shared = append(shared, j)
@@ -59,6 +60,17 @@ func orDefault(parallel int) int {
 type job struct {
 	item  *Item
 	tasks []func(context.Context)
+}
+
+// inTurn makes the tasks one that does them one after the other: what has to be alone in the cluster has to be so among its own
+// runs, too.
+func (j *job) inTurn() {
+	tasks := j.tasks
+	j.tasks = []func(context.Context){func(ctx context.Context) {
+		for _, task := range tasks {
+			task(ctx)
+		}
+	}}
 }
 
 // pool runs tasks, so many at a time.

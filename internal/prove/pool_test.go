@@ -38,3 +38,26 @@ func TestPoolRunsSoManyAtATime(t *testing.T) {
 		}
 	})
 }
+
+// An exclusive scenario is alone in the cluster, among its own mutants as well: each of them may change what all share.
+func TestExclusiveTasksRunInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int32
+		p := &pool{slots: make(chan struct{}, 3)}
+		work := func(context.Context) {
+			if n := running.Add(1); n > 1 {
+				t.Errorf("%d run at once", n)
+			}
+			<-time.After(time.Second)
+			running.Add(-1)
+		}
+		j := &job{item: &Item{Name: "alone"}, tasks: []func(context.Context){work, work, work}}
+		j.inTurn()
+		begin := time.Now()
+		p.run(t.Context(), j)
+		if took := time.Since(begin); took != 3*time.Second {
+			t.Errorf("three tasks of a second took %s", took)
+		}
+	})
+}
