@@ -5,6 +5,7 @@
 // ([Snapshot], which [Take] takes), and follows a request as the controller does: class, host, path, Service, port, pods. What it
 // knows of annotations, of the ConfigMap and of password files it has from the controller's own packages, so the two agree.
 //
-// Read diagnosis.go for the codes and the order, route.go for a request's way to a Service, backend.go from there to a pod, secrets.go
-// and annotations.go for what an Ingress asks for beside, and tiers.go for what there is to say to a student.
+// Read diagnosis.go for the codes and the order, route.go for a request's way to a Service, candidate.go for the rules that it passes,
+// backend.go for the way from there to a pod, secrets.go and annotations.go for what an Ingress asks for beside, and tiers.go for what
+// there is to say to a student.
 package diagnosis

@@ -47,71 +47,16 @@ type Snapshot struct {
 // Take takes a Snapshot, with one list for each kind, side by side.
 func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapshot, error) {
 	s := Snapshot{Namespace: namespace, Now: time.Now()}
-	all := metav1.ListOptions{}
 	questions := []func() error{
-		func() error {
-			l, err := c.NetworkingV1().Ingresses("").List(ctx, all)
-			if err == nil {
-				s.Ingresses = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.NetworkingV1().IngressClasses().List(ctx, all)
-			if err == nil {
-				s.Classes = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.CoreV1().Services(namespace).List(ctx, all)
-			if err == nil {
-				s.Services = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.DiscoveryV1().EndpointSlices(namespace).List(ctx, all)
-			if err == nil {
-				s.EndpointSlices = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.CoreV1().Pods(namespace).List(ctx, all)
-			if err == nil {
-				s.Pods = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.AppsV1().Deployments(namespace).List(ctx, all)
-			if err == nil {
-				s.Deployments = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.CoreV1().Secrets(namespace).List(ctx, all)
-			if err == nil {
-				s.Secrets = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.CoreV1().Events(namespace).List(ctx, all)
-			if err == nil {
-				s.Events = l.Items
-			}
-			return err
-		},
-		func() error {
-			l, err := c.CoreV1().Services(controllerNamespace).List(ctx, all)
-			if err == nil {
-				s.System = l.Items
-			}
-			return err
-		},
+		listed(ctx, c.NetworkingV1().Ingresses("").List, func(l *networkingv1.IngressList) { s.Ingresses = l.Items }),
+		listed(ctx, c.NetworkingV1().IngressClasses().List, func(l *networkingv1.IngressClassList) { s.Classes = l.Items }),
+		listed(ctx, c.CoreV1().Services(namespace).List, func(l *corev1.ServiceList) { s.Services = l.Items }),
+		listed(ctx, c.DiscoveryV1().EndpointSlices(namespace).List, func(l *discoveryv1.EndpointSliceList) { s.EndpointSlices = l.Items }),
+		listed(ctx, c.CoreV1().Pods(namespace).List, func(l *corev1.PodList) { s.Pods = l.Items }),
+		listed(ctx, c.AppsV1().Deployments(namespace).List, func(l *appsv1.DeploymentList) { s.Deployments = l.Items }),
+		listed(ctx, c.CoreV1().Secrets(namespace).List, func(l *corev1.SecretList) { s.Secrets = l.Items }),
+		listed(ctx, c.CoreV1().Events(namespace).List, func(l *corev1.EventList) { s.Events = l.Items }),
+		listed(ctx, c.CoreV1().Services(controllerNamespace).List, func(l *corev1.ServiceList) { s.System = l.Items }),
 		func() error {
 			found, err := c.CoreV1().ConfigMaps(controllerNamespace).Get(ctx, controllerConfigMap, metav1.GetOptions{})
 			if err == nil {
@@ -131,6 +76,17 @@ func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapsh
 		return s, fmt.Errorf("diagnosis of namespace %s: %w", namespace, err)
 	}
 	return s, nil
+}
+
+// listed is a question for all objects of a kind, which keeps the answer unless there is an error.
+func listed[L any](ctx context.Context, list func(context.Context, metav1.ListOptions) (L, error), keep func(L)) func() error {
+	return func() error {
+		l, err := list(ctx, metav1.ListOptions{})
+		if err == nil {
+			keep(l)
+		}
+		return err
+	}
 }
 
 func ignoreMissing(err error) error {
