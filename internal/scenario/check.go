@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
@@ -16,7 +18,8 @@ func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepR
 
 // Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not.
 // It waits at most within for that, because a change from before may still be on its way. If the check holds all the
-// time, the report is Passed. That nothing can be seen, because the ingress does not answer, refutes nothing: the
+// time, the report is Passed. Where looks are slow, as traffic is, fewer than three refute it, too, if none of them held
+// before the time was over. That nothing can be seen, because the ingress does not answer, refutes nothing: the
 // report is Broken.
 func Refute(ctx context.Context, env Env, namespace string, steps []Step, within time.Duration) StepReport {
 	r := checkRunner(env, namespace)
@@ -41,7 +44,7 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 	report := r.describe(failing, steps[failing])
 	report.Seconds, report.Tries = time.Since(begin).Seconds(), c.tries
 	switch {
-	case c.held:
+	case c.held, c.unopposed() && ctx.Err() == nil:
 		report.Outcome, report.Mismatches, report.Answer = Failed, seen.mismatches, answerOf(seen.observed)
 	case ctx.Err() != nil:
 		report.Outcome = brokenUnless(ctx)
@@ -49,7 +52,10 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 		report.Outcome = Passed
 	default:
 		report.Outcome = Broken
-		if c.err != nil {
+		switch {
+		case errors.Is(c.err, context.DeadlineExceeded):
+			report.Error = fmt.Sprintf("not one look at the check ended within %s: the cluster answers too slowly", within)
+		case c.err != nil:
 			report.Error = c.err.Error()
 		}
 	}

@@ -96,6 +96,11 @@ func (c *convergence) add(l look, ended bool) {
 	}
 }
 
+// unopposed tells whether there were looks that held, and none that did not.
+func (c convergence) unopposed() bool {
+	return c.inARow > 0 && len(c.mismatch.mismatches) == 0
+}
+
 // explain returns what to report of a convergence that did not come about.
 func (c convergence) explain() ([]probe.Mismatch, string) {
 	mismatches, note := c.mismatch.mismatches, ""
