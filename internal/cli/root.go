@@ -49,8 +49,8 @@ in it, and runs labs and scenarios against it.`,
 		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
 	})
 	a.globalFlags(root)
-	root.AddCommand(a.learnCommand(), a.labCommand(), a.labsCommand(), a.runCommand(), a.parityCommand(), a.proveCommand(), a.lintCommand(),
-		a.lessonCommand(),
+	root.AddCommand(a.learnCommand(), a.labCommand(), a.checkCommand(), a.labsCommand(), a.runCommand(), a.parityCommand(), a.proveCommand(),
+		a.lintCommand(), a.lessonCommand(),
 		a.upCommand(), a.downCommand(), a.statusCommand(), a.explainCommand(), a.logsCommand(), a.kubeconfigCommand(),
 		a.imageCommand(), a.simulateCommand(), a.versionCommand())
 	return root
