@@ -245,6 +245,7 @@ func mistakes() map[string]mistake {
 		"no such secret":              {old: "secretName: shop-tls", new: "secretName: shop-tsl", code: diagnosis.SecretMissing, field: "spec.tls[0].secretName", expected: "shop-tls"},
 		"an opaque secret":            {old: "type: kubernetes.io/tls\nstringData: {tls.crt", new: "type: Opaque\nstringData: {server.crt", code: diagnosis.SecretTypeWrong, object: "secret/shop-tls", expected: "kubernetes.io/tls"},
 		"a file of another name":      {old: "{auth: ", new: "{htpasswd: ", code: diagnosis.SecretKeyMissing, object: "secret/users", field: "data[auth]", observed: "htpasswd"},
+		"a type in capital letters":   {old: "auth-type: basic\n    nginx.ingress.kubernetes.io/auth-secret: users", new: "auth-type: Basic\n    nginx.ingress.kubernetes.io/auth-secret: user", code: diagnosis.SecretMissing, expected: "users", observed: "user"},
 		"no certificate":              {old: "tls.crt: CRT", new: "tls.crt: nonsense", code: diagnosis.CertificateInvalid, object: "secret/shop-tls"},
 		"a host not in it":            {old: "hosts: [shop.localhost]", new: "hosts: [shop.localhost, www.shop.localhost]", code: diagnosis.CertificateHostMismatch, expected: "www.shop.localhost", observed: "shop.localhost"},
 		"no spec.tls":                 {old: "  tls: [{hosts: [shop.localhost], secretName: shop-tls}]\n", code: diagnosis.CertificateHostMismatch, object: "ingress/shop", observed: "no spec.tls"},

@@ -128,7 +128,7 @@ func (d *diagnosis) certificate(i *networkingv1.Ingress, entry int, s *corev1.Se
 // passwords judges the Secret of an Ingress that asks for a password.
 func (d *diagnosis) passwords(i *networkingv1.Ingress) {
 	name := i.Annotations[annotations.Prefix+"auth-secret"]
-	if i.Annotations[annotations.Prefix+"auth-type"] != "basic" || name == "" {
+	if !strings.EqualFold(i.Annotations[annotations.Prefix+"auth-type"], "basic") || name == "" { // the controller takes Basic, too
 		return
 	}
 	if namespace, rest, found := strings.Cut(name, "/"); found && namespace == d.Namespace {
