@@ -51,3 +51,15 @@ func TestRefuteOnASlowMachine(t *testing.T) {
 		})
 	}
 }
+
+// What has a name alone, as the task of a lab, is called by it.
+func TestTitleOfAStep(t *testing.T) {
+	t.Parallel()
+	for want, step := range map[string]StepReport{
+		"named: GET /": {Name: "named", Text: "GET /"}, "GET /": {Text: "GET /"}, "the task": {Name: "the task"},
+	} {
+		if got := step.title(); got != want {
+			t.Errorf("%q, and expected was %q", got, want)
+		}
+	}
+}

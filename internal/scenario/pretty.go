@@ -202,8 +202,11 @@ func (s StepReport) label() string {
 }
 
 func (s StepReport) title() string {
-	if s.Name == "" {
+	switch {
+	case s.Name == "":
 		return s.Text
+	case s.Text == "":
+		return s.Name
 	}
 	return s.Name + ": " + s.Text
 }
