@@ -57,6 +57,31 @@ func TestEnsureNamespaceWaitsForOneThatIsOnItsWayOut(t *testing.T) {
 	})
 }
 
+func TestOutlastNamespaceWaitsForOneThatIsOnItsWayOutAlone(t *testing.T) {
+	there := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "stays"}, Status: corev1.NamespaceStatus{Phase: corev1.NamespaceActive}}
+	synctest.Test(t, func(t *testing.T) {
+		set := fake.NewClientset(there, terminating("shop"))
+		c := NewFor(set, nil, nil)
+		for _, name := range []string{"stays", "nowhere"} {
+			if err := c.OutlastNamespace(t.Context(), name); err != nil {
+				t.Errorf("namespace %s: %v", name, err)
+			}
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.OutlastNamespace(t.Context(), "shop") }()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Fatal("did not wait")
+		}
+		if err := set.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("namespaces"), "", "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestDeleteNamespaceSaysWhatIsLeftInIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := fake.NewClientset(terminating("shop"))
