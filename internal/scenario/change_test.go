@@ -120,6 +120,11 @@ func TestAKeptRunSaysWhatItHasChanged(t *testing.T) {
 	if err != nil || !slices.Equal(report.Changed, []string{"configmap ingresslab-system/ingresslab-controller"}) {
 		t.Errorf("%v, %v", report.Changed, err)
 	}
+	var said strings.Builder
+	scenario.NewPretty(&said, scenario.Style{}).ScenarioDone(*report)
+	if want := "not given back: configmap ingresslab-system/ingresslab-controller\n"; !strings.Contains(said.String(), want) {
+		t.Errorf("said %q, want %q in it", said.String(), want)
+	}
 }
 
 func TestRestartAndUndo(t *testing.T) {

@@ -115,6 +115,9 @@ func (p *Pretty) ScenarioDone(r Report) {
 	if r.Kept {
 		p.printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
 	}
+	if len(r.Changed) > 0 {
+		p.printf("  changed outside of it, and not given back: %s\n", strings.Join(r.Changed, ", "))
+	}
 	if r.Kept && r.Next > 0 {
 		p.printf("  go on with: ingresslab run %s%s --run %s --from %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
 	}
