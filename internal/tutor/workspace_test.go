@@ -75,7 +75,8 @@ func TestAFileIsComparedWithTheCluster(t *testing.T) {
 		t.Errorf("not in the cluster: %+v", s)
 	}
 	c.objects["lab-7/door"] = &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "door", "uid": "1"}, "data": map[string]any{"lock": "open"},
+		"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"lock": "open"},
+		"metadata": map[string]any{"name": "door", "namespace": "lab-7", "uid": "1"},
 	}}
 	if s := see(); len(s.Pending)+len(s.Faults) > 0 || s.Gone {
 		t.Errorf("as the cluster has it: %+v", s)
