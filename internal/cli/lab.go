@@ -197,7 +197,11 @@ func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags
 		return
 	}
 	w := a.std.Out
-	printf(w, "\nGo on by hand:\n  %s\n  cd %s\n", exportLine(up), shellQuote(relative(work.Path)))
+	printf(w, "\nGo on by hand:\n  %s\n", exportLine(up))
+	if line := programLine(); line != "" {
+		printf(w, "  %s\n", line)
+	}
+	printf(w, "  cd %s\n", shellQuote(relative(work.Path)))
 	printf(w, "\n  the lesson                 %s\n", filepath.Join(l.Dir, lab.LessonFile))
 	printf(w, "  ingresslab check %d%s       says what is done, and what is wrong\n", l.Number, a.nameFlag())
 	printf(w, "  ingresslab learn %d%s       shows the lesson, and watches\n", l.Number, a.nameFlag())

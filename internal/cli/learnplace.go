@@ -147,7 +147,23 @@ func (t *tutoring) besides() string {
 			}
 		}
 	}
+	program := ""
+	if line := programLine(); line != "" {
+		program = "$ " + line + "\n"
+	}
 	return fmt.Sprintf("**Your part** happens in another terminal, where kubectl knows this cluster and works in namespace %s:\n\n"+
-		"```console\n$ cd %s\n$ %s\n```\n\n%sTasks are ticked off here as they come true.\n",
-		t.lab.Namespace, shellQuote(dir), exportLine(t.where.cluster), kubectl)
+		"```console\n$ cd %s\n$ %s\n%s```\n\n%sTasks are ticked off here as they come true.\n",
+		t.lab.Namespace, shellQuote(dir), exportLine(t.where.cluster), program, kubectl)
+}
+
+// programLine makes a shell find "ingresslab", as lessons call it; empty if it is in PATH, or this program is called otherwise.
+func programLine() string {
+	own, err := os.Executable()
+	if err != nil || filepath.Base(own) != "ingresslab" {
+		return ""
+	}
+	if _, err := exec.LookPath("ingresslab"); err == nil {
+		return ""
+	}
+	return "export PATH=" + shellQuote(filepath.Dir(own)) + ":$PATH"
 }
