@@ -22,7 +22,7 @@ servers
 tools
   net-test                       waits, so that one can exec into its pod
   curl, wget, nslookup           small versions of these; also by links of those names
-  probe REQUEST                  sends a request and describes the answer, both in JSON, for scenarios
+  probe REQUEST...               sends requests and describes the answers, a line each, in JSON, for scenarios
 
 workload COMMAND --help lists the flags of a command.
 `
@@ -73,19 +73,21 @@ func tool(ctx context.Context, name string, args []string, std streams) (code in
 	return 0, false
 }
 
-// ask sends the request of a scenario that wants to know what a pod sees.
-func ask(ctx context.Context, args []string, std streams) int {
-	if len(args) != 1 {
-		_, _ = fmt.Fprintf(std.err, "workload probe: takes one argument, the request in JSON, got %d\n", len(args))
+// ask sends the requests of a scenario that wants to know what a pod sees, one after the other, and prints a line for each.
+func ask(ctx context.Context, requests []string, std streams) int {
+	if len(requests) == 0 {
+		_, _ = fmt.Fprintln(std.err, "workload probe: takes requests in JSON, each of them an argument, got none")
 		return exitUsage
 	}
-	answer, err := probe.Answer(ctx, args[0])
-	if err != nil {
-		_, _ = fmt.Fprintf(std.err, "workload probe: %v\n", err)
-		return exitUsage
-	}
-	if _, err := fmt.Fprintf(std.out, "%s\n", answer); err != nil {
-		return 1
+	for _, request := range requests {
+		answer, err := probe.Answer(ctx, request)
+		if err != nil {
+			_, _ = fmt.Fprintf(std.err, "workload probe: %v\n", err)
+			return exitUsage
+		}
+		if _, err := fmt.Fprintf(std.out, "%s\n", answer); err != nil {
+			return 1
+		}
 	}
 	return 0
 }

@@ -26,7 +26,7 @@ func TestUsageErrors(t *testing.T) {
 		"backend --tls-port=-2":                     "workload backend: --tls-port: -2 is not between -1 and 65535",
 		"default-backend --drain=-1s":               "workload default-backend: --drain: -1s is negative",
 		"default-backend --grace=-1s":               "workload default-backend: --grace: -1s is negative",
-		"probe":                                     "workload probe: takes one argument, the request in JSON, got 0",
+		"probe":                                     "workload probe: takes requests in JSON, each of them an argument, got none",
 		"probe http://127.0.0.1/":                   "workload probe: not a request",
 		"net-test --verbose":                        "workload net-test: takes no arguments",
 		"curl --frobnicate http://127.0.0.1/":       "curl: option --frobnicate: is unknown",

@@ -245,26 +245,36 @@ func TestARequestCanComeFromAPod(t *testing.T) {
 	node(t, c, "a", "10.9.0.1", nil)
 	node(t, c, "b", "10.9.0.2", nil)
 	var asked []string
+	execs := 0
 	c.OnExec = func(command kube.Command) (kube.Output, error) {
 		if !slices.Equal(command.Args[:2], []string{"/workload", "probe"}) || command.Pod != "net-test" {
 			return kube.Output{ExitCode: 2, Stderr: []byte("no such command")}, nil
 		}
-		asked = append(asked, command.Args[2])
-		if strings.Contains(command.Args[2], "10.9.0.2:9999") {
-			return kube.Output{Stdout: []byte(`{"error":"nothing listens at 10.9.0.2:9999"}`)}, nil
+		execs++
+		var out kube.Output
+		for _, request := range command.Args[2:] {
+			asked = append(asked, request)
+			line := `{"status":200,"header":{"X-App":["web"]},"duration":5000000}`
+			if strings.Contains(request, "10.9.0.2:9999") {
+				line = `{"error":"nothing listens at 10.9.0.2:9999"}`
+			}
+			out.Stdout = append(out.Stdout, line+"\n"...)
 		}
-		return kube.Output{Stdout: []byte(`{"status":200,"header":{"X-App":["web"]},"duration":5000000}`)}, nil
+		return out, nil
 	}
 	passes(t, playSteps(t, c, http, netTestPod+"- expect: {url: http://shop.test/, from: net-test, to: \"node:80\", app: web}\n"))
 	if got := strings.Join(asked, "\n"); strings.Count(got, `"address":"10.9.0.1:80"`) != 3 || !strings.Contains(got, `"url":"http://shop.r1.test/"`) {
 		t.Errorf("asked\n%s", got)
 	}
+	if execs != 3 {
+		t.Errorf("%d execs for three looks at two nodes, want one for each look", execs)
+	}
 	for step, want := range map[string]string{
-		`{url: http://shop.test/, from: net-test, to: "node:9999", status: 200, within: 1ms}`: "at node b (10.9.0.2:9999): nothing listens at",
-		`{url: http://shop.test/, from: net-test, to: "node/b:80", status: 404, within: 1ms}`: "status: expected 404 Not Found, observed 200 OK at node b (10.9.0.2:80)",
-		`{url: http://shop.test/, from: net-test, to: "node/c:80", status: 200, within: 1ms}`: "to node/c:80: there is no node c with an address",
-		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 1ms}`:    "latency: expected at most 4ms, observed 5ms",
-		`{url: http://shop.test/, from: deployment/web, status: 200, within: 1ms}`:            "from deployment/web: ",
+		`{url: http://shop.test/, from: net-test, to: "node:9999", status: 200, within: 300ms}`: "at node b (10.9.0.2:9999): nothing listens at",
+		`{url: http://shop.test/, from: net-test, to: "node/b:80", status: 404, within: 300ms}`: "status: expected 404 Not Found, observed 200 OK at node b (10.9.0.2:80)",
+		`{url: http://shop.test/, from: net-test, to: "node/c:80", status: 200, within: 300ms}`: "to node/c:80: there is no node c with an address",
+		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`:    "latency: expected at most 4ms, observed 5ms",
+		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`:            "from deployment/web: ",
 	} {
 		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
 			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
@@ -288,6 +298,28 @@ func TestNeverWatchesWhileThingsHappen(t *testing.T) {
 	report = playSteps(t, c, dead, "- never: {expect: {url: http://web.test/, status: 200}, for: 10ms}\n")
 	if report.Outcome != scenario.Failed || !strings.Contains(report.Reason, "nothing was seen: nothing listens") {
 		t.Errorf("an ingress that does not answer: %s: %s", report.Outcome, report.Reason)
+	}
+}
+
+func TestAnIngressHasTheAddressesOfTheNodesWithAController(t *testing.T) {
+	c, http := fakecluster.New(t)
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: scenario.SystemNamespace, Name: "controller-a", Labels: map[string]string{"app.kubernetes.io/name": "ingress-controller"},
+	}}
+	p.Status.Phase, p.Status.HostIP = corev1.PodRunning, fakecluster.Address
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	if _, err := c.Clientset().CoreV1().Pods(p.Namespace).Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, playSteps(t, c, http, "- apply: web.yaml\n- wait: {ingress: web, addresses: nodes}\n"))
+	other := p.DeepCopy()
+	other.Name, other.Status.HostIP, other.ResourceVersion = "controller-b", "10.9.0.9", ""
+	if _, err := c.Clientset().CoreV1().Pods(p.Namespace).Create(t.Context(), other, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	report := playSteps(t, c, http, "- apply: web.yaml\n- wait: {ingress: web, addresses: nodes, within: 1ms}\n")
+	if want := "10.9.0.9"; report.Outcome != scenario.TimedOut || !strings.Contains(report.Reason, want) {
+		t.Errorf("a node without an address in the status: %s: %s; want %s", report.Outcome, report.Reason, want)
 	}
 }
 

@@ -52,26 +52,35 @@ type convergence struct {
 	inARow int
 }
 
-// converge looks until it holds p.streak times in a row, and for p.within at most.
+// converge looks until it holds p.streak times in a row, and for p.within at most. Looks that hold when the time is over have as
+// much time again to go on holding: a slow machine needs it for the looks themselves, and they have become right in time.
 func converge(ctx context.Context, p patience, see func(context.Context) look) convergence {
-	ctx, cancel := context.WithTimeout(ctx, p.within)
-	defer cancel()
+	inTime, cancel := context.WithTimeout(ctx, p.within)
+	defer func() { cancel() }()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	var c convergence
+	isLonger := false
 	for {
-		c.add(see(ctx), ctx.Err() != nil)
+		c.add(see(inTime), inTime.Err() != nil)
 		if c.inARow >= p.streak {
 			c.held = true
 			return c
 		}
 		select {
-		case <-ctx.Done():
-			return c
+		case <-inTime.Done():
 		case <-tick.C:
-			if ctx.Err() != nil {
-				return c
-			}
+		}
+		switch {
+		case isLonger && (inTime.Err() != nil || c.inARow == 0):
+			return c
+		case inTime.Err() == nil:
+		case ctx.Err() != nil || c.inARow == 0:
+			return c
+		default:
+			cancel()
+			isLonger = true
+			inTime, cancel = context.WithTimeout(ctx, p.within)
 		}
 	}
 }

@@ -42,11 +42,12 @@ func TestConverge(t *testing.T) {
 			script(holds, wrong, holds, holds, wrong, holds, holds, holds), time.Minute, true, 8, "404", "", 7 * pollInterval,
 		},
 		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "", 5 * pollInterval},
-		"never holds":                 {script(wrong), time.Second, false, 14, "404", "", time.Second},
-		"the newest mismatch counts":  {script(wrong, worse), time.Second, false, 14, "503", "", time.Second},
-		"an error hides no mismatch":  {script(wrong, unseen), time.Second, false, 14, "404", "the last look failed: nothing listens", time.Second},
-		"no answer at all":            {script(unseen), time.Second, false, 14, "", "the last look failed: nothing listens", time.Second},
-		"holds too late to be steady": {script(wrong, wrong, holds), 3*pollInterval - 1, false, 3, "404", "it held in the last 1 looks, which is not long enough to rely on", 3*pollInterval - 1},
+		"never holds":                  {script(wrong), time.Second, false, 14, "404", "", time.Second},
+		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 14, "503", "", time.Second},
+		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 14, "404", "the last look failed: nothing listens", time.Second},
+		"no answer at all":             {script(unseen), time.Second, false, 14, "", "the last look failed: nothing listens", time.Second},
+		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 3 * pollInterval},
+		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 3 * pollInterval},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -50,6 +50,8 @@ func (w Wait) describe() string {
 		return "everything applied is ready"
 	case w.Ingress != "" && w.Address != nil && *w.Address:
 		return fmt.Sprintf("ingress %s has an address", w.Ingress)
+	case w.Ingress != "" && w.Addresses != "":
+		return fmt.Sprintf("ingress %s has the addresses of the nodes with a controller, and no others", w.Ingress)
 	case w.Ingress != "":
 		return fmt.Sprintf("ingress %s has no address", w.Ingress)
 	case w.Service != "" && w.Endpoints != nil:

@@ -99,10 +99,13 @@ type Certificate struct {
 type Wait struct {
 	// Everything that the scenario has applied is ready: Deployments rolled out, Services with endpoints.
 	Ready bool `yaml:"ready,omitempty"`
-	// Name of an Ingress; goes with address.
+	// Name of an Ingress; goes with address or addresses.
 	Ingress string `yaml:"ingress,omitempty"`
 	// Whether the Ingress has to have an address in its status, or to have none.
 	Address *bool `yaml:"address,omitempty"`
+	// Whose addresses the Ingress has to have in its status, all of them and no others. nodes: those of the nodes on which the
+	// controller is ready.
+	Addresses string `yaml:"addresses,omitempty" jsonschema:"enum=nodes"`
 	// Name of a Deployment; goes with condition.
 	Deployment string `yaml:"deployment,omitempty"`
 	// Name of a Service; goes with endpoints.

@@ -101,13 +101,9 @@ func TestOwnScenariosLoad(t *testing.T) {
 	}
 }
 
-// TestAScenarioRunsBesideItself runs one twice at the same time against one cluster. It is the one whose routes the fake
-// cluster understands.
+// TestAScenarioRunsBesideItself runs one twice at the same time against one cluster.
 func TestAScenarioRunsBesideItself(t *testing.T) {
-	s, err := scenario.Load("../../scenarios/host-routing")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := load(t, "- apply: web.yaml\n- wait: {ingress: web, address: true}\n- expect: {url: http://web.test/, status: 200, service: web}\n")
 	c, http := fakecluster.New(t)
 	var both sync.WaitGroup
 	for range 2 {
@@ -214,6 +210,7 @@ func TestWaitInVainIsATimeout(t *testing.T) {
 		"- wait: {ingress: web, address: false, within: 50ms}\n":           "address of ingress web: expected none, observed " + fakecluster.Address,
 		"- wait: {service: web, endpoints: 2, within: 50ms}\n":             "ready endpoints of service web: expected 2, observed 1 (and 0 not ready)",
 		"- wait: {pod: web, within: 50ms}\n":                               "object: expected pod web is Ready, observed there is no such object",
+		"- wait: {ingress: web, addresses: nodes, within: 50ms}\n":         "addresses of ingress web: expected nothing, observed " + fakecluster.Address,
 		"- wait: {ingress: nothing, address: true, within: 50ms}\n":        "object: expected ingress nothing has an address, observed there is no such object",
 		"- wait: {deployment: web, condition: Progressing, within: 1ms}\n": "object: expected deployment web is Progressing, observed there is no such object",
 	} {

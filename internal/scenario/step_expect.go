@@ -47,13 +47,13 @@ func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Reques
 	case err != nil:
 		return look{err: err}
 	}
-	askers, err := r.askers(ctx, e)
+	answers, err := r.answers(ctx, e, request)
 	if err != nil {
 		return look{err: err}
 	}
 	var l look
-	for _, a := range askers {
-		if l = r.compare(ctx, e, want, a.Do(ctx, request)); l.holds() {
+	for _, a := range answers {
+		if l = r.compare(ctx, e, want, a.Observation); l.holds() {
 			continue
 		}
 		for i := range l.mismatches {

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,69 +23,72 @@ const netTest = "/workload"
 // controllerPods selects the pods of the controller in its namespace.
 const controllerPods = "app.kubernetes.io/name=ingress-controller"
 
-// asker is who sends a request, and what to call the way that it takes.
-type asker struct {
-	Prober
-	// way is "from pod net-test to node a (10.0.0.1:80)"; empty for the way from this machine.
+// answer is what came back by one of the ways that a request takes.
+type answer struct {
+	probe.Observation
+	// way is "node a (10.0.0.1:80)"; empty if the URL alone says where the request goes.
 	way string
 }
 
-// askers returns who asks: this machine, or a pod, once for each address that the request goes to.
-func (r *runner) askers(ctx context.Context, e Expect) ([]asker, error) {
+// answers sends the request from this machine, or from a pod, once to each address that it goes to. One exec takes them all:
+// to start a program in a container takes many times as long as a request.
+func (r *runner) answers(ctx context.Context, e Expect, request probe.Request) ([]answer, error) {
 	if e.From == "" {
-		return []asker{{Prober: r.env.HTTP}}, nil
+		return []answer{{Observation: r.env.HTTP.Do(ctx, request)}}, nil
 	}
 	pod, err := r.podOf(ctx, e.From, "")
 	if err != nil {
 		return nil, fmt.Errorf("from %s: %w", e.From, err)
 	}
-	via := podProber{kube: r.env.Kube, namespace: pod.Namespace, pod: pod.Name}
-	if e.To == "" {
-		return []asker{{Prober: via}}, nil
+	places := []place{{}}
+	if e.To != "" {
+		if places, err = r.placesOf(ctx, e.To); err != nil {
+			return nil, fmt.Errorf("to %s: %w", e.To, err)
+		}
 	}
-	places, err := r.placesOf(ctx, e.To)
+	command := kube.Command{Namespace: pod.Namespace, Pod: pod.Name, Args: []string{netTest, "probe"}}
+	for _, p := range places {
+		text, err := probe.Encode(request, p.address)
+		if err != nil {
+			return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
+		}
+		command.Args = append(command.Args, text)
+	}
+	observed, err := r.observations(ctx, request, command)
 	if err != nil {
-		return nil, fmt.Errorf("to %s: %w", e.To, err)
+		return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
 	}
-	var all []asker
-	for _, place := range places {
-		via.address = place.address
-		all = append(all, asker{Prober: via, way: place.name + " (" + place.address + ")"})
+	all := make([]answer, len(places))
+	for i, p := range places {
+		all[i].Observation = observed[i]
+		if p.address != "" {
+			all[i].way = p.name + " (" + p.address + ")"
+		}
 	}
 	return all, nil
 }
 
-// podProber sends requests from a pod.
-type podProber struct {
-	kube           Kube
-	namespace, pod string
-	// address is where to connect to; empty if the URL says so.
-	address string
-}
-
-// Do implements Prober.
-func (p podProber) Do(ctx context.Context, r probe.Request) probe.Observation {
-	o, err := p.do(ctx, r)
-	if err != nil {
-		return probe.Observation{Method: r.Method, URL: r.URL, Err: fmt.Errorf("from pod %s: %w", p.pod, err)}
-	}
-	return o
-}
-
-func (p podProber) do(ctx context.Context, r probe.Request) (probe.Observation, error) {
-	request, err := probe.Encode(r, p.address)
-	if err != nil {
-		return probe.Observation{}, err
-	}
-	output, err := p.kube.Exec(ctx, kube.Command{Namespace: p.namespace, Pod: p.pod, Args: []string{netTest, "probe", request}})
+// observations runs the net-test program with requests, and reads what it says, a line for each of them.
+func (r *runner) observations(ctx context.Context, request probe.Request, command kube.Command) ([]probe.Observation, error) {
+	output, err := r.env.Kube.Exec(ctx, command)
+	const same = "the pod has to have the image net-test:1.0 of this version"
 	switch {
 	case err != nil:
-		return probe.Observation{}, err
+		return nil, err
 	case output.ExitCode != 0:
-		return probe.Observation{}, fmt.Errorf("%s probe exits with %d: %s; the pod has to have the image net-test:1.0 of this version",
-			netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)))
+		return nil, fmt.Errorf("%s probe exits with %d: %s; %s", netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)), same)
 	}
-	return probe.Decode(r, output.Stdout)
+	lines := bytes.Split(bytes.TrimSpace(output.Stdout), []byte("\n"))
+	if asked := len(command.Args) - 2; len(lines) != asked {
+		return nil, fmt.Errorf("%s probe was given %d requests, and answers %d of them; %s", netTest, asked, len(lines), same)
+	}
+	all := make([]probe.Observation, len(lines))
+	for i, line := range lines {
+		if all[i], err = probe.Decode(request, line); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // place is an address with the name of what has it.

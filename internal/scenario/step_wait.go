@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -61,6 +62,8 @@ func (r *runner) seeObject(ctx context.Context, w Wait) look {
 	var m *probe.Mismatch
 	var err error
 	switch {
+	case w.Addresses != "":
+		m, err = r.seeNodeAddresses(ctx, w.Ingress)
 	case w.Ingress != "":
 		m, err = r.seeAddress(ctx, w.Ingress, *w.Address)
 	case w.Service != "":
@@ -92,6 +95,31 @@ func (r *runner) seeAddress(ctx context.Context, name string, wanted bool) (*pro
 		return &probe.Mismatch{Field: "address of ingress " + name, Expected: "none", Observed: strings.Join(got, ", ")}, nil
 	}
 	return nil, nil
+}
+
+// seeNodeAddresses compares the addresses of an Ingress with those of the nodes that have a ready pod of the controller.
+func (r *runner) seeNodeAddresses(ctx context.Context, name string) (*probe.Mismatch, error) {
+	ingress, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	pods, err := r.env.Kube.Clientset().CoreV1().Pods(SystemNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
+	if err != nil {
+		return nil, err
+	}
+	var wanted []string
+	for _, pod := range readyPods(pods.Items) {
+		wanted = append(wanted, pod.Status.HostIP)
+	}
+	got := addresses(ingress)
+	slices.Sort(wanted)
+	slices.Sort(got)
+	if wanted = slices.Compact(wanted); slices.Equal(wanted, got) && len(got) > 0 {
+		return nil, nil
+	}
+	return &probe.Mismatch{
+		Field: "addresses of ingress " + name, Expected: orEmpty(strings.Join(wanted, ", ")), Observed: orEmpty(strings.Join(got, ", ")),
+	}, nil
 }
 
 // addresses returns what `kubectl get ingress` shows as ADDRESS.

@@ -179,7 +179,11 @@ func (c *checker) wait(path string, w Wait) {
 		return
 	}
 	subject := subjects[0]
-	c.goesWith(path+".address", subject, "ingress", w.Address != nil, true)
+	c.goesWith(path+".address", subject, "ingress", w.Address != nil, w.Addresses == "")
+	c.goesWith(path+".addresses", subject, "ingress", w.Addresses != "", false)
+	if w.Address != nil && w.Addresses != "" {
+		c.fault(path, "exactly one of address and addresses is needed, both are given")
+	}
 	c.goesWith(path+".endpoints", subject, "service", w.Endpoints != nil, true)
 	if subject != "pod" {
 		c.goesWith(path+".condition", subject, "deployment", w.Condition != "", false)

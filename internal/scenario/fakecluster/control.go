@@ -94,6 +94,7 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	namespace, service := c.route(r.Host)
 	if service == "" {
 		w.Header().Set(probe.HeaderReason, "no rule for host "+r.Host)
+		w.Header().Set("Server", "ingresslab")
 		http.Error(w, "404 page not found", http.StatusNotFound)
 		return
 	}
