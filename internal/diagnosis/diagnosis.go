@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -145,10 +146,23 @@ func (d *diagnosis) sort() {
 func (d *diagnosis) controllerSays() {
 	for _, e := range d.Events {
 		kind := strings.ToLower(e.InvolvedObject.Kind)
-		if e.Type != "Warning" || kind != "ingress" && kind != "service" && kind != "secret" && kind != "configmap" {
+		if e.Type != "Warning" || kind != "ingress" && kind != "service" && kind != "secret" && kind != "configmap" || d.isPast(e.Reason, e.Message) {
 			continue
 		}
 		object := kind + "/" + e.InvolvedObject.Name
 		d.add(Finding{Code: ControllerSays, Object: object, Observed: e.Message, Text: object + ": the controller says " + e.Reason + ": " + e.Message})
 	}
+}
+
+// missed is how the controller says that a Service or Secret is not there.
+var missed = regexp.MustCompile(`\b(service|secret) "([^"/]+)" not found`)
+
+// isPast tells whether a warning misses an object that is there by now, or is about the names of a certificate, which tlsEntries has
+// judged: Events outlive what they tell of.
+func (d *diagnosis) isPast(reason, message string) bool {
+	if reason == "CertificateName" {
+		return true
+	}
+	m := missed.FindStringSubmatch(message)
+	return m != nil && (m[1] == "service" && d.hasService(m[2]) || m[1] == "secret" && d.secret(m[2]) != nil)
 }

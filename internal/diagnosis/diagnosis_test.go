@@ -339,6 +339,34 @@ func TestTheControllerSaysTheRest(t *testing.T) {
 	}
 }
 
+// Events stay for an hour: one that misses what is there by now is no news.
+func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
+	ingress := corev1.ObjectReference{Kind: "Ingress", Name: "shop"}
+	s := diagnosis.Snapshot{Namespace: "lab-1", Events: []corev1.Event{
+		{Type: "Warning", Reason: "ServiceNotFound", Message: `service "shop" not found`, InvolvedObject: ingress},
+		{Type: "Warning", Reason: "CertificateName", Message: "the certificate is for another host", InvolvedObject: ingress},
+	}}
+	if found := diagnosis.Diagnose(s, diagnosis.About{}); len(found) != 1 || found[0].Code != diagnosis.ControllerSays {
+		t.Errorf("while the service is not there: %+v", found)
+	}
+	s.Services = []corev1.Service{{}}
+	s.Services[0].Name = "shop"
+	if found := diagnosis.Diagnose(s, diagnosis.About{}); len(found) != 0 {
+		t.Errorf("when the service is there: %+v", found)
+	}
+}
+
+// A host that only an Ingress of another namespace has is missing here, rather than taken.
+func TestAnIngressInTheWrongNamespace(t *testing.T) {
+	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
+	s := take(t, load(t, right, crt, key))
+	s.Namespace = "lab-7"
+	found := diagnosis.Diagnose(s, diagnosis.About{Requests: []diagnosis.Request{{Host: "shop.localhost", Path: "/app"}}})
+	if len(found) != 1 || found[0].Code != diagnosis.IngressMissing || found[0].Observed != "lab-1" || found[0].Expected != "lab-7" {
+		t.Errorf("found %+v", found)
+	}
+}
+
 // Ingresses for hosts that others ask for are their business.
 func TestOthersHostsAreLeftAlone(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")

@@ -259,6 +259,11 @@ func (d *diagnosis) taken(r Request, by candidate) {
 		}
 	}
 	owner := by.ingress.Namespace + "/" + by.ingress.Name
+	if object == "ingress/*" { // nobody here wants the host: the student's own is probably in the wrong place
+		d.add(Finding{Code: IngressMissing, Object: "ingress/" + by.ingress.Name, Field: "metadata.namespace", Expected: d.Namespace, Observed: by.ingress.Namespace,
+			Text: fmt.Sprintf("no Ingress in namespace %s has a rule for host %s; ingress %s has one, and looks for Services in its own namespace", d.Namespace, r.Host, owner)})
+		return
+	}
 	d.add(Finding{Code: RuleTaken, Object: object, Field: by.field, Expected: "nobody else with " + r.Host + by.path.Path, Observed: "ingress " + owner,
 		Text: fmt.Sprintf("host %s with path %s belongs to ingress %s: it is older, or its path is longer", r.Host, by.path.Path, owner)})
 }
