@@ -167,26 +167,15 @@ func (p *labProof) todo() []lab.Task {
 	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.StartsTrue })
 }
 
-// attempts is how often a check may be run that has to hold. Its traffic is sent once, and may still meet a pod that is leaving: the
-// tutor, too, looks again.
-const attempts = 3
-
 // holds runs a check that has to hold.
 func (p *labProof) holds(ctx context.Context, task lab.Task, claim string) (Fault, bool) {
-	var last scenario.StepReport
-	for range attempts {
-		reports := scenario.Check(ctx, p.env.Env.Env, p.lab.Namespace, task.Check)
-		if len(reports) == 0 {
-			return Fault{}, true
-		}
-		last = reports[len(reports)-1]
-		if last.Outcome == scenario.Passed {
-			return Fault{}, true
-		}
-		if last.Verb != "traffic" || ctx.Err() != nil {
-			break // whatever else looks has waited
-		}
-		sleep(ctx, p.env.Patience.Settle)
+	reports := scenario.Check(ctx, p.env.Env.Env, p.lab.Namespace, task.Check)
+	if len(reports) == 0 {
+		return Fault{}, true
+	}
+	last := reports[len(reports)-1]
+	if last.Outcome == scenario.Passed {
+		return Fault{}, true
 	}
 	fault := p.at.task(task.ID)
 	fault.Text = fmt.Sprintf("task %s: the check %s: %s: %s", task.ID, claim, last.Text, last.Why())

@@ -4,16 +4,60 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
+// trafficPauses are the waits between the tries of a check whose traffic is not answered as it should be: ten seconds in all.
+var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 5 * time.Second}
+
 // Check runs the steps of a check in a namespace that is there, up to the first that does not hold. It changes nothing,
 // and takes the hosts of the steps as they are. It returns the reports of the steps that ran; the last one tells how the
 // check ended.
+//
+// Traffic is sent once by a step, and may be so a moment before a change is in force, or while a pod leaves. So a check that ends
+// with traffic that is not answered as it should be is run again, from its first step and as a visitor who was never there: a few
+// times only, for chance must not be asked until it says yes.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
-	return checkRunner(env, namespace).perform(ctx, steps)
+	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
+	for _, pause := range trafficPauses {
+		if env.Patience > 0 {
+			pause = min(pause, env.Patience)
+		}
+		if !missedTraffic(reports) || !pauseFor(ctx, pause) {
+			break
+		}
+		again := checkRunner(env, namespace).perform(ctx, steps)
+		if ctx.Err() != nil {
+			break // what was cut short says less than what was seen before
+		}
+		reports = again
+		tries++
+	}
+	if missedTraffic(reports) && tries > 1 {
+		last := &reports[len(reports)-1]
+		last.Note = strings.TrimPrefix(last.Note+"; ", "; ") + fmt.Sprintf("the same in each of %d tries", tries)
+	}
+	return reports
+}
+
+// missedTraffic tells whether a check has ended with traffic that was answered, and not as it should be.
+func missedTraffic(reports []StepReport) bool {
+	if len(reports) == 0 {
+		return false
+	}
+	last := reports[len(reports)-1]
+	return last.Verb == "traffic" && last.Outcome == Failed
+}
+
+// pauseFor waits, and tells whether ctx has let it.
+func pauseFor(ctx context.Context, span time.Duration) bool {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	await(ctx, timer.C)
+	return ctx.Err() == nil
 }
 
 // Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not.
