@@ -141,7 +141,7 @@ func loadLabs(root string, args []string) ([]*lab.Lab, error) {
 
 // lab runs one lab, unless somebody else does. The report is nil if it did not begin.
 func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, flags *labFlags) (*lab.Report, error) {
-	release, err := lab.Lock(l, up.Provider+"-"+up.Name)
+	release, err := lab.Lock(l, a.name, "lab")
 	if err != nil {
 		return nil, err
 	}

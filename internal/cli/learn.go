@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/adrg/xdg"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
-	"github.com/ingresslab/ingresslab/internal/filelock"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson"
 	"github.com/ingresslab/ingresslab/internal/progress"
@@ -82,26 +80,13 @@ func (a *app) learn(c *cobra.Command, argument string, flags *learnFlags) error 
 	if err != nil {
 		return err
 	}
-	release, err := a.tutorLock(c.Context(), l)
+	release, err := lab.Lock(l, a.name, "learn")
 	if err != nil {
 		return err
 	}
 	defer release()
 	tutoring := &tutoring{app: a, command: c, flags: flags, lab: l, store: store, root: root}
 	return tutoring.run(c.Context())
-}
-
-// tutorLock keeps a second tutor away from a lab in a cluster: both would solve and reset.
-func (a *app) tutorLock(ctx context.Context, l *lab.Lab) (release func(), err error) {
-	taken := fmt.Errorf("another `ingresslab learn` has lab %d in cluster %s open; end it first, or use another cluster (--name)", l.Number, a.name)
-	ctx, cancel := context.WithCancelCause(ctx)
-	file := filepath.Join(xdg.StateHome, "ingresslab", "tutor", a.name+"-"+l.Name+".lock")
-	unlock, err := filelock.Acquire(ctx, file, func() { cancel(taken) })
-	if err != nil {
-		cancel(nil)
-		return nil, err
-	}
-	return func() { unlock(); cancel(nil) }, nil
 }
 
 // tutoring is one run of learn.

@@ -90,15 +90,9 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		if output != outputJSON {
 			printf(a.std.Out, "lesson %d: %s\n", l.Number, l.Title)
 		}
-		report, err := do(c.Context(), l, env)
+		report, err := a.playLesson(c.Context(), l, env, do)
 		if err != nil {
 			return fmt.Errorf("lesson %d (%s): %w", l.Number, l.Name, err)
-		}
-		if l.Exclusive {
-			// What it leaves would answer in the lessons after it, and in the cluster at large.
-			if err := lab.NewSession(l, env.Env).Remove(c.Context()); err != nil {
-				return fmt.Errorf("remove lab %d: %w", l.Number, err)
-			}
 		}
 		reports = append(reports, report)
 		if len(report.Faults) > 0 {
@@ -116,6 +110,23 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		}
 	}
 	return &outcome{code}
+}
+
+// playLesson plays one lesson, unless somebody else does the lab.
+func (a *app) playLesson(ctx context.Context, l *lab.Lab, env play.Env, do playFunc) (*play.Report, error) {
+	release, err := lab.Lock(l, a.name, "lesson")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	report, err := do(ctx, l, env)
+	if err == nil && l.Exclusive {
+		// What it leaves would answer in the lessons after it, and in the cluster at large.
+		if err := lab.NewSession(l, env.Env).Remove(ctx); err != nil {
+			return nil, fmt.Errorf("remove lab %d: %w", l.Number, err)
+		}
+	}
+	return report, err
 }
 
 // lessonEnv is where lessons are played: in a cluster, with this very program.

@@ -324,6 +324,7 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env prov
 		return env, down, err
 	}
 	env.Env = lesson.Env
+	env.Lock = func(l *lab.Lab) (func(), error) { return lab.Lock(l, up.Name, "prove") }
 	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []prove.Fault, error) { return verifyLesson(ctx, l, lesson) }
 	return env, down, nil
 }

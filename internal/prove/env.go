@@ -19,6 +19,8 @@ type Env struct {
 	Keep bool
 	// Guest says that the cluster is somebody else's: a lab whose namespace is in use there is not touched.
 	Guest bool
+	// Lock makes the proof the only one that changes a lab in the cluster; nil if nobody else can.
+	Lock func(*lab.Lab) (release func(), err error)
 	// Session opens a lab; lab.NewSession if it is nil.
 	Session func(*lab.Lab) Session
 	// Verify plays a lesson, and returns how many commands it has and which outputs were not as recorded. Without it, the lessons are

@@ -130,6 +130,14 @@ func jobOfLab(l *lab.Lab, env Env) *job {
 		if skip(item, env, l.Requires) {
 			return
 		}
+		if env.Lock != nil {
+			release, err := env.Lock(l)
+			if err != nil {
+				item.Outcome, item.Reason = scenario.Broken, err.Error()
+				return
+			}
+			defer release()
+		}
 		proveLab(ctx, l, env, item)
 	}}}
 }
