@@ -10,11 +10,12 @@ import (
 )
 
 // Session is one lab in one cluster, for whoever goes through it: a student in front of the tutor, `ingresslab check`, or the
-// prover. It holds no state of its own but what connects its steps (sessions with their cookies): what is true, the cluster
-// says. It is safe for concurrent use.
+// prover. What is true, the cluster says: all that a Session remembers is what traffic came to a moment ago, see Look. It is safe
+// for concurrent use.
 type Session struct {
-	lab *Lab
-	env Env
+	lab    *Lab
+	env    Env
+	memory memory
 }
 
 // NewSession makes no request.
