@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -70,7 +71,11 @@ func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Reques
 }
 
 func (r *runner) compare(ctx context.Context, e Expect, want probe.Expectation, o probe.Observation) look {
-	if o.Err != nil {
+	var unanswered unansweredError
+	switch {
+	case errors.As(o.Err, &unanswered):
+		return look{mismatches: []probe.Mismatch{{Field: "answer", Expected: "one", Observed: unanswered.Error()}}}
+	case o.Err != nil:
 		return look{err: o.Err}
 	}
 	if want.Service != "" && o.Served != nil && o.Served.Pod != "" {

@@ -87,9 +87,18 @@ func (r *runner) observations(ctx context.Context, request probe.Request, comman
 		if all[i], err = probe.Decode(request, line); err != nil {
 			return nil, err
 		}
+		if all[i].Err != nil {
+			all[i].Err = unansweredError{all[i].Err}
+		}
 	}
 	return all, nil
 }
+
+// unansweredError says that a pod has asked and got no answer, which is something that was seen: where a request goes from a pod may
+// be up to the student, and that nobody listens there is a wrong answer and no broken lab.
+type unansweredError struct{ error }
+
+func (e unansweredError) Unwrap() error { return e.error }
 
 // place is an address with the name of what has it.
 type place struct{ name, address string }
