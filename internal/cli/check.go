@@ -201,12 +201,13 @@ func printTask(w io.Writer, style scenario.Style, t taskCheck, tier int) {
 
 // printRemedy says how to get back what is gone.
 func (a *app) printRemedy(r *checkResult) {
-	for _, loss := range r.Lost {
-		remedy := fmt.Sprintf("`ingresslab lab %d --start%s` puts it back, and with it start/", r.Lab, a.nameFlag())
-		if loss.What == lab.LostController {
-			remedy = fmt.Sprintf("`ingresslab up%s` installs the controller again", a.nameFlag())
-		}
-		printf(a.std.Err, "%s\n", remedy)
-		return // one command puts back all of it
+	if len(r.Lost) == 0 {
+		return
 	}
+	// One command puts back all of it.
+	remedy := fmt.Sprintf("`ingresslab lab %d --start%s` puts it back, and with it start/", r.Lab, a.nameFlag())
+	if r.Lost[0].What == lab.LostController {
+		remedy = fmt.Sprintf("`ingresslab up%s` installs the controller again", a.nameFlag())
+	}
+	printf(a.std.Err, "%s\n", remedy)
 }

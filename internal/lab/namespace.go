@@ -129,7 +129,8 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	}
 	wanted, config := withoutConfig(l.own(l.Start))
 	p := newPlan(l.Name, wanted, l.Named(), append(present, lent.ours...))
-	p.prune, p.said = append(p.prune, lent.colliding...), append(ended, lent.notes()...)
+	p.prune = append(p.prune, lent.colliding...)
+	p.said = slices.Concat(ended, lent.notes())
 	if all {
 		p.removeForeign()
 	}

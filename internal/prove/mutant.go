@@ -150,7 +150,7 @@ func whatWasGiven(given []lab.Advice) string {
 }
 
 // hints finds the hints that were never given, and the tasks about which there is nothing to say.
-func (p *labProof) hints(ctx context.Context) finding {
+func (p *labProof) hints(context.Context) finding {
 	var f finding
 	for i, h := range p.lab.Hints {
 		if !p.reached[h.ID] {

@@ -56,31 +56,34 @@ type convergence struct {
 // much time again to go on holding: a slow machine needs it for the looks themselves, and they have become right in time.
 func converge(ctx context.Context, p patience, see func(context.Context) look) convergence {
 	inTime, cancel := context.WithTimeout(ctx, p.within)
-	defer func() { cancel() }()
+	defer cancel()
+	var c convergence
+	if c.look(inTime, p.streak, see, false); c.held || ctx.Err() != nil || c.inARow == 0 {
+		return c
+	}
+	longer, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	c.look(longer, p.streak, see, true)
+	return c
+}
+
+// look looks until it has held streak times in a row, or ctx ends; if it is held over, it ends with the first look that does not
+// hold, too.
+func (c *convergence) look(ctx context.Context, streak int, see func(context.Context) look, heldOver bool) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	var c convergence
-	isLonger := false
 	for {
-		c.add(see(inTime), inTime.Err() != nil)
-		if c.inARow >= p.streak {
-			c.held = true
-			return c
+		c.add(see(ctx), ctx.Err() != nil)
+		if c.held = c.inARow >= streak; c.held || heldOver && c.inARow == 0 {
+			return
 		}
 		select {
-		case <-inTime.Done():
+		case <-ctx.Done():
+			return
 		case <-tick.C:
-		}
-		switch {
-		case isLonger && (inTime.Err() != nil || c.inARow == 0):
-			return c
-		case inTime.Err() == nil:
-		case ctx.Err() != nil || c.inARow == 0:
-			return c
-		default:
-			cancel()
-			isLonger = true
-			inTime, cancel = context.WithTimeout(ctx, p.within)
+			if ctx.Err() != nil {
+				return
+			}
 		}
 	}
 }

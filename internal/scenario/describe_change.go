@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxPatchText is how much of a patch a description shows.
@@ -62,7 +61,7 @@ func (e Exec) describe(names isolation) string {
 }
 
 func (n Never) describe(names isolation) string {
-	text := fmt.Sprintf("never for %s: %s", time.Duration(n.For.or(neverFor)), n.Expect.describe(names))
+	text := fmt.Sprintf("never for %s: %s", n.For.or(neverFor), n.Expect.describe(names))
 	if len(n.While) > 0 {
 		text += ", while steps run"
 	}

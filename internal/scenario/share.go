@@ -41,8 +41,6 @@ func (i interval) chance(n int, percent float64) float64 {
 	return min(max(chance, 0), 1)
 }
 
-func (i interval) contains(k int) bool { return i.low <= k && k <= i.high }
-
 func (i interval) String() string { return fmt.Sprintf("%d to %d", i.low, i.high) }
 
 // errTooClose says that no number of requests tells the two shares apart.

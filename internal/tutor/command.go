@@ -120,7 +120,7 @@ func (t *Tutor) unsettled(last int) []string {
 	var ids []string
 	for i, task := range t.lab.Tasks {
 		ticked := !t.record.Tasks[task.ID].Done.IsZero()
-		if i <= last && !t.tasks[task.ID].Done && !(ticked && task.Transient) {
+		if i <= last && !t.tasks[task.ID].Done && (!ticked || !task.Transient) {
 			ids = append(ids, task.ID)
 		}
 	}

@@ -116,7 +116,8 @@ type FileState struct {
 // kind at once.
 type Effect interface{ effect() }
 
-// The effects. Each is followed by the event of its name, but for Exit.
+// Each effect is followed by the event of its name, but for Exit.
+
 type (
 	// Sleep lets time pass.
 	Sleep struct {

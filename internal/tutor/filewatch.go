@@ -64,7 +64,8 @@ func (f *Files) watch(ctx context.Context, watcher *fsnotify.Watcher, first []st
 				touched[name] = true
 				settled.Reset(settle)
 			}
-		case <-watcher.Errors: // an overflow: the next save is seen again
+		case err := <-watcher.Errors:
+			_ = err // an overflow: the next save is seen again
 		case <-again.C:
 			_ = watcher.Add(f.Space.Path) // nothing happens while it is watched, nor while it is gone
 		case <-settled.C:
