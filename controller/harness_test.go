@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -38,6 +39,7 @@ type lab struct {
 	mu      sync.Mutex
 	pods    map[string]string // pod address to test server
 	watches map[string]int    // watches that were opened, by resource
+	updates sync.Mutex        // one update of an Ingress at a time
 }
 
 func newLab(t testing.TB, objects ...runtime.Object) *lab {
@@ -67,7 +69,29 @@ func newLab(t testing.TB, objects ...runtime.Object) *lab {
 	for _, resource := range []string{"secrets", "configmaps"} {
 		l.client.PrependReactor("list", resource, l.listByName)
 	}
+	l.client.PrependReactor("update", "ingresses", l.updateHalf)
 	return l
+}
+
+// updateHalf lets a writer of the status leave the rest alone, and the other way round, as an API server does; the fake one takes
+// the whole object from either (https://kubernetes.io/docs/reference/using-api/api-concepts/#meaning-of-subresources).
+func (l *lab) updateHalf(action k8stesting.Action) (bool, runtime.Object, error) {
+	l.updates.Lock()
+	defer l.updates.Unlock()
+	wanted, isIngress := action.(k8stesting.UpdateAction).GetObject().(*networkingv1.Ingress)
+	stored, err := l.client.Tracker().Get(action.GetResource(), action.GetNamespace(), wanted.GetName())
+	if !isIngress || err != nil {
+		return true, nil, err
+	}
+	merged := stored.(*networkingv1.Ingress).DeepCopy()
+	if action.GetSubresource() == "status" {
+		merged.Status = wanted.Status
+	} else {
+		status := merged.Status
+		merged = wanted.DeepCopy()
+		merged.Status = status
+	}
+	return true, merged, l.client.Tracker().Update(action.GetResource(), merged, action.GetNamespace())
 }
 
 // listByName knows the field selector metadata.name, which the fake API server does not.
