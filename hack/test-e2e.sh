@@ -30,7 +30,7 @@ proof() { # proof CLUSTER: labs and scenarios tell right from wrong, on a cluste
   if [ -n "${FOCUS:-}" ]; then return; fi
   local kubectl # the lessons are played with it
   kubectl=$(hack/kubectl.sh) || return 1
-  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab prove --cluster "$1" -o junit --output-file "$out/prove-$1.xml"
+  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab prove --cluster "$1" --again -o junit --output-file "$out/prove-$1.xml"
 }
 
 on_kind() {

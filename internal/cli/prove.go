@@ -25,6 +25,7 @@ import (
 // proveFlags are the flags of prove.
 type proveFlags struct {
 	nodes    int
+	again    bool
 	parallel int
 	keep     bool
 	output   string
@@ -62,6 +63,7 @@ The exit code is 1 if something is not as it should be, 3 if a cluster could not
 	f := c.Flags()
 	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")
 	f.IntVar(&flags.parallel, "parallel", prove.DefaultParallel, "how many labs and scenarios to prove at the same time")
+	f.BoolVar(&flags.again, "again", false, "give what was not proven a second try, alone in the cluster; both are reported")
 	f.BoolVar(&flags.keep, "keep", false, "leave the clusters that were made, and the labs in them")
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
 	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
@@ -294,7 +296,7 @@ func (a *app) proveAt(ctx context.Context, s site, plan prove.Plan, flags *prove
 		return place
 	}
 	pretty.Place(place)
-	env.Parallel, env.Progress = flags.parallel, pretty.Item
+	env.Parallel, env.Again, env.Progress = flags.parallel, flags.again, pretty.Item
 	env.Keep, env.Guest = flags.keep, !s.mine
 	prove.Here(ctx, plan, env, place)
 	pretty.Done(place)

@@ -13,6 +13,9 @@ import (
 // Env is where and how to prove.
 type Env struct {
 	lab.Env
+	// Again gives what was not proven a second try, alone in the cluster when all else is done: a busy machine can spoil the first.
+	// The report keeps both.
+	Again bool
 	// Parallel is how many labs and scenarios are proven at the same time; DefaultParallel if it is 0.
 	Parallel int
 	// Keep leaves the labs' namespaces.

@@ -32,21 +32,55 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 			shared = append(shared, j)
 		}
 	}
-	for _, l := range plan.Labs {
-		add(l.Exclusive, jobOfLab(l, env))
-	}
-	for _, s := range plan.Scenarios {
-		add(s.Exclusive, jobOfScenario(s, env))
+	for i, j := range plan.jobs(env) {
+		add(plan.exclusive(i), j)
 	}
 	pool.run(ctx, shared...)
 	for _, j := range alone {
 		pool.run(ctx, j)
+	}
+	if env.Again {
+		for i, fresh := range plan.jobs(env) {
+			pool.again(ctx, &place.Items[i], fresh)
+		}
 	}
 	place.Seconds = time.Since(begin).Seconds()
 	place.settle()
 	if ctx.Err() != nil {
 		place.Outcome = outcomeOf(ctx)
 	}
+}
+
+// jobs are what there is to do, in the order of the plan: the labs, then the scenarios.
+func (p Plan) jobs(env Env) []*job {
+	var jobs []*job
+	for _, l := range p.Labs {
+		jobs = append(jobs, jobOfLab(l, env))
+	}
+	for _, s := range p.Scenarios {
+		jobs = append(jobs, jobOfScenario(s, env))
+	}
+	return jobs
+}
+
+// exclusive tells whether the job at a place of the plan has to be alone in the cluster.
+func (p Plan) exclusive(i int) bool {
+	if i < len(p.Labs) {
+		return p.Labs[i].Exclusive
+	}
+	return p.Scenarios[i-len(p.Labs)].Exclusive
+}
+
+// again puts the result of a second try in the place of an item that was not proven.
+func (p *pool) again(ctx context.Context, item **Item, fresh *job) {
+	first := *item
+	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {
+		return
+	}
+	fresh.item.First = first
+	fresh.inTurn()
+	p.run(ctx, fresh)
+	*item = fresh.item
 }
 
 func orDefault(parallel int) int {

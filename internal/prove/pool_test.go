@@ -61,3 +61,24 @@ func TestExclusiveTasksRunInTurn(t *testing.T) {
 		}
 	})
 }
+
+// What failed beside others gets a second try, and the report has both; what passed is not tried again.
+func TestWhatFailsIsTriedAgainAlone(t *testing.T) {
+	t.Parallel()
+	failed := &Item{Name: "spoiled", Outcome: scenario.Failed}
+	passed := &Item{Name: "fine", Outcome: scenario.Passed}
+	p := &pool{slots: make(chan struct{}, 1)}
+	tries := 0
+	fresh := func(name string) *job {
+		return &job{item: &Item{Name: name}, tasks: []func(context.Context){func(context.Context) { tries++ }}}
+	}
+	items := []*Item{failed, passed}
+	p.again(t.Context(), &items[0], fresh("spoiled"))
+	p.again(t.Context(), &items[1], fresh("fine"))
+	if tries != 1 || items[1] != passed {
+		t.Errorf("%d tries", tries)
+	}
+	if items[0].Outcome != scenario.Passed || items[0].First != failed {
+		t.Errorf("the second try is not in the place of the first: %+v", items[0])
+	}
+}

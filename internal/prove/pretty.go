@@ -33,7 +33,11 @@ func (p *Pretty) Item(i *Item) {
 		p.printf("%s %s: skipped: %s\n", p.mark(i.Outcome), i.title(), i.Reason)
 		return
 	}
-	p.printf("%s %s: %s %s\n", p.mark(i.Outcome), i.title(), i.summary(), p.style.Dim(fmt.Sprintf("(%.1fs)", i.Seconds)))
+	try := ""
+	if i.First != nil {
+		try = "second try, alone: "
+	}
+	p.printf("%s %s: %s%s %s\n", p.mark(i.Outcome), i.title(), try, i.summary(), p.style.Dim(fmt.Sprintf("(%.1fs)", i.Seconds)))
 	for _, part := range i.Parts {
 		if part.Reason != notTried && (part.Kind == KindMutant || part.Outcome != scenario.Passed) {
 			p.part(part)

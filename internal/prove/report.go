@@ -44,6 +44,8 @@ type Item struct {
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Parts   []Part    `json:"parts"`
+	// First is the first try, if there was a second one, alone in the cluster, which is what the rest of the item tells about.
+	First *Item `json:"first,omitempty"`
 }
 
 // Part is one thing that is asked of an item.

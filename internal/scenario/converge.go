@@ -57,21 +57,25 @@ type convergence struct {
 func converge(ctx context.Context, p patience, see func(context.Context) look) convergence {
 	inTime, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
 	var c convergence
-	if c.look(inTime, p.streak, see, false); c.held || ctx.Err() != nil || c.inARow == 0 {
+	if c.look(inTime, tick, p.streak, see, false); c.held || c.inARow == 0 {
 		return c
 	}
 	longer, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
-	c.look(longer, p.streak, see, true)
+	select {
+	case <-longer.Done():
+	case <-tick.C:
+		c.look(longer, tick, p.streak, see, true)
+	}
 	return c
 }
 
 // look looks until it has held streak times in a row, or ctx ends; if it is held over, it ends with the first look that does not
 // hold, too.
-func (c *convergence) look(ctx context.Context, streak int, see func(context.Context) look, heldOver bool) {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
+func (c *convergence) look(ctx context.Context, tick *time.Ticker, streak int, see func(context.Context) look, heldOver bool) {
 	for {
 		c.add(see(ctx), ctx.Err() != nil)
 		if c.held = c.inARow >= streak; c.held || heldOver && c.inARow == 0 {

@@ -46,7 +46,7 @@ func TestConverge(t *testing.T) {
 		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 14, "503", "", time.Second},
 		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 14, "404", "the last look failed: nothing listens", time.Second},
 		"no answer at all":             {script(unseen), time.Second, false, 14, "", "the last look failed: nothing listens", time.Second},
-		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 3 * pollInterval},
+		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 4 * pollInterval},
 		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 3 * pollInterval},
 	} {
 		t.Run(name, func(t *testing.T) {
