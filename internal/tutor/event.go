@@ -134,6 +134,7 @@ type (
 	Advise struct{ Task string }
 	// Pose asks for the question, Grade for the answer to a choice.
 	Pose  struct{}
+	// Grade has the cluster answer the quiz.
 	Grade struct{ Choice string }
 	// BringUp brings up the cluster and the controller in it.
 	BringUp struct{}
