@@ -133,7 +133,7 @@ type (
 	// Advise asks what there is to say about a task.
 	Advise struct{ Task string }
 	// Pose asks for the question, Grade for the answer to a choice.
-	Pose  struct{}
+	Pose struct{}
 	// Grade has the cluster answer the quiz.
 	Grade struct{ Choice string }
 	// BringUp brings up the cluster and the controller in it.
