@@ -10,12 +10,9 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// canaryTable has a main rule for shop.test and a canary for each of the weights, each with a Service of its own.
-func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
-	t.Helper()
-	var b strings.Builder
-	write := func(name, annotations string) {
-		b.WriteString(strings.NewReplacer("NAME", name, "ANNOTATIONS", annotations).Replace(`---
+// canaryObjects is an Ingress for shop.test with the annotations, and its Service with the endpoints.
+func canaryObjects(name, annotations, endpoints string) string {
+	return strings.NewReplacer("NAME", name, "ANNOTATIONS", annotations, "ENDPOINTS", endpoints).Replace(`---
 kind: Ingress
 metadata: {namespace: shop, name: NAME, annotations: {ANNOTATIONS}}
 spec:
@@ -31,8 +28,16 @@ kind: EndpointSlice
 metadata: {namespace: shop, name: NAME, labels: {kubernetes.io/service-name: NAME}}
 addressType: IPv4
 ports: [{port: 8080}]
-endpoints: [{addresses: [10.0.0.1]}]
-`))
+endpoints: ENDPOINTS
+`)
+}
+
+// canaryTable has a main rule for shop.test and a canary for each of the weights, each with a Service of its own.
+func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
+	t.Helper()
+	var b strings.Builder
+	write := func(name, annotations string) {
+		b.WriteString(canaryObjects(name, annotations, "[{addresses: [10.0.0.1]}]"))
 	}
 	write("main", "")
 	const prefix = "nginx.ingress.kubernetes.io/"
@@ -51,31 +56,14 @@ func canaryConditions(t *testing.T, main, canary string) *routing.Table {
 	t.Helper()
 	var b strings.Builder
 	for name, with := range map[string]struct{ annotations, conditions string }{
-		"main":   {"{}", main},
-		"canary": {`{nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "100"}`, canary},
+		"main":   {"", main},
+		"canary": {`nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "100"`, canary},
 	} {
 		endpoints := "[]"
 		if with.conditions != "" {
 			endpoints = "[{addresses: [10.0.0.1], conditions: " + with.conditions + "}]"
 		}
-		b.WriteString(strings.NewReplacer("NAME", name, "ANNOTATIONS", with.annotations, "ENDPOINTS", endpoints).Replace(`---
-kind: Ingress
-metadata: {namespace: shop, name: NAME, annotations: ANNOTATIONS}
-spec:
-  rules:
-  - host: shop.test
-    http: {paths: [{path: "/", pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}]}
----
-kind: Service
-metadata: {namespace: shop, name: NAME}
-spec: {ports: [{port: 80}]}
----
-kind: EndpointSlice
-metadata: {namespace: shop, name: NAME, labels: {kubernetes.io/service-name: NAME}}
-addressType: IPv4
-ports: [{port: 8080}]
-endpoints: ENDPOINTS
-`))
+		b.WriteString(canaryObjects(name, with.annotations, endpoints))
 	}
 	table, _ := routing.Build(parseObjects(t, "conditions", b.String()), routing.Options{WatchIngressWithoutClass: true})
 	return table
