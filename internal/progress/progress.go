@@ -54,6 +54,10 @@ func (r Record) Clone() Record {
 		tasks[id] = t
 	}
 	r.Tasks = tasks
+	if r.Finished != nil {
+		finished := *r.Finished
+		r.Finished = &finished
+	}
 	if r.Quiz != nil {
 		quiz := *r.Quiz
 		r.Quiz = &quiz

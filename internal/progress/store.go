@@ -52,36 +52,59 @@ func (e *DamagedError) Unwrap() error { return e.Cause }
 
 // Load reads the file. Without one there is no progress. With a *DamagedError, the progress is empty and can be gone on with.
 func (s *Store) Load() (Progress, error) {
+	p, damage, err := s.read()
+	if damage == nil {
+		return p, err
+	}
+	// Another one may put it aside in this moment, and write a new one: that must not be taken for the damaged one.
+	release, err := s.lock(context.Background())
+	if err != nil {
+		return empty(), fmt.Errorf("progress: %s cannot be read (%w), nor put aside: %w", s.file, damage, err)
+	}
+	defer release()
+	return s.loadLocked()
+}
+
+// loadLocked is Load for who holds the lock.
+func (s *Store) loadLocked() (Progress, error) {
+	p, damage, err := s.read()
+	if damage != nil {
+		return s.setAside(damage)
+	}
+	return p, err
+}
+
+// read reads the file, and changes nothing. damage is what is wrong with what it holds; p is empty with that and with an error.
+func (s *Store) read() (p Progress, damage, err error) {
 	data, err := os.ReadFile(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return empty(), nil
+		return empty(), nil, nil
 	}
 	if err != nil {
-		return empty(), fmt.Errorf("progress: %w", err)
+		return empty(), nil, fmt.Errorf("progress: %w", err)
 	}
 	// What else a newer format looks like cannot be known, so its version is read by itself.
 	var format struct{ Version int }
 	if err := json.Unmarshal(data, &format); err == nil && format.Version > version {
-		return empty(), fmt.Errorf("progress: %s has format %d, which a newer ingresslab has written; this one knows %d",
+		return empty(), nil, fmt.Errorf("progress: %s has format %d, which a newer ingresslab has written; this one knows %d",
 			s.file, format.Version, version)
 	}
-	p := Progress{}
-	err = json.Unmarshal(data, &p)
-	switch {
-	case err != nil:
-		return s.setAside(err)
-	case p.Version < 1:
-		return s.setAside(fmt.Errorf("version is %d, want %d", p.Version, version))
+	damage = json.Unmarshal(data, &p)
+	if damage == nil && p.Version < 1 {
+		damage = fmt.Errorf("version is %d, want %d", p.Version, version)
+	}
+	if damage != nil {
+		return empty(), damage, nil
 	}
 	if p.Labs == nil {
 		p.Labs = map[string]Record{}
 	}
-	return p, nil
+	return p, nil, nil
 }
 
 func empty() Progress { return Progress{Version: version, Labs: map[string]Record{}} }
 
-// setAside moves the damaged file to a name that is free.
+// setAside moves the damaged file to a name that is free. The lock is held.
 func (s *Store) setAside(cause error) (Progress, error) {
 	kept := s.file + ".damaged"
 	for i := 2; exists(kept); i++ {
@@ -119,14 +142,12 @@ func (s *Store) Forget(ctx context.Context, lab string) error {
 }
 
 func (s *Store) update(ctx context.Context, change func(*Progress)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, errors.New("another ingresslab holds its lock"))
-	defer cancel()
-	release, err := filelock.Acquire(ctx, s.file+".lock", func() {})
+	release, err := s.lock(ctx)
 	if err != nil {
 		return fmt.Errorf("progress: %s: %w", s.file, err)
 	}
 	defer release()
-	p, err := s.Load()
+	p, err := s.loadLocked()
 	var damaged *DamagedError
 	if err != nil && !errors.As(err, &damaged) {
 		return err
@@ -137,6 +158,13 @@ func (s *Store) update(ctx context.Context, change func(*Progress)) error {
 		return fmt.Errorf("progress: %w", marshalErr)
 	}
 	return errors.Join(err, s.replace(append(data, '\n')))
+}
+
+// lock waits for other writers, lockTimeout at most.
+func (s *Store) lock(ctx context.Context) (release func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, errors.New("another ingresslab holds its lock"))
+	defer cancel()
+	return filelock.Acquire(ctx, s.file+".lock", func() {})
 }
 
 // replace puts data in the file's place. The lock is held, so that the new file's name is ours; one that somebody who was

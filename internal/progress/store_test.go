@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,41 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 	}
 }
 
+// Who reads a damaged file while another one puts it aside and writes anew must not take the new one for damaged.
+func TestADamagedFileIsPutAsideOnce(t *testing.T) {
+	s := newStore(t)
+	if err := s.Put(t.Context(), "tls", record(1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		if err := os.WriteFile(s.File(), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var told atomic.Int64
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				var err error
+				if i%2 == 0 {
+					_, err = s.Load()
+				} else {
+					err = s.Put(t.Context(), fmt.Sprintf("lab-%d", i), record(i))
+				}
+				var damaged *progress.DamagedError
+				if errors.As(err, &damaged) {
+					told.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if p := load(t, s); len(p.Labs) != 4 || told.Load() != 1 {
+			t.Fatalf("%d labs and %d reports of damage, want 4 and 1", len(p.Labs), told.Load())
+		}
+	}
+}
+
 func TestProgressOfANewerProgramIsLeftAlone(t *testing.T) {
 	s := newStore(t)
 	if err := s.Put(t.Context(), "tls", record(1)); err != nil {
@@ -189,5 +225,19 @@ func TestProgressOfANewerProgramIsLeftAlone(t *testing.T) {
 		if now, err := os.ReadFile(s.File()); err != nil || string(now) != content {
 			t.Errorf("the file became %q (%v)", now, err)
 		}
+	}
+}
+
+func TestACloneSharesNothing(t *testing.T) {
+	at := time.Unix(1, 0).UTC()
+	r := record(1)
+	r.Finished, r.Quiz = &at, &progress.Quiz{Choice: "200"}
+	c := r.Clone()
+	if diff := cmp.Diff(r, c); diff != "" {
+		t.Error(diff)
+	}
+	*c.Finished, c.Quiz.Choice, c.Tasks["task-1"] = time.Unix(2, 0), "404", progress.Task{}
+	if !at.Equal(time.Unix(1, 0)) || r.Quiz.Choice != "200" || r.Tasks["task-1"].Hints != 1 {
+		t.Errorf("a change of the copy changed %v, %v, %v", r.Finished, r.Quiz, r.Tasks["task-1"])
 	}
 }
