@@ -5,7 +5,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -16,12 +15,10 @@ import (
 // start the pods of a few.
 const atOnce = 3
 
-// pool runs scenarios beside each other, while the specs, which Ginkgo runs one after the other, wait for theirs. An
-// exclusive one runs when no other does.
+// pool runs scenarios beside each other, while the specs, which Ginkgo runs one after the other, wait for theirs.
 type pool struct {
 	order []*scenario.Scenario
 	runs  map[*scenario.Scenario]*scenarioRun
-	slots chan struct{}
 }
 
 // scenarioRun is a scenario that runs or has run.
@@ -32,19 +29,20 @@ type scenarioRun struct {
 	err    error
 }
 
-// newPool begins nothing: there is no cluster yet.
+// newPool begins nothing: there is no cluster yet. The exclusive scenarios are the last of the order.
 func newPool(order []*scenario.Scenario) *pool {
-	return &pool{order: order, runs: map[*scenario.Scenario]*scenarioRun{}, slots: make(chan struct{}, atOnce)}
+	return &pool{order: order, runs: map[*scenario.Scenario]*scenarioRun{}}
 }
 
-// result runs a scenario, together with those that come after it, and waits for its end. The runs outlive the spec that
-// began them, and end with the suite's own context at the latest.
+// result waits for the end of a scenario. The first that is asked for begins them all; with a focus, the others may not be wanted,
+// and each begins when it is asked for. The runs outlive the spec that began them, and end with the suite's own context at the latest.
 func (p *pool) result(ctx context.Context, s *scenario.Scenario) (*scenario.Report, string, error) {
-	if s.Exclusive {
-		p.settle()
-		p.begin(s)
-	} else {
-		p.beginFrom(s)
+	if p.runs[s] == nil {
+		wanted := p.order
+		if suite, _ := GinkgoConfiguration(); len(suite.FocusStrings) > 0 {
+			wanted = []*scenario.Scenario{s}
+		}
+		p.begin(wanted)
 	}
 	run := p.runs[s]
 	select {
@@ -55,40 +53,18 @@ func (p *pool) result(ctx context.Context, s *scenario.Scenario) (*scenario.Repo
 	}
 }
 
-// beginFrom begins a scenario and the next ones up to an exclusive one. With a focus, the next ones may not be wanted.
-func (p *pool) beginFrom(s *scenario.Scenario) {
-	p.begin(s)
-	suite, _ := GinkgoConfiguration()
-	if len(suite.FocusStrings) > 0 {
-		return
+func (p *pool) begin(wanted []*scenario.Scenario) {
+	var jobs []scenario.Job
+	for _, s := range wanted {
+		run := &scenarioRun{done: make(chan struct{})}
+		p.runs[s] = run
+		env := lab.env
+		env.Progress = scenario.NewPretty(&run.text, scenario.Style{})
+		jobs = append(jobs, scenario.Job{Alone: s.Exclusive, Do: func(ctx context.Context) bool {
+			defer close(run.done)
+			run.report, run.err = scenario.Run(ctx, s, env)
+			return true
+		}})
 	}
-	for _, next := range p.order[slices.Index(p.order, s)+1:] {
-		if next.Exclusive {
-			return
-		}
-		p.begin(next)
-	}
-}
-
-func (p *pool) begin(s *scenario.Scenario) {
-	if p.runs[s] != nil {
-		return
-	}
-	run := &scenarioRun{done: make(chan struct{})}
-	p.runs[s] = run
-	env := lab.env
-	env.Progress = scenario.NewPretty(&run.text, scenario.Style{})
-	go func() {
-		defer close(run.done)
-		p.slots <- struct{}{}
-		defer func() { <-p.slots }()
-		run.report, run.err = scenario.Run(lab.ctx, s, env)
-	}()
-}
-
-// settle waits until nothing runs.
-func (p *pool) settle() {
-	for _, run := range p.runs {
-		<-run.done
-	}
+	go scenario.Pool(lab.ctx, atOnce, jobs)
 }
