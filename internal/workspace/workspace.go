@@ -40,7 +40,7 @@ func Open(root string, l *lab.Lab) *Workspace {
 func Create(root string, l *lab.Lab) (*Workspace, error) {
 	w := Open(root, l)
 	err := w.copy("start", func(path string, content []byte) error {
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return err // nil if it is there
 		}
 		return write(path, content)
@@ -148,7 +148,7 @@ func write(path string, content []byte) (err error) {
 		}
 	}()
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}
