@@ -1,8 +1,3 @@
-// Package explain has the controller explain what it would do with a request: which rule wins, which others were considered,
-// and which pods could answer. Nothing is sent to any of them.
-//
-// The question goes through the Kubernetes API to the controller's status page, so that it works where the ingress itself
-// cannot be reached.
 package explain
 
 import (
