@@ -25,8 +25,9 @@ type UnknownFielder interface {
 // that further checks can find further faults.
 //
 // Structs, maps of strings, slices, strings, numbers, booleans, pointers to those and types with UnmarshalText are
-// understood, and any for what has no type of ours: it becomes what JSON has, with int64 for whole numbers. A list of strings may be given as one string. firstLine is the line of the file that data begins with:
-// 1, unless data was cut out of a larger file.
+// understood, and any for what has no type of ours: it becomes what JSON has, with int64 for whole numbers. The numbers of
+// a struct are int, of 32 bits in the file, or float64. A list of strings may be given as one string. firstLine is the line
+// of the file that data begins with: 1, unless data was cut out of a larger file.
 func Decode(file string, data []byte, firstLine int, into any) (Positions, Faults) {
 	d := &decoder{file: file, offset: firstLine - 1, positions: Positions{}}
 	root := d.parse(data)
@@ -127,17 +128,42 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	fields, names := fieldsOf(v.Type())
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		inner := join(path, key.Value)
-		index, known := fields[key.Value]
-		switch {
-		case !known:
-			d.unknown(key, v, path, names)
-		case d.duplicate(key, inner):
-		default:
+	d.entries(n, path, func(key, value *yaml.Node, inner string) {
+		if index, known := fields[key.Value]; known {
 			d.value(value, v.Field(index), inner)
+		} else {
+			d.unknown(key, v, path, names)
 		}
+	})
+}
+
+// entries calls each with the keys of n and their values, and with the path of the value. It notes where a key stands, and reports
+// keys that are no names, and those that were there before.
+func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.Node, inner string)) {
+	before := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		inner := join(path, key.Value)
+		line, twice := before[key.Value]
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
+			d.fault(key, path, "a name is expected before the colon")
+			continue
+		case key.Anchor != "":
+			d.fault(key, path, "anchors and aliases are not supported: write the value out")
+			continue
+		case key.Tag == "!!merge":
+			d.fault(key, path, "merge keys are not supported: write the fields out")
+			continue
+		case twice:
+			d.fault(key, inner, "the field is given twice, first in line %d", line)
+			continue
+		}
+		before[key.Value] = d.at(key).Line
+		if _, seen := d.positions[inner]; !seen {
+			d.positions[inner] = d.at(key)
+		}
+		each(key, n.Content[i+1], inner)
 	}
 }
 
@@ -151,30 +177,16 @@ func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string, names []
 	d.faults = append(d.faults, f)
 }
 
-// duplicate notes where a field's key stands, and reports a key that was there before.
-func (d *decoder) duplicate(key *yaml.Node, path string) bool {
-	if before, seen := d.positions[path]; seen {
-		d.fault(key, path, "the field is given twice, first in line %d", before.Line)
-		return true
-	}
-	d.positions[path] = d.at(key)
-	return false
-}
-
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if !d.is(n, yaml.MappingNode, path, "names with values") {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, inner := n.Content[i], join(path, n.Content[i].Value)
-		if d.duplicate(key, inner) {
-			continue
-		}
+	d.entries(n, path, func(key, value *yaml.Node, inner string) {
 		element := reflect.New(v.Type().Elem()).Elem()
-		d.value(n.Content[i+1], element, inner)
+		d.value(value, element, inner)
 		v.SetMapIndex(reflect.ValueOf(key.Value).Convert(v.Type().Key()), element)
-	}
+	})
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
@@ -215,7 +227,10 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 	default:
 		if d.scalar(n, path, "a number") {
 			number, err := strconv.ParseInt(n.Value, 10, 32)
-			if err != nil {
+			switch {
+			case errors.Is(err, strconv.ErrRange):
+				d.fault(n, path, "%q is too large or too small a number", n.Value)
+			case err != nil:
 				d.fault(n, path, "%q is not a whole number", n.Value)
 			}
 			v.SetInt(number)

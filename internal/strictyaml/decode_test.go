@@ -110,7 +110,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"host-routing", "path-routing", "expect", "wait", "status"}
 	for name, want := range map[string]string{
 		"host-ruoting": "host-routing", "hostrouting": "host-routing", "host": "host-routing", "HOST-ROUTING": "host-routing",
-		"exepct": "expect", "wiat": "wait", "stauts": "status",
+		"éxpect": "expect", "é": "", "exepct": "expect", "wiat": "wait", "stauts": "status",
 		"kubernetes": "", "x": "", "routing": "", "": "",
 	} {
 		if got := strictyaml.Nearest(name, known); got != want {

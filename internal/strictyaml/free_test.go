@@ -50,11 +50,33 @@ func TestFaultsInsideWhatHasNoTypeAreFound(t *testing.T) {
 		"merge: [1]":                                "merge: names with values expected, a list found",
 		"json: [replace]":                           `json[0]: names with values expected, "replace" found`,
 		"merge: {n: .nan}":                          `".nan" is not a number`,
+		"merge: {? [a, b] : 1}":                     "merge: a name is expected before the colon",
+		"merge: {~: 1}":                             "merge: a name is expected before the colon",
+		"merge: {&x a: 1}":                          "merge: anchors and aliases are not supported",
+		"merge: {<<: {a: 1}}":                       "merge: merge keys are not supported",
 	} {
 		var got change
 		_, faults := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
 		if !strings.Contains(faults.Error(), want) {
 			t.Errorf("%s: %v, want %q", doc, faults, want)
 		}
+	}
+}
+
+// Names of annotations have dots in them, as paths do.
+func TestANameWithADotIsNotTheFieldOfAnother(t *testing.T) {
+	var got change
+	_, faults := strictyaml.Decode("c.yaml", []byte("merge: {a.b: 1, a: {b: 2}}"), 1, &got)
+	want := map[string]any{"a.b": int64(1), "a": map[string]any{"b": int64(2)}}
+	if diff := cmp.Diff(want, got.Merge); diff != "" || len(faults) > 0 {
+		t.Errorf("%v\n%s", faults, diff)
+	}
+}
+
+func TestANumberThatDoesNotFitIsOneAllTheSame(t *testing.T) {
+	var got cheese
+	_, faults := strictyaml.Decode("c.yaml", []byte("age: 99999999999"), 1, &got)
+	if want := `c.yaml:1:6: age: "99999999999" is too large or too small a number`; faults.Error() != want {
+		t.Errorf("%v, want %s", faults, want)
 	}
 }

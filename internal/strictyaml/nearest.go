@@ -1,21 +1,22 @@
 package strictyaml
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Nearest returns the candidate that name was probably meant to be, and "" if none is near: at most a third of its
 // letters may differ (one, in a short name), which catches slips of the finger and not other words. Case is ignored.
 // A name that is the beginning of exactly one candidate is near to it, too.
 func Nearest(name string, candidates []string) string {
-	best, bestDistance := "", len(name)/3+1
-	if len(name) < 3 {
-		bestDistance = 2
-	}
+	length := utf8.RuneCountInString(name)
+	best, bestDistance := "", max(length/3, 1)+1
 	var starting []string
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance || d == bestDistance && best == "" && d <= len(name)/3 {
+		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
-		if len(name) >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
+		if length >= 3 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
 			starting = append(starting, c)
 		}
 	}
