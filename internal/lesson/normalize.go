@@ -127,22 +127,29 @@ func Match(recorded, output string) bool {
 	return matchLines(strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n"))
 }
 
+// matchLines remembers the last elision only: what an earlier one stands for needs no second try, so that the time is bounded by the
+// product of the two lengths.
 func matchLines(want, got []string) bool {
-	for len(want) > 0 {
-		if strings.TrimSpace(want[0]) == elision {
-			for skip := 0; skip <= len(got); skip++ {
-				if matchLines(want[1:], got[skip:]) {
-					return true
-				}
-			}
+	i, j, after, skipped := 0, 0, -1, 0
+	for j < len(got) {
+		switch {
+		case i < len(want) && strings.TrimSpace(want[i]) == elision:
+			i++
+			after, skipped = i, j
+		case i < len(want) && want[i] == got[j]:
+			i++
+			j++
+		case after >= 0:
+			skipped++
+			i, j = after, skipped
+		default:
 			return false
 		}
-		if len(got) == 0 || want[0] != got[0] {
-			return false
-		}
-		want, got = want[1:], got[1:]
 	}
-	return len(got) == 0
+	for i < len(want) && strings.TrimSpace(want[i]) == elision {
+		i++
+	}
+	return i == len(want)
 }
 
 // Diff returns the lines of two outputs, normalized: "- " what was recorded and is not there, "+ " what is there instead. It is

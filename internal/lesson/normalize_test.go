@@ -1,6 +1,7 @@
 package lesson_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/lesson"
@@ -58,6 +59,11 @@ func TestMatch(t *testing.T) {
 		{"a\n  ...", "a\nb\nc", true},
 		{"...", "", true},
 		{"a", "a\nb", false},
+		{"...\na\n...\nb", "x\na\na\nb", true},
+		{"...\na\nb\n...\n...", "a\na\nb", true},
+		{"...\na\n...\nz", "z\na", false},
+		// What this takes must not grow with the number of ways to share the lines out.
+		{strings.Repeat("...\na\n", 20) + "z", strings.Repeat("a\n", 400), false},
 	} {
 		if got := lesson.Match(c.recorded, c.output); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.recorded, c.output, got)

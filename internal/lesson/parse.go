@@ -14,7 +14,7 @@ var (
 	fenceLine   = regexp.MustCompile("^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
 	tasksLine   = regexp.MustCompile(`^<!--\s*tasks:(.*?)-->\s*$`)
 	playBegin   = regexp.MustCompile(`^\s*<!--\s*play:\s?(.*)$`)
-	hereWord    = regexp.MustCompile(`<<-?\s*['"]?(\w+)['"]?`)
+	hereWord    = regexp.MustCompile(`(?:^|[^<])<<-?\s*['"]?(\w+)['"]?`) // not <<<, which gives one line
 	commandMark = "$ "
 )
 

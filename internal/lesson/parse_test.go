@@ -153,3 +153,19 @@ func TestPortsThereAndBack(t *testing.T) {
 		}
 	}
 }
+
+// A here-string is over with its line, and what looks like its word below is output.
+func TestAHereStringHasOneLine(t *testing.T) {
+	l, faults := lesson.Parse("lesson.md", "## A\n\n```console\n$ cat <<<hello\nhello\n$ <<END cat\n$ there\nEND\n$ there\n```\n", 1)
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range l.Screens[0].Blocks[0].Commands {
+		got = append(got, c.Text+" -> "+strings.Join(c.Output, "|"))
+	}
+	want := []string{"cat <<<hello -> hello", "<<END cat\n$ there\nEND -> ", "there -> "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
