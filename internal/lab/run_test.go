@@ -34,7 +34,7 @@ func environment(t *testing.T) (*fakecluster.Cluster, lab.Env) {
 }
 
 func object(kind, name string, more map[string]any) *unstructured.Unstructured {
-	versions := map[string]string{"Ingress": "networking.k8s.io/v1", "Deployment": "apps/v1"}
+	versions := map[string]string{"Ingress": "networking.k8s.io/v1", "IngressClass": "networking.k8s.io/v1", "Deployment": "apps/v1", "DaemonSet": "apps/v1"}
 	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}}
 	if v := versions[kind]; v != "" {
 		o.SetAPIVersion(v)

@@ -1,0 +1,131 @@
+package lab_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ingresslab/ingresslab/internal/diagnosis"
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// begun is a session of a lab that was brought to its start.
+func begun(t *testing.T, l *lab.Lab, env lab.Env) *lab.Session {
+	t.Helper()
+	s := lab.NewSession(l, env)
+	if _, err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func asks(url string, status int) []scenario.Step {
+	return []scenario.Step{{Expect: &scenario.Expect{URL: url, Status: status}}}
+}
+
+// TestAdviceIsAboutTheFaultsThatAreThere looks at a start in which the Ingress cheddar has another host, and a class that the cluster
+// does not know: the lab has hints for the first, and none for the second.
+func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
+	t.Parallel()
+	l := hostRouting(t)
+	const asked = "http://cheddar.localhost/"
+	l.Hints = []lab.Hint{
+		{ID: "nothing-there", When: asks(asked, 404), Tiers: []string{"{{.Field}} is {{.Observed}} and not {{.Expected}}"}},
+		{ID: "a-page-is-there", When: asks(asked, 200), Tiers: []string{"not so"}},
+		{ID: "of-another-task", Tasks: []string{"stilton"}, Fault: diagnosis.HostUnmatched, Tiers: []string{"not asked for"}},
+		{ID: "of-another-object", Fault: diagnosis.HostUnmatched, Object: "ingress/stilton", Tiers: []string{"not its fault"}},
+		{ID: "of-another-fault", Fault: diagnosis.ServiceMissing, Tiers: []string{"not there"}},
+		{
+			ID: "host", Tasks: []string{"stilton", "cheddar"}, Fault: diagnosis.HostUnmatched, Object: "Ingress/Cheddar",
+			Tiers: []string{"which host?", "{{.Object}} has {{.Observed}} in {{.Field}}", "{{.Expected}}"},
+		},
+	}
+	l.Tasks[2].Guide = []string{"How would you begin?", "Like this."}
+	_, env := environment(t)
+	all, err := begun(t, l, env).Advise(t.Context(), "cheddar")
+	if err != nil || len(all) != 5 {
+		t.Fatalf("%d pieces of advice, %v: %+v", len(all), err, all)
+	}
+	for i, want := range []lab.Advice{
+		{Hint: "nothing-there", Tiers: []string{"status is 404 Not Found and not 200 OK"}},
+		{Hint: "host", Tiers: []string{"which host?", "ingress/cheddar has cheddar.1.2.3.4.nip.io in spec.rules[0].host", "cheddar.localhost"}},
+	} {
+		if all[i].Hint != want.Hint || !slices.Equal(all[i].Tiers, want.Tiers) {
+			t.Errorf("advice %d is %q %q, want %q %q", i+1, all[i].Hint, all[i].Tiers, want.Hint, want.Tiers)
+		}
+	}
+	if all[0].Finding != nil || all[1].Finding == nil || all[1].Finding.Code != diagnosis.HostUnmatched {
+		t.Errorf("the hints answer %+v and %+v", all[0].Finding, all[1].Finding)
+	}
+	// The lab has nothing to say about the class, so the finding speaks for itself, and once.
+	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Tiers, f.Tiers()) {
+		t.Errorf("without a hint there is %+v", all[2])
+	}
+	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Tiers, l.Tasks[2].Guide) {
+		t.Errorf("the guide is %+v", all[3])
+	}
+	seen := strings.Join(all[4].Tiers, "\n")
+	for _, want := range []string{"status: expected 200 OK, seen 404 Not Found", "the controller says: no rule for host cheddar.localhost"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("what was seen lacks %q:\n%s", want, seen)
+		}
+	}
+}
+
+// TestAHintIsGivenForEachObjectWithItsFault has the same fault twice.
+func TestAHintIsGivenForEachObjectWithItsFault(t *testing.T) {
+	t.Parallel()
+	l := hostRouting(t)
+	l.Hints = []lab.Hint{{ID: "letters", Fault: diagnosis.AnnotationUnknown, Tiers: []string{"{{.Object}}"}}}
+	c, env := environment(t)
+	s := begun(t, l, env)
+	class := object("IngressClass", "ingresslab", map[string]any{"spec": map[string]any{"controller": "ingresslab.dev/ingress-controller"}})
+	class.SetNamespace("")
+	c.Put(t, "kubectl", class)
+	for _, name := range []string{"cheddar", "mine"} {
+		i := ingressFor(name, name+".1.2.3.4.nip.io", "cheddar")
+		i.SetAnnotations(map[string]string{"nginx.ingress.kubernetes.io/afinity": "cookie"})
+		c.Put(t, "kubectl", i)
+	}
+	all, err := s.Advise(t.Context(), "cheddar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []string
+	for _, a := range all {
+		if a.Hint == "letters" {
+			objects = append(objects, a.Tiers...)
+		} else if a.Finding != nil && a.Finding.Code == diagnosis.AnnotationUnknown {
+			t.Errorf("a fault with a hint is told once more: %+v", a)
+		}
+	}
+	if slices.Sort(objects); !slices.Equal(objects, []string{"ingress/cheddar", "ingress/mine"}) {
+		t.Errorf("the hint is given for %v", objects)
+	}
+}
+
+func TestAdviceForADoneTaskSaysThatItIsDone(t *testing.T) {
+	t.Parallel()
+	_, env := environment(t)
+	all, err := begun(t, hostRouting(t), env).Advise(t.Context(), "nobody-else")
+	if err != nil || len(all) != 1 || all[0].Tiers[0] != "The task is done: GET http://gouda.localhost/ answers 404." {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestAdviceThatCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	l := hostRouting(t)
+	_, env := environment(t)
+	s := begun(t, l, env)
+	var unknown *lab.UnknownTaskError
+	if _, err := s.Advise(t.Context(), "chedar"); !errors.As(err, &unknown) || unknown.Nearest != "cheddar" {
+		t.Errorf("for a task that is not there: %v", err)
+	}
+	l.Hints = []lab.Hint{{ID: "torn", Fault: diagnosis.HostUnmatched, Tiers: []string{"fine", "{{.Nothing}}"}}}
+	if _, err := s.Advise(t.Context(), "cheddar"); err == nil || !strings.Contains(err.Error(), "tier 2 of hint torn") {
+		t.Errorf("with a tier that cannot be filled in: %v", err)
+	}
+}
