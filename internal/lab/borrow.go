@@ -103,7 +103,8 @@ func nodePorts(objects []*unstructured.Unstructured) []int64 {
 	return numbers
 }
 
-// configure gives the controller's ConfigMap the data of config, and none if config is nil. The note says whose data went.
+// configure gives the controller's ConfigMap the data of config, and none if config is nil. The note names what it had if all of it
+// went; what config replaces is not said.
 func configure(ctx context.Context, c kubernetes.Interface, l *Lab, config *unstructured.Unstructured) (note string, err error) {
 	want := map[string]string{}
 	if config != nil {

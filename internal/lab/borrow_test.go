@@ -35,7 +35,7 @@ func nodePort(number int64) map[string]any {
 	return map[string]any{"spec": map[string]any{"type": "NodePort", "ports": []any{map[string]any{"port": int64(80), "nodePort": number}}}}
 }
 
-// borrower is a lab that has a Service with a node port beside the controller; with its solution, the controller has a setting.
+// borrower is a lab that has a Service with a node port beside the controller; with its solution, it has another one.
 func borrower(t *testing.T) *lab.Lab {
 	t.Helper()
 	l := hostRouting(t)
@@ -142,7 +142,7 @@ func TestSettingsAreLentAndGivenBack(t *testing.T) {
 	if err != nil || !slices.Equal(notes, []string{had}) || len(settings(t, c)) != 0 {
 		t.Errorf("after the start the settings are %v, the notes %q, %v", settings(t, c), notes, err)
 	}
-	// In the cluster, the solution replaces what a student has set, and what applying would only add to.
+	// The solution replaces what a student has set, which applying would only add to.
 	student := map[string]string{"affinity": "none", "proxy-body-size": "1m"}
 	edited, err := c.Clientset().CoreV1().ConfigMaps(lab.ControllerNamespace).Get(t.Context(), lab.ControllerConfigMap, metav1.GetOptions{})
 	if err != nil {
@@ -168,6 +168,39 @@ func TestSettingsAreLentAndGivenBack(t *testing.T) {
 	left, err := c.Clientset().CoreV1().ConfigMaps(lab.ControllerNamespace).Get(t.Context(), lab.ControllerConfigMap, metav1.GetOptions{})
 	if err != nil || left.Labels["app.kubernetes.io/part-of"] != "ingresslab" {
 		t.Errorf("the ConfigMap has the labels %v, %v", left.Labels, err)
+	}
+}
+
+// TestSettingsAreInForceForTheStepsAfterThem applies three files, of which the second has the ConfigMap.
+func TestSettingsAreInForceForTheStepsAfterThem(t *testing.T) {
+	t.Parallel()
+	c, env := environment(t)
+	files := map[string]scenario.Manifest{
+		"first.yaml": {Objects: []*unstructured.Unstructured{object("ConfigMap", "first", nil)}},
+		"config.yaml": {Objects: []*unstructured.Unstructured{
+			system("ConfigMap", lab.ControllerConfigMap, "", map[string]any{"data": map[string]any{"affinity": "cookie"}}),
+		}},
+		"last.yaml": {Objects: []*unstructured.Unstructured{object("ConfigMap", "last", nil)}},
+	}
+	seen := map[string]string{}
+	c.ApplyErr = func(o *unstructured.Unstructured) error {
+		seen[o.GetName()] = settings(t, c)["affinity"]
+		return nil
+	}
+	s := lab.NewSession(hostRouting(t), env)
+	steps := []scenario.Step{{Apply: []string{"first.yaml"}}, {Apply: []string{"config.yaml"}}, {Apply: []string{"last.yaml"}}}
+	if err := s.Perform(t.Context(), "the solution", files, steps); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]string{"first": "", "last": "cookie"}; !maps.Equal(seen, want) {
+		t.Errorf("the settings were %v, want %v", seen, want)
+	}
+	// A step that fails leaves those after it undone, and is named.
+	c.ApplyErr = func(o *unstructured.Unstructured) error { return errors.New(o.GetName() + " is refused") }
+	err := s.Perform(t.Context(), "the solution", files, steps[2:])
+	var failed *lab.StepError
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "last is refused") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,15 +23,16 @@ type Entry struct {
 	Dir string
 }
 
-// List returns the labs in the subdirectories of dir, by number.
+// List returns the labs in the subdirectories of dir, by number; none if there is no dir. A lab whose files cannot be read is left
+// out.
 func List(dir string) ([]Entry, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*", LessonFile))
-	if err != nil {
-		return nil, fmt.Errorf("list labs in %s: %w", dir, err)
+	subdirectories, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list labs: %w", err)
 	}
 	var entries []Entry
-	for _, file := range files {
-		l, faults, err := load(filepath.Dir(file))
+	for _, subdirectory := range subdirectories {
+		l, faults, err := load(filepath.Join(dir, subdirectory.Name()))
 		if err != nil || l.Name == "" {
 			continue // not a lab, or not any more
 		}

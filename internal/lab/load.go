@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -118,18 +120,19 @@ func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Fault
 
 // readManifests reads the manifests of a directory, in the order of their names.
 func readManifests(dir string) ([]scenario.Manifest, strictyaml.Faults, error) {
+	there, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("lab: %w", err)
+	}
 	var files []string
-	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return nil, nil, fmt.Errorf("lab: %w", err)
+	for _, entry := range there {
+		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(entry.Name())) {
+			files = append(files, filepath.Join(dir, entry.Name()))
 		}
-		files = append(files, found...)
 	}
 	if len(files) == 0 {
 		return nil, strictyaml.Faults{{File: dir, Message: "there are no manifests in this directory"}}, nil
 	}
-	slices.Sort(files)
 	var manifests []scenario.Manifest
 	var faults strictyaml.Faults
 	for _, file := range files {

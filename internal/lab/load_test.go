@@ -131,3 +131,21 @@ func TestLintOfNothingIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// TestADirectoryMayHaveAnyName has a checkout in a directory whose name means something to a shell.
+func TestADirectoryMayHaveAnyName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "[work] *", "labs")
+	if err := os.CopyFS(dir, os.DirFS("testdata/labs")); err != nil {
+		t.Fatal(err)
+	}
+	found, err := lab.Find(dir, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := lab.Load(found); err != nil || len(l.Start) != 7 || len(l.Solution) != 3 {
+		t.Errorf("lab %+v, %v", l, err)
+	}
+	if entries, err := lab.List(filepath.Join(dir, "nowhere")); err != nil || entries != nil {
+		t.Errorf("in a directory that is not there are %v, %v", entries, err)
+	}
+}

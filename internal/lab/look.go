@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -163,8 +164,8 @@ func (s *Session) lostStart(ctx context.Context) ([]Loss, error) {
 	return losses, nil
 }
 
-// given returns the objects of start/ in the lab's namespace that no solution replaces, changes or deletes: the student has no
-// reason to touch them.
+// given returns the objects of start/ in the lab's namespace that no solution replaces or deletes: the student has no reason to take
+// them away.
 func (l *Lab) given() []*unstructured.Unstructured {
 	var given []*unstructured.Unstructured
 	solution := l.own(l.Solution)
@@ -181,7 +182,7 @@ func (l *Lab) deletes(o *unstructured.Unstructured) bool {
 	for _, t := range l.Tasks {
 		for _, step := range t.Solution {
 			for _, target := range step.Delete {
-				if target == keyOf(o).lower() {
+				if strings.EqualFold(target, keyOf(o).lower()) {
 					return true
 				}
 				if m, is := l.files[target]; is && find(l.own(m.Objects), keyOf(o)) != nil {

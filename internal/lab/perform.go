@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -33,7 +34,8 @@ func (s *Session) Perform(ctx context.Context, what string, files map[string]sce
 	return s.awaitReady(ctx, applied)
 }
 
-// carryOut is Perform without the wait; it returns what was applied.
+// carryOut is Perform without the wait; it returns what was applied. Authorities of certificates and cookies of sessions do not
+// outlast a step that applies the controller's ConfigMap.
 func (s *Session) carryOut(
 	ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step,
 ) (applied []*unstructured.Unstructured, err error) {
@@ -43,21 +45,31 @@ func (s *Session) carryOut(
 		m.Objects, configs[name] = withoutConfig(s.lab.own(m.Objects))
 		own[name] = m
 	}
-	reports := scenario.Perform(ctx, s.env.Env, s.lab.Namespace, own, steps)
-	for i, report := range reports {
-		if report.Outcome != scenario.Passed {
-			return nil, errors.Join(&StepError{what, report}, ctx.Err())
+	hasConfig := func(step scenario.Step) bool {
+		return slices.ContainsFunc(step.Apply, func(name string) bool { return configs[name] != nil })
+	}
+	for len(steps) > 0 {
+		// The steps up to the first that applies the controller's ConfigMap: what comes after it may stand on it.
+		part := steps
+		if first := slices.IndexFunc(steps, hasConfig); first >= 0 {
+			part = steps[:first+1]
 		}
-		for _, name := range steps[i].Apply {
-			applied = append(applied, own[name].Objects...)
-			if configs[name] == nil {
-				continue
+		for i, report := range scenario.Perform(ctx, s.env.Env, s.lab.Namespace, own, part) {
+			if report.Outcome != scenario.Passed {
+				return nil, errors.Join(&StepError{what, report}, ctx.Err())
 			}
-			// A lab's version of it replaces what is there, which applying would only add to.
-			if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, configs[name]); err != nil {
-				return nil, fmt.Errorf("%s: %w", what, err)
+			for _, name := range part[i].Apply {
+				applied = append(applied, own[name].Objects...)
+				if configs[name] == nil {
+					continue
+				}
+				// A lab's version of it replaces what is there, which applying would only add to.
+				if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, configs[name]); err != nil {
+					return nil, fmt.Errorf("%s: %w", what, err)
+				}
 			}
 		}
+		steps = steps[len(part):]
 	}
 	return applied, nil
 }

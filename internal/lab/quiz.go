@@ -18,7 +18,8 @@ import (
 // ErrNoQuiz says that a lab has no question.
 var ErrNoQuiz = errors.New("this lab has no quiz")
 
-// Pose returns the quiz with the choices of this moment. Grade then asks the cluster and explains.
+// Pose returns the quiz with the choices of this moment. Grade then asks the cluster and explains. The error is ErrNoQuiz if there is
+// none; any other says that there are no choices yet, or that the cluster cannot be asked.
 func (s *Session) Pose(ctx context.Context) (Question, error) {
 	q := s.lab.Quiz
 	if q == nil {
@@ -56,7 +57,9 @@ func (s *Session) choices(ctx context.Context) ([]string, error) {
 	return pods, nil
 }
 
-// Grade finds the truth and compares the choice with it. The choice is one of those that Pose has returned.
+// Grade finds the truth and compares the choice with it. The choice is one of those that Pose has returned. The error is ErrNoQuiz if
+// there is no quiz; any other says that the choice is none, or that the cluster says nothing that is among the choices: the lab is not
+// solved then.
 func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 	q := s.lab.Quiz
 	if q == nil {

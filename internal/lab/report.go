@@ -20,7 +20,8 @@ type Report struct {
 	// Reason says in a sentence why the outcome is not Passed.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"`
+	// Seconds is how long the run took; 0 until it is done.
+	Seconds float64 `json:"seconds"`
 	// Notes are what a student should know about the state of the namespace.
 	Notes []string `json:"notes,omitempty"`
 	// Before are the checks from start/, Solved each check right after its task's solution, After all that hold at the end.

@@ -29,7 +29,8 @@ func (s *Session) Lacks() []string { return s.env.Capabilities.Lacks(s.lab.Requi
 
 // Start brings the namespace, and what the lab borrows outside of it, to start/, and waits until that is ready. It is also the
 // way back: whatever was changed of the lab's objects is undone. The notes say what was put back, and what of the student's was
-// left alone: objects whose names are in none of the lab's manifests.
+// left alone: objects whose names are in none of the lab's manifests. They are returned with an error, too, which is a
+// *kube.NotReadyError if only the pods do not become ready.
 func (s *Session) Start(ctx context.Context) (notes []string, err error) {
 	p, err := s.start(ctx, false)
 	return p.notes(s.lab.Namespace), err
@@ -41,7 +42,8 @@ func (s *Session) Reset(ctx context.Context) (notes []string, err error) {
 	return p.notes(s.lab.Namespace), err
 }
 
-// Solve carries out a task's solution, and waits until the pods that it made are ready. The tasks before it have to be solved.
+// Solve carries out a task's solution, and waits until the pods that it made are ready. The tasks before it have to be solved. The
+// error is an *UnknownTaskError, a *StepError or a *kube.NotReadyError; any other is the cluster's.
 func (s *Session) Solve(ctx context.Context, task string) error {
 	t, err := s.lab.Task(task)
 	if err != nil {
