@@ -82,7 +82,10 @@ func secretOf(name string, signer *authority, made *tls.Certificate) (*unstructu
 	}}, nil
 }
 
-// fingerprint returns that of the certificate which a Secret holds now.
+// noPairError says that a Secret holds no certificate with its key: what is in it is wrong, and not the lab broken.
+type noPairError struct{ error }
+
+// fingerprint returns that of the certificate which a Secret holds now, with its key.
 func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	secret, err := r.env.Kube.Clientset().CoreV1().Secrets(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -90,7 +93,11 @@ func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	}
 	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
 	if block == nil {
-		return "", fmt.Errorf("%s holds no certificate", corev1.TLSCertKey)
+		return "", noPairError{fmt.Errorf("%s holds no certificate", corev1.TLSCertKey)}
+	}
+	// The controller goes on with the last good pair, which may have the same certificate.
+	if _, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
+		return "", noPairError{fmt.Errorf("nobody can show it: %w", err)}
 	}
 	return probe.Fingerprint(block.Bytes), nil
 }

@@ -42,8 +42,9 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
 // expected ends it.
 func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request) look {
 	want, err := r.expectation(ctx, e)
+	var noPair noPairError
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), errors.As(err, &noPair):
 		return look{mismatches: []probe.Mismatch{{Field: "certificate", Expected: "that of secret " + e.Certificate.Secret, Observed: err.Error()}}}
 	case err != nil:
 		return look{err: err}

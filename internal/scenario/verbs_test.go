@@ -157,6 +157,12 @@ func TestAShownCertificateIsComparedWithItsSecret(t *testing.T) {
 	if _, got := perform(t, missing, shown()); !strings.Contains(got.Why(), `certificate of secret nothing: secrets "nothing" not found`) {
 		t.Error(got.Why())
 	}
+	// The controller shows the last good pair, whose certificate may be the same.
+	halves := "- certificate: {secret: web, hosts: [web.test]}\n" +
+		"- patch: {object: secret/web, merge: {stringData: {tls.key: of another}}}\n- expect: {url: https://web.test/, certificate: {secret: web}, within: 1ms}\n"
+	if _, got := perform(t, halves, shown("web.r1.test")); got.Outcome != scenario.Failed || !strings.Contains(got.Why(), "nobody can show it: tls: ") {
+		t.Error(got.Outcome, got.Why())
+	}
 }
 
 func TestScaleSetsTheReplicas(t *testing.T) {
