@@ -34,8 +34,23 @@ func (d *diagnosis) ingresses() {
 	}
 }
 
-// isOthers tells whether an Ingress is for hosts alone that nobody asks for here.
+// isOthers tells whether an Ingress is for hosts alone that nobody asks for here: those that others ask for, or any, if there are rules for
+// all that is asked for.
 func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
+	if len(i.Spec.Rules) == 0 || slices.Contains(d.about.Objects, "ingress/"+i.Name) {
+		return false
+	}
+	served := len(d.about.Requests) > 0
+	for _, r := range d.about.Requests {
+		served = served && len(d.candidates(r.Host)) > 0
+		if slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool { return rank(rule.Host, r.Host) > 0 }) ||
+			slices.ContainsFunc(i.Spec.TLS, func(entry networkingv1.IngressTLS) bool { return slices.Contains(entry.Hosts, r.Host) }) {
+			return false
+		}
+	}
+	if served && !isCanary(i) {
+		return true
+	}
 	return len(i.Spec.Rules) > 0 && !slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool {
 		return !slices.ContainsFunc(d.about.OtherHosts, func(h string) bool { return strings.EqualFold(h, rule.Host) })
 	})
@@ -62,6 +77,12 @@ func (d *diagnosis) annotations(i *networkingv1.Ingress) {
 	_, faults := annotations.Parse(i.Annotations, annotations.DefaultSettings().Options)
 	for _, fault := range faults {
 		name := strings.TrimPrefix(fault.Name, annotations.Prefix)
+		if other, why, found := strings.Cut(fault.Reason, " is missing"); found && slices.Contains(known, other) {
+			full := annotations.Prefix + other
+			d.add(Finding{Code: AnnotationInvalid, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + full + "]", Observed: "none",
+				Text: fmt.Sprintf("ingress %s has the annotation %s and lacks %s, which goes with it%s", i.Name, fault.Name, full, why)})
+			continue
+		}
 		f := Finding{Code: AnnotationInvalid, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + fault.Name + "]", Observed: i.Annotations[fault.Name],
 			Text: fmt.Sprintf("ingress %s: annotation %s %s", i.Name, fault.Name, fault.Reason)}
 		if !slices.Contains(known, name) {
@@ -90,6 +111,9 @@ func (d *diagnosis) errorBackend(i *networkingv1.Ingress) {
 
 // canary finds out whether a canary has a main route to take its share of.
 func (d *diagnosis) canary(i *networkingv1.Ingress) {
+	if slices.ContainsFunc(d.found, func(f Finding) bool { return f.Code == CanaryWithoutMain && f.Object == "ingress/"+i.Name }) {
+		return // canaryInstead has said so
+	}
 	for n, rule := range i.Spec.Rules {
 		var mains []*networkingv1.Ingress
 		sameHost := false
@@ -177,14 +201,19 @@ func (d *diagnosis) conflicts(i *networkingv1.Ingress) {
 			for _, other := range d.candidates(rule.Host) {
 				same := other.path.Path == c.path.Path && other.kind() == c.kind() && hostOf(other) == strings.ToLower(rule.Host)
 				if same && other.ingress != c.ingress && other.before(c) < 0 {
-					owner := other.ingress.Namespace + "/" + other.ingress.Name
-					d.add(Finding{Code: RuleTaken, Object: c.object(), Field: c.field, Expected: "nobody else with " + rule.Host + c.path.Path, Observed: "ingress " + owner,
-						Text: fmt.Sprintf("ingress %s has the rule %s%s, which ingress %s has, too; that one is older, or comes first by name, and keeps it",
-							i.Name, rule.Host, c.path.Path, owner)})
+					d.add(ruleTaken(c, rule.Host, other))
 				}
 			}
 		}
 	}
+}
+
+// ruleTaken says that another Ingress has a path already.
+func ruleTaken(c candidate, host string, by candidate) Finding {
+	owner := by.ingress.Namespace + "/" + by.ingress.Name
+	return Finding{Code: RuleTaken, Object: c.object(), Field: c.field, Expected: "nobody else with " + host + c.path.Path, Observed: "ingress " + owner,
+		Text: fmt.Sprintf("ingress %s has the rule %s%s, which ingress %s has, too; that one is older, or comes first by name, and keeps it",
+			c.ingress.Name, host, c.path.Path, owner)}
 }
 
 // hostOf is the host of the rule that a path is of.

@@ -67,7 +67,7 @@ func (d *diagnosis) backend(r Request, c candidate) {
 	if port == nil {
 		return
 	}
-	d.pods(r, s, *port)
+	d.pods(s, *port, r.Status == http.StatusBadGateway)
 }
 
 // port finds the port of the Service that the back-end names; nil after a finding.
@@ -126,8 +126,8 @@ func portsOf(s *corev1.Service) string {
 	return joined(all)
 }
 
-// pods looks for the pods behind a Service.
-func (d *diagnosis) pods(r Request, s *corev1.Service, port corev1.ServicePort) {
+// pods looks for the pods behind a Service. failed says that a connection to them was tried in vain.
+func (d *diagnosis) pods(s *corev1.Service, port corev1.ServicePort, failed bool) {
 	if len(s.Spec.Selector) == 0 {
 		if d.endpoints(s.Name) == 0 && s.Spec.Type != corev1.ServiceTypeExternalName {
 			d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.selector", Expected: "a selector", Observed: "none",
@@ -155,7 +155,7 @@ func (d *diagnosis) pods(r Request, s *corev1.Service, port corev1.ServicePort) 
 				Text: fmt.Sprintf("service %s selects %d ready pods and has no endpoint yet", s.Name, ready)})
 		}
 	default:
-		d.closedPort(s, port, selected, r.Status == http.StatusBadGateway)
+		d.closedPort(s, port, selected, failed)
 	}
 }
 
@@ -304,7 +304,7 @@ func whyNotReady(p *corev1.Pod) string {
 }
 
 // closedPort finds a targetPort that the pods do not have. Containers need not say which ports they listen on, so a number that none
-// of them says is a finding only if some say one, or if a request has failed (sure).
+// of them says is a finding only if some say one, or if a request has failed (sure). A name has to be said.
 func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods []*corev1.Pod, sure bool) bool {
 	target := port.TargetPort
 	if target.Type == intstr.Int && target.IntVal == 0 {
@@ -324,13 +324,22 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 			}
 		}
 	}
-	if len(listens) == 0 && (!sure || target.Type == intstr.String && d.endpoints(s.Name) > 0) {
+	if len(listens) == 0 && !sure && target.Type == intstr.Int {
 		return false
 	}
 	ports := slices.Sorted(maps.Keys(listens))
 	number := slices.IndexFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port })
-	d.add(Finding{Code: TargetPortClosed, Object: "service/" + s.Name, Field: fmt.Sprintf("spec.ports[%d].targetPort", number), Expected: strings.Join(ports, " or "),
-		Observed: target.String(), Text: fmt.Sprintf("service %s sends requests to port %s of its pods, and they listen on %s", s.Name, target.String(), joinedOr(ports, "another one"))})
+	f := Finding{Code: TargetPortClosed, Object: "service/" + s.Name, Field: fmt.Sprintf("spec.ports[%d].targetPort", max(number, 0)), Expected: strings.Join(ports, " or "),
+		Observed: target.String(), Text: fmt.Sprintf("service %s sends requests to port %s of its pods, and they listen on %s", s.Name, target.String(), joined(ports))}
+	switch {
+	case len(ports) == 0 && target.Type == intstr.String:
+		f.Expected = "the number of the port that the program listens on"
+		f.Text = fmt.Sprintf("service %s sends requests to the port called %q of its pods, and none of their containers gives a port that name", s.Name, target.StrVal)
+	case len(ports) == 0:
+		f.Expected = "the port that the program listens on"
+		f.Text = fmt.Sprintf("service %s sends requests to port %s of its pods, and nobody answers there: they listen on another one", s.Name, target.String())
+	}
+	d.add(f)
 	return true
 }
 

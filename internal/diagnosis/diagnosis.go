@@ -1,7 +1,6 @@
 package diagnosis
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,7 +16,7 @@ type Finding struct {
 	// Expected and Observed are what the field would have to be and what it is, as far as that can be said.
 	Expected string `json:"expected,omitempty"`
 	Observed string `json:"observed,omitempty"`
-	// Text is a sentence for a student, which names object and field.
+	// Text is a whole sentence for a student, which names object and field.
 	Text string `json:"text"`
 }
 
@@ -33,6 +32,7 @@ const (
 	PathTypeExact           = "path-type-exact"
 	PathUnmatched           = "path-unmatched"
 	RuleTaken               = "rule-taken"
+	RuleUnwanted            = "rule-unwanted"
 	ServiceMissing          = "service-missing"
 	ServiceWrong            = "service-wrong"
 	DefaultBackendMissing   = "default-backend-missing"
@@ -52,6 +52,7 @@ const (
 	CertificateInvalid      = "certificate-invalid"
 	CertificateHostMismatch = "certificate-host-mismatch"
 	AuthFileInvalid         = "auth-file-invalid"
+	UserMissing             = "user-missing"
 	AnnotationUnknown       = "annotation-unknown"
 	AnnotationInvalid       = "annotation-invalid"
 	CanaryWithoutMain       = "canary-without-main"
@@ -65,9 +66,9 @@ const (
 func Codes() []string {
 	return []string{
 		IngressMissing, ClassMissing, ClassUnknown, ClassForeign, DeploymentMissing, HostUnmatched, PathTypeExact, PathUnmatched, RuleTaken,
-		ServiceMissing, ServiceWrong, DefaultBackendMissing, PortNameIsService, PortNameMissing, ServicePortMissing, ScaledToZero,
+		RuleUnwanted, ServiceMissing, ServiceWrong, DefaultBackendMissing, PortNameIsService, PortNameMissing, ServicePortMissing, ScaledToZero,
 		SelectorMatchesNothing, ImageMissing, PodsNotReady, TargetPortClosed, EndpointsNone, NodePortMissing, SecretMissing, SecretTypeWrong,
-		SecretKeyMissing, CertificateInvalid, CertificateHostMismatch, AuthFileInvalid, AnnotationUnknown, AnnotationInvalid, CanaryWithoutMain,
+		SecretKeyMissing, CertificateInvalid, CertificateHostMismatch, AuthFileInvalid, UserMissing, AnnotationUnknown, AnnotationInvalid, CanaryWithoutMain,
 		CanaryHostDiffers, ConfigMapInvalid, ControllerSays,
 	}
 }
@@ -78,8 +79,12 @@ type About struct {
 	Requests []Request
 	// Objects are what else has to be there, as kind/name in lower case: "deployment/cheddar".
 	Objects []string
-	// OtherHosts are hosts that others ask for, rightly: a rule for one of them is not a misspelled one.
+	// Calls are what pods ask Services for, by their names, and do not get.
+	Calls []Call
+	// OtherHosts are hosts that others ask for, rightly: a rule for one of them is not a misspelled one. Others are their requests, as
+	// far as they are known: a rule for one of the hosts that leads to a Service which none of them names may be misspelled all the same.
 	OtherHosts []string
+	Others     []Request
 	// NodePorts are the ports that nodes have to answer on.
 	NodePorts []int32
 }
@@ -96,8 +101,20 @@ type Request struct {
 	ByDefault bool
 	// Canary says that the Service is one that a canary sends a share of the requests to.
 	Canary bool
+	// Nobody says that no rule and no default back-end should take it: the controller itself has to say 404.
+	Nobody bool
+	// User is whose password comes with it; empty if none does.
+	User string
 	// Status is that of the answer there was; 0 if it is not known.
 	Status int
+}
+
+// Call is a request to a Service inside of the cluster, past the controller.
+type Call struct {
+	Service string
+	Port    int32
+	// Failed says that there was no answer.
+	Failed bool
 }
 
 // Diagnose compares what is asked with what is there. The findings come in the order of Codes, each fault once. It is pure.
@@ -105,6 +122,9 @@ func Diagnose(s Snapshot, about About) []Finding {
 	d := &diagnosis{Snapshot: s, about: about}
 	d.index()
 	d.named()
+	for _, c := range about.Calls {
+		d.call(c)
+	}
 	for _, r := range about.Requests {
 		if r.Path == "" {
 			r.Path = "/"
@@ -117,6 +137,9 @@ func Diagnose(s Snapshot, about About) []Finding {
 	d.sort()
 	if len(d.found) == 0 {
 		d.controllerSays()
+	}
+	for i := range d.found {
+		d.found[i].Text = sentence(d.found[i].Text)
 	}
 	return d.found
 }
@@ -142,27 +165,14 @@ func (d *diagnosis) sort() {
 	slices.SortStableFunc(d.found, func(a, b Finding) int { return slices.Index(order, a.Code) - slices.Index(order, b.Code) })
 }
 
-// controllerSays passes on what the controller has said of the Ingresses and Services, the newest last.
-func (d *diagnosis) controllerSays() {
-	for _, e := range d.Events {
-		kind := strings.ToLower(e.InvolvedObject.Kind)
-		if e.Type != "Warning" || kind != "ingress" && kind != "service" && kind != "secret" && kind != "configmap" || d.isPast(e.Reason, e.Message) {
-			continue
-		}
-		object := kind + "/" + e.InvolvedObject.Name
-		d.add(Finding{Code: ControllerSays, Object: object, Observed: e.Message, Text: object + ": the controller says " + e.Reason + ": " + e.Message})
+// sentence gives a text a capital letter to begin and a full stop to end with, unless it ends with a mark of its own.
+func sentence(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
 	}
-}
-
-// missed is how the controller says that a Service or Secret is not there.
-var missed = regexp.MustCompile(`\b(service|secret) "([^"/]+)" not found`)
-
-// isPast tells whether a warning misses an object that is there by now, or is about the names of a certificate, which tlsEntries has
-// judged: Events outlive what they tell of.
-func (d *diagnosis) isPast(reason, message string) bool {
-	if reason == "CertificateName" {
-		return true
+	if !strings.ContainsAny(text[len(text)-1:], ".?!") {
+		text += "."
 	}
-	m := missed.FindStringSubmatch(message)
-	return m != nil && (m[1] == "service" && d.hasService(m[2]) || m[1] == "secret" && d.secret(m[2]) != nil)
+	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -16,7 +16,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -247,9 +246,11 @@ func mistakes() map[string]mistake {
 		"a file of another name":      {old: "{auth: ", new: "{htpasswd: ", code: diagnosis.SecretKeyMissing, object: "secret/users", field: "data[auth]", observed: "htpasswd"},
 		"a type in capital letters":   {old: "auth-type: basic\n    nginx.ingress.kubernetes.io/auth-secret: users", new: "auth-type: Basic\n    nginx.ingress.kubernetes.io/auth-secret: user", code: diagnosis.SecretMissing, expected: "users", observed: "user"},
 		"no certificate":              {old: "tls.crt: CRT", new: "tls.crt: nonsense", code: diagnosis.CertificateInvalid, object: "secret/shop-tls"},
-		"a host not in it":            {old: "hosts: [shop.localhost]", new: "hosts: [shop.localhost, www.shop.localhost]", code: diagnosis.CertificateHostMismatch, expected: "www.shop.localhost", observed: "shop.localhost"},
+		"a host not in it":            {old: "hosts: [shop.localhost]", new: "hosts: [shop.localhost, www.shop.localhost]", code: diagnosis.CertificateHostMismatch, expected: "a certificate for www.shop.localhost", observed: "shop.localhost"},
 		"no spec.tls":                 {old: "  tls: [{hosts: [shop.localhost], secretName: shop-tls}]\n", code: diagnosis.CertificateHostMismatch, object: "ingress/shop", observed: "no spec.tls"},
 		"a password without hash":     {old: `"foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"`, new: "foo bread", code: diagnosis.AuthFileInvalid, object: "secret/users"},
+		"a password of nobody's":      {old: `"foo:$apr1`, new: `"Foo:$apr1`, about: func(a *diagnosis.About) { a.Requests[0].User = "foo" }, code: diagnosis.UserMissing, object: "secret/users", observed: "Foo"},
+		"a rule too many":             {about: only(diagnosis.Request{Host: "shop.localhost", Path: "/app", Nobody: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: paths + ".path", observed: "/app"},
 		"a misspelled annotation":     {old: "auth-type: basic", new: "afinity: cookie\n    nginx.ingress.kubernetes.io/auth-type: basic", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
 		"another prefix":              {old: "auth-type: basic", new: "auth-type: basic\n    nginx.ingres.kubernetes.io/affinity: cookie", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
 		"a value that cannot be read": {old: `canary-weight: "5"`, new: `canary-weight: "five"`, code: diagnosis.AnnotationInvalid, object: "ingress/beta", observed: "five"},
@@ -319,40 +320,6 @@ func TestTwoIngressesOfOneRule(t *testing.T) {
 	found := diagnosis.Diagnose(take(t, objects), asked())
 	if len(found) != 1 || found[0].Code != diagnosis.RuleTaken || found[0].Object != "ingress/beta" || found[0].Observed != "ingress lab-1/shop" {
 		t.Errorf("found %+v", found)
-	}
-}
-
-// What the controller says is passed on when nothing else explains what is seen, and only then.
-func TestTheControllerSaysTheRest(t *testing.T) {
-	s := diagnosis.Snapshot{Namespace: "lab-1", Events: []corev1.Event{
-		{Type: "Warning", Reason: "HostPathConflict", Message: "something new", InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Name: "shop"}},
-		{Type: "Warning", Reason: "BackOff", Message: "not its business", InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "shop-1"}},
-	}}
-	found := diagnosis.Diagnose(s, diagnosis.About{})
-	if len(found) != 1 || found[0].Code != diagnosis.ControllerSays || found[0].Object != "ingress/shop" || !strings.Contains(found[0].Text, "something new") {
-		t.Errorf("found %+v", found)
-	}
-	s.Ingresses = []networkingv1.Ingress{}
-	found = diagnosis.Diagnose(s, diagnosis.About{Requests: []diagnosis.Request{{Host: "shop.localhost"}}})
-	if len(found) != 1 || found[0].Code != diagnosis.IngressMissing {
-		t.Errorf("found %+v", found)
-	}
-}
-
-// Events stay for an hour: one that misses what is there by now is no news.
-func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
-	ingress := corev1.ObjectReference{Kind: "Ingress", Name: "shop"}
-	s := diagnosis.Snapshot{Namespace: "lab-1", Events: []corev1.Event{
-		{Type: "Warning", Reason: "ServiceNotFound", Message: `service "shop" not found`, InvolvedObject: ingress},
-		{Type: "Warning", Reason: "CertificateName", Message: "the certificate is for another host", InvolvedObject: ingress},
-	}}
-	if found := diagnosis.Diagnose(s, diagnosis.About{}); len(found) != 1 || found[0].Code != diagnosis.ControllerSays {
-		t.Errorf("while the service is not there: %+v", found)
-	}
-	s.Services = []corev1.Service{{}}
-	s.Services[0].Name = "shop"
-	if found := diagnosis.Diagnose(s, diagnosis.About{}); len(found) != 0 {
-		t.Errorf("when the service is there: %+v", found)
 	}
 }
 

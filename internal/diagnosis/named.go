@@ -19,7 +19,7 @@ func (d *diagnosis) named() {
 			if s := d.service(name); s == nil {
 				d.missing(ServiceMissing, "service", name, d.serviceNames())
 			} else {
-				d.pods(Request{}, s, firstPort(s))
+				d.pods(s, firstPort(s), false)
 			}
 		case "ingress":
 			var names []string
@@ -49,6 +49,9 @@ func firstPort(s *corev1.Service) corev1.ServicePort {
 
 func (d *diagnosis) missing(code, kind, name string, there []string) {
 	_, near := nearest(name, there)
+	if near == "" && len(there) > 0 && len(there) <= 4 {
+		near = "; there is " + joined(there)
+	}
 	d.add(Finding{Code: code, Object: kind + "/" + name, Expected: name, Observed: joinedOr(there, "none"),
 		Text: fmt.Sprintf("there is no %s %s in namespace %s%s", kind, name, d.Namespace, near)})
 }

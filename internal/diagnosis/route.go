@@ -8,6 +8,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
@@ -75,6 +76,8 @@ func (d *diagnosis) request(r Request) {
 	all := d.candidates(r.Host)
 	at := slices.IndexFunc(all, func(c candidate) bool { return c.matches(r.Path, false) })
 	switch {
+	case r.Nobody:
+		d.nobody(r, all, at)
 	case r.ByDefault:
 		d.byDefault(r, all, at)
 	case len(all) == 0:
@@ -105,6 +108,9 @@ func (d *diagnosis) noHost(r Request) {
 		}
 	}
 	i, n := d.meant(r)
+	if d.canaryInstead(r, i != nil) {
+		return
+	}
 	if i == nil {
 		d.add(Finding{Code: IngressMissing, Object: "ingress/" + cmp.Or(r.Service, "*"), Expected: "a rule for host " + r.Host,
 			Observed: "rules for " + joined(d.hosts()), Text: fmt.Sprintf("no Ingress has a rule for host %s; there are rules for %s", r.Host, joined(d.hosts()))})
@@ -118,6 +124,50 @@ func (d *diagnosis) noHost(r Request) {
 		Text: fmt.Sprintf("ingress %s has a rule for host %s, and the request asks for %s", i.Name, host, r.Host)})
 }
 
+// canaryInstead finds an Ingress with a rule for the host that makes no rule, because it is a canary and there is nothing else. If
+// another rule was meant, only one that leads to the Service counts.
+func (d *diagnosis) canaryInstead(r Request, other bool) bool {
+	const name = annotations.Prefix + "canary"
+	var meant *networkingv1.Ingress
+	for _, i := range d.own() {
+		for n, rule := range i.Spec.Rules {
+			if !isCanary(i) || r.Canary || rank(rule.Host, r.Host) < 2 {
+				continue
+			}
+			right := slices.ContainsFunc(pathsOf(i, n), func(c candidate) bool { return serviceOf(c.path.Backend) == r.Service })
+			if right || meant == nil && !other {
+				meant, other = i, right
+			}
+		}
+	}
+	if meant == nil {
+		return false
+	}
+	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]", Expected: "not there", Observed: "true",
+		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, which makes it a share of another Ingress's requests; there is no other one for that host",
+			meant.Name, r.Host, name)})
+	return true
+}
+
+// isOthersRule tells whether a rule is for a host that others ask for, and may well be for them.
+func (d *diagnosis) isOthersRule(i *networkingv1.Ingress, n int) bool {
+	host := i.Spec.Rules[n].Host
+	if !slices.ContainsFunc(d.about.OtherHosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return false
+	}
+	known := false
+	for _, r := range d.about.Others {
+		if !strings.EqualFold(r.Host, host) || r.Service == "" {
+			continue
+		}
+		known = true
+		if slices.ContainsFunc(pathsOf(i, n), func(c candidate) bool { return serviceOf(c.path.Backend) == r.Service }) {
+			return true
+		}
+	}
+	return !known
+}
+
 // meant finds the rule that was probably meant for the request: one that sends to its Service, or for a host that is near. Rules
 // for hosts that others ask for are none of them. It is nil if there is none.
 func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
@@ -128,7 +178,7 @@ func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
 	var free []rule
 	for _, i := range d.own() {
 		for n, one := range i.Spec.Rules {
-			if one.Host == "" || isCanary(i) || slices.ContainsFunc(d.about.OtherHosts, func(h string) bool { return strings.EqualFold(h, one.Host) }) {
+			if one.Host == "" || isCanary(i) || d.isOthersRule(i, n) {
 				continue
 			}
 			free = append(free, rule{i, n})
@@ -238,8 +288,22 @@ func (d *diagnosis) winner(r Request, all []candidate, c candidate) {
 		d.backend(r, c) // what is not there is more than a wrong choice
 		return
 	}
+	if d.olderInTheWay(r, all, c) {
+		return
+	}
 	d.add(Finding{Code: ServiceWrong, Object: c.object(), Field: c.field + backendField(c) + ".service.name", Expected: r.Service, Observed: service,
 		Text: fmt.Sprintf("ingress %s sends %s%s to service %s, and it should go to %s", c.ingress.Name, r.Host, r.Path, service, r.Service)})
+}
+
+// olderInTheWay finds a path that leads to the right Service, and that another Ingress of the namespace has had before.
+func (d *diagnosis) olderInTheWay(r Request, all []candidate, by candidate) bool {
+	for _, c := range all {
+		if c.ingress != by.ingress && c.path.Path == by.path.Path && c.kind() == by.kind() && serviceOf(c.path.Backend) == r.Service {
+			d.add(ruleTaken(c, hostOf(c), by))
+			return true
+		}
+	}
+	return false
 }
 
 // backendField is where in a candidate's field the back-end is.

@@ -60,10 +60,14 @@ func (d *diagnosis) tlsOf(r Request) {
 // tlsEntries judges the Secrets of an Ingress's spec.tls.
 func (d *diagnosis) tlsEntries(i *networkingv1.Ingress) {
 	for n, entry := range i.Spec.TLS {
+		field := fmt.Sprintf("spec.tls[%d].secretName", n)
 		if entry.SecretName == "" {
+			if d.wantsTLS(entry) {
+				d.add(Finding{Code: SecretMissing, Object: "ingress/" + i.Name, Field: field, Expected: "the name of a Secret", Observed: "none", Text: fmt.Sprintf(
+					"spec.tls[%d] of ingress %s names no secret: it has no secretName, so clients are shown the default certificate", n, i.Name)})
+			}
 			continue
 		}
-		field := fmt.Sprintf("spec.tls[%d].secretName", n)
 		s := d.secret(entry.SecretName)
 		if s == nil {
 			d.noSecret("ingress/"+i.Name, field, entry.SecretName)
@@ -80,6 +84,13 @@ func (d *diagnosis) tlsEntries(i *networkingv1.Ingress) {
 	}
 }
 
+// wantsTLS tells whether a request over TLS is for a host of the entry.
+func (d *diagnosis) wantsTLS(entry networkingv1.IngressTLS) bool {
+	return slices.ContainsFunc(d.about.Requests, func(r Request) bool {
+		return r.TLS && (len(entry.Hosts) == 0 || slices.ContainsFunc(entry.Hosts, func(h string) bool { return rank(h, r.Host) > 1 }))
+	})
+}
+
 func (d *diagnosis) noSecret(object, field, name string) {
 	expected, near := nearest(name, d.secretNames())
 	d.add(Finding{Code: SecretMissing, Object: object, Field: field, Expected: expected, Observed: name,
@@ -90,10 +101,16 @@ func (d *diagnosis) noSecret(object, field, name string) {
 func (d *diagnosis) lacksKeys(s *corev1.Secret, keys ...string) bool {
 	lacks := false
 	for _, key := range keys {
-		if len(s.Data[key]) > 0 {
+		value, is := s.Data[key]
+		if len(value) > 0 {
 			continue
 		}
 		lacks = true
+		if is {
+			d.add(Finding{Code: SecretKeyMissing, Object: "secret/" + s.Name, Field: "data[" + key + "]", Observed: "nothing",
+				Text: fmt.Sprintf("secret %s has the key %s, and nothing is in it", s.Name, key)})
+			continue
+		}
 		there := slices.Sorted(maps.Keys(s.Data))
 		d.add(Finding{Code: SecretKeyMissing, Object: "secret/" + s.Name, Field: "data[" + key + "]", Expected: key, Observed: joinedOr(there, "no key"),
 			Text: fmt.Sprintf("secret %s has no key %s; its keys are %s", s.Name, key, joinedOr(there, "none"))})
@@ -117,9 +134,9 @@ func (d *diagnosis) certificate(i *networkingv1.Ingress, entry int, s *corev1.Se
 	if len(names) == 0 && pair.Leaf.Subject.CommonName != "" {
 		names = []string{pair.Leaf.Subject.CommonName}
 	}
-	for n, host := range i.Spec.TLS[entry].Hosts {
+	for _, host := range i.Spec.TLS[entry].Hosts {
 		if !slices.ContainsFunc(names, func(name string) bool { return rank(name, host) > 1 }) {
-			d.add(Finding{Code: CertificateHostMismatch, Object: "secret/" + s.Name, Field: fmt.Sprintf("spec.tls[%d].hosts[%d]", entry, n), Expected: host, Observed: joinedOr(names, "no name"),
+			d.add(Finding{Code: CertificateHostMismatch, Object: "secret/" + s.Name, Field: "data[tls.crt]", Expected: "a certificate for " + host, Observed: joinedOr(names, "no name"),
 				Text: fmt.Sprintf("the certificate in secret %s is for %s, and ingress %s wants it for %s", s.Name, joinedOr(names, "no name"), i.Name, host)})
 		}
 	}
@@ -150,6 +167,10 @@ func (d *diagnosis) passwords(i *networkingv1.Ingress) {
 		}
 		users, faults = htpasswd.Parse(s.Data["auth"])
 	}
+	if len(faults) == 0 && users.Len() > 0 {
+		d.users(i, s)
+		return
+	}
 	f := Finding{Code: AuthFileInvalid, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "lines of user:hash"}
 	switch {
 	case len(faults) > 0:
@@ -157,8 +178,27 @@ func (d *diagnosis) passwords(i *networkingv1.Ingress) {
 		f.Text = fmt.Sprintf("in secret %s, %s: %s", s.Name, faults[0].Where, faults[0].Reason)
 	case users.Len() == 0:
 		f.Observed, f.Text = "no user", fmt.Sprintf("secret %s names no user, so nobody can enter", s.Name)
-	default:
-		return
 	}
 	d.add(f)
+}
+
+// users looks for those who come in with a password to an Ingress.
+func (d *diagnosis) users(i *networkingv1.Ingress, s *corev1.Secret) {
+	names := slices.Sorted(maps.Keys(s.Data))
+	if i.Annotations[annotations.Prefix+"auth-secret-type"] != "auth-map" {
+		names = nil
+		for line := range strings.Lines(string(s.Data["auth"])) {
+			if name, _, found := strings.Cut(line, ":"); found && !strings.HasPrefix(line, "#") {
+				names = append(names, strings.TrimSpace(name))
+			}
+		}
+	}
+	for _, r := range d.about.Requests {
+		asked := slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool { return rank(rule.Host, r.Host) > 0 })
+		if r.User == "" || !asked || slices.Contains(names, r.User) {
+			continue
+		}
+		d.add(Finding{Code: UserMissing, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "a line for " + r.User, Observed: joined(names),
+			Text: fmt.Sprintf("secret %s has no user %s; it has %s", s.Name, r.User, joined(names))})
+	}
 }

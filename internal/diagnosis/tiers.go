@@ -9,7 +9,7 @@ func (f Finding) Tiers() []string {
 	if !is {
 		said = advice[ControllerSays]
 	}
-	return []string{said.question, said.look, f.Text + "." + said.mend(f)}
+	return []string{said.question, said.look, sentence(f.Text) + said.mend(f)}
 }
 
 // said is what is said for one code: a question, where to look, and how to mend it where the finding itself does not say that.
@@ -50,6 +50,8 @@ var advice = map[string]said{
 	RuleTaken: {"Might somebody else have this host and path already?",
 		"`kubectl get ingresses --all-namespaces` shows every rule of the cluster; `kubectl describe ingress` has an Event about it.",
 		"Take another host or path, or delete the one of the two that is too many."},
+	RuleUnwanted: {"Who answers, although nobody should?",
+		"The header X-Ingresslab-Reason of the answer says why it came from there, and so does `ingresslab explain URL`.", "Take it out, and apply; or delete the Ingress, if there is nothing else in it."},
 	ServiceMissing: {"Does the Service that the rule names exist?",
 		"Compare the back-ends in `kubectl describe ingress` with `kubectl get services`.", ""},
 	ServiceWrong: {"Which Service should answer, and which one is in the rule?",
@@ -91,6 +93,9 @@ var advice = map[string]said{
 		"`openssl s_client -connect 127.0.0.1:8443 -servername HOST` shows the certificate that clients get.", ""},
 	AuthFileInvalid: {"Can the controller read the users and passwords?",
 		"`kubectl get secret NAME -o jsonpath='{.data.auth}' | base64 -d` shows them: a line is user:hash, as `htpasswd` writes it.", ""},
+	UserMissing: {"Whose name is in the Secret, and who comes in?",
+		"`kubectl get secret NAME -o jsonpath='{.data.auth}' | base64 -d` shows the users: a line is user:hash. Upper and lower case are not the same.",
+		"Make the line again, with the right name, and put it into the Secret."},
 	AnnotationUnknown: {"Is the annotation spelled as the controller knows it?",
 		"`kubectl describe ingress` shows the annotations, and an Event about those that have no effect.", ""},
 	AnnotationInvalid: {"Can the controller read the value of the annotation?",

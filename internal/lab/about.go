@@ -1,11 +1,14 @@
 package lab
 
 import (
+	"cmp"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -20,11 +23,11 @@ func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 	failing := max(len(seen)-1, 0)
 	var a diagnosis.About
 	for i, step := range t.Check[min(failing, len(t.Check)):] {
-		status := 0
-		if i == 0 && len(seen) > 0 && seen[failing].Answer != nil {
-			status = seen[failing].Answer.Status
+		var came *scenario.StepReport
+		if i == 0 && len(seen) > 0 {
+			came = &seen[failing]
 		}
-		l.addStep(&a, meant, step, status)
+		l.addStep(&a, meant, step, came)
 	}
 	asked := func(host string) bool {
 		return slices.ContainsFunc(a.Requests, func(r diagnosis.Request) bool { return strings.EqualFold(r.Host, host) })
@@ -34,12 +37,39 @@ func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 			a.OtherHosts = append(a.OtherHosts, host)
 		}
 	}
+	for _, r := range l.requests(meant) {
+		if !asked(r.Host) {
+			a.Others = append(a.Others, r)
+		}
+	}
 	return a
 }
 
-func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, status int) {
+// requests are those of all checks of the lab.
+func (l *Lab) requests(meant intent) []diagnosis.Request {
+	var all diagnosis.About
+	for _, t := range l.Tasks {
+		for _, step := range t.Check {
+			l.addStep(&all, meant, step, nil)
+		}
+	}
+	return all.Requests
+}
+
+// addStep adds what a step asks for. seen is what came of it; nil if it was not looked at.
+func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, seen *scenario.StepReport) {
+	status, failed := 0, false
+	if seen != nil && seen.Answer != nil {
+		status = seen.Answer.Status
+	}
+	failed = seen != nil && status == 0 && seen.Outcome == scenario.Failed
 	switch {
 	case step.Expect != nil:
+		if call, is := l.call(*step.Expect); is {
+			call.Failed = failed
+			a.Calls = append(a.Calls, call)
+			return
+		}
 		l.addRequest(a, meant, *step.Expect, status)
 	case step.Traffic != nil:
 		e := scenario.Expect{URL: step.Traffic.URL, Header: step.Traffic.Header}
@@ -52,7 +82,23 @@ func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, stat
 	}
 }
 
-// addRequest adds a request through the ingress. One that has to be refused for want of a rule or of pods asks for nothing.
+// call is what a pod asks a Service of the lab for, by its name; false if the expectation is about something else.
+func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
+	u, err := url.Parse(e.URL)
+	if err != nil || e.From == "" {
+		return diagnosis.Call{}, false
+	}
+	name, port := u.Hostname(), u.Port()
+	if to, is := strings.CutPrefix(e.To, "service/"); is {
+		name, port, _ = strings.Cut(to, ":")
+	} else if e.To != "" {
+		return diagnosis.Call{}, false
+	}
+	n, err := strconv.ParseInt(cmp.Or(port, map[string]string{"http": "80", "https": "443"}[u.Scheme]), 10, 32)
+	return diagnosis.Call{Service: name, Port: int32(n)}, err == nil && l.hasService(name)
+}
+
+// addRequest adds a request through the ingress. One that has to be refused for want of pods asks for nothing.
 func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, status int) {
 	if place, port, _ := strings.Cut(e.To, ":"); strings.HasPrefix(place, "node") {
 		if n, err := strconv.ParseInt(port, 10, 32); err == nil && n >= 30000 {
@@ -60,20 +106,66 @@ func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, st
 		}
 	}
 	u, err := url.Parse(e.URL)
-	throughIngress := e.From == "" || e.To != "" && !strings.HasPrefix(e.To, "pod/") && !strings.HasPrefix(e.To, "service/")
-	if err != nil || !throughIngress || e.Status == 503 {
+	if err != nil || !l.throughIngress(e) || e.Status == 503 {
 		return
 	}
-	r := diagnosis.Request{Host: e.Host(), Path: u.Path, TLS: u.Scheme == "https", Service: e.Service, Status: status}
+	r := diagnosis.Request{Host: e.Host(), Path: u.Path, TLS: u.Scheme == "https", Service: e.Service, User: userOf(e), Status: status}
 	if r.Service == "" && l.hasService(e.App) {
 		r.Service = e.App
 	}
 	r.Canary = meant.isCanary(r.Service)
 	r.ByDefault = r.Service != "" && slices.Contains(meant.defaults, r.Service) && !slices.Contains(meant.backends, r.Service)
 	if e.Status == 404 && r.Service == "" {
-		return
+		app, is := e.ResponseHeader["X-App"]
+		if r.Nobody = is && app == ""; !r.Nobody {
+			return // either the controller or a default back-end may say that
+		}
 	}
 	a.Requests = append(a.Requests, r)
+}
+
+// throughIngress tells whether a request meets the controller: from outside, or from a pod that is told where it listens. On the nodes,
+// that is port 80 and 443, and the node ports of the lab's Services that select the controller's pods.
+func (l *Lab) throughIngress(e scenario.Expect) bool {
+	place, port, _ := strings.Cut(e.To, ":")
+	switch {
+	case e.To == "":
+		return e.From == ""
+	case strings.HasPrefix(place, "node"):
+		return port == "" || port == "80" || port == "443" || slices.Contains(l.ingressNodePorts(), port)
+	}
+	return !strings.HasPrefix(place, "pod/") && !strings.HasPrefix(place, "service/")
+}
+
+// ingressNodePorts are the node ports that lead to the controller's ports for requests.
+func (l *Lab) ingressNodePorts() []string {
+	var all []string
+	for _, o := range slices.Concat(l.Start, l.Solution) {
+		var s corev1.Service
+		if o.GetKind() != "Service" || o.GetNamespace() != ControllerNamespace || runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &s) != nil {
+			continue
+		}
+		for _, p := range s.Spec.Ports {
+			if p.NodePort != 0 && (p.Port == 80 || p.Port == 443) {
+				all = append(all, strconv.Itoa(int(p.NodePort)))
+			}
+		}
+	}
+	return all
+}
+
+// userOf is whose password a request brings along that has to be let in.
+func userOf(e scenario.Expect) string {
+	for name, value := range e.Header {
+		coded, is := strings.CutPrefix(value, "Basic ")
+		if !strings.EqualFold(name, "Authorization") || !is || e.Status == 401 {
+			continue
+		}
+		pair, _ := base64.StdEncoding.DecodeString(coded) // what cannot be decoded has no user
+		user, _, _ := strings.Cut(string(pair), ":")
+		return user
+	}
+	return ""
 }
 
 func addWait(a *diagnosis.About, w scenario.Wait) {

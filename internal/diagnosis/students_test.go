@@ -1,0 +1,148 @@
+package diagnosis_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/diagnosis"
+)
+
+// answer is a wrong answer that a student has given, and what has to be found first.
+type answer struct {
+	// old is replaced by new in what is right, and more is added to it.
+	old, new, more string
+	about          diagnosis.About
+	code           string
+	object, field  string
+	// says is in the text; empty code: nothing may be found.
+	says string
+}
+
+func answers() map[string]answer {
+	const (
+		older = `
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: old, namespace: lab-1, creationTimestamp: "2025-01-01T00:00:00Z"}
+spec:
+  ingressClassName: ingresslab
+  rules: [{host: shop.localhost, http: {paths: [{path: /app, pathType: Prefix, backend: {service: {name: beta, port: {number: 80}}}}]}}]
+`
+		foreign = `
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: blog, namespace: lab-1, creationTimestamp: "2026-01-02T00:00:00Z"}
+spec:
+  ingressClassName: ingresslab
+  tls: [{hosts: [blog.localhost], secretName: shop-tls}]
+  rules: [{host: blog.localhost, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}]}}]
+`
+		catchAll = `
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: all, namespace: lab-9}
+spec: {ingressClassName: ingresslab, defaultBackend: {service: {name: shop, port: {number: 80}}}}
+`
+		port     = "{selector: {app: shop}, ports: [{port: 80, targetPort: 8080}]}"
+		declared = ", ports: [{containerPort: 8080}]"
+	)
+	one := func(r diagnosis.Request) diagnosis.About { return diagnosis.About{Requests: []diagnosis.Request{r}} }
+	web := one(diagnosis.Request{Host: "shop.localhost", Path: "/app", Service: "shop"})
+	copied := one(diagnosis.Request{Host: "beta.localhost", Service: "shop"})
+	copied.OtherHosts, copied.Others = []string{"shop.localhost"}, []diagnosis.Request{{Host: "shop.localhost", Service: "beta"}}
+	others := copied
+	others.Others = []diagnosis.Request{{Host: "shop.localhost", Service: "shop"}}
+	call := func(c diagnosis.Call) diagnosis.About { return diagnosis.About{Calls: []diagnosis.Call{c}} }
+	return map[string]answer{
+		"an older Ingress of one's own": {more: older, about: web, code: diagnosis.RuleTaken, object: "ingress/shop", says: "ingress lab-1/old has, too"},
+		"a canary where the rule should be": {
+			old: "auth-type: basic", new: "canary: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", about: web,
+			code: diagnosis.CanaryWithoutMain, object: "ingress/shop", field: "metadata.annotations[nginx.ingress.kubernetes.io/canary]",
+		},
+		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request asks for beta.localhost"},
+		"a host that is another's rightly":     {about: others, code: diagnosis.IngressMissing},
+		"a default back-end too many": {
+			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
+			about: one(diagnosis.Request{Host: "shop.localhost", Nobody: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
+		},
+		"somebody's default back-end for all": {
+			more: catchAll, about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true}),
+			code: diagnosis.RuleUnwanted, object: "ingress/lab-9/all", field: "spec.defaultBackend",
+		},
+		"nobody answers, as it should be": {about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true})},
+		"a name for a port without one": {
+			old: declared, about: diagnosis.About{Objects: []string{"service/shop"}}, code: diagnosis.TargetPortClosed,
+			object: "service/shop", field: "spec.ports[0].targetPort", says: `the port called "http" of its pods`,
+		},
+		"another port, and nobody says which": {
+			old: declared, about: call(diagnosis.Call{Service: "shop", Port: 80, Failed: true}), code: diagnosis.TargetPortClosed,
+			object: "service/shop", says: "nobody answers there",
+		},
+		"a service's other port":         {old: port, new: strings.Replace(port, "port: 80,", "port: 8080,", 1), about: call(diagnosis.Call{Service: "shop", Port: 80}), code: diagnosis.ServicePortMissing, object: "service/shop", field: "spec.ports[0].port", says: "8080"},
+		"a service of another name":      {about: call(diagnosis.Call{Service: "shopp", Port: 80}), code: diagnosis.ServiceMissing, says: `there is "shop"`},
+		"a call that is answered":        {about: call(diagnosis.Call{Service: "shop", Port: 80})},
+		"a certificate somebody borrows": {more: foreign, about: web},
+		"spec.tls without a secret": {
+			old: "tls: [{hosts: [shop.localhost], secretName: shop-tls}]", new: "tls: [{hosts: [shop.localhost]}]",
+			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop", field: "spec.tls[0].secretName",
+		},
+		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web, code: diagnosis.SecretKeyMissing, says: "nothing is in it"},
+		"a password, and no file of users": {
+			old: "    nginx.ingress.kubernetes.io/auth-secret: users\n", about: web, code: diagnosis.AnnotationInvalid,
+			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "lacks nginx.ingress.kubernetes.io/auth-secret",
+		},
+	}
+}
+
+func TestAnswersOfStudents(t *testing.T) {
+	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
+	for name, a := range answers() {
+		t.Run(name, func(t *testing.T) {
+			if a.old != "" && !strings.Contains(right, a.old) {
+				t.Fatalf("there is no %q to be wrong", a.old)
+			}
+			manifests := strings.Replace(right, a.old, a.new, 1)
+			if a.field == "spec.ports[0].targetPort" {
+				manifests = strings.Replace(manifests, "targetPort: 8080", "targetPort: http", 1)
+			}
+			found := diagnosis.Diagnose(take(t, load(t, manifests+a.more, crt, key)), a.about)
+			if a.code == "" {
+				if len(found) != 0 {
+					t.Errorf("found %+v", found)
+				}
+				return
+			}
+			if len(found) == 0 {
+				t.Fatal("nothing is found")
+			}
+			f := found[0]
+			if f.Code != a.code || a.object != "" && f.Object != a.object || a.field != "" && f.Field != a.field || !strings.Contains(f.Text, a.says) {
+				t.Errorf("found %+v", found)
+			}
+		})
+	}
+}
+
+// Texts are whole sentences, so that a hint can have them anywhere, and end once.
+func TestTextsAreSentences(t *testing.T) {
+	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
+	for name, m := range mistakes() {
+		about := asked()
+		if m.about != nil {
+			m.about(&about)
+		}
+		for _, f := range diagnosis.Diagnose(take(t, load(t, strings.Replace(right, m.old, m.new, 1), crt, key)), about) {
+			for _, text := range append(f.Tiers(), f.Text) {
+				ends := strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?")
+				if !ends || slices.ContainsFunc([]string{"?.", "..", "?\"."}, func(s string) bool { return strings.Contains(text, s) }) || text[:1] != strings.ToUpper(text[:1]) {
+					t.Errorf("%s: %q is no sentence", name, text)
+				}
+			}
+		}
+	}
+}
