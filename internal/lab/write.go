@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,13 +24,7 @@ func WriteJSON(w io.Writer, reports []*Report) error {
 	for _, r := range reports {
 		doc.Outcome, doc.Reports = scenario.Worst(doc.Outcome, r.Outcome), append(doc.Reports, r)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false) // "->" is meant to be read
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
+	return scenario.EncodeJSON(w, doc)
 }
 
 // WriteJUnit writes reports as a JUnit XML document: a lab is a suite, and each look at a task's check a case.

@@ -1,8 +1,6 @@
 package parity
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -41,11 +39,5 @@ func WriteJSON(w io.Writer, c Comparison) error {
 		}
 		doc.Scenarios = append(doc.Scenarios, e)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false) // "->" is meant to be read
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
+	return scenario.EncodeJSON(w, doc)
 }

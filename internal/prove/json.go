@@ -1,8 +1,6 @@
 package prove
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -17,11 +15,5 @@ type document struct {
 
 // WriteJSON writes a proof as one indented JSON document of the kind Proof.
 func WriteJSON(w io.Writer, proof *Proof) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(document{scenario.APIVersion, "Proof", proof}); err != nil {
-		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
+	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", proof})
 }

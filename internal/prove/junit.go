@@ -62,14 +62,7 @@ func WriteJUnit(w io.Writer, proof *Proof) error {
 		total += place.Seconds
 	}
 	doc.Time = inSeconds(total)
-	data, err := xml.MarshalIndent(doc, "", "  ")
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	}
-	if err != nil {
-		return fmt.Errorf("write JUnit report: %w", err)
-	}
-	return nil
+	return scenario.EncodeJUnit(w, doc)
 }
 
 func suitesOf(place *Place) []junitSuite {

@@ -12,7 +12,7 @@
 //   - the mutants: mutate.go makes a wrong answer of right manifests, mutant_files.go those of a scenario, and mutant.go
 //     judges whether the scenario fails with it where and why it has to;
 //   - the report: report.go is what a run leaves, diagnose.go and catch.go collect what explains a failure, and pretty.go, json.go
-//     and junit.go show it.
+//     and junit.go show it; document.go writes the documents of all who report.
 //
 // A scenario that fails is data: [Run] returns a [Report] and no error. An error means that the lab itself is broken,
 // for instance because the API server cannot be reached. The judgement is from outside, over HTTP and the Kubernetes

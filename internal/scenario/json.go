@@ -1,10 +1,6 @@
 package scenario
 
-import (
-	"encoding/json"
-	"fmt"
-	"io"
-)
+import "io"
 
 // Reports is what WriteJSON writes: a document that can grow.
 type Reports struct {
@@ -21,13 +17,7 @@ func WriteJSON(w io.Writer, reports []*Report) error {
 	if doc.Reports == nil {
 		doc.Reports = []*Report{}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false) // "->" is meant to be read
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
+	return EncodeJSON(w, doc)
 }
 
 // WorstOf returns the worst outcome of reports.

@@ -69,7 +69,7 @@ func WriteJUnit(w io.Writer, reports []*Report) error {
 		doc.add(suite.junitCounts)
 		doc.Suites = append(doc.Suites, suite)
 	}
-	return writeXML(w, doc)
+	return EncodeJUnit(w, doc)
 }
 
 func (c *junitCounts) add(more junitCounts) {

@@ -1,8 +1,6 @@
 package scenario
 
 import (
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
@@ -63,13 +61,7 @@ func WriteMutants(w io.Writer, format string, reports []*MutantReport) error {
 	for _, m := range reports {
 		doc.Outcome = Worst(doc.Outcome, m.Outcome())
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return fmt.Errorf("write JSON report: %w", err)
-	}
-	return nil
+	return EncodeJSON(w, doc)
 }
 
 // writeMutantsJUnit makes a suite of each scenario and a case of each mutant.
@@ -92,7 +84,7 @@ func writeMutantsJUnit(w io.Writer, reports []*MutantReport) error {
 	for _, suite := range doc.Suites {
 		doc.add(suite.junitCounts)
 	}
-	return writeXML(w, doc)
+	return EncodeJUnit(w, doc)
 }
 
 func junitMutant(m *MutantReport) junitCase {
@@ -111,16 +103,4 @@ func junitMutant(m *MutantReport) junitCase {
 		c.Error = problem
 	}
 	return c
-}
-
-// writeXML writes a JUnit document.
-func writeXML(w io.Writer, doc junitReport) error {
-	data, err := xml.MarshalIndent(doc, "", "  ")
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	}
-	if err != nil {
-		return fmt.Errorf("write JUnit report: %w", err)
-	}
-	return nil
 }
