@@ -146,13 +146,12 @@ const (
 
 // Task returns the task of an id; the error is an *UnknownTaskError.
 func (l *Lab) Task(id string) (Task, error) {
-	var known []string
 	for _, t := range l.Tasks {
 		if t.ID == id {
 			return t, nil
 		}
-		known = append(known, t.ID)
 	}
+	known := l.taskIDs()
 	return Task{}, &UnknownTaskError{Lab: l, ID: id, Nearest: strictyaml.Nearest(id, known), Known: known}
 }
 

@@ -1,23 +1,17 @@
 package lab
 
 import (
-	"path/filepath"
-
 	"github.com/ingresslab/ingresslab/internal/lesson"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
 // Lesson returns the text in its parts: introduction, screens, commands. A lab that Load has returned has no faults there.
 func (l *Lab) Lesson() (*lesson.Lesson, strictyaml.Faults) {
-	return lesson.Parse(filepath.Join(l.Dir, LessonFile), l.Text, l.TextLine)
+	return lesson.Parse(l.lessonFile(), l.Text, l.TextLine)
 }
 
 // validateText returns what is wrong with the lesson's text, and with the tasks that its screens name.
 func (l *Lab) validateText() strictyaml.Faults {
 	text, faults := l.Lesson()
-	var ids []string
-	for _, t := range l.Tasks {
-		ids = append(ids, t.ID)
-	}
-	return append(faults, text.CheckTasks(ids)...)
+	return append(faults, text.CheckTasks(l.taskIDs())...)
 }
