@@ -31,6 +31,7 @@ func (k *Kubelet) keepLease(ctx context.Context, node *corev1.Node) {
 				k.config.Log("node %s: renew its lease: %v", k.config.Name, err)
 				wait = time.Second
 			}
+			lease = nil // with an error comes a Lease without a name, which could never be renewed
 		}
 		held = lease
 		if !pause(ctx, wait) {

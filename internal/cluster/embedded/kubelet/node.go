@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,11 +42,12 @@ func (k *Kubelet) keepNode(ctx context.Context) {
 	both.Wait()
 }
 
-// keepStatus repeats the status now and then, and soon if the node has other images than it said.
+// keepStatus repeats the status now and then, and soon if the node has other images than it said, or is taken for dead: an API
+// server that was gone for a while has heard nothing of it.
 func (k *Kubelet) keepStatus(ctx context.Context, said []corev1.ContainerImage) {
 	for last := time.Now(); pause(ctx, imagesEvery); {
 		images := k.nodeImages()
-		if time.Since(last) < statusEvery && equality.Semantic.DeepEqual(images, said) {
+		if time.Since(last) < statusEvery && equality.Semantic.DeepEqual(images, said) && !k.takenForDead(ctx) {
 			continue
 		}
 		if err := k.patchStatus(ctx); err != nil {
@@ -54,6 +56,14 @@ func (k *Kubelet) keepStatus(ctx context.Context, said []corev1.ContainerImage) 
 		}
 		last, said = time.Now(), images
 	}
+}
+
+// takenForDead tells whether the API has the node as one that is not ready. Its own status never says so.
+func (k *Kubelet) takenForDead(ctx context.Context) bool {
+	node, err := k.config.Client.CoreV1().Nodes().Get(ctx, k.config.Name, metav1.GetOptions{ResourceVersion: "0"})
+	return err == nil && slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue
+	})
 }
 
 // register tries until the Node is in the API and says Ready. It returns nil when ctx ends before.
