@@ -37,6 +37,9 @@ func New(cfg *rest.Config) (*Client, error) {
 	// The lab talks to a cluster of its own: the server's own flow control is
 	// enough, and client-go's default of 5 requests a second is felt.
 	cfg.QPS = -1
+	// What the API server warns of is for whoever writes manifests, and kubectl prints it; here it would be a log's line in
+	// the middle of a report.
+	cfg.WarningHandler = rest.NoWarnings{}
 	clientset, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes client for %s: %w", cfg.Host, err)
