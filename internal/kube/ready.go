@@ -2,10 +2,13 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -25,6 +28,25 @@ func (e *NotReadyError) Error() string {
 
 // Unwrap returns the cause, so that errors.Is finds context.DeadlineExceeded.
 func (e *NotReadyError) Unwrap() error { return e.Cause }
+
+// SilentError says that the API server stopped to answer while something was waited for: nothing is known about that.
+type SilentError struct {
+	// For is how long it has not answered, Last what became of the last request.
+	For  time.Duration
+	Last error
+}
+
+// Error is for people. The last request's own error is no cause: that it took too long says nothing about what was waited for.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("the API server has not answered for %s: %v", e.For.Round(time.Second), e.Last)
+}
+
+const (
+	// silenceLimit is for how long the API server may be silent: it may be starting again.
+	silenceLimit = 30 * time.Second
+	// askTimeout bounds the look at one object, which takes milliseconds.
+	askTimeout = 10 * time.Second
+)
 
 // verdict is what a look at one object came to.
 type verdict struct {
@@ -48,21 +70,28 @@ func lacks(format string, args ...any) verdict {
 //   - a Service with a selector has a ready endpoint;
 //   - an object of any other kind exists.
 //
-// The error is a *NotReadyError. Waiting ends early only for what cannot heal
-// by itself, such as an image name that is not one.
+// The error is a *NotReadyError, or a *SilentError. Waiting ends early only for
+// what cannot heal by itself, such as an image name that is not one, and if the
+// API server stays silent.
 func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructured) error {
 	tick := time.NewTicker(c.poll)
 	defer tick.Stop()
 	pending := objs
 	var missing []string
+	heard := time.Now()
 	for {
-		var hopeless error
-		pending, missing, hopeless = c.look(ctx, pending, missing)
+		var hopeless, silence error
+		pending, missing, hopeless, silence = c.look(ctx, pending, missing)
 		if len(pending) == 0 {
 			return nil
 		}
 		if hopeless != nil {
 			return &NotReadyError{Missing: missing, Cause: hopeless}
+		}
+		if silence == nil {
+			heard = time.Now()
+		} else if silent := time.Since(heard); silent > silenceLimit {
+			return &SilentError{For: silent, Last: silence}
 		}
 		select {
 		case <-tick.C:
@@ -75,14 +104,21 @@ func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructur
 }
 
 // look returns the objects that are not ready and what they lack. When ctx has
-// ended the requests fail for that reason alone, so the former findings stand.
+// ended the requests fail for that reason alone, so the former findings stand;
+// and so they do in silence, which is that the API server did not answer.
 func (c *Client) look(ctx context.Context, objs []*unstructured.Unstructured, before []string) (
-	pending []*unstructured.Unstructured, missing []string, hopeless error,
+	pending []*unstructured.Unstructured, missing []string, hopeless, silence error,
 ) {
 	for _, o := range objs {
-		v, err := c.judge(ctx, o)
+		v, err := c.ask(ctx, o)
 		if ctx.Err() != nil {
-			return objs, before, nil
+			return objs, before, nil, nil
+		}
+		if err != nil && !answered(err) {
+			if len(before) == 0 {
+				before = []string{fmt.Sprintf("%s: %v", Describe(o), err)}
+			}
+			return objs, before, nil, err
 		}
 		if err != nil {
 			v = lacks("%v", err)
@@ -96,7 +132,24 @@ func (c *Client) look(ctx context.Context, objs []*unstructured.Unstructured, be
 			hopeless = v.hopeless
 		}
 	}
-	return pending, missing, hopeless
+	return pending, missing, hopeless, nil
+}
+
+// ask judges an object, and does not wait forever for the answer.
+func (c *Client) ask(ctx context.Context, o *unstructured.Unstructured) (verdict, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("no answer within %s", askTimeout))
+	defer cancel()
+	v, err := c.judge(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return v, err
+}
+
+// answered tells whether an error is what the API server has said.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) || meta.IsNoMatchError(err)
 }
 
 // explainTimeout bounds the look that explains a time-out.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func named(apiVersion, kind, name string) *unstructured.Unstructured {
@@ -147,6 +148,35 @@ func TestWaitReadyGivesUpWhereWaitingCannotHelp(t *testing.T) {
 			t.Errorf("waited %v for what cannot heal", time.Since(begin))
 		}
 	})
+}
+
+// An API server that is silent for a while is waited for, and given up in the end: that is no time-out of the pods.
+func TestWaitReadyGivesUpOnASilentAPIServer(t *testing.T) {
+	for name, test := range map[string]struct {
+		back time.Duration
+		want string
+	}{
+		"comes back": {back: 20 * time.Second},
+		"stays away": {back: time.Hour, want: "the API server has not answered for 30s: connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				set := fake.NewClientset(deployment(2, rolledOut(2)))
+				set.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return time.Since(begin) < test.back, nil, errors.New("connection refused")
+				})
+				err := NewFor(set, nil, nil).WaitReady(t.Context(), named("apps/v1", "Deployment", "web"))
+				var silent *SilentError
+				if test.want == "" && err != nil || test.want != "" && (!errors.As(err, &silent) || err.Error() != test.want) {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+				if errors.Is(err, context.DeadlineExceeded) {
+					t.Error("it counts as a time-out")
+				}
+			})
+		})
+	}
 }
 
 func TestWaitReadyNoticesTheChange(t *testing.T) {
