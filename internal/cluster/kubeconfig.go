@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
+	"syscall"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -26,7 +29,7 @@ func (c *Cluster) UseNamespace(namespace string) error {
 		return nil
 	}
 	current.Namespace = namespace
-	if err := clientcmd.WriteToFile(*cfg, c.Kubeconfig); err != nil {
+	if err := replaceKubeconfig(cfg, c.Kubeconfig); err != nil {
 		return fmt.Errorf("kubeconfig %s: %w", c.Kubeconfig, err)
 	}
 	return nil
@@ -56,7 +59,7 @@ func MergeKubeconfig(from, into string) error {
 	maps.Copy(theirs.Clusters, ours.Clusters)
 	maps.Copy(theirs.AuthInfos, ours.AuthInfos)
 	theirs.CurrentContext = ours.CurrentContext
-	if err := clientcmd.WriteToFile(*theirs, into); err != nil {
+	if err := replaceKubeconfig(theirs, into); err != nil {
 		return fmt.Errorf("kubeconfig %s: %w", into, err)
 	}
 	return nil
@@ -78,5 +81,42 @@ func RemoveContext(path, context string) error {
 	if cfg.CurrentContext == context {
 		cfg.CurrentContext = ""
 	}
-	return clientcmd.WriteToFile(*cfg, path)
+	return replaceKubeconfig(cfg, path)
+}
+
+// replaceKubeconfig writes a kubeconfig in the place of the file at path, or of the one that a link there leads to. On a full disk
+// the old one stays, and kubectl in another terminal never finds half of one.
+func replaceKubeconfig(cfg *clientcmdapi.Config, path string) (err error) {
+	content, err := clientcmd.Write(*cfg)
+	if err != nil {
+		return err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	next, err := os.CreateTemp(filepath.Dir(path), ".kubeconfig-*") // only its owner may read it
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(next.Name()) // half a file is of no use
+		}
+	}()
+	_, err = next.Write(content)
+	if err = errors.Join(err, next.Sync(), next.Close()); err != nil {
+		return fmt.Errorf("%w (it stays as it was)", err)
+	}
+	if before, err := os.Stat(path); err == nil {
+		if owner, ok := before.Sys().(*syscall.Stat_t); ok {
+			_ = os.Chown(next.Name(), int(owner.Uid), int(owner.Gid)) // allowed where it matters: to root, of a user's file
+		}
+		if err := os.Chmod(next.Name(), before.Mode().Perm()); err != nil {
+			return err
+		}
+	}
+	return os.Rename(next.Name(), path)
 }

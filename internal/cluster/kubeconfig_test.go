@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,33 @@ func TestUseNamespace(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+// Whoever reads the file while it changes finds the old one or the new one, whole: the old one is replaced and not written over.
+func TestAKubeconfigIsReplacedWhole(t *testing.T) {
+	dir := t.TempDir()
+	path, link, before := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "link"), filepath.Join(dir, "before")
+	if err := errors.Join(os.WriteFile(path, []byte(kubeconfig), 0o640), os.Symlink(path, link), os.Link(path, before)); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&cluster.Cluster{Kubeconfig: link}).UseNamespace("lab-1"); err != nil {
+		t.Fatal(err)
+	}
+	if old, err := os.ReadFile(before); err != nil || string(old) != kubeconfig {
+		t.Errorf("the old file was written over: %s, %v", old, err)
+	}
+	if cfg, err := clientcmd.LoadFromFile(path); err != nil || cfg.Contexts["kind-x"].Namespace != "lab-1" {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is %v now, %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v; want 0640", info.Mode(), err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
+		t.Errorf("%d files, %v; want 3", len(files), err)
 	}
 }
 
