@@ -58,7 +58,7 @@ func (e *MismatchError) Error() string {
 type NotFoundError struct{ Name string }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("no cluster %q; `ingresslab up` makes one", e.Name)
+	return fmt.Sprintf("no cluster %q; `%s` makes one", e.Name, up(e.Name))
 }
 
 // BrokenError says that a cluster exists and cannot be used as it is.
@@ -68,7 +68,15 @@ type BrokenError struct {
 }
 
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("cluster %q cannot be used: %s; `ingresslab up` repairs it", e.Name, e.Why)
+	return fmt.Sprintf("cluster %q cannot be used: %s; `%s` repairs it", e.Name, e.Why, up(e.Name))
+}
+
+// up is the command that brings up a cluster.
+func up(name string) string {
+	if name == DefaultName {
+		return "ingresslab up"
+	}
+	return "ingresslab up --name " + name
 }
 
 // DamagedError says that the data of a cluster cannot be read, so that it cannot be started again.
