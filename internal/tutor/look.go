@@ -98,7 +98,7 @@ func (t *Tutor) looked(e Looked) {
 	}
 	if t.outage != nil {
 		t.outage = nil
-		t.say(Good, "The API server answers again.")
+		t.sayAbout(AboutTrouble, Good, "The API server answers again.")
 	}
 	t.losses(e.State.Lost)
 	if !slices.ContainsFunc(t.lost, func(l lab.Loss) bool { return l.What != lab.LostStart }) {
@@ -119,11 +119,8 @@ func (t *Tutor) unanswered(e Looked) {
 	first := t.outage.Err == nil
 	worse := e.Gone && !t.outage.Gone
 	t.outage.Err, t.outage.Gone = e.Err, e.Gone
-	switch {
-	case worse:
-		t.say(Bad, t.OutageText())
-	case first:
-		t.say(Bad, t.OutageText())
+	if first || worse {
+		t.sayAbout(AboutTrouble, Bad, t.OutageText())
 	}
 }
 
@@ -131,11 +128,11 @@ func (t *Tutor) unanswered(e Looked) {
 func (t *Tutor) losses(lost []lab.Loss) {
 	for _, l := range lost {
 		if !slices.ContainsFunc(t.lost, func(known lab.Loss) bool { return known.Text == l.Text }) {
-			t.say(Bad, lossText(l))
+			t.sayAbout(AboutTrouble, Bad, lossText(l))
 		}
 	}
 	if len(lost) == 0 && len(t.lost) > 0 {
-		t.say(Good, "Everything that the lab needs is there again.")
+		t.sayAbout(AboutTrouble, Good, "Everything that the lab needs is there again.")
 	}
 	if t.lost = lost; t.Broken() {
 		t.hint = nil // what it was about is gone, too

@@ -68,9 +68,12 @@ const (
 type Notice struct {
 	Tone Tone
 	Text string
-	// About is what the notice is about, if a later one about the same makes it old: a file's name.
+	// About is what the notice is about, if a later one about the same makes it old: a file's name, or AboutTrouble.
 	About string
 }
+
+// AboutTrouble is the About of what was said when something that has to be there was gone, or was there again.
+const AboutTrouble = "trouble"
 
 // New returns a Tutor that goes on where the record ends.
 func New(c Course, r progress.Record) *Tutor {

@@ -1,6 +1,7 @@
 package tutor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -145,7 +146,12 @@ func (t *Tutor) OutageText() string {
 	case t.outage.Gone:
 		return fmt.Sprintf("The cluster is gone (noticed at %s): %v.", t.outage.Since.Format("15:04:05"), t.outage.Err)
 	}
-	return fmt.Sprintf("The API server has not answered since %s, it is asked again and again: %v.", t.outage.Since.Format("15:04:05"), t.outage.Err)
+	err := t.outage.Err
+	var unreachable *lab.UnreachableError
+	if errors.As(err, &unreachable) {
+		err = unreachable.Cause
+	}
+	return fmt.Sprintf("The API server has not answered since %s, it is asked again and again: %v.", t.outage.Since.Format("15:04:05"), err)
 }
 
 // FileLines says what is the matter with the student's files, a line each.

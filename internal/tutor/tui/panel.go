@@ -86,7 +86,7 @@ func (m *model) panel(width int) []string {
 	for _, line := range t.FileLines() {
 		lines = append(lines, m.block(width, " ✎ ", line, bad)...)
 	}
-	if s, _, _ := t.Screen(); len(s.Tasks) > 0 && t.ScreenDone() && s.Kind == tutor.Reading {
+	if s, _, _ := t.Screen(); len(s.Tasks) > 0 && t.ScreenDone() && s.Kind == tutor.Reading && !t.Broken() {
 		lines = append(lines, m.block(width, "   ", "All done here: enter goes on.", good)...)
 	}
 	return append(lines, m.notices(width)...)
@@ -146,7 +146,7 @@ func (m *model) notices(width int) []string {
 	recent := all[max(m.news, len(all)-noticesShown):]
 	var lines []string
 	for i, n := range recent {
-		if m.said(n.Text) || i > 0 && recent[i-1].Text == n.Text || old(n, recent[i+1:]) {
+		if m.said(n) || i > 0 && recent[i-1].Text == n.Text || old(n, recent[i+1:]) {
 			continue
 		}
 		lines = append(lines, m.block(width, " - ", n.Text, dim)...)
@@ -159,12 +159,11 @@ func old(n tutor.Notice, later []tutor.Notice) bool {
 	return n.About != "" && slices.ContainsFunc(later, func(l tutor.Notice) bool { return l.About == n.About })
 }
 
-// said tells whether the panel says a text elsewhere.
-func (m *model) said(text string) bool {
-	for _, line := range append(m.tutor.Trouble(), m.tutor.FileLines()...) {
-		if line == text {
-			return true
-		}
+// said tells whether the panel says elsewhere what a notice does.
+func (m *model) said(n tutor.Notice) bool {
+	text := n.Text
+	if n.About == tutor.AboutTrouble && m.tutor.Broken() || slices.Contains(m.tutor.FileLines(), text) {
+		return true
 	}
 	for _, task := range m.tutor.Tasks() {
 		if task.Here && strings.HasSuffix(text, task.Title) && strings.HasPrefix(text, "✓") {
