@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
@@ -99,7 +100,11 @@ func errorText(err error) string {
 	case errors.Is(err, context.Canceled):
 		return interruptedText(err)
 	}
-	return oneLine(err.Error())
+	text := oneLine(err.Error())
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		text += "; make room on that disk and try again"
+	}
+	return text
 }
 
 // interruptedText says that it was Ctrl-C, and anything that went wrong while

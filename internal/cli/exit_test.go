@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
@@ -26,6 +28,7 @@ func TestExitCodeAndText(t *testing.T) {
 		"time-out":      {&kube.NotReadyError{Missing: []string{"pod a/b: is Pending"}, Cause: context.DeadlineExceeded}, ExitTimeout, "not ready: pod a/b: is Pending: context deadline exceeded"},
 		"Ctrl-C":        {fmt.Errorf("create: %w", context.Canceled), ExitInterrupted, "interrupted"},
 		"Ctrl-C, dirty": {errors.Join(fmt.Errorf("create: %w", context.Canceled), errors.New("clean up: disk full")), ExitInterrupted, "interrupted; clean up: disk full"},
+		"full disk":     {fmt.Errorf("progress: %w", &os.PathError{Op: "write", Path: "/p", Err: syscall.ENOSPC}), ExitBroken, "progress: write /p: no space left on device; make room on that disk and try again"},
 		"several lines": {errors.Join(errors.New("a"), errors.New("b")), ExitBroken, "a; b"},
 	} {
 		t.Run(name, func(t *testing.T) {

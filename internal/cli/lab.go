@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"path/filepath"
 
@@ -81,6 +80,20 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 1 {
+		// That somebody else has it is said before a cluster is created, too.
+		release, err := lab.Lock(list[0], a.name, "lab")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	// So is a report that cannot be written.
+	file, err := openReport(flags.file)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
 	up, err := a.bringUp(c, &flags.spec)
 	if err != nil {
 		return err
@@ -88,7 +101,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	var reports []*lab.Report
 	code := ExitOK
 	for _, l := range list {
-		report, err := a.lab(c.Context(), up, l, flags)
+		report, err := a.lab(c.Context(), up, l, len(list) == 1, flags)
 		if report != nil {
 			reports, code = append(reports, report), worse(code, codeOf(report.Outcome))
 		}
@@ -100,13 +113,16 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 			break
 		}
 	}
-	if err := a.writeLabReports(flags, reports); err != nil {
-		return err
+	ended := a.report(flags.output, file, code, func(w io.Writer) error {
+		if flags.output == outputJUnit {
+			return lab.WriteJUnit(w, reports)
+		}
+		return lab.WriteJSON(w, reports)
+	})
+	if exitCode(ended) == ExitOK && len(list) == 1 && reports[0].Outcome == scenario.Passed {
+		return a.goOn(up, root, list[0], flags)
 	}
-	if code == ExitOK && len(list) == 1 && reports[0].Outcome == scenario.Passed {
-		a.goOn(up, root, list[0], flags)
-	}
-	return &outcome{code}
+	return ended
 }
 
 // loadLabs loads the labs that args name, or all.
@@ -139,13 +155,15 @@ func loadLabs(root string, args []string) ([]*lab.Lab, error) {
 	return list, nil
 }
 
-// lab runs one lab, unless somebody else does. The report is nil if it did not begin.
-func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, flags *labFlags) (*lab.Report, error) {
-	release, err := lab.Lock(l, a.name, "lab")
-	if err != nil {
-		return nil, err
+// lab runs one lab, unless somebody else does; mine says that it is locked for us already. The report is nil if it did not begin.
+func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine bool, flags *labFlags) (*lab.Report, error) {
+	if !mine {
+		release, err := lab.Lock(l, a.name, "lab")
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 	}
-	defer release()
 	if err := up.UseNamespace(l.Namespace); err != nil {
 		return nil, err
 	}
@@ -164,37 +182,18 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, flags *l
 	return lab.Run(ctx, l, env)
 }
 
-func (a *app) writeLabReports(flags *labFlags, reports []*lab.Report) error {
-	write := lab.WriteJSON
-	switch flags.output {
-	case outputPretty:
-		return nil
-	case outputJUnit:
-		write = lab.WriteJUnit
-	}
-	if flags.file == "" {
-		return write(a.std.Out, reports)
-	}
-	f, err := createFile(flags.file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f, reports), f.Close())
-}
-
-// goOn says how to go on after a lab that went well. It writes for people.
-func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) {
+// goOn says how to go on after a lab that went well, and makes the directory to do that in. It writes for people.
+func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) error {
 	if flags.output != outputPretty && flags.file == "" {
-		return // the report is what was asked for
+		return nil // the report is what was asked for
 	}
 	if !flags.start {
 		a.printNext(up, l)
-		return
+		return nil
 	}
 	work, err := workspace.Create(root, l)
 	if err != nil {
-		a.display.Note(oneLine(err.Error()))
-		return
+		return err
 	}
 	w := a.std.Out
 	printf(w, "\nGo on by hand:\n  %s\n", exportLine(up))
@@ -205,6 +204,7 @@ func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags
 	printf(w, "\n  the lesson                 %s\n", filepath.Join(l.Dir, lab.LessonFile))
 	printf(w, "  ingresslab check %d%s       says what is done, and what is wrong\n", l.Number, a.nameFlag())
 	printf(w, "  ingresslab learn %d%s       shows the lesson, and watches\n", l.Number, a.nameFlag())
+	return nil
 }
 
 // printNext says where to look when a lab has been done.

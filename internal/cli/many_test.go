@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -74,13 +75,12 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 	var out, said bytes.Buffer
 	a := newApp(Streams{Out: &out, Err: &said})
 	write := func(w io.Writer) error { _, err := io.WriteString(w, "the report"); return err }
-	flags := &runFlags{output: outputJSON}
 	if _, err := os.Stat("/dev/full"); err == nil {
 		file, err := openReport("/dev/full")
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = a.finish(flags, file, ExitOK, write)
+		err = a.report(outputJSON, file, ExitOK, write)
 		if want := "--output-file /dev/full: no space left on device"; err == nil || err.Error() != want || exitCode(err) != ExitBroken || out.String() != "the report" {
 			t.Errorf("%v, printed %q; want %s", err, out.String(), want)
 		}
@@ -91,11 +91,24 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = a.finish(flags, file, ExitFailed, write)
+		err = a.report(outputJSON, file, ExitFailed, write)
 		file.discard()
 		if exitCode(err) != ExitFailed {
 			t.Error(err)
 		}
+	}
+	// What could not be written leaves the former report as it was.
+	file, err := openReport(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = a.report(outputJSON, file, ExitOK, func(w io.Writer) error {
+		_, _ = io.WriteString(w, "half of")
+		return &os.PathError{Op: "write", Path: file.part.Name(), Err: syscall.ENOSPC}
+	})
+	file.discard()
+	if want := "--output-file " + path + ": no space left on device; make room on that disk and try again"; errorText(err) != want || exitCode(err) != ExitBroken {
+		t.Errorf("%q, want %q", errorText(err), want)
 	}
 	unfinished, err := openReport(path)
 	if err != nil {

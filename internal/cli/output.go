@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,17 +25,6 @@ func checkOutput(format string, known ...string) error {
 		return nil
 	}
 	return unknown("output format", format, known, "--output takes: "+strings.Join(known, ", "))
-}
-
-func createFile(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("--output-file: %w", err)
-	}
-	f, err := os.Create(filepath.Clean(path))
-	if err != nil {
-		return nil, fmt.Errorf("--output-file: %w", err)
-	}
-	return f, nil
 }
 
 // colorful tells whether colors make sense on w: on a terminal, unless

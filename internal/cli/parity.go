@@ -61,6 +61,11 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 	if err != nil {
 		return err
 	}
+	file, err := openReport(flags.file)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
 	places, err := a.parityPlaces(c.Context(), spec)
 	if err != nil {
 		return err
@@ -79,10 +84,12 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 		}
 	}
 	comparison := parity.Compare(sides[0], sides[1])
-	if err := writeComparison(a.std.Out, flags, comparison); err != nil {
-		return err
+	if flags.output == outputPretty {
+		if err := parity.WriteTable(a.std.Out, comparison); err != nil {
+			return err
+		}
 	}
-	return &outcome{parityCode(comparison, code)}
+	return a.report(flags.output, file, parityCode(comparison, code), func(w io.Writer) error { return parity.WriteJSON(w, comparison) })
 }
 
 // parityCode is the exit code of a comparison, where code is the worst of what the scenarios ended with. What a scenario
@@ -215,19 +222,4 @@ func (a *app) runPlace(ctx context.Context, p place, scenarios []*scenario.Scena
 	}
 	reports, code = many{app: a, out: a.std.Err, parallel: scenario.DefaultParallel}.scenarios(ctx, scenarios, env)
 	return reports, code, nil
-}
-
-// writeComparison writes to a file or, if none is named, to w.
-func writeComparison(w io.Writer, flags *parityFlags, c parity.Comparison) (err error) {
-	if flags.output == outputPretty {
-		return parity.WriteTable(w, c)
-	}
-	if flags.file == "" {
-		return parity.WriteJSON(w, c)
-	}
-	f, err := createFile(flags.file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(parity.WriteJSON(f, c), f.Close())
 }

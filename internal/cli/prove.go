@@ -78,6 +78,12 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 	if err != nil {
 		return err
 	}
+	// A report that cannot be written is said before anything is proven, which takes minutes.
+	file, err := openReport(flags.file)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
 	sites, err := a.proveSites(c, flags)
 	if err != nil {
 		return err
@@ -96,10 +102,12 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 		}
 	}
 	proof := prove.NewProof(places...)
-	if err := writeProof(a.std.Out, flags, proof); err != nil {
-		return err
-	}
-	return &outcome{proveCode(proof)}
+	return a.report(flags.output, file, proveCode(proof), func(w io.Writer) error {
+		if flags.output == outputJUnit {
+			return prove.WriteJUnit(w, proof)
+		}
+		return prove.WriteJSON(w, proof)
+	})
 }
 
 // proveCode is the exit code of a proof. That nothing could be proven anywhere is no success.
@@ -342,20 +350,4 @@ func verifyLesson(ctx context.Context, l *lab.Lab, env play.Env) (int, []prove.F
 		faults = append(faults, prove.Fault{File: f.File, Line: f.Line, Text: f.Message})
 	}
 	return len(report.Commands), faults, nil
-}
-
-// writeProof writes the report to a file or, if none is named, to w.
-func writeProof(w io.Writer, flags *proveFlags, proof *prove.Proof) (err error) {
-	write := map[string]func(io.Writer, *prove.Proof) error{outputJSON: prove.WriteJSON, outputJUnit: prove.WriteJUnit}[flags.output]
-	switch {
-	case write == nil:
-		return nil
-	case flags.file == "":
-		return write(w, proof)
-	}
-	f, err := createFile(flags.file)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f, proof), f.Close())
 }

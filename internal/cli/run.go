@@ -86,10 +86,10 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	many := many{app: a, out: a.reportTo(flags), parallel: flags.parallel}
 	if flags.mutants {
 		reports, code := many.mutants(c.Context(), scenarios, env)
-		return a.finish(flags, file, code, func(w io.Writer) error { return scenario.WriteMutants(w, flags.output, reports) })
+		return a.report(flags.output, file, code, func(w io.Writer) error { return scenario.WriteMutants(w, flags.output, reports) })
 	}
 	reports, code := many.scenarios(c.Context(), scenarios, env)
-	return a.finish(flags, file, code, func(w io.Writer) error {
+	return a.report(flags.output, file, code, func(w io.Writer) error {
 		if flags.output == outputJUnit {
 			return scenario.WriteJUnit(w, reports)
 		}
@@ -97,9 +97,9 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	})
 }
 
-// finish writes the report and ends the command with its code. A report that does not get into its file is not lost.
-func (a *app) finish(flags *runFlags, file *reportFile, code int, write func(io.Writer) error) error {
-	if flags.output == outputPretty {
+// report writes a report and ends the command with its code. A report that does not get into its file is not lost.
+func (a *app) report(output string, file *reportFile, code int, write func(io.Writer) error) error {
+	if output == outputPretty {
 		return &outcome{code}
 	}
 	if file == nil {
