@@ -93,7 +93,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil {
 		return err
 	}
-	env, err := lab.NewEnv(up)
+	env, err := a.labEnv(up)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
+	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
 // Streams are the standard streams of the program.
@@ -50,7 +51,7 @@ func runChild(command string, std Streams) (code int, found bool) {
 
 func newApp(std Streams) *app {
 	a := &app{std: std, display: newDisplay(std.Err, os.Getenv)}
-	a.connect, a.options = a.client, a.providers
+	a.connect, a.options, a.labEnv = a.client, a.providers, lab.NewEnv
 	return a
 }
 

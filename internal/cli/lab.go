@@ -167,7 +167,7 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine boo
 	if err := up.UseNamespace(l.Namespace); err != nil {
 		return nil, err
 	}
-	env, err := lab.NewEnv(up)
+	env, err := a.labEnv(up)
 	if err != nil {
 		return nil, err
 	}

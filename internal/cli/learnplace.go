@@ -71,7 +71,7 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	if err := t.stay(c); err != nil {
 		return nil, err
 	}
-	env, err := lab.NewEnv(c)
+	env, err := t.labEnv(c)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/choice"
 	"github.com/ingresslab/ingresslab/internal/image"
 	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
 // app is what the commands share: the streams, the display and the global flags.
@@ -25,6 +26,8 @@ type app struct {
 	connect func(context.Context) (*kube.Client, error)
 	// options are the providers; tests have others.
 	options func() (choice.Options, error)
+	// labEnv is where a lab is done in a cluster; tests have another.
+	labEnv func(*cluster.Cluster) (lab.Env, error)
 }
 
 func (a *app) rootCommand() *cobra.Command {
