@@ -80,23 +80,22 @@ func (m *model) picture() string {
 func (m *model) header() string {
 	screen, number, total := m.tutor.Screen()
 	left := fmt.Sprintf(" Lab %d  %s", m.tutor.Lab().Number, m.tutor.Lab().Title)
-	right := fmt.Sprintf("%d/%d ", number, total)
-	if screen.Title != "" {
-		right = fmt.Sprintf("%s  %d/%d ", screen.Title, number, total)
-	}
+	what, count := screen.Title, fmt.Sprintf("  %d/%d ", number, total)
 	switch m.overlay {
 	case details:
-		right = "expected and seen "
+		what, count = "expected and seen", " "
 	case help:
-		right = "keys "
+		what, count = "keys", " "
 	}
-	if lipgloss.Width(left)+lipgloss.Width(right)+1 > m.width {
-		right = clip(right, max(8, m.width-lipgloss.Width(left)-1))
+	// How far the lab is stays; the screen's title is cut first, for the text begins with it.
+	if room := m.width - lipgloss.Width(left) - lipgloss.Width(count) - 1; lipgloss.Width(what) > room {
+		what = clip(what, max(0, room))
 	}
-	if lipgloss.Width(left)+lipgloss.Width(right)+1 > m.width {
-		right = fmt.Sprintf("%d/%d ", number, total)
-		left = clip(left, m.width-lipgloss.Width(right)-1)
+	if lipgloss.Width(what) < 4 {
+		what, count = "", strings.TrimLeft(count, " ")
 	}
+	right := what + count
+	left = clip(left, max(0, m.width-lipgloss.Width(right)-1))
 	space := strings.Repeat(" ", max(1, m.width-lipgloss.Width(left)-lipgloss.Width(right)))
 	return lipgloss.NewStyle().Reverse(true).Render(left + space + right)
 }

@@ -163,6 +163,7 @@ func (m *model) key(key string) tea.Cmd {
 		return nil
 	}
 	if len(key) == 1 && key[0] >= '1' && key[0] <= '9' {
+		m.news = len(m.tutor.Notices())
 		return m.take(tutor.Choose(key[0] - '1'))
 	}
 	if c, found := commands[key]; found {

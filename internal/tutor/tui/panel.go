@@ -86,7 +86,7 @@ func (m *model) panel(width int) []string {
 	for _, line := range t.FileLines() {
 		lines = append(lines, m.block(width, " ✎ ", line, bad)...)
 	}
-	if s, _, _ := t.Screen(); len(s.Tasks) > 0 && t.ScreenDone() && s.Kind == tutor.Reading && !t.Broken() {
+	if s, _, _ := t.Screen(); len(s.Tasks) > 0 && t.Present() == "" && s.Kind == tutor.Reading && !t.Broken() {
 		lines = append(lines, m.block(width, "   ", "All done here: enter goes on.", good)...)
 	}
 	return append(lines, m.notices(width)...)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -73,8 +74,16 @@ func (b *bringUp) SetStdin(io.Reader)  {}
 func (b *bringUp) SetStdout(io.Writer) {}
 func (b *bringUp) SetStderr(io.Writer) {}
 
+// releasing is the time that the terminal library gets to let go of the screen. It does that beside: a command that has ended before
+// stops the clock of the next picture, too, and nothing is drawn anymore.
+const releasing = 250 * time.Millisecond
+
 // Run implements tea.ExecCommand. What went wrong is in the event.
 func (b *bringUp) Run() error {
+	select {
+	case <-time.After(releasing):
+	case <-b.ctx.Done():
+	}
 	b.event = b.host.Do(b.ctx, tutor.BringUp{})
 	return nil
 }
