@@ -51,6 +51,9 @@ type FrontMatter struct {
 	Open []string `yaml:"open"`
 	// Exclusive says that the lab changes what other labs see, so that none of them is proven at the same time.
 	Exclusive bool `yaml:"exclusive"`
+	// Claims names what there is only one of in the cluster and the lab changes; labs and scenarios with a claim in common are not proven
+	// at the same time.
+	Claims scenario.Strings `yaml:"claims"`
 	// Tasks are what the student does, in this order.
 	Tasks []Task `yaml:"tasks"`
 	// Hints answer what is observed while a task is not done. They are looked at in this order, for every task that they name.

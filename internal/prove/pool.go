@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -16,32 +17,30 @@ type Plan struct {
 	Scenarios []*scenario.Scenario
 }
 
-// Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side, the
-// exclusive ones alone at the end. When ctx ends, what has been seen so far is reported, and the outcome says so.
+// Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side as far as
+// they do not disturb each other, see scenario.Pool. When ctx ends, what has been seen so far is reported, and the outcome says so.
 func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	env.Patience = env.Patience.orUsual()
 	begin := time.Now()
-	pool := &pool{slots: make(chan struct{}, max(1, orDefault(env.Parallel))), tell: env.Progress}
-	var shared, alone []*job
-	add := func(exclusive bool, j *job) {
+	t := &teller{tell: env.Progress}
+	jobs := plan.jobs(env)
+	var all []scenario.Job
+	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
-		if exclusive {
-			j.inTurn()
-			alone = append(alone, j)
-		} else {
-			shared = append(shared, j)
+		all = append(all, scenario.Job{Exclusive: j.exclusive, Claims: j.claims, Do: func(ctx context.Context) bool {
+			t.do(ctx, j)
+			return true
+		}})
+	}
+	scenario.Pool(ctx, cmp.Or(env.Parallel, DefaultParallel), all)
+	for _, j := range jobs {
+		if j.item.Started.IsZero() {
+			t.do(ctx, j) // which has no time for anything
 		}
-	}
-	for i, j := range plan.jobs(env) {
-		add(plan.exclusive(i), j)
-	}
-	pool.run(ctx, shared...)
-	for _, j := range alone {
-		pool.run(ctx, j)
 	}
 	if env.Again {
 		for i, fresh := range plan.jobs(env) {
-			pool.again(ctx, &place.Items[i], fresh)
+			t.again(ctx, &place.Items[i], fresh)
 		}
 	}
 	place.Seconds = time.Since(begin).Seconds()
@@ -49,6 +48,14 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	if ctx.Err() != nil {
 		place.Outcome = outcomeOf(ctx)
 	}
+}
+
+// job is an item and what proves it.
+type job struct {
+	item      *Item
+	exclusive bool
+	claims    []string
+	prove     func(context.Context)
 }
 
 // jobs are what there is to do, in the order of the plan: the labs, then the scenarios.
@@ -63,104 +70,41 @@ func (p Plan) jobs(env Env) []*job {
 	return jobs
 }
 
-// exclusive tells whether the job at a place of the plan has to be alone in the cluster.
-func (p Plan) exclusive(i int) bool {
-	if i < len(p.Labs) {
-		return p.Labs[i].Exclusive
+// teller does jobs and tells of them, one at a time.
+type teller struct {
+	mu   sync.Mutex
+	tell func(*Item)
+}
+
+func (t *teller) do(ctx context.Context, j *job) {
+	j.item.Started = time.Now()
+	j.prove(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	j.item.settle()
+	if ctx.Err() != nil {
+		j.item.Outcome = outcomeOf(ctx)
 	}
-	return p.Scenarios[i-len(p.Labs)].Exclusive
+	if t.tell != nil {
+		t.tell(j.item)
+	}
 }
 
 // again puts the result of a second try in the place of an item that was not proven.
-func (p *pool) again(ctx context.Context, item **Item, fresh *job) {
+func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	first := *item
 	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {
 		return
 	}
 	fresh.item.First = first
-	fresh.inTurn()
-	p.run(ctx, fresh)
+	t.do(ctx, fresh)
 	*item = fresh.item
 }
 
-func orDefault(parallel int) int {
-	if parallel == 0 {
-		return DefaultParallel
-	}
-	return parallel
-}
-
-// job is an item and the tasks that prove it. The tasks of one item may run side by side.
-type job struct {
-	item  *Item
-	tasks []func(context.Context)
-}
-
-// inTurn makes the tasks one that does them one after the other: what has to be alone in the cluster has to be so among its own
-// runs, too.
-func (j *job) inTurn() {
-	tasks := j.tasks
-	j.tasks = []func(context.Context){func(ctx context.Context) {
-		for _, task := range tasks {
-			task(ctx)
-		}
-	}}
-}
-
-// pool runs tasks, so many at a time.
-type pool struct {
-	slots chan struct{}
-	mu    sync.Mutex
-	tell  func(*Item)
-}
-
-// run runs the tasks of jobs in their order, and returns when all have ended.
-func (p *pool) run(ctx context.Context, jobs ...*job) {
-	var all sync.WaitGroup
-	for _, j := range jobs {
-		var own sync.WaitGroup
-		for _, task := range j.tasks {
-			p.slots <- struct{}{}
-			own.Add(1)
-			all.Go(func() {
-				defer own.Done()
-				defer func() { <-p.slots }()
-				p.begin(j.item)
-				task(ctx)
-			})
-		}
-		all.Go(func() {
-			own.Wait()
-			p.done(ctx, j.item)
-		})
-	}
-	all.Wait()
-}
-
-func (p *pool) begin(item *Item) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if item.Started.IsZero() {
-		item.Started = time.Now()
-	}
-}
-
-func (p *pool) done(ctx context.Context, item *Item) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	item.settle()
-	if ctx.Err() != nil {
-		item.Outcome = outcomeOf(ctx)
-	}
-	if p.tell != nil {
-		p.tell(item)
-	}
-}
-
-// jobOfLab is one task: a lab has one namespace.
+// jobOfLab proves a lab, which has one namespace, in one go.
 func jobOfLab(l *lab.Lab, env Env) *job {
 	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
-	return &job{item: item, tasks: []func(context.Context){func(ctx context.Context) {
+	return &job{item: item, exclusive: l.Exclusive, claims: l.Claims, prove: func(ctx context.Context) {
 		if skip(item, env, l.Requires) {
 			return
 		}
@@ -173,7 +117,7 @@ func jobOfLab(l *lab.Lab, env Env) *job {
 			defer release()
 		}
 		proveLab(ctx, l, env, item)
-	}}}
+	}}
 }
 
 // skip tells whether an item cannot be proven in this cluster.

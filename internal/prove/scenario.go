@@ -8,29 +8,33 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// jobOfScenario is a task for the scenario and one for each of its mutants: each run has a namespace of its own.
+// jobOfScenario proves a scenario: its mutants, and then itself, one after the other and with the same pods where that can be.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
-	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped}
-	item.Parts = make([]Part, 1+len(s.Mutants))
-	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
-		item.Parts = []Part{}
-		return &job{item: item, tasks: []func(context.Context){func(context.Context) { skip(item, env, s.Requires) }}}
-	}
-	tasks := []func(context.Context){func(ctx context.Context) { item.Parts[0] = runScenario(ctx, s, env) }}
-	for i, m := range s.Mutants {
-		tasks = append(tasks, func(ctx context.Context) { item.Parts[i+1] = runMutant(ctx, s, m, env) })
-	}
-	return &job{item: item, tasks: tasks}
+	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
+	return &job{item: item, exclusive: s.Exclusive, claims: s.Claims, prove: func(ctx context.Context) {
+		if skip(item, env, s.Requires) || ctx.Err() != nil {
+			return
+		}
+		own := env.Env.Env
+		own.Progress = nil
+		series := scenario.NewSeries(s, own)
+		var mutants []Part
+		for _, m := range s.Mutants {
+			mutants = append(mutants, runMutant(ctx, s, m, series))
+		}
+		item.Parts = append([]Part{runScenario(ctx, s, series)}, mutants...)
+		if err := series.Close(ctx); err != nil {
+			item.Reason = err.Error()
+		}
+	}}
 }
 
 const kindScenario = "scenario"
 
 // runScenario shows that a scenario passes.
-func runScenario(ctx context.Context, s *scenario.Scenario, env Env) Part {
+func runScenario(ctx context.Context, s *scenario.Scenario, series *scenario.Series) Part {
 	begin := time.Now()
-	own := env.Env.Env
-	own.Progress = nil
-	report, err := scenario.Run(ctx, s, own)
+	report, err := series.Run(ctx)
 	part := Part{Kind: KindScenario, Text: "passes", File: s.File(), Line: 1, Outcome: report.Outcome, Seconds: time.Since(begin).Seconds()}
 	switch report.Outcome {
 	case scenario.Passed:
@@ -48,11 +52,9 @@ func runScenario(ctx context.Context, s *scenario.Scenario, env Env) Part {
 }
 
 // runMutant shows that a scenario fails with one of its mutants, where and why it has to.
-func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env Env) Part {
+func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, series *scenario.Series) Part {
 	begin := time.Now()
-	own := env.Env.Env
-	own.Progress = nil
-	report, _ := scenario.RunMutant(ctx, s, m, own) // the report carries the error
+	report, _ := series.RunMutant(ctx, m) // the report carries the error
 	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(), Seconds: time.Since(begin).Seconds()}
 	if report.Verdict == scenario.Inconclusive && report.Report == nil {
 		part.Outcome = scenario.Failed // it cannot even be made

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
 // upTo brings the lab to where the task of an index is the next one to do: from where the mutant before began, if that can be had
@@ -38,8 +40,8 @@ func (p *labProof) upTo(ctx context.Context, index int) (finding, bool) {
 	return finding{}, true
 }
 
-// undone takes away what the last mutant has added, and tells whether everything is as it was before it. Whatever else a mutant has
-// done is left to a start from the beginning: so are pods.
+// undone takes back what the last mutant has done, and tells whether everything is as it was before it. What it has done to pods, and
+// to the controller's settings, is left to a start from the beginning.
 func (p *labProof) undone(ctx context.Context) bool {
 	if p.before == nil {
 		return false
@@ -48,23 +50,58 @@ func (p *labProof) undone(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	there := func(o *unstructured.Unstructured, in []*unstructured.Unstructured) bool {
-		return slices.ContainsFunc(in, func(other *unstructured.Unstructured) bool { return id(o, "") == id(other, "") })
-	}
-	var added []*unstructured.Unstructured
-	for _, o := range now {
-		switch {
-		case there(o, p.before):
-		case o.GetNamespace() != p.lab.Namespace || !slices.Contains([]string{"ConfigMap", "Ingress", "Secret", "Service"}, o.GetKind()):
-			return false
-		default:
-			added = append(added, o)
-		}
-	}
-	if slices.ContainsFunc(p.before, func(o *unstructured.Unstructured) bool { return !there(o, now) }) || len(differences(p.before, now)) > 0 {
+	remove, restore, isPossible := wayBack(p.before, now)
+	if !isPossible || p.env.Kube.Delete(ctx, remove...) != nil || p.env.Kube.Apply(ctx, restore...) != nil {
 		return false
 	}
-	return p.env.Kube.Delete(ctx, added...) == nil && p.settled(ctx)
+	return p.settled(ctx)
+}
+
+// wayBack returns which of the objects that there are now have to be removed, and which have to be made then, for all to be as before.
+// It is not possible if one of them has pods, or is the controller's ConfigMap.
+func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstructured.Unstructured, isPossible bool) {
+	counterpart := func(o *unstructured.Unstructured, in []*unstructured.Unstructured) *unstructured.Unstructured {
+		if i := slices.IndexFunc(in, func(other *unstructured.Unstructured) bool { return id(o, "") == id(other, "") }); i >= 0 {
+			return in[i]
+		}
+		return nil
+	}
+	for _, o := range now {
+		was := counterpart(o, before)
+		if was == nil || len(differences([]*unstructured.Unstructured{was}, []*unstructured.Unstructured{o})) > 0 {
+			remove = append(remove, o)
+		}
+	}
+	for _, o := range before {
+		if counterpart(o, now) == nil || counterpart(o, remove) != nil {
+			restore = append(restore, anew(o))
+		}
+	}
+	for _, o := range slices.Concat(remove, restore) {
+		if !slices.Contains([]string{"ConfigMap", "Ingress", "Secret", "Service"}, o.GetKind()) ||
+			o.GetKind() == "ConfigMap" && o.GetNamespace() == lab.ControllerNamespace {
+			return nil, nil, false
+		}
+	}
+	return remove, restore, true
+}
+
+// anew returns a copy of an object as it can be made again: without what the API server has written into it.
+func anew(o *unstructured.Unstructured) *unstructured.Unstructured {
+	o = o.DeepCopy()
+	metadata := map[string]any{"name": o.GetName(), "namespace": o.GetNamespace()}
+	for _, field := range []string{"annotations", "labels"} {
+		if value, found, _ := unstructured.NestedFieldNoCopy(o.Object, "metadata", field); found {
+			metadata[field] = value
+		}
+	}
+	o.Object["metadata"] = metadata
+	delete(o.Object, "status")
+	if address, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP"); address != "None" {
+		unstructured.RemoveNestedField(o.Object, "spec", "clusterIP")
+		unstructured.RemoveNestedField(o.Object, "spec", "clusterIPs")
+	}
+	return o
 }
 
 // settled waits until the pods are ready that a mutant may have done something to.

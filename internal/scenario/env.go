@@ -41,6 +41,8 @@ type Env struct {
 
 	// purpose tells the draws of a mutant from those of its scenario, failsIn is the step that a mutant is to fail in.
 	purpose, failsIn string
+	// series gets the pods that the run leaves as they were; nil if nobody wants them.
+	series *Series
 }
 
 // Kube is what a scenario needs of a cluster's API; *kube.Client is one.

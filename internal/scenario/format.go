@@ -26,8 +26,11 @@ type Scenario struct {
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
 	// What the cluster must be able to do. On a cluster that cannot, the scenario is skipped with the reason.
 	Requires Capabilities `yaml:"requires,omitempty"`
-	// The scenario changes what every host meets, so that no other may run beside it.
+	// The scenario changes what every host meets. None runs beside it, but for exclusive ones with other claims.
 	Exclusive bool `yaml:"exclusive,omitempty"`
+	// What the cluster has only one of and the scenario changes, by names of your own. No two with a claim in common run at the same
+	// time. A scenario has to have one, or be exclusive, to change anything outside of its namespace.
+	Claims Strings `yaml:"claims,omitempty"`
 	// What is done and expected, in this order. The first step that does not hold ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
 	// Plausible wrong answers, each of which has to make the scenario fail where and why it says.

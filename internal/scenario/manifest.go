@@ -120,7 +120,7 @@ func validateManifests(s *Scenario, read reading) strictyaml.Faults {
 	for _, name := range slices.Sorted(maps.Keys(read.manifests)) {
 		c.faults = append(c.faults, read.faults[name]...)
 		for _, o := range read.manifests[name].Objects {
-			c.faults = append(c.faults, sharedObject(read.manifests[name], o, s.Exclusive)...)
+			c.faults = append(c.faults, sharedObject(read.manifests[name], o, s.changesMore())...)
 		}
 	}
 	c.netTests(s, read)
@@ -133,13 +133,13 @@ func (c *checker) manifestFile(path, name string, err error) {
 	}
 }
 
-// sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time. One that runs
-// alone may bring objects of the controller's namespace.
-func sharedObject(m Manifest, o *unstructured.Unstructured, exclusive bool) strictyaml.Faults {
+// sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time. One that changes more
+// than its namespace, and says so, may bring objects of the controller's namespace.
+func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) strictyaml.Faults {
 	var faults strictyaml.Faults
 	switch {
-	case o.GetNamespace() == SystemNamespace && !exclusive:
-		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: such a scenario has to run alone, with exclusive: true",
+	case o.GetNamespace() == SystemNamespace && !changesMore:
+		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: say with claims what of it the scenario changes, or exclusive: true if every host meets that",
 			SystemNamespace))
 	case o.GetNamespace() != "" && o.GetNamespace() != SystemNamespace:
 		faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, every run has its own"))

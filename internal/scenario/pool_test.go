@@ -2,8 +2,9 @@ package scenario_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,28 +12,67 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-func TestPoolDoesAFewAtATimeAndSomeAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var running, most, done atomic.Int32
-		job := func(alone bool) scenario.Job {
-			return scenario.Job{Alone: alone, Do: func(context.Context) bool {
-				if now := running.Add(1); now > most.Load() {
-					most.Store(now)
-				} else if alone && now > 1 {
-					t.Errorf("%d run beside one that has to be alone", now-1)
+// timetable does jobs of a second each, and notes which were under way together, in the order of their beginning.
+type timetable struct {
+	begin time.Time
+	mu    sync.Mutex
+	rows  []string
+}
+
+func (t *timetable) job(name string, exclusive bool, claims ...string) scenario.Job {
+	return scenario.Job{Exclusive: exclusive, Claims: claims, Do: func(context.Context) bool {
+		t.mu.Lock()
+		second := int(time.Since(t.begin) / time.Second)
+		for len(t.rows) <= second {
+			t.rows = append(t.rows, "")
+		}
+		t.rows[second] += name
+		t.mu.Unlock()
+		<-time.After(time.Second)
+		return true
+	}}
+}
+
+// sorted returns the names in each second, in the order of the alphabet: which goroutine of a second is first is nobody's promise.
+func (t *timetable) sorted() string {
+	for i, row := range t.rows {
+		t.rows[i] = strings.Join(slices.Sorted(strings.SplitSeq(row, "")), "")
+	}
+	return strings.Join(t.rows, " ")
+}
+
+func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		parallel int
+		jobs     func(*timetable) []scenario.Job
+		want     string
+	}{
+		"so many at a time": {2, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("a", false), t.job("b", false), t.job("c", false)}
+		}, "ab c"},
+		"exclusive ones alone, at the end": {3, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("X", true), t.job("a", false), t.job("b", false), t.job("Y", true)}
+		}, "ab X Y"},
+		"a common claim one after the other, and others meanwhile": {2, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("a", false, "ports"), t.job("b", false, "ports"), t.job("c", false, "names"), t.job("d", false)}
+		}, "ac bd"},
+		"exclusive ones with different claims side by side": {3, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true, "routes"), t.job("Z", true, "settings"), t.job("a", false, "routes")}
+		}, "a XY Z"},
+		"an exclusive one without claims beside none": {3, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true), t.job("Z", true, "routes")}
+		}, "XZ Y"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				table := &timetable{begin: time.Now()}
+				scenario.Pool(t.Context(), c.parallel, c.jobs(table))
+				if got := table.sorted(); got != c.want {
+					t.Errorf("done together were %q, want %q", got, c.want)
 				}
-				<-time.After(time.Second)
-				running.Add(-1)
-				done.Add(1)
-				return true
-			}}
-		}
-		begin := time.Now()
-		scenario.Pool(t.Context(), 3, []scenario.Job{job(true), job(false), job(false), job(false), job(true), job(false)})
-		if took := time.Since(begin); done.Load() != 6 || most.Load() != 3 || took != 4*time.Second {
-			t.Errorf("%d done, at most %d at a time, in %s; want 6, 3, 4s", done.Load(), most.Load(), took)
-		}
-	})
+			})
+		})
+	}
 }
 
 func TestPoolStops(t *testing.T) {
@@ -47,7 +87,7 @@ func TestPoolStops(t *testing.T) {
 			var begun []int
 			var jobs []scenario.Job
 			for i := range 6 {
-				jobs = append(jobs, scenario.Job{Alone: i > 4, Do: func(context.Context) bool {
+				jobs = append(jobs, scenario.Job{Exclusive: i > 4, Do: func(context.Context) bool {
 					mu.Lock()
 					begun = append(begun, i)
 					mu.Unlock()

@@ -97,6 +97,8 @@ type runner struct {
 	// loans and cordoned are what gets its former state back at the end: objects of the controller's namespace, and nodes.
 	loans    []loan
 	cordoned []string
+	// disturbed is set once a step has changed pods that were there.
+	disturbed bool
 }
 
 func newRunner(env Env, names isolation) *runner {
@@ -286,6 +288,9 @@ func (r *runner) close(ctx context.Context, report *Report) {
 	defer cancel()
 	if r.env.Keep {
 		r.keep(ctx, report)
+		return
+	}
+	if r.env.series.takes(ctx, r, report) {
 		return
 	}
 	err := errors.Join(

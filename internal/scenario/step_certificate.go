@@ -41,7 +41,9 @@ func (r *runner) certify(ctx context.Context, c Certificate, report *StepReport)
 	}
 	secret, err := secretOf(c.Secret, signer, made)
 	if err == nil {
-		err = r.env.Kube.Apply(ctx, r.names.object(secret))
+		secret = r.names.object(secret)
+		r.remember([]*unstructured.Unstructured{secret})
+		err = r.env.Kube.Apply(ctx, secret)
 	}
 	report.Outcome = outcomeOf(err)
 	return err

@@ -22,6 +22,7 @@ func cannot(format string, args ...any) error { return &cannotError{fmt.Sprintf(
 
 // fault does to pods or a node what can happen to them. It waits until it has happened, and not for what follows.
 func (r *runner) fault(ctx context.Context, f Fault, report *StepReport) error {
+	r.disturbed = true
 	var what string
 	var err error
 	if f.Pod != nil {

@@ -24,6 +24,9 @@ func (r *runner) apply(ctx context.Context, files Strings, report *StepReport) e
 			objects = append(objects, r.names.object(o))
 		}
 	}
+	r.disturbed = r.disturbed || slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool {
+		return hasPods(o) && slices.ContainsFunc(r.applied, func(other *unstructured.Unstructured) bool { return isSame(o, other) })
+	})
 	r.remember(objects)
 	err := r.borrow(ctx, objects...)
 	if err == nil {
@@ -83,6 +86,7 @@ func (r *runner) remove(ctx context.Context, targets Strings, report *StepReport
 		return err
 	}
 	r.forget(objects)
+	r.disturbed = r.disturbed || slices.ContainsFunc(objects, hasPods)
 	if err := r.borrow(ctx, objects...); err != nil {
 		report.Outcome = outcomeOf(err)
 		return err

@@ -31,6 +31,7 @@ func (r *runner) patch(ctx context.Context, p Patch, report *StepReport) error {
 		report.Outcome = outcomeOf(err)
 		return err
 	}
+	r.disturbed = r.disturbed || hasPods(o)
 	kind, body, err := r.names.patch(p, o.GetKind()).body()
 	if err != nil {
 		report.Outcome = Broken

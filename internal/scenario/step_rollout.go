@@ -33,6 +33,7 @@ func (r *runner) rollout(ctx context.Context, ro Rollout, report *StepReport) er
 		report.Outcome = Broken
 		return err
 	}
+	r.disturbed = r.disturbed || ro.Status == ""
 	switch {
 	case ro.Restart != "":
 		stamp := time.Now().UTC().Format(time.RFC3339Nano) // kubectl's has seconds, so that a second restart within one is none

@@ -29,13 +29,16 @@ func (c *checker) onlyVerbs(path string, step Step, why string, allowed ...strin
 	}
 }
 
-// shared reports what a scenario changes that is everybody's, unless it runs alone.
+// changesMore tells whether the scenario says that it changes more than its own namespace.
+func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Claims) > 0 }
+
+// shared reports what a scenario changes that is everybody's, unless it says that it does.
 func (c *checker) shared(s *Scenario) {
-	if s.Exclusive {
+	if s.changesMore() {
 		return
 	}
 	alone := func(path, what string) {
-		c.fault(path, "%s is everybody's: a scenario that changes it has to run alone, with exclusive: true", what)
+		c.fault(path, "%s is everybody's: say with claims what of it the scenario changes, or exclusive: true if every host meets that", what)
 	}
 	eachStep("steps", s.Steps, func(path string, step Step) {
 		switch {
