@@ -49,10 +49,10 @@ type FrontMatter struct {
 	Requires scenario.Capabilities `yaml:"requires"`
 	// Open are the pages to look at when the lab is solved, as URLs without a port.
 	Open []string `yaml:"open"`
-	// Exclusive says that the lab changes what other labs see, so that none of them is proven at the same time.
+	// Exclusive says that the lab changes what other labs see: none of them stands beside it, but for exclusive ones with other claims.
 	Exclusive bool `yaml:"exclusive"`
-	// Claims names what there is only one of in the cluster and the lab changes; labs and scenarios with a claim in common are not proven
-	// at the same time.
+	// Claims names what there is only one of in the cluster and the lab changes, in lower-case letters, digits and hyphens. Labs and
+	// scenarios with a claim in common are not proven at the same time.
 	Claims scenario.Strings `yaml:"claims"`
 	// Tasks are what the student does, in this order.
 	Tasks []Task `yaml:"tasks"`
@@ -141,10 +141,12 @@ type Mutant struct {
 }
 
 // Label marks the objects and the namespace that a lab has made; its value is the lab's name. LabelExclusive marks the namespace of
-// a lab that changes what other labs see; its value is "true".
+// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its claims, which begins
+// with LabelClaim.
 const (
 	Label          = "ingresslab.dev/lab"
 	LabelExclusive = "ingresslab.dev/exclusive"
+	LabelClaim     = "claim.ingresslab.dev/"
 )
 
 // Task returns the task of an id; the error is an *UnknownTaskError.

@@ -158,6 +158,9 @@ func (l *Lab) labels() map[string]string {
 	labels := map[string]string{Label: l.Name}
 	if l.Exclusive {
 		labels[LabelExclusive] = "true"
+		for _, claim := range l.Claims {
+			labels[LabelClaim+claim] = "true"
+		}
 	}
 	return labels
 }
@@ -170,7 +173,7 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 		return nil, fmt.Errorf("list namespaces: %w", err)
 	}
 	for _, ns := range list.Items {
-		if owner := ns.Labels[Label]; owner != s.lab.Name {
+		if owner := ns.Labels[Label]; owner != s.lab.Name && !s.lab.bears(ns.Labels) {
 			notes = append(notes, fmt.Sprintf("lab %s changes what every other lab meets: its namespace %s is removed (the files in its workspace stay)", owner, ns.Name))
 			if err := s.env.Kube.DeleteNamespace(ctx, ns.Name, true); err != nil {
 				return notes, err
@@ -178,6 +181,23 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 		}
 	}
 	return notes, nil
+}
+
+// bears tells whether the lab can stand beside another exclusive one, whose namespace has these labels: both are, and they claim
+// different things.
+func (l *Lab) bears(labels map[string]string) bool {
+	if !l.Exclusive || len(l.Claims) == 0 {
+		return false
+	}
+	saysWhat := false
+	for label := range labels {
+		claim, is := strings.CutPrefix(label, LabelClaim)
+		if is && slices.Contains(l.Claims, claim) {
+			return false
+		}
+		saysWhat = saysWhat || is
+	}
+	return saysWhat
 }
 
 // removeForeign makes the plan remove what is not the lab's.

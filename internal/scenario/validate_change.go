@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
@@ -27,6 +29,14 @@ func (c *checker) onlyVerbs(path string, step Step, why string, allowed ...strin
 			c.fault(path, "%s, so %s is none of its verbs: they are %s", why, verb, strings.Join(allowed, ", "))
 		}
 	}
+}
+
+// BadClaim says why a text cannot be a claim: labels hold it. It returns nothing for one that can.
+func BadClaim(claim string) string {
+	if len(validation.IsDNS1123Label(claim)) > 0 {
+		return fmt.Sprintf("%q is not a name in lower-case letters, digits and hyphens, such as node-ports", claim)
+	}
+	return ""
 }
 
 // changesMore tells whether the scenario says that it changes more than its own namespace.
