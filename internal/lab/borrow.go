@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
 // What a lab may borrow: the namespace of the controller, in which it puts objects of its own, and the controller's ConfigMap.
@@ -101,6 +102,21 @@ func nodePorts(objects []*unstructured.Unstructured) []int64 {
 		}
 	}
 	return numbers
+}
+
+// claimSettings is the claim on the data of the controller's ConfigMap.
+const claimSettings = "settings"
+
+// settingsClaimed tells whether another lab, or the run of a scenario, has put data into the controller's ConfigMap and still needs
+// it.
+func settingsClaimed(ctx context.Context, c kubernetes.Interface, l *Lab) (bool, error) {
+	list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: scenario.LabelClaim + claimSettings})
+	if err != nil {
+		return false, fmt.Errorf("list namespaces: %w", err)
+	}
+	return slices.ContainsFunc(list.Items, func(ns corev1.Namespace) bool {
+		return ns.Name != l.Namespace && ns.DeletionTimestamp == nil
+	}), nil
 }
 
 // configure gives the controller's ConfigMap the data of config, and none if config is nil. The note names what it had if all of it

@@ -141,12 +141,11 @@ type Mutant struct {
 }
 
 // Label marks the objects and the namespace that a lab has made; its value is the lab's name. LabelExclusive marks the namespace of
-// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its claims, which begins
-// with LabelClaim.
+// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its claims, as
+// the namespaces of scenarios have.
 const (
 	Label          = "ingresslab.dev/lab"
 	LabelExclusive = "ingresslab.dev/exclusive"
-	LabelClaim     = "claim.ingresslab.dev/"
 )
 
 // Task returns the task of an id; the error is an *UnknownTaskError.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,6 +144,11 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	if err := k.Apply(ctx, p.apply...); err != nil {
 		return p, err
 	}
+	if config == nil {
+		if isClaimed, err := settingsClaimed(ctx, k.Clientset(), l); err != nil || isClaimed {
+			return p, cmp.Or(err, s.awaitReady(ctx, p.apply))
+		}
+	}
 	note, err := configure(ctx, k.Clientset(), l, config)
 	if note != "" {
 		p.said = append(p.said, note)
@@ -158,9 +164,9 @@ func (l *Lab) labels() map[string]string {
 	labels := map[string]string{Label: l.Name}
 	if l.Exclusive {
 		labels[LabelExclusive] = "true"
-		for _, claim := range l.Claims {
-			labels[LabelClaim+claim] = "true"
-		}
+	}
+	for _, claim := range l.Claims {
+		labels[scenario.LabelClaim+claim] = "true"
 	}
 	return labels
 }
@@ -191,7 +197,7 @@ func (l *Lab) bears(labels map[string]string) bool {
 	}
 	saysWhat := false
 	for label := range labels {
-		claim, is := strings.CutPrefix(label, LabelClaim)
+		claim, is := strings.CutPrefix(label, scenario.LabelClaim)
 		if is && slices.Contains(l.Claims, claim) {
 			return false
 		}

@@ -16,6 +16,8 @@ const (
 	LabelRun = "ingresslab.dev/run"
 	// LabelScenario holds the name of the scenario.
 	LabelScenario = "ingresslab.dev/scenario"
+	// LabelClaim begins the labels of a namespace, of a run or a lab, that name its claims; their value is "true".
+	LabelClaim = "claim.ingresslab.dev/"
 )
 
 // testDomain is the top-level domain that scenarios use: it is reserved for tests (RFC 6761 section 6.2), so a probe that
@@ -28,6 +30,8 @@ type isolation struct {
 	run      string
 	// namespace is where the objects go.
 	namespace string
+	// claims are those of the scenario.
+	claims []string
 	// classes maps the names of the IngressClasses that the scenario brings to what this run calls them. An IngressClass
 	// has no namespace.
 	classes map[string]string
@@ -39,6 +43,7 @@ func newIsolation(s *Scenario, run string) isolation {
 		scenario:  s.Metadata.Name,
 		run:       run,
 		namespace: fmt.Sprintf("lab-%s-%s", s.Metadata.Name, run),
+		claims:    s.Claims,
 		classes:   map[string]string{},
 	}
 	for _, m := range s.manifests {
@@ -91,6 +96,18 @@ func (i isolation) labels() map[string]string {
 		return nil
 	}
 	return map[string]string{LabelRun: i.run, LabelScenario: i.scenario}
+}
+
+// ofNamespace are the labels of the run's namespace: those of its objects, and its claims.
+func (i isolation) ofNamespace() map[string]string {
+	labels := i.labels()
+	if labels == nil {
+		return nil
+	}
+	for _, claim := range i.claims {
+		labels[LabelClaim+claim] = "true"
+	}
+	return labels
 }
 
 // object returns a copy of o as this run applies it: in the run's namespace, labeled, with the run's hosts and classes.

@@ -111,7 +111,7 @@ func newRunner(env Env, names isolation) *runner {
 
 // script makes the namespace and runs the steps. The error is what is broken.
 func (r *runner) script(ctx context.Context, s *Scenario, which part, report *Report) error {
-	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, r.names.labels()); err != nil {
+	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, r.names.ofNamespace()); err != nil {
 		report.Outcome, report.Reason = brokenUnless(ctx), err.Error()
 		return broken(report.Outcome, err)
 	}
@@ -311,7 +311,7 @@ func (r *runner) keep(ctx context.Context, report *Report) {
 	if report.Kept = true; passed < len(report.Steps) {
 		report.Next = passed + 1
 	}
-	labels := r.names.labels()
+	labels := r.names.ofNamespace()
 	labels[LabelKept], labels[LabelSeed] = strconv.Itoa(passed), strconv.FormatUint(r.env.Seed, 10)
 	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, labels); err != nil {
 		report.Next, report.Cleanup = 0, "the namespace could not be marked as kept: "+err.Error()
