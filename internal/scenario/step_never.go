@@ -29,8 +29,8 @@ func (r *runner) never(ctx context.Context, n Never, report *StepReport) error {
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	begin := time.Now()
-	seen, over := make(chan glimpse, 1), make(chan convergence, 1)
-	go func() { over <- r.watch(looking, n.Expect, request, begin, seen) }()
+	seen, looked, over := make(chan glimpse, 1), make(chan struct{}), make(chan convergence, 1)
+	go func() { over <- r.watch(looking, n.Expect, request, begin, seen, looked) }()
 	nested := r.nested(ctx, report, "never.while", n.While)
 	left := time.NewTimer(n.For.or(neverFor) - time.Since(begin))
 	defer left.Stop()
@@ -39,6 +39,10 @@ func (r *runner) never(ctx context.Context, n Never, report *StepReport) error {
 	case g := <-seen:
 		came = &g
 	case <-left.C:
+		select { // a first look takes its time, however short the whole is
+		case <-looked:
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
 	}
 	stop()
@@ -56,16 +60,21 @@ func (r *runner) never(ctx context.Context, n Never, report *StepReport) error {
 	return nil
 }
 
-// watch looks until ctx ends, or until the answer comes.
-func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse) convergence {
+// watch looks until ctx ends, or until the answer comes. It closes looked after the first look.
+func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse, looked chan<- struct{}) convergence {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	var c convergence
-	for {
+	for isFirst := true; ; isFirst = false {
 		l := r.seeAnswerTo(ctx, e, request)
 		c.add(l, ctx.Err() != nil)
 		if l.holds() {
 			seen <- glimpse{time.Since(begin), l.observed}
+		}
+		if isFirst {
+			close(looked)
+		}
+		if l.holds() {
 			return c
 		}
 		select {
