@@ -103,13 +103,10 @@ func (p *player) play(ctx context.Context) (report *Report, err error) {
 	if _, err := lab.NewSession(p.lab, p.env.Env).Reset(ctx); err != nil {
 		return p.report, fmt.Errorf("bring the lab to its start: %w", err)
 	}
+	defer func() { err = errors.Join(err, p.clear()) }()
 	if err := p.prepare(); err != nil {
 		return p.report, fmt.Errorf("prepare the workspace: %w", err)
 	}
-	defer func() {
-		p.shell.close()
-		err = errors.Join(err, os.RemoveAll(p.dir))
-	}()
 	for _, screen := range text.All() {
 		for _, block := range screen.Blocks {
 			if err := p.block(ctx, text.File, block); err != nil {
@@ -120,6 +117,17 @@ func (p *player) play(ctx context.Context) (report *Report, err error) {
 	return p.report, nil
 }
 
+// clear takes away what prepare has made, as far as it came, and ends what commands have left running.
+func (p *player) clear() error {
+	if p.shell != nil {
+		p.shell.close()
+	}
+	if p.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(p.dir)
+}
+
 // workspace is where a student would work.
 func (p *player) workspace() string {
 	return filepath.Join(p.dir, "workspace", filepath.Base(p.lab.Dir))
@@ -128,11 +136,11 @@ func (p *player) workspace() string {
 // prepare makes what a student has: a workspace, a kubeconfig whose namespace is the lab's, and the programs. The layout is that of a
 // checkout: workspace/NN-name beside bin/.
 func (p *player) prepare() error {
-	dir, err := os.MkdirTemp("", "ingresslab-lesson-")
+	temporary, err := filepath.EvalSymlinks(os.TempDir())
 	if err != nil {
 		return err
 	}
-	if p.dir, err = filepath.EvalSymlinks(dir); err != nil {
+	if p.dir, err = os.MkdirTemp(temporary, "ingresslab-lesson-"); err != nil {
 		return err
 	}
 	bin, state := filepath.Join(p.dir, "bin"), filepath.Join(p.dir, "state")

@@ -95,6 +95,66 @@ func TestWhatIsLeftRunningDoesNotHoldUpTheNextCommand(t *testing.T) {
 	if output, _, err := s.run(t.Context(), "tail -f /dev/null & echo on", time.Minute); err != nil || output != "on\n" {
 		t.Errorf("%q, %v", output, err)
 	}
+	if len(s.groups) != 1 {
+		t.Errorf("%d process groups are to be ended, want the one that runs", len(s.groups))
+	}
+	// A group that is gone must not be ended later: its number may be a stranger's then.
+	if _, _, err := s.run(t.Context(), "true", time.Minute); err != nil || len(s.groups) != 1 {
+		t.Errorf("%d process groups are to be ended after a command that has left nothing, %v", len(s.groups), err)
+	}
+}
+
+// TestWhatCannotBePreparedLeavesNothing has no cluster whose kubeconfig could be copied.
+func TestWhatCannotBePreparedLeavesNothing(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := &player{lab: &lab.Lab{Dir: "../../lab/testdata/labs/01-host-routing"}, env: Env{Cluster: &cluster.Cluster{Kubeconfig: "nowhere"}}}
+	err := p.prepare()
+	left, listErr := os.ReadDir(os.Getenv("TMPDIR"))
+	if err == nil || listErr != nil || len(left) != 1 {
+		t.Fatalf("prepared with %v, and there are %v, %v", err, left, listErr)
+	}
+	if err := p.clear(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// TestALessonThatWasEditedMeanwhileIsLeftAlone records twice: into the lesson as it was played, and after a line was put into it.
+func TestALessonThatWasEditedMeanwhileIsLeftAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "01-host-routing")
+	if err := os.CopyFS(dir, os.DirFS("../../lab/testdata/labs/01-host-routing")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, lab.LessonFile)
+	put := func(change func(string) string) *lab.Lab {
+		t.Helper()
+		data, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(file, []byte(change(string(data))), 0o600)
+		}
+		l, loadErr := lab.Load(dir)
+		if err != nil || loadErr != nil {
+			t.Fatal(err, loadErr)
+		}
+		return l
+	}
+	l := put(func(text string) string { return text + "\n```console\n$ echo new\nold\n```\n" })
+	text, _ := l.Lesson()
+	blocks := text.Screens[0].Blocks
+	played := []Played{{Command: blocks[len(blocks)-1].Commands[0], Got: "new\n"}}
+	put(func(text string) string { return strings.Replace(text, "Write three", "First,\nwrite three", 1) })
+	if changed, _, err := write(l, played); changed || err == nil || !strings.Contains(err.Error(), "was edited while it was played") {
+		t.Errorf("recorded %t into a lesson that was edited, %v", changed, err)
+	}
+	put(func(text string) string { return strings.Replace(text, "First,\nwrite three", "Write three", 1) })
+	if changed, faults, err := write(l, played); !changed || err != nil || len(faults) > 0 {
+		t.Errorf("recorded %t, %v, %v", changed, faults, err)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(data), "$ echo new\nnew\n```\n") {
+		t.Errorf("the lesson is\n%s", data)
+	}
 }
 
 const recorded = `---

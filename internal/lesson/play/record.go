@@ -21,25 +21,37 @@ const (
 
 // Record plays the lab's lesson, and writes the outputs that are not as recorded into it. Nothing but those lines changes. An output
 // that matches stays as it is, so that recording twice changes nothing. The faults of the report are what cannot be recorded: a
-// command that is not there, or does not end.
+// command that is not there, or does not end. A lesson that somebody has edited since it was loaded is left alone, which is an error.
 func Record(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
 	p := &player{lab: l, env: env, patience: patience, settled: steady}
 	report, err := p.play(ctx)
 	if err != nil {
 		return report, err
 	}
+	report.Changed, report.Faults, err = write(l, report.Commands)
+	return report, err
+}
+
+// write writes the outputs that were not as recorded into the lab's lesson, and tells whether there were any.
+func write(l *lab.Lab, played []Played) (changed bool, faults strictyaml.Faults, err error) {
 	file := filepath.Join(l.Dir, lab.LessonFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return report, err
+		return false, nil, err
 	}
-	text, faults := written(file, string(data), report.Commands)
-	report.Faults = faults
+	text, faults := written(file, string(data), played)
 	if text == string(data) {
-		return report, nil
+		return false, faults, nil
 	}
-	report.Changed = true
-	return report, os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // a text of the checkout
+	// The outputs are known by their lines.
+	now, err := lab.Load(l.Dir)
+	if err != nil {
+		return false, faults, err
+	}
+	if now.Text != l.Text || now.TextLine != l.TextLine {
+		return false, faults, fmt.Errorf("%s was edited while it was played: nothing is recorded, play it again", file)
+	}
+	return true, faults, os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // a text of the checkout
 }
 
 // steady returns what says whether an output has been the same, but for what is never the same, for long enough.

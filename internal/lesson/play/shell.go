@@ -18,7 +18,7 @@ type shell struct {
 	// dir is where its own files are, and workspace where commands begin.
 	dir, workspace string
 	environment    []string
-	// groups are the process groups of commands, some of which may have left something running.
+	// groups are the process groups of commands that have left something running.
 	groups []int
 }
 
@@ -67,8 +67,11 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 	if err := c.Start(); err != nil {
 		return "", 0, fmt.Errorf("bash: %w", err)
 	}
-	s.groups = append(s.groups, c.Process.Pid)
 	waitErr := c.Wait()
+	// The number of a group that is gone may be another one's by the time of close.
+	if !errors.Is(syscall.Kill(-c.Process.Pid, 0), syscall.ESRCH) {
+		s.groups = append(s.groups, c.Process.Pid)
+	}
 	data, err := os.ReadFile(out.Name())
 	if err != nil {
 		return "", 0, err
@@ -88,7 +91,7 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 // close ends what commands have left running.
 func (s *shell) close() {
 	for _, group := range s.groups {
-		// The group may be gone, which is the usual case.
+		// What was left may have ended by itself.
 		_ = syscall.Kill(-group, syscall.SIGKILL)
 	}
 }
