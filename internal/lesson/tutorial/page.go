@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson"
@@ -167,7 +169,8 @@ func general(tier string) (string, error) {
 	if text == "" {
 		text = "`bin/ingresslab check` says what is observed."
 	}
-	return strings.ToUpper(text[:1]) + text[1:], nil
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:], nil
 }
 
 // html keeps < and > of a text from being taken for tags, and commands from being taken for Markdown.

@@ -131,3 +131,14 @@ func TestAskingTheCluster(t *testing.T) {
 		}
 	}
 }
+
+func TestAHintBeginsWithACapital(t *testing.T) {
+	for tier, want := range map[string]string{
+		"which host?": "Which host?", "{{.Object}} has another": "The object has another", "évidemment": "Évidemment", "“ours”": "“ours”",
+		"{{.Text}}": "`bin/ingresslab check` says what is observed.",
+	} {
+		if got, err := general(tier); err != nil || got != want {
+			t.Errorf("%q becomes %q, %v; want %q", tier, got, err, want)
+		}
+	}
+}
