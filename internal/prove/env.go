@@ -38,7 +38,7 @@ type Env struct {
 
 // DefaultParallel is how many labs and scenarios are proven at the same time: pods start, caches fill and time-outs run out most of
 // the time, on two cores as well.
-const DefaultParallel = 4
+const DefaultParallel = 6
 
 // Patience is how long to wait. A wrong answer takes effect like a right one: whoever looks too early sees what was there before.
 type Patience struct {
@@ -64,6 +64,8 @@ func (p Patience) orUsual() Patience {
 // Session is a lab in a cluster; *lab.Session is one.
 type Session interface {
 	Start(ctx context.Context) ([]string, error)
+	// Reset is Start, and removes what is not the lab's, too.
+	Reset(ctx context.Context) ([]string, error)
 	Solve(ctx context.Context, task string) error
 	// Mistake does what a mutant says instead of solving its task, and waits for nothing.
 	Mistake(ctx context.Context, m lab.Mutant) error

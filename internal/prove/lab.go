@@ -16,8 +16,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// labProof proves one lab. The order of its parts saves starts of pods: the solution is there when the quiz is asked, and every
-// wrong answer begins where the reset has left off.
+// labProof proves one lab. The order of its parts saves starts of pods: the lesson is played with those of the first start, and before
+// the mutants leave Events that it would print; the solution is there when the quiz is asked, and every wrong answer begins where the
+// reset has left off.
 type labProof struct {
 	lab     *lab.Lab
 	env     Env
@@ -41,6 +42,7 @@ func proveLab(ctx context.Context, l *lab.Lab, env Env, item *Item) {
 		lab: l, env: env, at: placesOf(l), session: env.open(l), item: item, reached: map[string]bool{}, unsolved: map[string]bool{},
 	}
 	p.part(ctx, KindStart, "fails from start/", p.at.tasks(), p.start)
+	p.part(ctx, KindLesson, "the lesson's outputs are what the cluster says", Fault{File: p.at.lesson, Line: 1}, p.lesson)
 	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), p.solution)
 	p.part(ctx, KindQuiz, "the cluster answers the quiz", p.at.quiz(), p.quiz)
 	p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
@@ -48,7 +50,6 @@ func proveLab(ctx context.Context, l *lab.Lab, env Env, item *Item) {
 		p.part(ctx, KindMutant, m.Name, p.at.mutant(m.Name), func(ctx context.Context) finding { return p.mutant(ctx, m) })
 	}
 	p.part(ctx, KindHints, "every hint is given when its fault is there", p.at.hints(), p.hints)
-	p.part(ctx, KindLesson, "the lesson's outputs are what the cluster says", Fault{File: p.at.lesson, Line: 1}, p.lesson)
 	p.leave(ctx)
 }
 
@@ -299,15 +300,15 @@ func (p *labProof) reset(ctx context.Context) finding {
 	return f
 }
 
-// lesson plays the commands of the lesson, in a namespace without the Events that the mutants have left.
+// lesson plays the commands of the lesson, and takes back what they have done.
 func (p *labProof) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}
 	}
-	if err := p.session.Remove(ctx); err != nil {
-		return finding{err: err}
-	}
 	commands, faults, err := p.env.Verify(ctx, p.lab)
+	if err == nil {
+		_, err = p.session.Reset(ctx)
+	}
 	return finding{seen: plural(commands, "command of the lesson", "commands of the lesson"), faults: faults, err: err}
 }
 

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// mutantPatience is how long a mutant is looked at: what a right controller does with a right manifest takes it
-// milliseconds, so that what is not so by then was not made so.
-const mutantPatience = 8 * time.Second
+// mutantPatience is how long an answer is looked for that a mutant keeps from coming: what a right controller does with a right
+// manifest takes it milliseconds, so that what is not so by then was not made so.
+const mutantPatience = 4 * time.Second
 
 // Verdict says what became of a mutant.
 type Verdict string

@@ -21,7 +21,7 @@ func (e Env) limitOf(step Step) time.Duration {
 	case step.Expect != nil:
 		return e.Patience
 	case e.failsIn != "":
-		return 2 * e.Patience
+		return 4 * e.Patience
 	case step.Wait != nil && step.Wait.Ingress != "":
 		return e.Patience
 	}
