@@ -313,7 +313,7 @@ func (p *labProof) lesson(ctx context.Context) finding {
 }
 
 // removeTimeout bounds the removal of a lab, which goes on when the proof itself was interrupted.
-const removeTimeout = 45 * time.Second
+const removeTimeout = 2 * time.Minute
 
 // leave removes the lab, and shows that nothing of it is left outside of its namespace.
 func (p *labProof) leave(ctx context.Context) {
