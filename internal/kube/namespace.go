@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,8 +69,15 @@ func (c *Client) DeleteNamespace(ctx context.Context, name string, wait bool) er
 	return c.waitNamespaceGone(ctx, name)
 }
 
+// namespaceTimeout bounds the wait for a namespace to go: one whose pods are slow to stop takes a minute, one that something holds
+// would take for ever.
+const namespaceTimeout = 3 * time.Minute
+
 func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, namespaceTimeout)
+	defer cancel()
 	var last *corev1.Namespace
+	var failed error
 	err := wait.PollUntilContextCancel(ctx, c.poll, true, func(ctx context.Context) (bool, error) {
 		got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
@@ -78,9 +86,13 @@ func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
 		if err == nil {
 			last = got
 		}
+		failed = err
 		return false, nil // a request that fails may work the next time
 	})
-	if err != nil {
+	switch {
+	case err != nil && failed != nil && !errors.Is(failed, ctx.Err()):
+		return fmt.Errorf("namespace %s: %w", name, failed)
+	case err != nil:
 		return fmt.Errorf("namespace %s is still there%s: %w", name, leftIn(last), err)
 	}
 	return nil

@@ -274,6 +274,9 @@ func awaitGone(ctx context.Context, k scenario.Kube, objects []*unstructured.Uns
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
+				if err != nil && !errors.Is(err, ctx.Err()) {
+					return fmt.Errorf("%s: %w", kube.Describe(o), err)
+				}
 				return fmt.Errorf("%s is being deleted and still there: %w", kube.Describe(o), ctx.Err())
 			}
 		}
