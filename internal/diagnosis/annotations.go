@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -148,10 +149,35 @@ func (d *diagnosis) canary(i *networkingv1.Ingress) {
 				expected = main[0].Host
 			}
 			f.Code, f.Field, f.Expected = CanaryHostDiffers, field+".host", expected
-			f.Text = fmt.Sprintf("ingress %s is a canary for host %s, and the Ingress that is no canary, %s, is for %s", i.Name, rule.Host, mains[0].Name, expected)
+			f.Text = fmt.Sprintf("ingress %s is a canary for host %s, and the Ingress that is no canary, %s, is for %s", i.Name, rule.Host, mains[0].Name, cmp.Or(expected, "every host"))
 		}
 		d.add(f)
 	}
+}
+
+// canaryInstead finds an Ingress with a rule for the host that makes no rule, because it is a canary and there is nothing else. If
+// another rule was meant, only one that leads to the Service counts.
+func (d *diagnosis) canaryInstead(r Request, other bool) bool {
+	const name = annotations.Prefix + "canary"
+	var meant *networkingv1.Ingress
+	for _, i := range d.own() {
+		for n, rule := range i.Spec.Rules {
+			if !isCanary(i) || r.Canary || rank(rule.Host, r.Host) < 2 {
+				continue
+			}
+			right := slices.ContainsFunc(pathsOf(i, n), func(c candidate) bool { return serviceOf(c.path.Backend) == r.Service })
+			if right || meant == nil && !other {
+				meant, other = i, right
+			}
+		}
+	}
+	if meant == nil {
+		return false
+	}
+	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]", Expected: "not there", Observed: "true",
+		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, which makes it a share of another Ingress's requests; there is no other one for that host",
+			meant.Name, r.Host, name)})
+	return true
 }
 
 // canaryBackends judges where a canary sends its share. No request is led there for certain, so following one does not show it.

@@ -63,6 +63,11 @@ func (d *diagnosis) backend(r Request, c candidate) {
 			Text: fmt.Sprintf("ingress %s sends %s to service %q, which is not in namespace %s%s", c.ingress.Name, c.path.Path, name, d.Namespace, near)})
 		return
 	}
+	if s.Spec.Type == corev1.ServiceTypeExternalName {
+		d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.type", Expected: "ClusterIP, with a selector", Observed: "ExternalName",
+			Text: fmt.Sprintf("service %s is of type ExternalName: a name in the DNS (%s), without pods that the controller could send requests to", s.Name, s.Spec.ExternalName)})
+		return
+	}
 	port := d.port(s, c, field+".port")
 	if port == nil {
 		return
@@ -148,7 +153,7 @@ func (d *diagnosis) pods(s *corev1.Service, port corev1.ServicePort, failed bool
 	}
 	switch {
 	case ready == 0:
-		d.notReady(s, selected)
+		d.notReady(fmt.Sprintf("service %s has %s, and none is ready", s.Name, count(len(selected))), selected)
 	case d.endpoints(s.Name) == 0:
 		if !d.closedPort(s, port, selected, true) {
 			d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Expected: "an endpoint", Observed: "none",
@@ -216,7 +221,9 @@ func (d *diagnosis) nothingSelected(s *corev1.Service) {
 	}
 	f := Finding{Code: SelectorMatchesNothing, Object: "service/" + s.Name, Field: "spec.selector", Observed: labels.Set(s.Spec.Selector).String()}
 	f.Text = fmt.Sprintf("service %s selects pods with %s, and no pod has that", s.Name, labels.Set(s.Spec.Selector))
-	if w := d.meantFor(s); w != nil {
+	if p := d.nearLabel(s); p != nil {
+		f.Text += fmt.Sprintf("; pod %s has %s, so one of the two is misspelled", p.Name, labels.Set(p.Labels))
+	} else if w := d.meantFor(s); w != nil {
 		own := labels.Set(w.Spec.Template.Labels)
 		f.Expected = own.String()
 		f.Text += fmt.Sprintf("; those of deployment %s have %s", w.Name, own)
@@ -224,7 +231,24 @@ func (d *diagnosis) nothingSelected(s *corev1.Service) {
 	d.add(f)
 }
 
-// meantFor is the Deployment whose pods a Service was probably meant to select: one of the same name or a near one, or the only one.
+// nearLabel is a pod, of no Deployment, that has a label of a Service's selector but for a typing error.
+func (d *diagnosis) nearLabel(s *corev1.Service) *corev1.Pod {
+	for i := range d.Pods {
+		p := &d.Pods[i]
+		if p.DeletionTimestamp != nil || strings.HasPrefix(ownerOf(p), "deployment/") {
+			continue
+		}
+		for key, value := range s.Spec.Selector {
+			if own := p.Labels[key]; own != value && strictyaml.Nearest(own, []string{value}) != "" {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// meantFor is the Deployment whose pods a Service was probably meant to select: one of the same name or a near one, or the only one, if
+// no other Service selects its pods.
 func (d *diagnosis) meantFor(s *corev1.Service) *appsv1.Deployment {
 	var names []string
 	for _, w := range d.Deployments {
@@ -232,7 +256,10 @@ func (d *diagnosis) meantFor(s *corev1.Service) *appsv1.Deployment {
 	}
 	near := strictyaml.Nearest(s.Name, names)
 	for i, w := range d.Deployments {
-		if w.Name == s.Name || w.Name == near || len(d.Deployments) == 1 {
+		free := len(d.Deployments) == 1 && !slices.ContainsFunc(d.Services, func(o corev1.Service) bool {
+			return len(o.Spec.Selector) > 0 && labels.SelectorFromSet(o.Spec.Selector).Matches(labels.Set(w.Spec.Template.Labels))
+		})
+		if w.Name == s.Name || w.Name == near || free {
 			return &d.Deployments[i]
 		}
 	}
@@ -257,20 +284,28 @@ func conditionOf(w appsv1.Deployment) string {
 // (https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff and the reasons beside it).
 var imageReasons = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 
-// notReady says why the pods of a Service are not ready.
-func (d *diagnosis) notReady(s *corev1.Service, pods []*corev1.Pod) {
+// cannotStart finds a pod whose image is not there.
+func (d *diagnosis) cannotStart(pods []*corev1.Pod) bool {
 	for _, p := range pods {
 		for i, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			if w := c.State.Waiting; w != nil && slices.Contains(imageReasons, w.Reason) {
 				d.add(Finding{Code: ImageMissing, Object: ownerOf(p), Field: fmt.Sprintf("spec.containers[%d].image", i), Expected: "an image that the nodes have", Observed: c.Image,
 					Text: fmt.Sprintf("pod %s cannot start: image %s: %s", p.Name, c.Image, w.Reason)})
-				return
+				return true
 			}
 		}
 	}
+	return false
+}
+
+// notReady says why pods are not ready, after what that comes to.
+func (d *diagnosis) notReady(what string, pods []*corev1.Pod) {
+	if d.cannotStart(pods) {
+		return
+	}
 	p := pods[0]
 	d.add(Finding{Code: PodsNotReady, Object: ownerOf(p), Expected: "Ready", Observed: whyNotReady(p),
-		Text: fmt.Sprintf("service %s has %d pods, and none is ready: %s: %s", s.Name, len(pods), p.Name, whyNotReady(p))})
+		Text: fmt.Sprintf("%s: %s: %s", what, p.Name, whyNotReady(p))})
 }
 
 // ownerOf is the Deployment of a pod, or the pod itself.
@@ -311,20 +346,15 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 		target = intstr.FromInt32(port.Port)
 	}
 	listens := map[string]bool{}
+	lack := 0
 	for _, p := range pods {
-		for _, c := range p.Spec.Containers {
-			for _, own := range c.Ports {
-				if target.Type == intstr.String && own.Name == target.StrVal || target.Type == intstr.Int && own.ContainerPort == target.IntVal {
-					return false
-				}
-				listens[strconv.Itoa(int(own.ContainerPort))] = true
-				if own.Name != "" {
-					listens[own.Name] = true
-				}
-			}
+		ports, has := portsOfPod(p, target)
+		maps.Copy(listens, ports)
+		if !has && (len(ports) > 0 || sure || target.Type == intstr.String) {
+			lack++
 		}
 	}
-	if len(listens) == 0 && !sure && target.Type == intstr.Int {
+	if lack == 0 {
 		return false
 	}
 	ports := slices.Sorted(maps.Keys(listens))
@@ -332,6 +362,10 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 	f := Finding{Code: TargetPortClosed, Object: "service/" + s.Name, Field: fmt.Sprintf("spec.ports[%d].targetPort", max(number, 0)), Expected: strings.Join(ports, " or "),
 		Observed: target.String(), Text: fmt.Sprintf("service %s sends requests to port %s of its pods, and they listen on %s", s.Name, target.String(), joined(ports))}
 	switch {
+	case lack < len(pods):
+		f.Expected = "a port that all of them have"
+		f.Text = fmt.Sprintf("service %s sends requests to port %s of its pods, and %d of the %d do not listen there; between them they have %s",
+			s.Name, target.String(), lack, len(pods), joined(ports))
 	case len(ports) == 0 && target.Type == intstr.String:
 		f.Expected = "the number of the port that the program listens on"
 		f.Text = fmt.Sprintf("service %s sends requests to the port called %q of its pods, and none of their containers gives a port that name", s.Name, target.StrVal)
@@ -341,6 +375,21 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 	}
 	d.add(f)
 	return true
+}
+
+// portsOfPod are the ports that a pod's containers say they listen on, by number and by name; has says that the target is among them.
+func portsOfPod(p *corev1.Pod, target intstr.IntOrString) (ports map[string]bool, has bool) {
+	ports = map[string]bool{}
+	for _, c := range p.Spec.Containers {
+		for _, own := range c.Ports {
+			has = has || target.Type == intstr.String && own.Name == target.StrVal || target.Type == intstr.Int && own.ContainerPort == target.IntVal
+			ports[strconv.Itoa(int(own.ContainerPort))] = true
+			if own.Name != "" {
+				ports[own.Name] = true
+			}
+		}
+	}
+	return ports, has
 }
 
 func joinedOr(list []string, otherwise string) string {

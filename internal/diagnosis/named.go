@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // named looks for the objects that have to be there.
@@ -29,7 +31,7 @@ func (d *diagnosis) named() {
 					d.add(*fault)
 				}
 			}
-			if !slices.Contains(names, name) {
+			if !slices.Contains(names, name) && !d.elsewhere(name) {
 				d.missing(IngressMissing, "ingress", name, names)
 			}
 		case "secret":
@@ -56,7 +58,33 @@ func (d *diagnosis) missing(code, kind, name string, there []string) {
 		Text: fmt.Sprintf("there is no %s %s in namespace %s%s", kind, name, d.Namespace, near)})
 }
 
-// deployment says why a Deployment has no pod that is ready; it finds nothing if it has.
+// elsewhere finds an Ingress of a name that is in another namespace, and is for a host that is asked for.
+func (d *diagnosis) elsewhere(name string) bool {
+	for _, i := range d.Ingresses {
+		asked := slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool {
+			return slices.ContainsFunc(d.about.Requests, func(r Request) bool { return rank(rule.Host, r.Host) > 1 })
+		})
+		if i.Name == name && i.Namespace != d.Namespace && asked {
+			d.add(wrongNamespace(i.Name, i.Namespace, d.Namespace, ""))
+			return true
+		}
+	}
+	return false
+}
+
+// wrongNamespace says that an Ingress is not where it should be.
+func wrongNamespace(name, is, should, host string) Finding {
+	text := fmt.Sprintf("ingress %s is in namespace %s, and looks for Services there; it should be in %s", name, is, should)
+	if host != "" {
+		text = fmt.Sprintf("no Ingress in namespace %s has a rule for host %s; ingress %s/%s has one, and looks for Services in its own namespace", should, host, is, name)
+	}
+	return Finding{Code: IngressMissing, Object: "ingress/" + name, Field: "metadata.namespace", Expected: should, Observed: is, Text: text}
+}
+
+// starting is how long a pod may take to become ready beside others that are.
+const starting = 4 * time.Second
+
+// deployment says why a Deployment has no pod that is ready, or why its new ones are not.
 func (d *diagnosis) deployment(name string) {
 	var names []string
 	for _, w := range d.Deployments {
@@ -74,11 +102,24 @@ func (d *diagnosis) deployment(name string) {
 		case w.Spec.Replicas != nil && *w.Spec.Replicas == 0:
 			d.add(scaledToZero(w, ""))
 		case len(pods) > 0 && !slices.ContainsFunc(pods, isReady):
-			d.notReady(&corev1.Service{}, pods)
+			d.notReady(fmt.Sprintf("deployment %s has %s, and none is ready", name, count(len(pods))), pods)
+		case !d.cannotStart(pods):
+			// The old pods of a rollout go on while the new ones cannot come.
+			late := slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return isReady(p) || d.Now.Sub(p.CreationTimestamp.Time) < starting })
+			if len(late) > 0 {
+				d.notReady(fmt.Sprintf("deployment %s has %s not ready, beside others that are", name, count(len(late))), late)
+			}
 		}
 		return
 	}
 	d.missing(DeploymentMissing, "deployment", name, names)
+}
+
+func count(pods int) string {
+	if pods == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", pods)
 }
 
 // nodePorts looks for the Services that make nodes listen.

@@ -8,7 +8,6 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
@@ -122,31 +121,6 @@ func (d *diagnosis) noHost(r Request) {
 	host := i.Spec.Rules[n].Host
 	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.rules[%d].host", n), Expected: r.Host, Observed: host,
 		Text: fmt.Sprintf("ingress %s has a rule for host %s, and the request asks for %s", i.Name, host, r.Host)})
-}
-
-// canaryInstead finds an Ingress with a rule for the host that makes no rule, because it is a canary and there is nothing else. If
-// another rule was meant, only one that leads to the Service counts.
-func (d *diagnosis) canaryInstead(r Request, other bool) bool {
-	const name = annotations.Prefix + "canary"
-	var meant *networkingv1.Ingress
-	for _, i := range d.own() {
-		for n, rule := range i.Spec.Rules {
-			if !isCanary(i) || r.Canary || rank(rule.Host, r.Host) < 2 {
-				continue
-			}
-			right := slices.ContainsFunc(pathsOf(i, n), func(c candidate) bool { return serviceOf(c.path.Backend) == r.Service })
-			if right || meant == nil && !other {
-				meant, other = i, right
-			}
-		}
-	}
-	if meant == nil {
-		return false
-	}
-	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]", Expected: "not there", Observed: "true",
-		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, which makes it a share of another Ingress's requests; there is no other one for that host",
-			meant.Name, r.Host, name)})
-	return true
 }
 
 // isOthersRule tells whether a rule is for a host that others ask for, and may well be for them.
@@ -288,11 +262,27 @@ func (d *diagnosis) winner(r Request, all []candidate, c candidate) {
 		d.backend(r, c) // what is not there is more than a wrong choice
 		return
 	}
-	if d.olderInTheWay(r, all, c) {
+	if d.olderInTheWay(r, all, c) || d.wideRule(r, c) {
 		return
 	}
 	d.add(Finding{Code: ServiceWrong, Object: c.object(), Field: c.field + backendField(c) + ".service.name", Expected: r.Service, Observed: service,
 		Text: fmt.Sprintf("ingress %s sends %s%s to service %s, and it should go to %s", c.ingress.Name, r.Host, r.Path, service, r.Service)})
+}
+
+// wideRule finds that a host is taken by a rule that does not name it, and leads elsewhere.
+func (d *diagnosis) wideRule(r Request, c candidate) bool {
+	host := hostOf(c)
+	if rank(host, r.Host) == 3 || c.field == "spec.defaultBackend" {
+		return false
+	}
+	takes := "without a host, which takes every host that no other rule names"
+	if host != "" {
+		takes = "for host " + host + ", which takes " + r.Host + ", too"
+	}
+	field, _, _ := strings.Cut(c.field, ".http")
+	d.add(Finding{Code: HostUnmatched, Object: c.object(), Field: field + ".host", Observed: cmp.Or(host, "none"), Text: fmt.Sprintf(
+		"no rule names host %s and leads to service %s; ingress %s has a rule %s, and leads to service %s", r.Host, r.Service, c.ingress.Name, takes, serviceOf(c.path.Backend))})
+	return true
 }
 
 // olderInTheWay finds a path that leads to the right Service, and that another Ingress of the namespace has had before.
@@ -324,8 +314,7 @@ func (d *diagnosis) taken(r Request, by candidate) {
 	}
 	owner := by.ingress.Namespace + "/" + by.ingress.Name
 	if object == "ingress/*" { // nobody here wants the host: the student's own is probably in the wrong place
-		d.add(Finding{Code: IngressMissing, Object: "ingress/" + by.ingress.Name, Field: "metadata.namespace", Expected: d.Namespace, Observed: by.ingress.Namespace,
-			Text: fmt.Sprintf("no Ingress in namespace %s has a rule for host %s; ingress %s has one, and looks for Services in its own namespace", d.Namespace, r.Host, owner)})
+		d.add(wrongNamespace(by.ingress.Name, by.ingress.Namespace, d.Namespace, r.Host))
 		return
 	}
 	d.add(Finding{Code: RuleTaken, Object: object, Field: by.field, Expected: "nobody else with " + r.Host + by.path.Path, Observed: "ingress " + owner,

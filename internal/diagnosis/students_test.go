@@ -1,6 +1,7 @@
 package diagnosis_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,9 @@ type answer struct {
 	says string
 }
 
-func answers() map[string]answer {
-	const (
-		older = `
+// What is added to what is right.
+const (
+	older = `
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -31,7 +32,7 @@ spec:
   ingressClassName: ingresslab
   rules: [{host: shop.localhost, http: {paths: [{path: /app, pathType: Prefix, backend: {service: {name: beta, port: {number: 80}}}}]}}]
 `
-		foreign = `
+	foreign = `
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -41,27 +42,45 @@ spec:
   tls: [{hosts: [blog.localhost], secretName: shop-tls}]
   rules: [{host: blog.localhost, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}]}}]
 `
-		catchAll = `
+	catchAll = `
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: all, namespace: lab-9}
 spec: {ingressClassName: ingresslab, defaultBackend: {service: {name: shop, port: {number: 80}}}}
 `
-		port     = "{selector: {app: shop}, ports: [{port: 80, targetPort: 8080}]}"
-		declared = ", ports: [{containerPort: 8080}]"
-	)
-	one := func(r diagnosis.Request) diagnosis.About { return diagnosis.About{Requests: []diagnosis.Request{r}} }
-	web := one(diagnosis.Request{Host: "shop.localhost", Path: "/app", Service: "shop"})
+	port     = "{selector: {app: shop}, ports: [{port: 80, targetPort: 8080}]}"
+	declared = ", ports: [{containerPort: 8080}]"
+)
+
+func one(r diagnosis.Request) diagnosis.About {
+	return diagnosis.About{Requests: []diagnosis.Request{r}}
+}
+
+func call(c diagnosis.Call) diagnosis.About { return diagnosis.About{Calls: []diagnosis.Call{c}} }
+
+// web is the request that what is right answers.
+func web() diagnosis.About {
+	return one(diagnosis.Request{Host: "shop.localhost", Path: "/app", Service: "shop"})
+}
+
+// another is the pod of what is right, with something else about it.
+func another(changes ...string) string {
+	_, from, _ := strings.Cut(right, "\n---\napiVersion: v1\nkind: Pod\n")
+	pod, _, _ := strings.Cut(from, "---\n")
+	return strings.NewReplacer(changes...).Replace("\n---\napiVersion: v1\nkind: Pod\n" + pod)
+}
+
+// ofRules are wrong answers in Ingresses and what they name.
+func ofRules() map[string]answer {
 	copied := one(diagnosis.Request{Host: "beta.localhost", Service: "shop"})
 	copied.OtherHosts, copied.Others = []string{"shop.localhost"}, []diagnosis.Request{{Host: "shop.localhost", Service: "beta"}}
 	others := copied
 	others.Others = []diagnosis.Request{{Host: "shop.localhost", Service: "shop"}}
-	call := func(c diagnosis.Call) diagnosis.About { return diagnosis.About{Calls: []diagnosis.Call{c}} }
 	return map[string]answer{
-		"an older Ingress of one's own": {more: older, about: web, code: diagnosis.RuleTaken, object: "ingress/shop", says: "ingress lab-1/old has, too"},
+		"an older Ingress of one's own": {more: older, about: web(), code: diagnosis.RuleTaken, object: "ingress/shop", says: "ingress lab-1/old has, too"},
 		"a canary where the rule should be": {
-			old: "auth-type: basic", new: "canary: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", about: web,
+			old: "auth-type: basic", new: "canary: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", about: web(),
 			code: diagnosis.CanaryWithoutMain, object: "ingress/shop", field: "metadata.annotations[nginx.ingress.kubernetes.io/canary]",
 		},
 		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request asks for beta.localhost"},
@@ -75,6 +94,35 @@ spec: {ingressClassName: ingresslab, defaultBackend: {service: {name: shop, port
 			code: diagnosis.RuleUnwanted, object: "ingress/lab-9/all", field: "spec.defaultBackend",
 		},
 		"nobody answers, as it should be": {about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true})},
+		"a rule without a host": {
+			old: "  - host: shop.localhost\n    http:", new: "  - http:", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
+			code: diagnosis.HostUnmatched, object: "ingress/shop", field: "spec.rules[0].host", says: "without a host, which takes every host",
+		},
+		"a rule with a star": {
+			old: "host: shop.localhost\n", new: "host: '*.localhost'\n", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
+			code: diagnosis.HostUnmatched, object: "ingress/shop", says: "for host *.localhost, which takes blog.localhost, too",
+		},
+		"an Ingress in another namespace": {
+			old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: default\n  creation",
+			about: diagnosis.About{Requests: web().Requests, Objects: []string{"ingress/shop"}}, code: diagnosis.IngressMissing, field: "metadata.namespace", says: "is in namespace default",
+		},
+		"an Ingress of another name":     {about: diagnosis.About{Objects: []string{"ingress/door"}}, code: diagnosis.IngressMissing, object: "ingress/door", says: "there is beta and shop"},
+		"a certificate somebody borrows": {more: foreign, about: web()},
+		"spec.tls without a secret": {
+			old: "tls: [{hosts: [shop.localhost], secretName: shop-tls}]", new: "tls: [{hosts: [shop.localhost]}]",
+			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop", field: "spec.tls[0].secretName",
+		},
+		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web(), code: diagnosis.SecretKeyMissing, says: "nothing is in it"},
+		"a password, and no file of users": {
+			old: "    nginx.ingress.kubernetes.io/auth-secret: users\n", about: web(), code: diagnosis.AnnotationInvalid,
+			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "lacks nginx.ingress.kubernetes.io/auth-secret",
+		},
+	}
+}
+
+// ofPods are wrong answers in Services and pods.
+func ofPods() map[string]answer {
+	return map[string]answer{
 		"a name for a port without one": {
 			old: declared, about: diagnosis.About{Objects: []string{"service/shop"}}, code: diagnosis.TargetPortClosed,
 			object: "service/shop", field: "spec.ports[0].targetPort", says: `the port called "http" of its pods`,
@@ -83,25 +131,36 @@ spec: {ingressClassName: ingresslab, defaultBackend: {service: {name: shop, port
 			old: declared, about: call(diagnosis.Call{Service: "shop", Port: 80, Failed: true}), code: diagnosis.TargetPortClosed,
 			object: "service/shop", says: "nobody answers there",
 		},
-		"a service's other port":         {old: port, new: strings.Replace(port, "port: 80,", "port: 8080,", 1), about: call(diagnosis.Call{Service: "shop", Port: 80}), code: diagnosis.ServicePortMissing, object: "service/shop", field: "spec.ports[0].port", says: "8080"},
-		"a service of another name":      {about: call(diagnosis.Call{Service: "shopp", Port: 80}), code: diagnosis.ServiceMissing, says: `there is "shop"`},
-		"a call that is answered":        {about: call(diagnosis.Call{Service: "shop", Port: 80})},
-		"a certificate somebody borrows": {more: foreign, about: web},
-		"spec.tls without a secret": {
-			old: "tls: [{hosts: [shop.localhost], secretName: shop-tls}]", new: "tls: [{hosts: [shop.localhost]}]",
-			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop", field: "spec.tls[0].secretName",
+		"a name in the DNS": {
+			old: port, new: "{type: ExternalName, externalName: example.com}", about: web(), code: diagnosis.EndpointsNone, object: "service/shop", says: "example.com",
 		},
-		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web, code: diagnosis.SecretKeyMissing, says: "nothing is in it"},
-		"a password, and no file of users": {
-			old: "    nginx.ingress.kubernetes.io/auth-secret: users\n", about: web, code: diagnosis.AnnotationInvalid,
-			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "lacks nginx.ingress.kubernetes.io/auth-secret",
+		"a port that half of the pods have": {
+			more: another("shop-5d4-x2", "shop-5d4-x3", "8080", "9090"), about: web(),
+			code: diagnosis.TargetPortClosed, object: "service/shop", says: "1 of the 2 do not listen there",
 		},
+		"an image of the new pods beside the old ones": {
+			more:  another("shop-5d4-x2", "shop-5d5-x3", `status: "True"`, `status: "False"`, "running: {}", "waiting: {reason: ImagePullBackOff}"),
+			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.ImageMissing, object: "deployment/shop", says: "shop-5d5-x3 cannot start",
+		},
+		"new pods that are not ready beside the old ones": {
+			more:  another("shop-5d4-x2", "shop-5d5-x3", `status: "True"`, `status: "False", message: probe failed`),
+			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.PodsNotReady, object: "deployment/shop", says: "has 1 pod not ready, beside others that are: shop-5d5-x3: probe failed",
+		},
+		"a label misspelled in pods of one's own": {
+			more:  "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: direct, namespace: lab-1}\nspec: {selector: {app: direct}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: direct-1, namespace: lab-1, labels: {app: direkt}}\n",
+			about: diagnosis.About{Objects: []string{"service/direct"}}, code: diagnosis.SelectorMatchesNothing, object: "service/direct", says: "one of the two is misspelled",
+		},
+		"a service's other port":    {old: port, new: strings.Replace(port, "port: 80,", "port: 8080,", 1), about: call(diagnosis.Call{Service: "shop", Port: 80}), code: diagnosis.ServicePortMissing, object: "service/shop", field: "spec.ports[0].port", says: "8080"},
+		"a service of another name": {about: call(diagnosis.Call{Service: "shopp", Port: 80}), code: diagnosis.ServiceMissing, says: `there is "shop"`},
+		"a call that is answered":   {about: call(diagnosis.Call{Service: "shop", Port: 80})},
 	}
 }
 
 func TestAnswersOfStudents(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
-	for name, a := range answers() {
+	all := ofRules()
+	maps.Copy(all, ofPods())
+	for name, a := range all {
 		t.Run(name, func(t *testing.T) {
 			if a.old != "" && !strings.Contains(right, a.old) {
 				t.Fatalf("there is no %q to be wrong", a.old)

@@ -1,15 +1,31 @@
 package diagnosis
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Tiers returns what there is to say about a finding to a student, each more open than the one before: a question, where to look,
 // the answer. There are always three.
 func (f Finding) Tiers() []string {
 	said, is := advice[f.Code]
-	if !is {
+	kind, name, _ := strings.Cut(f.Object, "/")
+	switch {
+	case f.Expected == name && (f.Code == IngressMissing || f.Code == ServiceMissing):
+		said = byName(kind, name)
+	case !is:
 		said = advice[ControllerSays]
 	}
 	return []string{said.question, said.look, sentence(f.Text) + said.mend(f)}
+}
+
+// byName is for an object that has to be there under its name.
+func byName(kind, name string) said {
+	return said{
+		"Is there an object of the kind and name that is wanted, and in the namespace of the lab?",
+		fmt.Sprintf("`kubectl get %s --all-namespaces` lists them, with their namespaces.", map[string]string{"ingress": "ingresses", "service": "services"}[kind]),
+		fmt.Sprintf("Make one that is called %s. If you have it under another name, or in another namespace, delete that one.", name),
+	}
 }
 
 // said is what is said for one code: a question, where to look, and how to mend it where the finding itself does not say that.
