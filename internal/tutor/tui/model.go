@@ -168,8 +168,9 @@ func (m *model) key(key string) tea.Cmd {
 	}
 	if c, found := commands[key]; found {
 		m.news = len(m.tutor.Notices()) // they have been seen
-		if m.overlay == help {
-			m.toggle(help)
+		// The details stay open beside a hint; a page that is turned is to be seen.
+		if m.overlay == help || m.overlay == details && (c == tutor.Next || c == tutor.Back) {
+			m.toggle(m.overlay)
 		}
 		return m.take(c)
 	}

@@ -137,7 +137,7 @@ func renderMarkdown(markdown string, width int, style ansi.StyleConfig) (string,
 	if err != nil {
 		return "", fmt.Errorf("render the lesson: %w", err)
 	}
-	return r.Render(reflow(markdown))
+	return r.Render(fold(reflow(markdown), width-codeMargins))
 }
 
 // styleConfig is how Markdown looks on this terminal.

@@ -140,6 +140,22 @@ func TestOverlaysCoverTheLesson(t *testing.T) {
 	term.see("GET http://front/")
 	term.press("o")
 	term.see("let somebody knock")
+	term.press("o")
+	term.see("observed 404")
+	term.press("n") // a page that is turned is seen
+	term.see("Open the back door, too.")
+}
+
+func TestWhatIsUndoneIsNotAllDone(t *testing.T) {
+	s, term := house(t, 80, 24)
+	term.press("n")
+	must(t, s.Put("done-front", ""))
+	must(t, s.Put("done-knocked", ""))
+	term.see("✓ The front door is open")
+	term.see("All done here")
+	must(t, s.Drop("done-front"))
+	term.see("✗ The front door is open (was done)")
+	term.seeNot("All done here")
 }
 
 func TestEverySizeShowsTaskAndKeys(t *testing.T) {
@@ -149,7 +165,7 @@ func TestEverySizeShowsTaskAndKeys(t *testing.T) {
 		term.resize(size[0], size[1])
 		term.until(fmt.Sprintf("all of it at %v", size), func(p string) bool {
 			lines := strings.Split(p, "\n")
-			return strings.Contains(lines[0], "Lab 7") && strings.Contains(p, "▸ The front door is open") &&
+			return strings.Contains(lines[0], "Lab 7") && strings.Contains(lines[0], " 2/5") && strings.Contains(p, "▸ The front door is open") &&
 				strings.Contains(lines[len(lines)-1], "enter next")
 		})
 	}
