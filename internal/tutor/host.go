@@ -132,6 +132,9 @@ func (h *Host) look(ctx context.Context, s Session) Event {
 	defer cancel()
 	state, err := s.Look(brief)
 	if err != nil {
+		if brief.Err() != nil {
+			err = context.Cause(brief) // what the request says of it is that its context has ended
+		}
 		if gone := h.Gone(ctx); gone != nil {
 			return Looked{Err: gone, Gone: true}
 		}

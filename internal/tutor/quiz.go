@@ -26,8 +26,12 @@ func (t *Tutor) posed(e Posed) {
 // choose answers the question with one of the choices.
 func (t *Tutor) choose(i int) {
 	q := t.quiz.Question
-	if t.screens[t.at].Kind != Asking || q == nil {
+	if t.screens[t.at].Kind != Asking {
+		t.say(Plainly, "There is no question on this screen.")
 		return
+	}
+	if q == nil {
+		return // it is being asked
 	}
 	if i < 0 || i >= len(q.Choices) {
 		t.say(Plainly, "There is no such choice.")
