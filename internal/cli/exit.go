@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"syscall"
@@ -101,10 +102,16 @@ func errorText(err error) string {
 		return interruptedText(err)
 	}
 	text := oneLine(err.Error())
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if diskFull(err) {
 		text += "; make room on that disk and try again"
 	}
 	return text
+}
+
+// diskFull tells whether a file could not be written for lack of space. The kernel says the same of namespaces and watches.
+func diskFull(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path) && path.Op != "fork/exec" && (errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT))
 }
 
 // interruptedText says that it was Ctrl-C, and anything that went wrong while

@@ -29,6 +29,7 @@ func TestExitCodeAndText(t *testing.T) {
 		"Ctrl-C":        {fmt.Errorf("create: %w", context.Canceled), ExitInterrupted, "interrupted"},
 		"Ctrl-C, dirty": {errors.Join(fmt.Errorf("create: %w", context.Canceled), errors.New("clean up: disk full")), ExitInterrupted, "interrupted; clean up: disk full"},
 		"full disk":     {fmt.Errorf("progress: %w", &os.PathError{Op: "write", Path: "/p", Err: syscall.ENOSPC}), ExitBroken, "progress: write /p: no space left on device; make room on that disk and try again"},
+		"no namespaces": {fmt.Errorf("up: %w", &os.PathError{Op: "fork/exec", Path: "/p", Err: syscall.ENOSPC}), ExitBroken, "up: fork/exec /p: no space left on device"},
 		"several lines": {errors.Join(errors.New("a"), errors.New("b")), ExitBroken, "a; b"},
 	} {
 		t.Run(name, func(t *testing.T) {

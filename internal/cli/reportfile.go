@@ -52,10 +52,22 @@ func (f *reportFile) write(write func(io.Writer) error) error {
 		err = errors.Join(os.Chmod(f.part.Name(), 0o644), os.Rename(f.part.Name(), f.path))
 	}
 	if err != nil {
-		return fmt.Errorf("--output-file %s: %w", f.path, reasonOfPath(err))
+		return &unwrittenError{f.path, err}
 	}
 	return nil
 }
+
+// unwrittenError says that a report did not get into its file.
+type unwrittenError struct {
+	path  string
+	cause error
+}
+
+func (e *unwrittenError) Error() string {
+	return fmt.Sprintf("--output-file %s: %v", e.path, reasonOfPath(e.cause))
+}
+
+func (e *unwrittenError) Unwrap() error { return e.cause }
 
 // discard removes what was not put in place.
 func (f *reportFile) discard() {
