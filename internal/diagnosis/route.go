@@ -327,8 +327,14 @@ func (d *diagnosis) byDefault(r Request, all []candidate, at int) {
 		d.winner(r, all, all[at])
 		return
 	}
-	var without string
+	var without, limited string
 	for _, i := range d.own() {
+		named := slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool { return rank(rule.Host, r.Host) > 0 })
+		if b := i.Spec.DefaultBackend; b != nil && len(i.Spec.Rules) > 0 && !named {
+			limited = fmt.Sprintf("; that of ingress %s is for the hosts of its rules alone, and none of them is %s", i.Name, r.Host)
+			without = i.Name
+			continue
+		}
 		if b := i.Spec.DefaultBackend; b != nil && d.classFault(i) == nil {
 			d.backend(r, candidate{i, "spec.defaultBackend", networkingv1.HTTPIngressPath{Path: "/", Backend: *b}})
 			if r.Service != "" && serviceOf(*b) != r.Service && d.hasService(serviceOf(*b)) {
@@ -348,7 +354,7 @@ func (d *diagnosis) byDefault(r Request, all []candidate, at int) {
 			Text: "there is no Ingress in namespace " + d.Namespace + ", so none with a default back-end"})
 	}
 	d.add(Finding{Code: DefaultBackendMissing, Object: "ingress/" + cmp.Or(without, "*"), Field: "spec.defaultBackend", Expected: cmp.Or(r.Service, "a Service"), Observed: "none",
-		Text: "no Ingress in namespace " + d.Namespace + " has a spec.defaultBackend, so nobody answers what no rule knows"})
+		Text: "no Ingress in namespace " + d.Namespace + " has a spec.defaultBackend for it, so nobody answers what no rule knows" + limited})
 }
 
 func serviceOf(b networkingv1.IngressBackend) string {

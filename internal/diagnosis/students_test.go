@@ -89,6 +89,11 @@ func ofRules() map[string]answer {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
 			about: one(diagnosis.Request{Host: "shop.localhost", Nobody: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
 		},
+		"a default back-end for other hosts alone": {
+			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
+			about: one(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing,
+			says: "that of ingress shop is for the hosts of its rules alone",
+		},
 		"somebody's default back-end for all": {
 			more: catchAll, about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true}),
 			code: diagnosis.RuleUnwanted, object: "ingress/lab-9/all", field: "spec.defaultBackend",
