@@ -98,6 +98,9 @@ func (s *Session) truth(ctx context.Context) (said, evidence string, err error) 
 		return "", "", err
 	}
 	said, err = partOf(o, q.Answer)
+	if q.Answer == "status" {
+		return said, fmt.Sprintf("%s %s was answered with %d", o.Method, o.URL, o.Status), err
+	}
 	return said, fmt.Sprintf("%s %s was answered with %d, %s %s", o.Method, o.URL, o.Status, q.Answer, said), err
 }
 

@@ -68,7 +68,7 @@ func TestTheTruthIsWhatTheClusterSays(t *testing.T) {
 		evidence         string
 		choicesOfCluster []string
 	}{
-		"status":                {request("status", "200", "404"), "200", "404", answered + "status 200", nil},
+		"status":                {request("status", "200", "404"), "200", "404", strings.TrimSuffix(answered, ", "), nil},
 		"app":                   {request("app", "cheese", "wine"), "cheese", "wine", answered + "app cheese", nil},
 		"pod, in other letters": {request("pod", "wine-pod", "Cheddar-Pod"), "Cheddar-Pod", "wine-pod", answered + "pod cheddar-pod", nil},
 		"service of the pod":    {request("service", "cheddar", "stilton"), "cheddar", "stilton", answered + "service cheddar", nil},

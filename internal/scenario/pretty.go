@@ -151,7 +151,14 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 	}
 }
 
+// widestField is how wide a field may be for what is expected to stand beside it.
+const widestField = 48
+
 func writeMismatch(w io.Writer, m probe.Mismatch) {
+	if len(m.Field) > widestField {
+		_, _ = fmt.Fprintf(w, "%s\n  expected %s\n  observed %s\n", m.Field, m.Expected, m.Observed)
+		return
+	}
 	_, _ = fmt.Fprintf(w, "%s\texpected %s\n\tobserved %s\n", m.Field, m.Expected, m.Observed)
 }
 

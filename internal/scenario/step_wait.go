@@ -145,12 +145,15 @@ func (r *runner) seeEndpoints(ctx context.Context, service string, wanted int) (
 	if err != nil {
 		return nil, err
 	}
-	if ready, unready := countEndpoints(slices.Items, service); ready != wanted {
-		return &probe.Mismatch{
-			Field: "ready endpoints of service " + service, Expected: fmt.Sprint(wanted), Observed: fmt.Sprintf("%d (and %d not ready)", ready, unready),
-		}, nil
+	ready, unready := countEndpoints(slices.Items, service)
+	if ready == wanted {
+		return nil, nil
 	}
-	return nil, nil
+	observed := fmt.Sprint(ready)
+	if unready > 0 {
+		observed += fmt.Sprintf(" (and %d not ready)", unready)
+	}
+	return &probe.Mismatch{Field: "ready endpoints of service " + service, Expected: fmt.Sprint(wanted), Observed: observed}, nil
 }
 
 // countEndpoints counts the endpoints of a Service. A dual-stack pod is one endpoint, though it is in two slices; an
