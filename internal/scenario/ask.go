@@ -22,7 +22,7 @@ func Ask(ctx context.Context, env Env, namespace string, before []Step, request 
 			return probe.Observation{}, fmt.Errorf("%s: %s", report.Text, report.Why())
 		}
 	}
-	seen := r.seeAnswer(ctx, request)
+	seen := r.seeAnswer(ctx, request, 1)
 	switch {
 	case seen.err != nil:
 		return probe.Observation{}, seen.err

@@ -121,7 +121,7 @@ func (r *runner) see(ctx context.Context, step Step) look {
 		}
 		return look{mismatches: seen.Mismatches, err: err}
 	}
-	return r.seeAnswer(ctx, *step.Expect)
+	return r.seeAnswer(ctx, *step.Expect, 1)
 }
 
 // checkRunner returns a runner that gives nothing names of its own.

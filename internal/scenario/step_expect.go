@@ -19,9 +19,12 @@ import (
 // expect asks until the answer is as expected. That there is none at all is a failure like any other wrong answer: only
 // the ingress is asked, not the lab.
 func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
-	c := converge(ctx, patience{within: r.within(e.Within, expectWithin), streak: steady}, func(ctx context.Context) look {
-		return r.seeAnswer(ctx, e)
-	})
+	p, times := patience{within: r.within(e.Within, expectWithin), streak: steady}, 1
+	if e.From != "" {
+		// To start a program in a pod takes as long as a hundred requests: one sends them all.
+		p.streak, times = 1, steady
+	}
+	c := converge(ctx, p, func(ctx context.Context) look { return r.seeAnswer(ctx, e, times) })
 	if err := report.settle(c, Failed); err != nil {
 		report.Error = err.Error()
 	}
@@ -30,17 +33,17 @@ func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
 	}
 }
 
-func (r *runner) seeAnswer(ctx context.Context, e Expect) look {
+func (r *runner) seeAnswer(ctx context.Context, e Expect, times int) look {
 	request, err := r.request(e)
 	if err != nil {
 		return look{err: err}
 	}
-	return r.seeAnswerTo(ctx, e, request)
+	return r.seeAnswerTo(ctx, e, request, times)
 }
 
-// seeAnswerTo sends a request, once for each address that it goes to, and compares the answers. The first one that is not as
+// seeAnswerTo sends a request so many times to each address that it goes to, and compares the answers. The first one that is not as
 // expected ends it.
-func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request) look {
+func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request, times int) look {
 	want, err := r.expectation(ctx, e)
 	var noPair noPairError
 	switch {
@@ -49,7 +52,7 @@ func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Reques
 	case err != nil:
 		return look{err: err}
 	}
-	answers, err := r.answers(ctx, e, request)
+	answers, err := r.answers(ctx, e, request, times)
 	if err != nil {
 		return look{err: err}
 	}

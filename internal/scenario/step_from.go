@@ -30,9 +30,9 @@ type answer struct {
 	way string
 }
 
-// answers sends the request from this machine, or from a pod, once to each address that it goes to. One exec takes them all:
+// answers sends the request from this machine, or from a pod so many times to each address that it goes to. One exec takes them all:
 // to start a program in a container takes many times as long as a request.
-func (r *runner) answers(ctx context.Context, e Expect, request probe.Request) ([]answer, error) {
+func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, times int) ([]answer, error) {
 	if e.From == "" {
 		return []answer{{Observation: r.env.HTTP.Do(ctx, request)}}, nil
 	}
@@ -46,6 +46,7 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request) (
 			return nil, fmt.Errorf("to %s: %w", e.To, err)
 		}
 	}
+	places = slices.Repeat(places, times)
 	command := kube.Command{Namespace: pod.Namespace, Pod: pod.Name, Args: []string{netTest, "probe"}}
 	for _, p := range places {
 		text, err := probe.Encode(request, p.address)

@@ -66,7 +66,7 @@ func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, beg
 	defer tick.Stop()
 	var c convergence
 	for isFirst := true; ; isFirst = false {
-		l := r.seeAnswerTo(ctx, e, request)
+		l := r.seeAnswerTo(ctx, e, request, 1)
 		c.add(l, ctx.Err() != nil)
 		if l.holds() {
 			seen <- glimpse{time.Since(begin), l.observed}
