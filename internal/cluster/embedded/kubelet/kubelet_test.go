@@ -1,19 +1,15 @@
 package kubelet
 
 import (
-	"errors"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clienttesting "k8s.io/client-go/testing"
 )
 
 // A pod without probes is Ready as soon as its container runs.
@@ -152,12 +148,7 @@ func (l *rig) renewed() time.Time {
 // An API server that was gone for a while takes the node for dead. The node shows that it lives as soon as it is asked again.
 func TestANodeOutlivesItsAPIServer(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
-		var gone atomic.Bool
-		gone.Store(true)
-		l.client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			// What a real client returns beside the error is a Lease without anything in it.
-			return gone.Load(), &coordinationv1.Lease{}, errors.New("connection refused")
-		})
+		l.leasesLost.Store(true)
 		l.after(time.Minute)
 		node, err := l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
 		if err != nil {
@@ -170,7 +161,7 @@ func TestANodeOutlivesItsAPIServer(t *testing.T) {
 		if _, err := l.client.CoreV1().Nodes().UpdateStatus(t.Context(), node, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		gone.Store(false)
+		l.leasesLost.Store(false)
 		before := l.renewed()
 		l.after(15 * time.Second)
 		if now := l.renewed(); !now.After(before) {

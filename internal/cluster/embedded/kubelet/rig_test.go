@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,6 +32,8 @@ type rig struct {
 	kubelet *Kubelet
 	stop    context.CancelFunc
 	over    chan error
+	// leasesLost has the API server answer no renewal of a Lease.
+	leasesLost atomic.Bool
 }
 
 // withNode runs a test with a node that is up, and ends the node after it.
@@ -42,6 +46,10 @@ func withNode(t *testing.T, objects []runtime.Object, test func(l *rig)) {
 			over: make(chan error, 1),
 		}
 		l.nameEvents()
+		l.client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			// What a real client returns beside the error is a Lease without anything in it.
+			return l.leasesLost.Load(), &coordinationv1.Lease{}, errors.New("connection refused")
+		})
 		k, err := New(Config{
 			Name: "node-1", Address: l.node.address, PodRange: netip.MustParsePrefix("10.244.1.0/24"),
 			Labels: map[string]string{"zone": "a"}, Version: "v1.36.3", Client: l.client, Namespace: l.node, APIPort: 10250,
