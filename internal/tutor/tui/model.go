@@ -61,12 +61,17 @@ func (m *model) Init() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// redraw draws everything anew after a change of the size. A picture of the old size that was on its way may have left the terminal
+// with a scrolling region (DECSTBM) of the old height, in which the next one would scroll instead of going down.
+var redraw = tea.Sequence(tea.Raw("\x1b[r"), tea.ClearScreen)
+
 // Update implements tea.Model.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		cmd = redraw
 	case tea.BackgroundColorMsg:
 		m.light = !msg.IsDark()
 	case tea.KeyPressMsg:
