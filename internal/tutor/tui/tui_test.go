@@ -223,6 +223,7 @@ func TestTheTerminalIsRestored(t *testing.T) {
 func TestProgressSurvivesBeingKilled(t *testing.T) {
 	s, term := house(t, 80, 24)
 	term.press("n")
+	term.see("2/5")
 	must(t, s.Put("done-front", ""))
 	term.see("✓ The front door is open")
 	must(t, term.cmd.Process.Signal(syscall.SIGKILL))
