@@ -149,6 +149,7 @@ func TestOverlaysCoverTheLesson(t *testing.T) {
 func TestWhatIsUndoneIsNotAllDone(t *testing.T) {
 	s, term := house(t, 80, 24)
 	term.press("n")
+	term.see("2/5")
 	must(t, s.Put("done-front", ""))
 	must(t, s.Put("done-knocked", ""))
 	term.see("✓ The front door is open")
