@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 
+	"k8s.io/klog/v2"
+
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
@@ -27,6 +29,10 @@ func Run(ctx context.Context, args []string, std Streams) int {
 			return code
 		}
 	}
+	// What client-go logs would stand between the lines of a report, and a picture would be spoiled by it. What matters of it comes as an
+	// error, too.
+	klog.SetOutput(io.Discard)
+	klog.LogToStderr(false)
 	return newApp(std).run(ctx, args)
 }
 

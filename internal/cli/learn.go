@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
-	"k8s.io/klog/v2"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson"
@@ -144,9 +142,6 @@ func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.H
 	if t.flags.plain || !terminal {
 		return tutor.Plain(ctx, teacher, host, t.std.In, t.std.Out)
 	}
-	// What client-go logs would be written over the picture.
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
 	err := tui.Run(ctx, teacher, host, tui.Options{Where: t.where.text, Environment: os.Environ(), In: in, Out: out})
 	done, all := 0, teacher.Tasks()
 	for _, task := range all {

@@ -38,7 +38,7 @@ type Env struct {
 
 // DefaultParallel is how many labs and scenarios are proven at the same time: pods start, caches fill and time-outs run out most of
 // the time, on two cores as well.
-const DefaultParallel = 6
+const DefaultParallel = 4
 
 // Patience is how long to wait. A wrong answer takes effect like a right one: whoever looks too early sees what was there before.
 type Patience struct {
