@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,17 +143,20 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	if err := k.Apply(ctx, p.apply...); err != nil {
 		return p, err
 	}
+	isClaimed := false
 	if config == nil {
-		if isClaimed, err := settingsClaimed(ctx, k.Clientset(), l); err != nil || isClaimed {
-			return p, cmp.Or(err, s.awaitReady(ctx, p.apply))
+		if isClaimed, err = settingsClaimed(ctx, k.Clientset(), l); err != nil {
+			return p, err
 		}
 	}
-	note, err := configure(ctx, k.Clientset(), l, config)
-	if note != "" {
-		p.said = append(p.said, note)
-	}
-	if err != nil {
-		return p, err
+	if !isClaimed {
+		note, err := configure(ctx, k.Clientset(), l, config)
+		if note != "" {
+			p.said = append(p.said, note)
+		}
+		if err != nil {
+			return p, err
+		}
 	}
 	return p, s.awaitReady(ctx, p.apply)
 }
