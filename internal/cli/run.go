@@ -29,7 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Run scenarios, all of them if none is named: by name, by a pattern such as 'host-*', or by
 file. The cluster is brought up if need be. Every run has its own namespace and host names,
 and removes them afterwards. Several scenarios run at the same time, but for those that say
-that they have to be alone; each is reported whole when it has ended.
+that they change what others meet; each is reported whole when it has ended.
 
 --until runs a scenario up to a step and keeps its namespace; --from goes on there. With
 --mutants, what runs are the mistakes that scenarios list, each of which has to make its
