@@ -67,7 +67,7 @@ func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 		if !serving(pod) {
 			continue
 		}
-		node, err := s.o.Client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
+		node, err := s.o.Client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, fromCache)
 		if apierrors.IsNotFound(err) {
 			continue // the pod will follow
 		}
@@ -78,6 +78,10 @@ func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 	}
 	return s.keep(found), nil
 }
+
+// fromCache lets the API server answer from its memory: a node keeps its addresses, and it is asked for them whenever an Ingress changes.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+var fromCache = metav1.GetOptions{ResourceVersion: "0"}
 
 // serving is a pod that gets traffic and will go on getting it.
 func serving(pod *corev1.Pod) bool {

@@ -78,7 +78,7 @@ func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
 	defer cancel()
 	var last *corev1.Namespace
 	var failed error
-	err := wait.PollUntilContextCancel(ctx, c.poll, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextCancel(ctx, pollSlowest*c.poll, true, func(ctx context.Context) (bool, error) {
 		got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return true, nil

@@ -10,7 +10,7 @@ import (
 // status is no error; the API server answers 502 or 503 itself where the pod gives no answer.
 func (c *Client) PostPod(ctx context.Context, namespace, pod string, port int32, path string, query url.Values) (*Answer, error) {
 	request := c.clientset.CoreV1().RESTClient().Post().Namespace(namespace).Resource("pods").
-		Name(fmt.Sprintf("%s:%d", pod, port)).SubResource("proxy").Suffix(path)
+		Name(fmt.Sprintf("%s:%d", pod, port)).SubResource("proxy").Suffix(path).SetHeader("Accept", "*/*")
 	for name, values := range query {
 		for _, value := range values {
 			request.Param(name, value)

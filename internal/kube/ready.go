@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // NotReadyError says which objects did not become ready, and what each lacks.
@@ -74,8 +76,9 @@ func lacks(format string, args ...any) verdict {
 // what cannot heal by itself, such as an image name that is not one, and if the
 // API server stays silent.
 func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructured) error {
-	tick := time.NewTicker(c.poll)
-	defer tick.Stop()
+	pause := wait.Backoff{Duration: c.poll, Factor: pollSlowing, Cap: pollSlowest * c.poll, Steps: math.MaxInt}
+	timer := time.NewTimer(pause.Step())
+	defer timer.Stop()
 	pending := objs
 	var missing []string
 	heard := time.Now()
@@ -94,7 +97,8 @@ func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructur
 			return &SilentError{For: silent, Last: silence}
 		}
 		select {
-		case <-tick.C:
+		case <-timer.C:
+			timer.Reset(pause.Step())
 		case <-ctx.Done():
 			// The last look was at most a tick ago; one more, with a context that
 			// still works, explains what was found.
