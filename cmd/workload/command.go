@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/workload/fetch"
@@ -79,26 +82,32 @@ func ask(ctx context.Context, requests []string, std streams) int {
 		_, _ = fmt.Fprintln(std.err, "workload probe: takes requests in JSON, each of them an argument, got none")
 		return exitUsage
 	}
-	for _, request := range requests {
-		answer, err := probe.Answer(ctx, request)
-		if err != nil {
-			_, _ = fmt.Fprintf(std.err, "workload probe: %v\n", err)
-			return exitUsage
-		}
-		if _, err := fmt.Fprintf(std.out, "%s\n", answer); err != nil {
-			return 1
-		}
+	if err := probe.Answers(ctx, requests, std.out); err != nil {
+		_, _ = fmt.Fprintf(std.err, "workload probe: %v\n", err)
+		return exitUsage
 	}
 	return 0
 }
 
-// netTest waits until it is told to go. FROM scratch has no shell that could.
+// netTest waits until it is told to go, for FROM scratch has no shell that could, and asks for scenarios meanwhile.
 func netTest(ctx context.Context, args []string, std streams) int {
 	if len(args) > 0 {
 		_, _ = fmt.Fprintf(std.err, "workload net-test: takes no arguments, got %q\n", args)
 		return exitUsage
 	}
 	_, _ = fmt.Fprintln(std.err, "net-test: waiting; try: kubectl exec net-test -- curl -s http://SERVICE/")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", probe.AgentPort))
+	if err != nil {
+		_, _ = fmt.Fprintf(std.err, "net-test: scenarios have to exec to ask from here: %v\n", err)
+		<-ctx.Done()
+		return 0
+	}
+	agent := &http.Server{Handler: probe.Agent(), ReadHeaderTimeout: agentHeaderTimeout}
+	context.AfterFunc(ctx, func() { _ = agent.Close() })
+	_ = agent.Serve(listener) // which ends when it is closed, or there is no way to go on
 	<-ctx.Done()
 	return 0
 }
+
+// agentHeaderTimeout is longer than anybody takes who asks through the API server.
+const agentHeaderTimeout = 10 * time.Second

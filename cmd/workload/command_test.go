@@ -27,7 +27,7 @@ func TestUsageErrors(t *testing.T) {
 		"default-backend --drain=-1s":               "workload default-backend: --drain: -1s is negative",
 		"default-backend --grace=-1s":               "workload default-backend: --grace: -1s is negative",
 		"probe":                                     "workload probe: takes requests in JSON, each of them an argument, got none",
-		"probe http://127.0.0.1/":                   "workload probe: not a request",
+		"probe http://127.0.0.1/":                   "workload probe: http://127.0.0.1/: not a request",
 		"net-test --verbose":                        "workload net-test: takes no arguments",
 		"curl --frobnicate http://127.0.0.1/":       "curl: option --frobnicate: is unknown",
 		"wget --frobnicate http://127.0.0.1/":       "wget: option --frobnicate: is unknown",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,7 +35,7 @@ type wireObservation struct {
 	Error     string        `json:"error,omitempty"`
 }
 
-// Encode returns a request as text for Answer, which may run elsewhere. The connection goes to address (host:port), or
+// Encode returns a request as text for Answers, which may run elsewhere. The connection goes to address (host:port), or
 // where the URL leads if it is empty. Cookies go along; a client's certificate does not.
 func Encode(r Request, address string) (string, error) {
 	if r.Certificate != nil {
@@ -59,29 +60,39 @@ func Encode(r Request, address string) (string, error) {
 	return string(data), err
 }
 
-// Answer sends the request that Encode has made, and returns the observation for Decode. The error says that text is no
-// request; that there is no answer is an observation.
-func Answer(ctx context.Context, text string) ([]byte, error) {
-	var wire wireRequest
-	if err := json.Unmarshal([]byte(text), &wire); err != nil {
-		return nil, fmt.Errorf("not a request: %w", err)
+// Answers sends requests that Encode has made, one after the other, and gives w a line for each with the observation, for Decode. It ends
+// after the first that is not answered: whoever asks in vain need not ask again, and every attempt may take seconds. The error says
+// which text is no request, or that w has failed; that there is no answer is an observation.
+func Answers(ctx context.Context, requests []string, w io.Writer) error {
+	for _, text := range requests {
+		var wire wireRequest
+		err := json.Unmarshal([]byte(text), &wire)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: not a request: %w", text, err)
+		case wire.URL == "":
+			return fmt.Errorf("%s: not a request: it has no url", text)
+		}
+		o := NewClient(Addresses{HTTP: wire.Address, HTTPS: wire.Address}).Do(ctx, Request{
+			Method: wire.Method, URL: wire.URL, Header: wire.Header, Body: wire.Body, Follow: wire.Follow, Timeout: wire.Timeout,
+		})
+		back := wireObservation{
+			Status: o.Status, Proto: o.Proto, Header: o.Header, Body: o.Body, Truncated: o.Truncated, Duration: o.Duration, TLS: o.TLS,
+		}
+		if o.Err != nil {
+			back.Error = o.Err.Error()
+		}
+		if err := json.NewEncoder(w).Encode(back); err != nil {
+			return err
+		}
+		if o.Err != nil {
+			break
+		}
 	}
-	if wire.URL == "" {
-		return nil, errors.New("not a request: it has no url")
-	}
-	o := NewClient(Addresses{HTTP: wire.Address, HTTPS: wire.Address}).Do(ctx, Request{
-		Method: wire.Method, URL: wire.URL, Header: wire.Header, Body: wire.Body, Follow: wire.Follow, Timeout: wire.Timeout,
-	})
-	back := wireObservation{
-		Status: o.Status, Proto: o.Proto, Header: o.Header, Body: o.Body, Truncated: o.Truncated, Duration: o.Duration, TLS: o.TLS,
-	}
-	if o.Err != nil {
-		back.Error = o.Err.Error()
-	}
-	return json.Marshal(back)
+	return nil
 }
 
-// Decode returns what Answer has observed of a request. Cookies of the answer go to the request's.
+// Decode returns what Answers has observed of a request. Cookies of the answer go to the request's.
 func Decode(r Request, data []byte) (Observation, error) {
 	var wire wireObservation
 	if err := json.Unmarshal(data, &wire); err != nil {

@@ -1,7 +1,9 @@
 package probe_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -19,11 +21,11 @@ func ask(t *testing.T, r probe.Request, address string) probe.Observation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := probe.Answer(t.Context(), text)
-	if err != nil {
+	var data bytes.Buffer
+	if err := probe.Answers(t.Context(), []string{text}, &data); err != nil {
 		t.Fatal(err)
 	}
-	o, err := probe.Decode(r, data)
+	o, err := probe.Decode(r, data.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestNoAnswerComesBackAsOne(t *testing.T) {
 
 func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	for text, want := range map[string]string{"": "not a request: ", "{}": "it has no url", "[]": "not a request: "} {
-		if _, err := probe.Answer(t.Context(), text); err == nil || !strings.Contains(err.Error(), want) {
+		if err := probe.Answers(t.Context(), []string{text}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}

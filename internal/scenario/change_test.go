@@ -238,50 +238,6 @@ func TestExecJudgesWhatAProgramSays(t *testing.T) {
 	}
 }
 
-// TestARequestCanComeFromAPod has the pod's program answer in this process.
-func TestARequestCanComeFromAPod(t *testing.T) {
-	c, http := fakecluster.New(t)
-	running(t, c, "net-test", "")
-	node(t, c, "a", "10.9.0.1", nil)
-	node(t, c, "b", "10.9.0.2", nil)
-	var asked []string
-	execs := 0
-	c.OnExec = func(command kube.Command) (kube.Output, error) {
-		if !slices.Equal(command.Args[:2], []string{"/workload", "probe"}) || command.Pod != "net-test" {
-			return kube.Output{ExitCode: 2, Stderr: []byte("no such command")}, nil
-		}
-		execs++
-		var out kube.Output
-		for _, request := range command.Args[2:] {
-			asked = append(asked, request)
-			line := `{"status":200,"header":{"X-App":["web"]},"duration":5000000}`
-			if strings.Contains(request, "10.9.0.2:9999") {
-				line = `{"error":"nothing listens at 10.9.0.2:9999"}`
-			}
-			out.Stdout = append(out.Stdout, line+"\n"...)
-		}
-		return out, nil
-	}
-	passes(t, playSteps(t, c, http, netTestPod+"- expect: {url: http://shop.test/, from: net-test, to: \"node:80\", app: web}\n"))
-	if got := strings.Join(asked, "\n"); strings.Count(got, `"address":"10.9.0.1:80"`) != 3 || !strings.Contains(got, `"url":"http://shop.r1.test/"`) {
-		t.Errorf("asked\n%s", got)
-	}
-	if execs != 1 {
-		t.Errorf("%d execs for three requests to each of two nodes, want one for all", execs)
-	}
-	for step, want := range map[string]string{
-		`{url: http://shop.test/, from: net-test, to: "node:9999", status: 200, within: 300ms}`: "answer: expected one, observed nothing listens at 10.9.0.2:9999 at node b",
-		`{url: http://shop.test/, from: net-test, to: "node/b:80", status: 404, within: 300ms}`: "status: expected 404 Not Found, observed 200 OK at node b (10.9.0.2:80)",
-		`{url: http://shop.test/, from: net-test, to: "node/c:80", status: 200, within: 300ms}`: "to node/c:80: there is no node c with an address",
-		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`:    "latency: expected at most 4ms, observed 5ms",
-		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`:            "from deployment/web: ",
-	} {
-		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
-			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
-		}
-	}
-}
-
 func TestNeverWatchesWhileThingsHappen(t *testing.T) {
 	c, http := fakecluster.New(t)
 	passes(t, playSteps(t, c, http, "- apply: web.yaml\n- never: {expect: {url: http://web.test/, status: 404}, for: 10ms, while: [{wait: {service: web, endpoints: 1}}]}\n"))

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +32,7 @@ type answer struct {
 	way string
 }
 
-// answers sends the request from this machine, or from a pod so many times to each address that it goes to. One exec takes them all:
-// to start a program in a container takes many times as long as a request.
+// answers sends the request from this machine, or from a pod so many times to each address that it goes to.
 func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, times int) ([]answer, error) {
 	if e.From == "" {
 		return []answer{{Observation: r.env.HTTP.Do(ctx, request)}}, nil
@@ -47,20 +48,23 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, t
 		}
 	}
 	places = slices.Repeat(places, times)
-	command := kube.Command{Namespace: pod.Namespace, Pod: pod.Name, Args: []string{netTest, "probe"}}
+	var requests []string
 	for _, p := range places {
 		text, err := probe.Encode(request, p.address)
 		if err != nil {
 			return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
 		}
-		command.Args = append(command.Args, text)
+		requests = append(requests, text)
 	}
-	observed, err := r.observations(ctx, request, command)
+	observed, asked := r.askAgent(ctx, pod, request, requests)
+	if !asked {
+		observed, err = r.askProgram(ctx, pod, request, requests)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
 	}
-	all := make([]answer, len(places))
-	for i, p := range places {
+	all := make([]answer, len(observed))
+	for i, p := range places[:len(observed)] {
 		all[i].Observation = observed[i]
 		if p.address != "" {
 			all[i].way = p.name + " (" + p.address + ")"
@@ -69,9 +73,23 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, t
 	return all, nil
 }
 
-// observations runs the net-test program with requests, and reads what it says, a line for each of them.
-func (r *runner) observations(ctx context.Context, request probe.Request, command kube.Command) ([]probe.Observation, error) {
-	output, err := r.env.Kube.Exec(ctx, command)
+// askAgent has the agent in the pod send requests, see probe.Agent. That costs milliseconds; it is false if there is no such agent.
+func (r *runner) askAgent(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, bool) {
+	query := url.Values{probe.AgentRequest: requests}
+	answer, err := r.env.Kube.PostPod(ctx, pod.Namespace, pod.Name, probe.AgentPort, probe.AgentPath, query)
+	if err != nil || answer.Status != http.StatusOK {
+		return nil, false
+	}
+	observed, err := observations(request, requests, answer.Body)
+	return observed, err == nil
+}
+
+// askProgram runs the net-test program in the pod with the requests. To start a program in a container takes many times as long as a
+// request, so one start sends them all.
+func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, error) {
+	output, err := r.env.Kube.Exec(ctx, kube.Command{
+		Namespace: pod.Namespace, Pod: pod.Name, Args: append([]string{netTest, "probe"}, requests...),
+	})
 	const same = "the pod has to have the image net-test:1.0 of this version"
 	switch {
 	case err != nil:
@@ -79,18 +97,29 @@ func (r *runner) observations(ctx context.Context, request probe.Request, comman
 	case output.ExitCode != 0:
 		return nil, fmt.Errorf("%s probe exits with %d: %s; %s", netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)), same)
 	}
-	lines := bytes.Split(bytes.TrimSpace(output.Stdout), []byte("\n"))
-	if asked := len(command.Args) - 2; len(lines) != asked {
-		return nil, fmt.Errorf("%s probe was given %d requests, and answers %d of them; %s", netTest, asked, len(lines), same)
+	observed, err := observations(request, requests, output.Stdout)
+	if err != nil {
+		return nil, fmt.Errorf("%s probe: %w; %s", netTest, err, same)
 	}
-	all := make([]probe.Observation, len(lines))
-	for i, line := range lines {
-		if all[i], err = probe.Decode(request, line); err != nil {
+	return observed, nil
+}
+
+// observations reads what became of requests, a line for each of them up to the first that was not answered.
+func observations(request probe.Request, requests []string, text []byte) ([]probe.Observation, error) {
+	var all []probe.Observation
+	for line := range bytes.Lines(bytes.TrimSpace(text)) {
+		o, err := probe.Decode(request, line)
+		if err != nil {
 			return nil, err
 		}
-		if all[i].Err != nil {
-			all[i].Err = unansweredError{all[i].Err}
+		if o.Err != nil {
+			o.Err = unansweredError{o.Err}
 		}
+		all = append(all, o)
+	}
+	n := len(all)
+	if wasAnswered := n > 0 && all[n-1].Err == nil; n == 0 || n > len(requests) || wasAnswered && n < len(requests) {
+		return nil, fmt.Errorf("it was given %d requests, and says what became of %d", len(requests), n)
 	}
 	return all, nil
 }
