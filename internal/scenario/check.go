@@ -60,7 +60,8 @@ func pauseFor(ctx context.Context, span time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not.
+// Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not. Once is enough
+// if a step asks from a pod, which does so three times.
 // It waits at most within for that, because a change from before may still be on its way. If the check holds all the
 // time, the report is Passed. Where looks are slow, as traffic is, fewer than three refute it, too, if none of them held
 // before the time was over. That nothing can be seen, because the ingress does not answer, refutes nothing: the
@@ -69,9 +70,15 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 	r := checkRunner(env, namespace)
 	begin := time.Now()
 	failing, seen := 0, look{}
-	c := converge(ctx, patience{within: within, streak: steady}, func(ctx context.Context) look {
+	streak, times := steady, 1
+	for _, step := range steps {
+		if step.Expect != nil && step.Expect.From != "" {
+			streak, times = step.Expect.looks()
+		}
+	}
+	c := converge(ctx, patience{within: within, streak: streak}, func(ctx context.Context) look {
 		for i, step := range steps {
-			l := r.see(ctx, step)
+			l := r.see(ctx, step, times)
 			if l.err == nil && ctx.Err() != nil {
 				l.err = ctx.Err() // a look that was cut short says nothing: half the traffic has another share
 			}
@@ -106,8 +113,8 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 	return report
 }
 
-// see looks once whether a step of a check holds.
-func (r *runner) see(ctx context.Context, step Step) look {
+// see looks once whether a step of a check holds, and from a pod so many times.
+func (r *runner) see(ctx context.Context, step Step, times int) look {
 	switch {
 	case step.Wait != nil:
 		return r.seeObject(ctx, *step.Wait)
@@ -121,7 +128,7 @@ func (r *runner) see(ctx context.Context, step Step) look {
 		}
 		return look{mismatches: seen.Mismatches, err: err}
 	}
-	return r.seeAnswer(ctx, *step.Expect, 1)
+	return r.seeAnswer(ctx, *step.Expect, times)
 }
 
 // checkRunner returns a runner that gives nothing names of its own.

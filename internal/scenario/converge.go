@@ -2,8 +2,12 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
@@ -13,6 +17,11 @@ const (
 	// pollInterval is how long to wait between two looks: short, because a controller is expected to act in milliseconds
 	// and the next step waits for it.
 	pollInterval = 75 * time.Millisecond
+	// slowInterval is what it grows to while what is looked for does not come: that takes pods, or it is not to come at all, and
+	// the looks of a few runs keep a processor busy.
+	slowInterval = 4 * pollInterval
+	// slowing is by which factor it grows with every look.
+	slowing = 1.1
 	// steady is how many looks in a row have to hold. One could be luck: a second replica of the controller, or a pod that
 	// is just leaving, would have answered the next.
 	steady = 3
@@ -35,6 +44,8 @@ func (l look) holds() bool { return l.err == nil && len(l.mismatches) == 0 }
 type patience struct {
 	within time.Duration
 	streak int
+	// trial ends it earlier, see there.
+	trial *trial
 }
 
 // convergence is what looking came to.
@@ -53,41 +64,45 @@ type convergence struct {
 }
 
 // converge looks until it holds p.streak times in a row, and for p.within at most. Looks that hold when the time is over have as
-// much time again to go on holding: a slow machine needs it for the looks themselves, and they have become right in time.
+// much time again to go on holding: a slow machine needs it for the looks themselves, and they have become right in time. So has
+// whoever has seen nothing by then, because not one look has come to its end.
 func converge(ctx context.Context, p patience, see func(context.Context) look) convergence {
 	inTime, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
 	var c convergence
-	if c.look(inTime, tick, p.streak, see, false); c.held || c.inARow == 0 {
+	c.look(inTime, p, see, false)
+	if c.held || c.inARow == 0 && !c.wasBlind() {
 		return c
 	}
 	longer, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
-	select {
-	case <-longer.Done():
-	case <-tick.C:
-		c.look(longer, tick, p.streak, see, true)
+	if pauseFor(longer, pollInterval) {
+		c.look(longer, p, see, c.inARow > 0)
 	}
 	return c
 }
 
-// look looks until it has held streak times in a row, or ctx ends; if it is held over, it ends with the first look that does not
-// hold, too.
-func (c *convergence) look(ctx context.Context, tick *time.Ticker, streak int, see func(context.Context) look, heldOver bool) {
+// pauses are the times between looks that do not hold.
+func pauses() *wait.Backoff {
+	return &wait.Backoff{Duration: pollInterval, Factor: slowing, Cap: slowInterval, Steps: math.MaxInt}
+}
+
+// look looks until it has held p.streak times in a row, p.trial is over, or ctx ends; if it is held over, it ends with the first look
+// that does not hold, too.
+func (c *convergence) look(ctx context.Context, p patience, see func(context.Context) look, heldOver bool) {
+	slower := pauses()
 	for {
-		c.add(see(ctx), ctx.Err() != nil)
-		if c.held = c.inARow >= streak; c.held || heldOver && c.inARow == 0 {
+		l := see(ctx)
+		c.add(l, ctx.Err() != nil)
+		if c.held = c.inARow >= p.streak; c.held || heldOver && c.inARow == 0 || p.trial.convicts(ctx, l) {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		pause := pollInterval
+		if c.inARow == 0 {
+			pause = slower.Step()
+		}
+		if !pauseFor(ctx, pause) {
 			return
-		case <-tick.C:
-			if ctx.Err() != nil {
-				return
-			}
 		}
 	}
 }
@@ -110,6 +125,11 @@ func (c *convergence) add(l look, ended bool) {
 			c.mismatch = l
 		}
 	}
+}
+
+// wasBlind tells whether the end of the time is all that kept the first look from seeing something.
+func (c convergence) wasBlind() bool {
+	return c.tries == 1 && errors.Is(c.err, context.DeadlineExceeded)
 }
 
 // unopposed tells whether there were looks that held, and none that did not.

@@ -27,7 +27,9 @@ func script(looks ...look) func(context.Context) look {
 	}
 }
 
+// TestConverge looks at the time that 9 looks take as well: the pauses between those that do not hold grow by a tenth each.
 func TestConverge(t *testing.T) {
+	const slower = pollInterval * 11 / 10
 	for name, tc := range map[string]struct {
 		see      func(context.Context) look
 		within   time.Duration
@@ -39,15 +41,15 @@ func TestConverge(t *testing.T) {
 	}{
 		"holds at once": {script(holds), time.Minute, true, 3, "", "", 2 * pollInterval},
 		"one that holds is not enough": {
-			script(holds, wrong, holds, holds, wrong, holds, holds, holds), time.Minute, true, 8, "404", "", 7 * pollInterval,
+			script(holds, wrong, holds, holds, wrong, holds, holds, holds), time.Minute, true, 8, "404", "", 6*pollInterval + slower,
 		},
 		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "", 5 * pollInterval},
-		"never holds":                  {script(wrong), time.Second, false, 14, "404", "", time.Second},
-		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 14, "503", "", time.Second},
-		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 14, "404", "the last look failed: nothing listens", time.Second},
-		"no answer at all":             {script(unseen), time.Second, false, 14, "", "the last look failed: nothing listens", time.Second},
-		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 4 * pollInterval},
-		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 3 * pollInterval},
+		"never holds":                  {script(wrong), time.Second, false, 9, "404", "", time.Second},
+		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 9, "503", "", time.Second},
+		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 9, "404", "the last look failed: nothing listens", time.Second},
+		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last look failed: nothing listens", time.Second},
+		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 5*pollInterval - 1},
+		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 4*pollInterval - 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -84,6 +86,24 @@ func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
 		mismatches, note := c.explain()
 		if c.held || c.tries != 1 || len(mismatches) != 1 || note != "" {
 			t.Errorf("%d tries, %v, note %q; want the one mismatch alone", c.tries, mismatches, note)
+		}
+	})
+}
+
+// A first look that takes all the time has the same time again.
+func TestConvergeWaitsForTheFirstLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, begin := 0, time.Now()
+		c := converge(t.Context(), patience{within: time.Second, streak: steady}, func(ctx context.Context) look {
+			if n++; n > 1 {
+				return wrong
+			}
+			<-ctx.Done()
+			return look{err: ctx.Err()}
+		})
+		mismatches, note := c.explain()
+		if took := time.Since(begin); c.held || len(mismatches) != 1 || note != "" || took < 2*time.Second || took > 3*time.Second {
+			t.Errorf("%d tries in %s, %v, note %q; want the mismatch alone, after two seconds", c.tries, took, mismatches, note)
 		}
 	})
 }

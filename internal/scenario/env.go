@@ -39,8 +39,9 @@ type Env struct {
 	// Progress hears what happens; nil if nobody listens.
 	Progress Progress
 
-	// purpose tells the draws of a mutant from those of its scenario, failsIn is the step that a mutant is to fail in.
-	purpose, failsIn string
+	// purpose tells the draws of a mutant from those of its scenario, caught says where and why the mutant is to fail.
+	purpose string
+	caught  Caught
 	// series gets the pods that the run leaves as they were; nil if nobody wants them.
 	series *Series
 }

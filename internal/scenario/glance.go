@@ -24,13 +24,13 @@ func Glance(ctx context.Context, env Env, namespace string, steps []Step) []Step
 // glance looks once at one step, or until it has held as often as is worth relying on.
 func (r *runner) glance(ctx context.Context, index int, step Step) StepReport {
 	report, begin := r.describe(index, step), time.Now()
-	looks := 1
+	looks, times := 1, 1
 	if step.Expect != nil {
-		looks = steady
+		looks, times = step.Expect.looks()
 	}
 	var l look
 	for range looks {
-		l = r.see(ctx, step)
+		l = r.see(ctx, step, times)
 		report.Tries++
 		if !l.holds() {
 			break

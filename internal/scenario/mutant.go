@@ -79,7 +79,7 @@ func RunMutant(ctx context.Context, s *Scenario, m Mutant, env Env) (*MutantRepo
 	if env.Patience == 0 {
 		env.Patience = mutantPatience
 	}
-	env.purpose, env.failsIn = " mutant "+m.Name, m.Caught.Step
+	env.purpose, env.caught = " mutant "+m.Name, m.Caught
 	var err error
 	report.Report, err = Run(ctx, &mutated, env)
 	report.Seconds = report.Report.Seconds
@@ -98,13 +98,21 @@ func (c Caught) judge(r *Report) (Verdict, string) {
 	case c.Step != "" && !failed.is(c.Step):
 		return CaughtWrong, fmt.Sprintf("it is not step %q that fails, but step %d (%s): %s", c.Step, failed.Number, failed.title(), failed.Why())
 	}
-	said := failed.said()
-	for _, because := range c.Because {
-		if !strings.Contains(said, because) {
-			return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.title(), because, failed.Why())
-		}
+	if because := c.missing(failed); because != "" {
+		return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.title(), because, failed.Why())
 	}
 	return CaughtRight, fmt.Sprintf("in step %d (%s): %s", failed.Number, failed.title(), failed.Why())
+}
+
+// missing is the first text that the report of a step was to say, and does not; "" if it says all.
+func (c Caught) missing(s *StepReport) string {
+	said := s.said()
+	for _, because := range c.Because {
+		if !strings.Contains(said, because) {
+			return because
+		}
+	}
+	return ""
 }
 
 // failed returns the report of the step that ended the run; nil if none did.

@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -68,6 +69,37 @@ func TestAMutantIsCaughtForItsReason(t *testing.T) {
 			}
 			if len(c.Namespaces()) > 0 {
 				t.Errorf("left behind: %v", c.Namespaces())
+			}
+		})
+	}
+}
+
+// TestAMutantIsConvictedEarly has more patience than the test: what is seen again and again, and for the reason that the mutant names, is
+// enough. For another reason it is not.
+func TestAMutantIsConvictedEarly(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		because  string
+		patience time.Duration
+		verdict  scenario.Verdict
+	}{
+		"what is seen":                {"observed 404", time.Minute, scenario.CaughtRight},
+		"what only the diagnosis has": {"/ -> web:80", time.Minute, scenario.CaughtRight},
+		"something else":              {"no endpoint", 3 * time.Second, scenario.CaughtWrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := load(t, strings.Replace(mutantSteps, "500ms", "1h", 1)+`mutants:
+- name: another host
+  patch: [{object: ingress/web, json: [{op: replace, path: /spec/rules/0/host, value: other.test}]}]
+  caught: {step: the page, because: "`+tc.because+`"}
+`)
+			c, http := fakecluster.New(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			got, err := scenario.RunMutant(ctx, s, s.Mutants[0], scenario.Env{Kube: c, HTTP: http, Run: "r1", Patience: tc.patience})
+			if err != nil || got.Verdict != tc.verdict {
+				t.Errorf("%s: %s, %v; want %s", got.Verdict, got.Reason, err, tc.verdict)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,8 @@ type runner struct {
 	rand *rand.Rand
 	// limit is how long the present step may look at most; 0 if that is for its file to say. See within.
 	limit time.Duration
+	// onTrial is set in the step that a mutant is to fail in, and in the steps inside of it.
+	onTrial bool
 	// loans and cordoned are what gets its former state back at the end: objects of the controller's namespace, and nodes.
 	loans    []loan
 	cordoned []string
@@ -164,10 +167,11 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 
 // run runs a step that has been described.
 func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
-	begin, before := time.Now(), r.limit
-	r.limit = r.env.limitOf(step)
+	begin, limit, onTrial := time.Now(), r.limit, r.onTrial
+	r.onTrial = onTrial || r.env.caught.Step != "" && step.Name == r.env.caught.Step
+	r.limit = r.limitOf(step)
 	err := r.do(ctx, step, report)
-	r.limit = before
+	r.limit, r.onTrial = limit, onTrial
 	report.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		report.Error = err.Error()
@@ -297,12 +301,15 @@ func (r *runner) close(ctx context.Context, report *Report) {
 		r.uncordon(ctx),
 		r.giveBack(ctx),
 		r.env.Kube.Delete(ctx, r.classes...),
+		r.env.Kube.Delete(ctx, slices.DeleteFunc(slices.Clone(r.applied), isNoIngress)...), // at once, for others may meet it
 		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
 	)
 	if err != nil {
 		report.Cleanup = err.Error()
 	}
 }
+
+func isNoIngress(o *unstructured.Unstructured) bool { return o.GetKind() != "Ingress" }
 
 // keep leaves everything, and writes to the namespace where a later run can go on.
 func (r *runner) keep(ctx context.Context, report *Report) {

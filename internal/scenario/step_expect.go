@@ -19,11 +19,8 @@ import (
 // expect asks until the answer is as expected. That there is none at all is a failure like any other wrong answer: only
 // the ingress is asked, not the lab.
 func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
-	p, times := patience{within: r.within(e.Within, expectWithin), streak: steady}, 1
-	if e.From != "" {
-		// To start a program in a pod takes as long as a hundred requests: one sends them all.
-		p.streak, times = 1, steady
-	}
+	streak, times := e.looks()
+	p := patience{within: r.within(e.Within, expectWithin), streak: streak, trial: r.try(Step{Expect: &e}, report)}
 	c := converge(ctx, p, func(ctx context.Context) look { return r.seeAnswer(ctx, e, times) })
 	if err := report.settle(c, Failed); err != nil {
 		report.Error = err.Error()
@@ -31,6 +28,15 @@ func (r *runner) expect(ctx context.Context, e Expect, report *StepReport) {
 	if s := r.sessions[e.Session]; s != nil {
 		s.remember(c.last.observed)
 	}
+}
+
+// looks is how many looks in a row have to see the same, and how often each of them asks: in all, steady times. To start a program in a
+// pod takes as long as a hundred requests, so one start sends them all.
+func (e Expect) looks() (streak, times int) {
+	if e.From != "" {
+		return 1, steady
+	}
+	return steady, 1
 }
 
 func (r *runner) seeAnswer(ctx context.Context, e Expect, times int) look {

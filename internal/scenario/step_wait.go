@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -23,16 +24,20 @@ func (r *runner) wait(ctx context.Context, w Wait, report *StepReport) error {
 	if w.Ready {
 		return r.waitReady(ctx, w, report)
 	}
-	c := converge(ctx, patience{within: r.within(w.Within, waitWithin), streak: 1}, func(ctx context.Context) look {
-		return r.seeObject(ctx, w)
-	})
+	p := patience{within: r.within(w.Within, waitWithin), streak: 1, trial: r.try(Step{Wait: &w}, report)}
+	c := converge(ctx, p, func(ctx context.Context) look { return r.seeObject(ctx, w) })
 	return report.settle(c, TimedOut)
 }
 
 func (r *runner) waitReady(ctx context.Context, w Wait, report *StepReport) error {
 	within, cancel := context.WithTimeout(ctx, r.within(w.Within, waitWithin))
 	defer cancel()
-	err := r.env.Kube.WaitReady(within, r.applied...)
+	trial := r.try(Step{Wait: &w}, report)
+	err := r.ready(within, trial == nil)
+	for isLate(err) && within.Err() == nil && !trial.convicts(ctx, look{mismatches: unready(err)}) {
+		err = r.ready(within, false)
+	}
+	report.Mismatches = unready(err)
 	var missing *kube.NotReadyError
 	switch {
 	case err == nil:
@@ -41,17 +46,40 @@ func (r *runner) waitReady(ctx context.Context, w Wait, report *StepReport) erro
 	case !errors.As(err, &missing):
 		report.Outcome = Broken
 		return err
-	case errors.Is(err, context.DeadlineExceeded):
+	case isLate(err):
 		report.Outcome = TimedOut
 	default:
 		report.Outcome = Failed
 		report.Note = missing.Cause.Error()
 	}
-	for _, line := range missing.Missing {
-		object, lacks, _ := strings.Cut(line, ": ")
-		report.Mismatches = append(report.Mismatches, probe.Mismatch{Field: object, Expected: "ready", Observed: lacks})
-	}
 	return nil
+}
+
+// readyGlance is for how long a mutant's objects are waited for at a time.
+const readyGlance = 2 * time.Second
+
+// ready waits for what is applied: for as long as there is time, or for a part of it.
+func (r *runner) ready(ctx context.Context, all bool) error {
+	if !all {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readyGlance)
+		defer cancel()
+	}
+	return r.env.Kube.WaitReady(ctx, r.applied...)
+}
+
+func isLate(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+
+// unready are the objects that an error of WaitReady says are not ready, and what they lack.
+func unready(err error) (mismatches []probe.Mismatch) {
+	var missing *kube.NotReadyError
+	if errors.As(err, &missing) {
+		for _, line := range missing.Missing {
+			object, lacks, _ := strings.Cut(line, ": ")
+			mismatches = append(mismatches, probe.Mismatch{Field: object, Expected: "ready", Observed: lacks})
+		}
+	}
+	return mismatches
 }
 
 // seeObject looks whether what a Wait is about is true now.
