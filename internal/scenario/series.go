@@ -12,12 +12,15 @@ import (
 )
 
 // Series runs a scenario and its mutants one after the other, with the same pods as long as none of them does something to pods:
-// to start and stop them is most of what a run costs. All else is made anew for every run. It is for one goroutine.
+// to start and stop them is most of what a run costs. A mutant that has other pods than the scenario starts those, and stops them
+// again. All else is made anew for every run. It is for one goroutine.
 type Series struct {
 	scenario *Scenario
 	env      Env
 	// run names the run whose namespace and pods are there; empty if there is none.
 	run string
+	// odd are the workloads that the present run does not have as the scenario has them.
+	odd []*unstructured.Unstructured
 }
 
 // NewSeries makes no request. Run, Keep, From and Until of env have no effect.
@@ -27,14 +30,28 @@ func NewSeries(s *Scenario, env Env) *Series {
 }
 
 // Run is the function Run for the scenario of the series.
-func (x *Series) Run(ctx context.Context) (*Report, error) { return Run(ctx, x.scenario, x.next()) }
+func (x *Series) Run(ctx context.Context) (*Report, error) {
+	x.odd = nil
+	return Run(ctx, x.scenario, x.next())
+}
 
-// RunMutant is the function RunMutant for a mutant of the scenario. One that changes pods has a namespace to itself.
+// RunMutant is the function RunMutant for a mutant of the scenario. If the pods that it does not share cannot be taken away first, it
+// has a namespace to itself.
 func (x *Series) RunMutant(ctx context.Context, m Mutant) (*MutantReport, error) {
-	if x.scenario.changesPods(m) {
+	x.odd = x.scenario.otherPods(m)
+	if x.run != "" && Retire(ctx, x.env.Kube, asNamed(newIsolation(x.scenario, x.run), x.odd)...) != nil {
 		return RunMutant(ctx, x.scenario, m, x.env)
 	}
 	return RunMutant(ctx, x.scenario, m, x.next())
+}
+
+// asNamed returns objects of a scenario as a run has them.
+func asNamed(names isolation, workloads []*unstructured.Unstructured) []*unstructured.Unstructured {
+	var own []*unstructured.Unstructured
+	for _, o := range workloads {
+		own = append(own, names.object(o))
+	}
+	return own
 }
 
 // Close removes what the last run has left. The removal is asked for and not waited for, and is done when ctx has ended, too.
@@ -67,7 +84,7 @@ func (x *Series) takes(ctx context.Context, r *runner, report *Report) bool {
 	if x == nil || r.disturbed || !wasJudged {
 		return false
 	}
-	if err := r.clear(ctx); err != nil {
+	if r.clear(ctx) != nil || Retire(ctx, x.env.Kube, asNamed(r.names, x.odd)...) != nil {
 		return false
 	}
 	x.run = r.env.Run
@@ -93,16 +110,25 @@ func hasPods(o *unstructured.Unstructured) bool {
 	return slices.Contains([]string{"DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}, o.GetKind())
 }
 
-// changesPods tells whether a mutant has other pods than the scenario.
-func (s *Scenario) changesPods(m Mutant) bool {
+// otherPods returns the workloads of a scenario that a mutant changes, leaves out or adds: where both have one, the scenario's.
+func (s *Scenario) otherPods(m Mutant) []*unstructured.Unstructured {
 	mutated, flaws := s.mutate(m)
 	if len(flaws) > 0 {
-		return true
+		return nil // it is not run
 	}
-	withPods := func(manifests map[string]Manifest, name string) []*unstructured.Unstructured {
-		return slices.DeleteFunc(slices.Clone(manifests[name].Objects), func(o *unstructured.Unstructured) bool { return !hasPods(o) })
+	var others []*unstructured.Unstructured
+	for _, name := range s.appliedFiles() {
+		for _, pair := range [][2][]*unstructured.Unstructured{
+			{s.manifests[name].Objects, mutated[name].Objects}, {mutated[name].Objects, s.manifests[name].Objects},
+		} {
+			for _, o := range pair[0] {
+				isAsThere := slices.ContainsFunc(pair[1], func(other *unstructured.Unstructured) bool { return reflect.DeepEqual(o, other) })
+				isKnown := slices.ContainsFunc(others, func(other *unstructured.Unstructured) bool { return isSame(o, other) })
+				if hasPods(o) && !isAsThere && !isKnown {
+					others = append(others, o)
+				}
+			}
+		}
 	}
-	return slices.ContainsFunc(s.appliedFiles(), func(name string) bool {
-		return !reflect.DeepEqual(withPods(s.manifests, name), withPods(mutated, name))
-	})
+	return others
 }
