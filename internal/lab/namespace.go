@@ -191,21 +191,21 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 	return notes, nil
 }
 
-// bears tells whether the lab can stand beside another exclusive one, whose namespace has these labels: both are, and they claim
-// different things.
+// bears tells whether the lab can stand beside an exclusive one, whose namespace has these labels: that one says its claims, and they are
+// not this one's if it is exclusive, too, or among those that it bears.
 func (l *Lab) bears(labels map[string]string) bool {
-	if !l.Exclusive || len(l.Claims) == 0 {
-		return false
-	}
 	saysWhat := false
 	for label := range labels {
-		claim, is := strings.CutPrefix(label, scenario.LabelClaim)
-		if is && slices.Contains(l.Claims, claim) {
+		claim, isClaim := strings.CutPrefix(label, scenario.LabelClaim)
+		if !isClaim {
+			continue
+		}
+		saysWhat = true
+		if l.Exclusive && slices.Contains(l.Claims, claim) || !l.Exclusive && !slices.Contains(l.Bears, claim) {
 			return false
 		}
-		saysWhat = saysWhat || is
 	}
-	return saysWhat
+	return saysWhat && (!l.Exclusive || len(l.Claims) > 0)
 }
 
 // removeForeign makes the plan remove what is not the lab's.
@@ -229,6 +229,21 @@ func (s *Session) awaitReady(ctx context.Context, objects []*unstructured.Unstru
 
 // Remove deletes the lab's namespace and gives back what the lab has borrowed.
 func (s *Session) Remove(ctx context.Context) error {
+	return errors.Join(s.giveBack(ctx), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
+}
+
+// Withdraw removes what others can meet of the lab: its Ingresses, and what it has outside of its namespace. The rest is left for Remove,
+// which takes longer, as pods do.
+func (s *Session) Withdraw(ctx context.Context) error {
+	ingresses, err := inventoryOf(ctx, s.env.Kube.Clientset(), s.lab.Namespace, "Ingress")
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.env.Kube.Delete(ctx, ingresses...), s.giveBack(ctx))
+}
+
+// giveBack removes what the lab has in the controller's namespace, and waits until it is gone.
+func (s *Session) giveBack(ctx context.Context) error {
 	lent, err := lentTo(ctx, s.env.Kube.Clientset(), s.lab)
 	if err != nil {
 		return err
@@ -238,7 +253,7 @@ func (s *Session) Remove(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(s.env.Kube.Delete(ctx, lent.ours...), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
+	return scenario.Retire(ctx, s.env.Kube, lent.ours...)
 }
 
 // own returns copies of the objects with the lab's label, in its namespace unless they name another one, and ready for kubectl apply.

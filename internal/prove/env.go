@@ -38,7 +38,7 @@ type Env struct {
 
 // DefaultParallel is how many labs and scenarios are proven at the same time: pods start, caches fill and time-outs run out most of
 // the time, on two cores as well.
-const DefaultParallel = 4
+const DefaultParallel = 5
 
 // Patience is how long to wait. A wrong answer takes effect like a right one: whoever looks too early sees what was there before.
 type Patience struct {
@@ -56,7 +56,7 @@ type Patience struct {
 
 func (p Patience) orUsual() Patience {
 	if p == (Patience{}) {
-		return Patience{Ready: 6 * time.Second, Settle: 500 * time.Millisecond, Refute: 15 * time.Second, Advice: 8 * time.Second, Gone: 30 * time.Second}
+		return Patience{Ready: 4 * time.Second, Settle: 500 * time.Millisecond, Refute: 15 * time.Second, Advice: 8 * time.Second, Gone: 30 * time.Second}
 	}
 	return p
 }
@@ -74,6 +74,8 @@ type Session interface {
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
 	// Holdings returns what the lab has in its namespace, and what it borrows outside of it.
 	Holdings(ctx context.Context) ([]*unstructured.Unstructured, error)
+	// Withdraw removes what others can meet of the lab, Remove all of it.
+	Withdraw(ctx context.Context) error
 	Remove(ctx context.Context) error
 }
 

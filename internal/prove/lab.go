@@ -17,8 +17,8 @@ import (
 )
 
 // labProof proves one lab. The order of its parts saves starts of pods: the lesson is played with those of the first start, and before
-// the mutants leave Events that it would print; the solution is there when the quiz is asked, and every wrong answer begins where the
-// reset has left off.
+// the mutants leave Events that it would print; it leaves a lab behind in which everything was done, which is where a reset has to
+// show what it can. Then the tasks are done one after the other, each of them wrong in every way before it is done right.
 type labProof struct {
 	lab     *lab.Lab
 	env     Env
@@ -34,23 +34,33 @@ type labProof struct {
 	// before is what there was before the last mutant, when the first solved tasks of the lab were done; nil if that is not known.
 	before []*unstructured.Unstructured
 	solved int
+	// withdrawn is why others may still meet something of the lab.
+	withdrawn error
 }
 
-// proveLab goes through a lab as a student never would: wrong in every way that it names, then right, and from the beginning again.
-func proveLab(ctx context.Context, l *lab.Lab, env Env, item *Item) {
-	p := &labProof{
+func newLabProof(l *lab.Lab, env Env, item *Item) *labProof {
+	return &labProof{
 		lab: l, env: env, at: placesOf(l), session: env.open(l), item: item, reached: map[string]bool{}, unsolved: map[string]bool{},
 	}
+}
+
+// prove goes through a lab as a student never would: wrong in every way that it names, and right in between. What nobody else can meet
+// of the lab is left for leave to remove.
+func (p *labProof) prove(ctx context.Context) {
 	p.part(ctx, KindStart, "fails from start/", p.at.tasks(), p.start)
 	p.part(ctx, KindLesson, "the lesson's outputs are what the cluster says", Fault{File: p.at.lesson, Line: 1}, p.lesson)
-	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), p.solution)
+	if p.env.Verify != nil {
+		p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
+	}
+	p.tasks(ctx)
 	p.part(ctx, KindQuiz, "the cluster answers the quiz", p.at.quiz(), p.quiz)
-	p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
-	for _, m := range p.mutants() {
-		p.part(ctx, KindMutant, m.Name, p.at.mutant(m.Name), func(ctx context.Context) finding { return p.mutant(ctx, m) })
+	if p.env.Verify == nil {
+		p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
 	}
 	p.part(ctx, KindHints, "every hint is given when its fault is there", p.at.hints(), p.hints)
-	p.leave(ctx)
+	if !p.env.Keep && ctx.Err() == nil {
+		p.withdrawn = p.session.Withdraw(ctx)
+	}
 }
 
 // finding is what came of one part. With err, nothing could be judged.
@@ -59,6 +69,8 @@ type finding struct {
 	skipped string
 	faults  []Fault
 	err     error
+	// took is what was done for it before.
+	took time.Duration
 }
 
 func faulty(faults ...Fault) finding { return finding{faults: faults} }
@@ -78,7 +90,7 @@ func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove 
 	default:
 		f = prove(ctx)
 	}
-	part.Seconds = time.Since(begin).Seconds()
+	part.Seconds = (f.took + time.Since(begin)).Seconds()
 	part.Seen, part.Faults = f.seen, f.faults
 	switch {
 	case f.err != nil:
@@ -197,57 +209,6 @@ func (p *labProof) advice(ctx context.Context, task string) ([]lab.Advice, error
 	return given, err
 }
 
-// solution solves the lab task by task.
-func (p *labProof) solution(ctx context.Context) finding {
-	var f finding
-	for i, task := range p.lab.Tasks {
-		if !task.StartsTrue {
-			if err := p.session.Solve(ctx, task.ID); err != nil {
-				p.unsolved[task.ID] = true
-				return p.unsolvable(ctx, f, task, err)
-			}
-			if fault, ok := p.holds(ctx, task, "does not hold after the task's solution"); !ok {
-				p.unsolved[task.ID] = true
-				f.faults = append(f.faults, fault)
-			}
-		}
-		for _, next := range p.lab.Tasks[i+1:] {
-			if !next.StartsTrue && len(f.faults) == 0 {
-				if err := p.listen(ctx, next.ID); err != nil {
-					f.err = err
-					return f
-				}
-				break // a student has the next one before him
-			}
-		}
-	}
-	held := 0
-	for _, task := range p.lab.Tasks {
-		if task.Transient || p.unsolved[task.ID] {
-			continue
-		}
-		if fault, ok := p.holds(ctx, task, "does not hold any more when all is solved"); !ok {
-			f.faults = append(f.faults, fault)
-			continue
-		}
-		held++
-	}
-	f.seen = fmt.Sprintf("%s solved, %s at the end", plural(len(p.todo()), "task", "tasks"), plural(held, "check holds", "checks hold"))
-	return f
-}
-
-// unsolvable says that a solution could not be carried out. A refusal of the cluster is the lab's fault; anything else, the
-// cluster's.
-func (p *labProof) unsolvable(ctx context.Context, f finding, task lab.Task, err error) finding {
-	if ctx.Err() != nil {
-		return finding{err: err}
-	}
-	fault := p.at.task(task.ID)
-	fault.Text = fmt.Sprintf("task %s: the solution cannot be carried out: %v", task.ID, err)
-	f.faults = append(f.faults, fault)
-	return f
-}
-
 // quiz asks the question, and takes the cluster's answer for right.
 func (p *labProof) quiz(ctx context.Context) finding {
 	if p.lab.Quiz == nil {
@@ -280,9 +241,9 @@ func (p *labProof) quiz(ctx context.Context) finding {
 	return faulty(at)
 }
 
-// reset shows that Start is the way back, whatever has been done.
+// reset shows that there is a way back, whatever has been done.
 func (p *labProof) reset(ctx context.Context) finding {
-	if _, err := p.session.Start(ctx); err != nil {
+	if _, err := p.session.Reset(ctx); err != nil {
 		return finding{err: err}
 	}
 	now, err := p.session.Holdings(ctx)
@@ -300,15 +261,12 @@ func (p *labProof) reset(ctx context.Context) finding {
 	return f
 }
 
-// lesson plays the commands of the lesson, and takes back what they have done.
+// lesson plays the commands of the lesson.
 func (p *labProof) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}
 	}
 	commands, faults, err := p.env.Verify(ctx, p.lab)
-	if err == nil {
-		_, err = p.session.Reset(ctx)
-	}
 	return finding{seen: plural(commands, "command of the lesson", "commands of the lesson"), faults: faults, err: err}
 }
 
@@ -326,7 +284,7 @@ func (p *labProof) leave(ctx context.Context) {
 	p.part(ctx, KindReset, "removing the lab leaves nothing behind", p.at.tasks(), func(ctx context.Context) finding {
 		ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 		defer cancel()
-		if err := p.session.Remove(ctx); err != nil {
+		if err := errors.Join(p.withdrawn, p.session.Remove(ctx)); err != nil {
 			return finding{err: err}
 		}
 		left, err := p.awaitNothing(ctx)

@@ -41,7 +41,7 @@ func (p *labProof) mutant(ctx context.Context, m lab.Mutant) finding {
 		return fault("there is no task %q", m.Task)
 	}
 	task := p.lab.Tasks[index]
-	if f, ok := p.upTo(ctx, index); !ok {
+	if f, ok := p.upTo(ctx, index); !ok || f.err != nil {
 		return f
 	}
 	err := p.session.Mistake(ctx, m)

@@ -3,6 +3,7 @@ package prove
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,15 +28,16 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	var all []scenario.Job
 	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
-		all = append(all, scenario.Job{Exclusive: j.exclusive, Claims: j.claims, Do: func(ctx context.Context) bool {
-			t.do(ctx, j)
+		all = append(all, scenario.Job{Exclusive: j.exclusive, First: true, Claims: j.claims, Bears: j.bears, Do: func(ctx context.Context) bool {
+			j.begin(ctx)
 			return true
-		}})
+		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
 	}
-	scenario.Pool(ctx, cmp.Or(env.Parallel, DefaultParallel), all)
+	scenario.Pool(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
 	for _, j := range jobs {
 		if j.item.Started.IsZero() {
-			t.do(ctx, j) // which has no time for anything
+			j.begin(ctx) // which has no time for anything
+			t.end(ctx, j)
 		}
 	}
 	if env.Again {
@@ -50,12 +52,35 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	}
 }
 
+// inTurn puts the exclusive jobs first, as only a few others can be done beside them, and those next.
+func inTurn(jobs []scenario.Job) []scenario.Job {
+	turn := func(j scenario.Job) int {
+		switch {
+		case j.Exclusive:
+			return 0
+		case len(j.Bears) > 0:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(jobs, func(a, b scenario.Job) int { return cmp.Compare(turn(a), turn(b)) })
+	return jobs
+}
+
 // job is an item and what proves it.
 type job struct {
 	item      *Item
 	exclusive bool
 	claims    []string
+	bears     []string
 	prove     func(context.Context)
+	// leave removes what the proof has made, and waits for it; nil if there is nothing to wait for.
+	leave func(context.Context)
+}
+
+func (j *job) begin(ctx context.Context) {
+	j.item.Started = time.Now()
+	j.prove(ctx)
 }
 
 // jobs are what there is to do, in the order of the plan: the labs, then the scenarios.
@@ -70,15 +95,16 @@ func (p Plan) jobs(env Env) []*job {
 	return jobs
 }
 
-// teller does jobs and tells of them, one at a time.
+// teller ends jobs and tells of them, one at a time.
 type teller struct {
 	mu   sync.Mutex
 	tell func(*Item)
 }
 
-func (t *teller) do(ctx context.Context, j *job) {
-	j.item.Started = time.Now()
-	j.prove(ctx)
+func (t *teller) end(ctx context.Context, j *job) {
+	if j.leave != nil {
+		j.leave(ctx)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	j.item.settle()
@@ -97,27 +123,35 @@ func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 		return
 	}
 	fresh.item.First = first
-	t.do(ctx, fresh)
+	fresh.begin(ctx)
+	t.end(ctx, fresh)
 	*item = fresh.item
 }
 
 // jobOfLab proves a lab, which has one namespace, in one go.
 func jobOfLab(l *lab.Lab, env Env) *job {
 	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
-	return &job{item: item, exclusive: l.Exclusive, claims: l.Claims, prove: func(ctx context.Context) {
+	j := &job{item: item, exclusive: l.Exclusive, claims: l.Claims, bears: l.Bears}
+	j.prove = func(ctx context.Context) {
 		if skip(item, env, l.Requires) {
 			return
 		}
+		release := func() {}
 		if env.Lock != nil {
-			release, err := env.Lock(l)
-			if err != nil {
+			var err error
+			if release, err = env.Lock(l); err != nil {
 				item.Outcome, item.Reason = scenario.Broken, err.Error()
 				return
 			}
-			defer release()
 		}
-		proveLab(ctx, l, env, item)
-	}}
+		p := newLabProof(l, env, item)
+		p.prove(ctx)
+		j.leave = func(ctx context.Context) {
+			defer release()
+			p.leave(ctx)
+		}
+	}
+	return j
 }
 
 // skip tells whether an item cannot be proven in this cluster.

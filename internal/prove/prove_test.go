@@ -182,6 +182,8 @@ func (u *untidy) Start(ctx context.Context) ([]string, error) {
 	return u.Session.Start(ctx)
 }
 
+func (u *untidy) Reset(context.Context) ([]string, error) { return nil, nil }
+
 func TestAResetThatLeavesThingsIsNamed(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
@@ -197,6 +199,8 @@ func TestAResetThatLeavesThingsIsNamed(t *testing.T) {
 
 // keeper is a session that removes nothing.
 type keeper struct{ prove.Session }
+
+func (keeper) Withdraw(context.Context) error { return nil }
 
 func (keeper) Remove(context.Context) error { return nil }
 
@@ -244,7 +248,7 @@ func TestSkipsSayWhy(t *testing.T) {
 		t.Errorf("a lab that requires nodes: %s", item.Outcome)
 	}
 	for _, want := range []string{
-		"✓ lab 1 shop: fails from start/, passes with solution/, the cluster answers the quiz, reset returns to start/, 1 of 2 mutants caught, hints 1 of 1 given",
+		"✓ lab 1 shop: fails from start/, passes with solution/, 1 of 2 mutants caught, the cluster answers the quiz, reset returns to start/, hints 1 of 1 given",
 		"    ✓ mutant \"the other service\": task open: service: expected shop, observed other; hint other-service\n",
 		"    ○ mutant \"a host with a port\": skipped: requires nodes: there is one node\n",
 		"    ○ the lesson's outputs are what the cluster says: skipped: nothing can be played here\n",

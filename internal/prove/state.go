@@ -77,7 +77,7 @@ func differences(then, now []*unstructured.Unstructured) []string {
 func canonical(o *unstructured.Unstructured) map[string]any {
 	o = o.DeepCopy()
 	annotations := o.GetAnnotations()
-	delete(annotations, "deployment.kubernetes.io/revision")
+	delete(annotations, revisionAnnotation)
 	delete(annotations, "deprecated.daemonset.template.generation")
 	metadata := map[string]any{}
 	if len(annotations) > 0 {
