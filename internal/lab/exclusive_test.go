@@ -30,6 +30,40 @@ func TestAnExclusiveLabEndsWhenAnotherBegins(t *testing.T) {
 	}
 }
 
+// TestALabStandsBesideWhatItBears starts a lab beside an exclusive one that says what it claims.
+func TestALabStandsBesideWhatItBears(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		bears, claims []string
+		exclusive     bool
+		stays         bool
+	}{
+		"it bears that":              {bears: []string{"settings", "routes"}, stays: true},
+		"it bears something else":    {bears: []string{"routes"}},
+		"it bears nothing":           {},
+		"both are exclusive":         {exclusive: true, claims: []string{"routes"}, stays: true},
+		"both claim the same":        {exclusive: true, claims: []string{"settings"}},
+		"it does not say what it is": {exclusive: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, env := environment(t)
+			labels := map[string]string{lab.Label: "sticky-sessions", lab.LabelExclusive: "true", "claim.ingresslab.dev/settings": "true"}
+			if err := c.EnsureNamespace(t.Context(), "lab-6", labels); err != nil {
+				t.Fatal(err)
+			}
+			l := hostRouting(t)
+			l.Exclusive, l.Claims, l.Bears = tc.exclusive, tc.claims, tc.bears
+			if _, err := lab.NewSession(l, env).Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if stays := slices.Contains(c.Namespaces(), "lab-6"); stays != tc.stays {
+				t.Errorf("the other lab stays: %t", stays)
+			}
+		})
+	}
+}
+
 // TestAnExclusiveLabKeepsItsOwnNamespace starts one twice: what the student has in it stays.
 func TestAnExclusiveLabKeepsItsOwnNamespace(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,8 @@ type FrontMatter struct {
 	// Claims names what there is only one of in the cluster and the lab changes, in lower-case letters, digits and hyphens. Labs and
 	// scenarios with a claim in common are not proven at the same time.
 	Claims scenario.Strings `yaml:"claims"`
+	// Bears names the claims of exclusive labs and scenarios that change nothing that this lab's student sees: it may stand beside them.
+	Bears scenario.Strings `yaml:"bears"`
 	// Tasks are what the student does, in this order.
 	Tasks []Task `yaml:"tasks"`
 	// Hints answer what is observed while a task is not done. They are looked at in this order, for every task that they name.

@@ -41,11 +41,7 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.F
 			c.fault(fmt.Sprintf("requires[%d]", i), "nothing provides %q", capability)
 		}
 	}
-	for i, claim := range l.Claims {
-		if why := scenario.BadClaim(claim); why != "" {
-			c.fault(fmt.Sprintf("claims[%d]", i), "%s", why)
-		}
-	}
+	scenario.CheckClaims(c.fault, l.Exclusive, l.Claims, l.Bears)
 	for i, page := range l.Open {
 		if u, err := url.Parse(page); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() != "" {
 			c.fault(fmt.Sprintf("open[%d]", i), "%q is not an http or https URL without a port", page)

@@ -31,6 +31,8 @@ type Scenario struct {
 	// What the cluster has only one of and the scenario changes, by names of your own. No two with a claim in common run at the same
 	// time. A scenario has to have one, or be exclusive, to change anything outside of its namespace.
 	Claims Strings `yaml:"claims,omitempty"`
+	// Claims of exclusive scenarios and labs that change nothing that this scenario sees: it may run beside them.
+	Bears Strings `yaml:"bears,omitempty"`
 	// What is done and expected, in this order. The first step that does not hold ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
 	// Plausible wrong answers, each of which has to make the scenario fail where and why it says.

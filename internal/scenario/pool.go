@@ -14,14 +14,20 @@ const DefaultParallel = 4
 type Job struct {
 	// Exclusive is set if it changes what all others meet: it waits until those are done that change nothing of the kind.
 	Exclusive bool
+	// First is set for an exclusive job that goes before those it disturbs, and not after them.
+	First bool
 	// Claims names what there is only one of in the cluster, and what the job changes. No two jobs with a claim in common are done at
 	// the same time, and beside an exclusive one without claims there is none at all.
 	Claims []string
+	// Bears names the claims of exclusive jobs that change nothing for this one: it may be done beside them.
+	Bears []string
 	// Do does it; with false, nothing is begun any more.
 	Do func(context.Context) (goOn bool)
+	// Finish, which may be nil, is done afterwards, to wait for what nobody else meets: others begin meanwhile.
+	Finish func(context.Context)
 }
 
-// Pool does jobs in their order, at most parallel of them at the same time, the exclusive ones at the end. A job whose turn it is,
+// Pool does jobs in their order, at most parallel of them at the same time, the exclusive ones at the end or First. A job whose turn it is,
 // and who has to wait for another one, lets those behind it go first. When ctx ends, or a job says so, no further one is begun.
 // Pool returns when all that were begun are done.
 func Pool(ctx context.Context, parallel int, jobs []Job) {
@@ -39,7 +45,7 @@ func Pool(ctx context.Context, parallel int, jobs []Job) {
 			p.jobs = slices.Delete(p.jobs, next, next+1)
 			p.running = append(p.running, &j)
 			go p.do(ctx, &j)
-		case len(p.running) == 0:
+		case len(p.running)+p.finishing == 0:
 			return
 		default:
 			p.changed.Wait()
@@ -54,25 +60,34 @@ type pool struct {
 	slots   int
 	jobs    []Job
 	running []*Job
-	stopped bool
+	// finishing is of how many jobs only Finish is left.
+	finishing int
+	stopped   bool
 }
 
 func (p *pool) do(ctx context.Context, j *Job) {
 	goOn := j.Do(ctx)
+	p.change(func() {
+		p.running = slices.DeleteFunc(p.running, func(other *Job) bool { return other == j })
+		p.finishing++
+		p.stopped = p.stopped || !goOn
+	})
+	if j.Finish != nil {
+		j.Finish(ctx)
+	}
+	p.change(func() { p.finishing-- })
+}
+
+// change does something to the pool that others may wait for.
+func (p *pool) change(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running = slices.DeleteFunc(p.running, func(other *Job) bool { return other == j })
-	p.stopped = p.stopped || !goOn
+	do()
 	p.changed.Broadcast()
 }
 
 // stop has nothing begun any more.
-func (p *pool) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stopped = true
-	p.changed.Broadcast()
-}
+func (p *pool) stop() { p.change(func() { p.stopped = true }) }
 
 // next returns the place of the job to begin now; -1 if there is none.
 func (p *pool) next() int {
@@ -84,14 +99,25 @@ func (p *pool) next() int {
 	})
 }
 
-// waits tells whether an exclusive job has to wait for one that has not begun.
+// waits tells whether a job has to wait for one that has not begun.
 func (p *pool) waits(j Job) bool {
-	return j.Exclusive && slices.ContainsFunc(p.jobs, func(other Job) bool { return !other.Exclusive })
+	return slices.ContainsFunc(p.jobs, func(other Job) bool {
+		isLater := j.Exclusive && !j.First && !other.Exclusive || !j.Exclusive && other.Exclusive && other.First
+		return isLater && j.disturbs(other)
+	})
 }
 
 // disturbs tells whether two jobs cannot be done at the same time.
 func (j Job) disturbs(other Job) bool {
 	whole := func(j Job) bool { return j.Exclusive && len(j.Claims) == 0 }
-	return j.Exclusive != other.Exclusive || whole(j) || whole(other) ||
+	return j.Exclusive && !other.bears(j) || other.Exclusive && !j.bears(other) || whole(j) || whole(other) ||
 		slices.ContainsFunc(j.Claims, func(claim string) bool { return slices.Contains(other.Claims, claim) })
+}
+
+// bears tells whether it is all the same to a job what an exclusive one changes.
+func (j Job) bears(exclusive Job) bool {
+	if j.Exclusive {
+		return true // unless they claim the same
+	}
+	return !slices.ContainsFunc(exclusive.Claims, func(claim string) bool { return !slices.Contains(j.Bears, claim) })
 }

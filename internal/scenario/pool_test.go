@@ -21,16 +21,35 @@ type timetable struct {
 
 func (t *timetable) job(name string, exclusive bool, claims ...string) scenario.Job {
 	return scenario.Job{Exclusive: exclusive, Claims: claims, Do: func(context.Context) bool {
-		t.mu.Lock()
-		second := int(time.Since(t.begin) / time.Second)
-		for len(t.rows) <= second {
-			t.rows = append(t.rows, "")
-		}
-		t.rows[second] += name
-		t.mu.Unlock()
-		<-time.After(time.Second)
+		t.second(name)
 		return true
 	}}
+}
+
+// second takes a second, and notes what it is for.
+func (t *timetable) second(name string) {
+	t.mu.Lock()
+	at := int(time.Since(t.begin) / time.Second)
+	for len(t.rows) <= at {
+		t.rows = append(t.rows, "")
+	}
+	t.rows[at] += name
+	t.mu.Unlock()
+	<-time.After(time.Second)
+}
+
+// bearing is a job that bears claims.
+func (t *timetable) bearing(name string, claims ...string) scenario.Job {
+	j := t.job(name, false)
+	j.Bears = claims
+	return j
+}
+
+// finishing is a job that takes a second more to finish, which is noted as an apostrophe.
+func (t *timetable) finishing(name string) scenario.Job {
+	j := t.job(name, false)
+	j.Finish = func(context.Context) { t.second("'") }
+	return j
 }
 
 // sorted returns the names in each second, in the order of the alphabet: which goroutine of a second is first is nobody's promise.
@@ -59,6 +78,22 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 		"exclusive ones with different claims side by side": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true, "routes"), t.job("Z", true, "settings"), t.job("a", false, "routes")}
 		}, "a XY Z"},
+		"one that bears an exclusive one's claims beside it": {3, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.job("X", true, "settings"), t.job("a", false), t.bearing("b", "settings"), t.bearing("c", "routes")}
+		}, "abc X"},
+		"exclusive ones first, beside who bears them": {4, func(t *timetable) []scenario.Job {
+			x, y := t.job("X", true, "settings"), t.job("Y", true, "settings")
+			x.First, y.First = true, true
+			return []scenario.Job{t.job("a", false), t.bearing("b", "settings"), t.bearing("c", "routes"), x, y}
+		}, "Xb Y ac"},
+		"a claim in common is not borne": {2, func(t *timetable) []scenario.Job {
+			b := t.bearing("b", "settings")
+			b.Claims = []string{"settings"}
+			return []scenario.Job{b, t.job("X", true, "settings")}
+		}, "b X"},
+		"nobody waits for one that finishes, but whoever waits for all": {1, func(t *timetable) []scenario.Job {
+			return []scenario.Job{t.finishing("a"), t.finishing("b"), t.job("X", true)}
+		}, "a 'b 'X"},
 		"an exclusive one without claims beside none": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true), t.job("Z", true, "routes")}
 		}, "XZ Y"},
@@ -67,6 +102,9 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				table := &timetable{begin: time.Now()}
 				scenario.Pool(t.Context(), c.parallel, c.jobs(table))
+				if end := time.Since(table.begin); end != time.Duration(len(table.rows))*time.Second {
+					t.Errorf("the pool is left after %s, before all is done", end)
+				}
 				if got := table.sorted(); got != c.want {
 					t.Errorf("done together were %q, want %q", got, c.want)
 				}

@@ -24,11 +24,7 @@ func Validate(s *Scenario) strictyaml.Faults {
 	for i, capability := range s.Requires {
 		c.capability(fmt.Sprintf("requires[%d]", i), capability)
 	}
-	for i, claim := range s.Claims {
-		if why := BadClaim(claim); why != "" {
-			c.fault(fmt.Sprintf("claims[%d]", i), "%s", why)
-		}
-	}
+	CheckClaims(c.fault, s.Exclusive, s.Claims, s.Bears)
 	if len(s.Steps) == 0 {
 		c.fault("steps", "a scenario needs steps")
 	}

@@ -31,12 +31,20 @@ func (c *checker) onlyVerbs(path string, step Step, why string, allowed ...strin
 	}
 }
 
-// BadClaim says why a text cannot be a claim: labels hold it. It returns nothing for one that can.
-func BadClaim(claim string) string {
-	if len(validation.IsDNS1123Label(claim)) > 0 {
-		return fmt.Sprintf("%q is not a name in lower-case letters, digits and hyphens, such as node-ports", claim)
+// CheckClaims finds what is wrong with the claims of a scenario or a lab, and with what it bears: namespaces have a label for each.
+func CheckClaims(fault func(path, format string, args ...any), exclusive bool, claims, bears []string) {
+	check := func(field string, names []string) {
+		for i, name := range names {
+			if len(validation.IsDNS1123Label(name)) > 0 {
+				fault(fmt.Sprintf("%s[%d]", field, i), "%q is not a name in lower-case letters, digits and hyphens, such as node-ports", name)
+			}
+		}
 	}
-	return ""
+	check("claims", claims)
+	check("bears", bears)
+	if exclusive && len(bears) > 0 {
+		fault("bears", "is for what is not exclusive: exclusive ones stand beside each other unless they claim the same")
+	}
 }
 
 // changesMore tells whether the scenario says that it changes more than its own namespace.
