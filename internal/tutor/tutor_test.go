@@ -27,6 +27,9 @@ func TestTasksAreTickedAsTheyComeTrue(t *testing.T) {
 	s.want("after one bad look", s.standings(), "+++.")
 	s.see("stands")
 	s.want("after two", s.standings(), "+-+.")
+	if summary, lapsed := s.tutor.Summary(), "Done, and not so any more:\n\n- The front door is open\n"; !strings.Contains(summary, lapsed) {
+		t.Errorf("the last screen says nothing of it:\n%s", summary)
+	}
 	s.heard("Was done, and is not anymore: The front door is open")
 	s.want("present task", s.tutor.Present(), "front")
 	s.see("stands", "front")

@@ -234,19 +234,25 @@ func (t *Tutor) Summary() string {
 		}
 		fmt.Fprintf(&b, "\nYour answer to the question was **%s**, %s.\n", q.Choice, verdict)
 	}
-	if done < len(t.lab.Tasks) {
-		b.WriteString("\nOpen are still:\n\n")
-		for _, task := range t.lab.Tasks {
-			if t.record.Tasks[task.ID].Done.IsZero() {
-				fmt.Fprintf(&b, "- %s\n", task.Title)
-			}
-		}
-	}
+	t.list(&b, "Open are still:", Open)
+	t.list(&b, "Done, and not so any more:", Lapsed)
 	if t.lab.Scenario != "" {
 		fmt.Fprintf(&b, "\n`ingresslab run %s` tests the same in depth. ", t.lab.Scenario)
 	}
 	fmt.Fprintf(&b, "\nWhat you have made keeps running in namespace %s: look around, or reset to begin again.\n", t.lab.Namespace)
 	return b.String()
+}
+
+// list writes the tasks that stand so under a heading, in Markdown; nothing if there are none.
+func (t *Tutor) list(b *strings.Builder, heading string, standing Standing) {
+	tasks := slices.DeleteFunc(slices.Clone(t.lab.Tasks), func(task lab.Task) bool { return t.standing(task.ID) != standing })
+	if len(tasks) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n\n", heading)
+	for _, task := range tasks {
+		fmt.Fprintf(b, "- %s\n", task.Title)
+	}
 }
 
 // GradeLines says what the cluster answered, a line each.
