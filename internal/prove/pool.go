@@ -28,7 +28,8 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	var all []scenario.Job
 	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
-		all = append(all, scenario.Job{Exclusive: j.exclusive, First: true, Claims: j.claims, Bears: j.bears, Do: func(ctx context.Context) bool {
+		// An exclusive lab that is kept would be met by all after it.
+		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Claims: j.claims, Bears: j.bears, Do: func(ctx context.Context) bool {
 			j.begin(ctx)
 			return true
 		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
