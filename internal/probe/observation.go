@@ -99,9 +99,6 @@ func observeTLS(state *tls.ConnectionState) *TLS {
 // explain turns a transport error into a sentence that names where the connection went. The cause stays wrapped.
 // outer is the caller's context: its end is not the ingress's fault, and is told apart from the request's own time-out.
 func explain(outer context.Context, err error, address string, timeout time.Duration) error {
-	if address == "" {
-		address = "the ingress"
-	}
 	var client *url.Error
 	if errors.As(err, &client) {
 		err = client.Err // without method and URL, which the Observation has

@@ -2,12 +2,14 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -188,11 +190,15 @@ func (o *Observation) record(res *http.Response) error {
 	return err
 }
 
-func (c *Client) target(url string) string {
-	if strings.HasPrefix(strings.ToLower(url), "https:") {
-		return c.addresses.HTTPS
+func (c *Client) target(address string) string {
+	there := c.addresses.HTTP
+	if strings.HasPrefix(strings.ToLower(address), "https:") {
+		there = c.addresses.HTTPS
 	}
-	return c.addresses.HTTP
+	if u, err := url.Parse(address); there == "" && err == nil && u.Host != "" {
+		return u.Host
+	}
+	return cmp.Or(there, address)
 }
 
 func orGet(method string) string {

@@ -157,6 +157,11 @@ func TestNoAnswerIsExplained(t *testing.T) {
 	if !errors.Is(o.Err, syscall.ECONNREFUSED) || o.What() != "nothing listens at "+closed+": connection refused" {
 		t.Errorf("closed port: %s", o.What())
 	}
+	// Without addresses of its own, as in a pod, the client goes where the URL says.
+	o = probe.NewClient(probe.Addresses{}).Do(t.Context(), probe.Request{URL: "http://" + closed + "/cheese"})
+	if want := "nothing listens at " + closed + ": connection refused"; o.What() != want {
+		t.Errorf("closed port of a URL: %q, want %q", o.What(), want)
+	}
 
 	broken := ingress(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "10")
