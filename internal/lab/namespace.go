@@ -181,11 +181,19 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 		return nil, fmt.Errorf("list namespaces: %w", err)
 	}
 	for _, ns := range list.Items {
-		if owner := ns.Labels[Label]; owner != s.lab.Name && !s.lab.bears(ns.Labels) {
-			notes = append(notes, fmt.Sprintf("lab %s changes what every other lab meets: its namespace %s is removed (the files in its workspace stay)", owner, ns.Name))
-			if err := s.env.Kube.DeleteNamespace(ctx, ns.Name, true); err != nil {
-				return notes, err
-			}
+		owner := ns.Labels[Label]
+		if owner == s.lab.Name || s.lab.bears(ns.Labels) {
+			continue
+		}
+		release, err := s.lockToRemove(owner)
+		if err != nil {
+			return notes, err
+		}
+		notes = append(notes, fmt.Sprintf("lab %s changes what every other lab meets: its namespace %s is removed (the files in its workspace stay)", owner, ns.Name))
+		err = s.env.Kube.DeleteNamespace(ctx, ns.Name, true)
+		release()
+		if err != nil {
+			return notes, err
 		}
 	}
 	return notes, nil

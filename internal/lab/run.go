@@ -27,6 +27,8 @@ const (
 // Env is where a lab runs.
 type Env struct {
 	scenario.Env
+	// Cluster is the cluster's name, by which labs are locked; empty if nobody else can change labs in it.
+	Cluster string
 	// Addresses is where the ingress is reached, for the pages to open.
 	Addresses cluster.Addresses
 	// Progress hears what happens; nil if nobody listens.
@@ -36,7 +38,7 @@ type Env struct {
 // NewEnv returns the Env of a cluster. It makes no request.
 func NewEnv(c *cluster.Cluster) (Env, error) {
 	env, err := scenario.NewEnv(c)
-	return Env{Env: env, Addresses: c.Addresses}, err
+	return Env{Env: env, Cluster: c.Name, Addresses: c.Addresses}, err
 }
 
 // Run goes through a lab as a student does who makes no mistake, and leaves the solution running in the lab's namespace: start/,
