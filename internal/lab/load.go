@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -125,16 +126,21 @@ func readManifests(dir string) ([]scenario.Manifest, strictyaml.Faults, error) {
 		return nil, nil, fmt.Errorf("lab: %w", err)
 	}
 	var files []string
+	var faults strictyaml.Faults
 	for _, entry := range there {
-		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(entry.Name())) {
-			files = append(files, filepath.Join(dir, entry.Name()))
+		file := filepath.Join(dir, entry.Name())
+		switch {
+		case slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file)):
+			files = append(files, file)
+		case strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), "~"): // an editor's
+		default:
+			faults = append(faults, strictyaml.Fault{File: file, Message: "is not read: the names of manifests end in .yaml, .yml or .json"})
 		}
 	}
 	if len(files) == 0 {
-		return nil, strictyaml.Faults{{File: dir, Message: "there are no manifests in this directory"}}, nil
+		return nil, append(faults, strictyaml.Fault{File: dir, Message: "there are no manifests in this directory"}), nil
 	}
 	var manifests []scenario.Manifest
-	var faults strictyaml.Faults
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {

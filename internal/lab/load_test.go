@@ -132,6 +132,22 @@ func TestLintOfNothingIsAnError(t *testing.T) {
 	}
 }
 
+// TestLintLooksAtAllOfItsPathsTogether names two labs with one host one by one, and one of them twice.
+func TestLintLooksAtAllOfItsPathsTogether(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/load/hosts.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	extract(t, archive)
+	if faults, _, err := lab.Lint([]string{"01-example", "02-other"}); err != nil || len(faults) != 1 || !strings.Contains(faults.Error(), "web.localhost") {
+		t.Errorf("of two labs with one host lint says %v, %v", faults, err)
+	}
+	if faults, _, err := lab.Lint([]string{"01-example", "./01-example"}); err != nil || len(faults) != 0 {
+		t.Errorf("of one lab that is named twice lint says %v, %v", faults, err)
+	}
+}
+
 // TestADirectoryMayHaveAnyName has a checkout in a directory whose name means something to a shell.
 func TestADirectoryMayHaveAnyName(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "[work] *", "labs")
