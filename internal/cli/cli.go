@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"sync"
 
 	"k8s.io/klog/v2"
 
@@ -29,12 +30,13 @@ func Run(ctx context.Context, args []string, std Streams) int {
 			return code
 		}
 	}
-	// What client-go logs would stand between the lines of a report, and a picture would be spoiled by it. What matters of it comes as an
-	// error, too.
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
+	silenceClient()
 	return newApp(std).run(ctx, args)
 }
+
+// silenceClient drops what client-go logs, errors included: it would stand between the lines of a report, and a picture would be
+// spoiled by it. What matters of it comes as an error, too.
+var silenceClient = sync.OnceFunc(func() { klog.SetLogger(klog.Logger{}) })
 
 // runChild runs what the program starts itself as, in other processes than the user's own.
 func runChild(command string, std Streams) (code int, found bool) {
