@@ -61,11 +61,11 @@ type ServiceState struct {
 // diagnose collects what explains that a step failed. What cannot be had is left out and said. lost is why nothing at all
 // can be said: there is no API server to ask any more.
 func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
-	defer cancel()
 	if err := r.whatIsGone(ctx); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
+	defer cancel()
 	d = &Diagnostics{}
 	request := step.asks()
 	host := ""
@@ -91,6 +91,8 @@ func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost 
 
 // whatIsGone returns an error if there is no API server to ask, or if somebody has taken the run's namespace away.
 func (r *runner) whatIsGone(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
+	defer cancel()
 	namespace, err := r.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, r.names.namespace, metav1.GetOptions{})
 	var status apierrors.APIStatus
 	switch {

@@ -79,13 +79,14 @@ func TestAMutantIsCaughtForItsReason(t *testing.T) {
 func TestAMutantIsConvictedEarly(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		because  string
-		patience time.Duration
-		verdict  scenario.Verdict
+		because   string
+		patience  time.Duration
+		verdict   scenario.Verdict
+		diagnosed bool
 	}{
-		"what is seen":                {"observed 404", time.Minute, scenario.CaughtRight},
-		"what only the diagnosis has": {"/ -> web:80", time.Minute, scenario.CaughtRight},
-		"something else":              {"no endpoint", 3 * time.Second, scenario.CaughtWrong},
+		"what is seen":                {"observed 404", time.Minute, scenario.CaughtRight, false},
+		"what only the diagnosis has": {"/ -> web:80", time.Minute, scenario.CaughtRight, true},
+		"something else":              {"no endpoint", 3 * time.Second, scenario.CaughtWrong, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +101,10 @@ func TestAMutantIsConvictedEarly(t *testing.T) {
 			got, err := scenario.RunMutant(ctx, s, s.Mutants[0], scenario.Env{Kube: c, HTTP: http, Run: "r1", Patience: tc.patience})
 			if err != nil || got.Verdict != tc.verdict {
 				t.Errorf("%s: %s, %v; want %s", got.Verdict, got.Reason, err, tc.verdict)
+			}
+			// What is seen convicts it: the events and logs of the cluster are not asked for.
+			if page := got.Report.Steps[1]; (page.Diagnostics != nil) != tc.diagnosed {
+				t.Errorf("the step %s has the diagnostics %v", page.Name, page.Diagnostics)
 			}
 		})
 	}

@@ -171,6 +171,7 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	r.onTrial = onTrial || r.env.caught.Step != "" && step.Name == r.env.caught.Step
 	r.limit = r.limitOf(step)
 	err := r.do(ctx, step, report)
+	tried := r.onTrial
 	r.limit, r.onTrial = limit, onTrial
 	report.Seconds = time.Since(begin).Seconds()
 	if err != nil {
@@ -181,6 +182,9 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	}
 	switch report.Outcome {
 	case Failed, TimedOut, Broken:
+		if tried && report.Outcome != Broken && r.env.caught.missing(report) == "" {
+			return lost(report, err, r.whatIsGone(ctx)) // a mutant that is convicted needs no more witnesses
+		}
 		return r.catch(ctx, step, report, err)
 	case Interrupted:
 		// What was not yet so when somebody gave up is no finding.
@@ -195,17 +199,22 @@ func (r *runner) catch(ctx context.Context, step Step, report *StepReport, err e
 	if report.nestedOutcome() != Passed && len(report.Mismatches) == 0 {
 		return err // the step inside has said it all
 	}
-	diagnostics, lost := r.diagnose(ctx, step)
+	diagnostics, gone := r.diagnose(ctx, step)
 	report.Diagnostics = diagnostics
-	if lost == nil {
+	return lost(report, err, gone)
+}
+
+// lost makes a step Broken if its cluster or namespace is gone, and returns the cause; it is err if nothing is gone.
+func lost(report *StepReport, err, gone error) error {
+	if gone == nil {
 		return err
 	}
 	report.Outcome = Broken
-	report.Error = lost.Error()
+	report.Error = gone.Error()
 	if err != nil && !strings.Contains(report.Error, err.Error()) {
 		report.Error += "; before that, " + err.Error()
 	}
-	return cmp.Or(err, lost)
+	return cmp.Or(err, gone)
 }
 
 func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
