@@ -76,6 +76,13 @@ type Keeper interface {
 	Keep(ctx context.Context, name string) error
 }
 
+// Settler is a Provider whose Up returns as soon as pods can be started in a new cluster, so that other things can be done while
+// the rest of it comes up.
+type Settler interface {
+	// Settle waits until a cluster that Up has just made has what pods expect to find in one, such as its DNS.
+	Settle(ctx context.Context, name string, progress Progress) error
+}
+
 // Summary is one line of a listing.
 type Summary struct {
 	Name    string

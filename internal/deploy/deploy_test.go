@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -116,5 +117,31 @@ func TestAFailedUpRemovesOnlyWhatItCreated(t *testing.T) {
 				t.Errorf("got %v and removed %v; want context.Canceled and %d removals", err, p.downs, c.downs)
 			}
 		})
+	}
+}
+
+// settling is a provider whose new cluster never has all that pods expect.
+type settling struct {
+	cluster.Provider
+	settled []string
+}
+
+func (p *settling) Settle(ctx context.Context, name string, _ cluster.Progress) error {
+	p.settled = append(p.settled, name)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// TestANewClusterSettlesWhileItIsFurnished furnishes one from a checkout without manifests: that ends the waiting, too, and is what
+// is said.
+func TestANewClusterSettlesWhileItIsFurnished(t *testing.T) {
+	t.Parallel()
+	for created, settled := range map[bool]int{true: 1, false: 0} {
+		p := &settling{}
+		l := Lab{Provider: p, Root: t.TempDir(), Progress: cluster.Quiet{}}
+		err := l.furnish(t.Context(), &cluster.Cluster{Name: "lab", Created: created}, &image.Set{Controller: "ingress-controller:1.0.0"})
+		if !errors.Is(err, fs.ErrNotExist) || len(p.settled) != settled {
+			t.Errorf("created %t: got %v, and %d waited for the cluster, want %d", created, err, len(p.settled), settled)
+		}
 	}
 }

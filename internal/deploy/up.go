@@ -90,8 +90,17 @@ func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, 
 	return c, set, err
 }
 
-// furnish puts the images and the controller into a cluster.
+// furnish puts the images and the controller into a cluster, while the rest of it comes up.
 func (l Lab) furnish(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if settler, ok := l.Provider.(cluster.Settler); ok && c.Created {
+		g.Go(func() error { return settler.Settle(ctx, c.Name, l.Progress) })
+	}
+	g.Go(func() error { return l.equip(ctx, c, set) })
+	return g.Wait()
+}
+
+func (l Lab) equip(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
 	if store, ok := l.Provider.(cluster.ImageStore); ok {
 		nodes, err := store.ImageNodes(ctx, c.Name)
 		if err != nil {

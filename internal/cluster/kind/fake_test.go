@@ -123,7 +123,8 @@ func newWorld(t *testing.T) *world {
 			return os.WriteFile(path, []byte(testKubeconfig), 0o644)
 		},
 		alive:       func(context.Context, string, int) error { return w.sick },
-		waitReady:   func(context.Context, string, int) error { return w.sick },
+		waitNodes:   func(context.Context, string, int) error { return w.sick },
+		waitDNS:     func(context.Context, string) error { return w.sick },
 		waitWoken:   func(context.Context, string, map[string]time.Time) error { return nil },
 		raiseLimits: func() string { return "" },
 	}

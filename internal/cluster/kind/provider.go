@@ -46,7 +46,8 @@ type Provider struct {
 	create           func(context.Context, request, cluster.Progress) error
 	exportKubeconfig func(name, path string) error
 	alive            func(ctx context.Context, kubeconfig string, nodes int) error
-	waitReady        func(ctx context.Context, kubeconfig string, nodes int) error
+	waitNodes        func(ctx context.Context, kubeconfig string, nodes int) error
+	waitDNS          func(ctx context.Context, kubeconfig string) error
 	waitWoken        func(ctx context.Context, kubeconfig string, news map[string]time.Time) error
 	raiseLimits      func() (note string)
 	settle           time.Duration
@@ -75,7 +76,8 @@ func New(o Options) (*Provider, error) {
 		},
 		exportKubeconfig: exportKubeconfig,
 		alive:            alive,
-		waitReady:        waitReady,
+		waitNodes:        waitNodes,
+		waitDNS:          waitDNS,
 		waitWoken:        waitWoken,
 		raiseLimits:      func() string { return raiseInotify(inotifyLimit) },
 		settle:           settleInterval,
@@ -196,7 +198,10 @@ func (p *Provider) awaken(ctx context.Context, name string, rec *record, news ma
 	if err := p.waitWoken(ctx, p.store.Kubeconfig(name), news); err != nil {
 		return err
 	}
-	if err := p.waitReady(ctx, p.store.Kubeconfig(name), rec.Nodes); err != nil {
+	if err := p.waitNodes(ctx, p.store.Kubeconfig(name), rec.Nodes); err != nil {
+		return err
+	}
+	if err := p.waitDNS(ctx, p.store.Kubeconfig(name)); err != nil {
 		return err
 	}
 	rec.Ready = time.Now().UTC()

@@ -75,7 +75,7 @@ func (p *Provider) plan(ctx context.Context, spec cluster.Spec, progress cluster
 	}, nil
 }
 
-// build runs kind and waits until the cluster is Ready.
+// build runs kind and waits until its nodes are Ready.
 func (p *Provider) build(
 	ctx context.Context, spec cluster.Spec, rec *record, cgroupV1 bool, progress cluster.Progress,
 ) (*cluster.Cluster, error) {
@@ -87,7 +87,7 @@ func (p *Provider) build(
 	if err := p.ensureKubeconfig(name); err != nil {
 		return nil, err
 	}
-	if err := p.awaitReady(ctx, name, rec.Nodes, progress); err != nil {
+	if err := p.awaitNodes(ctx, name, rec.Nodes, progress); err != nil {
 		return nil, fmt.Errorf("cluster %q: %w", name, err)
 	}
 	if spec.MergeKubeconfig {
@@ -107,12 +107,24 @@ func (p *Provider) build(
 	return c, nil
 }
 
-func (p *Provider) awaitReady(ctx context.Context, name string, nodes int, progress cluster.Progress) (err error) {
-	done := progress.Step("Waiting for the nodes and the cluster's DNS")
+func (p *Provider) awaitNodes(ctx context.Context, name string, nodes int, progress cluster.Progress) (err error) {
+	done := progress.Step("Waiting for the nodes")
 	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, createReadyTimeout)
 	defer cancel()
-	return p.waitReady(ctx, p.store.Kubeconfig(name), nodes)
+	return p.waitNodes(ctx, p.store.Kubeconfig(name), nodes)
+}
+
+// Settle waits for the cluster's DNS.
+func (p *Provider) Settle(ctx context.Context, name string, progress cluster.Progress) (err error) {
+	done := progress.Step("Waiting for the cluster's DNS")
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, createReadyTimeout)
+	defer cancel()
+	if err := p.waitDNS(ctx, p.store.Kubeconfig(name)); err != nil {
+		return fmt.Errorf("cluster %q: %w", name, err)
+	}
+	return nil
 }
 
 // keepLog saves what kind said when it failed, and tells where.

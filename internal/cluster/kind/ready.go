@@ -43,14 +43,19 @@ func connect(kubeconfig string) (*kube.Client, error) {
 	return kube.New(cfg)
 }
 
-// waitReady waits until the API server answers, all nodes are Ready and
-// CoreDNS is available.
-func waitReady(ctx context.Context, kubeconfig string, nodes int) error {
+// waitNodes waits until the API server answers and all nodes are Ready.
+func waitNodes(ctx context.Context, kubeconfig string, nodes int) error {
 	client, err := connect(kubeconfig)
 	if err != nil {
 		return err
 	}
-	if err := poll(ctx, func() error { return client.NodesReady(ctx, nodes) }); err != nil {
+	return poll(ctx, func() error { return client.NodesReady(ctx, nodes) })
+}
+
+// waitDNS waits until CoreDNS is available.
+func waitDNS(ctx context.Context, kubeconfig string) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
 		return err
 	}
 	return client.WaitReady(ctx, coreDNS())
