@@ -90,7 +90,7 @@ func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 
 // nodeDescription covers what of ours goes into an image beside its parts.
 func nodeDescription() string {
-	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript)
+	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript, containerdOption, containerdBeside, containerdAfterAll, criBaseWithout)
 }
 
 // writeLayer writes the layer and returns its SHA-256 in hexadecimal.

@@ -120,9 +120,10 @@ func TestImageArchiveIsValid(t *testing.T) {
 
 func TestNodeTreeHasKindsFilesWithTheirModes(t *testing.T) {
 	kind, built := t.TempDir(), t.TempDir()
-	for _, name := range []string{"etc/containerd/config.toml", "usr/local/bin/entrypoint", "kind/bin/hook.sh", "kind/README.txt"} {
+	for _, name := range []string{"usr/local/bin/entrypoint", "kind/bin/hook.sh", "kind/README.txt"} {
 		writeFile(t, filepath.Join(kind, kindFilesDir, name), name)
 	}
+	writeFile(t, filepath.Join(kind, kindFilesDir, "etc/containerd/config.toml"), "[runc.options]\n    SystemdCgroup = true\n[test-handler.options]\n    SystemdCgroup = true\n")
 	blob := filepath.Join(built, imagesKey, storeDir, "content", "blob")
 	writeFile(t, blob, "blob")
 	over, err := nodeTree(kind, "v1.36.3", "{}", func(key string) string { return filepath.Join(built, key) })
@@ -142,6 +143,10 @@ func TestNodeTreeHasKindsFilesWithTheirModes(t *testing.T) {
 			t.Errorf("%s: there is %v with mode %v, want %v", name, ok, e.mode, mode)
 		}
 	}
+	config := string(over["etc/containerd/config.toml"].content)
+	if strings.Count(config, "    SystemdCgroup = true\n    BinaryName = \"crun\"\n") != 2 || !strings.Contains(config, ".cni]\n  use_internal_loopback = true\n") {
+		t.Errorf("containerd is configured with %s", config)
+	}
 	if version := string(over["kind/version"].content); version != "v1.36.3" {
 		t.Errorf("kind/version = %q", version)
 	}
@@ -150,12 +155,22 @@ func TestNodeTreeHasKindsFilesWithTheirModes(t *testing.T) {
 	}
 }
 
+func TestNodeTreeSaysWhatItCannotConfigure(t *testing.T) {
+	kind := t.TempDir()
+	file := filepath.Join(kind, kindFilesDir, "etc/containerd/config.toml")
+	writeFile(t, file, "version = 9\n")
+	_, err := nodeTree(kind, "v1.36.3", "{}", func(string) string { return t.TempDir() })
+	if err == nil || !strings.Contains(err.Error(), file+" has no line \"SystemdCgroup = true\"") {
+		t.Errorf("of a configuration that it does not know it says: %v", err)
+	}
+}
+
 func TestCRIBase(t *testing.T) {
 	base, err := criBase([]byte(`{"process":{"rlimits":[{"type":"RLIMIT_NOFILE"}],"cwd":"/"},"root":{"path":"rootfs"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(base, "rlimits") || !strings.Contains(base, "mount-product-files.sh") || !strings.Contains(base, `"cwd":"/"`) {
+	if strings.Contains(base, "rlimits") || strings.Contains(base, "hooks") || !strings.Contains(base, `"cwd":"/"`) {
 		t.Errorf("base = %s", base)
 	}
 	if _, err := criBase([]byte("not JSON")); err == nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,9 @@ func (t tree) link(path, target string) {
 func nodeTree(kindDir, version, cri string, built func(key string) string) (tree, error) {
 	t := tree{}
 	if err := t.addKindFiles(filepath.Join(kindDir, kindFilesDir)); err != nil {
+		return nil, err
+	}
+	if err := t.configureContainerd(); err != nil {
 		return nil, err
 	}
 	t.addBinaries(built)
@@ -79,6 +83,32 @@ func (t tree) addKindFiles(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read kind's files: %w", err)
 	}
+	return nil
+}
+
+// containerdConfig is where containerd's configuration is, in kind's files and on a node.
+const containerdConfig = "etc/containerd/config.toml"
+
+// What a node changes in kind's configuration of containerd: containers are made with crun, and the loopback interface of a pod is
+// brought up by containerd itself, which spares it a process for each pod that comes or goes.
+// https://github.com/containerd/containerd/blob/main/docs/cri/config.md
+const (
+	containerdOption   = "    SystemdCgroup = true\n"
+	containerdBeside   = "    BinaryName = \"crun\"\n"
+	containerdAfterAll = "\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  use_internal_loopback = true\n"
+)
+
+func (t tree) configureContainerd() error {
+	file := t[containerdConfig]
+	content, err := os.ReadFile(file.source)
+	if err != nil {
+		return fmt.Errorf("read kind's configuration of containerd: %w", err)
+	}
+	if !strings.Contains(string(content), containerdOption) {
+		return fmt.Errorf("%s has no line %q, beside which to say what makes containers", file.source, strings.TrimSpace(containerdOption))
+	}
+	changed := strings.ReplaceAll(string(content), containerdOption, containerdOption+containerdBeside)
+	t.file(containerdConfig, file.mode, changed+containerdAfterAll)
 	return nil
 }
 
@@ -163,9 +193,12 @@ func dropped(name string, header *tar.Header) bool {
 	return header.Typeflag == tar.TypeChar || header.Typeflag == tar.TypeBlock
 }
 
-// criBase turns the specification that `ctr oci spec` prints into the base of every
-// container on a node, as kind's Dockerfile does: no limits on resources of the process,
-// and a hook that hides from pods which machine the node runs on.
+// criBaseWithout is what the base of every container on a node lacks of containerd's: no limits on resources of the process, as in
+// kind's Dockerfile. That has a hook in it, too, which copies files into the root file system to hide from pods which machine the node
+// runs on; it is left out, for crun runs it when a root file system that is to be read-only is so already.
+const criBaseWithout = "rlimits"
+
+// criBase turns the specification that `ctr oci spec` prints into the base of every container on a node.
 func criBase(spec []byte) (string, error) {
 	var document map[string]any
 	if err := json.Unmarshal(spec, &document); err != nil {
@@ -175,10 +208,7 @@ func criBase(spec []byte) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("read output of ctr oci spec: no process in it: %s", spec)
 	}
-	delete(process, "rlimits")
-	document["hooks"] = map[string]any{
-		"createContainer": []any{map[string]any{"path": "/kind/bin/mount-product-files.sh"}},
-	}
+	delete(process, criBaseWithout)
 	rendered, err := json.Marshal(document)
 	if err != nil {
 		return "", fmt.Errorf("write containerd's base specification: %w", err)
