@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/filelock"
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
 func TestALabIsLockedInOneCluster(t *testing.T) {
@@ -65,6 +66,10 @@ func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
 	}
 	if !slices.Contains(c.Namespaces(), "lab-3") {
 		t.Error("the namespace of the lab that somebody is at is gone")
+	}
+	report, err := lab.Run(t.Context(), hostRouting(t), env)
+	if report.Outcome != scenario.Broken || err == nil || !strings.HasPrefix(err.Error(), "lab 1 (host-routing): lab default-backend in cluster mine is in use by ") {
+		t.Errorf("a run is %s: %v", report.Outcome, err)
 	}
 	over()
 	if _, err := lab.NewSession(hostRouting(t), env).Start(t.Context()); err != nil {

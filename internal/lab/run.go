@@ -98,7 +98,8 @@ const lossTimeout = 5 * time.Second
 // cluster. Then nothing is known about the lab, and the check that failed is not to blame.
 func (r *run) blameLoss(ctx context.Context, err error) error {
 	var known *outcomeError
-	if err == nil || ctx.Err() != nil || errors.As(err, &known) && known.outcome == scenario.Skipped {
+	var busy *BusyError // nothing was begun
+	if err == nil || ctx.Err() != nil || errors.As(err, &busy) || errors.As(err, &known) && known.outcome == scenario.Skipped {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lossTimeout)
