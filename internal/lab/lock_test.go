@@ -17,9 +17,7 @@ import (
 )
 
 func TestALabIsLockedInOneCluster(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	xdg.Reload()
-	t.Cleanup(xdg.Reload)
+	stateOfItsOwn(t)
 	l := hostRouting(t)
 	release, err := lab.Lock(l, "mine", "learn")
 	if err != nil {
@@ -49,9 +47,7 @@ func TestALabIsLockedInOneCluster(t *testing.T) {
 
 // TestALabThatSomebodyIsAtIsNotRemovedForAnother starts a lab while a student is at an exclusive one, and again when that is over.
 func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	xdg.Reload()
-	t.Cleanup(xdg.Reload)
+	stateOfItsOwn(t)
 	c, env := environment(t)
 	env.Cluster = "mine"
 	theirs := map[string]string{lab.Label: "default-backend", lab.LabelExclusive: "true"}
@@ -82,9 +78,7 @@ func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
 
 // TestALabOfThisProcessIsRemovedForAnother is what the prover does, which holds the locks of all that it proves.
 func TestALabOfThisProcessIsRemovedForAnother(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	xdg.Reload()
-	t.Cleanup(xdg.Reload)
+	stateOfItsOwn(t)
 	c, env := environment(t)
 	env.Cluster = "mine"
 	exclusive := hostRouting(t)
@@ -108,4 +102,12 @@ func holdInAnotherProcess(t *testing.T, file string) (release func()) {
 		t.Fatal(err)
 	}
 	return release
+}
+
+// stateOfItsOwn gives the test a state directory, where the locks are.
+func stateOfItsOwn(t *testing.T) {
+	t.Helper()
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	xdg.Reload()
+	t.Cleanup(xdg.Reload)
 }
