@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// createReadyTimeout bounds the time from the end of kind's work until
-	// every node and CoreDNS are ready. A slow machine takes half a minute.
+	// createReadyTimeout bounds each of the waits after kind's work: for every
+	// node, and for CoreDNS. A slow machine takes half a minute for both.
 	createReadyTimeout = 4 * time.Minute
 	// reuseReadyTimeout bounds it for a cluster that exists; after a restart of
 	// the engine everything in it starts again at once.
