@@ -91,6 +91,7 @@ func (s *Session) lockToRemove(name string) (release func(), err error) {
 	return release, err
 }
 
+// lockFile has both names with a character between them that neither can have.
 func lockFile(name, clusterName string) string {
-	return filepath.Join(xdg.StateHome, "ingresslab", "labs", fmt.Sprintf("%s-%s.lock", filepath.Base(clusterName), filepath.Base(name)))
+	return filepath.Join(xdg.StateHome, "ingresslab", "labs", fmt.Sprintf("%s_%s.lock", filepath.Base(clusterName), filepath.Base(name)))
 }

@@ -54,7 +54,7 @@ func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
 	if err := c.EnsureNamespace(t.Context(), "lab-3", theirs); err != nil {
 		t.Fatal(err)
 	}
-	over := holdInAnotherProcess(t, filepath.Join(xdg.StateHome, "ingresslab", "labs", "mine-default-backend.lock"))
+	over := holdInAnotherProcess(t, filepath.Join(xdg.StateHome, "ingresslab", "labs", "mine_default-backend.lock"))
 	_, err := lab.NewSession(hostRouting(t), env).Start(t.Context())
 	var busy *lab.BusyError
 	if !errors.As(err, &busy) || !strings.Contains(err.Error(), "lab host-routing can only begin when it is removed") {
