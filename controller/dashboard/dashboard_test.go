@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // get fetches a path of the status page.
@@ -80,8 +80,8 @@ func with(snapshot routing.Snapshot) Source {
 	problems = append(problems, routing.Problem{
 		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: markup,
 	})
-	registry := upstream.NewRegistry(nil)
-	registry.Update(map[string][]upstream.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
+	registry := balancer.NewRegistry(nil)
+	registry.Update(map[string][]balancer.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
 	return Source{
 		Table:     func() *routing.Table { return table },
 		Problems:  func() []routing.Problem { return problems },
@@ -169,7 +169,7 @@ func TestDataIsCompleteAndNeverNull(t *testing.T) {
 	empty := source()
 	empty.Table = func() *routing.Table { return &routing.Table{} }
 	empty.Problems = func() []routing.Problem { return nil }
-	empty.Endpoints = func() []*upstream.Endpoint { return nil }
+	empty.Endpoints = func() []*balancer.Endpoint { return nil }
 	for _, test := range []struct {
 		path, key  string
 		full, none int

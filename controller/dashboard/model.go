@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // Host is one host with its routes, the most specific path first.
@@ -89,7 +89,7 @@ type Problem struct {
 
 // pools gives all pools with the live figures of their endpoints, in the order of the table.
 func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
-	live := map[[2]string]*upstream.Endpoint{}
+	live := map[[2]string]*balancer.Endpoint{}
 	for _, e := range s.Endpoints() {
 		live[[2]string{e.Pool(), e.HostPort()}] = e
 	}
@@ -107,7 +107,7 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 }
 
 // endpointView joins what the table knows with the live state, which is nil for an endpoint that was swapped out just now.
-func endpointView(e routing.Endpoint, live *upstream.Endpoint) Endpoint {
+func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	view := Endpoint{Address: e.HostPort(), Node: e.Node}
 	if e.Pod.Name != "" {
 		view.Pod = e.Pod.String()

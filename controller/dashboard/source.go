@@ -3,15 +3,15 @@ package dashboard
 import (
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // Source is where the page gets its facts from. All functions are called for every request and must be quick.
 type Source struct {
 	Table     func() *routing.Table
 	Problems  func() []routing.Problem
-	Endpoints func() []*upstream.Endpoint
+	Endpoints func() []*balancer.Endpoint
 	Traffic   func() Traffic
 	State     func() State
 }

@@ -3,12 +3,12 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ingresslab/ingresslab/controller/upstream"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
 // endpoints reads the live state of the endpoints at the moment of the scrape, so that the series of a pod end with it.
 type endpoints struct {
-	list func() []*upstream.Endpoint
+	list func() []*balancer.Endpoint
 }
 
 var (

@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/proxy"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 var update = flag.Bool("update", false, "write the files that tests compare with anew")
@@ -31,8 +31,8 @@ func families(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
 	m := New()
 	m.Attach(Sources{Server: proxy.New(proxy.Options{}), Leading: func() bool { return true }})
-	registry := upstream.NewRegistry(nil)
-	registry.Update(map[string][]upstream.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80"), Pod: "shop/web-1"}}})
+	registry := balancer.NewRegistry(nil)
+	registry.Update(map[string][]balancer.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:80"), Pod: "shop/web-1"}}})
 	one := prometheus.NewRegistry()
 	one.MustRegister(&endpoints{list: registry.Endpoints})
 	table, problems := tableOf("web")

@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // attempt is one try at one endpoint: from the choice of the endpoint to the last byte of its response.
 type attempt struct {
-	endpoint *upstream.Endpoint
+	endpoint *balancer.Endpoint
 	timeouts routing.Timeouts
 	secure   bool        // over TLS
 	body     *clientBody // nil when the request has none

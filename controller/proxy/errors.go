@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ingresslab/ingresslab/controller/upstream"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
 // errorTries is how many endpoints of an error back-end are asked for a page.
@@ -101,9 +101,9 @@ func (x *exchange) setErrorHeaders(h http.Header, status int) {
 func forwardToErrorPool(out *http.Request) (*http.Response, error) {
 	x := exchangeOf(out.Context())
 	pool, err := x.view.pools[x.decision.Policy.ErrorPool], errNoEndpoint
-	var tried []*upstream.Endpoint
+	var tried []*balancer.Endpoint
 	for len(tried) < errorTries {
-		endpoint := pool.Pick(upstream.Choice{Tried: tried})
+		endpoint := pool.Pick(balancer.Choice{Tried: tried})
 		if endpoint == nil {
 			break
 		}

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // exchange is one request and its response: what was decided, which endpoints were tried, and what is to be recorded. It
@@ -25,8 +25,8 @@ type exchange struct {
 	decision routing.Decision
 	// certificate is what the host makes of the client's; nil when it does not ask for one.
 	certificate *verdict
-	pool        *upstream.Pool
-	tried       []*upstream.Endpoint
+	pool        *balancer.Pool
+	tried       []*balancer.Endpoint
 	body        *clientBody
 	// last is the try whose response is being passed on; nil when there is none.
 	last *attempt

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // roundTripper makes a function an http.RoundTripper.
@@ -60,7 +60,7 @@ func (x *exchange) spoken() *routing.Policy {
 }
 
 // newAttempt counts the request as in flight at the endpoint. The attempt must be finished.
-func (x *exchange) newAttempt(ctx context.Context, endpoint *upstream.Endpoint) *attempt {
+func (x *exchange) newAttempt(ctx context.Context, endpoint *balancer.Endpoint) *attempt {
 	endpoint.Begin()
 	a := &attempt{
 		endpoint: endpoint, timeouts: x.decision.Timeouts, body: x.body,

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ingresslab/ingresslab/controller/upstream"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
 // applyLimits refuses a client that is beyond the limits of the route (Decision.Limit). A client is an address at an
@@ -17,21 +17,21 @@ func (s *Server) applyLimits(x *exchange) (done bool) {
 		return false
 	}
 	asked := &x.decision.Policy.Limits
-	limits := upstream.Limits{PerSecond: asked.RPS, PerMinute: asked.RPM, Burst: asked.Burst, Connections: asked.Connections}
+	limits := balancer.Limits{PerSecond: asked.RPS, PerMinute: asked.RPM, Burst: asked.Burst, Connections: asked.Connections}
 	if limits.PerSecond == 0 && limits.PerMinute == 0 && limits.Connections == 0 {
 		return false
 	}
-	client := upstream.Client{Route: x.record.Ingress, Address: x.client}
+	client := balancer.Client{Route: x.record.Ingress, Address: x.client}
 	verdict, wait := s.limiter.Admit(client, limits, x.record.Time)
 	settings := x.view.table.Settings()
 	switch verdict {
-	case upstream.TooFast:
+	case balancer.TooFast:
 		s.refuse(x, &refusal{
 			status: settings.LimitStatus,
 			reason: fmt.Sprintf("%s is beyond the rate that ingress %s allows a client", client.Address, client.Route),
 			header: http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(wait.Seconds())))}}, // RFC 9110, 10.2.3
 		})
-	case upstream.TooMany:
+	case balancer.TooMany:
 		s.refuse(x, &refusal{
 			status: settings.ConnectionLimitStatus,
 			reason: fmt.Sprintf("%s has as many requests in flight as ingress %s allows a client", client.Address, client.Route),

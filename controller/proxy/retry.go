@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
-	"github.com/ingresslab/ingresslab/controller/upstream"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
 // Another endpoint is tried when three things come together: the route wants it after this sort of failure
@@ -26,7 +26,7 @@ func (x *exchange) nextUpstream() annotations.Proxy {
 }
 
 // pick chooses the next endpoint; nil when there is none left, or none left for this request.
-func (x *exchange) pick() *upstream.Endpoint {
+func (x *exchange) pick() *balancer.Endpoint {
 	if len(x.tried) > 0 {
 		rule := x.nextUpstream()
 		if rule.Tries > 0 && len(x.tried) >= rule.Tries {

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // Options are what a Server needs from outside. The zero value works.
@@ -41,8 +41,8 @@ type Server struct {
 	log         *slog.Logger
 	dial        DialFunc
 	dialOutside DialFunc
-	registry    *upstream.Registry
-	limiter     *upstream.Limiter
+	registry    *balancer.Registry
+	limiter     *balancer.Limiter
 	engine      *httputil.ReverseProxy
 	// errorEngine passes error pages on.
 	errorEngine *httputil.ReverseProxy
@@ -65,8 +65,8 @@ func New(o Options) *Server {
 		observe:  o.Observe,
 		log:      o.Log,
 		dial:     o.Dial,
-		registry: upstream.NewRegistry(nil),
-		limiter:  upstream.NewLimiter(upstream.LimiterCapacity),
+		registry: balancer.NewRegistry(nil),
+		limiter:  balancer.NewLimiter(balancer.LimiterCapacity),
 
 		dialOutside: outsideDial(o.DialOutside),
 		outside:     newOutside(outsideDial(o.DialOutside)),
@@ -120,7 +120,7 @@ func (s *Server) Swap(t *routing.Table) {
 func (s *Server) Table() *routing.Table { return s.view.Load().table }
 
 // Endpoints is the live state of all endpoints of the current table, sorted by pool and address.
-func (s *Server) Endpoints() []*upstream.Endpoint { return s.registry.Endpoints() }
+func (s *Server) Endpoints() []*balancer.Endpoint { return s.registry.Endpoints() }
 
 // InFlight is the number of requests being served, upgraded connections included.
 func (s *Server) InFlight() int64 { return s.inFlight.Load() }

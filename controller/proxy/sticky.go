@@ -11,8 +11,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // keepSession gives the client the cookie that brings it back to the endpoint which answered: when it had none, when the
@@ -36,7 +36,7 @@ func (x *exchange) keepSession(h http.Header) {
 }
 
 // endpointOf finds a pool's endpoint by its live state; nil if it belongs to another pool.
-func endpointOf(pool *routing.Pool, live *upstream.Endpoint) *routing.Endpoint {
+func endpointOf(pool *routing.Pool, live *balancer.Endpoint) *routing.Endpoint {
 	i, found := slices.BinarySearchFunc(pool.Endpoints, live.Address(), func(e routing.Endpoint, address netip.AddrPort) int {
 		return e.Address.Compare(address)
 	})

@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // session is an exchange with a pool of two pods, "a" and "b", whose request b has answered.
@@ -30,7 +30,7 @@ func session(change func(*annotations.Options, *routing.Route)) *exchange {
 			Pod:     types.NamespacedName{Namespace: "shop", Name: id}, ID: id,
 		})
 	}
-	live, _ := upstream.NewRegistry(nil).Update(map[string][]upstream.Identity{"web": identities(pool)})
+	live, _ := balancer.NewRegistry(nil).Update(map[string][]balancer.Identity{"web": identities(pool)})
 	request, _ := http.NewRequest(http.MethodGet, "http://shop.test/cart", nil)
 	return &exchange{
 		request:  request,

@@ -6,8 +6,8 @@ import (
 	"net/http"
 
 	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
-	"github.com/ingresslab/ingresslab/controller/upstream"
 )
 
 // DialFunc opens a connection; net.Dialer.DialContext is one.
@@ -19,13 +19,13 @@ type view struct {
 	table      *routing.Table
 	settings   annotations.Settings
 	hsts       string // the header; empty: none
-	pools      map[*routing.Pool]*upstream.Pool
-	transports map[*upstream.Endpoint]*transports
+	pools      map[*routing.Pool]*balancer.Pool
+	transports map[*balancer.Endpoint]*transports
 }
 
 // newView brings the registry to the table's pools. Endpoints that stay keep their connections.
-func newView(t *routing.Table, registry *upstream.Registry, old *view, dial, outside DialFunc) (*view, []*upstream.Endpoint) {
-	want := map[string][]upstream.Identity{}
+func newView(t *routing.Table, registry *balancer.Registry, old *view, dial, outside DialFunc) (*view, []*balancer.Endpoint) {
+	want := map[string][]balancer.Identity{}
 	for _, pool := range t.Pools() {
 		want[pool.Key()] = identities(pool)
 	}
@@ -33,8 +33,8 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial, out
 	v := &view{
 		table:      t,
 		settings:   t.Settings(),
-		pools:      make(map[*routing.Pool]*upstream.Pool, len(live)),
-		transports: map[*upstream.Endpoint]*transports{},
+		pools:      make(map[*routing.Pool]*balancer.Pool, len(live)),
+		transports: map[*balancer.Endpoint]*transports{},
 	}
 	v.hsts = hstsValue(v.settings.HSTS)
 	for _, pool := range t.Pools() {
@@ -62,12 +62,12 @@ func newView(t *routing.Table, registry *upstream.Registry, old *view, dial, out
 
 // transport gives the connections to an endpoint on which requests under the policy are sent; a nil policy stands for
 // plain HTTP.
-func (v *view) transport(endpoint *upstream.Endpoint, policy *routing.Policy) *http.Transport {
+func (v *view) transport(endpoint *balancer.Endpoint, policy *routing.Policy) *http.Transport {
 	return v.transports[endpoint].get(policy)
 }
 
-func identities(pool *routing.Pool) []upstream.Identity {
-	list := make([]upstream.Identity, len(pool.Endpoints))
+func identities(pool *routing.Pool) []balancer.Identity {
+	list := make([]balancer.Identity, len(pool.Endpoints))
 	for i := range pool.Endpoints {
 		list[i] = identity(&pool.Endpoints[i])
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // student is somebody who does lab 1 of a small checkout in a cluster that is made up.

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 )
 
 // listedCluster is one line of `ingresslab status --all`.
@@ -50,7 +50,7 @@ func (a *app) listClusters(ctx context.Context, output string) error {
 	return w.Flush()
 }
 
-func listed(f choice.Found) listedCluster {
+func listed(f autoselect.Found) listedCluster {
 	return listedCluster{
 		Name: f.Name, Provider: f.Provider.Name(), State: string(f.State),
 		Nodes: len(f.Nodes), Created: f.Created, Problem: f.Problem,

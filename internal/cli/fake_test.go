@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 )
 
 // fakeEmbedded stands in for embedded clusters in scripts: it says what it is asked for.
@@ -43,23 +43,23 @@ func (f fakeEmbedded) Get(_ context.Context, name string) (*cluster.Cluster, err
 
 // fakeOptions are the real providers with a fake in place of the embedded one: "ready" to be chosen, "refused" by the
 // machine, or one that "exists".
-func fakeOptions(real func() (choice.Options, error), embedded string) func() (choice.Options, error) {
-	return func() (choice.Options, error) {
+func fakeOptions(real func() (autoselect.Options, error), embedded string) func() (autoselect.Options, error) {
+	return func() (autoselect.Options, error) {
 		options, err := real()
 		if err != nil {
 			return nil, err
 		}
-		fake := choice.Option{
+		fake := autoselect.Option{
 			Provider: fakeEmbedded{exists: embedded == "exists"}, What: "an embedded cluster",
 			Instead: "--cluster embedded makes one without Docker",
 			Ready: func(context.Context, cluster.Spec, cluster.Progress) (string, error) {
 				if embedded == "refused" {
-					return "", &choice.UnreadyError{Why: "namespaces are refused", Remedy: "use sudo"}
+					return "", &autoselect.UnreadyError{Why: "namespaces are refused", Remedy: "use sudo"}
 				}
 				return "", nil
 			},
 		}
-		options = slices.DeleteFunc(options, func(o choice.Option) bool { return o.Provider.Name() == "embedded" })
+		options = slices.DeleteFunc(options, func(o autoselect.Option) bool { return o.Provider.Name() == "embedded" })
 		return slices.Insert(options, 1, fake), nil
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
-	"github.com/ingresslab/ingresslab/internal/lesson/play"
+	"github.com/ingresslab/ingresslab/internal/lesson/replay"
 )
 
 func (a *app) lessonCommand() *cobra.Command {
@@ -26,14 +26,14 @@ what is in it is lost.`,
 	}
 	asGroup(c)
 	c.AddCommand(
-		a.lessonPlayCommand("verify", "Compare the outputs in lessons with what comes out now", play.Verify),
-		a.lessonPlayCommand("record", "Write the outputs that come out now into lessons", play.Record),
+		a.lessonPlayCommand("verify", "Compare the outputs in lessons with what comes out now", replay.Verify),
+		a.lessonPlayCommand("record", "Write the outputs that come out now into lessons", replay.Record),
 	)
 	return c
 }
 
 // playFunc is Verify or Record.
-type playFunc func(context.Context, *lab.Lab, play.Env) (*play.Report, error)
+type playFunc func(context.Context, *lab.Lab, replay.Env) (*replay.Report, error)
 
 func (a *app) lessonPlayCommand(verb, short string, do playFunc) *cobra.Command {
 	var flags specFlags
@@ -82,9 +82,9 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		return err
 	}
 	if output != outputJSON {
-		env.Progress = func(p play.Played) { printf(a.std.Out, "  %s\n", playedLine(p)) }
+		env.Progress = func(p replay.Played) { printf(a.std.Out, "  %s\n", playedLine(p)) }
 	}
-	var reports []*play.Report
+	var reports []*replay.Report
 	code := ExitOK
 	for _, l := range labs {
 		if output != outputJSON {
@@ -113,7 +113,7 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 }
 
 // playLesson plays one lesson, unless somebody else does the lab.
-func (a *app) playLesson(ctx context.Context, l *lab.Lab, env play.Env, do playFunc) (*play.Report, error) {
+func (a *app) playLesson(ctx context.Context, l *lab.Lab, env replay.Env, do playFunc) (*replay.Report, error) {
 	release, err := lab.Lock(l, a.name, "lesson")
 	if err != nil {
 		return nil, err
@@ -130,22 +130,22 @@ func (a *app) playLesson(ctx context.Context, l *lab.Lab, env play.Env, do playF
 }
 
 // lessonEnv is where lessons are played: in a cluster, with this very program.
-func (a *app) lessonEnv(root string, up *cluster.Cluster) (play.Env, error) {
+func (a *app) lessonEnv(root string, up *cluster.Cluster) (replay.Env, error) {
 	env, err := lab.NewEnv(up)
 	if err != nil {
-		return play.Env{}, err
+		return replay.Env{}, err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return play.Env{}, err
+		return replay.Env{}, err
 	}
-	return play.Env{
+	return replay.Env{
 		Env: env, Cluster: up, Root: root,
 		Program: []string{program, "--cluster", up.Provider, "--name", up.Name},
 	}, nil
 }
 
-func playedLine(p play.Played) string {
+func playedLine(p replay.Played) string {
 	mark := "✓"
 	switch {
 	case p.Problem != "":
@@ -156,7 +156,7 @@ func playedLine(p play.Played) string {
 	return fmt.Sprintf("%s %s (%.1fs)", mark, p.Summary(), p.Seconds)
 }
 
-func (a *app) printPlayed(r *play.Report) {
+func (a *app) printPlayed(r *replay.Report) {
 	for _, f := range r.Faults {
 		printf(a.std.Out, "%s\n", f)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // smallScenarios writes scenarios of two steps, and loads them.

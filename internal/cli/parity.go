@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
+	"github.com/ingresslab/ingresslab/internal/compare"
 	"github.com/ingresslab/ingresslab/internal/deploy"
-	"github.com/ingresslab/ingresslab/internal/parity"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
@@ -70,31 +70,31 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 	if err != nil {
 		return err
 	}
-	var sides []parity.Side
+	var sides []compare.Side
 	code := ExitOK
 	for _, p := range places {
 		reports, ended, err := a.runPlace(c.Context(), p, scenarios, flags.keep)
 		if err != nil {
 			return fmt.Errorf("on %s: %w", p.provider.Name(), err)
 		}
-		sides = append(sides, parity.Side{Cluster: p.provider.Name(), Reports: reports})
+		sides = append(sides, compare.Side{Cluster: p.provider.Name(), Reports: reports})
 		code = worse(code, ended)
 		if c.Context().Err() != nil {
 			return context.Cause(c.Context()) // half a comparison says that the rest differs
 		}
 	}
-	comparison := parity.Compare(sides[0], sides[1])
+	comparison := compare.Compare(sides[0], sides[1])
 	if flags.output == outputPretty {
-		if err := parity.WriteTable(a.std.Out, comparison); err != nil {
+		if err := compare.WriteTable(a.std.Out, comparison); err != nil {
 			return err
 		}
 	}
-	return a.report(flags.output, file, parityCode(comparison, code), func(w io.Writer) error { return parity.WriteJSON(w, comparison) })
+	return a.report(flags.output, file, parityCode(comparison, code), func(w io.Writer) error { return compare.WriteJSON(w, comparison) })
 }
 
 // parityCode is the exit code of a comparison, where code is the worst of what the scenarios ended with. What a scenario
 // comes to is not judged, unless the lab itself is broken.
-func parityCode(c parity.Comparison, code int) int {
+func parityCode(c compare.Comparison, code int) int {
 	switch {
 	case code == ExitBroken:
 		return code
@@ -167,7 +167,7 @@ func (a *app) parityPlaces(ctx context.Context, spec cluster.Spec) ([]place, err
 }
 
 // parityPlace takes the provider's running cluster of the name, else the one that an earlier comparison kept, else a new one.
-func (a *app) parityPlace(ctx context.Context, o choice.Option, spec cluster.Spec) (place, error) {
+func (a *app) parityPlace(ctx context.Context, o autoselect.Option, spec cluster.Spec) (place, error) {
 	own := ownName(spec.Name, o.Provider.Name())
 	found, err := o.Provider.List(ctx)
 	if err != nil {
@@ -183,7 +183,7 @@ func (a *app) parityPlace(ctx context.Context, o choice.Option, spec cluster.Spe
 	}
 	spec.Name = own
 	_, err = o.Ready(ctx, spec, a.display)
-	var unready *choice.UnreadyError
+	var unready *autoselect.UnreadyError
 	if errors.As(err, &unready) {
 		return place{}, fmt.Errorf("parity needs %s: %w; %s", o.What, unready, parityRemedy(unready))
 	}
@@ -191,7 +191,7 @@ func (a *app) parityPlace(ctx context.Context, o choice.Option, spec cluster.Spe
 }
 
 // parityRemedy says what to do first, where the choice among providers would say how to do without.
-func parityRemedy(e *choice.UnreadyError) string {
+func parityRemedy(e *autoselect.UnreadyError) string {
 	if e.Slow {
 		return "`ingresslab image node` builds one, in some ten minutes"
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/deploy"
 	"github.com/ingresslab/ingresslab/internal/lab"
-	"github.com/ingresslab/ingresslab/internal/lesson/play"
-	"github.com/ingresslab/ingresslab/internal/prove"
+	"github.com/ingresslab/ingresslab/internal/labtest"
+	"github.com/ingresslab/ingresslab/internal/lesson/replay"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
@@ -62,7 +62,7 @@ The exit code is 1 if something is not as it should be, 3 if a cluster could not
 	}
 	f := c.Flags()
 	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")
-	f.IntVar(&flags.parallel, "parallel", prove.DefaultParallel, "how many labs and scenarios to prove at the same time")
+	f.IntVar(&flags.parallel, "parallel", labtest.DefaultParallel, "how many labs and scenarios to prove at the same time")
 	f.BoolVar(&flags.again, "again", false, "give what was not proven a second try, alone in the cluster; both are reported")
 	f.BoolVar(&flags.keep, "keep", false, "leave the clusters that were made, and the labs in them")
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
@@ -92,8 +92,8 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 	if flags.output != outputPretty {
 		w = a.std.Err
 	}
-	pretty := prove.NewPretty(w, a.style(w))
-	var places []*prove.Place
+	pretty := labtest.NewPretty(w, a.style(w))
+	var places []*labtest.Place
 	for _, s := range sites {
 		place := a.proveAt(c.Context(), s, plan, flags, pretty)
 		places = append(places, place)
@@ -101,17 +101,17 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 			break
 		}
 	}
-	proof := prove.NewProof(places...)
+	proof := labtest.NewProof(places...)
 	return a.report(flags.output, file, proveCode(proof), func(w io.Writer) error {
 		if flags.output == outputJUnit {
-			return prove.WriteJUnit(w, proof)
+			return labtest.WriteJUnit(w, proof)
 		}
-		return prove.WriteJSON(w, proof)
+		return labtest.WriteJSON(w, proof)
 	})
 }
 
 // proveCode is the exit code of a proof. That nothing could be proven anywhere is no success.
-func proveCode(proof *prove.Proof) int {
+func proveCode(proof *labtest.Proof) int {
 	for _, place := range proof.Places {
 		if place.Outcome != scenario.Skipped {
 			return codeOf(proof.Outcome)
@@ -138,8 +138,8 @@ func (a *app) checkProve(flags *proveFlags) error {
 }
 
 // provePlan finds and loads what args name, before anything is created. A name that a lab and a scenario share means both.
-func (a *app) provePlan(args []string) (prove.Plan, error) {
-	var plan prove.Plan
+func (a *app) provePlan(args []string) (labtest.Plan, error) {
+	var plan labtest.Plan
 	root, err := a.checkout()
 	if err != nil {
 		return plan, err
@@ -178,8 +178,8 @@ func (a *app) provePlan(args []string) (prove.Plan, error) {
 }
 
 // wholePlan is every lab, and every scenario that has mutants.
-func (a *app) wholePlan(root string) (prove.Plan, error) {
-	var plan prove.Plan
+func (a *app) wholePlan(root string) (labtest.Plan, error) {
+	var plan labtest.Plan
 	entries, err := lab.List(filepath.Join(root, labsDir))
 	if err != nil {
 		return plan, err
@@ -205,11 +205,11 @@ func (a *app) wholePlan(root string) (prove.Plan, error) {
 
 // site is a sort of cluster, and the cluster to use or to make; or why there is none.
 type site struct {
-	option choice.Option
+	option autoselect.Option
 	spec   cluster.Spec
 	// mine says that the cluster is made for the proof, or was for an earlier one.
 	mine   bool
-	absent *prove.Place
+	absent *labtest.Place
 }
 
 // proveSites are the clusters to prove on, the most real first.
@@ -241,7 +241,7 @@ func (a *app) proveSites(c *cobra.Command, flags *proveFlags) ([]site, error) {
 			return nil, err
 		}
 		if why != "" {
-			s.absent = &prove.Place{Provider: name, Outcome: scenario.Skipped, Reason: why, Items: []*prove.Item{}}
+			s.absent = &labtest.Place{Provider: name, Outcome: scenario.Skipped, Reason: why, Items: []*labtest.Item{}}
 			if a.provider == name {
 				s.absent.Outcome = scenario.Broken // it was asked for
 			}
@@ -257,7 +257,7 @@ func (a *app) absence(ctx context.Context, s site) (string, error) {
 		return "embedded clusters take Linux, and this is " + runtime.GOOS, nil
 	}
 	_, err := s.option.Ready(ctx, s.spec, a.display)
-	var unready *choice.UnreadyError
+	var unready *autoselect.UnreadyError
 	if errors.As(err, &unready) {
 		if unready.Slow && a.provider == s.option.Provider.Name() {
 			return "", nil // whoever asks for it by name gets it
@@ -268,7 +268,7 @@ func (a *app) absence(ctx context.Context, s site) (string, error) {
 }
 
 // proveGuest is the cluster that --name names.
-func (a *app) proveGuest(ctx context.Context, options choice.Options) ([]site, error) {
+func (a *app) proveGuest(ctx context.Context, options autoselect.Options) ([]site, error) {
 	found, err := options.Find(ctx, a.name)
 	if err != nil {
 		return nil, err
@@ -282,12 +282,12 @@ func (a *app) proveGuest(ctx context.Context, options choice.Options) ([]site, e
 }
 
 // proveAt proves the plan in one cluster, which is removed afterwards if it was made for that.
-func (a *app) proveAt(ctx context.Context, s site, plan prove.Plan, flags *proveFlags, pretty *prove.Pretty) *prove.Place {
+func (a *app) proveAt(ctx context.Context, s site, plan labtest.Plan, flags *proveFlags, pretty *labtest.Pretty) *labtest.Place {
 	if s.absent != nil {
 		pretty.Absent(s.absent)
 		return s.absent
 	}
-	place := &prove.Place{Provider: s.option.Provider.Name(), Cluster: s.spec.Name, Started: time.Now(), Items: []*prove.Item{}}
+	place := &labtest.Place{Provider: s.option.Provider.Name(), Cluster: s.spec.Name, Started: time.Now(), Items: []*labtest.Item{}}
 	env, down, err := a.proveEnv(ctx, s, flags)
 	place.UpSeconds = time.Since(place.Started).Seconds()
 	defer func() {
@@ -306,13 +306,13 @@ func (a *app) proveAt(ctx context.Context, s site, plan prove.Plan, flags *prove
 	pretty.Place(place)
 	env.Parallel, env.Again, env.Progress = flags.parallel, flags.again, pretty.Item
 	env.Keep, env.Guest = flags.keep, !s.mine
-	prove.Here(ctx, plan, env, place)
+	labtest.Here(ctx, plan, env, place)
 	pretty.Done(place)
 	return place
 }
 
 // proveEnv brings the cluster up. down is never nil; it removes what was made.
-func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env prove.Env, down func() error, err error) {
+func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env labtest.Env, down func() error, err error) {
 	down = func() error { return nil }
 	root, err := a.checkout()
 	if err != nil {
@@ -335,19 +335,21 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env prov
 	}
 	env.Env = lesson.Env
 	env.Lock = func(l *lab.Lab) (func(), error) { return lab.Lock(l, up.Name, "prove") }
-	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []prove.Fault, error) { return verifyLesson(ctx, l, lesson) }
+	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []labtest.Fault, error) {
+		return verifyLesson(ctx, l, lesson)
+	}
 	return env, down, nil
 }
 
 // verifyLesson plays a lesson, and returns how many commands it has.
-func verifyLesson(ctx context.Context, l *lab.Lab, env play.Env) (int, []prove.Fault, error) {
-	report, err := play.Verify(ctx, l, env)
+func verifyLesson(ctx context.Context, l *lab.Lab, env replay.Env) (int, []labtest.Fault, error) {
+	report, err := replay.Verify(ctx, l, env)
 	if err != nil {
 		return 0, nil, err
 	}
-	var faults []prove.Fault
+	var faults []labtest.Fault
 	for _, f := range report.Faults {
-		faults = append(faults, prove.Fault{File: f.File, Line: f.Line, Text: f.Message})
+		faults = append(faults, labtest.Fault{File: f.File, Line: f.Line, Text: f.Message})
 	}
 	return len(report.Commands), faults, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/existing"
@@ -41,7 +41,7 @@ func providerNames() []string {
 }
 
 // providers are all there are, the most real first.
-func (a *app) providers() (choice.Options, error) {
+func (a *app) providers() (autoselect.Options, error) {
 	k, err := kind.New(kind.Options{NodeImage: a.ensureNodeImage})
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (a *app) providers() (choice.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	return choice.Options{{
+	return autoselect.Options{{
 		Provider: k, What: "a kind cluster",
 		Ready: func(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (string, error) {
 			return a.kindReady(ctx, k, spec)
@@ -59,7 +59,7 @@ func (a *app) providers() (choice.Options, error) {
 		Provider: e, What: "an embedded cluster", Instead: "--cluster embedded needs no Docker",
 		Ready: func(context.Context, cluster.Spec, cluster.Progress) (string, error) {
 			if err := e.Available(); err != nil {
-				return "", &choice.UnreadyError{Why: "embedded clusters cannot run here", Cause: err}
+				return "", &autoselect.UnreadyError{Why: "embedded clusters cannot run here", Cause: err}
 			}
 			return "this machine allows it the namespaces it is made of", nil
 		},
@@ -80,7 +80,7 @@ func (a *app) kindReady(ctx context.Context, k *kind.Provider, spec cluster.Spec
 	var none *cluster.NoEngineError
 	switch {
 	case errors.As(err, &none):
-		return "", &choice.UnreadyError{
+		return "", &autoselect.UnreadyError{
 			Why: "no Docker engine answers", Cause: none.Cause,
 			Remedy: "--cluster kind makes a real one once Docker is there (`make engine`)",
 		}
@@ -98,7 +98,7 @@ func (a *app) kindReady(ctx context.Context, k *kind.Provider, spec cluster.Spec
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return "", &choice.UnreadyError{
+		return "", &autoselect.UnreadyError{
 			Why: "Docker has no node image, and no registry gives one", Slow: true,
 			Remedy: "--cluster kind builds one, in some ten minutes (`make node-image`), and makes a real one",
 		}
@@ -109,7 +109,7 @@ func (a *app) kindReady(ctx context.Context, k *kind.Provider, spec cluster.Spec
 }
 
 // named returns the provider that --cluster names; nil if it leaves the choice to us.
-func (a *app) named(options choice.Options) (cluster.Provider, error) {
+func (a *app) named(options autoselect.Options) (cluster.Provider, error) {
 	if a.provider == auto {
 		return nil, nil
 	}
@@ -158,14 +158,14 @@ func (a *app) owner(ctx context.Context) (cluster.Provider, error) {
 	case len(owners) == 0:
 		return nil, &cluster.NotFoundError{Name: a.name}
 	}
-	if line := choice.Ambiguity(a.name, owners); line != "" {
+	if line := autoselect.Ambiguity(a.name, owners); line != "" {
 		a.display.Note(line)
 	}
 	return owners[0].Provider, nil
 }
 
 // owners returns every provider that has a cluster of the name, or the one that --cluster names, whatever it has.
-func (a *app) owners(ctx context.Context) ([]choice.Found, error) {
+func (a *app) owners(ctx context.Context) ([]autoselect.Found, error) {
 	if err := (cluster.Spec{Name: a.name}).Check(); err != nil {
 		return nil, err
 	}
@@ -180,6 +180,6 @@ func (a *app) owners(ctx context.Context) ([]choice.Found, error) {
 	if p == nil {
 		return options.Find(ctx, a.name)
 	}
-	i := slices.IndexFunc(options, func(o choice.Option) bool { return o.Provider == p })
-	return []choice.Found{{Option: options[i]}}, nil
+	i := slices.IndexFunc(options, func(o autoselect.Option) bool { return o.Provider == p })
+	return []autoselect.Found{{Option: options[i]}}, nil
 }

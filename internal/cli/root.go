@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/image"
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/lab"
@@ -25,7 +25,7 @@ type app struct {
 	// connect gives what talks to the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
 	// options are the providers; tests have others.
-	options func() (choice.Options, error)
+	options func() (autoselect.Options, error)
 	// labEnv is where a lab is done in a cluster; tests have another.
 	labEnv func(*cluster.Cluster) (lab.Env, error)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/choice"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/deploy"
 )
 
@@ -77,7 +77,7 @@ func (a *app) down(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		owners = append(owners, choice.Found{Option: options[0]}) // it says that there is none, or whose it is
+		owners = append(owners, autoselect.Found{Option: options[0]}) // it says that there is none, or whose it is
 	}
 	for _, o := range owners {
 		err = errors.Join(err, o.Provider.Down(ctx, a.name, a.display))

@@ -18,7 +18,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // system is an object in the controller's namespace, of a lab if one is named.

@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 func hostRouting(t *testing.T) *lab.Lab {

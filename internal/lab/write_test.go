@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // ran are the reports of four runs of one lab: solved, with a solution that does not pass, on a cluster without pods, and on one that

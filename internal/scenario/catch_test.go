@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // talker is a controller that explains what it is asked, word by word.

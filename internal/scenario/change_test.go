@@ -17,7 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 const systemYAML = `

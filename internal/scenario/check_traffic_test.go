@@ -9,7 +9,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // TestCheckTriesTrafficAgain asks an ingress that lets the old pod answer until a change is in force.

@@ -9,7 +9,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // TestARequestCanComeFromAPod has the pod's program answer in this process.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 const mutantSteps = `

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 func TestASeedDecidesTheNamesOfARun(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-	"github.com/ingresslab/ingresslab/internal/scenario/fakecluster"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
 // page answers like a page of pod web, after that time.

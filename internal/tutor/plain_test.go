@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/progress"
+	"github.com/ingresslab/ingresslab/internal/testing/tutortest"
 	"github.com/ingresslab/ingresslab/internal/tutor"
-	"github.com/ingresslab/ingresslab/internal/tutor/tutortest"
 )
 
 // newHouse is a lab at its start.

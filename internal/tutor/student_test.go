@@ -9,8 +9,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/progress"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/testing/tutortest"
 	"github.com/ingresslab/ingresslab/internal/tutor"
-	"github.com/ingresslab/ingresslab/internal/tutor/tutortest"
 )
 
 // student drives a Tutor whose effects a test answers by itself.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/progress"
+	"github.com/ingresslab/ingresslab/internal/testing/tutortest"
 	"github.com/ingresslab/ingresslab/internal/tutor"
-	"github.com/ingresslab/ingresslab/internal/tutor/tutortest"
 )
 
 func TestTasksAreTickedAsTheyComeTrue(t *testing.T) {

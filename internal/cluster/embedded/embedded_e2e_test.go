@@ -18,8 +18,8 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 // These tests start real control planes. INGRESSLAB_KUBE_BIN names the directory with the programs; without it they are
@@ -33,7 +33,7 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 		t.Fatal(err)
 	}
 	if !present {
-		isolated.Lacks(t, "the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
+		nstest.SkipOrFail(t, "the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
 	}
 	programs, err := nodeimage.ControlPlane(t.Context(), options)
 	if err != nil {
@@ -50,7 +50,7 @@ func provider(t *testing.T, names ...string) *Provider {
 		t.Fatal(err)
 	}
 	if err := p.Available(); err != nil {
-		isolated.Lacks(t, err.Error())
+		nstest.SkipOrFail(t, err.Error())
 	}
 	t.Cleanup(func() {
 		for _, name := range append(names, "test") {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 func idle(t *testing.T) *Provider {
@@ -115,7 +115,7 @@ func TestWhatAnEmbeddedClusterCannotGrant(t *testing.T) {
 func TestAStartThatFailsLeavesNothing(t *testing.T) {
 	p := idle(t)
 	if err := p.Available(); err != nil {
-		isolated.Lacks(t, err.Error())
+		nstest.SkipOrFail(t, err.Error())
 	}
 	p.binaries = programsIn(controlplane.Binaries{Dir: t.TempDir()}) // where there are none
 	_, err := p.Up(t.Context(), smallSpec("test"), cluster.Quiet{})

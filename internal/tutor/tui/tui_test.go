@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"github.com/ingresslab/ingresslab/internal/progress"
+	"github.com/ingresslab/ingresslab/internal/testing/tutortest"
 	"github.com/ingresslab/ingresslab/internal/tutor"
 	"github.com/ingresslab/ingresslab/internal/tutor/tui"
-	"github.com/ingresslab/ingresslab/internal/tutor/tutortest"
 )
 
 // The test binary runs itself in a pseudo-terminal, as a tutor of the lab in the directory that this variable names.

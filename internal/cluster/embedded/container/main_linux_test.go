@@ -12,7 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 // toolPath is where the program is that the tests' containers run; the environment hands it into the namespaces.
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(code) //nolint:forbidigo // see above
 	}
-	isolated.Main(m)
+	nstest.Main(m)
 }
 
 // buildTool compiles the program before the tests have namespaces of their own, where Go may find no cache.
@@ -92,7 +92,7 @@ var host *container.Host
 // runtime is one for all tests: it keeps a thread.
 func runtimeOf(t testing.TB) *container.Host {
 	t.Helper()
-	isolated.Need(t)
+	nstest.Require(t)
 	if host == nil {
 		h, err := container.NewHost()
 		if err != nil {

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 // changes is a command that changes the root directory, and what it says.
 const changes, changed = "write /etc/motd new ; write /made x ; read /etc/motd ; echo ; ls /etc", "new\ngroup\nmotd\npasswd\nresolv.conf\n"
 
 func TestAContainerWhoseDirectoryIsAnOverlayItself(t *testing.T) {
-	isolated.Need(t)
+	nstest.Require(t)
 	dir := t.TempDir()
 	for _, d := range []string{"lower", "upper", "work", "merged"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {

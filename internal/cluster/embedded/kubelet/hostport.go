@@ -11,7 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/carry"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
 // hostPorts are the open host ports of one pod.
@@ -55,7 +55,7 @@ func (k *Kubelet) hostPort(ctx context.Context, p corev1.ContainerPort, address 
 	port := func(n int32) string { return strconv.Itoa(int(n)) }
 	here := net.JoinHostPort(cmp.Or(p.HostIP, "0.0.0.0"), port(p.HostPort))
 	there := net.JoinHostPort(address.String(), port(p.ContainerPort))
-	dial := func(network string) carry.Dial {
+	dial := func(network string) relay.Dial {
 		return func(ctx context.Context, _ net.Addr) (net.Conn, error) {
 			return k.config.Namespace.Dial(ctx, network, there)
 		}
@@ -71,13 +71,13 @@ func (k *Kubelet) hostPort(ctx context.Context, p corev1.ContainerPort, address 
 		if err != nil {
 			return nil, nil, err
 		}
-		return func() { said(carry.Stream(ctx, l, dial("tcp4"))) }, l.Close, nil
+		return func() { said(relay.Stream(ctx, l, dial("tcp4"))) }, l.Close, nil
 	case corev1.ProtocolUDP:
 		l, err := k.config.Namespace.ListenPacket(ctx, "udp4", here)
 		if err != nil {
 			return nil, nil, err
 		}
-		return func() { said(carry.Packets(ctx, l, dial("udp4"))) }, l.Close, nil
+		return func() { said(relay.Packets(ctx, l, dial("udp4"))) }, l.Close, nil
 	default:
 		return nil, nil, errors.New("only TCP and UDP are carried")
 	}

@@ -5,12 +5,12 @@ package network_test
 import (
 	"testing"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 func TestCheckAllowsWhatTheseTestsHave(t *testing.T) {
-	isolated.Need(t)
+	nstest.Require(t)
 	if err := network.Check(); err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -3,7 +3,7 @@ package network_test
 import (
 	"testing"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-func TestMain(m *testing.M) { isolated.Main(m) }
+func TestMain(m *testing.M) { nstest.Main(m) }

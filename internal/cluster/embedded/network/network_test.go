@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 // star is shared by the tests: a process has one hub.
@@ -21,7 +21,7 @@ var star = sync.OnceValues(func() (*network.Network, error) { return network.New
 
 func hub(t testing.TB) *network.Network {
 	t.Helper()
-	isolated.Need(t)
+	nstest.Require(t)
 	n, err := star()
 	if err != nil {
 		t.Fatal(err)

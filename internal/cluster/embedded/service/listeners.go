@@ -11,7 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/carry"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
 // listeners are all that is open. One goroutine owns them.
@@ -206,14 +206,14 @@ func (l *listeners) listen(ctx context.Context, k key, f frontend, a answer, cha
 		if err != nil {
 			return nil, err
 		}
-		accept = func(ctx context.Context) error { return carry.Packets(ctx, conn, opened.dialer(at, udp)) }
+		accept = func(ctx context.Context) error { return relay.Packets(ctx, conn, opened.dialer(at, udp)) }
 	} else {
 		inner, err := at.Listen(ctx, tcp, f.address.String())
 		if err != nil {
 			return nil, err
 		}
 		opened.door = newDoor(inner)
-		accept = func(ctx context.Context) error { return carry.Stream(ctx, opened.door, opened.dialer(at, tcp)) }
+		accept = func(ctx context.Context) error { return relay.Stream(ctx, opened.door, opened.dialer(at, tcp)) }
 	}
 	ctx, opened.stop = context.WithCancel(ctx)
 	l.group.Go(func() {
@@ -227,7 +227,7 @@ func (l *listeners) listen(ctx context.Context, k key, f frontend, a answer, cha
 	return opened, nil
 }
 
-func (l *listener) dialer(from *place, network string) carry.Dial {
+func (l *listener) dialer(from *place, network string) relay.Dial {
 	return func(ctx context.Context, client net.Addr) (net.Conn, error) {
 		return l.backend.dial(ctx, from, network, client)
 	}

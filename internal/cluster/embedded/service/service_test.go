@@ -20,8 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
 // world is a private network with a node and two pods, and Services in it.
@@ -46,7 +46,7 @@ var theNetwork = sync.OnceValues(func() (*network.Network, error) { return netwo
 // start brings up the network and the Services of the objects, and returns when they are served.
 func start(t *testing.T, text string) *world {
 	t.Helper()
-	isolated.Need(t)
+	nstest.Require(t)
 	star, err := theNetwork()
 	if err != nil {
 		t.Fatal(err)

@@ -7,9 +7,9 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/carry"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
 // entry is a way into the cluster: a listener of this machine, and where its connections go.
@@ -59,7 +59,7 @@ func (s *supervisor) serve(ctx context.Context, entries []entry) {
 	for _, e := range entries {
 		s.background.Go(func() {
 			dial := func(ctx context.Context, _ net.Addr) (net.Conn, error) { return hub.Dial(ctx, "tcp", e.to) }
-			if err := carry.Stream(ctx, e.listener, dial); err != nil {
+			if err := relay.Stream(ctx, e.listener, dial); err != nil {
 				s.log("port for %s: %v", e.name, err)
 			}
 		})

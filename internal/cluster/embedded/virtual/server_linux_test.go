@@ -8,14 +8,14 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/ingresslab/ingresslab/internal/cluster/embedded/isolated"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-func TestMain(m *testing.M) { isolated.Main(m) }
+func TestMain(m *testing.M) { nstest.Main(m) }
 
 func TestAPodReachesVirtualPodsAtTheirAddresses(t *testing.T) {
-	isolated.Need(t)
+	nstest.Require(t)
 	star, err := network.New(t.Context())
 	if err != nil {
 		t.Fatal(err)

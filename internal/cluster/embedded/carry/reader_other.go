@@ -1,9 +1,0 @@
-//go:build !unix
-
-package carry
-
-func (r *reader) receive() (buffer *[]byte, n int, err error) {
-	r.raw = nil
-	buffer, n, err = r.next()
-	return buffer, n, err
-}

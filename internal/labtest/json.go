@@ -1,0 +1,19 @@
+package labtest
+
+import (
+	"io"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// document is what WriteJSON writes.
+type document struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	*Proof
+}
+
+// WriteJSON writes a proof as one indented JSON document of the kind Proof.
+func WriteJSON(w io.Writer, proof *Proof) error {
+	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", proof})
+}

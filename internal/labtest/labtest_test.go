@@ -1,0 +1,286 @@
+package labtest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/labtest"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
+)
+
+// brief is the patience with a cluster in which everything is in force at once.
+var brief = labtest.Patience{
+	Ready: time.Second, Settle: 300 * time.Millisecond, Refute: 500 * time.Millisecond, Advice: 100 * time.Millisecond, Gone: time.Second,
+}
+
+// fixture writes the lab of good.txtar with the files of other archives instead of its own, and returns it with what the last
+// archive wants.
+func fixture(t *testing.T, archives ...string) (*lab.Lab, []string) {
+	t.Helper()
+	dir := t.TempDir()
+	var want []string
+	for _, archive := range append([]string{"testdata/good.txtar"}, archives...) {
+		a, err := txtar.ParseFile(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range a.Files {
+			if f.Name == "want" {
+				want = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
+				continue
+			}
+			path := filepath.Join(dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, f.Data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l, err := lab.Load(filepath.Join(dir, "01-shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, want
+}
+
+// environment is a cluster whose API server knows what a host is.
+func environment(t *testing.T) labtest.Env {
+	t.Helper()
+	c, http := fakecluster.New(t)
+	c.ApplyErr = func(o *unstructured.Unstructured) error {
+		rules, _, _ := unstructured.NestedSlice(o.Object, "spec", "rules")
+		for _, rule := range rules {
+			if host, _, _ := unstructured.NestedString(rule.(map[string]any), "host"); strings.Contains(host, ":") {
+				return errors.New("spec.rules[0].host: is not a host")
+			}
+		}
+		return nil
+	}
+	return labtest.Env{
+		Env:      lab.Env{Env: scenario.Env{Kube: c, HTTP: http}, Addresses: cluster.Addresses{HTTP: "127.0.0.1:8080", HTTPS: "127.0.0.1:8443"}},
+		NoVerify: "nothing can be played here", Patience: brief,
+	}
+}
+
+// proven proves one lab and returns what became of it.
+func proven(t *testing.T, l *lab.Lab, env labtest.Env) *labtest.Item {
+	t.Helper()
+	place := &labtest.Place{Provider: "fake", Started: time.Now()}
+	labtest.Here(t.Context(), labtest.Plan{Labs: []*lab.Lab{l}}, env, place)
+	if len(place.Items) != 1 {
+		t.Fatalf("%d items", len(place.Items))
+	}
+	return place.Items[0]
+}
+
+// faultsOf lists faults as KIND: FILE:LINE: TEXT, and what could not be judged as KIND: REASON.
+func faultsOf(l *lab.Lab, item *labtest.Item) []string {
+	var lines []string
+	for _, part := range item.Parts {
+		for _, fault := range part.Faults {
+			lines = append(lines, part.Kind+": "+strings.TrimPrefix(fault.String(), filepath.Dir(l.Dir)+"/"))
+		}
+		if part.Outcome == scenario.Broken {
+			lines = append(lines, part.Kind+": could not run: "+part.Reason)
+		}
+	}
+	return lines
+}
+
+func TestAGoodLabIsProven(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	item := proven(t, l, environment(t))
+	if item.Outcome != scenario.Passed {
+		t.Fatalf("%s:\n%s", item.Outcome, strings.Join(faultsOf(l, item), "\n"))
+	}
+	seen := map[string]string{}
+	for _, part := range item.Parts {
+		seen[part.Kind+" "+part.Text] = part.Seen
+		if part.Kind != labtest.KindLesson && part.Outcome != scenario.Passed {
+			t.Errorf("%s: %s %s", part.Text, part.Outcome, part.Reason)
+		}
+	}
+	for part, want := range map[string]string{
+		"start fails from start/":                               "1 task not done",
+		"solution passes with solution/":                        "1 task solved, 2 checks hold at the end",
+		"reset reset returns to start/":                         "2 objects as at the start",
+		"mutant the other service":                              "hint other-service",
+		"mutant a host with a port":                             "refused: is not a host",
+		"hints every hint is given when its fault is there":     "1 of 1 given",
+		"reset removing the lab leaves nothing behind":          "",
+		"lesson the lesson's outputs are what the cluster says": "",
+	} {
+		if got, ok := seen[part]; !ok || !strings.Contains(got, want) {
+			t.Errorf("of %q was seen %q, want %q", part, got, want)
+		}
+	}
+}
+
+// TestWhatIsWrongWithALabIsNamed proves the prover: each archive is a lab with something wrong in it, and every line of its want
+// begins a fault that has to be found. There must be no other.
+func TestWhatIsWrongWithALabIsNamed(t *testing.T) {
+	t.Parallel()
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, archive := range archives {
+		if filepath.Base(archive) == "good.txtar" {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(archive), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			l, want := fixture(t, archive)
+			item := proven(t, l, environment(t))
+			expect(t, faultsOf(l, item), want)
+			if item.Outcome != scenario.Failed {
+				t.Errorf("the outcome is %s", item.Outcome)
+			}
+		})
+	}
+}
+
+// expect compares lines with how they have to begin.
+func expect(t *testing.T, got, want []string) {
+	t.Helper()
+	same := len(got) == len(want)
+	for i := 0; same && i < len(want); i++ {
+		same = strings.HasPrefix(got[i], want[i])
+	}
+	if !same {
+		t.Errorf("found\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// untidy is a session whose reset leaves what the student has made and changed.
+type untidy struct {
+	labtest.Session
+	started bool
+}
+
+func (u *untidy) Start(ctx context.Context) ([]string, error) {
+	if u.started {
+		return nil, nil
+	}
+	u.started = true
+	return u.Session.Start(ctx)
+}
+
+func (u *untidy) Reset(context.Context) ([]string, error) { return nil, nil }
+
+func TestAResetThatLeavesThingsIsNamed(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	l.Mutants = nil
+	env := environment(t)
+	env.Session = func(l *lab.Lab) labtest.Session { return &untidy{Session: lab.NewSession(l, env.Env)} }
+	expect(t, faultsOf(l, proven(t, l, env)), []string{
+		"reset: 01-shop/lesson.md:10: task open: the check holds from start/ already",
+		"reset: 01-shop/lesson.md:4: after the reset, ingress/shop is in namespace lab-1, and not in start/",
+		"hints: 01-shop/lesson.md:16: hint other-service: it is given neither from start/ nor for any mutant: its check (when) never held",
+	})
+}
+
+// keeper is a session that removes nothing.
+type keeper struct{ labtest.Session }
+
+func (keeper) Withdraw(context.Context) error { return nil }
+
+func (keeper) Remove(context.Context) error { return nil }
+
+func TestARemovalThatLeavesThingsIsNamed(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Session = func(l *lab.Lab) labtest.Session { return keeper{lab.NewSession(l, env.Env)} }
+	expect(t, faultsOf(l, proven(t, l, env)), []string{
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/other in namespace lab-1 is still there",
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/shop in namespace lab-1 is still there",
+	})
+}
+
+// A lab in somebody else's cluster, whose namespace is in use, is not touched.
+func TestANamespaceInUseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Guest = true
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "lab-1"}}
+	if _, err := env.Kube.Clientset().CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	item := proven(t, l, env)
+	expect(t, faultsOf(l, item), []string{"start: could not run: namespace lab-1 is in use in this cluster"})
+	if left := env.Kube.(*fakecluster.Cluster).Objects(); len(left) > 0 || item.Outcome != scenario.Broken {
+		t.Errorf("%s; in the cluster there are now %v", item.Outcome, left)
+	}
+}
+
+// What the cluster cannot do is skipped with the reason, a lab as a whole and a mutant by itself.
+func TestSkipsSayWhy(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	env.Capabilities = cluster.Capabilities{cluster.Nodes: "there is one node"}
+	l.Mutants[1].Requires = scenario.Capabilities{cluster.Nodes}
+	var text strings.Builder
+	pretty := labtest.NewPretty(&text, scenario.Style{})
+	env.Progress = pretty.Item
+	proven(t, l, env)
+	l.Requires = scenario.Capabilities{cluster.Nodes}
+	if item := proven(t, l, env); item.Outcome != scenario.Skipped {
+		t.Errorf("a lab that requires nodes: %s", item.Outcome)
+	}
+	for _, want := range []string{
+		"✓ lab 1 shop: fails from start/, passes with solution/, 1 of 2 mutants caught, the cluster answers the quiz, reset returns to start/, hints 1 of 1 given",
+		"    ✓ mutant \"the other service\": task open: service: expected shop, observed other; hint other-service\n",
+		"    ○ mutant \"a host with a port\": skipped: requires nodes: there is one node\n",
+		"    ○ the lesson's outputs are what the cluster says: skipped: nothing can be played here\n",
+		"○ lab 1 shop: skipped: requires nodes: there is one node\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, text.String())
+		}
+	}
+}
+
+// TestInterruptedProofSaysSo cancels while a lab is being solved.
+func TestInterruptedProofSaysSo(t *testing.T) {
+	t.Parallel()
+	l, _ := fixture(t)
+	env := environment(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	env.Session = func(l *lab.Lab) labtest.Session { return impatient{lab.NewSession(l, env.Env), cancel} }
+	place := &labtest.Place{Provider: "fake"}
+	labtest.Here(ctx, labtest.Plan{Labs: []*lab.Lab{l}}, env, place)
+	if place.Outcome != scenario.Interrupted || place.Items[0].Outcome != scenario.Interrupted {
+		t.Errorf("the place %s, the lab %s", place.Outcome, place.Items[0].Outcome)
+	}
+}
+
+// impatient is a session in which somebody gives up.
+type impatient struct {
+	labtest.Session
+	cancel context.CancelFunc
+}
+
+func (i impatient) Solve(ctx context.Context, _ string) error {
+	i.cancel()
+	return ctx.Err()
+}

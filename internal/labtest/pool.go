@@ -1,0 +1,166 @@
+package labtest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// Plan is what to prove.
+type Plan struct {
+	Labs      []*lab.Lab
+	Scenarios []*scenario.Scenario
+}
+
+// Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side as far as
+// they do not disturb each other, see scenario.Pool. When ctx ends, what has been seen so far is reported, and the outcome says so.
+func Here(ctx context.Context, plan Plan, env Env, place *Place) {
+	env.Patience = env.Patience.orUsual()
+	begin := time.Now()
+	t := &teller{tell: env.Progress}
+	jobs := plan.jobs(env)
+	var all []scenario.Job
+	for _, j := range jobs {
+		place.Items = append(place.Items, j.item)
+		// An exclusive lab that is kept would be met by all after it.
+		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Claims: j.claims, Bears: j.bears, Do: func(ctx context.Context) bool {
+			j.begin(ctx)
+			return true
+		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
+	}
+	scenario.Pool(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
+	for _, j := range jobs {
+		if j.item.Started.IsZero() {
+			j.begin(ctx) // which has no time for anything
+			t.end(ctx, j)
+		}
+	}
+	if env.Again {
+		for i, fresh := range plan.jobs(env) {
+			t.again(ctx, &place.Items[i], fresh)
+		}
+	}
+	place.Seconds = time.Since(begin).Seconds()
+	place.settle()
+	if ctx.Err() != nil {
+		place.Outcome = outcomeOf(ctx)
+	}
+}
+
+// inTurn puts the exclusive jobs first, as only a few others can be done beside them, and those next.
+func inTurn(jobs []scenario.Job) []scenario.Job {
+	turn := func(j scenario.Job) int {
+		switch {
+		case j.Exclusive:
+			return 0
+		case len(j.Bears) > 0:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(jobs, func(a, b scenario.Job) int { return cmp.Compare(turn(a), turn(b)) })
+	return jobs
+}
+
+// job is an item and what proves it.
+type job struct {
+	item      *Item
+	exclusive bool
+	claims    []string
+	bears     []string
+	prove     func(context.Context)
+	// leave removes what the proof has made, and waits for it; nil if there is nothing to wait for.
+	leave func(context.Context)
+}
+
+func (j *job) begin(ctx context.Context) {
+	j.item.Started = time.Now()
+	j.prove(ctx)
+}
+
+// jobs are what there is to do, in the order of the plan: the labs, then the scenarios.
+func (p Plan) jobs(env Env) []*job {
+	var jobs []*job
+	for _, l := range p.Labs {
+		jobs = append(jobs, jobOfLab(l, env))
+	}
+	for _, s := range p.Scenarios {
+		jobs = append(jobs, jobOfScenario(s, env))
+	}
+	return jobs
+}
+
+// teller ends jobs and tells of them, one at a time.
+type teller struct {
+	mu   sync.Mutex
+	tell func(*Item)
+}
+
+func (t *teller) end(ctx context.Context, j *job) {
+	if j.leave != nil {
+		j.leave(ctx)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	j.item.settle()
+	if ctx.Err() != nil {
+		j.item.Outcome = outcomeOf(ctx)
+	}
+	if t.tell != nil {
+		t.tell(j.item)
+	}
+}
+
+// again puts the result of a second try in the place of an item that was not proven.
+func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
+	first := *item
+	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {
+		return
+	}
+	fresh.item.First = first
+	fresh.begin(ctx)
+	t.end(ctx, fresh)
+	*item = fresh.item
+}
+
+// jobOfLab proves a lab, which has one namespace, in one go.
+func jobOfLab(l *lab.Lab, env Env) *job {
+	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
+	j := &job{item: item, exclusive: l.Exclusive, claims: l.Claims, bears: l.Bears}
+	j.prove = func(ctx context.Context) {
+		if skip(item, env, l.Requires) {
+			return
+		}
+		release := func() {}
+		if env.Lock != nil {
+			var err error
+			if release, err = env.Lock(l); err != nil {
+				item.Outcome, item.Reason = scenario.Broken, err.Error()
+				return
+			}
+		}
+		p := newLabProof(l, env, item)
+		p.prove(ctx)
+		j.leave = func(ctx context.Context) {
+			defer release()
+			p.leave(ctx)
+		}
+	}
+	return j
+}
+
+// skip tells whether an item cannot be proven in this cluster.
+func skip(item *Item, env Env, requires scenario.Capabilities) bool {
+	why := env.Capabilities.Lacks(requires...)
+	if len(why) == 0 {
+		return false
+	}
+	item.Outcome, item.Reason = scenario.Skipped, strings.Join(why, "; ")
+	return true
+}

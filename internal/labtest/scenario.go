@@ -1,0 +1,85 @@
+package labtest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// jobOfScenario proves a scenario: its mutants, and then itself, one after the other and with the same pods where that can be.
+func jobOfScenario(s *scenario.Scenario, env Env) *job {
+	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
+	return &job{item: item, exclusive: s.Exclusive, claims: s.Claims, bears: s.Bears, prove: func(ctx context.Context) {
+		if skip(item, env, s.Requires) || ctx.Err() != nil {
+			return
+		}
+		own := env.Env.Env
+		own.Progress = nil
+		series := scenario.NewSeries(s, own)
+		var mutants []Part
+		for _, m := range s.Mutants {
+			mutants = append(mutants, runMutant(ctx, s, m, series))
+		}
+		item.Parts = append([]Part{runScenario(ctx, s, series)}, mutants...)
+		if err := series.Close(ctx); err != nil {
+			item.Reason = err.Error()
+		}
+	}}
+}
+
+const kindScenario = "scenario"
+
+// runScenario shows that a scenario passes.
+func runScenario(ctx context.Context, s *scenario.Scenario, series *scenario.Series) Part {
+	begin := time.Now()
+	report, err := series.Run(ctx)
+	part := Part{Kind: KindScenario, Text: "passes", File: s.File(), Line: 1, Outcome: report.Outcome, Seconds: time.Since(begin).Seconds()}
+	switch report.Outcome {
+	case scenario.Passed:
+		part.Seen = plural(len(report.Steps), "step", "steps")
+	case scenario.Failed, scenario.TimedOut:
+		fault := Fault{File: s.File(), Line: failingLine(report), Text: report.Reason}
+		part.Faults = append(part.Faults, fault)
+	default:
+		part.Reason = report.Reason
+		if part.Reason == "" && err != nil {
+			part.Reason = err.Error()
+		}
+	}
+	return part
+}
+
+// runMutant shows that a scenario fails with one of its mutants, where and why it has to.
+func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, series *scenario.Series) Part {
+	begin := time.Now()
+	report, _ := series.RunMutant(ctx, m) // the report carries the error
+	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(), Seconds: time.Since(begin).Seconds()}
+	if report.Verdict == scenario.Inconclusive && report.Report == nil {
+		part.Outcome = scenario.Failed // it cannot even be made
+	}
+	switch part.Outcome {
+	case scenario.Passed:
+		part.Seen = report.Reason
+	case scenario.Failed:
+		verdict := "it is " + string(report.Verdict)
+		if report.Verdict == scenario.Survived {
+			verdict = "it survives"
+		}
+		part.Faults = []Fault{{File: s.File(), Line: report.Line, Text: fmt.Sprintf("mutant %q: %s: %s", m.Name, verdict, report.Reason)}}
+	default:
+		part.Reason = report.Reason
+	}
+	return part
+}
+
+// failingLine is where the step stands that ended the run.
+func failingLine(report *scenario.Report) int {
+	for _, step := range report.Steps {
+		if step.Outcome != scenario.Passed && step.Outcome != scenario.Skipped {
+			return step.Line
+		}
+	}
+	return 1
+}

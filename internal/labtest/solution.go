@@ -1,0 +1,104 @@
+package labtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+)
+
+// tasks goes through the tasks in their order: each wrong answer to a task is given and taken back, then the right one.
+func (p *labProof) tasks(ctx context.Context) {
+	mutants := p.mutants()
+	next := func(index int) []lab.Mutant {
+		n := 0
+		for n < len(mutants) && p.index(mutants[n].Task) <= index {
+			n++
+		}
+		due := mutants[:n]
+		mutants = mutants[n:]
+		return due
+	}
+	var right finding
+	place := len(p.item.Parts)
+	for i := range p.lab.Tasks {
+		for _, m := range next(i) {
+			p.part(ctx, KindMutant, m.Name, p.at.mutant(m.Name), func(ctx context.Context) finding { return p.mutant(ctx, m) })
+		}
+		if begin := time.Now(); right.err == nil && ctx.Err() == nil && !p.isBroken() {
+			p.solve(ctx, i, &right)
+			right.took += time.Since(begin)
+		}
+	}
+	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), func(ctx context.Context) finding { return p.solution(ctx, right) })
+	// Whoever reads the report wants to know first whether the lab can be done.
+	if parts := p.item.Parts; len(parts) > place && parts[len(parts)-1].Kind == KindSolution {
+		p.item.Parts = slices.Insert(parts[:len(parts)-1], place, parts[len(parts)-1])
+	}
+}
+
+// solve gives the right answer to a task, and sees whether it is taken for right.
+func (p *labProof) solve(ctx context.Context, index int, f *finding) {
+	task := p.lab.Tasks[index]
+	if len(p.unsolved) > 0 {
+		return
+	}
+	at, ok := p.upTo(ctx, index)
+	if f.err = at.err; !ok || f.err != nil {
+		return
+	}
+	if !task.StartsTrue {
+		if err := p.session.Solve(ctx, task.ID); err != nil {
+			p.unsolved[task.ID] = true
+			p.unsolvable(ctx, f, task, err)
+			return
+		}
+		if fault, ok := p.holds(ctx, task, "does not hold after the task's solution"); !ok {
+			p.unsolved[task.ID] = true
+			f.faults = append(f.faults, fault)
+			return
+		}
+	}
+	if f.err = p.note(ctx, index+1); f.err != nil {
+		return
+	}
+	// A student has the next one before him.
+	todo := slices.DeleteFunc(slices.Clone(p.lab.Tasks[index+1:]), func(t lab.Task) bool { return t.StartsTrue })
+	if len(todo) > 0 {
+		f.err = p.listen(ctx, todo[0].ID)
+	}
+}
+
+// solution shows that what the solutions have come to lasts. f is what came of them one by one.
+func (p *labProof) solution(ctx context.Context, f finding) finding {
+	if f.err != nil {
+		return f
+	}
+	held := 0
+	for _, task := range p.lab.Tasks[:p.solved] {
+		if task.Transient {
+			continue
+		}
+		if fault, ok := p.holds(ctx, task, "does not hold any more when all is solved"); !ok {
+			f.faults = append(f.faults, fault)
+			continue
+		}
+		held++
+	}
+	f.seen = fmt.Sprintf("%s solved, %s at the end", plural(len(p.todo()), "task", "tasks"), plural(held, "check holds", "checks hold"))
+	return f
+}
+
+// unsolvable says that a solution could not be carried out. A refusal of the cluster is the lab's fault; anything else, the
+// cluster's.
+func (p *labProof) unsolvable(ctx context.Context, f *finding, task lab.Task, err error) {
+	if ctx.Err() != nil {
+		f.err = err
+		return
+	}
+	fault := p.at.task(task.ID)
+	fault.Text = fmt.Sprintf("task %s: the solution cannot be carried out: %v", task.ID, err)
+	f.faults = append(f.faults, fault)
+}

@@ -1,0 +1,162 @@
+package labtest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
+)
+
+// name is how people name an object: kind/name, and the namespace if it is not the lab's.
+func name(o *unstructured.Unstructured) string {
+	return strings.ToLower(o.GetKind()) + "/" + o.GetName()
+}
+
+func namesOf(objects []*unstructured.Unstructured) []string {
+	var names []string
+	for _, o := range objects {
+		names = append(names, fmt.Sprintf("%s in namespace %s", name(o), o.GetNamespace()))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// strangers says what there is that start/ does not hold, and what start/ holds and is not there.
+func strangers(l *lab.Lab, now []*unstructured.Unstructured) []string {
+	wanted := map[string]bool{}
+	for _, o := range l.Start {
+		wanted[id(o, l.Namespace)] = true
+	}
+	var found []string
+	there := map[string]bool{}
+	for _, o := range now {
+		there[id(o, l.Namespace)] = true
+		if !wanted[id(o, l.Namespace)] {
+			found = append(found, fmt.Sprintf("%s is in namespace %s, and not in start/", name(o), o.GetNamespace()))
+		}
+	}
+	for _, o := range l.Start {
+		if data, _, _ := unstructured.NestedMap(o.Object, "data"); o.GetKind() == "ConfigMap" && len(data) == 0 {
+			continue // the controller's, to be empty
+		}
+		if !there[id(o, l.Namespace)] {
+			found = append(found, fmt.Sprintf("%s is in start/, and not in the cluster", name(o)))
+		}
+	}
+	return found
+}
+
+// id names an object in the cluster; a manifest may leave the namespace to the lab.
+func id(o *unstructured.Unstructured, namespace string) string {
+	if o.GetNamespace() != "" {
+		namespace = o.GetNamespace()
+	}
+	return namespace + "/" + name(o)
+}
+
+// differences says which objects of then are not what they were. What the cluster chooses and counts by itself is no difference.
+func differences(then, now []*unstructured.Unstructured) []string {
+	var found []string
+	for _, o := range now {
+		i := slices.IndexFunc(then, func(t *unstructured.Unstructured) bool { return id(t, "") == id(o, "") })
+		if i < 0 {
+			continue // a stranger
+		}
+		if path, was, is, differ := firstDifference("", canonical(then[i]), canonical(o)); differ {
+			found = append(found, fmt.Sprintf("%s differs: %s is %v, and was %v at first", name(o), strings.TrimPrefix(path, "."), is, was))
+		}
+	}
+	return found
+}
+
+// canonical returns what somebody wrote into an object.
+func canonical(o *unstructured.Unstructured) map[string]any {
+	o = o.DeepCopy()
+	annotations := o.GetAnnotations()
+	delete(annotations, revisionAnnotation)
+	delete(annotations, "deprecated.daemonset.template.generation")
+	metadata := map[string]any{}
+	if len(annotations) > 0 {
+		metadata["annotations"] = anyMap(annotations)
+	}
+	if len(o.GetLabels()) > 0 {
+		metadata["labels"] = anyMap(o.GetLabels())
+	}
+	o.Object["metadata"] = metadata
+	delete(o.Object, "status")
+	if spec, ok := o.Object["spec"].(map[string]any); ok && o.GetKind() == "Service" {
+		if spec["clusterIP"] != "None" {
+			delete(spec, "clusterIP")
+			delete(spec, "clusterIPs")
+		}
+		delete(spec, "healthCheckNodePort")
+		ports, _ := spec["ports"].([]any)
+		for _, port := range ports {
+			if fields, ok := port.(map[string]any); ok {
+				delete(fields, "nodePort")
+			}
+		}
+	}
+	return o.Object
+}
+
+func anyMap(texts map[string]string) map[string]any {
+	m := map[string]any{}
+	for key, text := range texts {
+		m[key] = text
+	}
+	return m
+}
+
+// firstDifference returns where two values differ, in the order of the names of their fields.
+func firstDifference(path string, was, is any) (where string, before, after any, differ bool) {
+	a, aIsMap := was.(map[string]any)
+	b, bIsMap := is.(map[string]any)
+	if aIsMap && bIsMap {
+		var keys []string
+		for key := range a {
+			keys = append(keys, key)
+		}
+		for key := range b {
+			if _, ok := a[key]; !ok {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			if where, before, after, differ = firstDifference(path+"."+key, a[key], b[key]); differ {
+				return where, before, after, true
+			}
+		}
+		return "", nil, nil, false
+	}
+	x, xIsList := was.([]any)
+	y, yIsList := is.([]any)
+	if xIsList && yIsList && len(x) == len(y) {
+		for i := range x {
+			if where, before, after, differ = firstDifference(fmt.Sprintf("%s[%d]", path, i), x[i], y[i]); differ {
+				return where, before, after, true
+			}
+		}
+		return "", nil, nil, false
+	}
+	return path, orAbsent(was), orAbsent(is), !reflect.DeepEqual(was, is)
+}
+
+func orAbsent(v any) any {
+	if v == nil {
+		return "absent"
+	}
+	return v
+}
+
+// workloads are the objects whose pods can be waited for.
+func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool {
+		return !slices.Contains([]string{"DaemonSet", "Deployment", "Pod", "StatefulSet"}, o.GetKind())
+	})
+}
