@@ -18,7 +18,7 @@ FLAGS    = $(if $(CLUSTER),--cluster $(CLUSTER)) $(ARGS)
 ENGINE   = $(if $(filter kind,$(CLUSTER)),engine-present)
 export CLUSTER OUT
 # The same as for the images and the control plane, so that what they have in common is compiled once
-# (docs/decisions/0008-what-is-shared-is-compiled-once.md).
+# (docs/decisions/0008-compile-shared-packages-once.md).
 SHARED  := -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w"
 # The compiler collects less often where there is memory for it (8 GiB), as package nodeimage has it.
 GC      := $(or $(GOGC),$(shell awk '/^MemTotal:/ && $$2 >= 8388608 {print 400}' /proc/meminfo 2>/dev/null))

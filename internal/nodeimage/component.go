@@ -93,7 +93,7 @@ func kubernetes(key, name string, programs ...string) component {
 	}
 	return component{
 		key: key, name: name, module: "kubernetes", of: "k8s.io/kubernetes", packages: packages, binaries: programs,
-		// docs/decisions/0008-what-is-shared-is-compiled-once.md has what that saves and costs.
+		// docs/decisions/0008-compile-shared-packages-once.md has what that saves and costs.
 		plain: []string{"k8s.io/kubernetes/...", "github.com/google/cadvisor/..."},
 		// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
 		variables: append(

@@ -11,7 +11,7 @@ import (
 )
 
 // What the CLI, the controller, Kubernetes and etcd have in common is compiled once, if it is the same: then they share Go's
-// build cache, and the first lab starts minutes earlier (docs/decisions/0008-what-is-shared-is-compiled-once.md).
+// build cache, and the first lab starts minutes earlier (docs/decisions/0008-compile-shared-packages-once.md).
 func TestModulesThatAreSharedHaveOneVersion(t *testing.T) {
 	exempt := map[string]bool{
 		// The project needs these for its tools or through others, and compiles no package of them.

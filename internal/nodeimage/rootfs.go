@@ -14,7 +14,7 @@ const suite = "trixie"
 
 // packages are what a node needs beside Go programs, by who needs it. The program that makes containers is Debian's: it is the one
 // part of a container runtime that cannot be built without a C compiler. It is crun and not runc, which takes several times as long
-// for each container; crun finds systemd by D-Bus. docs/decisions/0020-crun-on-built-nodes.md has what that brings.
+// for each container; crun finds systemd by D-Bus. docs/decisions/0020-create-containers-with-crun.md has what that brings.
 func packages() []string {
 	return []string{
 		"systemd", "procps", "bash", "ca-certificates", "curl", "jq", // the node itself
