@@ -1,38 +1,39 @@
-// Package filelock keeps two runs of the lab from doing the same thing at the
-// same time: creating one cluster, writing one binary. The kernel lets go of a
-// lock when its holder dies, however it dies, so none is ever stale.
+// Package filelock locks a file, so that two processes don't create the same cluster or write the
+// same binary. The kernel releases a lock when its holder exits, so no lock is ever stale.
 package filelock
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/gofrs/flock"
 )
 
-// poll is how often a lock that somebody else holds is tried again.
+// poll is the pause before the next attempt to take a lock that another process holds.
 const poll = 100 * time.Millisecond
 
-// Acquire takes the lock that the file at path stands for; its directory is
-// made if need be. If somebody else holds it, waiting is called once, and
-// Acquire waits until it is free or ctx ends. release lets go and removes the
-// file.
+// Acquire takes the lock at path and creates its directory. If another process holds the lock,
+// Acquire calls waiting once and waits until ctx ends. release removes the file.
 func Acquire(ctx context.Context, path string, waiting func()) (release func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	for first := true; ; first = false {
-		f, err := try(path)
-		if err == nil {
-			return func() { letGo(f, path) }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		lock := flock.New(path, flock.SetPermissions(0o600))
+		locked, err := lock.TryLock()
+		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
+		// The former holder can remove the file after TryLock opens it. Such a lock protects nothing.
+		if locked && isAt(lock, path) {
+			return func() { _ = errors.Join(os.Remove(path), lock.Close()) }, nil // at worst, an empty file remains
+		}
+		_ = lock.Close() // it was not written
 		if first {
 			waiting()
 		}
@@ -44,30 +45,12 @@ func Acquire(ctx context.Context, path string, waiting func()) (release func(), 
 	}
 }
 
-// try takes the lock or fails with EWOULDBLOCK. The file may be removed by its
-// former holder between our opening and locking it; then the lock is on a file
-// that nobody else will find, and counts for nothing.
-func try(path string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+// isAt reports whether the locked file is still the one at path.
+func isAt(lock *flock.Flock, path string) bool {
+	locked, err := lock.Stat()
+	var current fs.FileInfo
+	if err == nil {
+		current, err = os.Stat(path)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	mine, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if theirs, err := os.Stat(path); err != nil || !os.SameFile(mine, theirs) {
-		return nil, errors.Join(unix.EWOULDBLOCK, f.Close())
-	}
-	return f, nil
-}
-
-// letGo removes the file while the lock is still held, so that nothing is left
-// behind, and then lets go.
-func letGo(f *os.File, path string) {
-	_ = os.Remove(path) // worst case: an empty file stays
-	_ = f.Close()
+	return err == nil && os.SameFile(locked, current)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-func TestOneHolderAtATime(t *testing.T) {
+func TestAcquireAdmitsOneHolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "dir", "x.lock")
 	var holders, most int
 	var mu sync.Mutex
@@ -38,21 +38,21 @@ func TestOneHolderAtATime(t *testing.T) {
 		t.Errorf("%d holders at once, want 1", most)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the lock file is still there: %v", err)
+		t.Errorf("lock file: got %v, want it removed", err)
 	}
 }
 
-func TestWaitingEndsWithTheContext(t *testing.T) {
+func TestAcquireStopsWithContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
-	release, err := filelock.Acquire(t.Context(), path, func() { t.Error("nobody holds it") })
+	release, err := filelock.Acquire(t.Context(), path, func() { t.Error("waiting was called for a free lock") })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
 	ctx, cancel := context.WithCancel(t.Context())
-	told := 0
-	_, err = filelock.Acquire(ctx, path, func() { told++; cancel() })
-	if !errors.Is(err, context.Canceled) || told != 1 {
-		t.Errorf("got %v after being told %d times, want context.Canceled after 1", err, told)
+	calls := 0
+	_, err = filelock.Acquire(ctx, path, func() { calls++; cancel() })
+	if !errors.Is(err, context.Canceled) || calls != 1 {
+		t.Errorf("got %v after %d calls of waiting, want context.Canceled after 1", err, calls)
 	}
 }
