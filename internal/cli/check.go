@@ -32,7 +32,7 @@ type checkResult struct {
 	Done  bool        `json:"done"`
 	Tasks []taskCheck `json:"tasks"`
 	// Lost is what of the lab is gone.
-	Lost []lab.Loss `json:"lost,omitempty"`
+	Lost []lab.Missing `json:"lost,omitempty"`
 }
 
 // taskCheck is one task of it.
@@ -115,7 +115,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	switch {
 	case err != nil:
 		return err
-	case slices.ContainsFunc(result.Lost, func(l lab.Loss) bool { return l.What != lab.LostStart }):
+	case slices.ContainsFunc(result.Lost, func(l lab.Missing) bool { return l.What != lab.MissingStart }):
 		return &outcome{ExitBroken}
 	case !result.Done:
 		return &outcome{ExitFailed}
@@ -125,13 +125,13 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 
 // look looks at a lab, or at the one task that is named, and asks for advice on what is not done.
 func look(ctx context.Context, s *lab.Session, only []string) (*checkResult, error) {
-	state, err := s.Look(ctx)
+	state, err := s.Poll(ctx)
 	if err != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	l := s.Lab()
-	result := &checkResult{Lab: l.Number, Name: l.Name, Done: true, Tasks: []taskCheck{}, Lost: state.Lost}
-	gone := slices.ContainsFunc(state.Lost, func(l lab.Loss) bool { return l.What != lab.LostStart })
+	result := &checkResult{Lab: l.Number, Name: l.Name, Done: true, Tasks: []taskCheck{}, Lost: state.Missing}
+	gone := slices.ContainsFunc(state.Missing, func(l lab.Missing) bool { return l.What != lab.MissingStart })
 	for i, t := range state.Tasks {
 		if len(only) > 0 && !slices.Contains(only, t.ID) {
 			continue
@@ -206,7 +206,7 @@ func (a *app) printRemedy(r *checkResult) {
 	}
 	// One command puts back all of it.
 	remedy := fmt.Sprintf("`ingresslab lab %d --start%s` puts it back, and with it start/", r.Lab, a.nameFlag())
-	if r.Lost[0].What == lab.LostController {
+	if r.Lost[0].What == lab.MissingController {
 		remedy = fmt.Sprintf("`ingresslab up%s` installs the controller again", a.nameFlag())
 	}
 	printf(a.std.Err, "%s\n", remedy)

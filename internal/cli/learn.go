@@ -145,7 +145,7 @@ func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.H
 	err := tui.Run(ctx, teacher, host, tui.Options{Where: t.where.text, Environment: os.Environ(), In: in, Out: out})
 	done, all := 0, teacher.Tasks()
 	for _, task := range all {
-		if task.Standing == tutor.Done {
+		if task.Status == tutor.Done {
 			done++
 		}
 	}
@@ -177,12 +177,12 @@ func (t *tutoring) remembered() progress.Record {
 
 // ensureStarted brings the lab to its start if the cluster does not hold it. What a student has made is never touched.
 func (t *tutoring) ensureStarted(ctx context.Context, s tutor.Session) error {
-	state, err := s.Look(ctx)
+	state, err := s.Poll(ctx)
 	if err != nil {
 		return err
 	}
-	for _, loss := range state.Lost {
-		if loss.What != lab.LostNamespace {
+	for _, loss := range state.Missing {
+		if loss.What != lab.MissingNamespace {
 			continue
 		}
 		done := t.display.Step(fmt.Sprintf("Start of lab %d in namespace %s", t.lab.Number, t.lab.Namespace))

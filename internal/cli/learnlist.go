@@ -121,8 +121,8 @@ func progressText(e lab.Entry, p progress.Progress) string {
 		parts = append(parts, "finished "+r.Finished.Local().Format("2006-01-02"))
 	} else {
 		parts = append(parts, fmt.Sprintf("%d tasks done", done))
-		if r.Screen != "" {
-			parts = append(parts, "at “"+r.Screen+"”")
+		if r.Page != "" {
+			parts = append(parts, "at “"+r.Page+"”")
 		}
 	}
 	if solved > 0 {

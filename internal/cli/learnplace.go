@@ -122,12 +122,12 @@ func (t *tutoring) gone(ctx context.Context) error {
 func (t *tutoring) course(text *lesson.Lesson) tutor.Course {
 	c := tutor.Course{Lab: t.lab}
 	for i, s := range text.All() {
-		screen := tutor.Screen{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.cluster.Addresses), Tasks: s.Tasks}
+		screen := tutor.Page{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.cluster.Addresses), Tasks: s.Tasks}
 		if i == 0 {
 			screen.Title = "Before you begin"
 			screen.Text = strings.TrimRight(screen.Text, "\n") + "\n\n" + t.besides()
 		}
-		c.Screens = append(c.Screens, screen)
+		c.Pages = append(c.Pages, screen)
 	}
 	return c
 }

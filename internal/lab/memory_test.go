@@ -54,8 +54,8 @@ func (b *busy) look(t *testing.T, s *lab.Session) (traffic, single int64) {
 	t.Helper()
 	b.traffic.Store(0)
 	b.single.Store(0)
-	state, err := s.Look(t.Context())
-	if err != nil || len(state.Lost) > 0 || !state.Tasks[0].Done || !state.Tasks[1].Done || len(state.Tasks[0].Steps) != 1 {
+	state, err := s.Poll(t.Context())
+	if err != nil || len(state.Missing) > 0 || !state.Tasks[0].Done || !state.Tasks[1].Done || len(state.Tasks[0].Steps) != 1 {
 		t.Errorf("the look came to %+v, %v", state, err)
 	}
 	return b.traffic.Load(), b.single.Load()

@@ -109,8 +109,8 @@ func (r *run) blameLoss(ctx context.Context, err error) error {
 	switch {
 	case errors.As(lookErr, &unreachable):
 		return fmt.Errorf("%w (it ended with: %s)", lookErr, err.Error())
-	case len(lost) > 0 && lost[0].What != LostStart:
-		return fmt.Errorf("%s; %s (it ended with: %s)", lost[0].Text, lost[0].Remedy, err.Error())
+	case len(lost) > 0 && lost[0].What != MissingStart:
+		return fmt.Errorf("%s; %s (it ended with: %s)", lost[0].Text, lost[0].Fix, err.Error())
 	case len(lost) > 0:
 		return fmt.Errorf("%s: somebody has deleted it while the lab ran (it ended with: %s)", lost[0].Text, err.Error())
 	}

@@ -60,7 +60,7 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 type State struct {
 	Tasks []TaskState `json:"tasks"`
 	// Lost is what has to be there for any task to be done, and is not; the tasks say nothing then.
-	Lost []Loss `json:"lost,omitempty"`
+	Missing []Missing `json:"lost,omitempty"`
 }
 
 // TaskState is what one look at a task has seen.
@@ -72,14 +72,14 @@ type TaskState struct {
 	Steps []scenario.StepReport `json:"steps"`
 }
 
-// Loss is a part of the lab that is gone, and how to get it back.
-type Loss struct {
+// Missing is a part of the lab that is gone, and how to get it back.
+type Missing struct {
 	// What is "cluster", "controller", "namespace" or "start": one of the objects of start/ that the student does not edit.
 	What string `json:"what"`
 	// Text says it for people: "the namespace lab-1 is gone".
 	Text string `json:"text"`
 	// Remedy says what restoring does: "start/ is put back; your files stay as they are".
-	Remedy string `json:"remedy"`
+	Fix string `json:"remedy"`
 }
 
 // Advice is a hint for one fault.

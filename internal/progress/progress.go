@@ -18,7 +18,7 @@ type Progress struct {
 type Record struct {
 	// Screen is the title of the lesson's screen that was read last, and Number which one it was, from 0: where the title
 	// is not found anymore, the number has to do.
-	Screen string `json:"screen,omitempty"`
+	Page   string `json:"screen,omitempty"`
 	Number int    `json:"number"`
 	// Tasks are those that were done once, by their ids.
 	Tasks map[string]Task `json:"tasks,omitempty"`

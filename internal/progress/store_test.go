@@ -42,7 +42,7 @@ func writeForever(file string) {
 
 // record has a size that one write to a disk does not have to take at once.
 func record(n int) progress.Record {
-	r := progress.Record{Screen: "One", Number: n, Tasks: map[string]progress.Task{}}
+	r := progress.Record{Page: "One", Number: n, Tasks: map[string]progress.Task{}}
 	for i := range 400 {
 		r.Tasks[fmt.Sprintf("task-%d", i)] = progress.Task{Done: time.Unix(int64(n), 0).UTC(), Hints: i}
 	}

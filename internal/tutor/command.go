@@ -41,7 +41,7 @@ func (t *Tutor) command(c Command) {
 
 // turn goes to a screen, as far as there is one.
 func (t *Tutor) turn(to int) {
-	to = max(0, min(to, len(t.screens)-1))
+	to = max(0, min(to, len(t.pages)-1))
 	if to == t.at {
 		return
 	}
@@ -53,7 +53,7 @@ func (t *Tutor) turn(to int) {
 
 // arrive does what a screen begins with.
 func (t *Tutor) arrive() {
-	if t.screens[t.at].Kind == Asking && !t.quiz.asking {
+	if t.pages[t.at].Kind == Asking && !t.quiz.asking {
 		t.quiz = Quiz{asking: true}
 		t.do(Pose{})
 	}
@@ -98,7 +98,7 @@ func tasksToSolve(n int) string {
 
 func (t *Tutor) askSkip() {
 	last := -1
-	for _, screen := range t.screens[:t.at+1] {
+	for _, screen := range t.pages[:t.at+1] {
 		for _, id := range screen.Tasks {
 			last = max(last, t.position(id))
 		}

@@ -9,14 +9,14 @@ import (
 // Course is a lab as it is gone through.
 type Course struct {
 	Lab *lab.Lab
-	// Screens are the text of the lesson, in order. Every task of the lab is on one.
-	Screens []Screen
+	// Pages are the text of the lesson, in order. Every task of the lab is on one.
+	Pages []Page
 }
 
 // Kind says what a screen is for.
 type Kind int
 
-// The kinds of screens.
+// The kinds of pages.
 const (
 	// Reading is a part of the lesson, with or without tasks.
 	Reading Kind = iota
@@ -26,8 +26,8 @@ const (
 	Ending
 )
 
-// Screen is what is read at once.
-type Screen struct {
+// Page is what is read at once.
+type Page struct {
 	Kind  Kind
 	Title string
 	// Text is Markdown, without the title.
@@ -36,23 +36,23 @@ type Screen struct {
 	Tasks []string
 }
 
-// screens returns the lesson's screens and what comes after them.
-func (c Course) screens() []Screen {
-	all := slices.Clone(c.Screens)
+// pages returns the lesson's pages and what comes after them.
+func (c Course) pages() []Page {
+	all := slices.Clone(c.Pages)
 	if c.Lab.Quiz != nil {
-		all = append(all, Screen{Kind: Asking, Title: "A question at the end"})
+		all = append(all, Page{Kind: Asking, Title: "A question at the end"})
 	}
-	return append(all, Screen{Kind: Ending, Title: "Done"})
+	return append(all, Page{Kind: Ending, Title: "Done"})
 }
 
 // find returns where the screen with a title is: the one of that number if it has the title, else the first that has it,
 // else the one of that number, as far as there is one.
-func find(screens []Screen, title string, number int) int {
-	if number >= 0 && number < len(screens) && screens[number].Title == title {
+func find(pages []Page, title string, number int) int {
+	if number >= 0 && number < len(pages) && pages[number].Title == title {
 		return number
 	}
-	if i := slices.IndexFunc(screens, func(s Screen) bool { return s.Title == title }); i >= 0 {
+	if i := slices.IndexFunc(pages, func(s Page) bool { return s.Title == title }); i >= 0 {
 		return i
 	}
-	return max(0, min(number, len(screens)-1))
+	return max(0, min(number, len(pages)-1))
 }

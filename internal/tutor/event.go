@@ -42,8 +42,8 @@ type Choose int
 type (
 	// Woke is the end of a Sleep.
 	Woke struct{ Seq int }
-	// Looked is what Look saw. Gone says, with the error, that the whole cluster is not there anymore.
-	Looked struct {
+	// Polled is what Look saw. Gone says, with the error, that the whole cluster is not there anymore.
+	Polled struct {
 		State lab.State
 		Err   error
 		Gone  bool
@@ -89,7 +89,7 @@ type (
 func (Command) event()      {}
 func (Choose) event()       {}
 func (Woke) event()         {}
-func (Looked) event()       {}
+func (Polled) event()       {}
 func (Solved) event()       {}
 func (Started) event()      {}
 func (Advised) event()      {}
@@ -125,7 +125,7 @@ type (
 		Seq int
 	}
 	// Look looks at the tasks once.
-	Look struct{}
+	Poll struct{}
 	// SolveTask solves a task, and puts its solution's files into the workspace.
 	SolveTask struct{ Task string }
 	// Start brings the lab to its start; Reset the files of the workspace, too.
@@ -147,7 +147,7 @@ type (
 )
 
 func (Sleep) effect()     {}
-func (Look) effect()      {}
+func (Poll) effect()      {}
 func (SolveTask) effect() {}
 func (Start) effect()     {}
 func (Advise) effect()    {}

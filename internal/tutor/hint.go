@@ -32,7 +32,7 @@ func (t *Tutor) askHint() {
 	switch {
 	case t.Broken():
 		t.say(Plainly, "First bring back what is gone: restore (R).")
-	case id == "" && t.complete(t.screens[t.at]):
+	case id == "" && t.complete(t.pages[t.at]):
 		t.say(Plainly, "There is nothing to do on this screen that needs a hint.")
 	case !t.seen:
 		t.say(Plainly, "The cluster has not been looked at yet.")

@@ -18,7 +18,7 @@ type Session interface {
 	Start(ctx context.Context) (notes []string, err error)
 	Reset(ctx context.Context) (notes []string, err error)
 	Solve(ctx context.Context, task string) error
-	Look(ctx context.Context) (lab.State, error)
+	Poll(ctx context.Context) (lab.State, error)
 	Advise(ctx context.Context, task string) ([]lab.Advice, error)
 	Pose(ctx context.Context) (lab.Question, error)
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
@@ -84,7 +84,7 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 		case <-ctx.Done():
 		}
 		return Woke{effect.Seq}
-	case Look:
+	case Poll:
 		return h.look(ctx, s)
 	case SolveTask:
 		return h.solve(ctx, s, effect.Task)
@@ -130,16 +130,16 @@ func (h *Host) Keep(ctx context.Context, t *Tutor, effects []Effect) (others []E
 func (h *Host) look(ctx context.Context, s Session) Event {
 	brief, cancel := context.WithTimeoutCause(ctx, lookTimeout, errors.New("no answer within "+lookTimeout.String()))
 	defer cancel()
-	state, err := s.Look(brief)
+	state, err := s.Poll(brief)
 	if err != nil {
 		if brief.Err() != nil {
 			err = context.Cause(brief) // what the request says of it is that its context has ended
 		}
 		if gone := h.Gone(ctx); gone != nil {
-			return Looked{Err: gone, Gone: true}
+			return Polled{Err: gone, Gone: true}
 		}
 	}
-	return Looked{State: state, Err: err}
+	return Polled{State: state, Err: err}
 }
 
 // solve writes the files only after the task is solved: a student's own are not put aside for nothing.

@@ -95,7 +95,7 @@ type plain struct {
 
 // ready tells whether the next word may be looked at.
 func (p *plain) ready() bool {
-	known := p.tutor.Looked() || p.tutor.Broken()
+	known := p.tutor.Polled() || p.tutor.Broken()
 	return known && !p.behind && p.busy == 0 && p.tutor.Busy() == "" && (!p.waiting || p.tutor.ScreenDone())
 }
 
@@ -124,7 +124,7 @@ func (p *plain) event(ctx context.Context, e Event) (leave bool) {
 	switch e.(type) {
 	case Solved, Started, BroughtUp:
 		p.behind = true
-	case Looked:
+	case Polled:
 		p.behind = false
 	}
 	return p.take(ctx, e)

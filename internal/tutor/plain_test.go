@@ -54,18 +54,18 @@ func inOrder(t *testing.T, said string, texts ...string) {
 func TestPlainGoesThroughALabByWords(t *testing.T) {
 	said := say(t, newHouse(t), "next", "hint", "hint", "why", "solve", "solve", "next", "skip", "1", "2", "next")
 	inOrder(t, said,
-		"Lab 7, Doors to open. Screen 1 of 5: The house", "$ kubectl get doors",
+		"Lab 7, Doors to open. Page 1 of 5: The house", "$ kubectl get doors",
 		"✓ The house stands",
-		"Screen 2 of 5: The front door", "to do: The front door is open (now: status: expected 200, observed 404)",
+		"Page 2 of 5: The front door", "to do: The front door is open (now: status: expected 200, observed 404)",
 		"Seen: door/front spec.lock: expected open, found shut", "Hint 1 of 3: Is it locked?", "Hint 2 of 3: Look at its lock.",
 		"GET http://front/",
 		"Solving “The front door is open” ...", "✓ Solved for you: The front door is open",
 		"✓ Solved for you: Somebody has knocked", "That is all on this screen.",
-		"Screen 3 of 5: The back door", "✓ Solved for you: The back door is open",
-		"Screen 4 of 5", "Who answers?", "1  the cat",
+		"Page 3 of 5: The back door", "✓ Solved for you: The back door is open",
+		"Page 4 of 5", "Who answers?", "1  the cat",
 		"You said the cat; the cluster says the dog.", "Cats do not answer.",
 		"Right: it is the dog.",
-		"Screen 5 of 5: Done", "4 of 4 tasks are done, 3 of them by the tutor.",
+		"Page 5 of 5: Done", "4 of 4 tasks are done, 3 of them by the tutor.",
 	)
 }
 
@@ -110,7 +110,7 @@ func TestPlainTicksAsTasksComeTrue(t *testing.T) {
 		}
 	}
 	out.wait(t, "✓ The front door is open")
-	out.wait(t, "Screen 3 of 5")
+	out.wait(t, "Page 3 of 5")
 	if err := words.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func (p *plain) show() {
 			p.print("%s\n", upperFirst(doing))
 		}
 	}
-	if _, number, _ := t.Screen(); number != p.shown {
+	if _, number, _ := t.Page(); number != p.shown {
 		p.shown = number
 		p.screen()
 	}
@@ -32,8 +32,8 @@ func (p *plain) show() {
 
 func (p *plain) screen() {
 	t := p.tutor
-	screen, number, total := t.Screen()
-	p.print("\nLab %d, %s. Screen %d of %d: %s\n\n", t.Lab().Number, t.Lab().Title, number, total, screen.Title)
+	screen, number, total := t.Page()
+	p.print("\nLab %d, %s. Page %d of %d: %s\n\n", t.Lab().Number, t.Lab().Title, number, total, screen.Title)
 	switch screen.Kind {
 	case Reading:
 		p.print("%s\n", strings.TrimSpace(screen.Text))
@@ -58,7 +58,7 @@ func (p *plain) tasks(here bool) {
 
 // taskLine is a task without any drawing.
 func taskLine(task TaskView) string {
-	line := map[Standing]string{Open: "to do: ", Done: "done: ", Lapsed: "was done, is not anymore: "}[task.Standing] + task.Title
+	line := map[Status]string{Open: "to do: ", Done: "done: ", Regressed: "was done, is not anymore: "}[task.Status] + task.Title
 	if task.Why != "" {
 		line += " (now: " + task.Why + ")"
 	}
@@ -84,7 +84,7 @@ func (p *plain) showHint() {
 }
 
 func (p *plain) showQuiz() {
-	if s, _, _ := p.tutor.Screen(); s.Kind != Asking {
+	if s, _, _ := p.tutor.Page(); s.Kind != Asking {
 		p.quiz = Quiz{}
 		return
 	}

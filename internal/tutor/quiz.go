@@ -26,7 +26,7 @@ func (t *Tutor) posed(e Posed) {
 // choose answers the question with one of the choices.
 func (t *Tutor) choose(i int) {
 	q := t.quiz.Question
-	if t.screens[t.at].Kind != Asking {
+	if t.pages[t.at].Kind != Asking {
 		t.say(Plainly, "There is no question on this screen.")
 		return
 	}

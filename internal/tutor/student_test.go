@@ -35,14 +35,14 @@ func begin(t *testing.T, r progress.Record) *student {
 // tell gives the tutor an event, and watches that no two looks are ever under way.
 func (s *student) tell(e tutor.Event) {
 	s.Helper()
-	if _, ok := e.(tutor.Looked); ok {
+	if _, ok := e.(tutor.Polled); ok {
 		s.looking = false
 	}
 	s.now = s.now.Add(time.Second)
 	s.last = s.tutor.Update(s.now, e)
 	for _, effect := range s.last {
 		switch effect := effect.(type) {
-		case tutor.Look:
+		case tutor.Poll:
 			if s.looking {
 				s.Fatal("two looks at once")
 			}
@@ -64,7 +64,7 @@ func (s *student) see(done ...string) {
 	if !s.looking {
 		s.Fatal("nobody looks")
 	}
-	s.tell(tutor.Looked{State: state(done...)})
+	s.tell(tutor.Polled{State: state(done...)})
 }
 
 func state(done ...string) lab.State {
@@ -109,7 +109,7 @@ func has[E tutor.Effect](s *student) bool {
 func (s *student) standings() string {
 	out := ""
 	for _, task := range s.tutor.Tasks() {
-		out += map[tutor.Standing]string{tutor.Open: ".", tutor.Done: "+", tutor.Lapsed: "-"}[task.Standing]
+		out += map[tutor.Status]string{tutor.Open: ".", tutor.Done: "+", tutor.Regressed: "-"}[task.Status]
 	}
 	return out
 }
@@ -135,6 +135,6 @@ func (s *student) heard(text string) {
 }
 
 func (s *student) title() string {
-	screen, _, _ := s.tutor.Screen()
+	screen, _, _ := s.tutor.Page()
 	return screen.Title
 }

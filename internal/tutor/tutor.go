@@ -11,8 +11,8 @@ import (
 // Tutor is one student's way through one lab. It is not safe for concurrent use.
 type Tutor struct {
 	lab     *lab.Lab
-	screens []Screen
-	at      int // in screens
+	pages   []Page
+	at      int // in pages
 	record  progress.Record
 	now     time.Time
 	effects []Effect
@@ -20,7 +20,7 @@ type Tutor struct {
 	// What the last looks have seen.
 	tasks  map[string]lab.TaskState
 	lapses map[string]int // for how many looks in a row a task that was done has not been
-	lost   []lab.Loss
+	lost   []lab.Missing
 	outage *Outage
 	seen   bool // there was a look that saw something
 	pace   pace
@@ -78,10 +78,10 @@ const AboutTrouble = "trouble"
 // New returns a Tutor that goes on where the record ends.
 func New(c Course, r progress.Record) *Tutor {
 	t := &Tutor{
-		lab: c.Lab, screens: c.screens(), record: r.Clone(),
+		lab: c.Lab, pages: c.pages(), record: r.Clone(),
 		tasks: map[string]lab.TaskState{}, lapses: map[string]int{}, files: map[string]FileState{},
 	}
-	t.at = find(t.screens, r.Screen, r.Number)
+	t.at = find(t.pages, r.Page, r.Number)
 	return t
 }
 
@@ -95,7 +95,7 @@ func (t *Tutor) Update(now time.Time, e Event) []Effect {
 		t.choose(int(e))
 	case Woke:
 		t.woke(e.Seq)
-	case Looked:
+	case Polled:
 		t.looked(e)
 	case Solved:
 		t.solved(e)
@@ -129,7 +129,7 @@ func (t *Tutor) sayAbout(about string, tone Tone, text string) {
 
 // save remembers the present state; once a turn is enough.
 func (t *Tutor) save() {
-	t.record.Screen, t.record.Number, t.record.Seen = t.screens[t.at].Title, t.at, t.now
+	t.record.Page, t.record.Number, t.record.Seen = t.pages[t.at].Title, t.at, t.now
 	t.effects = slices.DeleteFunc(t.effects, func(e Effect) bool { _, ok := e.(Save); return ok })
 	t.do(Save{t.record.Clone()})
 }

@@ -54,7 +54,7 @@ func TestProgressIsGoneOnWith(t *testing.T) {
 	record.Number = 0
 	again = begin(t, record)
 	again.want("found by its title", again.title(), "The front door")
-	record.Screen, record.Number = "A chapter that is no more", 40
+	record.Page, record.Number = "A chapter that is no more", 40
 	again = begin(t, record)
 	again.want("found by its number", again.title(), "Done")
 }
@@ -71,7 +71,7 @@ func TestLooksBecomeSlowerWhileNothingHappens(t *testing.T) {
 	}
 	stale := s.sleep.Seq
 	s.tell(tutor.FilesChanged{Names: []string{"door.yaml"}})
-	if !has[tutor.Look](s) {
+	if !has[tutor.Poll](s) {
 		t.Error("a saved file is not looked after at once")
 	}
 	s.see("stands")
@@ -79,7 +79,7 @@ func TestLooksBecomeSlowerWhileNothingHappens(t *testing.T) {
 		t.Errorf("after a file was saved the next look is in %s, want %s", s.sleep.For, first)
 	}
 	s.tell(tutor.Woke{Seq: stale})
-	if has[tutor.Look](s) {
+	if has[tutor.Poll](s) {
 		t.Error("a sleep that was given up counts")
 	}
 }
@@ -183,7 +183,7 @@ func TestResetAsksAndForgets(t *testing.T) {
 	if !effect[tutor.Start](s).Reset {
 		t.Fatal("the files are left out")
 	}
-	s.tell(tutor.Looked{State: state("stands", "front")}) // saw the namespace before it was taken apart
+	s.tell(tutor.Polled{State: state("stands", "front")}) // saw the namespace before it was taken apart
 	s.want("standings", s.standings(), "++..")
 	s.tell(tutor.Started{Reset: true})
 	s.want("standings", s.standings(), "....")
@@ -195,9 +195,9 @@ func TestResetAsksAndForgets(t *testing.T) {
 func TestWhatIsGoneIsSaidAndRestored(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands", "front")
-	lost := lab.State{Lost: []lab.Loss{{What: "namespace", Text: "the namespace lab-7 is gone", Remedy: "start/ is put back"}}}
+	lost := lab.State{Missing: []lab.Missing{{What: "namespace", Text: "the namespace lab-7 is gone", Fix: "start/ is put back"}}}
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
-	s.tell(tutor.Looked{State: lost})
+	s.tell(tutor.Polled{State: lost})
 	s.heard("The namespace lab-7 is gone.")
 	s.want("standings", s.standings(), "++..") // progress is not lost
 	s.tell(tutor.Restore)
@@ -214,10 +214,10 @@ func TestACallThatIsNotAnsweredIsRepeated(t *testing.T) {
 	s.see("stands")
 	down := errors.New("connection refused")
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
-	s.tell(tutor.Looked{Err: down})
+	s.tell(tutor.Polled{Err: down})
 	since := s.now
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
-	s.tell(tutor.Looked{Err: down})
+	s.tell(tutor.Polled{Err: down})
 	if text := s.tutor.Trouble()[0]; !strings.Contains(text, since.Format("15:04:05")) || !strings.Contains(text, "connection refused") {
 		t.Errorf("trouble is %q, want since when and why", text)
 	}
@@ -235,12 +235,12 @@ func TestAClusterThatIsGoneIsBroughtUpWithTheLabInIt(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands", "front")
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
-	s.tell(tutor.Looked{Err: errors.New("no cluster “lab”"), Gone: true})
+	s.tell(tutor.Polled{Err: errors.New("no cluster “lab”"), Gone: true})
 	s.heard("The cluster is gone")
 	s.tell(tutor.Restore)
 	effect[tutor.BringUp](s)
 	s.tell(tutor.BroughtUp{})
-	s.tell(tutor.Looked{State: lab.State{Lost: []lab.Loss{{What: "namespace", Text: "the namespace lab-7 is gone"}}}})
+	s.tell(tutor.Polled{State: lab.State{Missing: []lab.Missing{{What: "namespace", Text: "the namespace lab-7 is gone"}}}})
 	effect[tutor.Start](s)
 	s.tell(tutor.Started{})
 	s.see("stands")
@@ -268,7 +268,7 @@ func TestFilesAreTalkedAboutUntilTheyAreApplied(t *testing.T) {
 }
 
 func TestTheQuestionAtTheEnd(t *testing.T) {
-	s := begin(t, progress.Record{Screen: "The back door", Number: 2})
+	s := begin(t, progress.Record{Page: "The back door", Number: 2})
 	s.see("stands")
 	s.tell(tutor.Next)
 	effect[tutor.Pose](s)

@@ -11,23 +11,23 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Standing is how a task stands.
-type Standing int
+// Status is how a task stands.
+type Status int
 
 // The standings.
 const (
 	// Open was never done.
-	Open Standing = iota
+	Open Status = iota
 	// Done was done, and holds still unless it is transient.
 	Done
-	// Lapsed was done, and does not hold anymore.
-	Lapsed
+	// Regressed was done, and does not hold anymore.
+	Regressed
 )
 
 // TaskView is a task as it is shown.
 type TaskView struct {
 	ID, Title string
-	Standing  Standing
+	Status    Status
 	// Why is what it lacks, in a line; empty if it is done or has not been looked at.
 	Why string
 	// Here says that it belongs to the present screen, Present that it is the one to do now.
@@ -37,9 +37,9 @@ type TaskView struct {
 // Lab returns the lab.
 func (t *Tutor) Lab() *lab.Lab { return t.lab }
 
-// Screen returns what is read now, which of how many it is, counted from 1.
-func (t *Tutor) Screen() (s Screen, number, total int) {
-	return t.screens[t.at], t.at + 1, len(t.screens)
+// Page returns what is read now, which of how many it is, counted from 1.
+func (t *Tutor) Page() (s Page, number, total int) {
+	return t.pages[t.at], t.at + 1, len(t.pages)
 }
 
 // Tasks returns all tasks of the lab.
@@ -48,10 +48,10 @@ func (t *Tutor) Tasks() []TaskView {
 	present := t.Present()
 	for _, task := range t.lab.Tasks {
 		v := TaskView{
-			ID: task.ID, Title: task.Title, Standing: t.standing(task.ID), Present: task.ID == present,
-			Here: slices.Contains(t.screens[t.at].Tasks, task.ID),
+			ID: task.ID, Title: task.Title, Status: t.standing(task.ID), Present: task.ID == present,
+			Here: slices.Contains(t.pages[t.at].Tasks, task.ID),
 		}
-		if v.Standing != Done && !t.Broken() {
+		if v.Status != Done && !t.Broken() {
 			v.Why = whyNot(t.tasks[task.ID])
 		}
 		views = append(views, v)
@@ -59,20 +59,20 @@ func (t *Tutor) Tasks() []TaskView {
 	return views
 }
 
-func (t *Tutor) standing(id string) Standing {
+func (t *Tutor) standing(id string) Status {
 	switch {
 	case t.record.Tasks[id].Done.IsZero():
 		return Open
 	case t.lapses[id] >= lapseAfter:
-		return Lapsed
+		return Regressed
 	}
 	return Done
 }
 
 // Present returns the id of the screen's task to do now; empty if all are done.
 func (t *Tutor) Present() string {
-	for _, wanted := range []Standing{Open, Lapsed} {
-		for _, id := range t.screens[t.at].Tasks {
+	for _, wanted := range []Status{Open, Regressed} {
+		for _, id := range t.pages[t.at].Tasks {
 			if t.standing(id) == wanted {
 				return id
 			}
@@ -82,19 +82,19 @@ func (t *Tutor) Present() string {
 }
 
 // ScreenDone tells whether every task of the screen was done; there may be none.
-func (t *Tutor) ScreenDone() bool { return t.complete(t.screens[t.at]) }
+func (t *Tutor) ScreenDone() bool { return t.complete(t.pages[t.at]) }
 
 // AllDone tells whether every task of the lab was done.
 func (t *Tutor) AllDone() bool {
 	return !slices.ContainsFunc(t.lab.Tasks, func(task lab.Task) bool { return t.record.Tasks[task.ID].Done.IsZero() })
 }
 
-// Elsewhere returns the titles of the tasks on earlier screens that were done and do not hold anymore.
+// Elsewhere returns the titles of the tasks on earlier pages that were done and do not hold anymore.
 func (t *Tutor) Elsewhere() []string {
 	var titles []string
-	for _, screen := range t.screens[:t.at] {
+	for _, screen := range t.pages[:t.at] {
 		for _, id := range screen.Tasks {
-			if t.standing(id) == Lapsed {
+			if t.standing(id) == Regressed {
 				titles = append(titles, t.task(id).Title)
 			}
 		}
@@ -102,8 +102,8 @@ func (t *Tutor) Elsewhere() []string {
 	return titles
 }
 
-// Looked tells whether the cluster has been seen.
-func (t *Tutor) Looked() bool { return t.seen }
+// Polled tells whether the cluster has been seen.
+func (t *Tutor) Polled() bool { return t.seen }
 
 // Busy says what is going on; empty if nothing is.
 func (t *Tutor) Busy() string { return t.busy }
@@ -131,8 +131,8 @@ func (t *Tutor) Trouble() []string {
 	var lines []string
 	for _, l := range t.lost {
 		lines = append(lines, lossText(l))
-		if l.Remedy != "" {
-			lines = append(lines, "restore (R): "+l.Remedy+".")
+		if l.Fix != "" {
+			lines = append(lines, "restore (R): "+l.Fix+".")
 		}
 	}
 	return lines
@@ -167,7 +167,7 @@ func (t *Tutor) FileLines() []string {
 func (t *Tutor) Details() []string {
 	ids := []string{t.Present()}
 	if ids[0] == "" {
-		ids = t.screens[t.at].Tasks
+		ids = t.pages[t.at].Tasks
 	}
 	var lines []string
 	for _, id := range ids {
@@ -235,7 +235,7 @@ func (t *Tutor) Summary() string {
 		fmt.Fprintf(&b, "\nYour answer to the question was **%s**, %s.\n", q.Choice, verdict)
 	}
 	t.list(&b, "Open are still:", Open)
-	t.list(&b, "Done, and not so any more:", Lapsed)
+	t.list(&b, "Done, and not so any more:", Regressed)
 	if t.lab.Scenario != "" {
 		fmt.Fprintf(&b, "\n`ingresslab run %s` tests the same in depth. ", t.lab.Scenario)
 	}
@@ -244,7 +244,7 @@ func (t *Tutor) Summary() string {
 }
 
 // list writes the tasks that stand so under a heading, in Markdown; nothing if there are none.
-func (t *Tutor) list(b *strings.Builder, heading string, standing Standing) {
+func (t *Tutor) list(b *strings.Builder, heading string, standing Status) {
 	tasks := slices.DeleteFunc(slices.Clone(t.lab.Tasks), func(task lab.Task) bool { return t.standing(task.ID) != standing })
 	if len(tasks) == 0 {
 		return

@@ -17,7 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// Course is a lab of three tasks on three screens, with a question at the end. Its second task is transient.
+// Course is a lab of three tasks on three pages, with a question at the end. Its second task is transient.
 func Course() tutor.Course {
 	l := &lab.Lab{Number: 7, Name: "doors"}
 	l.Title, l.Namespace = "Doors to open", "lab-7"
@@ -28,7 +28,7 @@ func Course() tutor.Course {
 		{ID: "back", Title: "The back door is open"},
 	}
 	l.Quiz = &lab.Quiz{Question: "Who answers?"}
-	return tutor.Course{Lab: l, Screens: []tutor.Screen{
+	return tutor.Course{Lab: l, Pages: []tutor.Page{
 		{Title: "The house", Text: "A house has `doors`.\n\n```console\n$ kubectl get doors\nfront   closed\n```\n", Tasks: []string{"stands"}},
 		{Title: "The front door", Text: "Open the **front door**, and let somebody knock.", Tasks: []string{"front", "knocked"}},
 		{Title: "The back door", Text: "Open the back door, too.", Tasks: []string{"back"}},
@@ -78,14 +78,14 @@ func (s *Session) Solve(_ context.Context, task string) error {
 }
 
 // Look implements tutor.Session.
-func (s *Session) Look(context.Context) (lab.State, error) {
+func (s *Session) Poll(context.Context) (lab.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if why, found := s.read("down"); found {
 		return lab.State{}, errors.New(why)
 	}
 	if what, found := s.read("lost"); found {
-		return lab.State{Lost: []lab.Loss{{What: what, Text: "the " + what + " is gone", Remedy: "it is put back"}}}, nil
+		return lab.State{Missing: []lab.Missing{{What: what, Text: "the " + what + " is gone", Fix: "it is put back"}}}, nil
 	}
 	var state lab.State
 	for _, task := range Course().Lab.Tasks {

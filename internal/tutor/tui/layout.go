@@ -78,7 +78,7 @@ func (m *model) picture() string {
 
 // header says which lab and which screen this is.
 func (m *model) header() string {
-	screen, number, total := m.tutor.Screen()
+	screen, number, total := m.tutor.Page()
 	left := fmt.Sprintf(" Lab %d  %s", m.tutor.Lab().Number, m.tutor.Lab().Title)
 	what, count := screen.Title, fmt.Sprintf("  %d/%d ", number, total)
 	switch m.overlay {
@@ -117,7 +117,7 @@ func (m *model) separator() string {
 func (m *model) status() string {
 	done, all := 0, m.tutor.Tasks()
 	for _, task := range all {
-		if task.Standing == tutor.Done {
+		if task.Status == tutor.Done {
 			done++
 		}
 	}

@@ -100,7 +100,7 @@ func (m *model) take(e tutor.Event) tea.Cmd {
 		}
 		cmds = append(cmds, func() tea.Msg { return asMessage(m.host.Do(m.ctx, effect)) })
 	}
-	if _, number, _ := m.tutor.Screen(); number != m.screen {
+	if _, number, _ := m.tutor.Page(); number != m.screen {
 		m.screen, m.news = number, len(m.tutor.Notices())
 		m.text.GotoTop()
 	}

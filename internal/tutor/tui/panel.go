@@ -76,7 +76,7 @@ func (m *model) panel(width int) []string {
 		return lines // the rest is what is being read
 	}
 	if titles := t.Elsewhere(); len(titles) > 0 && !m.beside() {
-		text := fmt.Sprintf("Not done anymore, on earlier screens: %s. b goes back, k solves them.", strings.Join(titles, "; "))
+		text := fmt.Sprintf("Not done anymore, on earlier pages: %s. b goes back, k solves them.", strings.Join(titles, "; "))
 		lines = append(lines, m.block(width, " ✗ ", text, bad)...)
 	}
 	lines = append(lines, m.tasks(width)...)
@@ -86,7 +86,7 @@ func (m *model) panel(width int) []string {
 	for _, line := range t.FileLines() {
 		lines = append(lines, m.block(width, " ✎ ", line, bad)...)
 	}
-	if s, _, _ := t.Screen(); len(s.Tasks) > 0 && t.Present() == "" && s.Kind == tutor.Reading && !t.Broken() {
+	if s, _, _ := t.Page(); len(s.Tasks) > 0 && t.Present() == "" && s.Kind == tutor.Reading && !t.Broken() {
 		lines = append(lines, m.block(width, "   ", "All done here: enter goes on.", good)...)
 	}
 	return append(lines, m.notices(width)...)
@@ -103,9 +103,9 @@ func (m *model) tasks(width int) []string {
 			continue
 		}
 		switch {
-		case task.Standing == tutor.Done:
+		case task.Status == tutor.Done:
 			lines = append(lines, m.block(width, " ✓ ", task.Title, good)...)
-		case task.Standing == tutor.Lapsed:
+		case task.Status == tutor.Regressed:
 			lines = append(lines, m.block(width, " ✗ ", task.Title+" (was done)", bad)...)
 		case task.Present:
 			lines = append(lines, m.block(width, " ▸ ", task.Title, bold)...)
@@ -114,7 +114,7 @@ func (m *model) tasks(width int) []string {
 		default:
 			lines = append(lines, m.block(width, " · ", task.Title, dim)...)
 		}
-		if task.Why != "" && (task.Present || task.Standing == tutor.Lapsed) && task.Here {
+		if task.Why != "" && (task.Present || task.Status == tutor.Regressed) && task.Here {
 			lines = append(lines, m.block(width, "   now: ", task.Why, dim)...)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func hintNumber(i, of int) string { return fmt.Sprintf("Hint %d/%d:", i+1, of) }
 
 func (m *model) asking() bool {
-	s, _, _ := m.tutor.Screen()
+	s, _, _ := m.tutor.Page()
 	return s.Kind == tutor.Asking
 }
 
@@ -43,7 +43,7 @@ func (m *model) markdown() string {
 	case help:
 		return helpText
 	}
-	s, _, _ := m.tutor.Screen()
+	s, _, _ := m.tutor.Page()
 	title := ""
 	if s.Title != "" {
 		title = "## " + s.Title + "\n\n"

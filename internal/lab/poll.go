@@ -22,7 +22,7 @@ import (
 //
 // A tutor looks twice a second. What many requests came to is told again, for a few seconds at most, while nothing has changed
 // that decides about their answers.
-func (s *Session) Look(ctx context.Context) (State, error) {
+func (s *Session) Poll(ctx context.Context) (State, error) {
 	state := State{Tasks: make([]TaskState, len(s.lab.Tasks))}
 	for i, t := range s.lab.Tasks {
 		state.Tasks[i] = TaskState{ID: t.ID, Title: t.Title, Steps: []scenario.StepReport{}}
@@ -31,8 +31,8 @@ func (s *Session) Look(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	state.Lost = lost
-	if slices.ContainsFunc(lost, func(l Loss) bool { return l.What != LostStart }) {
+	state.Missing = lost
+	if slices.ContainsFunc(lost, func(l Missing) bool { return l.What != MissingStart }) {
 		return state, nil
 	}
 	begin, stamp := time.Now(), ""
@@ -59,17 +59,17 @@ func (s *Session) Look(ctx context.Context) (State, error) {
 
 // What can be lost.
 const (
-	LostNamespace  = "namespace"
-	LostController = "controller"
-	LostStart      = "start"
+	MissingNamespace  = "namespace"
+	MissingController = "controller"
+	MissingStart      = "start"
 )
 
 // lost says what of the lab is gone. The error says that the API server does not answer, or does not let us ask.
-func (s *Session) lost(ctx context.Context) ([]Loss, error) {
-	var losses [3][]Loss
+func (s *Session) lost(ctx context.Context) ([]Missing, error) {
+	var losses [3][]Missing
 	var errs [3]error
 	var all sync.WaitGroup
-	for i, find := range []func(context.Context) ([]Loss, error){s.lostNamespace, s.lostController, s.lostStart} {
+	for i, find := range []func(context.Context) ([]Missing, error){s.lostNamespace, s.lostController, s.lostStart} {
 		all.Go(func() { losses[i], errs[i] = find(ctx) })
 	}
 	all.Wait()
@@ -95,9 +95,9 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
-func (s *Session) lostNamespace(ctx context.Context) ([]Loss, error) {
+func (s *Session) lostNamespace(ctx context.Context) ([]Missing, error) {
 	name := s.lab.Namespace
-	loss := Loss{What: LostNamespace, Remedy: "start/ is put into it again, and your own files stay as they are: apply them once more"}
+	loss := Missing{What: MissingNamespace, Fix: "start/ is put into it again, and your own files stay as they are: apply them once more"}
 	ns, err := s.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -109,10 +109,10 @@ func (s *Session) lostNamespace(ctx context.Context) ([]Loss, error) {
 	default:
 		return nil, nil
 	}
-	return []Loss{loss}, nil
+	return []Missing{loss}, nil
 }
 
-func (s *Session) lostController(ctx context.Context) ([]Loss, error) {
+func (s *Session) lostController(ctx context.Context) ([]Missing, error) {
 	pods, err := s.env.Kube.Clientset().CoreV1().Pods(ControllerNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
 	if err != nil {
 		return nil, err
@@ -127,9 +127,9 @@ func (s *Session) lostController(ctx context.Context) ([]Loss, error) {
 	if trouble == "" {
 		trouble = fmt.Sprintf(": there is no pod with label %s in namespace %s", controllerPods, ControllerNamespace)
 	}
-	return []Loss{{
-		What: LostController, Text: "the ingress controller is gone" + trouble,
-		Remedy: "`ingresslab up` installs the controller again; nothing of the lab is touched",
+	return []Missing{{
+		What: MissingController, Text: "the ingress controller is gone" + trouble,
+		Fix: "`ingresslab up` installs the controller again; nothing of the lab is touched",
 	}}, nil
 }
 
@@ -140,7 +140,7 @@ func isPodReady(p *corev1.Pod) bool {
 }
 
 // lostStart finds what of start/ is gone that the student has no reason to delete.
-func (s *Session) lostStart(ctx context.Context) ([]Loss, error) {
+func (s *Session) lostStart(ctx context.Context) ([]Missing, error) {
 	wanted := s.lab.given()
 	var kinds []string
 	for _, o := range wanted {
@@ -152,12 +152,12 @@ func (s *Session) lostStart(ctx context.Context) ([]Loss, error) {
 	if err != nil {
 		return nil, err
 	}
-	var losses []Loss
+	var losses []Missing
 	for _, o := range wanted {
 		if find(present, keyOf(o)) == nil {
-			losses = append(losses, Loss{
-				What: LostStart, Text: kube.Describe(o) + " is gone, which the lab began with",
-				Remedy: "start/ is put back; your files stay as they are",
+			losses = append(losses, Missing{
+				What: MissingStart, Text: kube.Describe(o) + " is gone, which the lab began with",
+				Fix: "start/ is put back; your files stay as they are",
 			})
 		}
 	}

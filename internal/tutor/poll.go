@@ -42,7 +42,7 @@ func (t *Tutor) lookNow() {
 	default:
 		p.seq++
 		p.looking = true
-		t.do(Look{})
+		t.do(Poll{})
 	}
 }
 
@@ -52,7 +52,7 @@ func (t *Tutor) woke(seq int) {
 		return
 	}
 	p.looking = true
-	t.do(Look{})
+	t.do(Poll{})
 }
 
 // pause keeps looks away while something is taken apart, and resume goes on.
@@ -86,7 +86,7 @@ func (t *Tutor) sleep(sight string) {
 	t.do(Sleep{For: max(p.every, quick), Seq: p.seq})
 }
 
-func (t *Tutor) looked(e Looked) {
+func (t *Tutor) looked(e Polled) {
 	if t.pace.paused { // what it saw is being changed
 		t.sleep("")
 		return
@@ -100,8 +100,8 @@ func (t *Tutor) looked(e Looked) {
 		t.outage = nil
 		t.sayAbout(AboutTrouble, Good, "The API server answers again.")
 	}
-	t.losses(e.State.Lost)
-	if !slices.ContainsFunc(t.lost, func(l lab.Loss) bool { return l.What != lab.LostStart }) {
+	t.losses(e.State.Missing)
+	if !slices.ContainsFunc(t.lost, func(l lab.Missing) bool { return l.What != lab.MissingStart }) {
 		t.sight(e.State.Tasks)
 	}
 	t.sleep(signature(e.State))
@@ -112,7 +112,7 @@ func (t *Tutor) looked(e Looked) {
 }
 
 // unanswered keeps since when the cluster has not answered.
-func (t *Tutor) unanswered(e Looked) {
+func (t *Tutor) unanswered(e Polled) {
 	if t.outage == nil {
 		t.outage = &Outage{Since: t.now}
 	}
@@ -125,9 +125,9 @@ func (t *Tutor) unanswered(e Looked) {
 }
 
 // losses takes in what is gone, and says what that changes.
-func (t *Tutor) losses(lost []lab.Loss) {
+func (t *Tutor) losses(lost []lab.Missing) {
 	for _, l := range lost {
-		if !slices.ContainsFunc(t.lost, func(known lab.Loss) bool { return known.Text == l.Text }) {
+		if !slices.ContainsFunc(t.lost, func(known lab.Missing) bool { return known.Text == l.Text }) {
 			t.sayAbout(AboutTrouble, Bad, lossText(l))
 		}
 	}
@@ -139,7 +139,7 @@ func (t *Tutor) losses(lost []lab.Loss) {
 	}
 }
 
-func lossText(l lab.Loss) string {
+func lossText(l lab.Missing) string {
 	return strings.TrimRight(upperFirst(l.Text), ".") + "."
 }
 
@@ -189,14 +189,14 @@ func (t *Tutor) tick(id string, solved bool) {
 		finished := t.now
 		t.record.Finished = &finished
 	}
-	if screen := t.screens[t.at]; slices.Contains(screen.Tasks, id) && t.complete(screen) && !t.task(id).StartsTrue {
+	if screen := t.pages[t.at]; slices.Contains(screen.Tasks, id) && t.complete(screen) && !t.task(id).StartsTrue {
 		t.say(Good, "That is all on this screen.")
 	}
 	t.save()
 }
 
 // complete tells whether every task of a screen was done.
-func (t *Tutor) complete(s Screen) bool {
+func (t *Tutor) complete(s Page) bool {
 	return !slices.ContainsFunc(s.Tasks, func(id string) bool { return t.record.Tasks[id].Done.IsZero() })
 }
 
@@ -206,7 +206,7 @@ func signature(s lab.State) string {
 	for _, task := range s.Tasks {
 		fmt.Fprintln(&b, task.ID, task.Done, whyNot(task))
 	}
-	for _, l := range s.Lost {
+	for _, l := range s.Missing {
 		fmt.Fprintln(&b, l.What, l.Text)
 	}
 	return b.String()

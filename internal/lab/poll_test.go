@@ -40,9 +40,9 @@ func TestLookTicksOffWhatBecomesTrue(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		state, err := s.Look(t.Context())
-		if err != nil || len(state.Lost) > 0 || state.Tasks[2].Done != want {
-			t.Errorf("task %s done: %t, want %t; lost %v, %v", l.Tasks[2].ID, state.Tasks[2].Done, want, state.Lost, err)
+		state, err := s.Poll(t.Context())
+		if err != nil || len(state.Missing) > 0 || state.Tasks[2].Done != want {
+			t.Errorf("task %s done: %t, want %t; lost %v, %v", l.Tasks[2].ID, state.Tasks[2].Done, want, state.Missing, err)
 		}
 	}
 	if ingress.requests.Load() < 100 {
