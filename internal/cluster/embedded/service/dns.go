@@ -14,33 +14,33 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// nameServer answers over UDP and TCP.
-type nameServer struct {
-	names   names
+// dnsServer is the DNS server of the cluster, over UDP and TCP.
+type dnsServer struct {
+	zone    zone
 	servers []*dns.Server
 }
 
-// dnsPort is where the hub has the name server; the Service kube-system/kube-dns leads to it.
+// dnsPort is the port on the hub. The Service kube-system/kube-dns forwards to it.
 const dnsPort = "53"
 
-// listenDNS opens the name server's sockets.
-func listenDNS(ctx context.Context, c Config, from directory) (*nameServer, error) {
+// listenDNS opens the sockets of the DNS server.
+func listenDNS(ctx context.Context, c Config, from directory) (*dnsServer, error) {
 	at := net.JoinHostPort(network.Hub.String(), dnsPort)
 	packets, err := c.Hub.ListenPacket(ctx, udp, at)
 	if err != nil {
-		return nil, fmt.Errorf("name server: %w", err)
+		return nil, fmt.Errorf("DNS server: %w", err)
 	}
 	listener, err := c.Hub.Listen(ctx, tcp, at)
 	if err != nil {
-		return nil, fmt.Errorf("name server: %w", errors.Join(err, packets.Close()))
+		return nil, fmt.Errorf("DNS server: %w", errors.Join(err, packets.Close()))
 	}
-	s := &nameServer{names: names{domain: strings.ToLower(dns.Fqdn(c.ClusterDomain)), directory: from}}
+	s := &dnsServer{zone: zone{domain: strings.ToLower(dns.Fqdn(c.ClusterDomain)), directory: from}}
 	s.servers = []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: listener, Handler: s}}
 	return s, nil
 }
 
-// serve answers until ctx ends. The error says why it stopped before that.
-func (s *nameServer) serve(ctx context.Context) error {
+// serve answers queries until ctx ends. It returns an error if it stops earlier.
+func (s *dnsServer) serve(ctx context.Context) error {
 	var group sync.WaitGroup
 	ended := make(chan error, len(s.servers))
 	for _, server := range s.servers {
@@ -59,117 +59,115 @@ func (s *nameServer) serve(ctx context.Context) error {
 	case err = <-ended:
 	}
 	for _, server := range s.servers {
-		_ = server.Shutdown() // it may have ended by itself
+		_ = server.Shutdown() // it might have stopped already
 	}
 	group.Wait()
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("name server: %w", err)
+		return fmt.Errorf("DNS server: %w", err)
 	}
 	return nil
 }
 
 // ServeDNS implements dns.Handler.
-func (s *nameServer) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
-	answer := s.answer(question)
+func (s *dnsServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
+	reply := s.answer(query)
 	size := dns.MaxMsgSize
-	if _, datagram := w.RemoteAddr().(*net.UDPAddr); datagram {
+	if _, isUDP := w.RemoteAddr().(*net.UDPAddr); isUDP {
 		size = dns.MinMsgSize
-		if options := question.IsEdns0(); options != nil {
+		if options := query.IsEdns0(); options != nil {
 			size = max(size, int(options.UDPSize()))
 		}
 	}
-	answer.Truncate(size)
-	_ = w.WriteMsg(answer) // who asked may be gone
+	reply.Truncate(size)
+	_ = w.WriteMsg(reply) // the client might have disconnected
 }
 
 const (
-	// ttl is for how many seconds answers hold: CoreDNS's default for clusters is 5, which lets a pod notice a change soon.
+	// ttl is the TTL of records in seconds. It is CoreDNS's default, so pods notice changes soon.
 	ttl = 5
-	// longestChain is how many aliases are followed for who asks. More would be a ring.
-	longestChain = 8
+	// maxCNAMEs limits a CNAME chain, which might be a loop.
+	maxCNAMEs = 8
 )
 
-// answer makes the reply to a question.
-func (s *nameServer) answer(question *dns.Msg) *dns.Msg {
+// answer returns the reply to a query.
+func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {
 	reply := new(dns.Msg)
-	reply.SetReply(question)
-	if options := question.IsEdns0(); options != nil {
+	reply.SetReply(query)
+	if options := query.IsEdns0(); options != nil {
 		reply.SetEdns0(dns.DefaultMsgSize, false)
 	}
-	if question.Opcode != dns.OpcodeQuery || len(question.Question) != 1 {
+	if query.Opcode != dns.OpcodeQuery || len(query.Question) != 1 {
 		reply.Rcode = dns.RcodeNotImplemented
 		return reply
 	}
-	q := question.Question[0]
+	q := query.Question[0]
 	reply.Authoritative = true
 	name := q.Name
-	for range longestChain {
-		records, exists := s.names.lookup(strings.ToLower(name))
+	for range maxCNAMEs {
+		records, exists := s.zone.lookup(strings.ToLower(name))
 		if !exists {
-			// Names outside of the cluster do not exist here either: nothing outside can be reached. REFUSED would be the word of a
-			// server that is not in charge, but resolvers take it for a server that is broken, ask again, and say so to people.
-			if len(reply.Answer) == 0 || s.isOurs(name) {
+			// The cluster cannot reach outside hosts, so their names get NXDOMAIN. REFUSED would be
+			// more exact, but resolvers treat it as a broken server: they retry and report an
+			// error.
+			if len(reply.Answer) == 0 || s.inZone(name) {
 				reply.Rcode = dns.RcodeNameError
 			}
 			break
 		}
-		alias := s.fill(reply, name, q.Qtype, records)
-		if alias == "" || !s.isOurs(alias) {
+		cname := s.fill(reply, name, q.Qtype, records)
+		if cname == "" || !s.inZone(cname) {
 			break
 		}
-		name = alias
+		name = cname
 	}
-	if len(reply.Answer) == 0 && s.isOurs(q.Name) {
-		reply.Ns = []dns.RR{s.authority()}
+	if len(reply.Answer) == 0 && s.inZone(q.Name) {
+		reply.Ns = []dns.RR{s.soa()}
 	}
 	return reply
 }
 
-// fill adds those records that were asked for, and returns the name to go on with if there is an alias.
-func (s *nameServer) fill(reply *dns.Msg, name string, kind uint16, records []record) (alias string) {
+// fill adds the records of the query type. It returns the target of a CNAME record to follow.
+func (s *dnsServer) fill(reply *dns.Msg, name string, kind uint16, records []record) (cname string) {
 	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 	header := func(name string, kind uint16) dns.RR_Header {
 		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
 	}
 	for _, r := range records {
 		switch {
-		case r.alias != "":
-			reply.Answer = append(reply.Answer, &dns.CNAME{Hdr: header(name, dns.TypeCNAME), Target: r.alias})
+		case r.cname != "":
+			reply.Answer = append(reply.Answer, &dns.CNAME{Hdr: header(name, dns.TypeCNAME), Target: r.cname})
 			if kind != dns.TypeCNAME {
-				alias = r.alias
+				cname = r.cname
 			}
-		case r.pointer != "" && kind == dns.TypePTR:
-			reply.Answer = append(reply.Answer, &dns.PTR{Hdr: header(name, kind), Ptr: r.pointer})
+		case r.ptr != "" && kind == dns.TypePTR:
+			reply.Answer = append(reply.Answer, &dns.PTR{Hdr: header(name, kind), Ptr: r.ptr})
 		case r.text != "" && kind == dns.TypeTXT:
 			reply.Answer = append(reply.Answer, &dns.TXT{Hdr: header(name, kind), Txt: []string{r.text}})
 		case r.address.IsValid() && kind == dns.TypeA:
 			reply.Answer = append(reply.Answer, &dns.A{Hdr: header(name, kind), A: r.address.AsSlice()})
-		case r.service != nil && kind == dns.TypeSRV:
+		case r.srv != nil && kind == dns.TypeSRV:
 			reply.Answer = append(reply.Answer, &dns.SRV{
-				Hdr: header(name, kind), Priority: 0, Weight: srvWeight, Port: r.service.port, Target: r.service.name,
+				Hdr: header(name, kind), Priority: 0, Weight: srvWeight, Port: r.srv.port, Target: r.srv.name,
 			})
-			for _, address := range r.service.addresses {
-				reply.Extra = append(reply.Extra, &dns.A{Hdr: header(r.service.name, dns.TypeA), A: address.AsSlice()})
-			}
+			reply.Extra = append(reply.Extra, &dns.A{Hdr: header(r.srv.name, dns.TypeA), A: r.srv.address.AsSlice()})
 		}
 	}
-	return alias
+	return cname
 }
 
-// srvWeight is the same for all, so that they take equal shares (RFC 2782).
+// srvWeight is the same for all targets, so that they get equal shares (RFC 2782).
 const srvWeight = 100
 
-// isOurs tells names of the cluster from others.
-func (s *nameServer) isOurs(name string) bool {
-	return dns.IsSubDomain(s.names.domain, strings.ToLower(name))
+func (s *dnsServer) inZone(name string) bool {
+	return dns.IsSubDomain(s.zone.domain, strings.ToLower(name))
 }
 
-// authority is the record that lets resolvers remember for a moment that there is nothing (RFC 2308).
-func (s *nameServer) authority() dns.RR {
+// soa returns the SOA record that lets resolvers cache a negative answer (RFC 2308).
+func (s *dnsServer) soa() dns.RR {
 	return &dns.SOA{
-		Hdr:    dns.RR_Header{Name: s.names.domain, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
-		Ns:     "ns.dns." + s.names.domain,
-		Mbox:   "hostmaster." + s.names.domain,
+		Hdr:    dns.RR_Header{Name: s.zone.domain, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
+		Ns:     "ns.dns." + s.zone.domain,
+		Mbox:   "hostmaster." + s.zone.domain,
 		Serial: 1, Refresh: 7200, Retry: 1800, Expire: 86400, Minttl: ttl,
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-const zone = `
+const zoneObjects = `
 kind: Service
 metadata: {namespace: shop, name: web}
-spec: {clusterIP: 10.96.1.1, ports: [{name: http, port: 80}, {name: ask, port: 53, protocol: UDP}]}
+spec: {clusterIP: 10.96.1.1, ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]}
 ---
 kind: Service
 metadata: {namespace: shop, name: plain}
@@ -47,9 +47,9 @@ metadata: {namespace: shop, name: ring}
 spec: {type: ExternalName, externalName: ring.shop.svc.cluster.local}
 `
 
-// Each line is a question and its answer: records, or NODATA for a name that exists and has none of the kind, or NXDOMAIN.
-func TestNames(t *testing.T) {
-	s := &nameServer{names: names{"cluster.local.", manifests(t, zone)}}
+// want lists the records of the reply. NODATA: the name exists, but not with this record type.
+func TestAnswer(t *testing.T) {
+	s := newTestServer(t)
 	for _, test := range []struct{ kind, name, want string }{
 		{"A", "web.shop.svc.cluster.local.", "10.96.1.1"},
 		{"A", "WEB.Shop.svc.cluster.local.", "10.96.1.1"},
@@ -61,13 +61,13 @@ func TestNames(t *testing.T) {
 		{"A", "other.svc.cluster.local.", "NXDOMAIN"},
 		{"A", "svc.cluster.local.", "NODATA"},
 		{"A", "cluster.local.", "NODATA"},
-		{"A", "web.shop.svc.cluster.local.shop.svc.cluster.local.", "NXDOMAIN"}, // by the search list
+		{"A", "web.shop.svc.cluster.local.shop.svc.cluster.local.", "NXDOMAIN"}, // from the search list of resolv.conf
 		{"SRV", "_http._tcp.web.shop.svc.cluster.local.", "80 web.shop.svc.cluster.local."},
-		{"SRV", "_ask._udp.web.shop.svc.cluster.local.", "53 web.shop.svc.cluster.local."},
-		{"SRV", "_ask._tcp.web.shop.svc.cluster.local.", "NXDOMAIN"},
+		{"SRV", "_dns._udp.web.shop.svc.cluster.local.", "53 web.shop.svc.cluster.local."},
+		{"SRV", "_dns._tcp.web.shop.svc.cluster.local.", "NXDOMAIN"},
 		{"A", "_http._tcp.web.shop.svc.cluster.local.", "NODATA"},
 		{"A", "_tcp.web.shop.svc.cluster.local.", "NODATA"},
-		{"SRV", "_tcp.plain.shop.svc.cluster.local.", "NXDOMAIN"}, // its port has no name
+		{"SRV", "_tcp.plain.shop.svc.cluster.local.", "NXDOMAIN"}, // the port has no name
 		{"A", "db.shop.svc.cluster.local.", "10.244.0.2 10.244.0.3"},
 		{"A", "db-0.db.shop.svc.cluster.local.", "10.244.0.2"},
 		{"A", "10-244-0-3.db.shop.svc.cluster.local.", "10.244.0.3"},
@@ -90,48 +90,46 @@ func TestNames(t *testing.T) {
 		{"A", "notcluster.local.", "NXDOMAIN"},
 	} {
 		t.Run(test.kind+" "+test.name, func(t *testing.T) {
-			if got := ask(s, test.kind, test.name); got != test.want {
+			if got := query(s, test.kind, test.name); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
 }
 
-// An alias of itself must not keep the server busy.
-func TestNamesThatLeadToThemselves(t *testing.T) {
-	s := &nameServer{names: names{"cluster.local.", manifests(t, zone)}}
-	if got := ask(s, "A", "ring.shop.svc.cluster.local."); !strings.HasPrefix(got, "CNAME") {
+// A CNAME loop must not block the server.
+func TestAnswerStopsAtCNAMELoop(t *testing.T) {
+	s := newTestServer(t)
+	if got := query(s, "A", "ring.shop.svc.cluster.local."); !strings.HasPrefix(got, "CNAME") {
 		t.Errorf("got %s", got)
 	}
 }
 
-// Resolvers remember for ttl seconds that there is nothing, where they are told by whom.
-func TestNothingIsSignedByTheCluster(t *testing.T) {
-	s := &nameServer{names: names{"cluster.local.", manifests(t, zone)}}
+// Resolvers cache a negative answer for ttl seconds if the reply has an SOA record (RFC 2308).
+func TestNegativeAnswerHasSOA(t *testing.T) {
+	s := newTestServer(t)
 	for _, name := range []string{"other.shop.svc.cluster.local.", "shop.svc.cluster.local."} {
-		question := new(dns.Msg)
-		question.SetQuestion(name, dns.TypeA)
-		reply := s.answer(question)
+		reply := s.answer(new(dns.Msg).SetQuestion(name, dns.TypeA))
 		if len(reply.Ns) != 1 || reply.Ns[0].Header().Name != "cluster.local." {
-			t.Errorf("%s: authority %v", name, reply.Ns)
+			t.Errorf("%s: authority section is %v", name, reply.Ns)
 		}
 	}
 }
 
-func TestNamesOfOtherClasses(t *testing.T) {
-	s := &nameServer{names: names{"cluster.local.", manifests(t, zone)}}
-	question := new(dns.Msg)
-	question.SetNotify("cluster.local.")
-	if reply := s.answer(question); reply.Rcode != dns.RcodeNotImplemented {
-		t.Errorf("a notification: %s", dns.RcodeToString[reply.Rcode])
+func TestAnswerRejectsNotify(t *testing.T) {
+	s := newTestServer(t)
+	if reply := s.answer(new(dns.Msg).SetNotify("cluster.local.")); reply.Rcode != dns.RcodeNotImplemented {
+		t.Errorf("NOTIFY: %s, want NOTIMP", dns.RcodeToString[reply.Rcode])
 	}
 }
 
-// ask renders the answer to a question.
-func ask(s *nameServer, kind, name string) string {
-	question := new(dns.Msg)
-	question.SetQuestion(name, dns.StringToType[kind])
-	reply := s.answer(question)
+func newTestServer(t *testing.T) *dnsServer {
+	return &dnsServer{zone: zone{"cluster.local.", manifests(t, zoneObjects)}}
+}
+
+// query returns the sorted answer section of a reply, and its response code unless NOERROR.
+func query(s *dnsServer, kind, name string) string {
+	reply := s.answer(new(dns.Msg).SetQuestion(name, dns.StringToType[kind]))
 	var words []string
 	for _, rr := range reply.Answer {
 		switch rr := rr.(type) {

@@ -1,20 +1,20 @@
-// Package service makes Services work: their virtual addresses and node ports lead to ready endpoints, and their names resolve
-// (https://kubernetes.io/docs/reference/networking/virtual-ips/,
+// Package service implements Services: cluster IPs and node ports forward to ready endpoints, and
+// DNS names resolve (https://kubernetes.io/docs/reference/networking/virtual-ips/,
 // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/).
 //
-// A real cluster does the first in the kernel of every node, with rules that kube-proxy writes. Here the hub of the private
-// network owns all virtual addresses and carries each connection in user space, as kube-proxy's first mode once did. Two
-// things differ for who looks closely: an endpoint sees the hub or the node as its client, not the pod that asked; and a
-// connection is accepted before its endpoint is dialed, so one that does not answer is a reset and not a refusal.
+// In a real cluster, kube-proxy writes forwarding rules into the kernel of each node. Here, the
+// router namespace (the hub) owns all cluster IPs and relays each connection in user space, like
+// the old userspace mode of kube-proxy. Two differences are visible. An endpoint sees the hub or
+// the node as its client, not the pod. A connection is accepted before its endpoint is dialed, so
+// an endpoint that refuses causes a reset.
 //
-// What to read, in this order:
+// Read the files in this order:
 //
-//	service.go    Run: what is watched, and the one loop that owns all listeners
-//	plan.go       PURE: a Service and its EndpointSlices -> where it is reached, and who answers there
-//	endpoint.go   PURE: which endpoints are fit to answer
-//	backend.go    which of them is next
-//	listeners.go  what is open, and what has to be
-//	door.go       a listener that can be shut and opened again under the connections it has
-//	records.go    PURE: a question -> its answer, from Services and EndpointSlices
-//	dns.go        the name server
+//	service.go    Run: the informers, the DNS server and the queue of changed Services
+//	plan.go       PURE: a Service and its EndpointSlices -> frontends and their endpoints
+//	balancer.go   select an endpoint for each connection
+//	listeners.go  open and close the listeners of all frontends
+//	pausable.go   a listener that can pause without closing its connections
+//	records.go    PURE: a DNS name -> records, from Services and EndpointSlices
+//	dns.go        the DNS server
 package service

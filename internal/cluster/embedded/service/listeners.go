@@ -5,132 +5,133 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
 
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
-// listeners are all that is open. One goroutine owns them.
+// The networks of package net that this package uses.
+const (
+	tcp = "tcp4"
+	udp = "udp4"
+)
+
+// listeners owns all open listeners. Only the goroutine of run uses it.
 type listeners struct {
-	log    func(format string, arguments ...any)
-	places map[string]*place
-	nodes  []string
-	open   map[frontend]*listener
-	owned  map[key]map[frontend]bool
-	// failing are Services that could not be served in full, and what was said about it.
-	failing map[key]string
-	group   sync.WaitGroup
+	log        func(format string, arguments ...any)
+	objects    *objects
+	changed    queue
+	namespaces map[string]network.Namespace // nodes by name; "" is the hub
+	nodes      []string
+	nodeNames  map[netip.Addr]string
+	open       map[frontend]*listener
+	owned      map[key]map[frontend]bool
+	reported   map[key]string // problems that were already logged
+	group      sync.WaitGroup
 }
 
-func newListeners(c Config) *listeners {
-	return &listeners{
-		log: c.Log, places: places(c), nodes: slices.Sorted(maps.Keys(c.Nodes)),
-		open: map[frontend]*listener{}, owned: map[key]map[frontend]bool{}, failing: map[key]string{},
+func newListeners(c Config, o *objects, changed queue) *listeners {
+	l := &listeners{
+		log: c.Log, objects: o, changed: changed, namespaces: map[string]network.Namespace{"": c.Hub},
+		nodes: slices.Sorted(maps.Keys(c.Nodes)), nodeNames: map[netip.Addr]string{},
+		open: map[frontend]*listener{}, owned: map[key]map[frontend]bool{}, reported: map[key]string{},
 	}
+	for name, node := range c.Nodes {
+		l.namespaces[name] = node
+		l.nodeNames[node.Address()] = name
+	}
+	return l
 }
 
-// run serves what the objects say until ctx ends, and returns when everything is closed.
-func (l *listeners) run(ctx context.Context, o *objects, changed *dirty, ready func()) {
+// run serves the objects until ctx ends. It returns when all listeners are closed.
+func (l *listeners) run(ctx context.Context, ready func()) {
 	defer l.group.Wait()
-	l.update(ctx, o, changed.take(), changed)
-	ready()
-	for {
-		again := time.NewTimer(retry)
-		if len(l.failing) == 0 {
-			again.Stop()
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed.wake:
-			settled := time.NewTimer(settle)
-			select {
-			case <-ctx.Done():
-			case <-settled.C:
-			}
-			settled.Stop()
-		case <-again.C:
-			for k := range l.failing {
-				changed.add(k)
-			}
-		}
-		again.Stop()
-		l.update(ctx, o, changed.take(), changed)
-	}
-}
-
-// update looks at some Services again. All that is to be shut is shut before anything is opened, for an address may have
-// gone from one to another.
-func (l *listeners) update(ctx context.Context, o *objects, keys map[key]bool, changed *dirty) {
-	plans := map[key]map[frontend]answer{}
-	problems := map[key][]error{}
-	for k := range keys {
-		service := o.service(k)
-		if service == nil {
-			l.drop(k)
-			delete(l.failing, k)
-			continue
-		}
-		plans[k], problems[k] = plan(service, o.slicesOf(k), l.nodes)
-		l.shutOthers(k, plans[k])
-	}
-	for k, wanted := range plans {
-		for f, a := range wanted {
-			if err := l.serve(ctx, k, f, a, changed); err != nil {
-				problems[k] = append(problems[k], fmt.Errorf("%s: %w", f, err))
-			}
-		}
-		l.report(k, problems[k])
-	}
-}
-
-// report says what is wrong with a Service, once.
-func (l *listeners) report(k key, problems []error) {
-	if len(problems) == 0 {
-		delete(l.failing, k)
+	if !cache.WaitForCacheSync(ctx.Done(), l.objects.synced...) {
 		return
 	}
+	l.objects.each(func(s *corev1.Service) bool {
+		l.update(ctx, keyOf(s))
+		return true
+	})
+	ready()
+	for {
+		k, stopped := l.changed.Get()
+		if stopped || ctx.Err() != nil {
+			return
+		}
+		l.update(ctx, k)
+		l.changed.Done(k)
+	}
+}
+
+// update makes the listeners of one Service match the API. The queue retries a Service with
+// problems.
+func (l *listeners) update(ctx context.Context, k key) {
+	var problems []error
+	if service := l.objects.service(k); service == nil {
+		for f := range l.owned[k] {
+			l.close(k, f)
+		}
+	} else {
+		var wanted map[frontend]backends
+		wanted, problems = plan(service, l.objects.slicesOf(k), l.nodes)
+		l.pauseOthers(k, wanted)
+		for f, b := range wanted {
+			if err := l.serve(ctx, k, f, b); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", f, err))
+			}
+		}
+	}
+	l.report(k, problems)
+	if len(problems) == 0 {
+		l.changed.Forget(k)
+	} else {
+		l.changed.AddRateLimited(k)
+	}
+}
+
+// report logs the problems of a Service when they change.
+func (l *listeners) report(k key, problems []error) {
 	texts := make([]string, len(problems))
 	for i, problem := range problems {
 		texts[i] = problem.Error()
 	}
 	slices.Sort(texts)
-	text := fmt.Sprint(texts)
-	if l.failing[k] != text {
+	text := strings.Join(texts, "\n")
+	if l.reported[k] != text {
 		for _, problem := range texts {
 			l.log("service %s: %s", k, problem)
 		}
 	}
-	l.failing[k] = text
-}
-
-// drop closes everything of a Service that is no more.
-func (l *listeners) drop(k key) {
-	for f := range l.owned[k] {
-		l.close(k, f)
+	if text == "" {
+		delete(l.reported, k)
+	} else {
+		l.reported[k] = text
 	}
 }
 
-// shutOthers shuts the frontends of a Service that are not wanted.
-func (l *listeners) shutOthers(k key, wanted map[frontend]answer) {
+// pauseOthers pauses the frontends of a Service that are not wanted, and closes those for UDP.
+func (l *listeners) pauseOthers(k key, wanted map[frontend]backends) {
 	for f := range l.owned[k] {
 		if _, ok := wanted[f]; ok {
 			continue
 		}
-		opened := l.open[f]
-		if opened.door == nil {
+		if opened := l.open[f]; opened.pausable != nil {
+			opened.pausable.pause()
+		} else {
 			l.close(k, f)
-			continue
 		}
-		opened.door.shut()
 	}
 }
 
-// close ends a frontend with all its connections.
+// close closes a frontend and its connections.
 func (l *listeners) close(k key, f frontend) {
 	opened := l.open[f]
 	opened.stop()
@@ -142,18 +143,18 @@ func (l *listeners) close(k key, f frontend) {
 	}
 }
 
-// serve makes a frontend be answered as it should be.
-func (l *listeners) serve(ctx context.Context, k key, f frontend, a answer, changed *dirty) error {
+// serve opens, resumes or updates a frontend.
+func (l *listeners) serve(ctx context.Context, k key, f frontend, b backends) error {
 	opened := l.open[f]
 	if opened != nil && (opened.owner != k || opened.ended()) {
-		if opened.owner != k && !opened.isShut() {
-			return fmt.Errorf("service %s has it", opened.owner)
+		if opened.owner != k && !opened.isPaused() {
+			return fmt.Errorf("the address is in use by service %s", opened.owner)
 		}
 		l.close(opened.owner, f)
 		opened = nil
 	}
 	if opened == nil {
-		opened, err := l.listen(ctx, k, f, a, changed)
+		opened, err := l.listen(ctx, k, f, b)
 		if err != nil {
 			return err
 		}
@@ -164,29 +165,29 @@ func (l *listeners) serve(ctx context.Context, k key, f frontend, a answer, chan
 		l.owned[k][f] = true
 		return nil
 	}
-	opened.backend.set(a)
-	if opened.isShut() {
-		inner, err := l.places[f.node].Listen(ctx, tcp, f.address.String())
+	opened.balancer.set(b)
+	if opened.isPaused() {
+		inner, err := l.namespaces[f.node].Listen(ctx, tcp, f.address.String())
 		if err != nil {
 			return err
 		}
-		opened.door.open(inner)
+		opened.pausable.resume(inner)
 	}
 	return nil
 }
 
 // listener is an open frontend.
 type listener struct {
-	owner   key
-	backend *backend
-	door    *door // nil for UDP
-	stop    context.CancelFunc
-	done    chan struct{}
+	owner    key
+	balancer *balancer
+	pausable *pausableListener // nil for UDP
+	stop     context.CancelFunc
+	done     chan struct{}
 }
 
-func (l *listener) isShut() bool { return l.door != nil && l.door.isShut() }
+func (l *listener) isPaused() bool { return l.pausable != nil && l.pausable.isPaused() }
 
-// ended tells whether it came to an end that nobody wanted.
+// ended reports whether the listener has stopped, for example after an error.
 func (l *listener) ended() bool {
 	select {
 	case <-l.done:
@@ -197,23 +198,29 @@ func (l *listener) ended() bool {
 }
 
 // listen opens a frontend.
-func (l *listeners) listen(ctx context.Context, k key, f frontend, a answer, changed *dirty) (*listener, error) {
-	at := l.places[f.node]
-	opened := &listener{owner: k, backend: &backend{answer: a}, done: make(chan struct{})}
+func (l *listeners) listen(ctx context.Context, k key, f frontend, b backends) (*listener, error) {
+	ns := l.namespaces[f.node]
+	opened := &listener{owner: k, balancer: newBalancer(b), done: make(chan struct{})}
+	dial := func(protocol string) relay.Dial {
+		return func(ctx context.Context, client net.Addr) (net.Conn, error) {
+			address := addressOf(client)
+			return opened.balancer.dial(ctx, ns, protocol, address, l.nodeOf(address))
+		}
+	}
 	var accept func(context.Context) error
 	if f.protocol == corev1.ProtocolUDP {
-		conn, err := at.ListenPacket(ctx, udp, f.address.String())
+		conn, err := ns.ListenPacket(ctx, udp, f.address.String())
 		if err != nil {
 			return nil, err
 		}
-		accept = func(ctx context.Context) error { return relay.Packets(ctx, conn, opened.dialer(at, udp)) }
+		accept = func(ctx context.Context) error { return relay.Packets(ctx, conn, dial(udp)) }
 	} else {
-		inner, err := at.Listen(ctx, tcp, f.address.String())
+		inner, err := ns.Listen(ctx, tcp, f.address.String())
 		if err != nil {
 			return nil, err
 		}
-		opened.door = newDoor(inner)
-		accept = func(ctx context.Context) error { return relay.Stream(ctx, opened.door, opened.dialer(at, tcp)) }
+		opened.pausable = newPausable(inner)
+		accept = func(ctx context.Context) error { return relay.Stream(ctx, opened.pausable, dial(tcp)) }
 	}
 	ctx, opened.stop = context.WithCancel(ctx)
 	l.group.Go(func() {
@@ -221,14 +228,26 @@ func (l *listeners) listen(ctx context.Context, k key, f frontend, a answer, cha
 		close(opened.done)
 		if ctx.Err() == nil {
 			l.log("service %s: %s: %v", k, f, err)
-			changed.add(k) // and it is opened again
+			l.changed.Add(k) // update opens it again
 		}
 	})
 	return opened, nil
 }
 
-func (l *listener) dialer(from *place, network string) relay.Dial {
-	return func(ctx context.Context, client net.Addr) (net.Conn, error) {
-		return l.backend.dial(ctx, from, network, client)
+// nodeOf returns the name of a client's node, or "" if it is on no node. Package network defines
+// the addresses: pods of node N are in 10.244.N.0/24, and node N has the address hub + 1 + N.
+func (l *listeners) nodeOf(client netip.Addr) string {
+	if !network.Pods.Contains(client) {
+		return l.nodeNames[client]
 	}
+	node := network.Hub.Next().As4()
+	node[3] += client.As4()[2]
+	return l.nodeNames[netip.AddrFrom4(node)]
+}
+
+func addressOf(a net.Addr) netip.Addr {
+	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }

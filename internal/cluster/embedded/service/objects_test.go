@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// catalog is a directory made of manifests.
+// catalog is a directory of parsed manifests.
 type catalog struct {
 	services map[key]*corev1.Service
 	slices   map[key][]*discoveryv1.EndpointSlice
@@ -25,7 +25,8 @@ func (c catalog) each(f func(*corev1.Service) bool) {
 	}
 }
 
-// manifests reads Services and EndpointSlices, separated by "---". Slices belong to the Service in their name before "--".
+// manifests parses Services and EndpointSlices, separated by "---". A slice SERVICE--N belongs to
+// SERVICE.
 func manifests(t *testing.T, text string) catalog {
 	t.Helper()
 	c := catalog{map[key]*corev1.Service{}, map[key][]*discoveryv1.EndpointSlice{}}

@@ -2,18 +2,21 @@ package service
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// frontend is where a port of a Service is reached.
+// frontend is an address where clients reach a port of a Service.
 type frontend struct {
-	// node has the port on all its addresses; empty for a virtual address, which is the hub's.
+	// node is the node whose addresses all have the port. It is empty for a cluster IP of the hub.
 	node     string
 	protocol corev1.Protocol
 	address  netip.AddrPort
@@ -26,80 +29,79 @@ func (f frontend) String() string {
 	return fmt.Sprintf("%s:%d/%s", f.node, f.address.Port(), f.protocol)
 }
 
-// answer says who answers at a frontend.
-type answer struct {
-	// endpoints answer anybody. Without any, nobody listens.
+// backends are the endpoints of a frontend.
+type backends struct {
+	// endpoints is never empty in a plan.
 	endpoints []netip.AddrPort
-	// local, if not nil, answer those who ask from a node (internalTrafficPolicy: Local); by name of the node.
+	// local maps a node to the endpoints for its clients (internalTrafficPolicy: Local), if not
+	// nil.
 	local map[string][]netip.AddrPort
-	// affinity is for how long a client stays with its endpoint; 0 if it does not.
+	// affinity is how long a client keeps its endpoint. 0 means no session affinity.
 	affinity time.Duration
 }
 
-// plan says where a Service is reached and who answers there. Only frontends that somebody answers at are in it. nodes are
-// all nodes. The problems are ports that cannot be served; the others are in the plan.
-func plan(service *corev1.Service, from []*discoveryv1.EndpointSlice, nodes []string) (map[frontend]answer, []error) {
-	result := map[frontend]answer{}
+// plan returns the frontends of a Service that have endpoints. nodes lists all nodes. The errors
+// name the ports that cannot be served; the plan contains the others.
+func plan(service *corev1.Service, from []*discoveryv1.EndpointSlice, nodes []string) (map[frontend]backends, []error) {
+	result := map[frontend]backends{}
 	var problems []error
-	virtual, hasVirtual := virtualAddress(service)
+	add := func(f frontend, b backends) {
+		if len(b.endpoints) > 0 { // without endpoints, the client's connection is refused
+			result[f] = b
+		}
+	}
+	ip, hasIP := clusterIP(service)
 	for _, port := range service.Spec.Ports {
-		if !hasVirtual && port.NodePort == 0 {
+		if !hasIP && port.NodePort == 0 {
 			continue
 		}
-		if protocol := protocolOf(port); protocol != corev1.ProtocolTCP && protocol != corev1.ProtocolUDP {
-			problems = append(problems, fmt.Errorf("port %d: protocol %s is not carried", port.Port, protocol))
+		protocol := protocolOf(port)
+		if protocol != corev1.ProtocolTCP && protocol != corev1.ProtocolUDP {
+			problems = append(problems, fmt.Errorf("port %d: protocol %s is not supported", port.Port, protocol))
 			continue
 		}
 		endpoints := endpointsOf(port, from)
-		if hasVirtual {
-			if !network.Services.Contains(virtual) {
-				problems = append(problems, fmt.Errorf("port %d: %s is not in %s", port.Port, virtual, network.Services))
+		if hasIP {
+			if !network.Services.Contains(ip) {
+				problems = append(problems, fmt.Errorf("port %d: %s is not in %s", port.Port, ip, network.Services))
 			} else if number, ok := portNumber(port.Port); ok {
-				f := frontend{protocol: protocolOf(port), address: netip.AddrPortFrom(virtual, number)}
-				add(result, f, internally(service, endpoints, nodes))
+				add(frontend{protocol: protocol, address: netip.AddrPortFrom(ip, number)}, clusterIPBackends(service, endpoints, nodes))
 			}
 		}
 		if number, ok := portNumber(port.NodePort); ok {
 			for _, node := range nodes {
-				f := frontend{node: node, protocol: protocolOf(port), address: netip.AddrPortFrom(netip.IPv4Unspecified(), number)}
-				add(result, f, externally(service, endpoints, node))
+				f := frontend{node: node, protocol: protocol, address: netip.AddrPortFrom(netip.IPv4Unspecified(), number)}
+				add(f, nodePortBackends(service, endpoints, node))
 			}
 		}
 	}
 	return result, problems
 }
 
-// add leaves out what nobody answers at: there a client is refused.
-func add(to map[frontend]answer, f frontend, a answer) {
-	if len(a.endpoints) > 0 {
-		to[f] = a
-	}
-}
-
-// internally says who answers at a virtual address
+// clusterIPBackends applies internalTrafficPolicy
 // (https://kubernetes.io/docs/concepts/services-networking/service-traffic-policy/).
-func internally(service *corev1.Service, endpoints []endpoint, nodes []string) answer {
-	a := answer{endpoints: fit(endpoints), affinity: affinityOf(service)}
-	if policy := service.Spec.InternalTrafficPolicy; policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
-		a.local = map[string][]netip.AddrPort{}
+func clusterIPBackends(service *corev1.Service, endpoints []endpoint, nodes []string) backends {
+	b := backends{endpoints: usable(endpoints), affinity: affinityOf(service)}
+	if ptr.Deref(service.Spec.InternalTrafficPolicy, "") == corev1.ServiceInternalTrafficPolicyLocal {
+		b.local = map[string][]netip.AddrPort{}
 		for _, node := range nodes {
-			a.local[node] = fit(onNode(endpoints, node))
+			b.local[node] = usable(onNode(endpoints, node))
 		}
 	}
-	return a
+	return b
 }
 
-// externally says who answers at a node's port
+// nodePortBackends applies externalTrafficPolicy
 // (https://kubernetes.io/docs/tasks/access-application-cluster/create-external-load-balancer/#preserving-the-client-source-ip).
-func externally(service *corev1.Service, endpoints []endpoint, node string) answer {
+func nodePortBackends(service *corev1.Service, endpoints []endpoint, node string) backends {
 	if service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		endpoints = onNode(endpoints, node)
 	}
-	return answer{endpoints: fit(endpoints), affinity: affinityOf(service)}
+	return backends{endpoints: usable(endpoints), affinity: affinityOf(service)}
 }
 
-// virtualAddress is a Service's own IPv4 address, if it has one.
-func virtualAddress(service *corev1.Service) (netip.Addr, bool) {
+// clusterIP returns the IPv4 cluster IP of a Service, if it has one.
+func clusterIP(service *corev1.Service) (netip.Addr, bool) {
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return netip.Addr{}, false
 	}
@@ -111,15 +113,111 @@ func virtualAddress(service *corev1.Service) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// affinityOf is how long a client stays with its endpoint
+// affinityOf returns the session affinity timeout
 // (https://kubernetes.io/docs/reference/networking/virtual-ips/#session-affinity).
 func affinityOf(service *corev1.Service) time.Duration {
 	if service.Spec.SessionAffinity != corev1.ServiceAffinityClientIP {
 		return 0
 	}
 	seconds := corev1.DefaultClientIPServiceAffinitySeconds
-	if c := service.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
-		seconds = *c.ClientIP.TimeoutSeconds
+	if c := service.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil {
+		seconds = ptr.Deref(c.ClientIP.TimeoutSeconds, seconds)
 	}
 	return time.Duration(seconds) * time.Second
+}
+
+// endpoint is one endpoint of a Service port. Terminating endpoints still serve.
+type endpoint struct {
+	address            netip.AddrPort
+	node               string
+	ready, terminating bool
+}
+
+// endpointsOf returns the ready and terminating endpoints of one port, sorted by address.
+func endpointsOf(port corev1.ServicePort, from []*discoveryv1.EndpointSlice) []endpoint {
+	var all []endpoint
+	seen := map[netip.AddrPort]bool{}
+	for _, slice := range from {
+		number, ok := portIn(slice, port)
+		if !ok {
+			continue
+		}
+		for i := range slice.Endpoints {
+			e, ok := parseEndpoint(&slice.Endpoints[i], number)
+			// Two slices can contain the same endpoint for a short time:
+			// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints
+			if ok && !seen[e.address] {
+				seen[e.address] = true
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b endpoint) int { return a.address.Compare(b.address) })
+	return all
+}
+
+// portIn returns the slice's number for a Service port. Port names match; the EndpointSlice
+// controller already resolved targetPort.
+func portIn(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (number uint16, ok bool) {
+	for _, p := range slice.Ports {
+		if ptr.Deref(p.Name, "") == port.Name && ptr.Deref(p.Protocol, corev1.ProtocolTCP) == protocolOf(port) && p.Port != nil {
+			return portNumber(*p.Port)
+		}
+	}
+	return 0, false
+}
+
+// parseEndpoint reports whether an endpoint is ready or terminating. It reads only the first
+// address: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
+func parseEndpoint(e *discoveryv1.Endpoint, port uint16) (endpoint, bool) {
+	if len(e.Addresses) == 0 {
+		return endpoint{}, false
+	}
+	address, err := netip.ParseAddr(e.Addresses[0])
+	if err != nil {
+		return endpoint{}, false
+	}
+	result := endpoint{address: netip.AddrPortFrom(address, port), ready: isReady(e), node: ptr.Deref(e.NodeName, "")}
+	result.terminating = ptr.Deref(e.Conditions.Serving, result.ready) && ptr.Deref(e.Conditions.Terminating, false)
+	return result, result.ready || result.terminating
+}
+
+// isReady treats a missing condition as ready, as the API defines.
+func isReady(e *discoveryv1.Endpoint) bool { return ptr.Deref(e.Conditions.Ready, true) }
+
+// usable returns the ready endpoints, or the terminating ones if no endpoint is ready
+// (https://kubernetes.io/docs/concepts/services-networking/service/#traffic-to-terminating-endpoints).
+func usable(all []endpoint) []netip.AddrPort {
+	var ready, terminating []netip.AddrPort
+	for _, e := range all {
+		switch {
+		case e.ready:
+			ready = append(ready, e.address)
+		case e.terminating:
+			terminating = append(terminating, e.address)
+		}
+	}
+	if len(ready) == 0 {
+		return terminating
+	}
+	return ready
+}
+
+// onNode returns the endpoints that run on a node.
+func onNode(all []endpoint, node string) []endpoint {
+	return slices.DeleteFunc(slices.Clone(all), func(e endpoint) bool { return e.node != node })
+}
+
+func protocolOf(port corev1.ServicePort) corev1.Protocol {
+	if port.Protocol == "" {
+		return corev1.ProtocolTCP
+	}
+	return port.Protocol
+}
+
+func portNumber(n int32) (uint16, bool) {
+	if n < 1 || n > math.MaxUint16 {
+		return 0, false
+	}
+	return uint16(n), true
 }

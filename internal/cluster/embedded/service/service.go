@@ -2,97 +2,86 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// Config says what to serve.
+// Config configures Run.
 type Config struct {
-	// Client may list and watch Services and EndpointSlices (user system:kube-proxy).
+	// Client must be allowed to list and watch Services and EndpointSlices (user
+	// system:kube-proxy).
 	Client kubernetes.Interface
-	// Hub owns the virtual addresses.
+	// Hub is the router namespace. It owns all cluster IPs.
 	Hub network.Namespace
-	// Nodes have the node ports; by name.
+	// Nodes maps each node's name to the namespace that owns its node ports.
 	Nodes map[string]network.Namespace
-	// ClusterDomain is what names end in: "cluster.local".
+	// ClusterDomain is the DNS domain of the cluster: "cluster.local".
 	ClusterDomain string
-	// Log hears of what goes wrong with one Service and does not stop the others.
+	// Log receives the problems of one Service. They do not affect other Services.
 	Log func(format string, arguments ...any)
 }
 
 const (
-	// settle is how long the loop lets changes gather: a rollout changes Service and slices several times within moments.
+	// settle batches changes: a rollout changes a Service and its slices several times in a row.
 	settle = 5 * time.Millisecond
-	// retry is how soon an address that could not be had is tried again: its port may be somebody else's for a while.
-	retry = 2 * time.Second
+	// minRetry and maxRetry bound the backoff for a Service with problems, such as a port in use.
+	minRetry = 50 * time.Millisecond
+	maxRetry = 2 * time.Second
 )
 
-// Run keeps listeners and names as the API says until ctx ends. ready is called once, when everything that existed at the
-// start is served. The error, if ctx has not ended, says why there can be no name server.
+// queue holds the Services whose listeners need an update.
+type queue = workqueue.TypedRateLimitingInterface[key]
+
+// Run serves all Services until ctx ends. It calls ready once, when every Service that existed at
+// the start is served. It returns an error if the DNS server fails before ctx ends.
 func Run(ctx context.Context, c Config, ready func()) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if c.Log == nil {
 		c.Log = func(string, ...any) {}
 	}
-	objects, factory, err := watch(c.Client)
+	changed := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](minRetry, maxRetry))
+	defer changed.ShutDown()
+	objects, factory, err := watch(c.Client, changed)
 	if err != nil {
 		return err
 	}
-	changed := newDirty()
-	if err := objects.announce(changed); err != nil {
-		return err
-	}
-	names, err := listenDNS(ctx, c, objects)
+	dns, err := listenDNS(ctx, c, objects)
 	if err != nil {
 		return err
 	}
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	failed := make(chan error, 1)
-	group.Go(func() {
-		if err := names.serve(ctx); err != nil {
-			failed <- err
-			cancel()
-		}
-	})
+	group, ctx := errgroup.WithContext(ctx)
 	factory.StartWithContext(ctx)
 	defer factory.Shutdown()
-	defer cancel() // before Shutdown, which waits
-	if err := objects.wait(ctx); err == nil {
-		newListeners(c).run(ctx, objects, changed, ready)
-	}
-	select {
-	case err := <-failed:
-		return err
-	default:
+	defer context.AfterFunc(ctx, changed.ShutDown)()
+	group.Go(func() error { return dns.serve(ctx) })
+	group.Go(func() error {
+		newListeners(c, objects, changed).run(ctx, ready)
 		return nil
-	}
+	})
+	return group.Wait()
 }
 
-// objects is what the API says.
+// objects caches the Services and EndpointSlices of the API.
 type objects struct {
 	services, slices cache.SharedIndexInformer
 	synced           []cache.InformerSynced
 }
 
-// byService is the index of EndpointSlices.
+// byService is the index of EndpointSlices by Service.
 const byService = "service"
 
-// watch makes the informers, and starts nothing.
-func watch(client kubernetes.Interface) (*objects, informers.SharedInformerFactory, error) {
+// watch creates the informers, which add each changed Service to the queue. It does not start them.
+func watch(client kubernetes.Interface, changed queue) (*objects, informers.SharedInformerFactory, error) {
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim))
 	o := &objects{
 		services: factory.Core().V1().Services().Informer(),
@@ -106,10 +95,37 @@ func watch(client kubernetes.Interface) (*objects, informers.SharedInformerFacto
 		}
 		return nil, nil
 	}})
-	return o, factory, err
+	if err != nil {
+		return nil, nil, fmt.Errorf("watch services: %w", err)
+	}
+	add := func(obj any) {
+		if deleted, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+			obj = deleted.Obj
+		}
+		switch obj := obj.(type) {
+		case *corev1.Service:
+			changed.AddAfter(keyOf(obj), settle)
+		case *discoveryv1.EndpointSlice:
+			if k := serviceOf(obj); k.name != "" {
+				changed.AddAfter(k, settle)
+			}
+		}
+	}
+	handler := cache.ResourceEventHandlerFuncs{AddFunc: add, DeleteFunc: add, UpdateFunc: func(before, after any) {
+		add(before) // the Service label of a slice can change
+		add(after)
+	}}
+	for _, informer := range []cache.SharedIndexInformer{o.services, o.slices} {
+		registration, err := informer.AddEventHandler(handler)
+		if err != nil {
+			return nil, nil, fmt.Errorf("watch services: %w", err)
+		}
+		o.synced = append(o.synced, registration.HasSynced)
+	}
+	return o, factory, nil
 }
 
-// slim drops what takes memory and nobody here reads.
+// slim drops fields that this package does not read, to save memory.
 func slim(obj any) (any, error) {
 	if object, err := meta.Accessor(obj); err == nil {
 		object.SetManagedFields(nil)
@@ -118,56 +134,19 @@ func slim(obj any) (any, error) {
 	return obj, nil
 }
 
-// key names a Service.
+// key identifies a Service.
 type key struct{ namespace, name string }
 
 func (k key) String() string { return k.namespace + "/" + k.name }
 
-// serviceOf is the Service that a slice belongs to; without a name if it belongs to none.
+func keyOf(service *corev1.Service) key { return key{service.Namespace, service.Name} }
+
+// serviceOf returns the Service of a slice. Its name is empty if the slice has no Service label.
 func serviceOf(slice *discoveryv1.EndpointSlice) key {
 	return key{slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]}
 }
 
-// announce reports every change of a Service or of its slices.
-func (o *objects) announce(changed *dirty) error {
-	tell := func(obj any) {
-		if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-			obj = gone.Obj
-		}
-		switch obj := obj.(type) {
-		case *corev1.Service:
-			changed.add(key{obj.Namespace, obj.Name})
-		case *discoveryv1.EndpointSlice:
-			changed.add(serviceOf(obj))
-		}
-	}
-	handler := cache.ResourceEventHandlerFuncs{
-		AddFunc:    tell,
-		DeleteFunc: tell,
-		UpdateFunc: func(before, after any) {
-			tell(before) // a slice may have changed hands
-			tell(after)
-		},
-	}
-	for _, informer := range []cache.SharedIndexInformer{o.services, o.slices} {
-		registration, err := informer.AddEventHandler(handler)
-		if err != nil {
-			return fmt.Errorf("watch services: %w", err)
-		}
-		o.synced = append(o.synced, registration.HasSynced)
-	}
-	return nil
-}
-
-// wait returns when everything that exists was announced.
-func (o *objects) wait(ctx context.Context) error {
-	if !cache.WaitForCacheSync(ctx.Done(), o.synced...) {
-		return errors.New("stopped")
-	}
-	return nil
-}
-
-// service returns nil if there is none.
+// service returns nil if the Service does not exist.
 func (o *objects) service(k key) *corev1.Service {
 	obj, _, err := o.services.GetIndexer().GetByKey(k.String())
 	if err != nil {
@@ -177,7 +156,7 @@ func (o *objects) service(k key) *corev1.Service {
 	return service
 }
 
-// slicesOf returns a Service's IPv4 slices.
+// slicesOf returns the IPv4 slices of a Service.
 func (o *objects) slicesOf(k key) []*discoveryv1.EndpointSlice {
 	found, err := o.slices.GetIndexer().ByIndex(byService, k.String())
 	if err != nil {
@@ -192,7 +171,7 @@ func (o *objects) slicesOf(k key) []*discoveryv1.EndpointSlice {
 	return slices
 }
 
-// each calls f for every Service until it returns false.
+// each calls f for every Service until f returns false.
 func (o *objects) each(f func(*corev1.Service) bool) {
 	for _, obj := range o.services.GetIndexer().List() {
 		if service, ok := obj.(*corev1.Service); ok && !f(service) {

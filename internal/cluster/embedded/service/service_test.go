@@ -24,30 +24,30 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// world is a private network with a node and two pods, and Services in it.
-type world struct {
+// testCluster is a network with one node and two pods, and a running Service implementation.
+type testCluster struct {
 	t      *testing.T
 	client *fake.Clientset
-	pods   map[string]network.Namespace // by address
+	pods   map[string]network.Namespace // by pod IP
 	node   network.Namespace
 	mu     sync.Mutex
-	said   []string
+	logged []string
 }
 
 const (
-	first, second = "10.244.0.2", "10.244.0.3"
-	nodeAddress   = "172.30.0.2"
-	deadline      = 10 * time.Second
+	firstPod, secondPod = "10.244.0.2", "10.244.0.3"
+	nodeAddress         = "172.30.0.2"
+	deadline            = 10 * time.Second
 )
 
-// theNetwork is there once: its hub is the namespace that the tests run in.
-var theNetwork = sync.OnceValues(func() (*network.Network, error) { return network.New(context.Background()) })
+// sharedNetwork is created once, because its hub is the network namespace of the test process.
+var sharedNetwork = sync.OnceValues(func() (*network.Network, error) { return network.New(context.Background()) })
 
-// start brings up the network and the Services of the objects, and returns when they are served.
-func start(t *testing.T, text string) *world {
+// start creates the cluster and waits until Run serves the Services.
+func start(t *testing.T, text string) *testCluster {
 	t.Helper()
 	nstest.Require(t)
-	star, err := theNetwork()
+	star, err := sharedNetwork()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,12 +59,12 @@ func start(t *testing.T, text string) *world {
 			objects = append(objects, slice)
 		}
 	}
-	w := &world{t: t, client: fake.NewClientset(objects...), pods: map[string]network.Namespace{}}
+	w := &testCluster{t: t, client: fake.NewClientset(objects...), pods: map[string]network.Namespace{}}
 	if w.node, err = star.AddNode(t.Context(), netip.MustParseAddr(nodeAddress)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.node.Close() })
-	for _, address := range []string{first, second} {
+	for _, address := range []string{firstPod, secondPod} {
 		if w.pods[address], err = star.AddPod(t.Context(), netip.MustParseAddr(address)); err != nil {
 			t.Fatal(err)
 		}
@@ -91,19 +91,19 @@ func start(t *testing.T, text string) *world {
 		done <- nil
 		t.Fatalf("Run ended: %v", err)
 	case <-time.After(deadline):
-		t.Fatal("the Services are not served")
+		t.Fatal("ready was not called in time")
 	}
 	return w
 }
 
-func (w *world) log(format string, arguments ...any) {
+func (w *testCluster) log(format string, arguments ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.said = append(w.said, fmt.Sprintf(format, arguments...))
+	w.logged = append(w.logged, fmt.Sprintf(format, arguments...))
 }
 
-// serve makes a pod answer every line, over TCP 8080, and every packet, over UDP 5353, with its address.
-func (w *world) serve(address string) {
+// serve makes a pod reply with its address to each line on TCP 8080 and each packet on UDP 5353.
+func (w *testCluster) serve(address string) {
 	w.t.Helper()
 	ns := w.pods[address]
 	l, err := ns.Listen(w.t.Context(), "tcp4", ":8080")
@@ -122,7 +122,7 @@ func (w *world) serve(address string) {
 				return
 			}
 			go func() {
-				defer c.Close() //nolint:errcheck // the test is about who answers
+				defer c.Close() //nolint:errcheck // the error does not matter
 				for lines := bufio.NewScanner(c); lines.Scan(); {
 					_, _ = fmt.Fprintln(c, address)
 				}
@@ -142,28 +142,28 @@ func (w *world) serve(address string) {
 }
 
 // dial connects from the first pod.
-func (w *world) dial(protocol, address string) (net.Conn, error) {
+func (w *testCluster) dial(protocol, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
-	c, err := w.pods[first].Dial(ctx, protocol, address)
+	c, err := w.pods[firstPod].Dial(ctx, protocol, address)
 	if err == nil {
 		w.t.Cleanup(func() { _ = c.Close() })
 	}
 	return c, err
 }
 
-// askWho sends a line and returns the answer.
-func askWho(c net.Conn) (string, error) {
+// exchange sends a line and returns the reply.
+func exchange(c net.Conn) (string, error) {
 	_ = c.SetDeadline(time.Now().Add(deadline))
-	if _, err := fmt.Fprintln(c, "who are you?"); err != nil {
+	if _, err := fmt.Fprintln(c, "ping"); err != nil {
 		return "", err
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(line), err
 }
 
-// who asks an address from the first pod, some times, and returns who answered, sorted.
-func (w *world) who(protocol, address string) []string {
+// endpointsBehind connects from the first pod four times, and returns the distinct replies, sorted.
+func (w *testCluster) endpointsBehind(protocol, address string) []string {
 	w.t.Helper()
 	var all []string
 	for range 4 {
@@ -171,7 +171,7 @@ func (w *world) who(protocol, address string) []string {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		answer, err := askWho(c)
+		answer, err := exchange(c)
 		if err != nil {
 			w.t.Fatalf("%s %s: %v", protocol, address, err)
 		}
@@ -182,7 +182,7 @@ func (w *world) who(protocol, address string) []string {
 }
 
 // eventually waits until a condition holds.
-func (w *world) eventually(what string, condition func() bool) {
+func (w *testCluster) eventually(what string, condition func() bool) {
 	w.t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -191,12 +191,12 @@ func (w *world) eventually(what string, condition func() bool) {
 		select {
 		case <-ticker.C:
 		case <-timeout:
-			w.t.Fatalf("never: %s", what)
+			w.t.Fatalf("timed out: %s", what)
 		}
 	}
 }
 
-func (w *world) refused(address string) bool {
+func (w *testCluster) refused(address string) bool {
 	c, err := w.dial("tcp4", address)
 	if err == nil {
 		_ = c.Close()
@@ -210,12 +210,12 @@ metadata: {namespace: shop, name: api}
 spec:
   type: NodePort
   clusterIP: 10.96.1.1
-  ports: [{name: http, port: 80, nodePort: 30080}, {name: ask, port: 53, protocol: UDP}]
+  ports: [{name: http, port: 80, nodePort: 30080}, {name: dns, port: 53, protocol: UDP}]
 ---
 kind: EndpointSlice
 metadata: {namespace: shop, name: api--1}
 addressType: IPv4
-ports: [{name: http, port: 8080, protocol: TCP}, {name: ask, port: 5353, protocol: UDP}]
+ports: [{name: http, port: 8080, protocol: TCP}, {name: dns, port: 5353, protocol: UDP}]
 endpoints:
 - {addresses: [10.244.0.2], nodeName: one, conditions: {ready: true}}
 - {addresses: [10.244.0.3], nodeName: one, conditions: {ready: true}}
@@ -231,40 +231,39 @@ ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol
 endpoints: [{addresses: [172.30.0.1]}]
 `
 
-func TestServicesAreReached(t *testing.T) {
+func TestServiceForwardsToEndpoints(t *testing.T) {
 	w := start(t, shop)
-	both := []string{first, second}
+	both := []string{firstPod, secondPod}
 	for _, at := range []string{"10.96.1.1:80", nodeAddress + ":30080"} {
-		if got := w.who("tcp4", at); !slices.Equal(got, both) {
-			t.Errorf("%s is answered by %v", at, got)
+		if got := w.endpointsBehind("tcp4", at); !slices.Equal(got, both) {
+			t.Errorf("%s forwards to %v", at, got)
 		}
 	}
-	if got := w.who("udp4", "10.96.1.1:53"); !slices.Equal(got, both) {
-		t.Errorf("over UDP it is answered by %v", got)
+	if got := w.endpointsBehind("udp4", "10.96.1.1:53"); !slices.Equal(got, both) {
+		t.Errorf("UDP: forwards to %v", got)
 	}
 	if !w.refused("10.96.1.1:81") {
-		t.Error("a port that the Service does not have is open")
+		t.Error("port 81 is open, but the Service does not have it")
 	}
 	c, err := w.node.Dial(t.Context(), "tcp4", "127.0.0.1:30080")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // only who answers counts
-	if got, err := askWho(c); err != nil || !slices.Contains(both, got) {
-		t.Errorf("the node itself hears %q, %v", got, err)
+	defer c.Close() //nolint:errcheck // the error does not matter
+	if got, err := exchange(c); err != nil || !slices.Contains(both, got) {
+		t.Errorf("from the node: reply %q, error %v", got, err)
 	}
 }
 
-func TestNamesAreResolvedOverBothProtocols(t *testing.T) {
+func TestDNSServerUsesUDPAndTCP(t *testing.T) {
 	w := start(t, shop)
 	for _, protocol := range []string{"udp4", "tcp4"} {
 		conn, err := w.dial(protocol, network.DNS.String()+":53")
 		if err != nil {
 			t.Fatal(err)
 		}
-		question := new(dns.Msg)
-		question.SetQuestion("api.shop.svc.cluster.local.", dns.TypeA)
-		reply, _, err := (&dns.Client{Net: strings.TrimSuffix(protocol, "4"), Timeout: deadline}).ExchangeWithConn(question, &dns.Conn{Conn: conn})
+		query := new(dns.Msg).SetQuestion("api.shop.svc.cluster.local.", dns.TypeA)
+		reply, _, err := (&dns.Client{Net: strings.TrimSuffix(protocol, "4"), Timeout: deadline}).ExchangeWithConn(query, &dns.Conn{Conn: conn})
 		if err != nil {
 			t.Fatalf("%s: %v", protocol, err)
 		}
@@ -274,61 +273,65 @@ func TestNamesAreResolvedOverBothProtocols(t *testing.T) {
 	}
 }
 
-// A rollout may leave a Service without endpoints for a moment. That must not end what goes on with a pod that still serves.
-func TestWithoutEndpointsNewConnectionsAreRefused(t *testing.T) {
+// During a rollout, a Service might have no endpoints for a moment. Existing connections must
+// continue.
+func TestServiceWithoutEndpointsRefusesOnlyNewConnections(t *testing.T) {
 	w := start(t, shop)
 	old, err := w.dial("tcp4", "10.96.1.1:80")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := askWho(old); err != nil {
+	if _, err := exchange(old); err != nil {
 		t.Fatal(err)
 	}
 	w.endpoints()
-	w.eventually("refused", func() bool { return w.refused("10.96.1.1:80") && w.refused(nodeAddress+":30080") })
-	if _, err := askWho(old); err != nil {
-		t.Errorf("an old connection is broken: %v", err)
+	w.eventually("new connections are refused", func() bool { return w.refused("10.96.1.1:80") && w.refused(nodeAddress+":30080") })
+	if _, err := exchange(old); err != nil {
+		t.Errorf("the existing connection is broken: %v", err)
 	}
-	w.endpoints(second)
-	w.eventually("let in again", func() bool { return !w.refused("10.96.1.1:80") })
-	if got := w.who("tcp4", "10.96.1.1:80"); !slices.Equal(got, []string{second}) {
-		t.Errorf("answered by %v", got)
+	w.endpoints(secondPod)
+	w.eventually("new connections are accepted again", func() bool { return !w.refused("10.96.1.1:80") })
+	if got := w.endpointsBehind("tcp4", "10.96.1.1:80"); !slices.Equal(got, []string{secondPod}) {
+		t.Errorf("forwards to %v", got)
 	}
-	if _, err := askWho(old); err != nil {
-		t.Errorf("an old connection is broken: %v", err)
+	if _, err := exchange(old); err != nil {
+		t.Errorf("the existing connection is broken: %v", err)
 	}
 	if err := w.client.CoreV1().Services("shop").Delete(t.Context(), "api", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("gone", func() bool { return w.refused("10.96.1.1:80") })
+	w.eventually("connections to the deleted Service are refused", func() bool { return w.refused("10.96.1.1:80") })
 }
 
-// A resolver that keeps its port must not go on with an endpoint that is no more.
-func TestPacketsFollowTheEndpoints(t *testing.T) {
+// A resolver that keeps its port must not keep using a removed endpoint.
+func TestUDPFlowFollowsEndpoints(t *testing.T) {
 	w := start(t, shop)
-	w.endpoints(first)
-	w.eventually("the first alone", func() bool { return slices.Equal(w.who("udp4", "10.96.1.1:53"), []string{first}) })
+	w.endpoints(firstPod)
+	w.eventually("only the first pod replies", func() bool {
+		return slices.Equal(w.endpointsBehind("udp4", "10.96.1.1:53"), []string{firstPod})
+	})
 	c, err := w.dial("udp4", "10.96.1.1:53")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := askWho(c); got != first || err != nil {
+	if got, err := exchange(c); got != firstPod || err != nil {
 		t.Fatalf("got %q, %v", got, err)
 	}
-	w.endpoints(second)
-	w.eventually("the second", func() bool {
+	w.endpoints(secondPod)
+	w.eventually("the second pod replies", func() bool {
 		_ = c.SetDeadline(time.Now().Add(time.Second))
 		if _, err := fmt.Fprintln(c, "?"); err != nil {
 			return false
 		}
 		buffer := make([]byte, 512)
 		n, err := c.Read(buffer)
-		return err == nil && strings.TrimSpace(string(buffer[:n])) == second
+		return err == nil && strings.TrimSpace(string(buffer[:n])) == secondPod
 	})
 }
 
-// What one Service cannot have is said with its name, others go on, and it gets it when it is free.
-func TestAPortThatIsTaken(t *testing.T) {
+// A node port in use is logged with the Service, does not affect other ports, and is opened once
+// free.
+func TestServiceRetriesPortInUse(t *testing.T) {
 	w := start(t, shop)
 	l, err := w.node.Listen(t.Context(), "tcp4", ":30081")
 	if err != nil {
@@ -343,22 +346,22 @@ func TestAPortThatIsTaken(t *testing.T) {
 	if _, err := w.client.CoreV1().Services("shop").Update(t.Context(), service, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("said", func() bool {
+	w.eventually("the problem is logged", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return slices.ContainsFunc(w.said, func(s string) bool {
+		return slices.ContainsFunc(w.logged, func(s string) bool {
 			return strings.Contains(s, "service shop/api: one:30081/TCP") && strings.Contains(s, "in use")
 		})
 	})
-	if got := w.who("tcp4", "10.96.1.1:80"); len(got) != 2 {
-		t.Errorf("the virtual address is answered by %v", got)
+	if got := w.endpointsBehind("tcp4", "10.96.1.1:80"); len(got) != 2 {
+		t.Errorf("the cluster IP forwards to %v", got)
 	}
 	_ = l.Close()
-	w.eventually("served", func() bool { return !w.refused(nodeAddress + ":30081") })
+	w.eventually("the node port is open", func() bool { return !w.refused(nodeAddress + ":30081") })
 }
 
-// endpoints replaces who is ready.
-func (w *world) endpoints(addresses ...string) {
+// endpoints replaces the endpoints of Service shop/api.
+func (w *testCluster) endpoints(addresses ...string) {
 	w.t.Helper()
 	api := w.client.DiscoveryV1().EndpointSlices("shop")
 	slice, err := api.Get(w.t.Context(), "api--1", metav1.GetOptions{})
