@@ -14,6 +14,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // checkTimeout bounds one look at a lab, which takes tenths of a second: an API server that is gone must not keep a student waiting.
@@ -173,7 +174,7 @@ func printCheck(w io.Writer, style scenario.Style, r *checkResult, tier int) {
 			printTask(w, style, t, tier)
 		}
 	}
-	printf(w, "%s\n", style.Dim(fmt.Sprintf("lab %d: %d of %s done", r.Lab, done, count(len(r.Tasks), "task"))))
+	printf(w, "%s\n", style.Dim(fmt.Sprintf("lab %d: %d of %s done", r.Lab, done, text.Count(len(r.Tasks), "task"))))
 }
 
 // printTask says of a task that is not done what was expected and seen, and gives hints up to a tier.

@@ -12,6 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson/replay"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 func (a *app) lessonCommand() *cobra.Command {
@@ -162,10 +163,10 @@ func (a *app) printPlayed(r *replay.Report) {
 	}
 	switch {
 	case len(r.Faults) > 0:
-		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", count(len(r.Faults), "fault"), count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", text.Count(len(r.Faults), "fault"), text.Count(len(r.Commands), "command"), r.Seconds)
 	case r.Changed:
-		printf(a.std.Out, "✓ %s played, and the lesson has new outputs: `git diff` shows them (%.0fs)\n", count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ %s played, and the lesson has new outputs: `git diff` shows them (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
 	default:
-		printf(a.std.Out, "✓ %s: every output is as recorded (%.0fs)\n", count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ %s: every output is as recorded (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
 	}
 }

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 func (a *app) lintCommand() *cobra.Command {
@@ -48,17 +48,9 @@ func (a *app) lint(paths []string) error {
 		printf(a.std.Out, "%s\n", f)
 	}
 	if len(faults) > 0 {
-		printf(a.std.Err, "✗ %s (%s looked at)\n", count(len(faults), "fault"), count(len(files), "file"))
+		printf(a.std.Err, "✗ %s (%s looked at)\n", text.Count(len(faults), "fault"), text.Count(len(files), "file"))
 		return &outcome{ExitFailed}
 	}
-	printf(a.std.Err, "✓ no faults (%s looked at)\n", count(len(files), "file"))
+	printf(a.std.Err, "✓ no faults (%s looked at)\n", text.Count(len(files), "file"))
 	return nil
-}
-
-// count writes a number of things as people say it.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

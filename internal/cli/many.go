@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // many runs many things in one cluster, and reports each whole when it has ended.
@@ -72,7 +73,7 @@ func (m many) unbegun(reports []*scenario.Report) {
 		}
 	}
 	if n > 0 {
-		m.app.display.Note(count(n, "scenario") + " not begun")
+		m.app.display.Note(text.Count(n, "scenario") + " not begun")
 	}
 }
 
@@ -108,7 +109,7 @@ func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenar
 	scenario.Pool(ctx, m.parallel, jobs)
 	reports = slices.DeleteFunc(reports, func(r *scenario.MutantReport) bool { return r == nil })
 	if missing := total - len(reports); missing > 0 {
-		m.app.display.Note(count(missing, "mutant") + " not begun")
+		m.app.display.Note(text.Count(missing, "mutant") + " not begun")
 	}
 	printf(m.out, "%s\n", scenario.CountVerdicts(reports))
 	return reports, worst(ctx, codes)

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // WriteTable writes the differences for people, a line for each, and a last line that sums up.
@@ -29,9 +30,9 @@ func WriteTable(w io.Writer, c Comparison) error {
 func (c Comparison) summary() string {
 	differ := len(c.Differences())
 	if differ > 0 {
-		return fmt.Sprintf("%s: %s and %s differ in %d", count(len(c.Rows)), c.Left, c.Right, differ)
+		return fmt.Sprintf("%s: %s and %s differ in %d", text.Count(len(c.Rows), "scenario"), c.Left, c.Right, differ)
 	}
-	text := fmt.Sprintf("%s: %s and %s agree", count(len(c.Rows)), c.Left, c.Right)
+	text := fmt.Sprintf("%s: %s and %s agree", text.Count(len(c.Rows), "scenario"), c.Left, c.Right)
 	if missed := len(c.Rows) - c.passed(); missed > 0 {
 		text += fmt.Sprintf(", though %d did not pass on either", missed)
 	}
@@ -45,13 +46,6 @@ func (c Comparison) passed() (n int) {
 		}
 	}
 	return n
-}
-
-func count(scenarios int) string {
-	if scenarios == 1 {
-		return "1 scenario"
-	}
-	return fmt.Sprintf("%d scenarios", scenarios)
 }
 
 // text is a cell of the table.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 func (d *diagnosis) service(name string) *corev1.Service {
@@ -153,7 +154,7 @@ func (d *diagnosis) pods(s *corev1.Service, port corev1.ServicePort, failed bool
 	}
 	switch {
 	case ready == 0:
-		d.notReady(fmt.Sprintf("service %s has %s, and none is ready", s.Name, count(len(selected))), selected)
+		d.notReady(fmt.Sprintf("service %s has %s, and none is ready", s.Name, text.Count(len(selected), "pod")), selected)
 	case d.endpoints(s.Name) == 0:
 		if !d.closedPort(s, port, selected, true) {
 			d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Expected: "an endpoint", Observed: "none",

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // named looks for the objects that have to be there.
@@ -102,24 +104,17 @@ func (d *diagnosis) deployment(name string) {
 		case w.Spec.Replicas != nil && *w.Spec.Replicas == 0:
 			d.add(scaledToZero(w, ""))
 		case len(pods) > 0 && !slices.ContainsFunc(pods, isReady):
-			d.notReady(fmt.Sprintf("deployment %s has %s, and none is ready", name, count(len(pods))), pods)
+			d.notReady(fmt.Sprintf("deployment %s has %s, and none is ready", name, text.Count(len(pods), "pod")), pods)
 		case !d.cannotStart(pods):
 			// The old pods of a rollout go on while the new ones cannot come.
 			late := slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return isReady(p) || d.Now.Sub(p.CreationTimestamp.Time) < starting })
 			if len(late) > 0 {
-				d.notReady(fmt.Sprintf("deployment %s has %s not ready, beside others that are", name, count(len(late))), late)
+				d.notReady(fmt.Sprintf("deployment %s has %s not ready, beside others that are", name, text.Count(len(late), "pod")), late)
 			}
 		}
 		return
 	}
 	d.missing(DeploymentMissing, "deployment", name, names)
-}
-
-func count(pods int) string {
-	if pods == 1 {
-		return "1 pod"
-	}
-	return fmt.Sprintf("%d pods", pods)
 }
 
 // nodePorts looks for the Services that make nodes listen.

@@ -14,6 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 const (
@@ -314,17 +315,7 @@ func tally(objects []*unstructured.Unstructured) string {
 	}
 	var parts []string
 	for _, kind := range kinds {
-		parts = append(parts, plural(counts[kind], strings.ToLower(kind)))
+		parts = append(parts, text.Count(counts[kind], strings.ToLower(kind)))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func plural(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "s"):
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // labProof proves one lab. The order of its parts saves starts of pods: the lesson is played with those of the first start, and before
@@ -171,7 +172,7 @@ func (p *labProof) untouched(ctx context.Context) finding {
 			return f
 		}
 	}
-	f.seen = fmt.Sprintf("%s not done", plural(len(p.todo()), "task", "tasks"))
+	f.seen = fmt.Sprintf("%s not done", text.Count(len(p.todo()), "task"))
 	return f
 }
 
@@ -256,7 +257,7 @@ func (p *labProof) reset(ctx context.Context) finding {
 		f.faults = append(f.faults, Fault{File: at.File, Line: at.Line, Text: "after the reset, " + difference})
 	}
 	if len(f.faults) == 0 {
-		f.seen = fmt.Sprintf("%s as at the start", plural(len(now), "object", "objects"))
+		f.seen = fmt.Sprintf("%s as at the start", text.Count(len(now), "object"))
 	}
 	return f
 }
@@ -267,7 +268,7 @@ func (p *labProof) lesson(ctx context.Context) finding {
 		return finding{skipped: p.env.NoVerify}
 	}
 	commands, faults, err := p.env.Verify(ctx, p.lab)
-	return finding{seen: plural(commands, "command of the lesson", "commands of the lesson"), faults: faults, err: err}
+	return finding{seen: text.Count(commands, "lesson command"), faults: faults, err: err}
 }
 
 // removeTimeout bounds the removal of a lab, which goes on when the proof itself was interrupted.

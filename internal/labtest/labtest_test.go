@@ -118,7 +118,7 @@ func TestAGoodLabIsProven(t *testing.T) {
 	}
 	for part, want := range map[string]string{
 		"start fails from start/":                               "1 task not done",
-		"solution passes with solution/":                        "1 task solved, 2 checks hold at the end",
+		"solution passes with solution/":                        "1 task solved, 2 checks passed at the end",
 		"reset reset returns to start/":                         "2 objects as at the start",
 		"mutant the other service":                              "hint other-service",
 		"mutant a host with a port":                             "refused: is not a host",

@@ -12,6 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // mutants are the lab's wrong answers in the order of their tasks, so that a solution before them that fails is met once.
@@ -169,7 +170,7 @@ func (p *labProof) hints(context.Context) finding {
 	}
 	if skipped := p.skippedMutants(); len(f.faults) > 0 && skipped > 0 {
 		// What only a mutant shows that cannot be made here is not known to be unreachable.
-		f.skipped = fmt.Sprintf("%s skipped, and %s only then", plural(skipped, "mutant", "mutants"), plural(len(f.faults), "hint may be given", "hints may be given"))
+		f.skipped = fmt.Sprintf("%s skipped, and %s may depend on that", text.Count(skipped, "mutant"), text.Count(len(f.faults), "hint"))
 		f.faults = nil
 	}
 	f.seen = fmt.Sprintf("%d of %d given", len(p.lab.Hints)-len(f.faults), len(p.lab.Hints))

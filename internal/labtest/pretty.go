@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // Pretty writes for a person: a line for each lab, scenario and mutant, and below it what is wrong.
@@ -87,8 +88,8 @@ func (p *Pretty) Done(place *Place) {
 			bad++
 		}
 	}
-	text := fmt.Sprintf("%s, %s, %d of %s caught", plural(labs, "lab", "labs"), plural(scenarios, "scenario", "scenarios"), caught,
-		plural(mutants, "mutant", "mutants"))
+	text := fmt.Sprintf("%s, %s, %d of %s caught", text.Count(labs, "lab"), text.Count(scenarios, "scenario"), caught,
+		text.Count(mutants, "mutant"))
 	if bad > 0 {
 		text += fmt.Sprintf("; %d not proven", bad)
 	}
@@ -105,7 +106,7 @@ func (i *Item) summary() string {
 		case part.Kind == KindMutant && !mutants:
 			mutants = true
 			caught, all := i.count(KindMutant)
-			seen = append(seen, fmt.Sprintf("%d of %s caught", caught, plural(all, "mutant", "mutants")))
+			seen = append(seen, fmt.Sprintf("%d of %s caught", caught, text.Count(all, "mutant")))
 		case part.Kind == KindMutant || part.Outcome != scenario.Passed:
 		case part.Kind == KindHints:
 			seen = append(seen, "hints "+part.Seen)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // jobOfScenario proves a scenario: its mutants, and then itself, one after the other and with the same pods where that can be.
@@ -38,7 +39,7 @@ func runScenario(ctx context.Context, s *scenario.Scenario, series *scenario.Ser
 	part := Part{Kind: KindScenario, Text: "passes", File: s.File(), Line: 1, Outcome: report.Outcome, Seconds: time.Since(begin).Seconds()}
 	switch report.Outcome {
 	case scenario.Passed:
-		part.Seen = plural(len(report.Steps), "step", "steps")
+		part.Seen = text.Count(len(report.Steps), "step")
 	case scenario.Failed, scenario.TimedOut:
 		fault := Fault{File: s.File(), Line: failingLine(report), Text: report.Reason}
 		part.Faults = append(part.Faults, fault)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // tasks goes through the tasks in their order: each wrong answer to a task is given and taken back, then the right one.
@@ -87,7 +88,7 @@ func (p *labProof) solution(ctx context.Context, f finding) finding {
 		}
 		held++
 	}
-	f.seen = fmt.Sprintf("%s solved, %s at the end", plural(len(p.todo()), "task", "tasks"), plural(held, "check holds", "checks hold"))
+	f.seen = fmt.Sprintf("%s solved, %s passed at the end", text.Count(len(p.todo()), "task"), text.Count(held, "check"))
 	return f
 }
 

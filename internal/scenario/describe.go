@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // describe returns a report of a step that has not run.
@@ -107,13 +109,13 @@ func (c Certificate) describe(names isolation) string {
 func (t Traffic) describe(names isolation) string {
 	request := t.expect().describeRequest(names)
 	if t.While != nil {
-		return fmt.Sprintf("%s, again and again while %s", request, plural(len(t.While), "step runs", "steps run"))
+		return fmt.Sprintf("%s, repeatedly during %s", request, text.Count(len(t.While), "step"))
 	}
 	total, err := t.total()
 	if err != nil {
 		return "requests: " + request
 	}
-	return fmt.Sprintf("%s: %s", plural(total, "request", "requests"), request)
+	return fmt.Sprintf("%s: %s", text.Count(total, "request"), request)
 }
 
 func (e Expect) describe(names isolation) string {
@@ -205,11 +207,4 @@ func (a Arrived) describe(names isolation) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // Mutant writes what became of a mutant: a line, and all that explains it if it was not caught as it has to be.
@@ -40,7 +42,7 @@ func CountVerdicts(reports []*MutantReport) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
-	return plural(len(reports), "mutant", "mutants") + ": " + strings.Join(parts, ", ")
+	return text.Count(len(reports), "mutant") + ": " + strings.Join(parts, ", ")
 }
 
 // MutantReports is the JSON document about mutants.

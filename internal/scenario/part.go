@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // The labels of a namespace that was kept.
@@ -170,8 +171,8 @@ func (s *Scenario) readKept(labels map[string]string, first int) (kept, error) {
 		k.seed = NewSeed()
 	}
 	if first > k.passed {
-		return k, s.partf("--from %d: of run %s, only the first %s passed; use --from %d, or --run for another run",
-			first+1, k.run, plural(k.passed, "step has", "steps have"), k.passed+1)
+		return k, s.partf("--from %d: of run %s, only %s passed; use --from %d, or --run for another run",
+			first+1, k.run, text.Count(k.passed, "step"), k.passed+1)
 	}
 	return k, nil
 }

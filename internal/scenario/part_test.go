@@ -100,5 +100,5 @@ func TestOnlyAKeptRunCanGoOn(t *testing.T) {
 	if _, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Run: "r2", Until: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	refused(scenario.Env{From: "3"}, "--from 3: of run r2, only the first 1 step has passed; use --from 2, or --run for another run")
+	refused(scenario.Env{From: "3"}, "--from 3: of run r2, only 1 step passed; use --from 2, or --run for another run")
 }

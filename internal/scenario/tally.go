@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // tally counts answers. It is safe for concurrent use.
@@ -106,7 +107,7 @@ func (t *tally) quantile(share float64) time.Duration {
 // judge compares the tally with what was expected, and writes both into the report.
 func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *StepReport) error {
 	report.Tries, report.Note = t.requests, t.failed()
-	report.Summary = fmt.Sprintf("%s, %d failed, %s answered", plural(t.requests, "request", "requests"), t.failures, plural(len(t.pods), "pod", "pods"))
+	report.Summary = fmt.Sprintf("%s, %d failed, %s answered", text.Count(t.requests, "request"), t.failures, text.Count(len(t.pods), "pod"))
 	if len(t.took) > 0 {
 		report.Summary += fmt.Sprintf("; half within %s, 99 %% within %s", short(t.quantile(0.5)), short(t.quantile(0.99)))
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // Report is what a simulation came to. Durations are in seconds, sizes in bytes, CPU in seconds of one processor for a second.
@@ -61,7 +63,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // t keeps the error for Flush
 	row("cluster", fmt.Sprintf("%d Ingresses, %d Services, %d pods, made in %.0f s; %s on %s",
-		r.Ingresses, r.Services, r.Pods, r.FillSeconds, count(r.Controllers, "controller"), count(r.CPUs, "CPU")))
+		r.Ingresses, r.Services, r.Pods, r.FillSeconds, text.Count(r.Controllers, "controller"), text.Count(r.CPUs, "CPU")))
 	row("initial sync", fmt.Sprintf("%s to the first request, %s until Ready; %d routes", duration(r.Sync.FirstRequest), duration(r.Sync.Ready), r.Routes))
 	row("memory", fmt.Sprintf("%s after the sync (Go heap %s)", bytesText(r.AfterSync.RSS), bytesText(r.AfterSync.Heap)))
 	row("CPU at rest", fmt.Sprintf("%.3f s/s", r.IdleCPU))
@@ -106,13 +108,6 @@ func (r *Report) trouble() string {
 		return ""
 	}
 	return " (" + strings.Join(parts, "; ") + ")"
-}
-
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // duration writes seconds with three digits that mean something.
