@@ -76,7 +76,7 @@ func (c *Controller) learn(ctx context.Context) (more bool) {
 	if err != nil {
 		return false // rebuild says so
 	}
-	table, _ := routing.Build(snapshot, c.options())
+	table, _ := routing.Build(snapshot, c.options(), c.server.Table().Memory())
 	c.watcher.Want(ctx, table.References())
 	return c.watcher.Loading()
 }
@@ -112,7 +112,7 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 // matter of a moment, so it is built again with that in mind. A ConfigMap may lead to further references, hence the loop.
 func (c *Controller) build(snapshot routing.Snapshot) (*routing.Table, []routing.Problem) {
 	for {
-		table, problems := routing.Build(snapshot, c.options())
+		table, problems := routing.Build(snapshot, c.options(), c.server.Table().Memory())
 		unknown := c.watcher.Unknown(table.References())
 		more := beyond(snapshot.Loading.Secrets, unknown.Secrets)
 		moreMaps := beyond(snapshot.Loading.ConfigMaps, unknown.ConfigMaps)
@@ -139,7 +139,6 @@ func (c *Controller) options() routing.Options {
 		ConfigMap:                c.config.ConfigMap,
 		DefaultCertificate:       c.config.DefaultCertificate,
 		AllowExternalName:        c.config.AllowExternalName,
-		Previous:                 c.server.Table(),
 	}
 }
 

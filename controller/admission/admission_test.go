@@ -59,15 +59,14 @@ func cluster(ingresses ...*networkingv1.Ingress) admission.Source {
 			{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: "test/controller"}},
 		},
 	}
-	table, problems := routing.Build(snapshot, options)
-	options.Previous = table
+	table, problems := routing.Build(snapshot, options, nil)
 	return admission.Source{
 		Build: func(candidate *networkingv1.Ingress) (*routing.Table, []routing.Problem, error) {
 			with := snapshot
 			with.Ingresses = append(slices.DeleteFunc(slices.Clone(ingresses), func(ing *networkingv1.Ingress) bool {
 				return ing.Namespace == candidate.Namespace && ing.Name == candidate.Name
 			}), candidate)
-			table, problems := routing.Build(with, options)
+			table, problems := routing.Build(with, options, table.Memory())
 			return table, problems, nil
 		},
 		Problems: func() []routing.Problem { return problems },

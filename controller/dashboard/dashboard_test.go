@@ -76,9 +76,9 @@ func objects() routing.Snapshot {
 func with(snapshot routing.Snapshot) Source {
 	table, problems := routing.Build(snapshot, routing.Options{
 		IngressClass: "lab", ConfigMap: types.NamespacedName{Namespace: "system", Name: "settings"},
-	})
+	}, nil)
 	problems = append(problems, routing.Problem{
-		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: markup,
+		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: routing.Because(routing.PathMalformed, "text", markup),
 	})
 	registry := balancer.NewRegistry(nil)
 	registry.Update(map[string][]balancer.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})

@@ -37,9 +37,12 @@ type Candidate struct {
 	PathType string `json:"pathType,omitempty"`
 	Service  string `json:"service,omitempty"`
 	// Canary says that it is a canary of the rule that won, and takes a share of its requests.
-	Canary bool   `json:"canary,omitempty"`
-	Won    bool   `json:"won"`
-	Why    string `json:"why"`
+	Canary bool `json:"canary,omitempty"`
+	Won    bool `json:"won"`
+	// Why is the sentence of Cause and Args (routing.Cause): why the candidate won or lost.
+	Why   string            `json:"why"`
+	Cause string            `json:"cause"`
+	Args  map[string]string `json:"args,omitempty"`
 }
 
 // explain asks the table what it would do with a request.
@@ -124,7 +127,7 @@ func waits(t routing.Timeouts) string {
 }
 
 func candidateView(c routing.Candidate) Candidate {
-	view := Candidate{Won: c.Won, Why: c.Why}
+	view := Candidate{Won: c.Won, Why: c.Why.String(), Cause: c.Why.Cause.String(), Args: c.Why.Args()}
 	if c.Route == nil {
 		return view
 	}

@@ -84,7 +84,10 @@ type Problem struct {
 	Name      string `json:"name"`
 	Field     string `json:"field"`
 	Code      string `json:"code"`
-	Reason    string `json:"reason"`
+	// Reason is the sentence of Cause and Args (routing.Cause).
+	Reason string            `json:"reason"`
+	Cause  string            `json:"cause"`
+	Args   map[string]string `json:"args,omitempty"`
 }
 
 // pools gives all pools with the live figures of their endpoints, in the order of the table.
@@ -186,7 +189,7 @@ func share(c annotations.Canary) string {
 func (s Source) problems() []Problem {
 	list := []Problem{}
 	for _, p := range s.Problems() {
-		list = append(list, Problem{p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Code, p.Reason})
+		list = append(list, Problem{p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Code, p.Reason.String(), p.Reason.Cause.String(), p.Reason.Args()})
 	}
 	return list
 }

@@ -38,7 +38,7 @@ func tableOf(names ...string) (*routing.Table, []routing.Problem) {
 			}},
 		})
 	}
-	return routing.Build(s, routing.Options{IngressClass: "lab"})
+	return routing.Build(s, routing.Options{IngressClass: "lab"}, nil)
 }
 
 func TestNamesFollowPrometheusConventions(t *testing.T) {

@@ -58,7 +58,7 @@ func playProxy() {
 	server := proxy.New(proxy.Options{Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, os.Getenv(backendVariable))
 	}})
-	table, _ := routing.Build(snapshot(nil, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"})
+	table, _ := routing.Build(snapshot(nil, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"}, nil)
 	server.Swap(table)
 	playOn(proxy.NewHTTPServer(context.Background(), server), proxy.Listen)
 }

@@ -19,7 +19,7 @@ func external(t *testing.T, name string) *routing.Table {
 	t.Helper()
 	s := snapshot(nil, nil)
 	s.Services[0].Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: name}
-	table, problems := routing.Build(s, routing.Options{IngressClass: "lab", AllowExternalName: true})
+	table, problems := routing.Build(s, routing.Options{IngressClass: "lab", AllowExternalName: true}, nil)
 	if len(problems) > 0 {
 		t.Fatalf("problems: %v", problems)
 	}
@@ -49,7 +49,7 @@ func TestExternalNameDoesNotLeadToTheControllersHost(t *testing.T) {
 	s.Services[0].Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost"}
 	backend := s.Ingresses[0].Spec.Rules[0].HTTP.Paths[0].Backend.Service
 	backend.Port.Number = portNumber(t, port)
-	table, _ := routing.Build(s, routing.Options{IngressClass: "lab", AllowExternalName: true})
+	table, _ := routing.Build(s, routing.Options{IngressClass: "lab", AllowExternalName: true}, nil)
 	server.Swap(table)
 	recorder := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodGet, "/", nil)

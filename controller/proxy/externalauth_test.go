@@ -323,7 +323,7 @@ func TestAuthServiceOnTheControllersOwnHostIsRefused(t *testing.T) {
 	for _, name := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"} {
 		server := proxy.New(proxy.Options{}) // with its own way to dial
 		s := snapshot(map[string]string{"auth-url": "http://" + name + ":" + port + "/"}, []string{"10.0.0.1:80"})
-		table, _ := routing.Build(s, routing.Options{IngressClass: "lab"})
+		table, _ := routing.Build(s, routing.Options{IngressClass: "lab"}, nil)
 		server.Swap(table)
 		recorder := httptest.NewRecorder()
 		server.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://shop.test/", nil))

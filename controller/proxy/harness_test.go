@@ -105,7 +105,7 @@ func (r *rig) podAt(address, listener string) {
 // route swaps in a table that sends everything for the host to the pods at the addresses.
 func (r *rig) route(annotations map[string]string, addresses ...string) {
 	r.t.Helper()
-	table, problems := routing.Build(snapshot(annotations, addresses), routing.Options{IngressClass: "lab"})
+	table, problems := routing.Build(snapshot(annotations, addresses), routing.Options{IngressClass: "lab"}, nil)
 	if len(problems) > 0 {
 		r.t.Fatalf("table with problems: %v", problems)
 	}

@@ -27,7 +27,7 @@ func TestNoAnnotationInjectsAHeader(t *testing.T) {
 		} {
 			all := maps.Clone(base)
 			all[entry.Name] = value
-			table, _ := routing.Build(snapshot(all, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"})
+			table, _ := routing.Build(snapshot(all, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"}, nil)
 			r.server.Swap(table)
 			reply := r.raw("GET /?a=b%0d%0aX-Injected:%201 HTTP/1.1\r\nHost: shop.test\r\nOrigin: https://a.test\r\n" +
 				"X-A: c%0d%0aX-Injected: 1\r\nCookie: a=b%0d%0aX-Injected:1\r\nConnection: close\r\n\r\n")

@@ -77,7 +77,7 @@ func TestEveryReadingOfAPathIsForItsPod(t *testing.T) {
 			}
 		})
 	}
-	table, problems := routing.Build(guarded(), routing.Options{IngressClass: "lab"})
+	table, problems := routing.Build(guarded(), routing.Options{IngressClass: "lab"}, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

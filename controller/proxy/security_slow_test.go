@@ -34,7 +34,7 @@ func newPipes(t *testing.T) *pipes {
 		_, _ = io.WriteString(w, "ok")
 	})}
 	server := proxy.New(proxy.Options{Dial: func(context.Context, string, string) (net.Conn, error) { return pod.dial(), nil }})
-	table, problems := routing.Build(snapshot(nil, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"})
+	table, problems := routing.Build(snapshot(nil, []string{"10.0.0.1:80"}), routing.Options{IngressClass: "lab"}, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

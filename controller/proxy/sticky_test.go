@@ -180,7 +180,7 @@ func TestClientStaysWithTheCanary(t *testing.T) {
 			table, problems := routing.Build(canaried(
 				map[string]string{"affinity": "cookie", "affinity-canary-behavior": behavior},
 				map[string]string{"canary-by-header": "X-Next"},
-			), routing.Options{IngressClass: "lab"})
+			), routing.Options{IngressClass: "lab"}, nil)
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
@@ -206,7 +206,7 @@ func TestCanaryBalancesItsOwnWay(t *testing.T) {
 		endpoint.Labels = map[string]string{discoveryv1.LabelServiceName: "next"}
 		s.EndpointSlices = append(s.EndpointSlices[:i+1], endpoint)
 	}
-	table, problems := routing.Build(s, routing.Options{IngressClass: "lab"})
+	table, problems := routing.Build(s, routing.Options{IngressClass: "lab"}, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

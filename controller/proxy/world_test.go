@@ -69,7 +69,7 @@ func (r *rig) world(annotations map[string]string, objects ...object) []routing.
 	}
 	o := routing.Options{IngressClass: "lab"}
 	o.ConfigMap.Namespace, o.ConfigMap.Name = "lab", settings
-	table, problems := routing.Build(s, o)
+	table, problems := routing.Build(s, o, nil)
 	r.server.Swap(table)
 	return problems
 }

@@ -61,7 +61,7 @@ endpoints:
 
 // idsOf gives the ID of every endpoint by pool, address and pod.
 func idsOf(s routing.Snapshot) map[string]string {
-	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	ids := map[string]string{}
 	for _, pool := range table.Pools() {
 		for _, e := range pool.Endpoints {

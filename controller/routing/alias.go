@@ -20,15 +20,15 @@ func (b *builder) addAliases() {
 		}
 		h := b.hosts[hosts[0]]
 		for _, alias := range ing.policy.Rewrite.Aliases {
-			name, err := ruleHost(alias)
+			name, wrong := ruleHost(alias)
 			switch there := owner[name]; {
-			case err != nil:
-				b.badAlias(ing, CodeInvalidHost, err.Error())
+			case wrong.is():
+				b.badAlias(ing, wrong)
 			case name == "" || name == h.name:
 			case b.hosts[name] != nil:
-				b.badAlias(ing, CodeAliasConflict, fmt.Sprintf("host %s has rules of its own, so it is no alias of %s", name, hostText(h.name)))
+				b.badAlias(ing, Because(AliasHasRules, "alias", name, "host", hostText(h.name)))
 			case there != nil && there != h:
-				b.badAlias(ing, CodeAliasConflict, fmt.Sprintf("host %s is an alias of %s already", name, hostText(there.name)))
+				b.badAlias(ing, Because(AliasTaken, "alias", name, "host", hostText(there.name)))
 			default:
 				owner[name] = h
 			}
@@ -37,8 +37,8 @@ func (b *builder) addAliases() {
 	b.aliases = owner
 }
 
-func (b *builder) badAlias(ing *ingress, code, reason string) {
-	b.found.add(ing.ref, annotationField("server-alias"), code, reason)
+func (b *builder) badAlias(ing *ingress, reason Reason) {
+	b.found.add(ing.ref, annotationField("server-alias"), reason)
 }
 
 // addWWW makes a host for the counterpart of every host with from-to-www-redirect: "www.shop.test" for "shop.test", and the

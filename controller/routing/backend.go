@@ -55,8 +55,9 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 
 // fault is why a Service port cannot be used, for the Problem about whoever named it.
 type fault struct {
-	// field is below the back-end's service: "name" or "port".
-	field, code, reason string
+	// field is below the backend's service: "name" or "port".
+	field  string
+	reason Reason
 }
 
 // resolve returns the pool behind one Service port. The pool is there even if the Service is not: then it is empty, and
@@ -73,7 +74,7 @@ func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	if pool == nil {
 		pool = &Pool{Service: want.Service, Port: name}
 		if flt != nil {
-			pool.Reason = flt.reason
+			pool.Reason = flt.reason.String()
 		} else {
 			b.fill(pool, svc, port)
 		}
@@ -89,9 +90,9 @@ func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool
 	if flt != nil || !ing.policy.Backend.ServiceUpstream {
 		return pool, flt
 	}
-	virtual, err := b.backends.virtual(want, pool)
-	if err != nil {
-		b.found.add(ing.ref, field+".service", CodeNoServiceAddress, err.Error()+"; requests go to its pods in spite of service-upstream")
+	virtual, wrong := b.backends.virtual(want, pool)
+	if wrong.is() {
+		b.found.add(ing.ref, field+".service", wrong.so("requests go to its pods in spite of service-upstream"))
 		return pool, nil
 	}
 	return virtual, nil
@@ -100,15 +101,15 @@ func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool
 // virtual returns the pool whose one endpoint is the Service's own address, at which kube-proxy or a mesh chooses the pod. It
 // is as empty as the pool of pods is: a connection to a Service without endpoints is refused anyway. The error is for a Service
 // without an address of its own.
-func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
+func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, Reason) {
 	svc := b.services[want.Service]
 	port, _ := b.servicePort(svc, want) // found before
 	addr, err := netip.ParseAddr(svc.Spec.ClusterIP)
 	if err != nil || port.Port <= 0 || port.Port > 65535 {
-		return nil, fmt.Errorf("service %q is headless and has no address of its own", svc.Name)
+		return nil, Because(ServiceHeadless, "service", svc.Name)
 	}
-	if err := podAddress(addr); err != nil {
-		return nil, fmt.Errorf("service %q: its address %w", svc.Name, err)
+	if neverPod(addr) {
+		return nil, Because(ClusterIPRefused, "service", svc.Name, "address", addr.String())
 	}
 	key := poolKey{service: want.Service, port: pods.Port, virtual: true}
 	pool := b.pools[key]
@@ -119,7 +120,7 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
 		}
 		b.pools[key] = pool
 	}
-	return pool, nil
+	return pool, Reason{}
 }
 
 // servicePort finds the port of a Service that a back-end names, by name or by number. A number may occur twice, for TCP
@@ -127,14 +128,13 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, error) {
 func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	switch {
 	case svc == nil:
-		return corev1.ServicePort{}, &fault{"name", CodeServiceNotFound, fmt.Sprintf("service %q not found", want.Service.Name)}
+		return corev1.ServicePort{}, &fault{"name", Because(ServiceNotFound, "service", want.Service.Name)}
 	case svc.Spec.Type != corev1.ServiceTypeExternalName:
 		return listedPort(svc, want)
 	case b.externalNames:
 		return externalPort(svc, want)
 	}
-	return corev1.ServicePort{}, &fault{"name", CodeExternalName,
-		fmt.Sprintf("service %q is an ExternalName; requests are sent to pod addresses only, unless the controller has --allow-external-name", svc.Name)}
+	return corev1.ServicePort{}, &fault{"name", Because(ServiceExternal, "service", svc.Name)}
 }
 
 // listedPort finds the port among those that the Service lists.
@@ -153,8 +153,7 @@ func listedPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fau
 	if want.Port.Name != "" {
 		missing = strconv.Quote(missing)
 	}
-	return corev1.ServicePort{}, &fault{"port", CodePortNotFound,
-		fmt.Sprintf("service %q has no TCP port %s; it has %s", svc.Name, missing, portList(svc.Spec.Ports))}
+	return corev1.ServicePort{}, &fault{"port", Because(PortNotFound, "service", svc.Name, "port", missing, "ports", portList(svc.Spec.Ports))}
 }
 
 // fill puts the endpoints into a pool, or the reason why there are none.
@@ -185,11 +184,11 @@ func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.
 	case unready > 0:
 		return fmt.Sprintf("service %q has no ready endpoint; %d not ready", svc.Name, unready)
 	case total == 0 && len(svc.Spec.Selector) == 0:
-		return fmt.Sprintf("service %q has no endpoints; it has no selector, so somebody must write its EndpointSlices", svc.Name)
+		return fmt.Sprintf("service %q has no endpoints and no selector; add a selector, or create EndpointSlices for it", svc.Name)
 	case total == 0:
 		return fmt.Sprintf("service %q has no endpoints; no running pod matches its selector", svc.Name)
 	case port.TargetPort.Type == intstr.String:
-		return fmt.Sprintf("service %q has endpoints, but none that declares the target port %q", svc.Name, port.TargetPort.StrVal)
+		return fmt.Sprintf("service %q has endpoints, but none with the target port %q", svc.Name, port.TargetPort.StrVal)
 	default:
 		return fmt.Sprintf("service %q has endpoints, but none that can be used for port %s", svc.Name, portName(port))
 	}

@@ -30,8 +30,7 @@ func (b *builder) findBackendTLS(ing *ingress, p *Policy) {
 		}
 	}
 	if t.Verify && t.Roots == nil {
-		b.lack(ing, p, annotations.Prefix+"proxy-ssl-verify", &lack{code: CodeSecretInvalid,
-			reason: "there is nothing to verify the endpoints' certificates against; proxy-ssl-secret must name a Secret with a ca.crt"})
+		b.lack(ing, p, annotations.Prefix+"proxy-ssl-verify", &lack{reason: Because(BackendTLSRootless)})
 		return
 	}
 	t.Key = t.digest(secret)
@@ -43,7 +42,7 @@ func (b *builder) readBackendSecret(t *BackendTLS, secret *corev1.Secret) (missi
 	hasCA := len(secret.Data["ca.crt"]) > 0
 	hasPair := len(secret.Data[corev1.TLSCertKey]) > 0 || len(secret.Data[corev1.TLSPrivateKeyKey]) > 0
 	if !hasCA && !hasPair {
-		return &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has neither a ca.crt nor a tls.crt with its tls.key", secret.Name)}
+		return &lack{reason: Because(BackendTLSEmpty, "secret", secret.Name)}
 	}
 	if hasCA {
 		if t.Roots, missing = b.memory.authorities.get(secret, authority); missing != nil {

@@ -43,7 +43,7 @@ func manyHostsSnapshot(n int) routing.Snapshot {
 }
 
 func manyHosts(n int) *routing.Table {
-	table, _ := routing.Build(manyHostsSnapshot(n), routing.Options{WatchIngressWithoutClass: true})
+	table, _ := routing.Build(manyHostsSnapshot(n), routing.Options{WatchIngressWithoutClass: true}, nil)
 	return table
 }
 
@@ -52,7 +52,7 @@ func BenchmarkBuild(b *testing.B) {
 	s := manyHostsSnapshot(10_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+		routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	}
 }
 
@@ -86,7 +86,7 @@ func BenchmarkTableSize(b *testing.B) {
 	var size uint64
 	for b.Loop() {
 		before := heap()
-		table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+		table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 		size = heap() - before
 		runtime.KeepAlive(table)
 	}

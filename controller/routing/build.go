@@ -13,21 +13,23 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Build makes a Table of a Snapshot, and a list of what is wrong in it, sorted by object. It does nothing else: it
-// neither waits, nor logs, nor looks at a clock, and for the same objects, in whatever order, the result is the same. A
-// broken object costs its own routes and no others.
-func Build(s Snapshot, o Options) (*Table, []Problem) {
+// Build returns the Table of a Snapshot and its Problems, sorted by object. Build is pure: it neither waits, nor logs, nor reads a
+// clock. The same objects in any order, with the same Options and Memory, give the same result. A broken object affects
+// only its own routes.
+//
+// The Memory is the third input: it is that of the Table that is live now, or nil. With it, Build parses only what
+// has changed, and a certificate outlives an invalid edit of its Secret: the Table keeps the last valid one.
+func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	found := &problems{}
 	b := &builder{
 		backends:       newBackends(s, o.AllowExternalName, found),
 		hosts:          make(map[string]*virtualHost, len(s.Ingresses)),
 		found:          found,
 		references:     newReferences(s),
-		memory:         newMemory(o.Previous),
+		memory:         m.next(),
 		certification:  newCertification(),
 		clientTLS:      map[string]*hostVerification{},
 		defaultBackend: o.DefaultBackend,
-		patterns:       newPatterns(o.Previous),
 	}
 	b.readSettings(o.ConfigMap)
 	ingresses := claimed(s, o)
@@ -53,10 +55,9 @@ type builder struct {
 	catchAll, fallback *Route
 	found              *problems
 	settings           annotations.Settings
-	patterns           *patterns
 
 	references    *references
-	memory        *memory
+	memory        *Memory
 	certification *certification
 	// clientTLS is how the clients of a host are verified.
 	clientTLS      map[string]*hostVerification
@@ -92,11 +93,11 @@ func (b *builder) addDefaultBackend(want ServicePort) {
 		Pool:     pool,
 		Policy:   &Policy{Options: b.settings.Options},
 		Timeouts: timeouts(b.settings.Options.Proxy),
-		why:      "no rule matches; the controller's default back-end answers",
+		why:      "no rule matches; the controller's default backend responds",
 	}
 	if flt != nil {
 		service := ObjectRef{Kind: "Service", Namespace: want.Service.Namespace, Name: want.Service.Name}
-		b.found.add(service, "--default-backend-service", flt.code, flt.reason)
+		b.found.add(service, "--default-backend-service", flt.reason)
 	}
 }
 
@@ -113,7 +114,6 @@ func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 		settings:  b.settings,
 		clientTLS: b.clientPolicies(),
 		memory:    b.memory.forget(),
-		patterns:  b.patterns.compiled,
 	}
 	for _, name := range t.hosts {
 		h := b.hosts[name]

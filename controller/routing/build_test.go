@@ -61,7 +61,7 @@ func allGoldensAtOnce(t *testing.T) golden {
 }
 
 func render(t *testing.T, s routing.Snapshot, g golden) string {
-	table, problems := routing.Build(s, g.options)
+	table, problems := routing.Build(s, g.options, nil)
 	return renderTable(table) + renderProblems(problems) + renderRequests(t, table, g.requests())
 }
 
@@ -113,7 +113,7 @@ func TestBuildLeavesObjectsAlone(t *testing.T) {
 		for _, o := range g.snapshot.ConfigMaps {
 			before.ConfigMaps = append(before.ConfigMaps, o.DeepCopy())
 		}
-		table, _ := routing.Build(g.snapshot, g.options)
+		table, _ := routing.Build(g.snapshot, g.options, nil)
 		renderRequests(t, table, g.requests())
 		if !reflect.DeepEqual(before, g.snapshot) {
 			t.Errorf("%s: Build or Decide changed the objects, or their order", g.name())
@@ -124,7 +124,7 @@ func TestBuildLeavesObjectsAlone(t *testing.T) {
 func TestProblemsNameTheirObject(t *testing.T) {
 	ing := &networkingv1.Ingress{}
 	ing.Namespace, ing.Name, ing.UID = "shop", "web", "4711"
-	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true})
+	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true}, nil)
 	if len(problems) != 1 {
 		t.Fatalf("an empty Ingress has %d problems, want 1: %v", len(problems), problems)
 	}
@@ -143,7 +143,7 @@ func TestNoControllerClassOwnsNothing(t *testing.T) {
 	table, _ := routing.Build(routing.Snapshot{
 		Ingresses:      []*networkingv1.Ingress{ing},
 		IngressClasses: []*networkingv1.IngressClass{class},
-	}, routing.Options{})
+	}, routing.Options{}, nil)
 	if got := table.Ingresses(); len(got) != 0 {
 		t.Errorf("owned: %v", got)
 	}
@@ -169,7 +169,7 @@ endpoints: [{addresses: [10.0.0.1], nodeName: worker, targetRef: {kind: Pod, nam
 	if s.EndpointSlices[0].AddressType != discoveryv1.AddressTypeIPv4 {
 		t.Fatal("the slice was not read")
 	}
-	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	e := table.CatchAll().Pool.Endpoints[0]
 	if e.Pod != (types.NamespacedName{Namespace: "shop", Name: "web-a"}) || e.Node != "worker" {
 		t.Errorf("endpoint is %+v", e)
@@ -185,7 +185,7 @@ spec:
   rules:
   - host: shop.test
     http: {paths: [{path: "/a\tb", pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
-`), routing.Options{WatchIngressWithoutClass: true})
+`), routing.Options{WatchIngressWithoutClass: true}, nil)
 	if len(table.Routes()) != 0 || len(problems) != 1 || problems[0].Code != routing.CodeInvalidPath {
 		t.Errorf("got %d routes and %v", len(table.Routes()), problems)
 	}

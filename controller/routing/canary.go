@@ -173,9 +173,9 @@ func (b *builder) addCanaries() {
 
 func (b *builder) addCanaryRule(ing *ingress, i int) {
 	rule, field := &ing.Spec.Rules[i], fmt.Sprintf("spec.rules[%d]", i)
-	name, err := ruleHost(rule.Host)
-	if err != nil {
-		b.found.add(ing.ref, field+".host", CodeInvalidHost, err.Error())
+	name, wrong := ruleHost(rule.Host)
+	if wrong.is() {
+		b.found.add(ing.ref, field+".host", wrong)
 		return
 	}
 	if rule.HTTP == nil {
@@ -184,8 +184,9 @@ func (b *builder) addCanaryRule(ing *ingress, i int) {
 	for j := range rule.HTTP.Paths {
 		p := &rule.HTTP.Paths[j]
 		written, pathType := pathOf(p)
-		b.attach(ing, b.hosts[name].ruleFor(written, pathType), &p.Backend, fmt.Sprintf("%s.http.paths[%d]", field, j), ".backend",
-			fmt.Sprintf("%s %s of %s", pathType, written, hostText(name)))
+		b.attach(ing, b.hosts[name].ruleFor(written, pathType), &p.Backend, place{
+			field: fmt.Sprintf("%s.http.paths[%d]", field, j), below: ".backend", host: name, what: fmt.Sprintf("%s %s of %s", pathType, written, hostText(name)),
+		})
 	}
 }
 
@@ -195,7 +196,7 @@ func (b *builder) addCanaryDefault(ing *ingress) {
 		return
 	}
 	if len(ing.Spec.Rules) == 0 {
-		b.attach(ing, b.catchAll, backend, field, "", "the catch-all")
+		b.attach(ing, b.catchAll, backend, place{field: field, what: "the catch-all"})
 		return
 	}
 	for _, name := range ing.hosts() {
@@ -203,25 +204,31 @@ func (b *builder) addCanaryDefault(ing *ingress) {
 		if h := b.hosts[name]; h != nil {
 			main = h.fallback
 		}
-		b.attach(ing, main, backend, field, "", "the default back-end of "+hostText(name))
+		b.attach(ing, main, backend, place{field: field, host: name, what: "the default backend of " + hostText(name)})
 	}
 }
 
-// attach makes a back-end a canary of a route.
-func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.IngressBackend, field, below, what string) {
+// place is where a canary's backend is (at below in field), and the main rule that it refines.
+type place struct{ field, below, host, what string }
+
+// attach makes a backend a canary of a route.
+func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.IngressBackend, at place) {
 	if main == nil {
-		b.found.add(ing.ref, field, CodeCanaryWithoutMain,
-			fmt.Sprintf("no Ingress that is not a canary has a rule for %s, so there is nothing to take a share of", what))
+		cause := CanaryPathUnknown
+		if h := b.hosts[at.host]; h == nil || len(h.routes()) == 0 {
+			cause = CanaryHostUnknown
+		}
+		b.found.add(ing.ref, at.field, Because(cause, "rule", at.what, "host", at.host))
 		return
 	}
 	for _, c := range main.Canaries {
 		if c.Ingress == ing.name {
-			b.found.add(ing.ref, field, CodeHostPathConflict, fmt.Sprintf("%s of the same Ingress is a canary of %s already", c.Field, what))
+			b.found.add(ing.ref, at.field, Because(CanaryTwice, "by", c.Field, "rule", at.what))
 			return
 		}
 	}
 	c := &Canary{
-		Ingress: ing.name, Field: field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, field+below), Backend: ing.policy.Backend,
+		Ingress: ing.name, Field: at.field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, at.field+at.below), Backend: ing.policy.Backend,
 		header: http.CanonicalHeaderKey(ing.policy.Canary.Header),
 	}
 	c.explainChoices()
@@ -240,7 +247,7 @@ func (c *Canary) explainChoices() {
 		byAffinity: fmt.Sprintf("the client's affinity cookie names a pod of canary %s", name),
 		byHeader:   fmt.Sprintf("header %s chooses canary %s", o.Header, name),
 		byCookie:   fmt.Sprintf("cookie %s chooses canary %s", o.Cookie, name),
-		byWeight:   fmt.Sprintf("the draw falls to canary %s, which has weight %d of %d", name, o.Weight, o.WeightTotal),
+		byWeight:   fmt.Sprintf("the random value falls to canary %s, which has weight %d of %d", name, o.Weight, o.WeightTotal),
 		byNeed:     fmt.Sprintf("the rule's own pool has no endpoint, and canary %s has one", name),
 	}
 }
@@ -269,8 +276,8 @@ func (h *virtualHost) ruleFor(written string, pathType networkingv1.PathType) *R
 	if r := h.patterns[written]; r != nil && r.PathType == pathType {
 		return r
 	}
-	canonical, err := rulePath(written)
-	if err != nil {
+	canonical, wrong := rulePath(written)
+	if wrong.is() {
 		return nil
 	}
 	routes, key := h.slot(&Route{PathType: pathType, canonical: canonical})

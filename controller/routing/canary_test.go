@@ -44,7 +44,7 @@ func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
 	for i, weight := range weights {
 		write(fmt.Sprintf("canary-%d", i), fmt.Sprintf(`%scanary: "true", %scanary-weight: "%d", %scanary-weight-total: "%d"`, prefix, prefix, weight, prefix, total))
 	}
-	table, problems := routing.Build(parseObjects(t, "canaries", b.String()), routing.Options{WatchIngressWithoutClass: true})
+	table, problems := routing.Build(parseObjects(t, "canaries", b.String()), routing.Options{WatchIngressWithoutClass: true}, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -65,7 +65,7 @@ func canaryConditions(t *testing.T, main, canary string) *routing.Table {
 		}
 		b.WriteString(canaryObjects(name, with.annotations, endpoints))
 	}
-	table, _ := routing.Build(parseObjects(t, "conditions", b.String()), routing.Options{WatchIngressWithoutClass: true})
+	table, _ := routing.Build(parseObjects(t, "conditions", b.String()), routing.Options{WatchIngressWithoutClass: true}, nil)
 	return table
 }
 

@@ -122,7 +122,7 @@ func (b *builder) certificateOf(ing *ingress, secret, field string) *Certificate
 		if c != nil {
 			instead = "the last good certificate"
 		}
-		b.found.add(ing.ref, field, missing.code, missing.reason+"; clients are shown "+instead)
+		b.found.add(ing.ref, field, missing.reason.so("clients get "+instead))
 	}
 	return c
 }
@@ -148,18 +148,16 @@ func (b *builder) certificate(secret types.NamespacedName) (*Certificate, *lack)
 
 // certifyHost gives a host that is listed in spec.tls its certificate.
 func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field string) {
-	host, err := ruleHost(written)
-	if err != nil || host == "" {
-		b.found.add(ing.ref, field, CodeInvalidHost, fmt.Sprintf("%q is not a host that a certificate can be for", written))
+	host, wrong := ruleHost(written)
+	if wrong.is() || host == "" {
+		b.found.add(ing.ref, field, Because(HostWithoutCertificate, "host", written))
 		return
 	}
 	b.certification.want(host)
 	switch {
 	case c == nil:
 	case !c.covers(host):
-		b.found.add(ing.ref, field, CodeCertificateName,
-			fmt.Sprintf("the certificate in secret %q is for %s, not for %s; clients are shown the default certificate",
-				c.Secret.Name, namesText(c.Names), host))
+		b.found.add(ing.ref, field, Because(CertificateMismatch, "secret", c.Secret.Name, "names", namesText(c.Names), "host", host).so("clients get the default certificate"))
 	default:
 		b.show(ing, c, host, field)
 	}
@@ -196,9 +194,7 @@ func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 	if first == c || bytes.Equal(first.TLS.Leaf.Raw, c.TLS.Leaf.Raw) {
 		return
 	}
-	b.found.add(ing.ref, field, CodeCertificateConflict,
-		fmt.Sprintf("for %s the certificate of secret %s is shown: ingress %s is older, or comes first by name, and asks for that one",
-			host, first.Secret, b.certification.owners[host]))
+	b.found.add(ing.ref, field, Because(CertificateTaken, "host", host, "secret", first.Secret.String(), "by", b.certification.owners[host].String()))
 }
 
 // certify finishes the certificates, the default one included.
@@ -208,7 +204,7 @@ func (b *builder) certify(defaultCertificate types.NamespacedName) *certificates
 		var missing *lack
 		if c.fallback, missing = b.certificate(defaultCertificate); missing != nil && !missing.loading {
 			secret := ObjectRef{Kind: "Secret", Namespace: defaultCertificate.Namespace, Name: defaultCertificate.Name}
-			b.found.add(secret, "--default-ssl-certificate", missing.code, missing.reason)
+			b.found.add(secret, "--default-ssl-certificate", missing.reason)
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(c.bySecret), compareNames) {
@@ -257,7 +253,7 @@ func (ing *ingress) hosts() []string {
 	}
 	var all []string
 	for _, rule := range ing.Spec.Rules {
-		if host, err := ruleHost(rule.Host); err == nil && !slices.Contains(all, host) {
+		if host, wrong := ruleHost(rule.Host); !wrong.is() && !slices.Contains(all, host) {
 			all = append(all, host)
 		}
 	}

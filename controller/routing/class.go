@@ -11,19 +11,13 @@ import (
 // still in use, https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation.
 const classAnnotation = "kubernetes.io/ingress.class"
 
-// claimed returns the Ingresses of our class, the oldest first and then by namespace and name, which is the order in
-// which they win conflicts. The others are somebody else's and are passed over in silence, those that name a class that
-// does not exist included: there are controllers that go by the name alone.
+// claimed returns the Ingresses of our class, the oldest first and then by namespace and name: in this order they win conflicts.
+// The others belong to other controllers and cause no Problem, not even those whose IngressClass does not exist:
+// some controllers serve a class by its name alone.
 func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
-	ourClasses := make(map[string]bool)
-	for _, c := range s.IngressClasses {
-		if o.ControllerClass != "" && c.Spec.Controller == o.ControllerClass {
-			ourClasses[c.Name] = true
-		}
-	}
 	var list []*networkingv1.Ingress
 	for _, ing := range s.Ingresses {
-		if owns(ing, ourClasses, o) {
+		if !Unclaimed(ing, s.IngressClasses, o).is() {
 			list = append(list, ing)
 		}
 	}
@@ -37,15 +31,27 @@ func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
 	return list
 }
 
-// owns decides by spec.ingressClassName if there is one, else by the annotation, else by the flag for Ingresses that name
-// no class. The cluster's default class needs no case of its own: the API server writes it into ingressClassName when
-// the Ingress is created, https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class.
-func owns(ing *networkingv1.Ingress, ourClasses map[string]bool, o Options) bool {
-	if name := ing.Spec.IngressClassName; name != nil {
-		return ourClasses[*name]
+// Unclaimed returns why the controller does not serve an Ingress; the zero Reason: it serves the Ingress.
+// It decides by spec.ingressClassName, else by the annotation, else by the flag for Ingresses without a class.
+// The cluster's default class needs no case: the API server writes it into ingressClassName when the Ingress is created,
+// https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class.
+func Unclaimed(ing *networkingv1.Ingress, classes []*networkingv1.IngressClass, o Options) Reason {
+	name, annotated := ing.Annotations[classAnnotation], true
+	if ing.Spec.IngressClassName != nil {
+		name, annotated = *ing.Spec.IngressClassName, false
 	}
-	if class := ing.Annotations[classAnnotation]; class != "" {
-		return class == o.IngressClass
+	switch {
+	case annotated && name == "" && o.WatchIngressWithoutClass, annotated && name != "" && name == o.IngressClass:
+		return Reason{}
+	case name == "":
+		return Because(ClassMissing)
 	}
-	return o.WatchIngressWithoutClass
+	at := slices.IndexFunc(classes, func(c *networkingv1.IngressClass) bool { return c.Name == name })
+	switch {
+	case at < 0:
+		return Because(ClassUnknown, "class", name)
+	case annotated || o.ControllerClass == "" || classes[at].Spec.Controller != o.ControllerClass:
+		return Because(ClassForeign, "class", name, "controller", classes[at].Spec.Controller)
+	}
+	return Reason{}
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -50,8 +49,7 @@ func (b *builder) claimHosts(ing *ingress) {
 		if first.by.Namespace == ing.Namespace && sameVerification(first.policy.ClientTLS, p.ClientTLS) {
 			continue
 		}
-		b.lack(ing, p, annotations.Prefix+"auth-tls-secret", &lack{code: CodeClientTLSConflict,
-			reason: fmt.Sprintf("clients of %s are verified as ingress %s says, which is older, or comes first by name", hostText(host), first.by.name)})
+		b.lack(ing, p, annotations.Prefix+"auth-tls-secret", &lack{reason: Because(ClientTLSTaken, "host", hostText(host), "by", first.by.name.String())})
 	}
 }
 

@@ -25,14 +25,14 @@ func (b *builder) readSettings(name types.NamespacedName) {
 	if missing != nil {
 		if missing.loading {
 			// It may have an allowlist for all routes, say.
-			b.settings.Options.Closed = "the settings of the controller are being loaded"
+			b.settings.Options.Closed = "the controller's settings are being loaded"
 		}
 		return
 	}
 	settings, faults := annotations.ParseSettings(object.Data)
 	b.settings = settings
 	for _, f := range faults {
-		b.found.add(refOf("ConfigMap", object), "data["+f.Name+"]", f.Code, f.Reason)
+		b.found.add(refOf("ConfigMap", object), "data["+f.Name+"]", reported(f))
 	}
 }
 
@@ -45,13 +45,13 @@ func (b *builder) findResponseHeaders(ing *ingress, p *Policy) {
 	object, missing := b.configMap(ing.Namespace, p.Rewrite.CustomHeaders)
 	if missing != nil {
 		if !missing.loading {
-			b.found.add(ing.ref, field, missing.code, missing.reason+"; the responses go without its headers")
+			b.found.add(ing.ref, field, missing.reason.so("responses do not get its headers"))
 		}
 		return
 	}
 	headers, faults := readHeaders(object, forbiddenInResponse)
 	for _, f := range faults {
-		b.found.add(ing.ref, field, CodeHeaderInvalid, f+"; it is left out")
+		b.found.add(ing.ref, field, Because(HeadersInvalid, "text", f).so("it is left out"))
 	}
 	p.ResponseHeaders = make(http.Header, len(headers))
 	for name, value := range headers {
@@ -82,7 +82,7 @@ func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 		p.AuthHeaders[name] = template
 	}
 	if len(faults) > 0 {
-		b.lack(ing, p, annotation, &lack{code: CodeHeaderInvalid, reason: strings.Join(faults, "; ")})
+		b.lack(ing, p, annotation, &lack{reason: Because(HeadersInvalid, "text", strings.Join(faults, "; "))})
 	}
 }
 
@@ -101,7 +101,7 @@ func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[stri
 		name, value := textproto.CanonicalMIMEHeaderKey(key), strings.TrimSpace(object.Data[key])
 		switch {
 		case !isToken(key):
-			faults = append(faults, fmt.Sprintf("configmap %q: %q is not the name of a header", object.Name, key))
+			faults = append(faults, fmt.Sprintf("configmap %q: %q is not a header name", object.Name, key))
 		case slices.Contains(forbidden, name):
 			faults = append(faults, fmt.Sprintf("configmap %q: header %s belongs to the connection and cannot be set", object.Name, name))
 		case !isFieldValue(value):

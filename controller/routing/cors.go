@@ -23,7 +23,7 @@ func (s *step) checkOrigin() (done bool) {
 	}
 	s.decision.Action = Preflight
 	s.decision.Status = http.StatusNoContent
-	s.decision.Reason = "the question of a browser before a cross-origin request is answered for the back-end"
+	s.decision.Reason = "the controller answers the CORS preflight for the backend"
 	return true
 }
 

@@ -114,6 +114,6 @@ type Candidate struct {
 	Canary *Canary
 	// Won is true for at most one rule of a trace, and for at most one of its canaries.
 	Won bool
-	// Why is one sentence: why it won or lost.
-	Why string
+	// Why is the reason why it won or lost.
+	Why Reason
 }

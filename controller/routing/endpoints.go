@@ -54,8 +54,7 @@ func candidates(list []*discoveryv1.EndpointSlice, port corev1.ServicePort, foun
 	var all []candidate
 	for _, slice := range list {
 		if slice.AddressType != discoveryv1.AddressTypeIPv4 && slice.AddressType != discoveryv1.AddressTypeIPv6 {
-			found.add(refOf("EndpointSlice", slice), "addressType", CodeAddressRefused,
-				fmt.Sprintf("%q is not supported; endpoints must be IPv4 or IPv6 addresses", slice.AddressType))
+			found.add(refOf("EndpointSlice", slice), "addressType", Because(AddressTypeUnknown, "type", string(slice.AddressType)))
 			continue
 		}
 		number, ok := slicePort(slice, port)
@@ -63,9 +62,9 @@ func candidates(list []*discoveryv1.EndpointSlice, port corev1.ServicePort, foun
 			continue
 		}
 		for i := range slice.Endpoints {
-			c, err := newCandidate(slice, &slice.Endpoints[i], number)
-			if err != nil {
-				found.add(refOf("EndpointSlice", slice), fmt.Sprintf("endpoints[%d].addresses[0]", i), CodeAddressRefused, err.Error())
+			c, wrong := newCandidate(slice, &slice.Endpoints[i], number)
+			if wrong.is() {
+				found.add(refOf("EndpointSlice", slice), fmt.Sprintf("endpoints[%d].addresses[0]", i), wrong)
 				continue
 			}
 			all = append(all, c)
@@ -94,20 +93,20 @@ func slicePort(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (uint1
 // newCandidate looks at the first address only, as kube-proxy does: the API gives the others no meaning. It refuses the
 // addresses that never are a pod's; a hand-made slice with 127.0.0.1 or 169.254.169.254 would otherwise lead from the
 // outside to the controller's own ports or to the cloud's metadata service.
-func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port uint16) (candidate, error) {
+func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port uint16) (candidate, Reason) {
 	if len(e.Addresses) == 0 {
-		return candidate{}, fmt.Errorf("there is no address")
+		return candidate{}, Because(AddressMissing)
 	}
 	addr, err := netip.ParseAddr(e.Addresses[0])
 	if err != nil || addr.Zone() != "" {
-		return candidate{}, fmt.Errorf("%q is not an IP address", e.Addresses[0])
+		return candidate{}, Because(AddressInvalid, "address", e.Addresses[0])
 	}
 	addr = addr.Unmap()
 	if addr.Is4() != (slice.AddressType == discoveryv1.AddressTypeIPv4) {
-		return candidate{}, fmt.Errorf("%s is not an %s address", addr, slice.AddressType)
+		return candidate{}, Because(AddressOtherFamily, "address", addr.String(), "type", string(slice.AddressType))
 	}
-	if err := podAddress(addr); err != nil {
-		return candidate{}, err
+	if neverPod(addr) {
+		return candidate{}, Because(AddressRefused, "address", addr.String())
 	}
 	c := candidate{Endpoint: Endpoint{Address: netip.AddrPortFrom(addr, port)}, condition: conditionOf(e.Conditions)}
 	if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" {
@@ -116,15 +115,12 @@ func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, por
 	if e.NodeName != nil {
 		c.Node = *e.NodeName
 	}
-	return c, nil
+	return c, Reason{}
 }
 
-// podAddress refuses the addresses that never are a pod's, nor a Service's.
-func podAddress(addr netip.Addr) error {
-	if addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast() {
-		return fmt.Errorf("%s is a loopback, link-local, unspecified or multicast address", addr)
-	}
-	return nil
+// neverPod reports whether an address never belongs to a pod or a Service.
+func neverPod(addr netip.Addr) bool {
+	return addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast()
 }
 
 // serving picks from the candidates those that get requests, sorted by address: the ready ones, or the draining ones if

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -47,90 +48,84 @@ func (e *explanation) addHost(h *virtualHost) {
 			e.addRoute(r)
 			continue
 		}
-		e.list = append(e.list, Candidate{Route: r, Why: hostText(e.trace.host.name) + " takes the request, and no other host is asked"})
+		e.list = append(e.list, Candidate{Route: r, Why: Because(OtherHost, "host", hostText(e.trace.host.name))})
 	}
 	for _, l := range h.lost {
-		e.list = append(e.list, Candidate{Route: l.route, Why: "not served: " + l.why})
+		e.list = append(e.list, Candidate{Route: l.route, Why: l.why})
 	}
 }
 
 // addRoute judges one route, and if it won, its canaries.
 func (e *explanation) addRoute(r *Route) {
-	c := Candidate{Route: r, Won: r == e.trace.route}
-	if c.Won {
-		c.Why = e.whyWon(r)
-	} else {
-		c.Why = e.whyLost(r)
-	}
-	e.list = append(e.list, c)
-	if !c.Won {
+	if r != e.trace.route {
+		e.list = append(e.list, Candidate{Route: r, Why: e.whyLost(r)})
 		return
 	}
+	e.list = append(e.list, Candidate{Route: r, Won: true, Why: e.whyWon(r)})
 	for _, canary := range r.Canaries {
 		won, why := e.judgeCanary(canary)
 		e.list = append(e.list, Candidate{Route: r, Canary: canary, Won: won, Why: why})
 	}
 }
 
-func (e *explanation) whyWon(r *Route) string {
-	best := "it matches best"
+func (e *explanation) whyWon(r *Route) Reason {
+	best := Because(BestMatch)
 	if r.PathType == "" {
-		best = "no rule matches, and it is the first default back-end that is asked"
+		best = Because(FirstDefault)
 	}
 	switch d := &e.decision; {
 	case d.Action == Refuse && e.trace.status == 0:
-		return best + ", but: " + d.Reason
+		return best.so(fmt.Sprintf("the response is %d: %s", d.Status, d.Reason))
 	case d.Action == Redirect, d.Action == Preflight:
-		return best + "; " + d.Reason
+		return best.so(d.Reason)
 	case d.Unavailable != 0:
-		return fmt.Sprintf("%s; the error back-end %s answers, because %s", best, d.Pool.Key(), d.Reason)
+		return best.so(fmt.Sprintf("the error backend %s responds: %s", d.Pool.Key(), d.Reason))
 	case d.Canary:
-		return best + "; a canary serves the request"
+		return best.so("a canary serves the request")
 	}
 	return best
 }
 
-func (e *explanation) whyLost(r *Route) string {
+func (e *explanation) whyLost(r *Route) Reason {
 	switch winner := e.trace.route; {
 	case r.PathType == "" && winner == nil:
-		return "it has no endpoint: " + r.Pool.Reason
+		return Because(NoEndpoints, "text", r.Pool.Reason)
 	case r.PathType == "":
-		return fmt.Sprintf("%s comes before it", winner.match())
+		return Because(LaterDefault, "winner", winner.match())
 	case !r.matches(e.trace.path):
-		return fmt.Sprintf("%s does not match %s", r.match(), e.trace.path)
+		return Because(PathUnmatched, "rule", r.match(), "path", e.trace.path)
 	case r.Regex && len(winner.canonical) == len(r.canonical):
-		return fmt.Sprintf("it matches, but %s comes first among paths of the same length", winner.match())
+		return Because(LaterPattern, "winner", winner.match())
 	default:
-		return fmt.Sprintf("it matches, but %s is longer or more exact", winner.match())
+		return Because(LessSpecific, "winner", winner.match())
 	}
 }
 
-// judgeCanary says why a canary of the winning route serves the request, or does not.
-func (e *explanation) judgeCanary(c *Canary) (won bool, why string) {
+// judgeCanary returns why a canary of the winning route serves the request, or does not.
+func (e *explanation) judgeCanary(c *Canary) (won bool, why Reason) {
 	d := &e.decision
 	if d.Action != Forward || d.Unavailable != 0 {
-		return false, "the request is not forwarded to the rule's back-end"
+		return false, Because(NotForwarded)
 	}
 	if d.Canary && d.Pool == c.Pool && d.CanaryOf == c.Ingress {
-		return true, d.Reason
+		return true, Because(CanaryChosen, "text", d.Reason)
 	}
 	switch {
 	case len(c.Pool.Endpoints) == 0:
-		return false, c.Pool.Reason
+		return false, Because(NoEndpoints, "text", c.Pool.Reason)
 	case c.Pool.Draining && c.Pool != d.Pool:
-		return false, "its pods are all terminating"
+		return false, Because(CanaryTerminating)
 	case d.Endpoint != nil && !d.Route.leavesCanary:
-		return false, "the client's affinity cookie names a pod elsewhere"
-	}
-	switch {
+		return false, Because(AffinityElsewhere)
 	case c.ask(byHeader, e.request) == no:
-		return false, fmt.Sprintf("header %s says never", c.Options.Header)
+		return false, Because(HeaderSaysNever, "header", c.Options.Header)
 	case c.ask(byCookie, e.request) == no:
-		return false, fmt.Sprintf("cookie %s says never", c.Options.Cookie)
+		return false, Because(CookieSaysNever, "cookie", c.Options.Cookie)
 	case d.Canary:
-		return false, fmt.Sprintf("canary %s was chosen before it", d.CanaryOf)
+		return false, Because(OtherCanary, "by", d.CanaryOf.String())
 	}
-	return false, fmt.Sprintf("nothing chooses it, and the draw of %.4g is not between %.4g and %.4g", e.request.Draw, c.from, c.to)
+	short := func(f float64) string { return strconv.FormatFloat(f, 'g', 4, 64) }
+	return false, Because(RandomValueOutside, "value", short(e.request.Draw), "from", short(c.from), "to", short(c.to))
 }
 
 // matches says whether a rule alone would match a canonical path. It is the rule as the documentation states it; find

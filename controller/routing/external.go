@@ -33,7 +33,7 @@ func externalPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *f
 func fillExternal(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
 	name := strings.TrimSuffix(lowerASCII(svc.Spec.ExternalName), ".")
 	if len(validation.IsDNS1123Subdomain(name)) > 0 || port.Port > 65535 {
-		pool.Reason = fmt.Sprintf("service %q stands for %q, which is not a DNS name", svc.Name, svc.Spec.ExternalName)
+		pool.Reason = fmt.Sprintf("service %q has the external name %q, which is not a DNS name", svc.Name, svc.Spec.ExternalName)
 		return
 	}
 	pool.Endpoints = []Endpoint{{Name: name, Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port.Port))}}

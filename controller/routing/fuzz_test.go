@@ -51,7 +51,7 @@ endpoints: [{addresses: [10.0.0.1]}]
 	rule("other", "rewrite.test", "/", "Prefix")
 	annotated("app", "rewrite.test", "/app(.*)", "ImplementationSpecific", prefix+"rewrite-target: /$1")
 	annotated("query", "rewrite.test", "/query/([^/]*)(.*)", "ImplementationSpecific", prefix+"rewrite-target: '/find$2?q=$1&key=secret'")
-	table, problems := routing.Build(parseObjects(t, "fuzz", b.String()), routing.Options{WatchIngressWithoutClass: true})
+	table, problems := routing.Build(parseObjects(t, "fuzz", b.String()), routing.Options{WatchIngressWithoutClass: true}, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -268,7 +268,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("GET", "www.shop.test:80", "/app/%2e", "https://shop.test", "INGRESSCOOKIE=x", 0.99, false)
 	var tables []*routing.Table
 	for _, g := range goldens(f) {
-		table, _ := routing.Build(g.snapshot, g.options)
+		table, _ := routing.Build(g.snapshot, g.options, nil)
 		tables = append(tables, table)
 	}
 	f.Fuzz(func(t *testing.T, method, host, path, header, cookie string, draw float64, tls bool) {

@@ -74,7 +74,7 @@ func (g golden) lefts(section string) []string {
 
 // got renders what the code makes of the golden's objects and requests.
 func (g golden) got(t testing.TB) *txtar.Archive {
-	table, problems := routing.Build(g.snapshot, g.options)
+	table, problems := routing.Build(g.snapshot, g.options, nil)
 	out := &txtar.Archive{Comment: g.archive.Comment}
 	for _, f := range g.archive.Files {
 		switch f.Name {

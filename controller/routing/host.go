@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ func canonicalHost(authority string) (host, refusal string) {
 	upper := false
 	for i := range len(host) {
 		if !hostByte(host[i]) {
-			return "", "the Host contains a character that no host name has"
+			return "", "the Host contains a character that a host name cannot have"
 		}
 		upper = upper || 'A' <= host[i] && host[i] <= 'Z'
 	}
@@ -40,7 +39,7 @@ func canonicalHost(authority string) (host, refusal string) {
 func canonicalIPv6(authority string) (host, refusal string) {
 	end := strings.IndexByte(authority, ']')
 	if end < 0 {
-		return "", "the Host has a bracket that is not closed"
+		return "", "the Host has an unclosed bracket"
 	}
 	host, rest := authority[:end+1], authority[end+1:]
 	if rest != "" && (rest[0] != ':' || !validPort(rest[1:])) {
@@ -48,7 +47,7 @@ func canonicalIPv6(authority string) (host, refusal string) {
 	}
 	addr, err := netip.ParseAddr(host[1:end])
 	if err != nil || !addr.Is6() || addr.Zone() != "" {
-		return "", "the Host has brackets around what is not an IPv6 address"
+		return "", "the Host has brackets around an invalid IPv6 address"
 	}
 	return lowerASCII(host), ""
 }
@@ -80,24 +79,24 @@ func lowerASCII(s string) string {
 
 // ruleHost brings the host of an Ingress rule into the Table's form. The API server checks hosts too, but not on every
 // path by which an Ingress may have come in: older API versions and other servers were laxer.
-func ruleHost(host string) (string, error) {
+func ruleHost(host string) (string, Reason) {
 	if host == "" {
-		return "", nil
+		return "", Reason{}
 	}
 	host = lowerASCII(host)
 	if _, err := netip.ParseAddr(host); err == nil {
-		return "", fmt.Errorf("%q is an address; a host must be a DNS name", host)
+		return "", Because(HostIsAddress, "host", host)
 	}
 	if strings.Contains(host, "*") {
 		if len(validation.IsWildcardDNS1123Subdomain(host)) > 0 {
-			return "", fmt.Errorf("%q is not a host: an asterisk must be the whole first label of a DNS name, as in %q", host, "*.shop.test")
+			return "", Because(HostWildcardInvalid, "host", host)
 		}
-		return host, nil
+		return host, Reason{}
 	}
 	if len(validation.IsDNS1123Subdomain(host)) > 0 {
-		return "", fmt.Errorf("%q is not a host: a DNS name has labels of letters, digits and inner hyphens, and no port", host)
+		return "", Because(HostNotDNSName, "host", host)
 	}
-	return host, nil
+	return host, Reason{}
 }
 
 // wildcardSuffix gives what a host must end in after its first label to fall under a wildcard: ".shop.test" both for

@@ -29,7 +29,7 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 		name:    types.NamespacedName{Namespace: object.Namespace, Name: object.Name},
 	}
 	for _, f := range faults {
-		b.found.add(ing.ref, fmt.Sprintf("metadata.annotations[%s]", f.Name), f.Code, f.Reason)
+		b.found.add(ing.ref, "metadata.annotations["+f.Name+"]", reported(f))
 	}
 	ing.policy = b.policy(ing, options)
 	if options.Canary.Enabled {
@@ -50,7 +50,7 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	b.claimHosts(ing)
 	b.addTLS(ing)
 	if len(ing.Spec.Rules) == 0 && ing.Spec.DefaultBackend == nil {
-		b.found.add(ing.ref, "spec", CodeEmptyIngress, "there are neither rules nor a defaultBackend")
+		b.found.add(ing.ref, "spec", Because(IngressEmpty))
 	}
 	for i := range ing.Spec.Rules {
 		b.addRule(ing, i)
@@ -62,15 +62,15 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 // fall to whoever has the wildcard.
 func (b *builder) addRule(ing *ingress, i int) {
 	rule, field := &ing.Spec.Rules[i], "spec.rules["+strconv.Itoa(i)+"]"
-	name, err := ruleHost(rule.Host)
-	if err != nil {
-		b.found.add(ing.ref, field+".host", CodeInvalidHost, err.Error())
+	name, wrong := ruleHost(rule.Host)
+	if wrong.is() {
+		b.found.add(ing.ref, field+".host", wrong)
 		return
 	}
 	h := b.host(name)
 	if rule.HTTP == nil || len(rule.HTTP.Paths) == 0 {
 		if ing.Spec.DefaultBackend == nil {
-			b.found.add(ing.ref, field+".http", CodeRuleWithoutPaths, "the rule has no paths, and the Ingress no defaultBackend to serve its host")
+			b.found.add(ing.ref, field+".http", Because(RuleWithoutPaths))
 		}
 		return
 	}
@@ -82,17 +82,12 @@ func (b *builder) addRule(ing *ingress, i int) {
 func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngressPath, field string) {
 	written, pathType := pathOf(p)
 	r := &Route{Host: h.name, Path: written, PathType: pathType, Regex: isRegex(ing.policy, written, pathType)}
-	if err := b.readPath(r); err != nil {
-		code := CodeInvalidPath
-		if r.Regex {
-			code = CodeInvalidPattern
-		}
-		b.found.add(ing.ref, field+".path", code, err.Error())
+	if wrong := b.readPath(r); wrong.is() {
+		b.found.add(ing.ref, field+".path", wrong)
 		return
 	}
 	if pathType != networkingv1.PathTypeExact && !r.Regex && looksLikeRegex(written) {
-		b.found.add(ing.ref, field+".path", CodePathLooksLikeRegex,
-			fmt.Sprintf("%q is taken literally; a Prefix already matches everything below it, and annotation %suse-regex \"true\" makes it a regular expression", written, annotations.Prefix))
+		b.found.add(ing.ref, field+".path", Because(PathLooksLikeRegex, "path", written))
 	}
 	b.complete(r, ing, field, &p.Backend, ".backend")
 	if rewrites(ing.policy, written) {
@@ -103,8 +98,7 @@ func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngr
 		r.why = "regular expression " + written + " of ingress " + ing.name.String()
 	}
 	if lost, conflict := h.add(r); conflict {
-		b.found.add(lost.route.owner, lost.route.Field, CodeHostPathConflict,
-			fmt.Sprintf("%s of %s is not served: %s", lost.route.match(), hostText(h.name), lost.why))
+		b.found.add(lost.route.owner, lost.route.Field, lost.why)
 	}
 }
 
@@ -121,19 +115,19 @@ func pathOf(p *networkingv1.HTTPIngressPath) (string, networkingv1.PathType) {
 }
 
 // readPath sets what the route's path is compared as.
-func (b *builder) readPath(r *Route) (err error) {
+func (b *builder) readPath(r *Route) (wrong Reason) {
 	switch r.PathType {
 	case networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
 	default:
-		return fmt.Errorf("pathType %q is none of Exact, Prefix and ImplementationSpecific", r.PathType)
+		return Because(PathTypeUnknown, "type", string(r.PathType))
 	}
 	if r.Regex {
 		r.canonical = r.Path
-		r.pattern, err = b.patterns.compile(r.Path)
-		return err
+		r.pattern, wrong = b.memory.patterns.compile(r.Path)
+		return wrong
 	}
-	r.canonical, err = rulePath(r.Path)
-	return err
+	r.canonical, wrong = rulePath(r.Path)
+	return wrong
 }
 
 // addIngressDefault takes the default back-end in: for the hosts of the Ingress's rules, or as the catch-all for
@@ -145,15 +139,15 @@ func (b *builder) addIngressDefault(ing *ingress) {
 	}
 	if len(ing.Spec.Rules) == 0 {
 		r := b.route(ing, field, backend, "")
-		r.why = fmt.Sprintf("no rule matches; the default back-end of ingress %s takes everything", ing.name)
+		r.why = fmt.Sprintf("no rule matches; the default backend of ingress %s serves every unmatched request", ing.name)
 		b.takeDefault(&b.catchAll, r, "the catch-all")
 		return
 	}
 	for _, name := range ing.hosts() {
 		r := b.route(ing, field, backend, "")
 		r.Host = name
-		r.why = fmt.Sprintf("no path matches; the default back-end of ingress %s takes the rest of %s", ing.name, hostText(name))
-		b.takeDefault(&b.host(name).fallback, r, "the default back-end of "+hostText(name))
+		r.why = fmt.Sprintf("no path matches; the default backend of ingress %s serves the other paths of %s", ing.name, hostText(name))
+		b.takeDefault(&b.host(name).fallback, r, "the default backend of "+hostText(name))
 	}
 }
 
@@ -163,8 +157,7 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 		*place = r
 		return
 	}
-	b.found.add(r.owner, r.Field, CodeDefaultBackendConflict,
-		fmt.Sprintf("it is not served as %s: ingress %s is, and is older, or comes first by name", what, (*place).Ingress))
+	b.found.add(r.owner, r.Field, Because(DefaultBackendTaken, "place", what, "by", (*place).Ingress.String()))
 }
 
 // route makes the route of a default back-end. Its path is not rewritten: it serves what no path matches.
@@ -190,24 +183,24 @@ func (b *builder) complete(r *Route, ing *ingress, field string, backend *networ
 // pool finds the endpoints of a back-end that is at field.
 func (b *builder) pool(ing *ingress, backend *networkingv1.IngressBackend, field string) *Pool {
 	if backend.Service == nil {
-		b.found.add(ing.ref, field, CodeBackendNotService, notAService(backend))
-		return &Pool{Reason: "the back-end is not a Service"}
+		b.found.add(ing.ref, field, notAService(backend))
+		return &Pool{Reason: "the backend is not a Service"}
 	}
 	pool, flt := b.backendOf(ing, field, ServicePort{
 		Service: types.NamespacedName{Namespace: ing.Namespace, Name: backend.Service.Name},
 		Port:    backend.Service.Port,
 	})
 	if flt != nil {
-		b.found.add(ing.ref, field+".service."+flt.field, flt.code, flt.reason)
+		b.found.add(ing.ref, field+".service."+flt.field, flt.reason)
 	}
 	return pool
 }
 
-func notAService(backend *networkingv1.IngressBackend) string {
+func notAService(backend *networkingv1.IngressBackend) Reason {
 	if ref := backend.Resource; ref != nil {
-		return fmt.Sprintf("%s %q cannot be a back-end; only Services can", ref.Kind, ref.Name)
+		return Because(BackendNotService, "kind", ref.Kind, "name", ref.Name)
 	}
-	return "there is no service"
+	return Because(BackendEmpty)
 }
 
 func hostText(name string) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -39,12 +38,12 @@ func parseKeyPair(secret *corev1.Secret) (*keyPair, *lack) {
 	certificate, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	for _, field := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
 		if len(bytes.TrimSpace(secret.Data[field])) == 0 {
-			return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has no %s", secret.Name, field)}
+			return nil, &lack{reason: Because(SecretKeyMissing, "secret", secret.Name, "key", field)}
 		}
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q: %s", secret.Name, strings.TrimPrefix(err.Error(), "tls: "))}
+		return nil, &lack{reason: Because(KeyPairInvalid, "secret", secret.Name, "error", strings.TrimPrefix(err.Error(), "tls: "))}
 	}
 	return &keyPair{tls: &pair, names: certificateNames(pair.Leaf)}, nil
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -19,12 +18,12 @@ import (
 
 // Refusals of paths, for people. They repeat nothing of the request, so they are safe to show.
 const (
-	refuseNoSlash   = "the path does not begin with a slash"
+	refuseNoSlash   = "the path does not start with a slash"
 	refuseByte      = "the path contains a character that must be escaped"
-	refuseEscape    = "the path contains a percent sign that begins no escape"
+	refuseEscape    = "the path contains an invalid percent escape"
 	refuseNUL       = "the path contains an encoded NUL"
 	refuseDots      = "the path contains a dot segment"
-	refuseAmbiguous = "the path can be read in two ways that belong to different rules"
+	refuseAmbiguous = "the path can be read in two ways that match different rules"
 )
 
 // canonicalPath returns the form of a request's path that routes are decided on. Every escape is decoded except those of
@@ -177,25 +176,25 @@ func mergeSlashes(path string) string {
 
 // rulePath brings the path of an Ingress rule into canonical form. It errs on paths that the Kubernetes API refuses for
 // Exact and Prefix (k8s.io/kubernetes/pkg/apis/networking/validation), and on those that no request can have.
-func rulePath(written string) (string, error) {
+func rulePath(written string) (string, Reason) {
 	if written == "" || written[0] != '/' {
-		return "", fmt.Errorf("%q does not begin with a slash", written)
+		return "", Because(PathWithoutSlash, "path", written)
 	}
 	if isPlain(written) {
-		return written, nil
+		return written, Reason{}
 	}
 	path, refusal := decode(escapeForRule(written))
 	switch {
 	case refusal != "":
-		return "", errors.New(refusal)
+		return "", Because(PathMalformed, "text", refusal)
 	case strings.Contains(path, "//"):
-		return "", fmt.Errorf("%q contains an empty element (//)", written)
+		return "", Because(PathEmptyElement, "path", written)
 	case strings.Contains(path, "%2F") || strings.Contains(path, `\`):
-		return "", fmt.Errorf("%q contains an encoded slash or a backslash", written)
+		return "", Because(PathEncodedSlash, "path", written)
 	case hasDotSegment(path):
-		return "", fmt.Errorf("%q contains a dot segment; requests with one are refused", written)
+		return "", Because(PathDotSegment, "path", written)
 	}
-	return path, nil
+	return path, Reason{}
 }
 
 // escapeForRule escapes what a rule's path may hold and a request's path may not: the API allows characters outside

@@ -55,11 +55,17 @@ func configMapWith(name, data string) string {
 
 func build(t testing.TB, objects string, change ...func(*routing.Snapshot, *routing.Options)) (*routing.Table, string) {
 	t.Helper()
+	return buildAfter(t, nil, objects, change...)
+}
+
+// buildAfter builds with the memory of the table before.
+func buildAfter(t testing.TB, before *routing.Table, objects string, change ...func(*routing.Snapshot, *routing.Options)) (*routing.Table, string) {
+	t.Helper()
 	s, o := parseObjects(t, "inline", objects+shopWeb), routing.Options{WatchIngressWithoutClass: true}
 	for _, c := range change {
 		c(&s, &o)
 	}
-	table, problems := routing.Build(s, o)
+	table, problems := routing.Build(s, o, before.Memory())
 	return table, renderProblems(problems)
 }
 
@@ -86,9 +92,9 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 		"users, with the namespace":    {basic + "shop/users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
 		"users in a map":               {basic + "users, auth-secret-type: auth-map", secretWith("users", `ali: "{PLAIN}x"`), ""},
 		"no users":                     {basic + "users", "", `ReferenceNotFound: Ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]: secret "users" not found`},
-		"a file of nobody":             {basic + "users", secretWith("users", `auth: ""`), "no user who could enter"},
+		"a file of nobody":             {basic + "users", secretWith("users", `auth: ""`), "no user who can log in"},
 		"a file elsewhere":             {basic + "users", secretWith("users", `htpasswd: "ali:{PLAIN}x"`), "no key auth"},
-		"bad users only":               {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who could enter"},
+		"bad users only":               {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who can log in"},
 		"users of another namespace":   {basic + "vault/users", "", "CrossNamespace"},
 		"no name":                      {basic + "a/b/c", "", "ReferenceInvalid"},
 		"a CA":                         {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
@@ -98,7 +104,7 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 		"a CA with a revocation list":  {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca, ca.crl: list"), "revocation"},
 		"a backend's CA":               {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
 		"a backend's CA is not there":  {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", "", "ReferenceNotFound"},
-		"a backend's CA in no CA":      {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca", "tls.crt: certificate of a, tls.key: key of a"), "nothing to verify"},
+		"a backend's CA in no CA":      {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca", "tls.crt: certificate of a, tls.key: key of a"), "no CA verifies"},
 		"a key of another certificate": {"backend-protocol: HTTPS, proxy-ssl-secret: shop/ca", secretWith("ca", "tls.crt: certificate of a, tls.key: key of b"), "does not match"},
 		"headers of the question":      {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", "x-realm: lab"), ""},
 		"no headers of the question":   {"auth-url: http://auth.test/, auth-proxy-set-headers: h", "", "ReferenceNotFound"},
@@ -208,7 +214,7 @@ spec:
 		{broken, "SecretInvalid", true}, {broken, "SecretInvalid", true}, {"", "ReferenceNotFound", true}, {broken, "SecretInvalid", true}, {good, "", false},
 	} {
 		var problems string
-		table, problems = build(t, ingress+step.objects, func(_ *routing.Snapshot, o *routing.Options) { o.Previous = table })
+		table, problems = buildAfter(t, table, ingress+step.objects)
 		got := table.Certificate("shop.test")
 		if got == nil || string(got.Certificate[0]) != string(first.Certificate[0]) || table.Certificates()[0].Stale != step.stale {
 			t.Fatalf("after %q: certificate %v", step.problem, got)
@@ -227,13 +233,13 @@ spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}]
 ` + secretWith("cert", "tls.crt: certificate of shop.test, tls.key: key of shop.test")
 	s := parseObjects(t, "inline", objects)
 	s.Secrets[0].ResourceVersion = "1"
-	first, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true})
+	first, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	again := func(version string) bool {
 		s := s
 		other := s.Secrets[0].DeepCopy()
 		other.ResourceVersion = version
 		s.Secrets = []*corev1.Secret{other}
-		next, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true, Previous: first})
+		next, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, first.Memory())
 		return next.Certificate("shop.test") != first.Certificate("shop.test")
 	}
 	if again("1") {

@@ -59,7 +59,7 @@ func (s *step) rewriteHost() (done bool) {
 	}
 	host := vhost.Expand(Variables(*s.request, *s.decision))
 	if _, refusal := canonicalHost(host); refusal != "" {
-		s.refuse(http.StatusBadRequest, "upstream-vhost makes no valid host: "+refusal)
+		s.refuse(http.StatusBadRequest, "upstream-vhost does not give a valid host: "+refusal)
 		return true
 	}
 	s.decision.Host = host

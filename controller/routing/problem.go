@@ -63,8 +63,8 @@ type Problem struct {
 	Field string
 	// Code is a CamelCase word for Events and metrics: "ServiceNotFound", "HostPathConflict".
 	Code string
-	// Reason is a sentence without the object and the field.
-	Reason string
+	// Reason is the cause with its arguments. Its sentence has neither the object nor the field.
+	Reason Reason
 }
 
 // ObjectRef names an object of the Kubernetes API.
@@ -80,8 +80,8 @@ func (p Problem) String() string {
 // problems collects what goes wrong during a build.
 type problems struct{ list []Problem }
 
-func (p *problems) add(object ObjectRef, field, code, reason string) {
-	p.list = append(p.list, Problem{Object: object, Field: field, Code: code, Reason: reason})
+func (p *problems) add(object ObjectRef, field string, reason Reason) {
+	p.list = append(p.list, Problem{Object: object, Field: field, Code: reason.Cause.code, Reason: reason})
 }
 
 // sorted returns the problems without duplicates (one broken EndpointSlice is met by every port of its Service) and in an
@@ -94,7 +94,7 @@ func (p *problems) sorted() []Problem {
 			cmp.Compare(a.Object.Name, b.Object.Name),
 			cmp.Compare(a.Field, b.Field),
 			cmp.Compare(a.Code, b.Code),
-			cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(a.Reason.String(), b.Reason.String()),
 		)
 	})
 	return slices.Compact(p.list)

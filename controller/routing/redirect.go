@@ -10,13 +10,13 @@ import (
 
 // Reasons of redirects, for people.
 const (
-	reasonWWW       = "the host is there for from-to-www-redirect alone"
-	reasonAppRoot   = "app-root sends / elsewhere"
-	reasonTemporal  = "temporal-redirect sends every request of the Ingress elsewhere"
-	reasonPermanent = "permanent-redirect sends every request of the Ingress elsewhere"
-	reasonHTTPS     = "the host has a certificate, so ssl-redirect sends HTTP to HTTPS"
-	reasonForced    = "force-ssl-redirect sends HTTP to HTTPS"
-	refuseNoName    = "the request names no host to redirect it to"
+	reasonWWW       = "from-to-www-redirect redirects every request for this host"
+	reasonAppRoot   = "app-root redirects /"
+	reasonTemporal  = "temporal-redirect redirects every request of the Ingress"
+	reasonPermanent = "permanent-redirect redirects every request of the Ingress"
+	reasonHTTPS     = "the host has a certificate, so ssl-redirect redirects HTTP to HTTPS"
+	reasonForced    = "force-ssl-redirect redirects HTTP to HTTPS"
+	refuseNoName    = "the request has no host to redirect it to"
 )
 
 // redirect sends the client elsewhere if the Ingress says so for all requests of the host, for "/", or for all of its own.

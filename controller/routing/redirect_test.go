@@ -34,7 +34,7 @@ func TestRedirectToAPath(t *testing.T) {
 				}}}},
 			}}},
 		}
-		table, _ := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ingress}}, routing.Options{WatchIngressWithoutClass: true})
+		table, _ := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ingress}}, routing.Options{WatchIngressWithoutClass: true}, nil)
 		d := table.Decide(routing.Request{Method: http.MethodGet, Host: "shop.test", Path: c.path, Query: c.query, Header: http.Header{}})
 		if d.Action != routing.Redirect || d.Status != http.StatusMovedPermanently || d.Location != c.want {
 			t.Errorf("%+v: got %d %q (%s)", c, d.Status, d.Location, d.Reason)

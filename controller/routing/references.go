@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -61,9 +60,9 @@ func (o *objects[T]) get(name types.NamespacedName) (T, *lack) {
 	case ok:
 		return object, nil
 	case o.loading[name]:
-		return object, &lack{reason: fmt.Sprintf("%s %q is being loaded", o.kind, name.Name), loading: true}
+		return object, &lack{reason: Because(ReferenceLoading, "kind", o.kind, "name", name.Name), loading: true}
 	}
-	return object, &lack{code: CodeReferenceNotFound, reason: fmt.Sprintf("%s %q not found", o.kind, name.Name)}
+	return object, &lack{reason: Because(ReferenceNotFound, "kind", o.kind, "name", name.Name)}
 }
 
 func (o *objects[T]) names() []types.NamespacedName {
@@ -77,7 +76,7 @@ func (r *references) table() References {
 
 // lack is why something that an Ingress refers to cannot be had.
 type lack struct {
-	code, reason string
+	reason Reason
 	// loading says that it may be there in a moment, so that it is nobody's Problem yet.
 	loading bool
 }
@@ -91,11 +90,10 @@ func (b *builder) refer(own, written string) (types.NamespacedName, *lack) {
 		namespace, name = own, written
 	}
 	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return types.NamespacedName{}, &lack{code: CodeReferenceInvalid, reason: fmt.Sprintf("%q is neither NAME nor NAMESPACE/NAME", written)}
+		return types.NamespacedName{}, &lack{reason: Because(ReferenceInvalid, "name", written)}
 	}
 	if namespace != own && !b.settings.CrossNamespace {
-		return types.NamespacedName{}, &lack{code: CodeCrossNamespace,
-			reason: fmt.Sprintf("%q is of another namespace, which the ConfigMap key allow-cross-namespace-resources would have to allow", written)}
+		return types.NamespacedName{}, &lack{reason: Because(ReferenceForbidden, "name", written)}
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -27,33 +26,25 @@ type patterns struct {
 	compiled, previous map[string]*regexp.Regexp
 }
 
-func newPatterns(previous *Table) *patterns {
-	p := &patterns{compiled: map[string]*regexp.Regexp{}}
-	if previous != nil {
-		p.previous = previous.patterns
-	}
-	return p
-}
-
 // compile makes a written path an expression. A dot stands for a line break too: otherwise "/(.*)" would take half of a
 // path that has one, and the endpoint would get that half.
-func (p *patterns) compile(written string) (*regexp.Regexp, error) {
+func (p *patterns) compile(written string) (*regexp.Regexp, Reason) {
 	if !strings.HasPrefix(written, "/") {
-		return nil, fmt.Errorf("%q does not begin with a slash", written)
+		return nil, Because(PatternWithoutSlash, "path", written)
 	}
 	if re := p.compiled[written]; re != nil {
-		return re, nil
+		return re, Reason{}
 	}
 	re := p.previous[written]
 	if re == nil {
 		if _, err := regexp.Compile(written); err != nil {
-			return nil, fmt.Errorf("%q is no regular expression in the syntax of RE2: %w", written, err)
+			return nil, Because(PatternInvalid, "path", written, "error", err.Error())
 		}
 		var err error
 		if re, err = regexp.Compile("(?is)^(?:" + written + ")"); err != nil {
-			return nil, fmt.Errorf("%q is no regular expression in the syntax of RE2: %w", written, err)
+			return nil, Because(PatternInvalid, "path", written, "error", err.Error())
 		}
 	}
 	p.compiled[written] = re
-	return re, nil
+	return re, Reason{}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -34,8 +35,7 @@ func (b *builder) lack(ing *ingress, p *Policy, annotation string, missing *lack
 		p.Closed = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
 	}
 	if !missing.loading {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.code,
-			missing.reason+"; the routes of this Ingress answer 503 rather than go unprotected")
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress answer 503 rather than go unprotected"))
 	}
 }
 
@@ -61,10 +61,10 @@ func (b *builder) findUsers(ing *ingress, p *Policy) {
 		return
 	}
 	for _, f := range list.faults {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", CodeUserInvalid, fmt.Sprintf("secret %q: %s: %s", secret.Name, f.Where, f.Reason))
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", Because(UserInvalid, "secret", secret.Name, "where", f.Where, "error", f.Reason))
 	}
 	if list.users.Len() == 0 {
-		b.lack(ing, p, annotation, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has no user who could enter", secret.Name)})
+		b.lack(ing, p, annotation, &lack{reason: Because(UsersEmpty, "secret", secret.Name)})
 		return
 	}
 	p.Users = list.users
@@ -74,7 +74,7 @@ func (b *builder) findUsers(ing *ingress, p *Policy) {
 func userFile(secret *corev1.Secret) (*userList, *lack) {
 	file, ok := secret.Data["auth"]
 	if !ok {
-		return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has no key auth with the users; if each key is a user, say auth-secret-type: auth-map", secret.Name)}
+		return nil, &lack{reason: Because(UsersKeyMissing, "secret", secret.Name, "key", "auth")}
 	}
 	users, faults := htpasswd.Parse(file)
 	return &userList{users, faults}, nil
@@ -94,7 +94,7 @@ func (b *builder) findClientCA(ing *ingress, p *Policy) {
 	const annotation = annotations.Prefix + "auth-tls-secret"
 	secret, missing := b.secret(ing.Namespace, p.ClientTLS.Secret)
 	if missing == nil && len(secret.Data["ca.crl"]) > 0 {
-		missing = &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has a ca.crl, and revocation lists are not supported", secret.Name)}
+		missing = &lack{reason: Because(RevocationList, "secret", secret.Name)}
 	}
 	if missing == nil {
 		p.ClientCA, missing = b.memory.authorities.get(secret, authority)
@@ -119,13 +119,13 @@ func authority(secret *corev1.Secret) (*x509.CertPool, *lack) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q: certificate %d of ca.crt: %v", secret.Name, count+1, err)}
+			return nil, &lack{reason: Because(AuthorityInvalid, "secret", secret.Name, "number", strconv.Itoa(count+1), "error", err.Error())}
 		}
 		pool.AddCert(certificate)
 		count++
 	}
 	if count == 0 {
-		return nil, &lack{code: CodeSecretInvalid, reason: fmt.Sprintf("secret %q has no certificate in ca.crt", secret.Name)}
+		return nil, &lack{reason: Because(AuthorityMissing, "secret", secret.Name)}
 	}
 	return pool, nil
 }
@@ -142,7 +142,7 @@ func (b *builder) findErrorPool(ing *ingress, p *Policy) {
 	}
 	pool, flt := b.backends.resolve(ServicePort{Service: types.NamespacedName{Namespace: ing.Namespace, Name: p.Errors.Service}})
 	if flt != nil {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", flt.code, flt.reason)
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", flt.reason)
 		return
 	}
 	p.ErrorPool = pool

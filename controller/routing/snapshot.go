@@ -40,9 +40,6 @@ type Options struct {
 	DefaultCertificate types.NamespacedName
 	// AllowExternalName sends requests to the names that Services of type ExternalName stand for (--allow-external-name).
 	AllowExternalName bool
-	// Previous is the Table that is live now; nil: there is none. What is parsed at a cost and has not changed is taken over
-	// from it, and a certificate whose Secret is broken now lives on.
-	Previous *Table
 }
 
 // ServicePort names one port of one Service, the way an Ingress back-end does.

@@ -109,8 +109,7 @@ type Table struct {
 	references   References
 	// clientTLS has, for a host, the policy by which its clients are verified.
 	clientTLS map[string]*Policy
-	memory    *memory
-	patterns  map[string]*regexp.Regexp
+	memory    *Memory
 }
 
 // Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
@@ -176,6 +175,14 @@ func (t *Table) References() References {
 		return References{}
 	}
 	return t.references
+}
+
+// Memory returns what the next Build can reuse; nil: nothing.
+func (t *Table) Memory() *Memory {
+	if t == nil {
+		return nil
+	}
+	return t.memory
 }
 
 // Pool is the set of endpoints behind one Service port.

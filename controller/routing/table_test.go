@@ -48,7 +48,7 @@ spec: {}
 kind: Ingress
 metadata: {namespace: shop, name: theirs}
 spec: {ingressClassName: other}
-`), routing.Options{WatchIngressWithoutClass: true})
+`), routing.Options{WatchIngressWithoutClass: true}, nil)
 
 	if got, want := table.Hosts(), []string{"a.test", "b.test", "*.shop.test", ""}; !slices.Equal(got, want) {
 		t.Errorf("hosts are %q, want %q", got, want)

@@ -20,7 +20,7 @@ spec:
 kind: Service
 metadata: {namespace: shop, name: web}
 spec: {ports: [{port: 80, name: http}]}
-`), routing.Options{WatchIngressWithoutClass: true})
+`), routing.Options{WatchIngressWithoutClass: true}, nil)
 	r := routing.Request{
 		Method: "PUT", Protocol: "HTTP/2.0", Host: "A.shop.test:8443", Path: "/caf%C3%A9/y", Query: "q=1&Page=2&page=3",
 		Client: netip.MustParseAddr("2001:db8::1"), TLS: true, Port: 8443, ID: "4711",

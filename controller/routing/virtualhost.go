@@ -30,7 +30,7 @@ type virtualHost struct {
 // lostRoute is a rule that is not served, and the one that is served instead.
 type lostRoute struct {
 	route, winner *Route
-	why           string
+	why           Reason
 }
 
 func newVirtualHost(name string) *virtualHost {
@@ -123,15 +123,14 @@ func (h *virtualHost) add(r *Route) (lostRoute, bool) {
 }
 
 func (h *virtualHost) lose(loser, winner *Route) lostRoute {
-	l := lostRoute{route: loser, winner: winner, why: "ingress " + winner.Ingress.String() + " has " + winner.match()}
+	cause, by := RuleTakenByOlder, winner.Ingress.String()
 	switch {
 	case loser.Ingress == winner.Ingress:
-		l.why = winner.Field + " of the same Ingress has " + winner.match()
+		cause, by = RuleTwice, winner.Field
 	case len(winner.canonical) > len(loser.canonical):
-		l.why += ", which is longer and matches the same"
-	default:
-		l.why += " and is older, or comes first by name"
+		cause = RuleTakenByLonger
 	}
+	l := lostRoute{loser, winner, Because(cause, "rule", loser.match(), "host", hostText(h.name), "by", by, "winner", winner.match())}
 	h.lost = append(h.lost, l)
 	return l
 }

@@ -74,7 +74,7 @@ func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, th
 
 // placeOf is a problem without the text, which may have figures in it that change.
 func placeOf(p routing.Problem) routing.Problem {
-	p.Reason = ""
+	p.Reason = routing.Reason{}
 	return p
 }
 
@@ -109,7 +109,7 @@ func (w *eventWriter) event(problem routing.Problem, now metav1.Time) *corev1.Ev
 		},
 		Type:                corev1.EventTypeWarning,
 		Reason:              problem.Code,
-		Message:             cut(problem.Field + ": " + problem.Reason),
+		Message:             cut(problem.Field + ": " + problem.Reason.String()),
 		Source:              corev1.EventSource{Component: component},
 		ReportingController: component,
 		ReportingInstance:   w.o.Identity,

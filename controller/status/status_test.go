@@ -93,7 +93,7 @@ func TestOnlyOurOwnStatusIsCleared(t *testing.T) {
 func problem(reason string) routing.Problem {
 	return routing.Problem{
 		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "u"},
-		Field:  "spec.rules[0]", Code: "Odd", Reason: reason,
+		Field:  "spec.rules[0]", Code: "Odd", Reason: routing.Because(routing.PathMalformed, "text", reason),
 	}
 }
 

@@ -46,7 +46,7 @@ func (d *diagnosis) problems() []routing.Problem {
 	for i := range d.Secrets {
 		s.Secrets = append(s.Secrets, &d.Secrets[i])
 	}
-	_, problems := routing.Build(s, routing.Options{ControllerClass: controllerClass, WatchIngressWithoutClass: d.hasDefaultClass()})
+	_, problems := routing.Build(s, routing.Options{ControllerClass: controllerClass, WatchIngressWithoutClass: d.hasDefaultClass()}, nil)
 	return problems
 }
 
