@@ -7,8 +7,8 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// What is deleted for good is the pod that has ended, and not one that has got its name meanwhile.
-func TestTheLastDeletionNamesThePod(t *testing.T) {
+// The final delete has a UID precondition, so that it cannot delete a new pod of the same name.
+func TestFinalDeleteHasUIDPrecondition(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		uid := l.pod("web").UID
@@ -21,7 +21,7 @@ func TestTheLastDeletionNamesThePod(t *testing.T) {
 			}
 		}
 		if last == nil {
-			t.Fatal("the pod was not deleted")
+			t.Fatal("pod was not deleted")
 		}
 		if p := last.DeleteOptions.Preconditions; p == nil || p.UID == nil || *p.UID != uid {
 			t.Errorf("deleted with %+v", last.DeleteOptions)

@@ -1,4 +1,5 @@
-// Package kubelet is a simulated node: it registers itself, keeps its Lease, runs the pods that the scheduler bound to it, and
-// reports how they are, in the words of https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/. It keeps to what
-// kubectl, controllers and the scheduler can see of a kubelet; what it leaves out is listed in docs/embedded.md.
+// Package kubelet simulates a node: it registers the Node, renews its Lease, runs the pods bound to
+// it, and reports their status (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/).
+// It does what kubectl, controllers, and the scheduler see of a kubelet. docs/embedded.md lists
+// what it omits.
 package kubelet

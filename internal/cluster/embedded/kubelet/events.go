@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/tools/record"
 )
 
-// Reasons of Events. They are an interface: people and tools look for them.
+// Event reasons. Users and tools match on them.
 const (
 	reasonCreated          = "Created"
 	reasonStarted          = "Started"
@@ -33,7 +33,7 @@ const (
 	reasonNodeReady        = "NodeReady"
 )
 
-// recordEvents opens k.events; the function that it returns closes it.
+// recordEvents opens k.events and returns the function that closes it.
 func (k *Kubelet) recordEvents(ctx context.Context) (stop func()) {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: k.config.Client.CoreV1().Events("")})
@@ -41,13 +41,14 @@ func (k *Kubelet) recordEvents(ctx context.Context) (stop func()) {
 	return broadcaster.Shutdown
 }
 
-// nodeEvent tells about the node. Kubelets put the node's name where the UID belongs, and kubectl describe looks for that.
+// nodeEvent records an Event of the node. Like a kubelet, it puts the node's name into the UID,
+// which kubectl describe expects.
 func (k *Kubelet) nodeEvent(reason, message string) {
 	ref := &corev1.ObjectReference{Kind: "Node", Name: k.config.Name, UID: types.UID(k.config.Name)}
 	k.events.Event(ref, corev1.EventTypeNormal, reason, message)
 }
 
-// podEvent tells about a pod, or about one of its containers if there is one.
+// podEvent records an Event of a pod, or of one of its containers if s is not nil.
 func (k *Kubelet) podEvent(pod *corev1.Pod, s *slot, kind, reason, format string, arguments ...any) {
 	ref := &corev1.ObjectReference{
 		APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,

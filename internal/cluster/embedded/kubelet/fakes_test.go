@@ -20,13 +20,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// program is what a made-up container does.
+// program is the behavior of a fake container.
 type program struct {
-	// exits, if not nil, says how it ends by itself, and after how long.
+	// exits is when and how it exits without a signal; nil for never.
 	exits *fakeExit
-	// stubborn ignores SIGTERM.
+	// stubborn makes it ignore SIGTERM.
 	stubborn bool
-	// starting is why it does not start.
+	// starting is the error of Start.
 	starting error
 }
 
@@ -35,10 +35,10 @@ type fakeExit struct {
 	after time.Duration
 }
 
-// fakeRuntime keeps what was started, in order.
+// fakeRuntime records the started containers in order.
 type fakeRuntime struct {
 	mu      sync.Mutex
-	program map[string]program // by name of the container
+	program map[string]program // by container name
 	started []*fakeContainer
 	exec    func(ctx context.Context, e container.Exec) (int, error)
 }
@@ -59,7 +59,7 @@ func (r *fakeRuntime) names() []string {
 	return names
 }
 
-// latest is the container that was started last under that name.
+// latest returns the container of that name that started last.
 func (r *fakeRuntime) latest(name string) *fakeContainer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +154,7 @@ func (c *fakeContainer) Exec(ctx context.Context, e container.Exec) (int, error)
 }
 
 func (c *fakeContainer) Attach(context.Context, container.Exec) error {
-	return errors.New("no streams")
+	return errors.New("streams are not supported")
 }
 
 type fakeImages struct {
@@ -180,7 +180,7 @@ func (i *fakeImages) Find(ref string) (*container.Image, error) {
 	return &container.Image{Ref: "docker.io/library/" + ref, ID: "sha256:abc"}, nil
 }
 
-// fakeManifests lets a test say what is missing for a pod.
+// fakeManifests returns the errors that a test sets.
 type fakeManifests struct {
 	mu              sync.Mutex
 	volumes, config error
@@ -204,7 +204,7 @@ func (m *fakeManifests) Render(_ context.Context, _ podspec.Pod, c *corev1.Conta
 	return container.Spec{Name: c.Name}, m.config
 }
 
-// fakeNamespace is a network in which a test answers.
+// fakeNamespace is a network namespace with the servers of a test.
 type fakeNamespace struct {
 	address netip.Addr
 	mu      sync.Mutex
@@ -256,7 +256,7 @@ func (n *fakeNamespace) Listen(_ context.Context, _, address string) (net.Listen
 }
 
 func (n *fakeNamespace) ListenPacket(context.Context, string, string) (net.PacketConn, error) {
-	return nil, errors.New("no packets")
+	return nil, errors.New("packets are not supported")
 }
 
 type fakeListener struct {

@@ -20,8 +20,8 @@ func withPreStop(seconds int64) *corev1.Pod {
 	})
 }
 
-// The preStop hook comes before SIGTERM.
-func TestPreStop(t *testing.T) {
+// The preStop hook runs before SIGTERM.
+func TestPreStopRunsBeforeSIGTERM(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(withPreStop(5))
 		l.delete("web", 30)
@@ -36,8 +36,8 @@ func TestPreStop(t *testing.T) {
 	})
 }
 
-// A hook that takes longer than the grace period leaves two seconds for the container.
-func TestPreStopThatTakesTooLong(t *testing.T) {
+// After a hook that exceeds the grace period, the container gets two more seconds.
+func TestSlowPreStopExtendsGracePeriod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(withPreStop(60))
@@ -48,13 +48,13 @@ func TestPreStopThatTakesTooLong(t *testing.T) {
 		}
 		l.after(200 * time.Millisecond)
 		if got := l.runtime.latest("web").got(); !slices.Equal(got, []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}) {
-			t.Errorf("signals after two seconds more: %v", got)
+			t.Errorf("signals two seconds later: %v", got)
 		}
 	})
 }
 
-// A postStart hook holds back the state Running; if it fails, so does the container.
-func TestPostStart(t *testing.T) {
+// A container is not Running before its postStart hook ends.
+func TestPostStartDelaysRunning(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) {
 			p.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{
@@ -72,7 +72,7 @@ func TestPostStart(t *testing.T) {
 	})
 }
 
-func TestPostStartThatFails(t *testing.T) {
+func TestFailedPostStartStopsContainer(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.exec = func(context.Context, container.Exec) (int, error) { return 1, nil }
 		l.create(webPod(func(p *corev1.Pod) {

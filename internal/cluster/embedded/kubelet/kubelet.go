@@ -10,6 +10,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -22,35 +24,35 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// Config is a node.
+// Config configures a node.
 type Config struct {
-	// Name, Address and PodRange are the node's; PodRange is a /24.
+	// PodRange is a /24.
 	Name     string
 	Address  netip.Addr
 	PodRange netip.Prefix
-	// Labels and Taints are given to the Node when it is registered. The API server lets a node give itself only some labels of
-	// Kubernetes' own (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction).
+	// Labels and Taints are set at registration. The API server limits a node's own labels
+	// (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction).
 	Labels map[string]string
 	Taints []corev1.Taint
-	// Version is what it reports as its kubelet's, e.g. "v1.36.3".
+	// Version is the kubelet version that the Node reports, such as "v1.36.3".
 	Version string
-	// Client has the rights of this node (user system:node:NAME, group system:nodes). Its limits on requests must be well above
-	// client-go's defaults: a node with a hundred pods asks a lot at once.
+	// Client authenticates as system:node:NAME in the group system:nodes. Set its rate limits well
+	// above client-go's defaults:
+	// a node with 100 pods sends bursts of requests.
 	Client kubernetes.Interface
-	// Namespace is the node's own network; AddPod makes a pod's.
+	// Namespace is the node's network namespace. AddPod creates a pod's.
 	Namespace network.Namespace
 	AddPod    func(ctx context.Context, address netip.Addr) (network.Namespace, error)
-	// Images and Runtime start containers.
-	Images  container.Images
-	Runtime container.Runtime
-	// Dir is the node's directory: pods' files and logs are below it. What an earlier supervisor left in it is removed.
+	Images    container.Images
+	Runtime   container.Runtime
+	// Dir has the files and logs of the node's pods. Run removes those of an earlier supervisor.
 	Dir string
 	// APIPort is the port of the node's API on Address.
 	APIPort int32
-	// DNS and ClusterDomain are the cluster's.
+	// DNS is the address of the cluster's DNS server.
 	DNS           netip.Addr
 	ClusterDomain string
-	// Log hears of what goes wrong with the node itself; what goes wrong with a pod is an Event of the pod. Nil drops it.
+	// Log receives errors of the node; nil discards them. Errors of a pod become Events of the pod.
 	Log func(format string, arguments ...any)
 }
 
@@ -59,25 +61,25 @@ type Kubelet struct {
 	config    Config
 	addresses *addressPool
 	machine   machine
-	// Both are there before the first pod is.
+	// Run sets both before it watches pods.
 	manifests manifests
 	events    record.EventRecorder
 
-	mu      sync.Mutex
-	workers map[types.UID]*worker
-	ended   sync.WaitGroup // of workers
+	mu         sync.Mutex
+	workers    map[types.UID]*worker
+	goroutines sync.WaitGroup // of workers
 }
 
-// manifests is the part of podspec.Node that pods are started with.
+// manifests is the part of podspec.Node that starts pods.
 type manifests interface {
 	Volumes(ctx context.Context, p podspec.Pod) error
 	Render(ctx context.Context, p podspec.Pod, c *corev1.Container) (container.Spec, error)
 }
 
-// New returns a Kubelet that does nothing yet. The error says what is missing in the Config.
+// New returns a Kubelet that has not started. It returns an error if the Config is incomplete.
 func New(c Config) (*Kubelet, error) {
 	if c.Name == "" || c.Client == nil || c.Namespace == nil || c.AddPod == nil || c.Images == nil || c.Runtime == nil || c.Dir == "" {
-		return nil, fmt.Errorf("node %q: its name, client, network, images, runtime and directory are all needed", c.Name)
+		return nil, fmt.Errorf("node %q: name, client, network namespaces, images, runtime, and directory are required", c.Name)
 	}
 	pool, err := newAddressPool(c.PodRange)
 	if err != nil {
@@ -89,12 +91,11 @@ func New(c Config) (*Kubelet, error) {
 	return &Kubelet{config: c, addresses: pool, machine: inspectMachine(), workers: map[types.UID]*worker{}}, nil
 }
 
-// Run runs the node until ctx ends; then it returns without stopping the pods: the supervisor's end is theirs.
-// The error says why the node could not even begin.
+// Run runs the node until ctx ends. It does not stop the pods: they end with the supervisor.
 func (k *Kubelet) Run(ctx context.Context) error {
 	pods := filepath.Join(k.config.Dir, "pods")
 	if err := os.RemoveAll(pods); err != nil {
-		return fmt.Errorf("node %s: remove what is left of its pods: %w", k.config.Name, err)
+		return fmt.Errorf("node %s: remove the pods of an earlier run: %w", k.config.Name, err)
 	}
 	if err := os.MkdirAll(pods, 0o755); err != nil {
 		return fmt.Errorf("node %s: %w", k.config.Name, err)
@@ -112,13 +113,13 @@ func (k *Kubelet) Run(ctx context.Context) error {
 
 	var node sync.WaitGroup
 	node.Go(func() { k.keepNode(ctx) })
-	// The environment of a container has the Services that exist when it starts, so these come first
+	// A container's environment lists the Services that exist when it starts, so wait for the cache
 	// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 	if cache.WaitForCacheSync(ctx.Done(), synced) {
 		k.watchPods(ctx)
 	}
 	node.Wait()
-	k.ended.Wait()
+	k.goroutines.Wait()
 	return nil
 }
 
@@ -129,7 +130,7 @@ func (k *Kubelet) podspecNode(services corelisters.ServiceLister) *podspec.Node 
 	}
 }
 
-// pause waits for d, and says whether ctx is still there then.
+// pause waits for d. It reports whether ctx is still active.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -139,4 +140,83 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// watchPods runs a worker for each pod that is bound to this node, until ctx ends.
+func (k *Kubelet) watchPods(ctx context.Context) {
+	factory := informers.NewSharedInformerFactoryWithOptions(k.config.Client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+		// A node can read only its own pods
+		// (https://kubernetes.io/docs/reference/access-authn-authz/node/).
+		o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", k.config.Name).String()
+	}))
+	informer := factory.Core().V1().Pods().Informer()
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(object any) { k.handlePod(ctx, object) },
+		UpdateFunc: func(before, after any) {
+			// A deleted and recreated pod with the same name can arrive as an update.
+			if b, a := asPod(before), asPod(after); b != nil && a != nil && b.UID != a.UID {
+				k.forgetPod(b)
+			}
+			k.handlePod(ctx, after)
+		},
+		DeleteFunc: func(object any) { k.forgetPod(object) },
+	})
+	if err != nil {
+		k.config.Log("node %s: watch pods: %v", k.config.Name, err)
+		return
+	}
+	factory.Start(ctx.Done())
+	<-ctx.Done()
+	factory.Shutdown()
+}
+
+func asPod(object any) *corev1.Pod {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	pod, _ := object.(*corev1.Pod)
+	return pod
+}
+
+func (k *Kubelet) handlePod(ctx context.Context, object any) {
+	pod := asPod(object)
+	if pod == nil || pod.Spec.NodeName != k.config.Name {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if w, ok := k.workers[pod.UID]; ok {
+		w.update(pod)
+		return
+	}
+	w := k.newWorker(ctx, pod)
+	k.workers[pod.UID] = w
+	k.goroutines.Go(func() {
+		w.run()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.workers, pod.UID)
+	})
+}
+
+func (k *Kubelet) forgetPod(object any) {
+	pod := asPod(object)
+	if pod == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if w, ok := k.workers[pod.UID]; ok {
+		w.remove()
+	}
+}
+
+// maxPodDirName limits the pod's name in its directory name to stay below NAME_MAX (255 bytes): a
+// namespace has at most 63 bytes (RFC 1123), a UID has 36, and a pod name up to 253.
+const maxPodDirName = 150
+
+// podDir returns the directory of a pod: NAMESPACE_NAME_UID, as in a kubelet's /var/log/pods.
+func (k *Kubelet) podDir(pod *corev1.Pod) string {
+	name := pod.Name[:min(len(pod.Name), maxPodDirName)]
+	return filepath.Join(k.config.Dir, "pods", pod.Namespace+"_"+name+"_"+string(pod.UID))
 }

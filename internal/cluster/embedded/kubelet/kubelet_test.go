@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// A pod without probes is Ready as soon as its container runs.
-func TestRunsAPod(t *testing.T) {
+// A pod without probes is Ready when its container runs.
+func TestPodRuns(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		pod := l.pod("web")
@@ -33,7 +33,7 @@ func TestRunsAPod(t *testing.T) {
 			t.Errorf("container: %+v", c)
 		}
 		if pod.Status.QOSClass != corev1.PodQOSBestEffort {
-			t.Errorf("the node changed the QoS class to %q", pod.Status.QOSClass)
+			t.Errorf("QoS class changed to %q", pod.Status.QOSClass)
 		}
 		for _, e := range []string{
 			`Normal Pulled: Container image "web:1" already present on machine and can be accessed by the pod`,
@@ -44,8 +44,8 @@ func TestRunsAPod(t *testing.T) {
 	})
 }
 
-// Deletion is SIGTERM, and only then does the pod leave the API.
-func TestDeletesAPod(t *testing.T) {
+// A deleted pod gets SIGTERM before it leaves the API.
+func TestDeletedPodGetsSIGTERM(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		l.delete("web", 30)
@@ -54,14 +54,14 @@ func TestDeletesAPod(t *testing.T) {
 			t.Errorf("signals: %v", got)
 		}
 		if pod := l.pod("web"); pod != nil {
-			t.Errorf("still there: %+v", pod.Status)
+			t.Errorf("pod still exists: %+v", pod.Status)
 		}
 		l.wantEvent("Normal Killing: Stopping container web")
 	})
 }
 
-// Who ignores SIGTERM is killed when the grace period is over, and not before.
-func TestKillsAfterTheGracePeriod(t *testing.T) {
+// A container that ignores SIGTERM gets SIGKILL at the end of the grace period.
+func TestSIGKILLFollowsGracePeriod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(webPod())
@@ -72,16 +72,16 @@ func TestKillsAfterTheGracePeriod(t *testing.T) {
 		}
 		l.after(200 * time.Millisecond)
 		if got := l.runtime.latest("web").got(); !slices.Equal(got, []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}) {
-			t.Errorf("signals after it: %v", got)
+			t.Errorf("signals after the grace period: %v", got)
 		}
 		if l.pod("web") != nil {
-			t.Error("the pod is still there")
+			t.Error("pod still exists")
 		}
 	})
 }
 
-// A second deletion with less patience counts.
-func TestDeletionCanBeShortened(t *testing.T) {
+// A second deletion can shorten the grace period.
+func TestSecondDeletionShortensGracePeriod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(webPod())
@@ -90,13 +90,13 @@ func TestDeletionCanBeShortened(t *testing.T) {
 		l.delete("web", 1)
 		l.after(1100 * time.Millisecond)
 		if l.pod("web") != nil {
-			t.Error("the pod is still there")
+			t.Error("pod still exists")
 		}
 	})
 }
 
-// A pod that somebody removed from the API without waiting must not go on running.
-func TestStopsWhatIsGoneFromTheAPI(t *testing.T) {
+// A pod that was force-deleted from the API stops.
+func TestForceDeletedPodStops(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(webPod())
@@ -107,12 +107,12 @@ func TestStopsWhatIsGoneFromTheAPI(t *testing.T) {
 		select {
 		case <-l.runtime.latest("web").Done():
 		default:
-			t.Error("the container still runs")
+			t.Error("container still runs")
 		}
 	})
 }
 
-func TestRegistersTheNode(t *testing.T) {
+func TestNodeIsRegistered(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		node, err := l.client.CoreV1().Nodes().Get(l.t.Context(), "node-1", metav1.GetOptions{})
 		if err != nil {
@@ -131,7 +131,7 @@ func TestRegistersTheNode(t *testing.T) {
 		before := l.renewed()
 		l.after(25 * time.Second)
 		if now := l.renewed(); now.Sub(before) < 20*time.Second {
-			t.Errorf("the lease was last renewed at %v, after %v", now, before)
+			t.Errorf("lease renewed at %v, after %v", now, before)
 		}
 	})
 }
@@ -145,8 +145,8 @@ func (l *rig) renewed() time.Time {
 	return lease.Spec.RenewTime.Time
 }
 
-// An API server that was gone for a while takes the node for dead. The node shows that it lives as soon as it is asked again.
-func TestANodeOutlivesItsAPIServer(t *testing.T) {
+// After an API server outage, the Node is not ready. The node renews its Lease and its status.
+func TestNodeRecoversAfterAPIServerOutage(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.leasesLost.Store(true)
 		l.after(time.Minute)
@@ -165,7 +165,7 @@ func TestANodeOutlivesItsAPIServer(t *testing.T) {
 		before := l.renewed()
 		l.after(15 * time.Second)
 		if now := l.renewed(); !now.After(before) {
-			t.Errorf("the lease was last renewed at %v", now)
+			t.Errorf("lease renewed at %v", now)
 		}
 		node, err = l.client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
 		if err != nil {
@@ -173,14 +173,14 @@ func TestANodeOutlivesItsAPIServer(t *testing.T) {
 		}
 		for _, c := range node.Status.Conditions {
 			if c.Status == corev1.ConditionUnknown {
-				t.Errorf("condition %s is still unknown", c.Type)
+				t.Errorf("condition %s is still Unknown", c.Type)
 			}
 		}
 	})
 }
 
-// A node that comes back is the same Node, with what others gave it.
-func TestRegistersAgain(t *testing.T) {
+// After a restart, the Node keeps the labels and taints of other clients.
+func TestRestartedNodeKeepsLabelsAndTaints(t *testing.T) {
 	old := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1", Labels: map[string]string{"mine": "yes"}}}
 	withNode(t, []runtime.Object{old}, func(l *rig) {
 		node, err := l.client.CoreV1().Nodes().Get(l.t.Context(), "node-1", metav1.GetOptions{})

@@ -10,24 +10,25 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// The first restart is immediate, the next after 10 s, then 20 s; and a container that ran for ten minutes begins anew.
-func TestCrashLoop(t *testing.T) {
+// The first restart is immediate, the next after 10 s, then 20 s. After a run of ten minutes, the
+// delays start again.
+func TestCrashLoopBackOffGrows(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{exits: &fakeExit{code: 3, after: time.Second}})
 		l.create(webPod())
 		l.after(time.Second)
 		if c := l.container("web", "web"); c.State.Running == nil || c.RestartCount != 1 || c.LastTerminationState.Terminated.ExitCode != 3 {
-			t.Errorf("after the first end: %+v", c)
+			t.Errorf("after the first exit: %+v", c)
 		}
 		l.after(2500 * time.Millisecond)
 		c := l.container("web", "web")
 		if c.State.Waiting == nil || c.State.Waiting.Reason != "CrashLoopBackOff" || c.Ready || c.RestartCount != 1 ||
 			c.State.Waiting.Message != "back-off 10s restarting failed container=web pod=web_shop(uid-1)" ||
 			c.LastTerminationState.Terminated == nil {
-			t.Errorf("after the second end: %+v", c)
+			t.Errorf("after the second exit: %+v", c)
 		}
 		if pod := l.pod("web"); pod.Status.Phase != corev1.PodRunning || condition(pod.Status.Conditions, corev1.PodReady).Status != corev1.ConditionFalse {
-			t.Errorf("a pod in a crash loop is %+v", pod.Status)
+			t.Errorf("status in a crash loop: %+v", pod.Status)
 		}
 		l.wantEvent("Warning BackOff: Back-off restarting failed container web in pod web_shop(uid-1)")
 		l.after(10 * time.Second)
@@ -37,18 +38,18 @@ func TestCrashLoop(t *testing.T) {
 		l.runtime.does("web", program{})
 		l.after(22 * time.Second)
 		if c := l.container("web", "web"); c.State.Running == nil || c.RestartCount != 3 || !c.Ready {
-			t.Errorf("when it has stopped crashing: %+v", c)
+			t.Errorf("without crashes: %+v", c)
 		}
 		l.after(11 * time.Minute)
 		l.runtime.latest("web").end(1)
 		l.after(100 * time.Millisecond)
 		if c := l.container("web", "web"); c.State.Running == nil || c.RestartCount != 4 {
-			t.Errorf("the end after a long run: %+v", c)
+			t.Errorf("exit after a long run: %+v", c)
 		}
 	})
 }
 
-func TestRestartPolicies(t *testing.T) {
+func TestRestartPolicyDecidesRestart(t *testing.T) {
 	for _, c := range []struct {
 		policy corev1.RestartPolicy
 		code   int
@@ -68,7 +69,7 @@ func TestRestartPolicies(t *testing.T) {
 				t.Errorf("%s with exit code %d: %+v", c.policy, c.code, pod.Status)
 			}
 			if pod.Status.PodIP == "" {
-				t.Errorf("a pod that has ended forgot its address")
+				t.Errorf("an ended pod has no address")
 			}
 		})
 	}
@@ -82,8 +83,8 @@ func TestRestartPolicies(t *testing.T) {
 	})
 }
 
-// Init containers run one after the other before the others, and a sidecar among them from its place on.
-func TestInitContainers(t *testing.T) {
+// Init containers run in order before the app containers. A sidecar keeps running.
+func TestInitContainersRunInOrder(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways
 	withNode(t, nil, func(l *rig) {
 		for _, name := range []string{"first", "second"} {
@@ -119,13 +120,13 @@ func TestInitContainers(t *testing.T) {
 		l.runtime.latest("proxy").end(1)
 		l.after(time.Second)
 		if c := l.container("web", "proxy"); c.State.Running == nil || c.RestartCount != 1 {
-			t.Errorf("proxy after its end: %+v", c)
+			t.Errorf("proxy after its exit: %+v", c)
 		}
 	})
 }
 
-// A sidecar does not keep a pod from completing.
-func TestSidecarEndsWithThePod(t *testing.T) {
+// A running sidecar does not delay the completion of a pod.
+func TestSidecarStopsWhenPodCompletes(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{exits: &fakeExit{after: 5 * time.Second}})
@@ -140,8 +141,8 @@ func TestSidecarEndsWithThePod(t *testing.T) {
 	})
 }
 
-// With restartPolicy Never, a failed init container is the end of the pod.
-func TestFailedInitContainer(t *testing.T) {
+// With restartPolicy Never, a failed init container fails the pod.
+func TestFailedInitContainerFailsPod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("first", program{exits: &fakeExit{code: 1, after: time.Second}})
 		l.create(webPod(func(p *corev1.Pod) {
@@ -155,19 +156,20 @@ func TestFailedInitContainer(t *testing.T) {
 	})
 }
 
-// An unknown image says what the node can run, first as an error and then as a back-off, and is there as soon as it is loaded.
-func TestUnknownImage(t *testing.T) {
+// For an unknown image, the status lists the loaded images: first ErrImagePull, then
+// ImagePullBackOff. The container starts soon after the image is loaded.
+func TestUnknownImageBacksOffUntilLoaded(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "nginx:1.27" }))
 		c := l.container("web", "web")
 		if c.State.Waiting == nil || c.State.Waiting.Reason != "ErrImagePull" || !strings.Contains(c.State.Waiting.Message, "it can run: web:1") {
-			t.Errorf("at first: %+v", c.State)
+			t.Errorf("first state: %+v", c.State)
 		}
 		l.after(5 * time.Second)
 		c = l.container("web", "web")
 		if c.State.Waiting == nil || c.State.Waiting.Reason != "ImagePullBackOff" ||
 			!strings.HasPrefix(c.State.Waiting.Message, `Back-off pulling image "nginx:1.27": ErrImagePull: `) {
-			t.Errorf("later: %+v", c.State)
+			t.Errorf("later state: %+v", c.State)
 		}
 		l.wantEvent(`Normal BackOff: Back-off pulling image "nginx:1.27"`)
 		l.wantEvent("Warning Failed: Error: ErrImagePull")
@@ -176,12 +178,12 @@ func TestUnknownImage(t *testing.T) {
 		l.images.load("nginx:1.27")
 		l.after(3 * time.Second)
 		if c := l.container("web", "web"); c.State.Running == nil || c.RestartCount != 0 {
-			t.Errorf("when the image is there: %+v", c)
+			t.Errorf("with the image: %+v", c)
 		}
 	})
 }
 
-func TestImagesThatCannotBe(t *testing.T) {
+func TestInvalidAndNeverPulledImages(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) {
 			p.Spec.Containers = []corev1.Container{
@@ -198,8 +200,8 @@ func TestImagesThatCannotBe(t *testing.T) {
 	})
 }
 
-// A volume that refers to a Secret that is not there holds the pod, says so, and lets it go when it is there.
-func TestMissingVolume(t *testing.T) {
+// A pod waits for a missing Secret, with an Event, and starts when the Secret exists.
+func TestPodWaitsForMissingVolume(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.specs.set(errors.New(`MountVolume.SetUp failed for volume "cert" : secret "web-tls" not found`), nil)
 		l.create(webPod())
@@ -216,7 +218,7 @@ func TestMissingVolume(t *testing.T) {
 	})
 }
 
-func TestMissingConfig(t *testing.T) {
+func TestContainerWaitsForMissingConfigMap(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.specs.set(nil, errors.New(`configmap "settings" not found`))
 		l.create(webPod())
@@ -233,8 +235,8 @@ func TestMissingConfig(t *testing.T) {
 	})
 }
 
-// A command that is not in the image is an end like others, with a restart.
-func TestStartError(t *testing.T) {
+// A command that is not in the image counts as an exit, and the container restarts.
+func TestStartErrorCountsAsExit(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{starting: errors.New(`exec: "nope": executable file not found in $PATH`)})
 		l.create(webPod())

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// NoContainerError says that a container cannot be reached: no such pod, no such container, or it does not run.
+// NoContainerError reports that a pod or container does not exist or does not run.
 type NoContainerError struct{ Message string }
 
 func (e *NoContainerError) Error() string { return e.Message }
@@ -19,9 +19,9 @@ func noContainer(format string, arguments ...any) error {
 	return &NoContainerError{fmt.Sprintf(format, arguments...)}
 }
 
-// view is what a worker lets others see of its pod. It is not changed any more once it is there.
+// view is the published state of a pod. It is immutable.
 type view struct {
-	namespace  network.Namespace // nil while there is none
+	namespace  network.Namespace // nil before the network exists
 	containers []containerView
 }
 
@@ -29,11 +29,11 @@ type containerView struct {
 	name          string
 	running       container.Container // nil unless it runs
 	waiting       string              // the reason, if it has never run
-	lost          string              // the ID of one whose log went with an earlier start of the node
-	log, previous string              // paths; empty if there is none
+	lost          string              // ID of a container whose log an earlier run of the node had
+	log, previous string              // paths; empty if there is no log
 }
 
-// publish shows the state of the pod to those who ask from outside.
+// publish updates the view of the pod.
 func (w *worker) publish() {
 	v := &view{namespace: w.setup.namespace}
 	for _, s := range w.slots {
@@ -44,7 +44,7 @@ func (w *worker) publish() {
 				c.previous = s.previousLog
 			}
 		case s.ended != nil && s.waiting != nil:
-			// Between two runs the latest one is the previous one as well.
+			// While a container waits for its restart, its latest run is also its previous run.
 			c.previous = s.log
 		case s.last != nil:
 			c.previous = s.previousLog
@@ -61,7 +61,7 @@ func (w *worker) publish() {
 	w.view.Store(v)
 }
 
-// find returns what is to be seen of a container; an empty name is the first one's of the pod.
+// find returns the state of a container. An empty name selects the pod's first container.
 func (k *Kubelet) find(namespace, pod, name string) (containerView, error) {
 	v := k.pod(namespace, pod)
 	if v == nil {
@@ -75,13 +75,13 @@ func (k *Kubelet) find(namespace, pod, name string) (containerView, error) {
 	return containerView{}, noContainer("container %q in pod %q is not available", name, pod)
 }
 
-// pod returns the view of a pod; of two with the same name, the one that is not being ended.
+// pod returns the view of a pod. If two pods have the name, it returns the newer one.
 func (k *Kubelet) pod(namespace, name string) *view {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var found *worker
 	for _, w := range k.workers {
-		// Name and namespace never change, so they may be read from here.
+		// The name and namespace of a worker never change, so no lock is needed.
 		if w.name == name && w.namespace == namespace && w.view.Load() != nil && (found == nil || found.began.Before(w.began)) {
 			found = w
 		}
@@ -92,7 +92,7 @@ func (k *Kubelet) pod(namespace, name string) *view {
 	return found.view.Load()
 }
 
-// Container returns a running container, for exec and attach. The error is a *NoContainerError.
+// Container returns a running container for exec and attach. The error is a *NoContainerError.
 func (k *Kubelet) Container(namespace, pod, name string) (container.Container, error) {
 	c, err := k.find(namespace, pod, name)
 	if err != nil {
@@ -104,40 +104,39 @@ func (k *Kubelet) Container(namespace, pod, name string) (container.Container, e
 	return c.running, nil
 }
 
-// Log returns the file of a container's log (of its previous run if so wanted), and a channel that is closed when nothing
-// will be added any more. The error is a *NoContainerError in the words of a kubelet: `container "x" in pod "y" is waiting to
-// start: ContainerCreating`, `previous terminated container "x" in pod "y" not found`.
+// Log returns the path of a container's log, or of its previous run's log, and a channel that
+// closes when the log is complete. Its *NoContainerError has a kubelet's text.
 func (k *Kubelet) Log(namespace, pod, name string, previous bool) (path string, ended <-chan struct{}, err error) {
 	c, err := k.find(namespace, pod, name)
 	if err != nil {
 		return "", nil, err
 	}
-	over := make(chan struct{})
-	close(over)
+	closed := make(chan struct{})
+	close(closed)
 	switch {
 	case previous && c.previous == "":
 		return "", nil, noContainer("previous terminated container %q in pod %q not found", c.name, pod)
 	case previous:
-		return c.previous, over, nil
+		return c.previous, closed, nil
 	case c.running != nil:
 		return c.log, c.running.Done(), nil
 	case c.log != "":
-		return c.log, over, nil
+		return c.log, closed, nil
 	case c.lost != "":
 		return "", nil, noContainer("unable to retrieve container logs for %s", c.lost)
 	}
-	why := c.waiting
-	switch why {
+	reason := c.waiting
+	switch reason {
 	case waitErrPull:
-		why = "image can't be pulled"
+		reason = "image can't be pulled"
 	case waitPullBackOff:
-		why = "trying and failing to pull image"
+		reason = "trying and failing to pull image"
 	}
-	return "", nil, noContainer("container %q in pod %q is waiting to start: %s", c.name, pod, why)
+	return "", nil, noContainer("container %q in pod %q is waiting to start: %s", c.name, pod, reason)
 }
 
-// Dial connects to a port of a pod from inside it, as kubectl port-forward does. The error is a *NoContainerError if there is
-// no such pod.
+// Dial connects to a port inside a pod, for kubectl port-forward. If the pod does not exist, the
+// error is a *NoContainerError.
 func (k *Kubelet) Dial(ctx context.Context, namespace, pod string, port uint16) (net.Conn, error) {
 	v := k.pod(namespace, pod)
 	if v == nil || v.namespace == nil {

@@ -18,7 +18,7 @@ func (l *rig) refused(err error, want string) {
 	}
 }
 
-func TestLogsOfRuns(t *testing.T) {
+func TestLogReturnsCurrentAndPreviousRun(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		_, _, err := l.kubelet.Log("shop", "web", "web", false)
 		l.refused(err, `pod "web" not found`)
@@ -29,7 +29,7 @@ func TestLogsOfRuns(t *testing.T) {
 		}
 		select {
 		case <-ended:
-			t.Error("the log of a container that runs has ended")
+			t.Error("log of a running container has ended")
 		default:
 		}
 		_, _, err = l.kubelet.Log("shop", "web", "web", true)
@@ -42,17 +42,17 @@ func TestLogsOfRuns(t *testing.T) {
 		l.after(100 * time.Millisecond)
 		second, _, err := l.kubelet.Log("shop", "web", "web", false)
 		if err != nil || second == first {
-			t.Errorf("the second run logs to %q, as the first: %v", second, err)
+			t.Errorf("second run logs to %q, the log of the first: %v", second, err)
 		}
 		if previous, _, err := l.kubelet.Log("shop", "web", "web", true); err != nil || previous != first || !exists(previous) {
-			t.Errorf("the previous log is %q, not %q: %v", previous, first, err)
+			t.Errorf("previous log: got %q, want %q: %v", previous, first, err)
 		}
-		// In the back-off, the run that has just ended is the latest one and the previous one.
+		// During the back-off, the run that ended is both the latest and the previous one.
 		l.runtime.latest("web").end(1)
 		l.after(3 * time.Second)
 		for _, previous := range []bool{false, true} {
 			if path, _, err := l.kubelet.Log("shop", "web", "web", previous); err != nil || path != second {
-				t.Errorf("in the back-off, with previous=%t, the log is %q: %v", previous, path, err)
+				t.Errorf("during the back-off, log with previous=%t: %q, %v", previous, path, err)
 			}
 		}
 	})
@@ -63,7 +63,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func TestContainersThatDoNotRun(t *testing.T) {
+func TestLookupOfContainerThatDoesNotRun(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "nginx:1.27" }))
 		l.after(5 * time.Second)
@@ -81,8 +81,9 @@ func TestContainersThatDoNotRun(t *testing.T) {
 	})
 }
 
-// The last words of a container are in its status: what it left in its file, or else the end of its log if so wanted.
-func TestTerminationMessage(t *testing.T) {
+// The termination message is in the status: from the container's file, or from the end of its log
+// if the policy allows it.
+func TestTerminationMessageIsReported(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) {
 			p.Spec.RestartPolicy = corev1.RestartPolicyNever
@@ -119,8 +120,8 @@ func TestTerminationMessage(t *testing.T) {
 	})
 }
 
-// However much a container has left, its status has the end of it.
-func TestLongTerminationMessages(t *testing.T) {
+// The status has the end of a long termination message.
+func TestLongTerminationMessageIsTruncated(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) {
 			p.Spec.RestartPolicy = corev1.RestartPolicyNever
@@ -150,7 +151,7 @@ func TestLongTerminationMessages(t *testing.T) {
 			end  string
 		}{"web": {4096, "xno shop"}, "log": {2048, "xout of cheese\n"}} {
 			if got := l.container("web", name).State.Terminated.Message; len(got) != want.size || !strings.HasSuffix(got, want.end) {
-				t.Errorf("%s: %d bytes, the end of which are %q", name, len(got), got[max(0, len(got)-20):])
+				t.Errorf("%s: %d bytes, ending in %q", name, len(got), got[max(0, len(got)-20):])
 			}
 		}
 	})

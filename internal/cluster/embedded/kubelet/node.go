@@ -5,14 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -21,19 +26,18 @@ import (
 
 const (
 	registerRetry = 100 * time.Millisecond
-	// statusEvery is how often a node repeats what has not changed; that it lives is what the Lease says.
-	statusEvery = 5 * time.Minute
-	imagesEvery = 10 * time.Second
-	// runtimeName is the scheme of the node's container runtime in container IDs and in the Node.
+	statusEvery   = 5 * time.Minute // between reports of an unchanged status
+	imagesEvery   = 10 * time.Second
+	// runtimeName is the runtime's name in container IDs and in the Node.
 	runtimeName = "ingresslab"
 )
 
-// keepNode registers the node and then keeps its Lease and its status.
+// keepNode registers the node, then maintains its Lease and status.
 func (k *Kubelet) keepNode(ctx context.Context) {
 	k.nodeEvent(reasonStarting, "Starting kubelet.")
 	node := k.register(ctx)
 	if node == nil {
-		return // ctx has ended
+		return // ctx ended
 	}
 	k.nodeEvent(reasonNodeReady, fmt.Sprintf("Node %s status is now: NodeReady", k.config.Name))
 	var both sync.WaitGroup
@@ -42,40 +46,40 @@ func (k *Kubelet) keepNode(ctx context.Context) {
 	both.Wait()
 }
 
-// keepStatus repeats the status now and then, and soon if the node has other images than it said, or is taken for dead: an API
-// server that was gone for a while has heard nothing of it.
-func (k *Kubelet) keepStatus(ctx context.Context, said []corev1.ContainerImage) {
+// keepStatus reports the status every 5 minutes. It reports within 10 s if the images change, or if
+// the node controller marked the node as not ready because the API server was down.
+func (k *Kubelet) keepStatus(ctx context.Context, reported []corev1.ContainerImage) {
 	for last := time.Now(); pause(ctx, imagesEvery); {
 		images := k.nodeImages()
-		if time.Since(last) < statusEvery && equality.Semantic.DeepEqual(images, said) && !k.takenForDead(ctx) {
+		if time.Since(last) < statusEvery && equality.Semantic.DeepEqual(images, reported) && !k.markedNotReady(ctx) {
 			continue
 		}
 		if err := k.patchStatus(ctx); err != nil {
-			k.config.Log("node %s: report its status: %v", k.config.Name, err)
+			k.config.Log("node %s: report status: %v", k.config.Name, err)
 			continue
 		}
-		last, said = time.Now(), images
+		last, reported = time.Now(), images
 	}
 }
 
-// takenForDead tells whether the API has the node as one that is not ready. Its own status never says so.
-func (k *Kubelet) takenForDead(ctx context.Context) bool {
+// markedNotReady reports whether the API has the Node as not ready. The kubelet never sets that.
+func (k *Kubelet) markedNotReady(ctx context.Context) bool {
 	node, err := k.config.Client.CoreV1().Nodes().Get(ctx, k.config.Name, metav1.GetOptions{ResourceVersion: "0"})
 	return err == nil && slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue
 	})
 }
 
-// register tries until the Node is in the API and says Ready. It returns nil when ctx ends before.
+// register retries until the Node exists and is Ready. It returns nil if ctx ends first.
 func (k *Kubelet) register(ctx context.Context) *corev1.Node {
-	var said string
+	var reported string
 	for {
 		node, err := k.registerOnce(ctx)
 		if err == nil {
 			return node
 		}
-		if err.Error() != said && ctx.Err() == nil {
-			said = err.Error()
+		if err.Error() != reported && ctx.Err() == nil {
+			reported = err.Error()
 			k.config.Log("node %s: register: %v", k.config.Name, err)
 		}
 		if !pause(ctx, registerRetry) {
@@ -90,7 +94,7 @@ func (k *Kubelet) registerOnce(ctx context.Context) (*corev1.Node, error) {
 	if !apierrors.IsAlreadyExists(err) {
 		return node, err
 	}
-	// It was there before this start. Its labels may have grown, and others' labels and taints are theirs.
+	// The Node exists from an earlier run. Update its own labels only.
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": k.labels()}})
 	if err != nil {
 		return nil, err
@@ -104,12 +108,12 @@ func (k *Kubelet) registerOnce(ctx context.Context) (*corev1.Node, error) {
 	return nodes.Get(ctx, k.config.Name, metav1.GetOptions{})
 }
 
-// node is what is registered. A Node may be created with its status, so that it is Ready from the start.
+// node returns the Node to create. It includes the status, so that the Node is Ready at once.
 func (k *Kubelet) node() *corev1.Node {
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: k.config.Name, Labels: k.labels(),
-			// Says to the controller manager that nothing is attached or detached by it
+			// The controller manager does not attach or detach volumes here
 			// (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 			Annotations: map[string]string{"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
 		},
@@ -143,7 +147,7 @@ func (k *Kubelet) patchStatus(ctx context.Context) error {
 	return err
 }
 
-// nodeStatus is what a healthy node says; conditions that were so before keep the time at which they became so.
+// nodeStatus returns the status of a healthy node. Unchanged conditions keep their transition time.
 func (k *Kubelet) nodeStatus(before []corev1.NodeCondition) corev1.NodeStatus {
 	resources := k.machine.resources()
 	return corev1.NodeStatus{
@@ -186,4 +190,151 @@ func (k *Kubelet) nodeConditions(before []corev1.NodeCondition) []corev1.NodeCon
 		}
 	}
 	return conditions
+}
+
+// maxPods is a kubelet's default. A /24 has enough addresses for it.
+const maxPods = 110
+
+// machine describes the host. Every node of a cluster reports all of its resources.
+type machine struct {
+	cpus              int
+	memory, disk      int64 // bytes
+	kernel            string
+	machineID, bootID string
+}
+
+func inspectMachine() machine {
+	return machine{
+		cpus: runtime.NumCPU(), memory: memory("/proc/meminfo"), disk: diskSize("/"),
+		kernel:    firstLine("/proc/sys/kernel/osrelease"),
+		machineID: firstLine("/etc/machine-id"), bootID: firstLine("/proc/sys/kernel/random/boot_id"),
+	}
+}
+
+func (m machine) resources() corev1.ResourceList {
+	list := corev1.ResourceList{
+		corev1.ResourceCPU:    *resource.NewQuantity(int64(m.cpus), resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(m.memory, resource.BinarySI),
+		corev1.ResourcePods:   *resource.NewQuantity(maxPods, resource.DecimalSI),
+	}
+	if m.disk > 0 {
+		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(m.disk, resource.BinarySI)
+	}
+	return list
+}
+
+// memory returns MemTotal of proc_meminfo(5) in bytes.
+func memory(path string) int64 {
+	text, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "MemTotal: %d kB", &kib); n == 1 {
+			return kib * 1024
+		}
+	}
+	return 0
+}
+
+func firstLine(path string) string {
+	text, _ := os.ReadFile(path)
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+// maxImages is a kubelet's default limit of images in a Node.
+const maxImages = 50
+
+// imageLister lists images: references to image IDs. *container.Store implements it.
+type imageLister interface {
+	Images() (map[string]string, error)
+}
+
+// nodeImages returns the stored images. It ignores errors: pods that need an image report them.
+func (k *Kubelet) nodeImages() []corev1.ContainerImage {
+	store, ok := k.config.Images.(imageLister)
+	if !ok {
+		return nil
+	}
+	references, err := store.Images()
+	if err != nil {
+		return nil
+	}
+	names := map[string][]string{}
+	for _, ref := range slices.Sorted(maps.Keys(references)) {
+		names[references[ref]] = append(names[references[ref]], ref)
+	}
+	var images []corev1.ContainerImage
+	for _, id := range slices.Sorted(maps.Keys(names)) {
+		images = append(images, corev1.ContainerImage{Names: names[id]})
+	}
+	slices.SortFunc(images, func(a, b corev1.ContainerImage) int { return slices.Compare(a.Names, b.Names) })
+	return images[:min(len(images), maxImages)]
+}
+
+// A node that does not renew its Lease for 40 s counts as unhealthy
+// (https://kubernetes.io/docs/concepts/architecture/nodes/#node-heartbeats).
+const (
+	leaseSeconds = 40
+	leaseEvery   = leaseSeconds * time.Second / 4
+	leaseRetry   = 200 * time.Millisecond
+)
+
+// keepLease renews the node's Lease until ctx ends.
+func (k *Kubelet) keepLease(ctx context.Context, node *corev1.Node) {
+	var held *coordinationv1.Lease
+	for {
+		lease, err := k.renew(ctx, node, held)
+		wait := leaseEvery
+		if err != nil {
+			// Right after the API server starts, the namespace of the Leases does not exist yet.
+			wait = leaseRetry
+			if held != nil {
+				k.config.Log("node %s: renew lease: %v", k.config.Name, err)
+				wait = time.Second
+			}
+			lease = nil // with an error, the client returns an empty Lease
+		}
+		held = lease
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+func (k *Kubelet) renew(ctx context.Context, node *corev1.Node, held *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	leases := k.config.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
+	if held == nil {
+		found, err := leases.Get(ctx, k.config.Name, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		if err != nil {
+			return leases.Create(ctx, k.lease(node), metav1.CreateOptions{})
+		}
+		held = found
+	}
+	next := held.DeepCopy()
+	next.Spec = k.lease(node).Spec
+	// After a conflict, the next call reads the Lease again.
+	return leases.Update(ctx, next, metav1.UpdateOptions{})
+}
+
+func (k *Kubelet) lease(node *corev1.Node) *coordinationv1.Lease {
+	now, seconds := metav1.NewMicroTime(time.Now()), int32(leaseSeconds)
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: k.config.Name, Namespace: corev1.NamespaceNodeLease,
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID}},
+		},
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: &k.config.Name, LeaseDurationSeconds: &seconds, RenewTime: &now},
+	}
+}
+
+// diskSize returns the size in bytes of the file system at path.
+func diskSize(path string) int64 {
+	var s unix.Statfs_t
+	if unix.Statfs(path, &s) != nil {
+		return 0
+	}
+	return int64(s.Blocks) * int64(s.Bsize) //nolint:unconvert // uint32 on macOS
 }

@@ -8,11 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// startProbes begins to probe a container that has just started. ctx ends with the container. While there is a startup probe
-// that has not succeeded, there are no others
+// startProbes starts the probes of a container; ctx ends with the container. The startup probe
+// delays the others until it succeeds
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#types-of-probe).
 func (w *worker) startProbes(ctx context.Context, s *slot) {
-	if s.spec.StartupProbe == nil || s.kind == initial || s.kind == ephemeral {
+	if s.spec.StartupProbe == nil || s.kind == initContainer || s.kind == ephemeral {
 		w.startedUp(ctx, s)
 		return
 	}
@@ -26,10 +26,10 @@ func (w *worker) startProbes(ctx context.Context, s *slot) {
 	})
 }
 
-// startedUp begins with the other probes.
+// startedUp starts the readiness and liveness probes.
 func (w *worker) startedUp(ctx context.Context, s *slot) {
 	s.started = true
-	if s.kind == initial || s.kind == ephemeral {
+	if s.kind == initContainer || s.kind == ephemeral {
 		return
 	}
 	s.passed = true
@@ -51,32 +51,32 @@ func (w *worker) startedUp(ctx context.Context, s *slot) {
 	}
 }
 
-// probe runs one probe beside the worker. act hears what it says after counting.
+// probe runs a probe in a goroutine and passes each verdict to act.
 func (w *worker) probe(ctx context.Context, s *slot, name string, spec *corev1.Probe, act func(verdict)) {
 	running := s.running
-	contact := w.contact(s, running)
+	target := w.target(s, running)
 	ctx, cancel := context.WithCancel(ctx)
-	p := prober{probe: spec, check: contact.check, hurry: name != "Liveness", report: func(o outcome, v verdict) {
+	p := prober{probe: spec, check: target.check, retryEarly: name != "Liveness", report: func(o outcome, v verdict) {
 		w.post(func() {
-			// A pod that is being ended is asked whether it is ready, and nothing else.
+			// While a pod terminates, only its readiness probe runs.
 			if s.running != running || w.end != nil && name != "Readiness" {
 				cancel()
 				return
 			}
-			w.tellProbe(s, name, o)
+			w.recordOutcome(s, name, o)
 			act(v)
 			if name == "Startup" && s.started {
 				cancel()
 			}
 		})
 	}}
-	w.k.ended.Go(func() {
+	w.k.goroutines.Go(func() {
 		defer cancel()
 		p.run(ctx, running.Started())
 	})
 }
 
-func (w *worker) tellProbe(s *slot, name string, o outcome) {
+func (w *worker) recordOutcome(s *slot, name string, o outcome) {
 	switch {
 	case o.err != nil:
 		w.event(s, corev1.EventTypeWarning, reasonUnhealthy, "%s probe errored and resulted in unknown state: %v", name, o.err)
@@ -87,15 +87,97 @@ func (w *worker) tellProbe(s *slot, name string, o outcome) {
 	}
 }
 
-// unhealthy stops a container because of a probe; what its end means is decided when it has ended.
+// unhealthy stops a container after a failed probe. Its exit decides about the restart.
 func (w *worker) unhealthy(s *slot, name string, spec *corev1.Probe) {
 	grace := w.grace()
 	if own := spec.TerminationGracePeriodSeconds; own != nil {
 		grace = max(shortestGrace, time.Duration(*own)*time.Second)
 	}
 	message := fmt.Sprintf("Container %s failed %s probe", s.spec.Name, name)
-	if s.again(w.pod, 1) {
+	if s.shouldRestart(w.pod, 1) {
 		message += ", will be restarted"
 	}
 	w.stopSlot(s, grace, message)
+}
+
+const (
+	defaultPeriod = 10 * time.Second
+	firstRetry    = 25 * time.Millisecond
+	retryWindow   = 10 * time.Second
+)
+
+// prober repeats a probe while its container runs.
+type prober struct {
+	probe *corev1.Probe
+	check func(context.Context, *corev1.Probe) outcome
+	// retryEarly repeats a failed probe early during the first period (at most 10 s), without counting
+	// it. A kubelet waits a whole period if its first probe runs before the process listens.
+	retryEarly bool
+	// report receives each counted outcome, and whether it reaches a threshold.
+	report func(o outcome, v verdict)
+}
+
+// verdict is the result of a probe after counting.
+type verdict int
+
+const (
+	unchanged verdict = iota // below the threshold
+	succeeded
+	failed
+)
+
+func (p *prober) period() time.Duration {
+	if s := p.probe.PeriodSeconds; s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	return defaultPeriod
+}
+
+// run probes until ctx ends. The container started at since.
+func (p *prober) run(ctx context.Context, since time.Time) {
+	next := since.Add(time.Duration(p.probe.InitialDelaySeconds) * time.Second)
+	retryUntil := since.Add(min(p.period(), retryWindow))
+	soon := retryDelays(firstRetry, p.period())
+	count := streak{success: int(max(1, p.probe.SuccessThreshold)), failure: failureThreshold(p.probe)}
+	for pause(ctx, time.Until(next)) {
+		begun := time.Now()
+		o := p.check(ctx, p.probe)
+		if ctx.Err() != nil {
+			return
+		}
+		if again := time.Now().Add(soon.Step()); p.retryEarly && !o.ok && p.probe.InitialDelaySeconds == 0 && again.Before(retryUntil) {
+			next = again
+			continue
+		}
+		p.report(o, count.add(o.ok))
+		next = begun.Add(p.period())
+	}
+}
+
+func failureThreshold(p *corev1.Probe) int {
+	if p.FailureThreshold > 0 {
+		return int(p.FailureThreshold)
+	}
+	return 3 // the API's default
+}
+
+// streak counts consecutive equal outcomes.
+type streak struct {
+	success, failure int // thresholds
+	ok               bool
+	run              int
+}
+
+func (t *streak) add(ok bool) verdict {
+	if ok != t.ok {
+		t.ok, t.run = ok, 0
+	}
+	t.run++
+	switch {
+	case ok && t.run >= t.success:
+		return succeeded
+	case !ok && t.run >= t.failure:
+		return failed
+	}
+	return unchanged
 }

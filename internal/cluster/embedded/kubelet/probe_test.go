@@ -18,7 +18,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// answers serves one HTTP request of each connection with the status that code has then, and keeps the last request.
+// answers serves one HTTP request per connection with the status code, and stores the request.
 func answers(code *atomic.Int64, last *atomic.Pointer[http.Request]) func(net.Conn) {
 	return func(c net.Conn) {
 		defer func() { _ = c.Close() }()
@@ -44,7 +44,7 @@ func withProbes(edit func(*corev1.Container)) *corev1.Pod {
 	})
 }
 
-func TestReadinessProbe(t *testing.T) {
+func TestReadinessProbeSetsReady(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		var code atomic.Int64
 		var last atomic.Pointer[http.Request]
@@ -56,7 +56,7 @@ func TestReadinessProbe(t *testing.T) {
 		}))
 		l.after(5 * time.Second)
 		if c := l.container("web", "web"); c.Ready || !*c.Started || c.State.Running == nil {
-			t.Errorf("while it answers 503: %+v", c)
+			t.Errorf("with status 503: %+v", c)
 		}
 		l.wantEvent("Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503")
 		if r := last.Load(); r.URL.String() != "/ready?deep=1" || r.Host != "shop.test" || r.Header.Get("X-A") != "1" ||
@@ -66,7 +66,7 @@ func TestReadinessProbe(t *testing.T) {
 		code.Store(204)
 		l.after(2 * time.Second)
 		if c := l.container("web", "web"); !c.Ready {
-			t.Errorf("when it answers 204: %+v", c)
+			t.Errorf("with status 204: %+v", c)
 		}
 		code.Store(404)
 		l.after(2 * time.Second)
@@ -78,13 +78,13 @@ func TestReadinessProbe(t *testing.T) {
 			t.Errorf("after two failures of two: %+v", pod.Status.Conditions)
 		}
 		if c := l.container("web", "web"); c.RestartCount != 0 {
-			t.Errorf("a readiness probe restarted the container: %+v", c)
+			t.Errorf("the readiness probe restarted the container: %+v", c)
 		}
 	})
 }
 
-// A container that needs a moment to listen is ready a moment later, and not after the next period.
-func TestFirstProbesDoNotWaitForThePeriod(t *testing.T) {
+// A container that starts to listen after the first probe is ready before the next period.
+func TestFirstProbesRepeatEarly(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		var code atomic.Int64
 		var last atomic.Pointer[http.Request]
@@ -103,7 +103,7 @@ func TestFirstProbesDoNotWaitForThePeriod(t *testing.T) {
 	})
 }
 
-func TestLivenessProbe(t *testing.T) {
+func TestLivenessProbeRestartsContainer(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		grace := int64(3)
@@ -130,8 +130,8 @@ func TestLivenessProbe(t *testing.T) {
 	})
 }
 
-// Until the startup probe has succeeded, no other probe says anything.
-func TestStartupProbe(t *testing.T) {
+// No other probe runs before the startup probe succeeds.
+func TestStartupProbeDelaysOtherProbes(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		var code atomic.Int64
 		var last atomic.Pointer[http.Request]
@@ -142,24 +142,24 @@ func TestStartupProbe(t *testing.T) {
 		}))
 		l.after(20 * time.Second)
 		if c := l.container("web", "web"); *c.Started || c.Ready || c.RestartCount != 0 {
-			t.Errorf("before: %+v", c)
+			t.Errorf("before the startup: %+v", c)
 		}
 		l.node.answer("10.244.1.2:8080", answers(&code, &last))
 		l.after(2 * time.Second)
 		if c := l.container("web", "web"); !*c.Started || !c.Ready {
-			t.Errorf("after: %+v", c)
+			t.Errorf("after the startup: %+v", c)
 		}
 		code.Store(500)
 		l.after(2 * time.Second)
 		if c := l.container("web", "web"); c.RestartCount != 1 {
-			t.Errorf("when it fails later: %+v", c)
+			t.Errorf("after a later failure: %+v", c)
 		}
 	})
 }
 
-func TestExecProbe(t *testing.T) {
+func TestExecProbeOutcome(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
-		c := contact{node: l.node, spec: &corev1.Container{Name: "web"}, version: "1.36"}
+		c := target{node: l.node, spec: &corev1.Container{Name: "web"}, version: "1.36"}
 		probe := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"cat", "/ready"}}}, TimeoutSeconds: 2}
 		for _, e := range []struct {
 			exec func(context.Context, container.Exec) (int, error)
@@ -183,8 +183,8 @@ func TestExecProbe(t *testing.T) {
 	})
 }
 
-// A redirect to elsewhere is not followed, and is a success with a warning.
-func TestRedirectToAnotherHost(t *testing.T) {
+// A redirect to another host is not followed. It is a success with a warning.
+func TestRedirectToOtherHostIsWarning(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.node.answer("10.244.1.2:8080", func(c net.Conn) {
 			defer func() { _ = c.Close() }()
@@ -201,8 +201,8 @@ func TestRedirectToAnotherHost(t *testing.T) {
 	})
 }
 
-// The readiness of a pod that is being deleted is what its probe says: connections still come to it for a while.
-func TestReadinessWhileBeingDeleted(t *testing.T) {
+// The readiness probe still runs while a pod terminates, because clients still connect.
+func TestReadinessProbeRunsDuringTermination(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		var code atomic.Int64
@@ -216,18 +216,18 @@ func TestReadinessWhileBeingDeleted(t *testing.T) {
 		l.delete("web", 30)
 		l.after(5 * time.Second)
 		if c := l.container("web", "web"); !c.Ready {
-			t.Errorf("while it still answers: %+v", c)
+			t.Errorf("while it responds: %+v", c)
 		}
 		code.Store(500)
 		l.after(3 * time.Second)
 		if c := l.container("web", "web"); c.Ready || c.State.Running == nil {
-			t.Errorf("when it has stopped to answer: %+v", c)
+			t.Errorf("after it stopped responding: %+v", c)
 		}
 	})
 }
 
-// A deletion has less patience than the probe that is already ending the container.
-func TestDeletionOfAnUnhealthyPod(t *testing.T) {
+// A deletion shortens the grace period of a failed probe.
+func TestDeletionShortensProbeGracePeriod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(withProbes(func(c *corev1.Container) {
@@ -235,12 +235,12 @@ func TestDeletionOfAnUnhealthyPod(t *testing.T) {
 		}))
 		l.after(2 * time.Second)
 		if got := l.runtime.latest("web").got(); len(got) != 1 {
-			t.Errorf("signals of the probe: %v", got)
+			t.Errorf("signals after the probe: %v", got)
 		}
 		l.delete("web", 2)
 		l.after(2100 * time.Millisecond)
 		if l.pod("web") != nil {
-			t.Error("the pod is still there")
+			t.Error("pod still exists")
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// before is a pod as the node left it when it stopped.
+// before returns a pod with the status from an earlier run of the node.
 func before(edit func(*corev1.Pod)) *corev1.Pod {
 	return webPod(func(p *corev1.Pod) {
 		p.Status = corev1.PodStatus{
@@ -23,8 +23,8 @@ func before(edit func(*corev1.Pod)) *corev1.Pod {
 	})
 }
 
-// What ran when the node went away runs again, as after a reboot.
-func TestPodsFromBefore(t *testing.T) {
+// Containers that ran when the node stopped run again, as after a reboot.
+func TestPodRestartsAfterNodeRestart(t *testing.T) {
 	withNode(t, []runtime.Object{before(func(*corev1.Pod) {})}, func(l *rig) {
 		c := l.container("web", "web")
 		if c.State.Running == nil || c.RestartCount != 3 || c.LastTerminationState.Terminated.Reason != "Unknown" ||
@@ -37,7 +37,7 @@ func TestPodsFromBefore(t *testing.T) {
 	})
 }
 
-func TestPodFromBeforeThatMayNotRestart(t *testing.T) {
+func TestPodWithPolicyNeverFailsAfterNodeRestart(t *testing.T) {
 	old := before(func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyNever })
 	withNode(t, []runtime.Object{old}, func(l *rig) {
 		l.after(time.Second)
@@ -47,8 +47,8 @@ func TestPodFromBeforeThatMayNotRestart(t *testing.T) {
 	})
 }
 
-// A pod that had come to its end stays as it was, until it is deleted.
-func TestPodFromBeforeThatHadEnded(t *testing.T) {
+// An ended pod keeps its status after a node restart, until it is deleted.
+func TestEndedPodKeepsStatusAfterNodeRestart(t *testing.T) {
 	old := before(func(p *corev1.Pod) {
 		p.Status.Phase = corev1.PodSucceeded
 		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
@@ -64,13 +64,13 @@ func TestPodFromBeforeThatHadEnded(t *testing.T) {
 		l.delete("web", 30)
 		l.after(100 * time.Millisecond)
 		if l.pod("web") != nil {
-			t.Error("the pod is still there")
+			t.Error("pod still exists")
 		}
 	})
 }
 
-// A pod that was deleted while the node was away goes without being started.
-func TestPodThatWasDeletedMeanwhile(t *testing.T) {
+// A pod that was deleted while the node was down does not start again.
+func TestDeletedPodDoesNotStartAfterNodeRestart(t *testing.T) {
 	old := before(func(p *corev1.Pod) {
 		now, grace := metav1.Now(), int64(30)
 		p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &now, &grace
@@ -82,8 +82,8 @@ func TestPodThatWasDeletedMeanwhile(t *testing.T) {
 	})
 }
 
-// A pod that takes the name of one that is still being ended is another pod: both have their own state.
-func TestPodWithTheNameOfAnother(t *testing.T) {
+// A new pod with the name of a terminating pod has its own state.
+func TestNewPodWithNameOfTerminatingPod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.runtime.does("web", program{stubborn: true})
 		l.create(webPod())
@@ -92,11 +92,11 @@ func TestPodWithTheNameOfAnother(t *testing.T) {
 		}
 		l.create(webPod(func(p *corev1.Pod) { p.UID = "uid-2" }))
 		if pod := l.pod("web"); pod.Status.PodIP != "10.244.1.3" || pod.Status.Phase != corev1.PodRunning {
-			t.Errorf("the second pod: %+v", pod.Status)
+			t.Errorf("second pod: %+v", pod.Status)
 		}
 		l.after(5 * time.Second)
 		if pod := l.pod("web"); pod == nil || pod.UID != "uid-2" || l.container("web", "web").State.Running == nil {
-			t.Errorf("the second pod when the first has ended: %+v", pod)
+			t.Errorf("second pod after the end of the first: %+v", pod)
 		}
 	})
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// rig is a node with a made-up API, network and runtime, on made-up time.
+// rig is a node with a fake API, network, runtime, and clock.
 type rig struct {
 	t       *testing.T
 	client  *fake.Clientset
@@ -32,11 +32,11 @@ type rig struct {
 	kubelet *Kubelet
 	stop    context.CancelFunc
 	over    chan error
-	// leasesLost has the API server answer no renewal of a Lease.
+	// leasesLost makes every renewal of a Lease fail.
 	leasesLost atomic.Bool
 }
 
-// withNode runs a test with a node that is up, and ends the node after it.
+// withNode runs a test with a running node and stops the node afterwards.
 func withNode(t *testing.T, objects []runtime.Object, test func(l *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -47,7 +47,7 @@ func withNode(t *testing.T, objects []runtime.Object, test func(l *rig)) {
 		}
 		l.nameEvents()
 		l.client.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			// What a real client returns beside the error is a Lease without anything in it.
+			// Like a real client, return an empty Lease with the error.
 			return l.leasesLost.Load(), &coordinationv1.Lease{}, errors.New("connection refused")
 		})
 		k, err := New(Config{
@@ -63,7 +63,7 @@ func withNode(t *testing.T, objects []runtime.Object, test func(l *rig)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		l.stop = cancel
 		go func() { l.over <- k.Run(ctx) }()
-		l.after(time.Second) // the caches of the node fill
+		l.after(time.Second) // the node's caches sync
 		test(l)
 		cancel()
 		if err := <-l.over; err != nil {
@@ -72,7 +72,7 @@ func withNode(t *testing.T, objects []runtime.Object, test func(l *rig)) {
 	})
 }
 
-// nameEvents gives every Event a name of its own: their names are made of the time, which stands still here.
+// nameEvents gives each Event a unique name. Default names depend on the time, which stands still.
 func (l *rig) nameEvents() {
 	var count atomic.Int64
 	l.client.PrependReactor("create", "events", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -85,7 +85,7 @@ func (l *rig) nameEvents() {
 	})
 }
 
-// after lets time pass, and then everything that comes of it.
+// after advances the clock and waits until all goroutines are blocked.
 func (l *rig) after(d time.Duration) {
 	l.t.Helper()
 	<-time.After(d)
@@ -100,7 +100,7 @@ func (l *rig) create(pod *corev1.Pod) {
 	l.after(10 * time.Millisecond)
 }
 
-// pod is the pod as the API has it; nil if it is gone.
+// pod returns the pod from the API, or nil if it does not exist.
 func (l *rig) pod(name string) *corev1.Pod {
 	l.t.Helper()
 	pod, err := l.client.CoreV1().Pods("shop").Get(l.t.Context(), name, metav1.GetOptions{})
@@ -110,7 +110,7 @@ func (l *rig) pod(name string) *corev1.Pod {
 	return pod
 }
 
-// container is the status of a pod's container.
+// container returns the status of a pod's container.
 func (l *rig) container(pod, name string) corev1.ContainerStatus {
 	l.t.Helper()
 	p := l.pod(pod)
@@ -124,7 +124,7 @@ func (l *rig) container(pod, name string) corev1.ContainerStatus {
 	return *c
 }
 
-// delete marks the pod as a graceful deletion does in a real API, which the made-up one does not know.
+// delete marks the pod as terminating. The fake API does not support graceful deletion.
 func (l *rig) delete(name string, grace int64) {
 	l.t.Helper()
 	pod := l.pod(name).DeepCopy()
@@ -136,10 +136,10 @@ func (l *rig) delete(name string, grace int64) {
 	synctest.Wait()
 }
 
-// events are the reasons and messages of what was told about an object, oldest first.
+// events returns the type, reason, and message of each Event, oldest first.
 func (l *rig) events() []string {
 	l.t.Helper()
-	l.after(time.Second) // events are written beside
+	l.after(time.Second) // Events are written asynchronously
 	list, err := l.client.CoreV1().Events("").List(l.t.Context(), metav1.ListOptions{})
 	if err != nil {
 		l.t.Fatal(err)
@@ -155,11 +155,11 @@ func (l *rig) events() []string {
 func (l *rig) wantEvent(text string) {
 	l.t.Helper()
 	if all := l.events(); !slices.Contains(all, text) {
-		l.t.Errorf("there is no event %q among %q", text, all)
+		l.t.Errorf("event %q not found in %q", text, all)
 	}
 }
 
-// webPod has one container.
+// webPod returns a pod with one container.
 func webPod(edit ...func(*corev1.Pod)) *corev1.Pod {
 	grace := int64(30)
 	p := &corev1.Pod{

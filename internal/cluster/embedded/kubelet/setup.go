@@ -7,52 +7,53 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
 const (
-	// quietly is how long a failure is only tried again before anybody hears of it. The API server's authorizer of nodes learns
-	// a moment after the binding which Secrets and ConfigMaps a pod's node may read.
-	quietly = 500 * time.Millisecond
-	// refreshEvery is how old the files of ConfigMap and Secret volumes and of tokens may be.
+	// quietRetry is how long failures repeat before an Event reports them. The API server's node
+	// authorizer learns shortly after the binding which Secrets and ConfigMaps the node can read.
+	quietRetry = 500 * time.Millisecond
+	// refreshEvery is the interval between updates of ConfigMap, Secret, and token files.
 	refreshEvery = 30 * time.Second
 )
 
-// setup is what a pod needs before its first container can start.
+// setup prepares a pod: volumes, network, and host ports.
 type setup struct {
 	busy, ready bool
-	retry       retry
+	retry       wait.Backoff
 	notBefore   time.Time
 
-	address   netip.Addr // zero until there is one
+	address   netip.Addr // zero before allocation
 	namespace network.Namespace
-	own       bool // namespace is the pod's, not the node's
+	own       bool // namespace belongs to the pod, not to the node
 	ports     *hostPorts
-	refresh   time.Time // of the volumes
+	refresh   time.Time // next update of the volumes
 }
 
 func newSetup() setup {
-	return setup{retry: retry{first: time.Second, last: 8 * time.Second}}
+	return setup{retry: retryDelays(time.Second, 8*time.Second)}
 }
 
-// release gives back the pod's network.
+// release closes the pod's network and releases its address.
 func (s *setup) release(k *Kubelet) {
 	s.ports.close()
 	if s.own && s.namespace != nil {
 		_ = s.namespace.Close()
 	}
 	if s.own {
-		k.addresses.give(s.address)
+		k.addresses.release(s.address)
 	}
 	s.ports, s.namespace, s.own, s.ready = nil, nil, false, false
 }
 
-// setupFault says what a pod waits for, as the Event about it does.
+// setupFault is the Event of a failed setup.
 type setupFault struct{ reason, message string }
 
-// prepare starts what is missing: volumes, network, host ports. It is called until it is all there.
+// prepare starts the setup. step calls it until the setup is complete.
 func (w *worker) prepare(now time.Time) {
 	if w.setup.busy {
 		return
@@ -63,7 +64,7 @@ func (w *worker) prepare(now time.Time) {
 	}
 	w.setup.busy = true
 	next, pod := w.setup, w.pod
-	w.k.ended.Go(func() {
+	w.k.goroutines.Go(func() {
 		fault := next.complete(w.ctx, w.k, pod, w.dir)
 		w.post(func() { w.prepared(next, fault) })
 	})
@@ -77,7 +78,7 @@ func (w *worker) prepared(next setup, fault *setupFault) {
 		return
 	}
 	w.event(nil, corev1.EventTypeWarning, fault.reason, "%s", fault.message)
-	w.setup.notBefore = time.Now().Add(w.setup.retry.delay())
+	w.setup.notBefore = time.Now().Add(w.setup.retry.Step())
 }
 
 func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir string) *setupFault {
@@ -90,7 +91,7 @@ func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir s
 	if err := s.takeAddress(k, pod); err != nil {
 		return sandbox(err)
 	}
-	err := persist(ctx, func() error {
+	err := retryQuietly(ctx, func() error {
 		return k.manifests.Volumes(ctx, podspec.Pod{Pod: pod, Address: s.address, Dir: dir})
 	})
 	if err != nil {
@@ -116,24 +117,24 @@ func (s *setup) takeAddress(k *Kubelet, pod *corev1.Pod) (err error) {
 	case pod.Spec.HostNetwork:
 		s.address, s.namespace = k.config.Address, k.config.Namespace
 	default:
-		s.address, err = k.addresses.take()
+		s.address, err = k.addresses.allocate()
 		s.own = err == nil
 	}
 	return err
 }
 
-// persist tries for a moment before it gives up.
-func persist(ctx context.Context, try func() error) error {
-	deadline, r := time.Now().Add(quietly), retry{first: 20 * time.Millisecond, last: 100 * time.Millisecond}
+// retryQuietly retries for 500 ms.
+func retryQuietly(ctx context.Context, try func() error) error {
+	deadline, r := time.Now().Add(quietRetry), retryDelays(20*time.Millisecond, 100*time.Millisecond)
 	for {
 		err := try()
-		if err == nil || time.Now().After(deadline) || !pause(ctx, r.delay()) {
+		if err == nil || time.Now().After(deadline) || !pause(ctx, r.Step()) {
 			return err
 		}
 	}
 }
 
-// refreshVolumes brings the files of a running pod up to date
+// refreshVolumes updates the files of a running pod
 // (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically).
 func (w *worker) refreshVolumes(now time.Time) {
 	if now.Before(w.setup.refresh) {
@@ -147,7 +148,7 @@ func (w *worker) refreshVolumes(now time.Time) {
 	}
 	p := podspec.Pod{Pod: w.pod, Address: w.setup.address, Dir: w.dir}
 	w.setup.busy = true
-	w.k.ended.Go(func() {
+	w.k.goroutines.Go(func() {
 		err := w.k.manifests.Volumes(w.ctx, p)
 		w.post(func() {
 			w.setup.busy = false

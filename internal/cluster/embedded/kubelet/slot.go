@@ -3,65 +3,66 @@ package kubelet
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// kind is the part that a container plays in its pod.
+// kind is the type of a container in its pod.
 type kind int
 
 const (
-	initial   kind = iota // an init container
-	sidecar               // an init container that goes on running
-	app                   // one of spec.containers
-	ephemeral             // one that kubectl debug added
+	initContainer kind = iota // an init container
+	sidecar                   // an init container with restartPolicy Always
+	app                       // in spec.containers
+	ephemeral                 // added by kubectl debug
 )
 
-// slot is the place of one container of a pod: at most one process at a time, and what is known of those before. Only the
-// pod's worker touches it.
+// slot tracks one container of a pod: its current and earlier runs. Only the worker uses it.
 type slot struct {
 	kind kind
 	spec *corev1.Container
 
-	busy    bool                // a start is under way
-	runs    int                 // how many were started, or failed to start; names files
+	busy    bool                // a start is in progress
+	runs    int                 // starts and failed starts; names files
 	running container.Container // nil unless it runs
 	image   *container.Image    // of the latest run
-	cancel  context.CancelFunc  // ends what belongs to the run: its probes
-	stop    *stopping           // not nil while it is being stopped
+	cancel  context.CancelFunc  // stops the probes of the run
+	stop    *stopState          // nil unless it is stopping
 
-	// waiting says why it does not run, and later what it will say from then on.
-	waiting *corev1.ContainerStateWaiting
-	later   *corev1.ContainerStateWaiting
+	waiting *corev1.ContainerStateWaiting // why it does not run
+	later   *corev1.ContainerStateWaiting // replaces waiting at time then
 	then    time.Time
-	// ended is how the latest run ended, last how the one before did.
-	ended, last *corev1.ContainerStateTerminated
+
+	ended, last *corev1.ContainerStateTerminated // of the latest run, and of the one before
 	restarts    int32
-	// done is that it will never be started again.
-	done bool
-	// started is that the startup probe, if any, has succeeded; passed that it has done so once, or for an init container,
-	// that it has completed: what comes after it may start.
-	started, passed bool
-	ready           bool
+	done        bool // it never starts again
+	started     bool // the startup probe succeeded in this run
+	passed      bool // the next container can start: it started up once, or an init container completed
+	ready       bool
 
 	notBefore time.Time // of the next start
 	crashes   backoff
 	pulls     backoff
-	configs   retry
+	configs   wait.Backoff
 
 	log, previousLog string
 }
 
-// slots are those of a pod, in the order in which they start.
+// configDelays are the delays after a configuration error.
+var configDelays = retryDelays(time.Second, 10*time.Second)
+
+// slots returns the slots of a pod in start order.
 func slots(pod *corev1.Pod) []*slot {
 	var all []*slot
 	for i := range pod.Spec.InitContainers {
 		c := &pod.Spec.InitContainers[i]
-		k := initial
+		k := initContainer
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			k = sidecar
 		}
@@ -73,7 +74,7 @@ func slots(pod *corev1.Pod) []*slot {
 	return append(all, ephemeralSlots(pod, nil)...)
 }
 
-// ephemeralSlots are those for the ephemeral containers that have none yet.
+// ephemeralSlots returns slots for the ephemeral containers that are not in have.
 func ephemeralSlots(pod *corev1.Pod, have []*slot) []*slot {
 	var added []*slot
 	for i := range pod.Spec.EphemeralContainers {
@@ -86,21 +87,21 @@ func ephemeralSlots(pod *corev1.Pod, have []*slot) []*slot {
 }
 
 func newSlot(k kind, c *corev1.Container) *slot {
-	return &slot{kind: k, spec: c, configs: retry{first: time.Second, last: 10 * time.Second}}
+	return &slot{kind: k, spec: c, configs: configDelays}
 }
 
-// fieldPath is how Events name a container of a pod.
+// fieldPath returns the container's field path in Events.
 func (s *slot) fieldPath() string {
-	field := map[kind]string{initial: "initContainers", sidecar: "initContainers", app: "containers", ephemeral: "ephemeralContainers"}
+	field := map[kind]string{initContainer: "initContainers", sidecar: "initContainers", app: "containers", ephemeral: "ephemeralContainers"}
 	return fmt.Sprintf("spec.%s{%s}", field[s.kind], s.spec.Name)
 }
 
-// idle is that nothing of it runs or is about to.
+// idle reports whether no container runs or starts.
 func (s *slot) idle() bool { return s.running == nil && !s.busy }
 
-// again says whether a container that ended so is started once more
+// shouldRestart reports whether a container with this exit code restarts
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy).
-func (s *slot) again(pod *corev1.Pod, code int32) bool {
+func (s *slot) shouldRestart(pod *corev1.Pod, code int32) bool {
 	switch s.kind {
 	case sidecar:
 		return true
@@ -108,8 +109,8 @@ func (s *slot) again(pod *corev1.Pod, code int32) bool {
 		return false
 	}
 	for _, rule := range s.spec.RestartPolicyRules {
-		// The first rule that matches decides. Both actions there are restart it; that one of them also restarts the other
-		// containers of the pod is left out.
+		// The first matching rule decides. Both of its possible actions restart the container; restarting
+		// the pod's other containers is not supported.
 		if e := rule.ExitCodes; e != nil && slices.Contains(e.Values, code) == (e.Operator == corev1.ContainerRestartRuleOnExitCodesOpIn) {
 			return true
 		}
@@ -123,7 +124,40 @@ func (s *slot) again(pod *corev1.Pod, code int32) bool {
 		return false
 	case corev1.ContainerRestartPolicyOnFailure:
 		return code != 0
-	default: // Always; of an init container, success is the end
-		return s.kind != initial || code != 0
+	default: // Always; an init container ends when it succeeds
+		return s.kind != initContainer || code != 0
 	}
+}
+
+// Back-off delays of a kubelet
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy,
+// https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff).
+const (
+	initialDelay = 10 * time.Second
+	maxDelay     = 5 * time.Minute
+	resetAfter   = 10 * time.Minute // a container that ran this long restarts without a delay
+)
+
+// backoff counts consecutive failures. The zero value has counted none.
+type backoff struct{ next time.Duration }
+
+// failed returns the delay after another failure: 10 s, doubling up to 5 min.
+func (b *backoff) failed() time.Duration {
+	d := max(b.next, initialDelay)
+	b.next = min(2*d, maxDelay)
+	return d
+}
+
+// ended returns the delay after a container exits: none after the first exit, then as for failures.
+func (b *backoff) ended(ran time.Duration) time.Duration {
+	if b.next == 0 || ran >= resetAfter {
+		b.next = initialDelay
+		return 0
+	}
+	return b.failed()
+}
+
+// retryDelays returns delays that double from first to last.
+func retryDelays(first, last time.Duration) wait.Backoff {
+	return wait.Backoff{Duration: first, Factor: 2, Steps: math.MaxInt32, Cap: last}
 }

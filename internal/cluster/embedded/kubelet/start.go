@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// Reasons for which a container waits.
+// Reasons of waiting containers.
 const (
 	waitCreating     = "ContainerCreating"
 	waitInitializing = "PodInitializing"
@@ -27,22 +28,20 @@ const (
 	waitConfig       = "CreateContainerConfigError"
 	waitRun          = "RunContainerError"
 	waitCrashLoop    = "CrashLoopBackOff"
-	// calledBackOff is how long a failure is called by its own name before it is called a back-off.
-	calledBackOff = 3 * time.Second
-	// seenEnded is how long a container that will be started again is reported as terminated before it is one that waits.
-	seenEnded = time.Second
+	// backOffAfter is how long a failed pull keeps its own reason before ImagePullBackOff replaces it.
+	backOffAfter = 3 * time.Second
+	// terminatedFor is how long an exited container stays terminated before CrashLoopBackOff.
+	terminatedFor = time.Second
 )
 
-// startContainers starts what should run and does not, in the order of the manifest
-// (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#detailed-behavior). Like a kubelet it starts one
-// container after the other.
+// startContainers starts the next container in the order of the manifest, one at a time like a
+// kubelet
+// (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#detailed-behavior).
 func (w *worker) startContainers(now time.Time) {
-	for _, s := range w.slots {
-		if s.busy {
-			return
-		}
+	if slices.ContainsFunc(w.slots, func(s *slot) bool { return s.busy }) {
+		return
 	}
-	if w.finished() { // only sidecars are left
+	if w.completed() { // only sidecars run
 		w.stopSidecars(w.grace())
 		return
 	}
@@ -53,7 +52,7 @@ func (w *worker) startContainers(now time.Time) {
 	}
 	for _, s := range w.slots {
 		switch {
-		case s.kind == ephemeral, s.kind == initial && s.passed:
+		case s.kind == ephemeral, s.kind == initContainer && s.passed:
 			continue
 		case w.ensure(s, now), s.kind != app && !s.passed:
 			return
@@ -61,23 +60,18 @@ func (w *worker) startContainers(now time.Time) {
 	}
 }
 
-// initialized is that every init container has passed.
+// initialized reports whether every init container passed.
 func (w *worker) initialized() bool {
-	for _, s := range w.slots {
-		if (s.kind == initial || s.kind == sidecar) && !s.passed {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(w.slots, func(s *slot) bool { return (s.kind == initContainer || s.kind == sidecar) && !s.passed })
 }
 
-// ensure starts a container, if it is to run and its time has come. It returns true when a start is under way.
+// ensure starts a container when it is due. It reports whether a start is in progress.
 func (w *worker) ensure(s *slot, now time.Time) bool {
 	if !s.idle() || s.done {
 		return s.busy
 	}
 	if s.later != nil && !now.Before(s.then) {
-		w.callBackOff(s)
+		w.reportBackOff(s)
 	}
 	if s.later != nil {
 		w.at(s.then)
@@ -90,7 +84,7 @@ func (w *worker) ensure(s *slot, now time.Time) bool {
 	return true
 }
 
-func (w *worker) callBackOff(s *slot) {
+func (w *worker) reportBackOff(s *slot) {
 	s.waiting, s.later = s.later, nil
 	if s.waiting.Reason == waitPullBackOff {
 		w.event(s, corev1.EventTypeNormal, reasonBackOff, "Back-off pulling image %q", s.spec.Image)
@@ -98,8 +92,7 @@ func (w *worker) callBackOff(s *slot) {
 	}
 }
 
-// imageArrived ends the wait for an image that was loaded in the meantime: who has just loaded it should not wait for a
-// back-off that spares a registry.
+// imageArrived reports whether a missing image was loaded, which ends the back-off.
 func (w *worker) imageArrived(s *slot, now time.Time) bool {
 	if s.waiting == nil || s.waiting.Reason != waitPullBackOff && s.waiting.Reason != waitErrPull {
 		return false
@@ -109,25 +102,24 @@ func (w *worker) imageArrived(s *slot, now time.Time) bool {
 	return err == nil
 }
 
-// attempt is one try to start a container, made beside the worker.
+// attempt is one start of a container, in its own goroutine.
 type attempt struct {
 	k       *Kubelet
 	pod     *corev1.Pod
-	slot    *slot // for Events only: the rest of it is the worker's
+	slot    *slot // for Events only; the worker owns it
 	spec    *corev1.Container
 	p       podspec.Pod
 	network int
-	dir     string // of the container
+	dir     string // of the container's files
 	run     int
 }
 
-// attempted is what came of it: a container, or why there is none.
-type attempted struct {
+// startResult is the result: a container, a reason to wait, or an error of the runtime.
+type startResult struct {
 	container container.Container
 	image     *container.Image
 	waiting   *corev1.ContainerStateWaiting
-	// failed is that there was a container that did not start.
-	failed error
+	failed    error
 }
 
 func (w *worker) launch(s *slot) {
@@ -136,16 +128,16 @@ func (w *worker) launch(s *slot) {
 		k: w.k, pod: w.pod, slot: s, spec: s.spec, p: podspec.Pod{Pod: w.pod, Address: w.setup.address, Dir: w.dir},
 		network: w.setup.namespace.FD(), dir: filepath.Join(w.dir, "containers", s.spec.Name), run: s.runs,
 	}
-	w.k.ended.Go(func() {
+	w.k.goroutines.Go(func() {
 		result := a.start(w.ctx)
 		w.post(func() { w.launched(s, &a, result) })
 	})
 }
 
-func (a *attempt) start(ctx context.Context) attempted {
+func (a *attempt) start(ctx context.Context) startResult {
 	image, waiting := a.image()
 	if waiting != nil {
-		return attempted{waiting: waiting}
+		return startResult{waiting: waiting}
 	}
 	spec, err := a.render(ctx)
 	if err == nil {
@@ -153,26 +145,26 @@ func (a *attempt) start(ctx context.Context) attempted {
 	}
 	if err != nil {
 		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
-		return attempted{waiting: &corev1.ContainerStateWaiting{Reason: waitConfig, Message: err.Error()}}
+		return startResult{waiting: &corev1.ContainerStateWaiting{Reason: waitConfig, Message: err.Error()}}
 	}
 	spec.Image, spec.Network, spec.Log, spec.Dir = image, a.network, a.log(a.run), a.root()
 	if err := a.files(&spec); err != nil {
 		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
-		return attempted{waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerError", Message: err.Error()}}
+		return startResult{waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerError", Message: err.Error()}}
 	}
 	c, err := a.k.config.Runtime.Start(ctx, spec)
 	a.event(corev1.EventTypeNormal, reasonCreated, "Container created")
 	if err != nil {
 		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
-		return attempted{image: image, failed: err}
+		return startResult{image: image, failed: err}
 	}
 	a.event(corev1.EventTypeNormal, reasonStarted, "Container started")
-	return attempted{container: c, image: image}
+	return startResult{container: c, image: image}
 }
 
-// render persists because a node may learn a moment late that it may read a Secret.
+// render retries, because the node authorizer can allow access to a Secret with a delay.
 func (a *attempt) render(ctx context.Context) (spec container.Spec, err error) {
-	err = persist(ctx, func() (err error) {
+	err = retryQuietly(ctx, func() (err error) {
 		spec, err = a.k.manifests.Render(ctx, a.p, a.spec)
 		return err
 	})
@@ -183,8 +175,7 @@ func (a *attempt) root() string       { return filepath.Join(a.dir, strconv.Itoa
 func (a *attempt) message() string    { return filepath.Join(a.dir, strconv.Itoa(a.run)+".message") }
 func (a *attempt) log(run int) string { return filepath.Join(a.dir, strconv.Itoa(run)+".log") }
 
-// files makes what the container is started with: its directory, its log, and the file for its last words
-// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
+// files creates the container's directory, log, and termination message file
 func (a *attempt) files(spec *container.Spec) error {
 	if err := os.RemoveAll(a.root()); err != nil {
 		return err
@@ -192,7 +183,7 @@ func (a *attempt) files(spec *container.Spec) error {
 	if err := os.MkdirAll(a.root(), 0o755); err != nil {
 		return err
 	}
-	_ = os.Remove(a.log(a.run - 2)) // kubectl logs --previous reaches back one run
+	_ = os.Remove(a.log(a.run - 2)) // kubectl logs --previous reads only the previous run
 	if err := os.WriteFile(a.log(a.run), nil, 0o644); err != nil {
 		return err
 	}
@@ -202,7 +193,7 @@ func (a *attempt) files(spec *container.Spec) error {
 	if err := os.WriteFile(a.message(), nil, 0o666); err != nil {
 		return err
 	}
-	// Whoever the container runs as may write; the umask must not say otherwise.
+	// The container's user must be able to write, regardless of the umask.
 	if err := os.Chmod(a.message(), 0o666); err != nil {
 		return err
 	}
@@ -214,14 +205,14 @@ func (a *attempt) event(kind, reason, format string, arguments ...any) {
 	a.k.podEvent(a.pod, a.slot, kind, reason, format, arguments...)
 }
 
-// launched takes the result of an attempt.
-func (w *worker) launched(s *slot, a *attempt, r attempted) {
+// launched handles the result of an attempt.
+func (w *worker) launched(s *slot, a *attempt, r startResult) {
 	if r.image != nil {
 		s.image = r.image
 	}
 	if r.waiting != nil {
 		s.busy = false
-		w.waits(s, r.waiting)
+		w.waitToStart(s, r.waiting)
 		return
 	}
 	if s.ended != nil {
@@ -230,7 +221,7 @@ func (w *worker) launched(s *slot, a *attempt, r attempted) {
 	}
 	s.previousLog, s.log = s.log, a.log(a.run)
 	s.runs++
-	s.pulls, s.configs.now = backoff{}, 0
+	s.pulls, s.configs = backoff{}, configDelays
 	if r.failed != nil {
 		s.busy = false
 		w.failedToStart(s, r.failed)
@@ -240,68 +231,68 @@ func (w *worker) launched(s *slot, a *attempt, r attempted) {
 	s.running = r.container
 	ctx, cancel := context.WithCancel(w.ctx)
 	s.cancel = cancel
-	w.k.ended.Go(func() { a.watch(w, s, r.container) })
+	w.k.goroutines.Go(func() { a.watch(w, s, r.container) })
 	if hook := s.spec.Lifecycle; hook != nil && hook.PostStart != nil && w.end == nil {
-		contact := w.contact(s, r.container)
-		w.k.ended.Go(func() {
-			err := contact.hook(ctx, hook.PostStart)
+		target := w.target(s, r.container)
+		w.k.goroutines.Go(func() {
+			err := target.hook(ctx, hook.PostStart)
 			w.post(func() { w.postStarted(ctx, s, r.container, err) })
 		})
 		return
 	}
-	w.runs(ctx, s)
+	w.markRunning(ctx, s)
 }
 
-// postStarted goes on when the hook has come back. Until then the container does not count as running
+// postStarted continues after the postStart hook. The container is not running before that
 // (https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution).
 func (w *worker) postStarted(ctx context.Context, s *slot, c container.Container, err error) {
 	if s.running != c {
-		s.busy = false // it has ended meanwhile
+		s.busy = false // it has exited
 		return
 	}
 	if err != nil {
 		w.event(s, corev1.EventTypeWarning, reasonPostStartFailed, "PostStartHook failed")
 		w.stopSlot(s, w.grace(), fmt.Sprintf("Container %s failed its postStart hook", s.spec.Name))
 	}
-	w.runs(ctx, s)
+	w.markRunning(ctx, s)
 }
 
-// runs is when a container counts as running.
-func (w *worker) runs(ctx context.Context, s *slot) {
+// markRunning marks a container as running and starts its probes.
+func (w *worker) markRunning(ctx context.Context, s *slot) {
 	s.busy, s.waiting = false, nil
 	w.startProbes(ctx, s)
 }
 
-// waits makes the slot wait for the next attempt.
-func (w *worker) waits(s *slot, why *corev1.ContainerStateWaiting) {
+// waitToStart schedules the next attempt.
+func (w *worker) waitToStart(s *slot, why *corev1.ContainerStateWaiting) {
 	now := time.Now()
 	s.waiting, s.later = why, nil
 	switch why.Reason {
 	case waitErrPull:
 		s.notBefore = now.Add(s.pulls.failed())
-		s.then = now.Add(calledBackOff)
+		s.then = now.Add(backOffAfter)
 		s.later = &corev1.ContainerStateWaiting{
 			Reason: waitPullBackOff, Message: fmt.Sprintf("Back-off pulling image %q: %s: %s", s.spec.Image, waitErrPull, why.Message),
 		}
 	default:
-		s.notBefore = now.Add(s.configs.delay())
+		s.notBefore = now.Add(s.configs.Step())
 	}
 }
 
-// failedToStart treats a container that did not even start as one that has ended.
+// failedToStart handles a start error as an exit with code 128.
 func (w *worker) failedToStart(s *slot, err error) {
 	now := metav1.NewTime(time.Now())
 	s.ended = &corev1.ContainerStateTerminated{
 		ExitCode: 128, Reason: "StartError", Message: err.Error(), StartedAt: metav1.Unix(0, 0), FinishedAt: now,
 	}
-	w.decide(s, 0)
+	w.decideRestart(s, 0)
 	if !s.done {
 		s.waiting = &corev1.ContainerStateWaiting{Reason: waitRun, Message: err.Error()}
-		s.then = now.Add(calledBackOff)
+		s.then = now.Add(backOffAfter)
 	}
 }
 
-// image finds the image, and tells it as a kubelet tells that it pulls.
+// image finds the image and records the Events of a pull.
 func (a *attempt) image() (*container.Image, *corev1.ContainerStateWaiting) {
 	image, err := a.k.config.Images.Find(a.spec.Image)
 	if err == nil {

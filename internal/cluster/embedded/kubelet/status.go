@@ -1,19 +1,22 @@
 package kubelet
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// report hands the state of the pod to the reporter.
+// report passes the pod's status to the reporter.
 func (w *worker) report() {
 	w.status = w.podStatus(time.Now())
 	w.reporter.want(w.status, w.terminal && w.end != nil && w.end.deleted && !w.end.removed)
 }
 
-// podStatus is what the API is told. It is made of the worker's state alone, and of the conditions that were there before.
+// podStatus builds the status from the worker's state, with the previous transition times.
 func (w *worker) podStatus(now time.Time) corev1.PodStatus {
 	began := metav1.NewTime(w.began)
 	status := corev1.PodStatus{
@@ -28,12 +31,12 @@ func (w *worker) podStatus(now time.Time) corev1.PodStatus {
 		address := w.setup.address.String()
 		status.PodIP, status.PodIPs = address, []corev1.PodIP{{IP: address}}
 	} else if w.terminal {
-		status.PodIP, status.PodIPs = w.status.PodIP, w.status.PodIPs // it ended before this start of the node
+		status.PodIP, status.PodIPs = w.status.PodIP, w.status.PodIPs // it ended in an earlier run of the node
 	}
 	for _, s := range w.slots {
 		c := w.containerStatus(s)
 		switch s.kind {
-		case initial, sidecar:
+		case initContainer, sidecar:
 			status.InitContainerStatuses = append(status.InitContainerStatuses, c)
 		case app:
 			status.ContainerStatuses = append(status.ContainerStatuses, c)
@@ -52,51 +55,46 @@ func (w *worker) podStatus(now time.Time) corev1.PodStatus {
 	return status
 }
 
-// containerStatus is that of one container.
 func (w *worker) containerStatus(s *slot) corev1.ContainerStatus {
-	started := s.started
 	c := corev1.ContainerStatus{
-		Name: s.spec.Name, Image: s.spec.Image, RestartCount: s.restarts, Ready: s.ready, Started: &started,
-		State: w.containerState(s), Resources: resources(s.spec), AllocatedResources: s.spec.Resources.Requests,
-		VolumeMounts: volumeMounts(s.spec),
+		Name: s.spec.Name, Image: s.spec.Image, RestartCount: s.restarts, Ready: s.ready, Started: new(s.started),
+		State: w.containerState(s), AllocatedResources: s.spec.Resources.Requests, VolumeMounts: volumeMounts(s.spec),
+		Resources: &corev1.ResourceRequirements{Limits: s.spec.Resources.Limits, Requests: s.spec.Resources.Requests},
 	}
 	if s.image != nil {
 		c.Image, c.ImageID = s.image.Ref, s.image.ID
 	}
-	if s.kind == initial {
+	if s.kind == initContainer {
 		c.Ready = s.passed // https://kubernetes.io/docs/concepts/workloads/pods/init-containers/
 	}
-	last := s.last
+	c.LastTerminationState.Terminated = s.last
 	switch {
 	case s.running != nil:
 		c.ContainerID = runtimeName + "://" + s.running.ID()
 	case s.ended != nil:
 		c.ContainerID = s.ended.ContainerID
 		if c.State.Waiting != nil {
-			last = s.ended
+			c.LastTerminationState.Terminated = s.ended
 		}
-	}
-	if last != nil {
-		c.LastTerminationState.Terminated = last
 	}
 	return c
 }
 
 func (w *worker) containerState(s *slot) corev1.ContainerState {
 	switch {
-	case s.running != nil && !s.busy: // busy: its postStart hook runs
+	case s.running != nil && !s.busy: // busy while its postStart hook runs
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(s.running.Started())}}
 	case s.running == nil && s.ended != nil && s.waiting == nil:
 		return corev1.ContainerState{Terminated: s.ended}
 	case w.terminal && w.end != nil && s.ended == nil:
 		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-			Reason: "ContainerStatusUnknown", Message: "The container never ran: the pod ended before", ExitCode: 137,
+			Reason: "ContainerStatusUnknown", Message: "The pod ended before the container ran", ExitCode: 137,
 		}}
 	}
 	return corev1.ContainerState{Waiting: w.waitingState(s)}
 }
 
-// waitingState is why a container that does not run does not.
+// waitingState returns why a container does not run.
 func (w *worker) waitingState(s *slot) *corev1.ContainerStateWaiting {
 	if s.waiting != nil {
 		return s.waiting
@@ -107,39 +105,32 @@ func (w *worker) waitingState(s *slot) *corev1.ContainerStateWaiting {
 	return &corev1.ContainerStateWaiting{Reason: waitCreating}
 }
 
-func resources(c *corev1.Container) *corev1.ResourceRequirements {
-	if len(c.Resources.Limits) == 0 && len(c.Resources.Requests) == 0 {
-		return &corev1.ResourceRequirements{}
-	}
-	return &corev1.ResourceRequirements{Limits: c.Resources.Limits, Requests: c.Resources.Requests}
-}
-
 func volumeMounts(c *corev1.Container) []corev1.VolumeMountStatus {
 	var mounts []corev1.VolumeMountStatus
 	for _, m := range c.VolumeMounts {
 		status := corev1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
 		if m.ReadOnly {
-			disabled := corev1.RecursiveReadOnlyDisabled
-			status.RecursiveReadOnly = &disabled
+			status.RecursiveReadOnly = new(corev1.RecursiveReadOnlyDisabled)
 		}
 		mounts = append(mounts, status)
 	}
 	return mounts
 }
 
-// phase is the summary of a pod (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase).
+// phase returns the pod phase
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase).
 func (w *worker) phase(status *corev1.PodStatus) corev1.PodPhase {
 	if w.terminal {
 		if isTerminal(w.status.Phase) {
-			return w.status.Phase // it never changes again
+			return w.status.Phase // a terminal phase never changes
 		}
 		return terminalPhase(status, w.slots)
 	}
 	if w.status.Phase == corev1.PodRunning {
-		return corev1.PodRunning // it does not go back to Pending
+		return corev1.PodRunning // Running never changes to Pending
 	}
 	for _, s := range w.slots {
-		// Every container must have been started once.
+		// A pod runs only after each container has started.
 		if s.kind == app && (s.running == nil && s.ended == nil || s.running != nil && s.busy) {
 			return corev1.PodPending
 		}
@@ -152,18 +143,129 @@ func (w *worker) phase(status *corev1.PodStatus) corev1.PodPhase {
 
 func isTerminal(p corev1.PodPhase) bool { return p == corev1.PodSucceeded || p == corev1.PodFailed }
 
-// terminalPhase is that of a pod of which nothing runs any more.
+// terminalPhase returns the phase of a pod whose containers have all ended.
 func terminalPhase(status *corev1.PodStatus, slots []*slot) corev1.PodPhase {
-	for _, s := range slots {
-		if s.kind == initial && s.ended != nil && s.ended.ExitCode != 0 {
-			return corev1.PodFailed
-		}
+	initFailed := func(s *slot) bool { return s.kind == initContainer && s.ended != nil && s.ended.ExitCode != 0 }
+	notSucceeded := func(c corev1.ContainerStatus) bool {
+		return c.State.Terminated == nil || c.State.Terminated.ExitCode != 0
 	}
-	for _, c := range status.ContainerStatuses {
-		if t := c.State.Terminated; t != nil && t.ExitCode == 0 {
-			continue
-		}
+	if slices.ContainsFunc(slots, initFailed) || slices.ContainsFunc(status.ContainerStatuses, notSucceeded) {
 		return corev1.PodFailed
 	}
 	return corev1.PodSucceeded
+}
+
+// Reasons of conditions
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions).
+const (
+	conditionCompleted      = "PodCompleted"
+	conditionFailed         = "PodFailed"
+	conditionNotReady       = "ContainersNotReady"
+	conditionNotInitialized = "ContainersNotInitialized"
+	conditionGates          = "ReadinessGatesNotReady"
+)
+
+// setConditions adds the conditions that the kubelet owns. mergeStatus keeps the others.
+func (w *worker) setConditions(status *corev1.PodStatus, now metav1.Time) {
+	ready := w.containersReady(status.Phase)
+	network := corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: truth(w.setup.ready)}
+	for _, c := range []corev1.PodCondition{
+		network, w.initializedCondition(status.Phase), w.podReady(ready), ready,
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue},
+	} {
+		c.ObservedGeneration = w.pod.Generation
+		c.LastTransitionTime = now
+		before := condition(w.status.Conditions, c.Type)
+		if before == nil {
+			before = condition(w.pod.Status.Conditions, c.Type)
+		}
+		if before != nil && before.Status == c.Status {
+			c.LastTransitionTime = before.LastTransitionTime
+		}
+		status.Conditions = append(status.Conditions, c)
+	}
+}
+
+func truth(b bool) corev1.ConditionStatus {
+	if b {
+		return corev1.ConditionTrue
+	}
+	return corev1.ConditionFalse
+}
+
+func condition(all []corev1.PodCondition, t corev1.PodConditionType) *corev1.PodCondition {
+	i := slices.IndexFunc(all, func(c corev1.PodCondition) bool { return c.Type == t })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+func (w *worker) containersReady(phase corev1.PodPhase) corev1.PodCondition {
+	c := corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionFalse}
+	switch phase {
+	case corev1.PodSucceeded:
+		c.Reason = conditionCompleted
+		return c
+	case corev1.PodFailed:
+		c.Reason = conditionFailed
+		return c
+	}
+	var unready []string
+	for _, s := range w.slots {
+		if (s.kind == app || s.kind == sidecar) && !s.ready {
+			unready = append(unready, s.spec.Name)
+		}
+	}
+	if len(unready) > 0 {
+		c.Reason, c.Message = conditionNotReady, fmt.Sprintf("containers with unready status: %v", unready)
+		return c
+	}
+	c.Status = corev1.ConditionTrue
+	return c
+}
+
+// podReady combines the containers' readiness with the readiness gates
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate).
+func (w *worker) podReady(containers corev1.PodCondition) corev1.PodCondition {
+	c := containers
+	c.Type = corev1.PodReady
+	if c.Status != corev1.ConditionTrue {
+		return c
+	}
+	var missing []string
+	for _, gate := range w.pod.Spec.ReadinessGates {
+		switch found := condition(w.pod.Status.Conditions, gate.ConditionType); {
+		case found == nil:
+			missing = append(missing, fmt.Sprintf("corresponding condition of pod readiness gate %q does not exist.", gate.ConditionType))
+		case found.Status != corev1.ConditionTrue:
+			missing = append(missing, fmt.Sprintf("the status of pod readiness gate %q is not \"True\", but %v", gate.ConditionType, found.Status))
+		}
+	}
+	if len(missing) > 0 {
+		c.Status, c.Reason, c.Message = corev1.ConditionFalse, conditionGates, strings.Join(missing, ", ")
+	}
+	return c
+}
+
+func (w *worker) initializedCondition(phase corev1.PodPhase) corev1.PodCondition {
+	c := corev1.PodCondition{Type: corev1.PodInitialized, Status: corev1.ConditionTrue}
+	if phase == corev1.PodSucceeded {
+		c.Reason = conditionCompleted
+		return c
+	}
+	if before := condition(w.status.Conditions, c.Type); before != nil && before.Status == c.Status {
+		return c // Initialized never becomes false again
+	}
+	var incomplete []string
+	for _, s := range w.slots {
+		if (s.kind == initContainer || s.kind == sidecar) && !s.passed {
+			incomplete = append(incomplete, s.spec.Name)
+		}
+	}
+	if len(incomplete) > 0 {
+		c.Status, c.Reason = corev1.ConditionFalse, conditionNotInitialized
+		c.Message = fmt.Sprintf("containers with incomplete status: %v", incomplete)
+	}
+	return c
 }

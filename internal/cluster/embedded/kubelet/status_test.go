@@ -24,8 +24,8 @@ func (l *rig) statusPatches() (patches []string) {
 	return patches
 }
 
-// A status is written when it is another one, and then it names the pod that it is about.
-func TestStatusIsWrittenWhenItChanges(t *testing.T) {
+// The status is written only when it changes, with the pod's UID.
+func TestStatusIsWrittenOnChange(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		l.after(time.Second)
@@ -40,13 +40,13 @@ func TestStatusIsWrittenWhenItChanges(t *testing.T) {
 		}
 		l.after(10 * time.Minute)
 		if now := len(l.statusPatches()); now != count {
-			t.Errorf("%d patches while nothing happened: %q", now-count, l.statusPatches()[count:])
+			t.Errorf("%d patches without a change: %q", now-count, l.statusPatches()[count:])
 		}
 	})
 }
 
-// An API server that is away for a while gets the newest status when it is back.
-func TestStatusIsTriedAgain(t *testing.T) {
+// After an outage, the API server gets the latest status.
+func TestStatusIsRetried(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		var away atomic.Bool
 		away.Store(true)
@@ -66,8 +66,8 @@ func TestStatusIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Conditions of others stay, and count where the pod says so.
-func TestReadinessGate(t *testing.T) {
+// Conditions of other clients stay, and readiness gates use them.
+func TestReadinessGateDelaysReady(t *testing.T) {
 	const gate corev1.PodConditionType = "shop.test/listed"
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) { p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: gate}} }))
@@ -88,8 +88,8 @@ func TestReadinessGate(t *testing.T) {
 	})
 }
 
-// The time of a condition is that of its last change.
-func TestTransitionTimes(t *testing.T) {
+// A transition time changes only when the condition's status changes.
+func TestTransitionTimeOfConditions(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		at := func() metav1.Time {
@@ -100,16 +100,16 @@ func TestTransitionTimes(t *testing.T) {
 		l.runtime.latest("web").end(1)
 		l.after(time.Second)
 		if second := at(); !second.After(first.Time) {
-			t.Errorf("ready since %v after a restart, and since %v before", second, first)
+			t.Errorf("ready since %v after a restart, since %v before", second, first)
 		}
 		scheduled := condition(l.pod("web").Status.Conditions, corev1.PodScheduled).LastTransitionTime
 		if !scheduled.Equal(&first) {
-			t.Errorf("scheduled at %v, and started at %v", scheduled, first)
+			t.Errorf("scheduled at %v, started at %v", scheduled, first)
 		}
 	})
 }
 
-func TestActiveDeadline(t *testing.T) {
+func TestActiveDeadlineFailsPod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		limit := int64(60)
 		l.create(webPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = &limit }))
@@ -126,8 +126,8 @@ func TestActiveDeadline(t *testing.T) {
 	})
 }
 
-// kubectl debug adds a container to a pod that runs.
-func TestEphemeralContainer(t *testing.T) {
+// kubectl debug adds a container to a running pod.
+func TestEphemeralContainerStarts(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod())
 		pod := l.pod("web").DeepCopy()
@@ -144,17 +144,17 @@ func TestEphemeralContainer(t *testing.T) {
 		l.runtime.latest("debugger").end(1)
 		l.after(time.Minute)
 		if c := l.container("web", "debugger"); c.State.Terminated == nil || c.RestartCount != 0 {
-			t.Errorf("debugger after its end: %+v", c)
+			t.Errorf("debugger after its exit: %+v", c)
 		}
 		if web := l.pod("web"); web.Status.Phase != corev1.PodRunning ||
 			condition(web.Status.Conditions, corev1.PodReady).Status != corev1.ConditionTrue {
-			t.Errorf("the pod after the debugger's end: %+v", web.Status)
+			t.Errorf("pod after the debugger's exit: %+v", web.Status)
 		}
 	})
 }
 
-// A container's own rules go before the pod's policy.
-func TestRestartRules(t *testing.T) {
+// A container's restart rules override the pod's restart policy.
+func TestRestartRulesOverridePolicy(t *testing.T) {
 	never := corev1.ContainerRestartPolicyNever
 	pod := webPod(func(p *corev1.Pod) {
 		c := &p.Spec.Containers[0]
@@ -167,12 +167,12 @@ func TestRestartRules(t *testing.T) {
 		}}
 	})
 	s := slots(pod)[0]
-	if !s.again(pod, 42) || s.again(pod, 1) || s.again(pod, 0) {
-		t.Errorf("restarted after 42: %t, after 1: %t, after 0: %t", s.again(pod, 42), s.again(pod, 1), s.again(pod, 0))
+	if !s.shouldRestart(pod, 42) || s.shouldRestart(pod, 1) || s.shouldRestart(pod, 0) {
+		t.Errorf("restarted after 42: %t, after 1: %t, after 0: %t", s.shouldRestart(pod, 42), s.shouldRestart(pod, 1), s.shouldRestart(pod, 0))
 	}
 }
 
-func TestBackOff(t *testing.T) {
+func TestBackOffDelays(t *testing.T) {
 	var b backoff
 	want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute}
 	var got []time.Duration
@@ -180,18 +180,18 @@ func TestBackOff(t *testing.T) {
 		got = append(got, b.ended(time.Second))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("delays of restarts: %v", got)
+		t.Errorf("restart delays: %v", got)
 	}
 	if d := b.ended(10 * time.Minute); d != 0 {
-		t.Errorf("after ten minutes of running: %v", d)
+		t.Errorf("after a run of ten minutes: %v", d)
 	}
 	if d := b.ended(time.Second); d != 10*time.Second {
-		t.Errorf("and then: %v", d)
+		t.Errorf("next delay: %v", d)
 	}
 }
 
-// A pod that is deleted before it ran is not held by what it waits for.
-func TestDeletionOfAPodThatWaits(t *testing.T) {
+// A pod that still waits for a volume can be deleted.
+func TestDeletionOfWaitingPod(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.specs.set(errors.New(`volume "cert": secret "web-tls" not found`), nil)
 		l.create(webPod())

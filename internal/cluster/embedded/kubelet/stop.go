@@ -13,31 +13,30 @@ import (
 )
 
 const (
-	// shortestGrace is what even a pod that is deleted by force gets.
+	// shortestGrace is the minimum grace period, also after a forced deletion.
 	shortestGrace = time.Second
-	// extension is what a container has left when its preStop hook has used up the grace period
+	// extension is what a container gets after its preStop hook used up the grace period
 	// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow).
 	extension = 2 * time.Second
 )
 
-// ending is how a pod is being ended.
-type ending struct {
-	deadline time.Time
-	deleted  bool // it is to go from the API
-	removed  bool // it is gone from the API
-	// reason and message are for the status.
-	reason, message string
+// termination is the termination of a pod.
+type termination struct {
+	deadline        time.Time
+	deleted         bool   // the API server waits for the kubelet to confirm the deletion
+	removed         bool   // the pod no longer exists in the API
+	reason, message string // for the pod's status
 }
 
-// stopping is how a container is being stopped.
-type stopping struct {
-	deadline       time.Time
-	hook           context.CancelFunc // ends the preStop hook; nil if none runs
-	termed, killed bool
+// stopState is the termination of a container.
+type stopState struct {
+	deadline           time.Time
+	hook               context.CancelFunc // cancels the preStop hook; nil if none runs
+	termSent, killSent bool
 }
 
-// noticeDeletion looks whether the API wants the pod to end.
-func (w *worker) noticeDeletion(removed bool) {
+// handleDeletion starts or shortens the termination of a deleted pod.
+func (w *worker) handleDeletion(removed bool) {
 	grace := shortestGrace
 	switch {
 	case removed:
@@ -50,12 +49,12 @@ func (w *worker) noticeDeletion(removed bool) {
 	}
 	deadline := time.Now().Add(grace)
 	if w.end == nil {
-		w.end = &ending{deadline: deadline}
+		w.end = &termination{deadline: deadline}
 	}
-	if deadline.Before(w.end.deadline) { // deleted again, with less patience
+	if deadline.Before(w.end.deadline) { // deleted again with a shorter grace period
 		w.end.deadline = deadline
 	}
-	for _, s := range w.slots { // some may be about to end for another reason, and slower
+	for _, s := range w.slots { // a container might be stopping for another reason
 		if s.stop != nil && deadline.Before(s.stop.deadline) {
 			s.stop.deadline = deadline
 		}
@@ -64,7 +63,7 @@ func (w *worker) noticeDeletion(removed bool) {
 	w.end.deleted = true
 }
 
-// enforceDeadline ends a pod that has been active for too long
+// enforceDeadline terminates a pod that exceeds activeDeadlineSeconds
 // (https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup).
 func (w *worker) enforceDeadline(now time.Time) {
 	limit := w.pod.Spec.ActiveDeadlineSeconds
@@ -78,10 +77,10 @@ func (w *worker) enforceDeadline(now time.Time) {
 	}
 	const message = "Pod was active on the node longer than the specified deadline"
 	w.event(nil, corev1.EventTypeNormal, reasonDeadlineExceeded, message)
-	w.end = &ending{deadline: now.Add(w.grace()), reason: reasonDeadlineExceeded, message: message}
+	w.end = &termination{deadline: now.Add(w.grace()), reason: reasonDeadlineExceeded, message: message}
 }
 
-// grace is the pod's own grace period.
+// grace returns the pod's termination grace period.
 func (w *worker) grace() time.Duration {
 	if s := w.pod.Spec.TerminationGracePeriodSeconds; s != nil {
 		return max(shortestGrace, time.Duration(*s)*time.Second)
@@ -89,7 +88,7 @@ func (w *worker) grace() time.Duration {
 	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
 }
 
-// endContainers stops every container, sidecars after the others and in reverse order
+// endContainers stops every container; sidecars come last, in reverse order
 // (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#termination).
 func (w *worker) endContainers() {
 	grace := max(time.Until(w.end.deadline), shortestGrace)
@@ -104,75 +103,66 @@ func (w *worker) endContainers() {
 func (w *worker) stopSidecars(grace time.Duration) {
 	for _, s := range slices.Backward(w.slots) {
 		if s.kind == sidecar {
-			s.done = true // it will not be started again
+			s.done = true // no restart
 			w.stopSlot(s, grace, fmt.Sprintf("Stopping container %s", s.spec.Name))
 		}
 		if !s.idle() {
-			return // those before it wait for it
+			return // earlier sidecars wait for this one
 		}
 	}
 }
 
-// stopSlot begins to stop a container that runs.
+// stopSlot starts to stop a running container.
 func (w *worker) stopSlot(s *slot, grace time.Duration, message string) {
 	if s.running == nil || s.stop != nil {
 		return
 	}
 	w.event(s, corev1.EventTypeNormal, reasonKilling, "%s", message)
 	now := time.Now()
-	s.stop = &stopping{deadline: now.Add(grace)}
+	s.stop = &stopState{deadline: now.Add(grace)}
 	if l := s.spec.Lifecycle; l != nil && l.PreStop != nil {
 		w.startPreStop(s, s.running, l.PreStop)
 	}
-	w.driveStop(s, now)
+	w.advanceStop(s, now)
 }
 
 func (w *worker) startPreStop(s *slot, c container.Container, hook *corev1.LifecycleHandler) {
 	ctx, cancel := context.WithCancel(w.ctx)
-	stop, contact := s.stop, w.contact(s, c)
+	stop, target := s.stop, w.target(s, c)
 	stop.hook = cancel
-	w.k.ended.Go(func() {
+	w.k.goroutines.Go(func() {
 		defer cancel()
-		err := contact.hook(ctx, hook)
+		err := target.hook(ctx, hook)
 		w.post(func() {
 			if err != nil && s.running == c {
 				w.event(s, corev1.EventTypeWarning, reasonPreStopFailed, "PreStopHook failed")
 			}
 			if stop.hook != nil {
 				stop.hook = nil
-				stop.deadline = later(stop.deadline, time.Now().Add(extension))
+				stop.deadline = slices.MaxFunc([]time.Time{stop.deadline, time.Now().Add(extension)}, time.Time.Compare)
 			}
 		})
 	})
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// driveStop sends the signals that are due: the stop signal when the hook is done, SIGKILL after the deadline.
-func (w *worker) driveStop(s *slot, now time.Time) {
+// advanceStop sends the signal that is due: the stop signal after the hook, or SIGKILL.
+func (w *worker) advanceStop(s *slot, now time.Time) {
 	stop := s.stop
-	if s.running == nil || stop == nil || stop.killed {
+	if s.running == nil || stop == nil || stop.killSent {
 		return
 	}
 	if !now.Before(stop.deadline) {
-		switch {
-		case stop.hook != nil:
-			stop.hook()
-			stop.hook = nil
-			stop.deadline = now.Add(extension)
-		default:
+		if stop.hook == nil {
 			w.signal(s, syscall.SIGKILL)
-			stop.killed = true
+			stop.killSent = true
 			return
 		}
+		stop.hook()
+		stop.hook = nil
+		stop.deadline = now.Add(extension)
 	}
-	if stop.hook == nil && !stop.termed {
-		stop.termed = true
+	if stop.hook == nil && !stop.termSent {
+		stop.termSent = true
 		w.signal(s, s.running.StopSignal())
 	}
 	w.at(stop.deadline)

@@ -3,69 +3,67 @@ package kubelet
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// worker owns one pod. Its goroutine alone reads and writes the fields; what takes time runs in goroutines of its own, which
-// hand their results back with post. After everything that happens it compares what is with what should be and
-// takes the next step, so that no order of events needs a case of its own.
+// worker runs one pod. Only its goroutine uses the fields up to view. Slow work runs in other
+// goroutines, which return results with post. After each event, the worker compares the actual with
+// the desired state and takes the next step.
 type worker struct {
 	k               *Kubelet
 	namespace, name string
-	ctx             context.Context //nolint:containedctx // the life of the pod on this node, which is that of the goroutine
-	pod             *corev1.Pod     // as the API had it last
+	ctx             context.Context //nolint:containedctx // the lifetime of the goroutine
+	pod             *corev1.Pod     // the API's latest version
 	dir             string
-	back            chan func() // results of what runs beside
+	results         chan func() // results of other goroutines
 	done            chan struct{}
 
-	setup setup
-	slots []*slot
-	// began is when the node first saw the pod.
-	began time.Time
-	// end is why and how the pod is being ended; nil while it lives.
-	end *ending
-	// terminal is that nothing of the pod will run again.
-	terminal bool
+	setup    setup
+	slots    []*slot
+	began    time.Time    // when the node first saw the pod
+	end      *termination // nil unless the pod terminates
+	terminal bool         // nothing of the pod runs again
 	status   corev1.PodStatus
 	reporter *reporter
-	wake     time.Time // when to look again although nothing has happened; zero for never
+	wake     time.Time // when to call step next without an event; zero for never
 
-	view atomic.Pointer[view] // for those who ask from outside
+	view atomic.Pointer[view]
 
 	mu      sync.Mutex
-	news    *corev1.Pod // a newer pod that the goroutine has not taken yet
-	removed bool        // the pod is no longer in the API
+	newer   *corev1.Pod // a newer version that the goroutine has not read yet
+	removed bool        // the pod no longer exists in the API
 	changed chan struct{}
 }
 
 func (k *Kubelet) newWorker(ctx context.Context, pod *corev1.Pod) *worker {
 	w := &worker{
-		k: k, namespace: pod.Namespace, name: pod.Name, ctx: ctx, pod: pod, dir: k.podDir(pod), back: make(chan func()), done: make(chan struct{}),
-		slots: slots(pod), began: time.Now(), changed: make(chan struct{}, 1),
-		setup: newSetup(),
+		k: k, namespace: pod.Namespace, name: pod.Name, ctx: ctx, pod: pod, dir: k.podDir(pod), results: make(chan func()),
+		done: make(chan struct{}), slots: slots(pod), began: time.Now(), changed: make(chan struct{}, 1), setup: newSetup(),
 	}
 	w.status = *pod.Status.DeepCopy()
 	if w.status.StartTime != nil {
 		w.began = w.status.StartTime.Time
 	}
 	w.reporter = newReporter(k, pod)
-	w.remember()
+	w.restore()
 	return w
 }
 
-// update hands a newer version of the pod to the worker.
+// update passes a newer version of the pod to the worker.
 func (w *worker) update(pod *corev1.Pod) {
 	w.mu.Lock()
-	w.news = pod
+	w.newer = pod
 	w.mu.Unlock()
 	w.notify()
 }
 
-// remove tells the worker that the pod is gone from the API.
+// remove tells the worker that the pod no longer exists in the API.
 func (w *worker) remove() {
 	w.mu.Lock()
 	w.removed = true
@@ -76,19 +74,19 @@ func (w *worker) remove() {
 func (w *worker) notify() {
 	select {
 	case w.changed <- struct{}{}:
-	default: // it has been told, and has not looked yet
+	default: // a notification is pending
 	}
 }
 
 // post runs f in the worker's goroutine, unless that has ended.
 func (w *worker) post(f func()) {
 	select {
-	case w.back <- f:
+	case w.results <- f:
 	case <-w.done:
 	}
 }
 
-// run is the life of the pod on this node. It returns when everything of the pod is gone, or when ctx ends.
+// run runs the pod until it is gone or ctx ends.
 func (w *worker) run() {
 	defer close(w.done)
 	reporting, stop := context.WithCancel(w.ctx)
@@ -109,7 +107,7 @@ func (w *worker) run() {
 	}
 }
 
-// listen waits until there is something to do. It returns false when ctx has ended.
+// listen waits for the next event. It reports whether ctx is still active.
 func (w *worker) listen() bool {
 	var alarm <-chan time.Time
 	if !w.wake.IsZero() {
@@ -121,33 +119,33 @@ func (w *worker) listen() bool {
 	case <-w.ctx.Done():
 		return false
 	case <-w.changed:
-		w.takeNews()
-	case f := <-w.back:
+		w.applyUpdate()
+	case f := <-w.results:
 		f()
 	case <-alarm:
 	}
 	return true
 }
 
-func (w *worker) takeNews() {
+func (w *worker) applyUpdate() {
 	w.mu.Lock()
-	news, removed := w.news, w.removed
-	w.news = nil
+	newer, removed := w.newer, w.removed
+	w.newer = nil
 	w.mu.Unlock()
-	if news != nil {
-		w.pod = news
-		w.reporter.seen(news)
-		w.slots = append(w.slots, ephemeralSlots(news, w.slots)...)
+	if newer != nil {
+		w.pod = newer
+		w.reporter.seen(newer)
+		w.slots = append(w.slots, ephemeralSlots(newer, w.slots)...)
 	}
-	w.noticeDeletion(removed)
+	w.handleDeletion(removed)
 }
 
-// step does what can be done now. It returns true when the pod is gone from the API and nothing of it is left.
+// step takes the steps that are due. It reports whether the API and the node are done with the pod.
 func (w *worker) step(now time.Time) (gone bool) {
 	w.wake = time.Time{}
 	w.enforceDeadline(now)
 	for _, s := range w.slots {
-		w.driveStop(s, now)
+		w.advanceStop(s, now)
 	}
 	switch {
 	case w.end != nil:
@@ -159,48 +157,39 @@ func (w *worker) step(now time.Time) (gone bool) {
 		w.startContainers(now)
 		w.refreshVolumes(now)
 	}
-	w.settle()
+	w.updateTerminal()
 	return w.terminal && w.end != nil && w.end.removed && !w.setup.busy
 }
 
-// at makes sure that step runs at t, or before.
+// at schedules a step at t or earlier.
 func (w *worker) at(t time.Time) {
 	if w.wake.IsZero() || t.Before(w.wake) {
 		w.wake = t
 	}
 }
 
-// settle finds out whether the pod has come to its end.
-func (w *worker) settle() {
-	if w.terminal || !w.allIdle(w.slots) {
+// updateTerminal marks the pod as terminal when its containers have ended.
+func (w *worker) updateTerminal() {
+	if w.terminal || slices.ContainsFunc(w.slots, func(s *slot) bool { return !s.idle() }) {
 		return
 	}
 	if w.end != nil {
 		w.terminal = !w.setup.busy
 	} else {
-		w.terminal = w.finished()
+		w.terminal = w.completed()
 	}
 	if w.terminal {
 		w.setup.release(w.k)
 	}
 }
 
-// finished is that every container has ended for good. Sidecars end after the others, see startContainers.
-func (w *worker) finished() bool {
+// completed reports whether all app containers, or a failed init container, ended for good.
+func (w *worker) completed() bool {
 	for _, s := range w.slots {
 		switch {
-		case s.kind == initial && s.done && s.ended.ExitCode != 0:
-			return true // the pod has failed before it began
+		case s.kind == initContainer && s.done && s.ended.ExitCode != 0:
+			return true
 		case s.kind == app && !s.done:
-			return false
-		}
-	}
-	return true
-}
-
-func (w *worker) allIdle(slots []*slot) bool {
-	for _, s := range slots {
-		if !s.idle() {
 			return false
 		}
 	}
@@ -214,7 +203,65 @@ func (w *worker) cleanUp() {
 	}
 }
 
-// event tells about a container of the pod, or about the pod if s is nil.
+// event records an Event of a container, or of the pod if s is nil.
 func (w *worker) event(s *slot, kind, reason, format string, arguments ...any) {
 	w.k.podEvent(w.pod, s, kind, reason, format, arguments...)
+}
+
+// restore restores the state from the pod's status after the node restarts. The containers have
+// ended; they restart if the restart policy allows it.
+func (w *worker) restore() {
+	status := &w.pod.Status
+	for _, s := range w.slots {
+		if c := containerStatusOf(status, s.spec.Name); c != nil {
+			w.restoreSlot(s, c, isTerminal(status.Phase))
+		}
+	}
+	if isTerminal(status.Phase) {
+		w.terminal = true
+		for _, s := range w.slots {
+			s.done = true
+		}
+	}
+	w.handleDeletion(false)
+}
+
+func containerStatusOf(status *corev1.PodStatus, name string) *corev1.ContainerStatus {
+	for _, list := range [][]corev1.ContainerStatus{
+		status.InitContainerStatuses, status.ContainerStatuses, status.EphemeralContainerStatuses,
+	} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (w *worker) restoreSlot(s *slot, c *corev1.ContainerStatus, over bool) {
+	s.restarts = c.RestartCount
+	s.last = c.LastTerminationState.Terminated
+	switch {
+	case c.State.Terminated != nil:
+		s.ended = c.State.Terminated
+		s.passed = s.kind == initContainer && s.ended.ExitCode == 0 && over
+		if over {
+			return
+		}
+	case c.State.Running != nil:
+		s.ended = &corev1.ContainerStateTerminated{
+			ExitCode: 255, Reason: "Unknown", StartedAt: c.State.Running.StartedAt, FinishedAt: metav1.NewTime(time.Now()),
+			ContainerID: c.ContainerID,
+		}
+	default:
+		s.ended, s.last = s.last, nil
+	}
+	if over || s.ended == nil {
+		return
+	}
+	// Init containers always run again, because their results might be gone.
+	if s.kind != initContainer && s.kind != sidecar && !s.shouldRestart(w.pod, s.ended.ExitCode) {
+		s.done = true
+	}
 }

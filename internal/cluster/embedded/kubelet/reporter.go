@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -13,37 +14,34 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// reporter writes the status of one pod to the API: the newest one, and only when it is another than the API has. A pod
-// whose containers are slow to report is never slow to run.
+// reporter writes the latest status of a pod to the API if it differs. It runs apart from the
+// worker, so slow writes do not delay the pod.
 type reporter struct {
-	k         *Kubelet
-	namespace string
-	name      string
-	uid       types.UID
+	k               *Kubelet
+	namespace, name string
+	uid             types.UID
 
 	mu     sync.Mutex
-	latest *corev1.Pod // as the API had it last
+	latest *corev1.Pod // the API's latest version
 	wanted *corev1.PodStatus
 	remove bool
-	gone   bool // it was removed; only run's goroutine looks
+	gone   bool // deleted from the API; only run's goroutine reads it
 	signal chan struct{}
 }
 
 func newReporter(k *Kubelet, pod *corev1.Pod) *reporter {
-	return &reporter{
-		k: k, namespace: pod.Namespace, name: pod.Name, uid: pod.UID, latest: pod, signal: make(chan struct{}, 1),
-	}
+	return &reporter{k: k, namespace: pod.Namespace, name: pod.Name, uid: pod.UID, latest: pod, signal: make(chan struct{}, 1)}
 }
 
-// seen tells what the API has.
+// seen records the API's version of the pod.
 func (r *reporter) seen(pod *corev1.Pod) {
 	r.mu.Lock()
 	r.latest = pod
 	r.mu.Unlock()
-	r.notify() // somebody else may have changed what is ours
+	r.notify() // another client might have changed our fields
 }
 
-// want sets what the API should have. With remove, the pod is deleted for good when it has.
+// want sets the desired status. With remove, the reporter then deletes the pod from the API.
 func (r *reporter) want(status corev1.PodStatus, remove bool) {
 	r.mu.Lock()
 	r.wanted, r.remove = &status, remove
@@ -58,9 +56,10 @@ func (r *reporter) notify() {
 	}
 }
 
-// run writes until ctx ends or the pod is gone.
+// run writes until ctx ends.
 func (r *reporter) run(ctx context.Context) {
-	wait := retry{first: 50 * time.Millisecond, last: 5 * time.Second}
+	delays := retryDelays(50*time.Millisecond, 5*time.Second)
+	wait := delays
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,14 +69,14 @@ func (r *reporter) run(ctx context.Context) {
 		err := r.write(ctx)
 		switch {
 		case err == nil:
-			wait.now = 0
+			wait = delays
 			continue
 		case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-			continue // another pod has the name, or none: the informer will tell, and there is nothing to say
+			continue // the pod is gone or replaced; the informer reports that
 		case ctx.Err() == nil:
-			r.k.config.Log("node %s: pod %s/%s: report its status: %v", r.k.config.Name, r.namespace, r.name, err)
+			r.k.config.Log("node %s: pod %s/%s: report status: %v", r.k.config.Name, r.namespace, r.name, err)
 		}
-		if !pause(ctx, wait.delay()) {
+		if !pause(ctx, wait.Step()) {
 			return
 		}
 		r.notify()
@@ -102,7 +101,7 @@ func (r *reporter) write(ctx context.Context) error {
 			return err
 		}
 		r.mu.Lock()
-		if r.latest == latest { // else the informer has brought something since
+		if r.latest == latest { // unless the informer delivered another version
 			r.latest = written
 		}
 		r.mu.Unlock()
@@ -119,7 +118,7 @@ func (r *reporter) write(ctx context.Context) error {
 	return nil
 }
 
-// mergeStatus is the status before with what is the node's replaced.
+// mergeStatus returns our status with the fields and conditions of other owners.
 func mergeStatus(before, ours corev1.PodStatus) corev1.PodStatus {
 	merged := *ours.DeepCopy()
 	merged.NominatedNodeName = before.NominatedNodeName
@@ -137,28 +136,20 @@ func mergeStatus(before, ours corev1.PodStatus) corev1.PodStatus {
 	return merged
 }
 
-// statusPatch is what makes the status of before the other one, nil if it is that already. It carries the UID, so that the API
-// refuses it for another pod of the same name.
+// statusPatch returns the patch from the pod's status to the new one, or nil if they are equal.
+// The patch has the UID, so that the API server rejects it for another pod of the same name.
 func statusPatch(before *corev1.Pod, status corev1.PodStatus) ([]byte, error) {
 	old, err := json.Marshal(corev1.Pod{Status: before.Status})
 	if err != nil {
 		return nil, err
 	}
-	changed, err := json.Marshal(corev1.Pod{Status: status})
+	changed, err := json.Marshal(corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: before.UID}, Status: status})
 	if err != nil {
 		return nil, err
 	}
-	patch, err := strategicpatch.CreateTwoWayMergeMapPatch(asMap(old), asMap(changed), corev1.Pod{})
-	if err != nil || len(patch) == 0 {
+	patch, err := strategicpatch.CreateTwoWayMergePatch(old, changed, corev1.Pod{})
+	if err != nil || string(patch) == fmt.Sprintf(`{"metadata":{"uid":%q}}`, before.UID) {
 		return nil, err
 	}
-	patch["metadata"] = map[string]any{"uid": before.UID}
-	return json.Marshal(patch)
-}
-
-// asMap takes JSON apart again, which always works for what Marshal has made of a struct.
-func asMap(object []byte) strategicpatch.JSONMap {
-	var m strategicpatch.JSONMap
-	_ = json.Unmarshal(object, &m)
-	return m
+	return patch, nil
 }

@@ -14,27 +14,26 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// How much of a container's last words is kept
+// Limits of the termination message
 // (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message).
 const (
 	messageBytes  = 4096
 	logTailBytes  = 2048
 	logTailLines  = 80
-	logFieldCount = 4 // time, stream, tag, text
-	// logWindow is how much of the end of a log surely has those lines, or that much text in the last of them.
-	logWindow = 64 << 10
+	logFieldCount = 4        // time, stream, tag, text
+	logWindow     = 64 << 10 // read this much from the end of a log to get its tail
 )
 
-// watch waits for the end of a container and reports it to the worker.
+// watch waits until a container exits and reports it to the worker.
 func (a *attempt) watch(w *worker, s *slot, c container.Container) {
 	select {
 	case <-c.Done():
 	case <-w.ctx.Done():
 		return
 	}
-	ended := terminated(c, a.lastWords(c.Exit().Code))
+	ended := terminated(c, a.terminationMessage(c.Exit().Code))
 	w.post(func() { w.exited(s, c, ended) })
-	_ = os.RemoveAll(a.root()) // what fails here is removed with the pod
+	_ = os.RemoveAll(a.root()) // the pod's cleanup removes what remains
 }
 
 func terminated(c container.Container, message string) *corev1.ContainerStateTerminated {
@@ -52,7 +51,7 @@ func terminated(c container.Container, message string) *corev1.ContainerStateTer
 	return t
 }
 
-// exited is the end of a run.
+// exited handles the exit of a container.
 func (w *worker) exited(s *slot, c container.Container, ended *corev1.ContainerStateTerminated) {
 	if s.running != c {
 		return
@@ -61,17 +60,17 @@ func (w *worker) exited(s *slot, c container.Container, ended *corev1.ContainerS
 	s.running, s.stop, s.waiting, s.later = nil, nil, nil, nil
 	s.started, s.ready = false, false
 	s.ended = ended
-	w.decide(s, ended.FinishedAt.Sub(ended.StartedAt.Time))
+	w.decideRestart(s, ended.FinishedAt.Sub(ended.StartedAt.Time))
 }
 
-// decide says whether a container that has ended is started again, and when.
-func (w *worker) decide(s *slot, ran time.Duration) {
+// decideRestart determines whether and when an exited container restarts.
+func (w *worker) decideRestart(s *slot, ran time.Duration) {
 	code := s.ended.ExitCode
 	switch {
-	case s.kind == initial && code == 0:
+	case s.kind == initContainer && code == 0:
 		s.passed, s.done = true, true
 		return
-	case w.end != nil, !s.again(w.pod, code), s.kind == sidecar && w.finished():
+	case w.end != nil, !s.shouldRestart(w.pod, code), s.kind == sidecar && w.completed():
 		s.done = true
 		return
 	}
@@ -82,15 +81,15 @@ func (w *worker) decide(s *slot, ran time.Duration) {
 	}
 	name := fmt.Sprintf("%s_%s(%s)", w.pod.Name, w.pod.Namespace, w.pod.UID)
 	w.event(s, corev1.EventTypeWarning, reasonBackOff, "Back-off restarting failed container %s in pod %s", s.spec.Name, name)
-	s.then = s.ended.FinishedAt.Add(seenEnded)
+	s.then = s.ended.FinishedAt.Add(terminatedFor)
 	s.later = &corev1.ContainerStateWaiting{
 		Reason:  waitCrashLoop,
 		Message: fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", delay, s.spec.Name, name),
 	}
 }
 
-// lastWords is what the container left in its file, or at the end of its log if the manifest says so.
-func (a *attempt) lastWords(code int) string {
+// terminationMessage reads the message from the container's file, or from its log if allowed.
+func (a *attempt) terminationMessage(code int) string {
 	if a.spec.TerminationMessagePath == "" {
 		return ""
 	}
@@ -103,14 +102,13 @@ func (a *attempt) lastWords(code int) string {
 	return logTail(a.log(a.run))
 }
 
-// fileEnd returns the last bytes of a file, as many as there are or at most so many: a container may have written more than
-// there is memory for. What cannot be read is empty.
+// fileEnd returns at most the last `most` bytes of a file, or nil if it is unreadable.
 func fileEnd(path string, most int64) []byte {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // read only
 	info, err := f.Stat()
 	if err != nil {
 		return nil
@@ -122,7 +120,7 @@ func fileEnd(path string, most int64) []byte {
 	return text
 }
 
-// logTail is the end of the text of a container's log.
+// logTail returns the last 80 lines of a container's log, at most 2048 bytes.
 func logTail(path string) string {
 	lines := bytes.SplitAfter(fileEnd(path, logWindow), []byte("\n"))
 	var tail []byte
@@ -133,7 +131,7 @@ func logTail(path string) string {
 			continue
 		}
 		text := parts[3]
-		if string(parts[2]) == "P" { // the line goes on
+		if string(parts[2]) == "P" { // a partial line
 			text = bytes.TrimSuffix(text, []byte("\n"))
 		}
 		tail = append(bytes.Clone(text), tail...)
