@@ -9,6 +9,6 @@ words=$(grep -v '^#' hack/words.txt)
 paths=("$@")
 [ $# -gt 0 ] || paths=(.)
 while IFS=$'\t' read -r word better; do
-  git grep -nIiwE -e "$word" -- "${paths[@]}" ':!hack/words.*' ':!go.sum' ':!hack/tools' ':!*.svg' |
+  git grep -nIiwE -e "$word" -- "${paths[@]}" ':!hack/words.*' ':!docs/glossary.md' ':!go.sum' ':!hack/tools' ':!*.svg' |
     cut -c1-200 | sed "s|\$|   -> $better|" || true
 done <<<"$words"
