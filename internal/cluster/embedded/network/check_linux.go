@@ -8,17 +8,18 @@ import (
 	"syscall"
 )
 
-// nowhere is a program that does not exist.
-const nowhere = "/proc/self/no/such/program"
+// missingProgram does not exist.
+const missingProgram = "/proc/self/no/such/program"
 
-// Check finds out whether this user may make the namespaces of an embedded cluster on this machine. It changes nothing: a
-// child process is made with them, and ends at once. The error says what was tried, what the kernel said, which of its
-// settings forbids it, and what to do.
+// Check reports whether this user can create the namespaces of an embedded cluster on this machine.
+// It starts a child process in new namespaces, which ends at once. The error names the attempt, the
+// kernel's error, the sysctl that forbids it, and the fix.
 func Check() error {
 	attributes := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		// A mount namespace is made in a second step, in which the child also changes a mount: where a security module lets
-		// everybody make user namespaces but gives no rights in them (AppArmor on Ubuntu), it fails here.
+		// The child unshares the mount namespace in a second step, and changes a mount. This step
+		// fails if a security module allows user namespaces without capabilities in them (AppArmor
+		// on Ubuntu).
 		Unshareflags: syscall.CLONE_NEWNS,
 		Pdeathsig:    syscall.SIGKILL,
 	}
@@ -28,35 +29,30 @@ func Check() error {
 		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
 		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
-	child, err := os.StartProcess(nowhere, []string{nowhere}, &os.ProcAttr{Dir: "/", Sys: attributes})
-	if err == nil { // somebody has made the program
+	child, err := os.StartProcess(missingProgram, []string{missingProgram}, &os.ProcAttr{Dir: "/", Sys: attributes})
+	if err == nil { // the program exists after all
 		_, err = child.Wait()
 		return err
 	}
-	if errors.Is(err, syscall.ENOENT) { // it got as far as looking for the program: everything before was allowed
+	if errors.Is(err, syscall.ENOENT) { // the kernel created the namespaces and then searched for the program
 		return nil
 	}
-	return refusal(uid, errno(err), readSetting)
-}
-
-func errno(err error) error {
-	var no syscall.Errno
-	if errors.As(err, &no) {
-		return no
+	if errno, ok := errors.AsType[syscall.Errno](err); ok { // without the name of the program
+		err = errno
 	}
-	return err
+	return refusal(uid, err, readSysctl)
 }
 
-// limit is a setting of the kernel below /proc/sys that can forbid namespaces.
+// limit is a sysctl that can forbid namespaces.
 type limit struct {
 	name    string
-	forbids string // the value that does
-	allow   string // the value that does not
-	root    bool   // whether it concerns root, too
+	forbids string // the value that forbids them
+	allow   string // a value that allows them
+	root    bool   // the sysctl applies to root, too
 }
 
 var limits = []limit{
-	{name: "kernel.unprivileged_userns_clone", forbids: "0", allow: "1"},             // Debian and its children
+	{name: "kernel.unprivileged_userns_clone", forbids: "0", allow: "1"},             // Debian and its derivatives
 	{name: "kernel.apparmor_restrict_unprivileged_userns", forbids: "1", allow: "0"}, // Ubuntu since 23.10
 	{name: "user.max_user_namespaces", forbids: "0", allow: "15000"},                 // Red Hat; namespaces(7)
 	{name: "user.max_net_namespaces", forbids: "0", allow: "15000", root: true},
@@ -66,47 +62,47 @@ var limits = []limit{
 	{name: "user.max_ipc_namespaces", forbids: "0", allow: "15000", root: true},
 }
 
-// refusal explains why user uid got cause when it tried to make namespaces.
+// refusal explains why user uid got the error cause.
 func refusal(uid int, cause error, read func(name string) (string, bool)) error {
-	tried, otherwise := "network, process and mount namespaces", "it looks as if this is a container without CAP_SYS_ADMIN: "+
-		"run it outside, or in a privileged one"
+	tried, otherwise := "network, PID and mount namespaces", "this is probably a container without CAP_SYS_ADMIN; "+
+		"run ingresslab outside it, or in a privileged container"
 	if uid != 0 {
 		tried = "a user namespace with " + tried
-		otherwise = "a security module or a container may forbid it: try it as root (sudo)"
+		otherwise = "a security module or a container might forbid it; try again as root (sudo)"
 	}
-	var culprits []string
+	var reasons []string
 	for _, l := range limits {
 		if uid == 0 && !l.root {
 			continue
 		}
 		if value, ok := read(l.name); ok && value == l.forbids {
-			culprits = append(culprits, fmt.Sprintf("%s is %s; `sudo sysctl -w %s=%s` allows it until the next start of the machine",
+			reasons = append(reasons, fmt.Sprintf("%s is %s; run `sudo sysctl -w %s=%s` to allow it until the next reboot",
 				l.name, value, l.name, l.allow))
 		}
 	}
 	advice := otherwise
-	if len(culprits) > 0 {
-		advice = strings.Join(culprits, "; ")
+	if len(reasons) > 0 {
+		advice = strings.Join(reasons, "; ")
 		if uid != 0 {
-			advice += "; or run it as root (sudo)"
+			advice += "; or run ingresslab as root (sudo)"
 		}
 	} else if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EUSERS) {
-		advice = "a limit on their number or depth is reached: see user.max_*_namespaces below /proc/sys, and namespaces(7)"
+		advice = "a limit on their number or depth was reached; see user.max_*_namespaces in /proc/sys and namespaces(7)"
 	}
-	return fmt.Errorf("tried to make %s as user %d: %w: %s", tried, uid, cause, advice)
+	return fmt.Errorf("cannot create %s as user %d: %w: %s", tried, uid, cause, advice)
 }
 
-// readSetting gives a setting by its name with dots, if the kernel has it.
-func readSetting(name string) (string, bool) {
+// readSysctl returns the value of a sysctl, named with dots, if the kernel has it.
+func readSysctl(name string) (string, bool) {
 	b, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
 	return strings.TrimSpace(string(b)), err == nil
 }
 
-// explain adds what to do to what the kernel says when it makes no namespace or interface for a node or pod.
+// explain adds the fix to a kernel error for the namespace or interface of a node or pod.
 func explain(cause error) error {
 	switch {
 	case errors.Is(cause, syscall.EOPNOTSUPP):
-		return fmt.Errorf("%w: the kernel has no veth(4); `sudo modprobe veth` loads it", cause)
+		return fmt.Errorf("%w: the kernel has no veth(4); run `sudo modprobe veth` to load it", cause)
 	case errors.Is(cause, syscall.ENOSPC):
 		return fmt.Errorf("%w: too many network namespaces; see user.max_net_namespaces in namespaces(7)", cause)
 	case errors.Is(cause, syscall.EPERM):

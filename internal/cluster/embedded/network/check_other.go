@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// Check says that there are no namespaces.
+// Check always fails.
 func Check() error {
-	return fmt.Errorf("an embedded cluster needs the namespaces of Linux, and this is %s", runtime.GOOS)
+	return fmt.Errorf("embedded clusters need Linux namespaces, and this machine runs %s", runtime.GOOS)
 }

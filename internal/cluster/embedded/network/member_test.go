@@ -18,20 +18,20 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-func TestPodsShareNoPorts(t *testing.T) {
+func TestPodsHaveSeparatePorts(t *testing.T) {
 	a, b := pod(t, "10.244.2.2"), pod(t, "10.244.2.3")
 	serve(t, a, "0.0.0.0:8080")
 	serve(t, b, "0.0.0.0:8080")
 	serve(t, a, "127.0.0.1:9090")
-	if got, want := ask(t, b, "127.0.0.1:8080"), "127.0.0.1 from 127.0.0.1"; got != want {
+	if got, want := dial(t, b, "127.0.0.1:8080"), "127.0.0.1 from 127.0.0.1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := ask(t, b, "127.0.0.1:9090"); !strings.Contains(got, "connection refused") {
-		t.Errorf("the loopback address of one pod led to another: %q", got)
+	if got := dial(t, b, "127.0.0.1:9090"); !strings.Contains(got, "connection refused") {
+		t.Errorf("the loopback address reached another pod: %q", got)
 	}
 }
 
-func TestDatagramsKeepTheirSource(t *testing.T) {
+func TestUDPKeepsSourceAddress(t *testing.T) {
 	a, b := pod(t, "10.244.2.4"), pod(t, "10.244.2.5")
 	server, err := b.ListenPacket(t.Context(), "udp", "0.0.0.0:53")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestDatagramsKeepTheirSource(t *testing.T) {
 	defer func() { _ = client.Close() }()
 	_ = client.SetDeadline(time.Now().Add(time.Minute))
 	_ = server.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := client.Write([]byte("question")); err != nil {
+	if _, err := client.Write([]byte("query")); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 100)
@@ -54,18 +54,18 @@ func TestDatagramsKeepTheirSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ip := from.(*net.UDPAddr).AddrPort().Addr().Unmap(); ip != a.Address() {
-		t.Errorf("it came from %s, want %s", ip, a.Address())
+		t.Errorf("source is %s, want %s", ip, a.Address())
 	}
 	if _, err := server.WriteTo(buffer[:n], from); err != nil {
 		t.Fatal(err)
 	}
-	if n, err = client.Read(buffer); string(buffer[:n]) != "question" || err != nil {
-		t.Errorf("the answer is %q, %v", buffer[:n], err)
+	if n, err = client.Read(buffer); string(buffer[:n]) != "query" || err != nil {
+		t.Errorf("the reply is %q, %v", buffer[:n], err)
 	}
 }
 
-// Programs that listen on "localhost" may find both of its addresses in /etc/hosts.
-func TestLoopbackHasBothFamilies(t *testing.T) {
+// A program that listens on "localhost" might find both addresses in /etc/hosts.
+func TestLoopbackHasIPv4AndIPv6(t *testing.T) {
 	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
 		t.Skip("this kernel has no IPv6")
 	}
@@ -76,35 +76,35 @@ func TestLoopbackHasBothFamilies(t *testing.T) {
 	_ = l.Close()
 }
 
-// A client that still has the address of a pod that is gone must learn so at once.
-func TestWhoIsGoneIsUnreachable(t *testing.T) {
+// A client that still uses the address of a deleted pod must get an error at once.
+func TestDeletedPodIsUnreachable(t *testing.T) {
 	a := pod(t, "10.244.2.6")
-	gone, err := hub(t).AddPod(t.Context(), netip.MustParseAddr("10.244.2.7"))
+	deleted, err := hub(t).AddPod(t.Context(), netip.MustParseAddr("10.244.2.7"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, gone, ":80")
-	if got, want := ask(t, a, "10.244.2.7:80"), "10.244.2.7 from 10.244.2.6"; got != want {
+	serve(t, deleted, ":80")
+	if got, want := dial(t, a, "10.244.2.7:80"), "10.244.2.7 from 10.244.2.6"; got != want {
 		t.Fatalf("got %q, want %q", got, want)
 	}
-	if err := gone.Close(); err != nil {
+	if err := deleted.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for _, from := range []network.Namespace{a, a, a, hub(t).Hub()} {
-		if got := ask(t, from, "10.244.2.7:80"); !strings.Contains(got, "no route to host") {
+		if got := dial(t, from, "10.244.2.7:80"); !strings.Contains(got, "no route to host") {
 			t.Errorf("%s got %q, want no route to host", from.Address(), got)
 		}
 	}
-	// The address can be given again while something of the old pod still runs.
+	// A new pod can get the address while processes of the old pod still run.
 	serve(t, pod(t, "10.244.2.7"), ":81")
-	if got, want := ask(t, a, "10.244.2.7:81"), "10.244.2.7 from 10.244.2.6"; got != want {
+	if got, want := dial(t, a, "10.244.2.7:81"), "10.244.2.7 from 10.244.2.6"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestVirtualAddressesAreSilent(t *testing.T) {
+func TestClusterIPDoesNotAnswerPing(t *testing.T) {
 	answers := func(ip string, within time.Duration) bool {
-		c, err := net.Dial("ip4:icmp", ip) // the test itself is in the hub
+		c, err := net.Dial("ip4:icmp", ip) // the test runs in the hub
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestVirtualAddressesAreSilent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n > 0 && b[0] == 0 { // not our own question
+			if n > 0 && b[0] == 0 { // not the request itself
 				return true
 			}
 		}
@@ -134,15 +134,15 @@ func TestVirtualAddressesAreSilent(t *testing.T) {
 		t.Error("a pod does not answer a ping")
 	}
 	if answers("10.96.7.7", 200*time.Millisecond) {
-		t.Error("a virtual address answers a ping")
+		t.Error("a cluster IP answers a ping")
 	}
 	a := pod(t, "10.244.2.9")
-	if got := ask(t, a, "10.96.7.7:80"); !strings.Contains(got, "connection refused") {
-		t.Errorf("got %q, want a refusal", got)
+	if got := dial(t, a, "10.96.7.7:80"); !strings.Contains(got, "connection refused") {
+		t.Errorf("got %q, want connection refused", got)
 	}
 }
 
-func TestNamespaceIsThatOfTheDescriptor(t *testing.T) {
+func TestFDRefersToNamespace(t *testing.T) {
 	a := pod(t, "10.244.2.10")
 	var own, here unix.Stat_t
 	if err := unix.Fstat(a.FD(), &own); err != nil {
@@ -152,18 +152,18 @@ func TestNamespaceIsThatOfTheDescriptor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if own.Ino == here.Ino {
-		t.Error("the pod's namespace is the hub's")
+		t.Error("the pod runs in the hub's namespace")
 	}
 	var of unix.Stat_t
 	if err := unix.Fstat(hub(t).Hub().FD(), &of); err != nil {
 		t.Fatal(err)
 	}
 	if of.Ino != here.Ino {
-		t.Error("the hub's namespace is not the process's")
+		t.Error("the process is not in the hub's namespace")
 	}
 }
 
-func TestWhatCannotBe(t *testing.T) {
+func TestNetworkRejectsInvalidRequests(t *testing.T) {
 	n := hub(t)
 	a := pod(t, "10.244.2.11")
 	ended, stop := context.WithCancel(t.Context())
@@ -181,25 +181,25 @@ func TestWhatCannotBe(t *testing.T) {
 		_, err := f(ctx, netip.MustParseAddr(ip))
 		return err
 	}
-	dial := func(ns network.Namespace, address string) error {
+	connect := func(ns network.Namespace, address string) error {
 		_, err := ns.Dial(t.Context(), "tcp", address)
 		return err
 	}
 	for want, err := range map[string]error{
-		"network of pod 10.244.2.11: the address is in use":          add(t.Context(), n.AddPod, "10.244.2.11"),
-		"pod 172.30.0.9: not an address for pods (10.244.0.0/16)":    add(t.Context(), n.AddPod, "172.30.0.9"),
-		"node 172.30.0.1: not an address for nodes (172.30.0.0/24)":  add(t.Context(), n.AddNode, "172.30.0.1"),
-		"network of pod 10.244.2.13: context canceled":               add(ended, n.AddPod, "10.244.2.13"),
-		"address localhost:80: a name where an IP address is wanted": dial(a, "localhost:80"),
-		"use of closed network connection":                           dial(closed, "127.0.0.1:80"),
+		"network of pod 10.244.2.11: the address is in use":         add(t.Context(), n.AddPod, "10.244.2.11"),
+		"pod 172.30.0.9: not an address for pods (10.244.0.0/16)":   add(t.Context(), n.AddPod, "172.30.0.9"),
+		"node 172.30.0.1: not an address for nodes (172.30.0.0/24)": add(t.Context(), n.AddNode, "172.30.0.1"),
+		"network of pod 10.244.2.13: context canceled":              add(ended, n.AddPod, "10.244.2.13"),
+		"address localhost:80: host name instead of an IP address":  connect(a, "localhost:80"),
+		"use of closed network connection":                          connect(closed, "127.0.0.1:80"),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	// What failed has not kept its address.
+	// A failed AddPod releases its address.
 	pod(t, "10.244.2.13")
-	if err := dial(a, "10.244.2.13:80"); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("dial: %v; want a refusal", err)
+	if err := connect(a, "10.244.2.13:80"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial: %v; want connection refused", err)
 	}
 }

@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// namespace is a Namespace.
+// namespace implements Namespace.
 type namespace struct {
 	address netip.Addr
-	leave   func() error // tells the hub that the member is gone
-	here    bool         // whether it is the hub, where the process is
+	leave   func() error // removes the member from the hub
+	isHub   bool         // the process itself runs in the hub
 
 	mu     sync.RWMutex // held for reading while fd is used
 	fd     int
@@ -54,16 +55,16 @@ func (n *namespace) Dial(ctx context.Context, network, address string) (net.Conn
 	return c, err
 }
 
-// listenConfig is without Multipath TCP, which Go would offer: nobody inside has a second path.
+// listenConfig disables Multipath TCP, which is useless without a second path.
 func listenConfig() *net.ListenConfig {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)
 	return &c
 }
 
-// inside runs f, which makes a socket for address, on a thread in the namespace.
+// inside runs f, which opens a socket for address, on a thread in the namespace.
 func (n *namespace) inside(network, address string, f func() error) error {
-	if err := literal(network, address); err != nil {
+	if err := checkLiteral(network, address); err != nil {
 		return err
 	}
 	n.mu.RLock()
@@ -71,20 +72,20 @@ func (n *namespace) inside(network, address string, f func() error) error {
 	if n.closed {
 		return &net.OpError{Op: "open", Net: network, Err: net.ErrClosed}
 	}
-	if n.here {
+	if n.isHub {
 		return f()
 	}
 	return inside(n.fd, f)
 }
 
-// literal refuses what the net package would do on other threads, outside of the namespace: asking for names.
-func literal(network, address string) error {
+// checkLiteral rejects names: package net would resolve them on threads outside the namespace.
+func checkLiteral(network, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
 	if host != "" && net.ParseIP(host) == nil {
-		return &net.AddrError{Err: "a name where an IP address is wanted for " + network, Addr: address}
+		return &net.AddrError{Err: "host name instead of an IP address for " + network, Addr: address}
 	}
 	return nil
 }
@@ -107,4 +108,46 @@ func (n *namespace) Close() error {
 		return fmt.Errorf("network of %s: %w", n.address, err)
 	}
 	return nil
+}
+
+// onThread runs f on an operating system thread of its own, and waits for it.
+//
+// A network namespace belongs to a thread (setns(2)), whereas goroutines move between threads. The
+// goroutine ends while it is locked to its thread, so the Go runtime ends the thread, too
+// (runtime.LockOSThread). A thread in the wrong namespace can therefore never run other goroutines.
+// A new thread takes some tens of microseconds. A permanent thread for each pod would keep its
+// stack.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread cannot end alone, and /proc/PID/ns/net refers to its namespace. While
+			// this goroutine holds it, f gets another thread.
+			defer runtime.UnlockOSThread()
+			done <- onThread(f)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// inside runs f on a thread in the network namespace fd.
+func inside(fd int, f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter the network namespace: %w", err)
+		}
+		return f()
+	})
+}
+
+// current opens the network namespace of the calling thread.
+func current() (int, error) {
+	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open the network namespace: %w", err)
+	}
+	return fd, nil
 }

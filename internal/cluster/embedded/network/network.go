@@ -6,34 +6,34 @@ import (
 	"net/netip"
 )
 
-// Addresses of every embedded cluster. They are private to its network namespaces, so that two clusters may have the same.
+// Addresses of every embedded cluster. They are private to its network namespaces, so two clusters
+// can have the same addresses.
 var (
-	// Hub is where the API server and the DNS server are, as nodes and pods see them.
+	// Hub is the address of the API server and the DNS server for nodes and pods.
 	Hub = netip.MustParseAddr("172.30.0.1")
 	// Nodes is the range of node addresses.
 	Nodes = netip.MustParsePrefix("172.30.0.0/24")
-	// Pods is the range of pod addresses; node number N (from 0) has 10.244.N.0/24.
+	// Pods is the range of pod addresses. Node N (from 0) has 10.244.N.0/24.
 	Pods = netip.MustParsePrefix("10.244.0.0/16")
-	// Services is the range of virtual addresses, the API server's --service-cluster-ip-range.
+	// Services is the range of cluster IPs: the API server's --service-cluster-ip-range.
 	Services = netip.MustParsePrefix("10.96.0.0/16")
-	// DNS is the virtual address of the Service kube-system/kube-dns.
+	// DNS is the cluster IP of the Service kube-system/kube-dns.
 	DNS = netip.MustParseAddr("10.96.0.10")
-	// Virtual is the range for pods that have no process (see docs/scale.md): every address of it is the hub itself.
+	// Virtual is the range for virtual pods (docs/scale.md). The hub has every address in it.
 	Virtual = netip.MustParsePrefix("10.128.0.0/9")
 )
 
-// Namespace is the network of one node or one pod, or the hub. Its methods may be called from any goroutine.
+// Namespace is the network namespace of the hub, a node or a pod. It is safe for concurrent use.
 type Namespace interface {
-	// Address is its own.
 	Address() netip.Addr
-	// Listen is net.Listen for a socket that belongs to the namespace. network is "tcp" or "tcp4".
+	// Listen is like net.Listen, for a socket in the namespace. network is "tcp" or "tcp4".
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
-	// ListenPacket is Listen for "udp" or "udp4".
+	// ListenPacket is like net.ListenPacket. network is "udp" or "udp4".
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
-	// Dial connects from inside the namespace, so that 127.0.0.1 is its own loopback address.
+	// Dial connects from inside the namespace, so 127.0.0.1 is the namespace's loopback address.
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
-	// FD is the open namespace for setns(2), valid until Close.
+	// FD is the namespace's file descriptor for setns(2), valid until Close.
 	FD() int
-	// Close lets go of the namespace. Processes that still run in it keep it.
+	// Close releases the namespace. It exists until its last process ends.
 	Close() error
 }

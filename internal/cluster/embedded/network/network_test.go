@@ -16,13 +16,22 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// star is shared by the tests: a process has one hub.
-var star = sync.OnceValues(func() (*network.Network, error) { return network.New(context.Background()) })
+func TestMain(m *testing.M) { nstest.Main(m) }
+
+func TestCheckAllowsNamespacesOfTests(t *testing.T) {
+	nstest.Require(t)
+	if err := network.Check(); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+// sharedNetwork is created once, because a process has only one hub.
+var sharedNetwork = sync.OnceValues(func() (*network.Network, error) { return network.New(context.Background()) })
 
 func hub(t testing.TB) *network.Network {
 	t.Helper()
 	nstest.Require(t)
-	n, err := star()
+	n, err := sharedNetwork()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +62,7 @@ func added(t testing.TB, add func(context.Context, netip.Addr) (network.Namespac
 	return ns
 }
 
-// serve says on every connection where it was reached and by whom.
+// serve writes the local and the remote address to each connection.
 func serve(t testing.TB, ns network.Namespace, address string) {
 	t.Helper()
 	l, err := ns.Listen(t.Context(), "tcp", address)
@@ -75,7 +84,8 @@ func serve(t testing.TB, ns network.Namespace, address string) {
 
 func hostOf(a net.Addr) netip.Addr { return a.(*net.TCPAddr).AddrPort().Addr().Unmap() }
 
-func ask(t testing.TB, from network.Namespace, address string) string {
+// dial returns the reply of serve, or the error.
+func dial(t testing.TB, from network.Namespace, address string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -91,11 +101,11 @@ func ask(t testing.TB, from network.Namespace, address string) string {
 	return string(b)
 }
 
-func TestEverybodyReachesEverybody(t *testing.T) {
+func TestHubNodesAndPodsReachEachOther(t *testing.T) {
 	n := hub(t)
 	a, b := pod(t, "10.244.0.2"), pod(t, "10.244.1.2")
-	first, second := node(t, "172.30.0.2"), node(t, "172.30.0.3")
-	for _, ns := range []network.Namespace{a, b, first, second} {
+	node1, node2 := node(t, "172.30.0.2"), node(t, "172.30.0.3")
+	for _, ns := range []network.Namespace{a, b, node1, node2} {
 		serve(t, ns, ":80")
 	}
 	serve(t, n.Hub(), "172.30.0.1:80")
@@ -113,15 +123,15 @@ func TestEverybodyReachesEverybody(t *testing.T) {
 		{a, "172.30.0.1", "172.30.0.1 from 10.244.0.2"},
 		{a, "10.96.0.10", "10.96.0.10 from 10.244.0.2"},
 		{a, "10.129.2.3", "10.129.2.3 from 10.244.0.2"},
-		{first, "10.244.1.2", "10.244.1.2 from 172.30.0.2"},
-		{first, "172.30.0.3", "172.30.0.3 from 172.30.0.2"},
-		{first, "10.96.0.10", "10.96.0.10 from 172.30.0.2"},
+		{node1, "10.244.1.2", "10.244.1.2 from 172.30.0.2"},
+		{node1, "172.30.0.3", "172.30.0.3 from 172.30.0.2"},
+		{node1, "10.96.0.10", "10.96.0.10 from 172.30.0.2"},
 		{n.Hub(), "10.244.1.2", "10.244.1.2 from 172.30.0.1"},
 		{n.Hub(), "172.30.0.3", "172.30.0.3 from 172.30.0.1"},
 		{n.Hub(), "10.96.0.10", "10.96.0.10 from 172.30.0.1"},
 	} {
-		if got := ask(t, tc.from, tc.to+":80"); got != tc.want {
-			t.Errorf("%s asked %s: got %q, want %q", tc.from.Address(), tc.to, got, tc.want)
+		if got := dial(t, tc.from, tc.to+":80"); got != tc.want {
+			t.Errorf("from %s to %s: got %q, want %q", tc.from.Address(), tc.to, got, tc.want)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestRefusalNamesTheSettingThatForbids(t *testing.T) {
+func TestRefusalNamesSysctl(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		uid      int
@@ -19,31 +19,31 @@ func TestRefusalNamesTheSettingThatForbids(t *testing.T) {
 		wantNot  []string
 	}{
 		{"Debian", 1000, syscall.EPERM, map[string]string{"kernel.unprivileged_userns_clone": "0", "user.max_user_namespaces": "63000"},
-			[]string{"as user 1000", "operation not permitted", "sudo sysctl -w kernel.unprivileged_userns_clone=1", "or run it as root"},
+			[]string{"as user 1000", "operation not permitted", "sudo sysctl -w kernel.unprivileged_userns_clone=1", "or run ingresslab as root"},
 			[]string{"max_user_namespaces"}},
 		{"Ubuntu", 1000, syscall.EPERM, map[string]string{"kernel.unprivileged_userns_clone": "1", "kernel.apparmor_restrict_unprivileged_userns": "1"},
 			[]string{"sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"}, []string{"unprivileged_userns_clone=1"}},
 		{"Red Hat", 1000, syscall.ENOSPC, map[string]string{"user.max_user_namespaces": "0"},
 			[]string{"sudo sysctl -w user.max_user_namespaces=15000"}, nil},
-		{"a limit that is reached", 1000, syscall.ENOSPC, map[string]string{"user.max_user_namespaces": "10"},
+		{"limit reached", 1000, syscall.ENOSPC, map[string]string{"user.max_user_namespaces": "10"},
 			[]string{"a limit on their number"}, []string{"sysctl -w"}},
-		{"a container", 0, syscall.EPERM, map[string]string{"kernel.unprivileged_userns_clone": "0"},
+		{"container", 0, syscall.EPERM, map[string]string{"kernel.unprivileged_userns_clone": "0"},
 			[]string{"as user 0", "CAP_SYS_ADMIN"}, []string{"unprivileged_userns_clone", "sudo"}},
-		{"something else", 1000, syscall.EPERM, nil, []string{"security module", "sudo"}, nil},
+		{"other cause", 1000, syscall.EPERM, nil, []string{"security module", "sudo"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := refusal(tc.uid, tc.cause, func(name string) (string, bool) { v, ok := tc.settings[name]; return v, ok })
 			if !errors.Is(err, tc.cause) {
-				t.Errorf("the cause is lost: %v", err)
+				t.Errorf("the error does not wrap the cause: %v", err)
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("no %q in: %v", want, err)
+					t.Errorf("%q is missing in: %v", want, err)
 				}
 			}
 			for _, not := range tc.wantNot {
 				if strings.Contains(err.Error(), not) {
-					t.Errorf("%q in: %v", not, err)
+					t.Errorf("unexpected %q in: %v", not, err)
 				}
 			}
 		})

@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// count is the number of entries of a directory.
+// count returns the number of entries in a directory.
 func count(t testing.TB, directory string) int {
 	t.Helper()
 	entries, err := os.ReadDir(directory)
@@ -24,7 +24,7 @@ func count(t testing.TB, directory string) int {
 	return len(entries)
 }
 
-func TestHundredsOfPodsComeAndGo(t *testing.T) {
+func TestNetworkReleasesResourcesOf300Pods(t *testing.T) {
 	n := hub(t)
 	descriptors, threads := count(t, "/proc/self/fd"), count(t, "/proc/self/task")
 	pods := make([]network.Namespace, 300)
@@ -46,7 +46,7 @@ func TestHundredsOfPodsComeAndGo(t *testing.T) {
 	if t.Failed() {
 		t.FailNow()
 	}
-	// Each connects to another, and then some.
+	// Each pod connects to two others.
 	for i, p := range pods {
 		for _, other := range []int{(i + 1) % len(pods), (i + 150) % len(pods)} {
 			c, err := p.Dial(t.Context(), "tcp", fmt.Sprintf("%s:80", pods[other].Address()))
@@ -68,7 +68,7 @@ func TestHundredsOfPodsComeAndGo(t *testing.T) {
 	if now := count(t, "/proc/self/fd"); now > descriptors+10 {
 		t.Errorf("%d descriptors before, %d after", descriptors, now)
 	}
-	// The kernel takes the interfaces away in its own time.
+	// The kernel removes the interfaces asynchronously.
 	deadline := time.Now().Add(time.Minute)
 	for interfaces(t) > 10 {
 		if time.Now().After(deadline) {

@@ -7,42 +7,44 @@ import (
 	"os"
 )
 
-// setting is a variable below /proc/sys/net and its value. Each network namespace has its own
-// (https://docs.kernel.org/networking/ip-sysctl.html), and the file is that of the thread's namespace.
-type setting struct {
+// sysctl is a parameter below /proc/sys/net. Each network namespace has its own value
+// (https://docs.kernel.org/networking/ip-sysctl.html), and a thread writes that of its namespace.
+type sysctl struct {
 	name, value string
-	// optional is for kernels that lack the variable: those without IPv6, say.
+	// optional parameters are missing in some kernels, such as those without IPv6.
 	optional bool
 }
 
-// everywhere are the settings of the hub, nodes and pods.
-var everywhere = []setting{
-	// Container runtimes let every user have ports below 1024; the images of web servers count on it.
+// commonSysctls apply to the hub, nodes and pods.
+var commonSysctls = []sysctl{
+	// Container runtimes let every user open ports below 1024. Images of web servers rely on it.
 	{name: "ipv4/ip_unprivileged_port_start", value: "0"},
-	// The cluster has IPv4 only. Interfaces that are made later get no link-local address and send nothing unasked; lo keeps ::1.
+	// The cluster uses IPv4 only. New interfaces get no link-local address and send no IPv6
+	// packets; lo keeps ::1.
 	{name: "ipv6/conf/default/disable_ipv6", value: "1", optional: true},
-	// New namespaces copy this from the machine's, where it may be anything. Loose would let pods borrow addresses.
+	// New namespaces inherit the machine's value. Any other value would let pods spoof addresses.
 	{name: "ipv4/conf/all/rp_filter", value: "1"},
 	{name: "ipv4/conf/default/rp_filter", value: "1"},
 }
 
-// onHub are the settings of the hub alone.
-var onHub = []setting{
+// hubSysctls apply to the hub only.
+var hubSysctls = []sysctl{
 	{name: "ipv4/ip_forward", value: "1"},
-	// A virtual address on a real cluster is a rule of a firewall: no machine has it, and nothing answers a ping.
+	// In a real cluster, a cluster IP is only a forwarding rule, so it does not answer a ping.
 	{name: "ipv4/icmp_echo_ignore_all", value: "1"},
-	// Connecting to a pod that is gone fails at once: the messages that say so are not counted together with those of the whole
-	// machine (icmp_msgs_per_sec). A limit for each client remains, which only the machine can change (route/error_cost): five
-	// at once, then one a second, which is when clients try again.
+	// Connections to a deleted pod fail at once: "unreachable" messages do not count toward the
+	// limit of the machine (icmp_msgs_per_sec). The limit per client remains: a burst of five, then
+	// one a second, which is when clients retry. Only the machine can change that limit
+	// (route/error_cost).
 	{name: "ipv4/icmp_ratemask", value: "0"},
-	// Nobody needs to hear that there is a shorter way: there is none.
+	// Every route goes through the hub, so redirects are useless.
 	{name: "ipv4/conf/all/send_redirects", value: "0"},
 	{name: "ipv4/conf/default/send_redirects", value: "0"},
 }
 
-// apply writes settings for the namespace of the calling thread.
-func apply(settings []setting) error {
-	for _, s := range settings {
+// apply writes sysctls for the namespace of the calling thread.
+func apply(sysctls []sysctl) error {
+	for _, s := range sysctls {
 		err := os.WriteFile("/proc/sys/net/"+s.name, []byte(s.value), 0)
 		if s.optional && errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -17,12 +17,12 @@ type Network struct {
 	routes *netlink.Handle // in the hub
 
 	mu      sync.Mutex
-	members map[netip.Addr]bool // those in use
-	added   int                 // members there ever were
+	members map[netip.Addr]bool // nodes and pods that exist
+	added   int                 // members ever added
 }
 
-// New makes the hub out of the network namespace that the process is in, which must be a fresh one: it changes routes and
-// settings of it. The error says which part the kernel did not allow.
+// New turns the network namespace of the process into the hub. The namespace must be new, because
+// New changes its routes and sysctls. The error names the operation that the kernel rejected.
 func New(ctx context.Context) (*Network, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -31,9 +31,9 @@ func New(ctx context.Context) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{hub: &namespace{address: Hub, fd: fd, here: true}, members: map[netip.Addr]bool{}}
+	n := &Network{hub: &namespace{address: Hub, fd: fd, isHub: true}, members: map[netip.Addr]bool{}}
 	if err := n.setUp(); err != nil {
-		n.Close() //nolint:errcheck // there is a better error already
+		n.Close() //nolint:errcheck // err is more useful
 		return nil, err
 	}
 	return n, nil
@@ -43,22 +43,23 @@ func (n *Network) setUp() (err error) {
 	if n.routes, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("netlink: %w", err)
 	}
-	if err := apply(everywhere); err != nil {
+	if err := apply(commonSysctls); err != nil {
 		return err
 	}
-	if err := apply(onHub); err != nil {
+	if err := apply(hubSysctls); err != nil {
 		return err
 	}
 	lo, err := loopback(n.routes)
 	if err != nil {
 		return err
 	}
-	if err := n.routes.AddrAdd(lo, &netlink.Addr{IPNet: host(Hub)}); err != nil {
+	if err := n.routes.AddrAdd(lo, &netlink.Addr{IPNet: hostNet(Hub)}); err != nil {
 		return fmt.Errorf("address %s: %w", Hub, err)
 	}
 	for _, local := range []netip.Prefix{Services, Virtual} {
-		// Every address of the range is one of this machine's own: listening on it and connecting to it need no address on an
-		// interface (the kernel's local table, ip-route(8)). What connects to one from here comes from the hub's address.
+		// A local route makes every address of the range local (ip-route(8)): sockets can listen on
+		// it and connect to it without an address on an interface. Connections to it come from the
+		// hub's address.
 		r := &netlink.Route{LinkIndex: lo.Index, Dst: ipNet(local), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,
 			Scope: netlink.SCOPE_HOST, Src: Hub.AsSlice()}
 		if err := n.routes.RouteReplace(r); err != nil {
@@ -66,7 +67,8 @@ func (n *Network) setUp() (err error) {
 		}
 	}
 	for _, members := range []netip.Prefix{Nodes, Pods} {
-		// Who is not there is unreachable at once ("no route to host"), not only when its neighbors have asked in vain.
+		// A missing node or pod is unreachable at once ("no route to host"), not after an ARP
+		// timeout.
 		r := &netlink.Route{Dst: ipNet(members), Type: unix.RTN_UNREACHABLE}
 		if err := n.routes.RouteReplace(r); err != nil {
 			return fmt.Errorf("unreachable route to %s: %w", members, err)
@@ -75,10 +77,10 @@ func (n *Network) setUp() (err error) {
 	return nil
 }
 
-// Hub is the network of the supervisor: every address of Services and Virtual is its own.
+// Hub returns the namespace of the supervisor. It has every address of Services and Virtual.
 func (n *Network) Hub() Namespace { return n.hub }
 
-// AddNode makes the network of a node; address is one of Nodes.
+// AddNode creates the network namespace of a node. address must be in Nodes.
 func (n *Network) AddNode(ctx context.Context, address netip.Addr) (Namespace, error) {
 	if !Nodes.Contains(address) || address == Hub {
 		return nil, fmt.Errorf("node %s: not an address for nodes (%s)", address, Nodes)
@@ -86,8 +88,8 @@ func (n *Network) AddNode(ctx context.Context, address netip.Addr) (Namespace, e
 	return n.add(ctx, "node", address)
 }
 
-// AddPod makes the network of a pod; address is one of Pods, and nobody else's until the Namespace is closed. It takes some
-// milliseconds; calls at the same time are fine.
+// AddPod creates the network namespace of a pod. address must be in Pods and not in use by another
+// open Namespace. It takes a few milliseconds and is safe for concurrent use.
 func (n *Network) AddPod(ctx context.Context, address netip.Addr) (Namespace, error) {
 	if !Pods.Contains(address) {
 		return nil, fmt.Errorf("pod %s: not an address for pods (%s)", address, Pods)
@@ -95,7 +97,7 @@ func (n *Network) AddPod(ctx context.Context, address netip.Addr) (Namespace, er
 	return n.add(ctx, "pod", address)
 }
 
-// reserve takes an address and gives the number of its member.
+// reserve reserves an address and returns the number of the new member.
 func (n *Network) reserve(address netip.Addr) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -113,7 +115,7 @@ func (n *Network) release(address netip.Addr) {
 	delete(n.members, address)
 }
 
-// Close lets go of the hub. Those of nodes and pods are to be closed before.
+// Close releases the hub. Close the namespaces of nodes and pods first.
 func (n *Network) Close() error {
 	if n.routes != nil {
 		n.routes.Close()

@@ -1,9 +1,0 @@
-package network_test
-
-import (
-	"testing"
-
-	"github.com/ingresslab/ingresslab/internal/testing/nstest"
-)
-
-func TestMain(m *testing.M) { nstest.Main(m) }
