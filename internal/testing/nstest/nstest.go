@@ -1,5 +1,5 @@
-// Package nstest runs a package's tests as an embedded cluster runs: as process 1 of namespaces of their own, with the
-// right to administer them and nothing to break outside. Tests need no root for it where user namespaces are allowed.
+// Package nstest runs the tests of a package like an embedded cluster: as PID 1 in namespaces of
+// their own, which they can administer. Where user namespaces are allowed, this needs no root.
 package nstest
 
 import (
@@ -12,65 +12,66 @@ import (
 	"testing"
 )
 
-// inside is set in the environment of the copy that runs in the namespaces.
+// inside is set in the environment of the child that runs in the namespaces.
 const inside = "INGRESSLAB_TEST_NAMESPACES"
 
-// unavailable says why there are no namespaces; empty if there are.
+// unavailable is the reason why there are no namespaces, if so.
 var unavailable string
 
-// Main is for TestMain: it starts the test program again inside new namespaces and ends with its exit code. Where the
-// machine does not allow that, the tests run outside, and those that call Require are skipped (with CI=true they fail).
+// Main is for TestMain. It runs the test binary again in new namespaces and exits with its code.
+// If that fails, the tests run outside, and Require skips its tests (with CI=true it fails them).
 func Main(m *testing.M) {
 	if os.Getenv(inside) != "" {
-		m.Run() // the testing package exits with its result
+		m.Run() // the testing package exits with the result
 		return
 	}
-	code, err := again()
+	code, err := rerun()
 	if err != nil {
 		unavailable = err.Error()
 		m.Run()
 		return
 	}
-	os.Exit(code) //nolint:forbidigo // this is the program's main: nothing runs after TestMain
+	os.Exit(code) //nolint:forbidigo // this is the test binary's main function
 }
 
-// Require ends a test that cannot do without namespaces as SkipOrFail does, with the machine's reason.
+// Require calls SkipOrFail if the test does not run in namespaces.
 func Require(t testing.TB) {
 	t.Helper()
 	if os.Getenv(inside) == "" {
-		SkipOrFail(t, "needs namespaces of its own: "+unavailable)
+		SkipOrFail(t, "needs namespaces: "+unavailable)
 	}
 }
 
-// SkipOrFail skips a test for want of something that the machine has not; with CI=true, where a skip would go unnoticed, it fails.
-func SkipOrFail(t testing.TB, why string) {
+// SkipOrFail skips a test whose requirement is missing. With CI=true it fails the test, because a
+// skip is easy to overlook.
+func SkipOrFail(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
+		t.Fatal(reason)
 	}
-	t.Skip(why)
+	t.Skip(reason)
 }
 
-func again() (code int, err error) {
+func rerun() (code int, err error) {
+	if isolate == nil {
+		return 0, errors.New(runtime.GOOS + " has no namespaces")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	// The copy ends with the thread that started it (PR_SET_PDEATHSIG in prctl(2)), so this goroutine keeps its own.
+	// The child ends with the thread that started it (PR_SET_PDEATHSIG in prctl(2)).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(context.Background(), self, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), inside+"=1")
-	if cmd.SysProcAttr, err = namespaces(); err != nil {
-		return 0, err
-	}
+	isolate(cmd)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("start in new namespaces: %w", err)
 	}
 	err = cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return 0, err
 	}
 	return cmd.ProcessState.ExitCode(), nil

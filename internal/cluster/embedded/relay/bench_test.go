@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// BenchmarkHTTP compares a connection that is carried with one that is not: "small" is the latency of a request on a
-// connection that is kept, "large" the throughput of a body.
+// BenchmarkHTTP compares a relayed connection with a direct one: "small" measures the latency of a
+// request on a kept-alive connection, "large" the throughput of a body.
 func BenchmarkHTTP(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("bytes"))
@@ -25,14 +25,14 @@ func BenchmarkHTTP(b *testing.B) {
 		name  string
 		bytes int64
 	}{{"small", 100}, {"large", 64 << 20}} {
-		for _, way := range []struct {
+		for _, route := range []struct {
 			name    string
 			address net.Addr
-		}{{"direct", server.Listener.Addr()}, {"carried", carried(b, to(server.Listener.Addr()))}} {
-			b.Run(size.name+"/"+way.name, func(b *testing.B) {
+		}{{"direct", server.Listener.Addr()}, {"relayed", relayed(b, to(server.Listener.Addr()))}} {
+			b.Run(size.name+"/"+route.name, func(b *testing.B) {
 				client := &http.Client{Transport: &http.Transport{}}
 				defer client.CloseIdleConnections()
-				url := "http://" + way.address.String() + "/?bytes=" + strconv.FormatInt(size.bytes, 10)
+				url := "http://" + route.address.String() + "/?bytes=" + strconv.FormatInt(size.bytes, 10)
 				b.SetBytes(size.bytes)
 				for b.Loop() {
 					get(b, client, url, size.bytes)

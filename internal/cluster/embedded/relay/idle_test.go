@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// A watch of the Kubernetes API is a connection that mostly waits, and there are many of them.
-func TestIdleConnectionsCostLittle(t *testing.T) {
+// Watches of the Kubernetes API are many connections that are mostly idle.
+func TestIdleConnectionHoldsNoBuffer(t *testing.T) {
 	const connections = 200
 	l := listen(t)
-	address := carried(t, to(l.Addr()))
+	address := relayed(t, to(l.Addr()))
 	used := func() (memory uint64, descriptors int) {
 		runtime.GC()
-		runtime.GC() // what a sync.Pool holds survives one
+		runtime.GC() // objects in a sync.Pool survive one collection
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		entries, err := os.ReadDir("/proc/self/fd")
@@ -33,9 +33,9 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		client := connect(t, address)
 		server := accept(t, l)
 		ends = append(ends, client, server)
-		// Each has been of use before.
-		fmt.Fprint(client, "x") //nolint:errcheck // the server will miss it
-		fmt.Fprint(server, "y") //nolint:errcheck // the client will miss it
+		// Transfer a byte on each connection first.
+		fmt.Fprint(client, "x") //nolint:errcheck // the read below fails
+		fmt.Fprint(server, "y") //nolint:errcheck // the read below fails
 		for _, end := range []net.Conn{client, server} {
 			if _, err := io.ReadFull(end, make([]byte, 1)); err != nil {
 				t.Fatal(err)
@@ -43,14 +43,14 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		}
 	}
 	nowMemory, nowDescriptors := used()
-	// Two sockets are the test's own and two are what carries.
+	// Two sockets belong to the test, and two to the relay.
 	if each := float64(nowDescriptors-descriptors) / connections; each > 4.1 {
-		t.Errorf("%.1f descriptors for each connection, both ends included; want 4", each)
+		t.Errorf("%.1f descriptors per connection with both ends; want 4", each)
 	}
 	if each := int64(nowMemory-memory) / connections; each > 48<<10 {
-		t.Errorf("%d bytes for each connection, both ends included; want less than a buffer", each)
+		t.Errorf("%d bytes per connection with both ends; want less than a buffer", each)
 	} else {
-		t.Logf("%d bytes for each", each)
+		t.Logf("%d bytes per connection", each)
 	}
 	runtime.KeepAlive(ends)
 }

@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// QuietTime is how long the exchange of a UDP client is remembered after its last packet, in either direction.
-const QuietTime = time.Minute
+// IdleTimeout ends the session of a UDP client after its last packet in either direction.
+const IdleTimeout = time.Minute
 
-// backlog is how many packets of one client wait for dial; more are lost, as UDP allows.
+// backlog is how many packets of a client wait for dial. More packets are dropped, as UDP allows.
 const backlog = 64
 
-// Packets does for UDP what Stream does: all packets of one client go to the connection that dial returned for the first of
-// them, answers go back to the client, and an exchange that is quiet for QuietTime is forgotten. When dial or the connection
-// fails, the client's next packet starts a new exchange. It returns when everything it started has ended: nil after ctx has,
-// else why it cannot receive any more.
+// Packets is like Stream, for UDP. The first packet of a client starts a session: Packets sends all
+// packets of the client to one connection from dial, and replies to the client. The session ends
+// after IdleTimeout, or if dial or the connection fails. After ctx ends, Packets closes c and all
+// connections and returns nil. It returns an error if c cannot receive packets anymore.
 func Packets(ctx context.Context, c net.PacketConn, dial Dial) error {
-	e := &exchanges{socket: c, dial: dial, clients: map[string]chan *packet{}}
-	defer e.group.Wait()
+	s := &sessions{socket: c, dial: dial, clients: map[string]chan *packet{}}
+	defer s.group.Wait()
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	e.group.Go(func() {
+	s.group.Go(func() {
 		<-serving.Done()
-		_ = c.Close() // ReadFrom returns then
+		_ = c.Close() // makes ReadFrom return
 	})
-	var patience patience
+	var retry backoff
 	for {
 		p := newPacket()
 		n, client, err := c.ReadFrom(*p.buffer)
 		switch {
 		case err == nil:
-			patience.reset()
+			retry.reset()
 			p.length = n
-			e.deliver(serving, client, p)
+			s.deliver(serving, client, p)
 			continue
-		case ctx.Err() != nil, passes(err) && !patience.wait(serving):
+		case ctx.Err() != nil, isTemporary(err) && !retry.wait(serving):
 			p.free()
 			return nil
-		case !passes(err):
+		case !isTemporary(err):
 			p.free()
 			return fmt.Errorf("receive packets on %s: %w", c.LocalAddr(), err)
 		}
@@ -48,7 +48,7 @@ func Packets(ctx context.Context, c net.PacketConn, dial Dial) error {
 	}
 }
 
-// packet is a datagram in a buffer of the pool.
+// packet is a datagram in a pooled buffer.
 type packet struct {
 	buffer *[]byte
 	length int
@@ -60,28 +60,28 @@ func (p *packet) bytes() []byte { return (*p.buffer)[:p.length] }
 
 func (p *packet) free() { buffers.Put(p.buffer) }
 
-// exchanges are those of one socket.
-type exchanges struct {
+// sessions are the sessions of one socket.
+type sessions struct {
 	socket net.PacketConn
 	dial   Dial
 	group  sync.WaitGroup
 
 	mu      sync.Mutex
-	clients map[string]chan *packet // what each has sent, by its address
+	clients map[string]chan *packet // packets to relay, by client address
 }
 
-// deliver hands a packet to the exchange of its client.
-func (e *exchanges) deliver(ctx context.Context, client net.Addr, p *packet) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// deliver queues a packet for the session of its client.
+func (s *sessions) deliver(ctx context.Context, client net.Addr, p *packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := client.String()
-	sent := e.clients[key]
+	sent := s.clients[key]
 	if sent == nil {
 		sent = make(chan *packet, backlog)
-		e.clients[key] = sent
-		e.group.Go(func() {
-			e.exchange(ctx, client, sent)
-			e.forget(key)
+		s.clients[key] = sent
+		s.group.Go(func() {
+			s.relay(ctx, client, sent)
+			s.remove(key)
 		})
 	}
 	select {
@@ -91,29 +91,29 @@ func (e *exchanges) deliver(ctx context.Context, client net.Addr, p *packet) {
 	}
 }
 
-// forget ends an exchange. What came for it in its last moment is lost.
-func (e *exchanges) forget(key string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.clients, key)
+// remove ends a session. Packets that are still queued are lost.
+func (s *sessions) remove(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, key)
 }
 
-// exchange hands packets both ways until it is quiet for too long, the connection fails or ctx ends.
-func (e *exchanges) exchange(ctx context.Context, client net.Addr, sent <-chan *packet) {
-	server, err := e.dial(ctx, client)
+// relay copies packets both ways until the session is idle, the connection fails or ctx ends.
+func (s *sessions) relay(ctx context.Context, client net.Addr, sent <-chan *packet) {
+	server, err := s.dial(ctx, client)
 	if err != nil {
 		return
 	}
-	heard := make(chan bool, 1)
-	var answers sync.WaitGroup
-	defer answers.Wait()
+	replied := make(chan bool, 1)
+	var replies sync.WaitGroup
+	defer replies.Wait()
 	defer server.Close() //nolint:errcheck // nothing is buffered
-	answers.Go(func() {
-		defer close(heard)
-		e.answer(client, server, heard)
+	replies.Go(func() {
+		defer close(replied)
+		s.copyReplies(client, server, replied)
 	})
-	quiet := time.NewTimer(QuietTime)
-	defer quiet.Stop()
+	idle := time.NewTimer(IdleTimeout)
+	defer idle.Stop()
 	for {
 		select {
 		case p := <-sent:
@@ -122,33 +122,33 @@ func (e *exchanges) exchange(ctx context.Context, client net.Addr, sent <-chan *
 			if err != nil {
 				return
 			}
-		case _, more := <-heard:
+		case _, more := <-replied:
 			if !more {
 				return
 			}
-		case <-quiet.C:
+		case <-idle.C:
 			return
 		case <-ctx.Done():
 			return
 		}
-		quiet.Reset(QuietTime)
+		idle.Reset(IdleTimeout)
 	}
 }
 
-// answer hands what the server sends to the client, and says so, until the connection fails.
-func (e *exchanges) answer(client net.Addr, server net.Conn, heard chan<- bool) {
+// copyReplies copies packets to the client until the connection fails. It signals each packet.
+func (s *sessions) copyReplies(client net.Addr, server net.Conn, replied chan<- bool) {
 	reader := newReader(server)
 	for {
 		buffer, n, err := reader.next()
 		if err == nil {
-			_, _ = e.socket.WriteTo((*buffer)[:n], client) // a client that is gone is no reason, and others are no worse than a loss
+			_, _ = s.socket.WriteTo((*buffer)[:n], client) // an error is like a lost packet
 		}
 		buffers.Put(buffer)
 		if err != nil {
-			return // also ECONNREFUSED: the server's machine says that nobody listens any more
+			return // including ECONNREFUSED: the server's port is closed
 		}
 		select {
-		case heard <- true:
+		case replied <- true:
 		default:
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
-func packets(t testing.TB) *net.UDPConn {
+func listenPackets(t testing.TB) *net.UDPConn {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -26,7 +26,7 @@ func packets(t testing.TB) *net.UDPConn {
 	return c.(*net.UDPConn)
 }
 
-func carriedPackets(t testing.TB, dial relay.Dial) net.Addr {
+func relayedPackets(t testing.TB, dial relay.Dial) net.Addr {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -61,24 +61,24 @@ func receive(t testing.TB, c net.PacketConn) (string, net.Addr) {
 	return string(b[:n]), from
 }
 
-func TestPacketsAnswersReachWhoAsked(t *testing.T) {
-	server := packets(t)
-	address := carriedPackets(t, to(server.LocalAddr()))
-	first, second := packets(t), packets(t)
+func TestPacketsSendsRepliesToClient(t *testing.T) {
+	server := listenPackets(t)
+	address := relayedPackets(t, to(server.LocalAddr()))
+	first, second := listenPackets(t), listenPackets(t)
 	sources := map[string]net.Addr{}
 	for i, c := range []*net.UDPConn{first, second, first} {
-		text := fmt.Sprintf("question %d", i)
+		text := fmt.Sprintf("query %d", i)
 		send(t, c, address, text)
 		got, from := receive(t, server)
 		if got != text {
 			t.Fatalf("the server got %q, want %q", got, text)
 		}
 		if known := sources[c.LocalAddr().String()]; known != nil && known.String() != from.String() {
-			t.Errorf("one client came from %s, then from %s", known, from)
+			t.Errorf("the source of one client changed from %s to %s", known, from)
 		}
 		sources[c.LocalAddr().String()] = from
 	}
-	// Also later, in another order, more than once, and of no length at all.
+	// Replies can come later, in another order, more than once, and empty.
 	for _, text := range []string{"a", "", "b"} {
 		send(t, server, sources[second.LocalAddr().String()], text+"2")
 		send(t, server, sources[first.LocalAddr().String()], text)
@@ -91,11 +91,11 @@ func TestPacketsAnswersReachWhoAsked(t *testing.T) {
 	}
 }
 
-func TestPacketsDialsAgainAfterAFailure(t *testing.T) {
-	server := packets(t)
+func TestPacketsRetriesDialForNextPacket(t *testing.T) {
+	server := listenPackets(t)
 	calls := make(chan int, 100)
 	failed := make(chan bool, 100)
-	address := carriedPackets(t, func(ctx context.Context, client net.Addr) (net.Conn, error) {
+	address := relayedPackets(t, func(ctx context.Context, client net.Addr) (net.Conn, error) {
 		calls <- 1
 		if len(calls) == 1 {
 			failed <- true
@@ -103,28 +103,29 @@ func TestPacketsDialsAgainAfterAFailure(t *testing.T) {
 		}
 		return to(server.LocalAddr())(ctx, client)
 	})
-	client := packets(t)
+	client := listenPackets(t)
 	send(t, client, address, "lost")
 	<-failed
-	// A packet may still fall into the end of the first exchange; resolvers repeat themselves, too.
+	// A packet might still belong to the end of the first session, so send it again, like a
+	// resolver.
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		send(t, client, address, "question")
+		send(t, client, address, "query")
 		_ = server.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 		b := make([]byte, 100)
 		n, _, err := server.ReadFrom(b)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			continue
 		}
-		if string(b[:n]) != "question" || err != nil {
+		if string(b[:n]) != "query" || err != nil {
 			t.Errorf("the server got %q, %v", b[:n], err)
 		}
 		return
 	}
-	t.Error("nothing came")
+	t.Error("the server got no packet")
 }
 
-// memory is a PacketConn in memory: what is put into in is received from client "a".
+// memory is a PacketConn in memory. It receives the packets of channel in from client "a".
 type memory struct {
 	net.PacketConn
 	in, out chan string
@@ -149,7 +150,7 @@ func (m *memory) WriteTo(b []byte, _ net.Addr) (int, error) { m.out <- string(b)
 func (m *memory) LocalAddr() net.Addr                       { return name("here") }
 func (m *memory) Close() error                              { close(m.closed); return nil }
 
-func TestPacketsForgetsAQuietExchange(t *testing.T) {
+func TestPacketsEndsIdleSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		socket := &memory{in: make(chan string), out: make(chan string), closed: make(chan bool)}
 		servers := make(chan net.Conn, 10)
@@ -172,18 +173,18 @@ func TestPacketsForgetsAQuietExchange(t *testing.T) {
 		first := <-servers
 		exchange(first)
 
-		<-time.After(relay.QuietTime - time.Second)
-		_, _ = first.Write([]byte("pong")) // an answer keeps it alive
+		<-time.After(relay.IdleTimeout - time.Second)
+		_, _ = first.Write([]byte("pong")) // a reply keeps the session alive
 		if got := <-socket.out; got != "pong" {
 			t.Fatalf("the client got %q", got)
 		}
-		<-time.After(relay.QuietTime - time.Second)
-		socket.in <- "ping" // and so does a question
+		<-time.After(relay.IdleTimeout - time.Second)
+		socket.in <- "ping" // and so does a packet from the client
 		exchange(first)
 
-		<-time.After(relay.QuietTime + time.Second)
+		<-time.After(relay.IdleTimeout + time.Second)
 		if _, err := first.Read(make([]byte, 1)); err == nil {
-			t.Error("a quiet exchange was kept")
+			t.Error("the idle session was kept")
 		}
 		socket.in <- "ping"
 		exchange(<-servers)

@@ -6,16 +6,16 @@ import (
 	"syscall"
 )
 
-// bufferSize is the most that is handed on at once; no datagram is longer.
+// bufferSize is the longest read. No datagram is longer.
 const bufferSize = 64 << 10
 
-// buffers are shared by all connections.
+// buffers is the pool for all connections.
 var buffers = sync.Pool{New: func() any {
 	b := make([]byte, bufferSize)
 	return &b
 }}
 
-// reader reads from a connection into a buffer that it takes when bytes have come, if the connection is a socket.
+// reader reads from a connection. For a socket, it takes a buffer only when bytes are available.
 type reader struct {
 	conn net.Conn
 	raw  syscall.RawConn
@@ -23,10 +23,11 @@ type reader struct {
 
 func newReader(c net.Conn) *reader {
 	r := &reader{conn: c}
-	// Only these types: another may have a Read of its own on top of its socket, as TLS does.
+	// Only these types: others, such as TLS, can have a Read method of their own on top of the
+	// socket.
 	switch socket := c.(type) {
 	case *net.TCPConn:
-		r.raw, _ = socket.SyscallConn() // nil is fine
+		r.raw, _ = socket.SyscallConn() // next handles nil
 	case *net.UnixConn:
 		r.raw, _ = socket.SyscallConn()
 	case *net.UDPConn:
@@ -35,7 +36,8 @@ func newReader(c net.Conn) *reader {
 	return r
 }
 
-// next waits for bytes and returns them in a buffer, which the caller gives back to buffers in every case.
+// next waits for bytes and returns them in a buffer. The caller always returns the buffer to the
+// pool.
 func (r *reader) next() (buffer *[]byte, n int, err error) {
 	if r.raw != nil {
 		return r.receive()
@@ -43,7 +45,7 @@ func (r *reader) next() (buffer *[]byte, n int, err error) {
 	buffer = buffers.Get().(*[]byte)
 	n, err = r.conn.Read(*buffer)
 	if n > 0 {
-		err = nil // it will come again
+		err = nil // the next Read returns it again
 	}
 	return buffer, n, err
 }

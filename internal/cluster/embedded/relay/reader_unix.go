@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// receive waits without a buffer.
+// receive is next for a socket.
 func (r *reader) receive() (buffer *[]byte, n int, err error) {
 	var failure error
 	err = r.raw.Read(func(fd uintptr) (done bool) {
@@ -23,23 +23,23 @@ func (r *reader) receive() (buffer *[]byte, n int, err error) {
 		if failure == syscall.EAGAIN {
 			buffers.Put(buffer)
 			buffer = nil
-			return false // come back when there is something
+			return false // wait until bytes are available
 		}
 		return true
 	})
 	switch {
-	case buffer == nil: // closed, or past its deadline
+	case buffer == nil: // closed, or the deadline passed
 		buffer = buffers.Get().(*[]byte)
 	case failure != nil:
 		n, err = 0, os.NewSyscallError("read", failure)
-	case n == 0 && !r.datagrams():
+	case n == 0 && !r.isUDP():
 		err = io.EOF
 	}
 	return buffer, max(n, 0), err
 }
 
-// datagrams says whether a message may be empty.
-func (r *reader) datagrams() bool {
+// isUDP reports whether an empty read is a datagram, not the end of the stream.
+func (r *reader) isUDP() bool {
 	_, ok := r.conn.(*net.UDPConn)
 	return ok
 }

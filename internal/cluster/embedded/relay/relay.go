@@ -1,47 +1,43 @@
+// Package relay copies TCP streams and UDP packets between network namespaces: from a port of the
+// machine to the cluster, from a cluster IP to an endpoint, or from a host port to a pod.
 package relay
 
 import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// Dial opens the other half of a connection that came from client. It must return when ctx ends.
+// Dial opens the connection to the server for a client. It must return when ctx ends.
 type Dial func(ctx context.Context, client net.Addr) (net.Conn, error)
 
-// passing are the errors of accept(2) and recvfrom(2) that say nothing about the socket itself: too little of something, or
-// a connection that ended before it was accepted. The manual page asks to go on.
-var passing = []error{
+// temporary errors of accept(2) and recvfrom(2) do not concern the socket itself: a lack of
+// resources, or a connection that ended too early. The manual pages recommend a retry.
+var temporary = []error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EPROTO,
 	syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 	syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
 
-func passes(err error) bool {
-	for _, p := range passing {
-		if errors.Is(err, p) {
-			return true
-		}
-	}
-	return false
+func isTemporary(err error) bool {
+	return slices.ContainsFunc(temporary, func(t error) bool { return errors.Is(err, t) })
 }
 
-// patience is how long to wait before a socket is tried again: longer with each failure in a row, up to a second.
-type patience struct{ delay time.Duration }
+// backoff is the delay before a retry. It doubles with each failure in a row, from 5 ms to 1 s.
+type backoff struct{ delay time.Duration }
 
-// wait returns false when ctx has ended.
-func (p *patience) wait(ctx context.Context) bool {
-	p.delay = min(max(2*p.delay, 5*time.Millisecond), time.Second)
-	timer := time.NewTimer(p.delay)
-	defer timer.Stop()
+// wait returns false if ctx ends first.
+func (b *backoff) wait(ctx context.Context) bool {
+	b.delay = min(max(2*b.delay, 5*time.Millisecond), time.Second)
 	select {
-	case <-timer.C:
+	case <-time.After(b.delay):
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-func (p *patience) reset() { p.delay = 0 }
+func (b *backoff) reset() { b.delay = 0 }

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Stream accepts connections from l until ctx ends, and then closes l and every connection. Each is joined to what dial
-// returns for it: the end of one direction is passed on as such (TCP half close), an abort as an abort, and a failure of
-// dial resets the connection, since it is too late to refuse it. It returns when everything it started has ended: nil after
-// ctx has, else why it cannot accept any more.
+// Stream accepts connections from l until ctx ends, and joins each to the connection from dial.
+// It relays a TCP half-close as a half-close and a reset as a reset. If dial fails, it resets the
+// connection, which the kernel has already accepted. After ctx ends, it closes l and all
+// connections and returns nil. It returns an error if l cannot accept connections anymore.
 func Stream(ctx context.Context, l net.Listener, dial Dial) error {
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -19,25 +19,25 @@ func Stream(ctx context.Context, l net.Listener, dial Dial) error {
 	defer stop()
 	group.Go(func() {
 		<-serving.Done()
-		_ = l.Close() // Accept returns then
+		_ = l.Close() // makes Accept return
 	})
-	var patience patience
+	var retry backoff
 	for {
 		client, err := l.Accept()
 		switch {
 		case err == nil:
-			patience.reset()
-			group.Go(func() { carry(serving, client, dial) })
-		case ctx.Err() != nil, passes(err) && !patience.wait(serving):
+			retry.reset()
+			group.Go(func() { serveConn(serving, client, dial) })
+		case ctx.Err() != nil, isTemporary(err) && !retry.wait(serving):
 			return nil
-		case !passes(err):
+		case !isTemporary(err):
 			return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
 		}
 	}
 }
 
-// carry joins one connection and waits for its end.
-func carry(ctx context.Context, client net.Conn, dial Dial) {
+// serveConn relays one connection until it ends.
+func serveConn(ctx context.Context, client net.Conn, dial Dial) {
 	server, err := dial(ctx, client.RemoteAddr())
 	if err != nil {
 		abort(client)
@@ -46,8 +46,9 @@ func carry(ctx context.Context, client net.Conn, dial Dial) {
 	Join(ctx, client, server)
 }
 
-// Join hands bytes between two connections, both ways, until both directions have ended, one was aborted, or ctx ends. Then
-// both are closed: aborted in the latter cases, so that nobody takes half of a message for all of it.
+// Join copies bytes between two connections until both directions end, one connection is reset, or
+// ctx ends. Then it closes both. In the last two cases it resets them, so that a peer does not
+// mistake a part of a message for the whole.
 func Join(ctx context.Context, a, b net.Conn) {
 	stop := context.AfterFunc(ctx, func() {
 		abort(a)
@@ -55,15 +56,15 @@ func Join(ctx context.Context, a, b net.Conn) {
 	})
 	defer stop()
 	var group sync.WaitGroup
-	group.Go(func() { direction(a, b) })
-	direction(b, a)
+	group.Go(func() { copyDirection(a, b) })
+	copyDirection(b, a)
 	group.Wait()
 	_ = a.Close()
 	_ = b.Close()
 }
 
-// direction copies until from ends. An error at either side means that this pair is of no use any more, in both directions.
-func direction(to, from net.Conn) {
+// copyDirection copies until from ends. It resets both connections after an error.
+func copyDirection(to, from net.Conn) {
 	err := copyAll(to, from)
 	if err == nil {
 		err = closeWrite(to)
@@ -74,8 +75,8 @@ func direction(to, from net.Conn) {
 	}
 }
 
-// copyAll is io.Copy for connections that mostly wait. io.Copy would hold a buffer or (where it can splice) a pipe for the
-// whole life of each direction; here a buffer is taken only when there is something to put into it.
+// copyAll is like io.Copy, for connections that are mostly idle. io.Copy holds a buffer, or a pipe
+// for splice(2), all the time. copyAll takes a buffer only when there are bytes to read.
 func copyAll(to io.Writer, from net.Conn) error {
 	reader := newReader(from)
 	for {
@@ -84,7 +85,7 @@ func copyAll(to io.Writer, from net.Conn) error {
 			_, err = to.Write((*buffer)[:n])
 		}
 		buffers.Put(buffer)
-		if err == io.EOF { //nolint:errorlint // Read returns it bare
+		if err == io.EOF { //nolint:errorlint // Read does not wrap it
 			return nil
 		}
 		if err != nil {
@@ -93,7 +94,7 @@ func copyAll(to io.Writer, from net.Conn) error {
 	}
 }
 
-// closeWrite says that nothing more will come. What cannot say so closes altogether.
+// closeWrite ends the stream. It closes a connection that does not support half-close.
 func closeWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -101,10 +102,10 @@ func closeWrite(c net.Conn) error {
 	return c.Close()
 }
 
-// abort closes a connection such that the other end learns of a failure: with a RST (SO_LINGER in socket(7)).
+// abort resets a connection: the peer receives an RST (SO_LINGER in socket(7)).
 func abort(c net.Conn) {
 	if tcp, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = tcp.SetLinger(0) // it is about to be closed either way
+		_ = tcp.SetLinger(0) // Close follows anyway
 	}
 	_ = c.Close()
 }

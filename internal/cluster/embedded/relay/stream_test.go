@@ -15,8 +15,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
+
+// TestMain fails if a test leaks a goroutine.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func listen(t testing.TB) *net.TCPListener {
 	t.Helper()
@@ -35,7 +40,6 @@ func connect(t testing.TB, address net.Addr) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	// No test waits for ever for what does not come.
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +69,8 @@ func to(server net.Addr) relay.Dial {
 	}
 }
 
-// carried runs Stream until the test ends, and returns where it listens.
-func carried(t testing.TB, dial relay.Dial) net.Addr {
+// relayed runs Stream until the test ends, and returns its address.
+func relayed(t testing.TB, dial relay.Dial) net.Addr {
 	t.Helper()
 	l := listen(t)
 	ctx, stop := context.WithCancel(context.Background())
@@ -81,15 +85,15 @@ func carried(t testing.TB, dial relay.Dial) net.Addr {
 	return l.Addr()
 }
 
-// pair is both ends of a connection that is carried.
+// pair returns both ends of a relayed connection.
 func pair(t testing.TB) (client, server *net.TCPConn) {
 	t.Helper()
 	l := listen(t)
-	client = connect(t, carried(t, to(l.Addr())))
+	client = connect(t, relayed(t, to(l.Addr())))
 	return client, accept(t, l)
 }
 
-func TestStreamCarriesEveryByteBothWays(t *testing.T) {
+func TestStreamCopiesBothDirections(t *testing.T) {
 	client, server := pair(t)
 	source := rand.NewChaCha8([32]byte{})
 	sent := make([]byte, 5<<20)
@@ -107,54 +111,54 @@ func TestStreamCarriesEveryByteBothWays(t *testing.T) {
 		group.Go(func() {
 			got, err := io.ReadAll(end)
 			if err != nil || !bytes.Equal(got, sent) {
-				t.Errorf("got %d bytes that are not the %d sent (%v)", len(got), len(sent), err)
+				t.Errorf("got %d bytes, which differ from the %d sent (%v)", len(got), len(sent), err)
 			}
 		})
 	}
 	group.Wait()
 }
 
-// Protocols that end the request with the end of the stream still want their answer.
-func TestStreamPassesOnTheEndOfOneDirection(t *testing.T) {
+// Some protocols end a request with a half-close, and then read the response.
+func TestStreamRelaysHalfClose(t *testing.T) {
 	client, server := pair(t)
-	fmt.Fprint(client, "question") //nolint:errcheck // the server will miss it
+	fmt.Fprint(client, "request") //nolint:errcheck // the read below fails
 	if err := client.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := io.ReadAll(server); string(got) != "question" || err != nil {
+	if got, err := io.ReadAll(server); string(got) != "request" || err != nil {
 		t.Fatalf("the server read %q, %v", got, err)
 	}
-	fmt.Fprint(server, "answer") //nolint:errcheck // the client will miss it
+	fmt.Fprint(server, "response") //nolint:errcheck // the read below fails
 	_ = server.Close()
-	if got, err := io.ReadAll(client); string(got) != "answer" || err != nil {
+	if got, err := io.ReadAll(client); string(got) != "response" || err != nil {
 		t.Fatalf("the client read %q, %v", got, err)
 	}
 }
 
-func TestStreamPassesOnAnAbort(t *testing.T) {
-	for _, who := range []string{"client", "server"} {
-		t.Run("of the "+who, func(t *testing.T) {
-			aborts, hears := pair(t)
-			if who == "server" {
-				aborts, hears = hears, aborts
+func TestStreamRelaysReset(t *testing.T) {
+	for _, end := range []string{"client", "server"} {
+		t.Run("by the "+end, func(t *testing.T) {
+			resetting, other := pair(t)
+			if end == "server" {
+				resetting, other = other, resetting
 			}
-			if err := aborts.SetLinger(0); err != nil {
+			if err := resetting.SetLinger(0); err != nil {
 				t.Fatal(err)
 			}
-			_ = aborts.Close()
-			if _, err := hears.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			_ = resetting.Close()
+			if _, err := other.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("the other end read: %v; want a reset", err)
 			}
 		})
 	}
 }
 
-func TestStreamResetsWhatCannotBeDialed(t *testing.T) {
-	asked := make(chan net.Addr, 1)
+func TestStreamResetsConnectionIfDialFails(t *testing.T) {
+	clients := make(chan net.Addr, 1)
 	connected := make(chan bool)
-	address := carried(t, func(_ context.Context, from net.Addr) (net.Conn, error) {
-		asked <- from
-		<-connected // the client's connect may see the reset, else
+	address := relayed(t, func(_ context.Context, from net.Addr) (net.Conn, error) {
+		clients <- from
+		<-connected // otherwise, connect of the client might fail with the reset
 		return nil, errors.New("no endpoint")
 	})
 	client := connect(t, address)
@@ -162,17 +166,17 @@ func TestStreamResetsWhatCannotBeDialed(t *testing.T) {
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("read: %v; want a reset", err)
 	}
-	if from := <-asked; from.String() != client.LocalAddr().String() {
-		t.Errorf("dial was asked for %s, and the client is %s", from, client.LocalAddr())
+	if from := <-clients; from.String() != client.LocalAddr().String() {
+		t.Errorf("dial got client %s, want %s", from, client.LocalAddr())
 	}
 }
 
-func TestStreamEndsWithItsContext(t *testing.T) {
+func TestStreamEndsWithContext(t *testing.T) {
 	l, server := listen(t), listen(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	var dials atomic.Int32
-	dialing := make(chan bool) // closed by the second, which hangs until the end
+	dialing := make(chan bool) // closed by the second dial, which blocks until ctx ends
 	go func() {
 		ended <- relay.Stream(ctx, l, func(ctx context.Context, client net.Addr) (net.Conn, error) {
 			if dials.Add(1) == 1 {
@@ -185,28 +189,28 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 	}()
 	client := connect(t, l.Addr())
 	far := accept(t, server)
-	fmt.Fprint(client, "x") //nolint:errcheck // the server will miss it
+	fmt.Fprint(client, "x") //nolint:errcheck // the read below fails
 	if _, err := far.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	hangs := connect(t, l.Addr())
+	blocked := connect(t, l.Addr())
 	<-dialing
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("Stream returned %v", err)
 	}
-	for name, c := range map[string]net.Conn{"client": client, "server": far, "client of a dial that hangs": hangs} {
+	for name, c := range map[string]net.Conn{"client": client, "server": far, "client of the blocked dial": blocked} {
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%s: read: %v; want a reset", name, err)
 		}
 	}
 	if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
 		_ = c.Close()
-		t.Error("it still listens")
+		t.Error("the listener is still open")
 	}
 }
 
-// scripted is a listener whose Accept fails as it is told.
+// scripted is a listener endse Accept fails as it is told.
 type scripted struct {
 	net.Listener
 	failures chan error
@@ -221,7 +225,7 @@ func (s *scripted) Accept() (net.Conn, error) {
 func (s *scripted) Addr() net.Addr { return &net.TCPAddr{} }
 func (s *scripted) Close() error   { return nil }
 
-func TestStreamWaitsOutFailuresThatPass(t *testing.T) {
+func TestStreamRetriesTemporaryErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &scripted{failures: make(chan error)}
 		ended := make(chan error, 1)
@@ -231,11 +235,11 @@ func TestStreamWaitsOutFailuresThatPass(t *testing.T) {
 			l.failures <- syscall.EMFILE
 		}
 		if waited := time.Since(start); waited < 30*time.Second || waited > 100*time.Second {
-			t.Errorf("100 failures in a row took %v; want about a second for each", waited)
+			t.Errorf("100 failures in a row took %v; want about a second each", waited)
 		}
 		select {
 		case err := <-ended:
-			t.Fatalf("Stream gave up: %v", err)
+			t.Fatalf("Stream ended: %v", err)
 		default:
 		}
 		l.failures <- syscall.EBADF
@@ -245,8 +249,8 @@ func TestStreamWaitsOutFailuresThatPass(t *testing.T) {
 	})
 }
 
-// Memory streams have no half close and no reset, and no descriptor to wait for.
-func TestJoinTakesConnectionsThatAreNotSockets(t *testing.T) {
+// A net.Pipe has no half-close, no reset and no file descriptor.
+func TestJoinSupportsPipes(t *testing.T) {
 	client, a := net.Pipe()
 	b, server := net.Pipe()
 	ended := make(chan bool)

@@ -2,11 +2,12 @@ package nstest
 
 import (
 	"os"
+	"os/exec"
 	"syscall"
 )
 
-// namespaces is how the copy is started.
-func namespaces() (*syscall.SysProcAttr, error) {
+// isolate makes a command start in new namespaces. It is nil on systems that have none.
+var isolate = func(cmd *exec.Cmd) {
 	a := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
@@ -16,5 +17,5 @@ func namespaces() (*syscall.SysProcAttr, error) {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	return a, nil
+	cmd.SysProcAttr = a
 }
