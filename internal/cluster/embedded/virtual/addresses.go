@@ -8,26 +8,26 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// addresses says which pod has which address. An address that is free again is given away last, for connections to the pod
-// that had it may still be open.
+// addresses allocates pod addresses. It reuses released addresses last, because connections to the
+// previous pod might still be open.
 type addresses struct {
 	pool netip.Prefix
 
 	mu    sync.Mutex
 	next  netip.Addr
 	byUID map[types.UID]netip.Addr
-	taken map[netip.Addr]types.UID
+	used  map[netip.Addr]types.UID
 }
 
 func newAddresses(pool netip.Prefix) *addresses {
 	return &addresses{
-		pool: pool, next: pool.Masked().Addr().Next(), // the first names the network
-		byUID: map[types.UID]netip.Addr{}, taken: map[netip.Addr]types.UID{},
+		pool: pool, next: pool.Masked().Addr().Next(), // the first is the network address
+		byUID: map[types.UID]netip.Addr{}, used: map[netip.Addr]types.UID{},
 	}
 }
 
-// of returns the address of a pod, a new one if it has none yet. The error says that there are no more.
-func (a *addresses) of(pod types.UID) (netip.Addr, error) {
+// allocate returns the address of a pod. It fails if all addresses are in use.
+func (a *addresses) allocate(pod types.UID) (netip.Addr, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if address, has := a.byUID[pod]; has {
@@ -36,11 +36,11 @@ func (a *addresses) of(pod types.UID) (netip.Addr, error) {
 	first := a.next
 	for {
 		address := a.next
-		if a.next = address.Next(); !a.pool.Contains(a.next.Next()) { // the last one is for broadcasts
+		if a.next = address.Next(); !a.pool.Contains(a.next.Next()) { // the last is the broadcast address
 			a.next = a.pool.Masked().Addr().Next()
 		}
-		if _, used := a.taken[address]; !used {
-			a.byUID[pod], a.taken[address] = address, pod
+		if _, used := a.used[address]; !used {
+			a.byUID[pod], a.used[address] = address, pod
 			return address, nil
 		}
 		if a.next == first {
@@ -49,30 +49,30 @@ func (a *addresses) of(pod types.UID) (netip.Addr, error) {
 	}
 }
 
-// keep notes an address that a pod had before this process ran. It stays with the pod that has it already, if any.
-func (a *addresses) keep(pod types.UID, address netip.Addr) {
+// restore records the address of a pod from before a restart, unless another pod has it.
+func (a *addresses) restore(pod types.UID, address netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, has := a.byUID[pod]
-	_, used := a.taken[address]
+	_, used := a.used[address]
 	if has || used || !a.pool.Contains(address) {
 		return
 	}
-	a.byUID[pod], a.taken[address] = address, pod
+	a.byUID[pod], a.used[address] = address, pod
 }
 
-// free takes the address from a pod that is gone.
-func (a *addresses) free(pod types.UID) {
+// release frees the address of a deleted pod.
+func (a *addresses) release(pod types.UID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.taken, a.byUID[pod])
+	delete(a.used, a.byUID[pod])
 	delete(a.byUID, pod)
 }
 
-// used tells whether a pod has the address.
-func (a *addresses) used(address netip.Addr) bool {
+// inUse reports whether a pod has the address.
+func (a *addresses) inUse(address netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, used := a.taken[address.Unmap()]
+	_, used := a.used[address.Unmap()]
 	return used
 }

@@ -20,33 +20,34 @@ import (
 )
 
 const (
-	// Label marks Node objects as virtual nodes; its value is "true". Nodes should carry a taint with this key as well
-	// (effect NoSchedule), so that nothing gets there that does not ask for it.
+	// Label with value "true" marks a virtual node. Such a node should also have a NoSchedule taint
+	// with this key, so that only pods that tolerate it are scheduled there.
 	Label = "ingresslab.dev/virtual"
-	// Port is where virtual pods answer HTTP requests. All share it, and no Service of the cluster can have it as its own port
-	// with a virtual address, so it is one that nobody would choose.
+	// Port is the HTTP port of all virtual pods. It is unusual, because no Service with a cluster
+	// IP can use the same port.
 	Port = 10128
-	// HeaderAddress is the header in which an answer says the address that was reached.
+	// HeaderAddress is the response header with the requested address.
 	HeaderAddress = "X-Virtual-Address"
 )
 
-// workers is the number of requests to the API server at a time. More would not be faster: the API server shares the machine.
+// workers limits parallel requests to the API server. It shares the machine, so more are not
+// faster.
 const workers = 8
 
-// Config is what virtual nodes need.
+// Config configures Run.
 type Config struct {
-	// Client may list and watch Nodes and Pods, patch the status of both, delete Pods, and write Leases in kube-node-lease. It
-	// should not limit its own rate.
+	// Client must be allowed to list and watch Nodes and Pods, patch the status of both, delete
+	// Pods, and write Leases in kube-node-lease. It should have no rate limit.
 	Client kubernetes.Interface
-	// Version is what the nodes report as their kubelet's, e.g. "v1.36.3".
+	// Version is the kubelet version in the node status: "v1.36.3".
 	Version string
-	// Listen opens the socket of the server, such as Listen of the hub's network.Namespace.
+	// Listen opens the server's socket: network.Namespace.Listen of the hub.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// Log hears of what went wrong with one object and does not stop the others.
+	// Log receives errors of single objects. They do not affect other objects.
 	Log func(format string, arguments ...any)
 }
 
-// kubelet plays all virtual nodes.
+// kubelet is the kubelet of all virtual nodes.
 type kubelet struct {
 	Config
 	addresses *addresses
@@ -55,15 +56,17 @@ type kubelet struct {
 	pods      cache.Indexer
 }
 
-// item is something to look at: a node, or a pod if there is a namespace.
+// item is the key of a pod, or of a node if namespace is empty.
 type item struct{ namespace, name string }
 
-// Run plays the virtual nodes that there are and will be, until ctx ends. As long as there is none it does nothing but watch
-// for the first. It returns an error if the port of the virtual pods cannot be opened, else nil.
+// Run simulates all current and future virtual nodes until ctx ends. Until the first virtual node
+// exists, it only watches Nodes. It returns an error if it cannot open the port of the virtual
+// pods.
 func Run(ctx context.Context, c Config) error {
 	k := &kubelet{
 		Config: c, addresses: newAddresses(network.Virtual),
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[item](50*time.Millisecond, 10*time.Second)),
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[item](50*time.Millisecond, 10*time.Second)),
 	}
 	defer k.queue.ShutDown()
 	first := make(chan struct{})
@@ -84,7 +87,7 @@ func Run(ctx context.Context, c Config) error {
 	for range workers {
 		group.Go(func() { k.work(ctx) })
 	}
-	group.Go(func() { k.beat(ctx) })
+	group.Go(func() { k.renewLeases(ctx) })
 	group.Go(func() { k.serve(ctx, l) })
 	<-ctx.Done()
 	k.queue.ShutDown()
@@ -92,58 +95,60 @@ func Run(ctx context.Context, c Config) error {
 	return nil
 }
 
-// watchNodes will keep the list of virtual nodes, and call appeared for each.
+// watchNodes sets k.nodes to a lister of virtual nodes. It calls appeared for each.
 func (k *kubelet) watchNodes(appeared func()) informers.SharedInformerFactory {
 	virtual := labels.Set{Label: "true"}.String()
 	factory := informers.NewSharedInformerFactoryWithOptions(k.Client, 0,
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = virtual }))
 	nodes := factory.Core().V1().Nodes()
 	k.nodes = nodes.Lister()
-	see := func(object any) {
+	enqueue := func(object any) {
 		if node, is := object.(*corev1.Node); is {
 			k.queue.Add(item{name: node.Name})
 			appeared()
 		}
 	}
-	_, _ = nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails only for informers that have ended
-		AddFunc:    func(object any) { see(object); k.podsOf(object) },
-		UpdateFunc: func(_, object any) { see(object) },
+	_, _ = nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails only if the informer is stopped
+		AddFunc:    func(object any) { enqueue(object); k.enqueuePodsOf(object) },
+		UpdateFunc: func(_, object any) { enqueue(object) },
 	})
 	return factory
 }
 
-// byNode is the index of pods by the node they are bound to.
+// byNode is the index of pods by their node.
 const byNode = "node"
 
-// watchPods will keep what matters of all pods that are bound to a node.
+// watchPods sets k.pods to a cache of all pods that are bound to a node.
 func (k *kubelet) watchPods() informers.SharedInformerFactory {
-	factory := informers.NewSharedInformerFactoryWithOptions(k.Client, 0, informers.WithTransform(essence),
+	factory := informers.NewSharedInformerFactoryWithOptions(k.Client, 0, informers.WithTransform(slim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.FieldSelector = "spec.nodeName!=" }))
 	pods := factory.Core().V1().Pods().Informer()
 	k.pods = pods.GetIndexer()
-	// Both fail only for informers that have been started.
-	_ = pods.AddIndexers(cache.Indexers{byNode: func(object any) ([]string, error) { return []string{object.(*corev1.Pod).Spec.NodeName}, nil }})
-	see := func(object any) {
+	// Both calls fail only if the informer is running.
+	_ = pods.AddIndexers(cache.Indexers{byNode: func(object any) ([]string, error) {
+		return []string{object.(*corev1.Pod).Spec.NodeName}, nil
+	}})
+	enqueue := func(object any) {
 		pod := object.(*corev1.Pod)
 		k.queue.Add(item{pod.Namespace, pod.Name})
 	}
 	_, _ = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    see,
-		UpdateFunc: func(_, object any) { see(object) },
+		AddFunc:    enqueue,
+		UpdateFunc: func(_, object any) { enqueue(object) },
 		DeleteFunc: func(object any) {
-			if last, is := object.(cache.DeletedFinalStateUnknown); is {
-				object = last.Obj
+			if deleted, is := object.(cache.DeletedFinalStateUnknown); is {
+				object = deleted.Obj
 			}
 			if pod, is := object.(*corev1.Pod); is {
-				k.addresses.free(pod.UID)
+				k.addresses.release(pod.UID)
 			}
 		},
 	})
 	return factory
 }
 
-// podsOf looks again at the pods of a node that was not known before.
-func (k *kubelet) podsOf(object any) {
+// enqueuePodsOf enqueues the pods of a new node, which might be older than the node.
+func (k *kubelet) enqueuePodsOf(object any) {
 	node, is := object.(*corev1.Node)
 	if !is {
 		return
@@ -155,7 +160,7 @@ func (k *kubelet) podsOf(object any) {
 	}
 }
 
-// work does one thing after the other until the queue is closed. What fails is tried again, later each time.
+// work processes the queue until it is shut down. It retries failed items with backoff.
 func (k *kubelet) work(ctx context.Context) {
 	for {
 		next, closed := k.queue.Get()

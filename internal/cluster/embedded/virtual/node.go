@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// leaseInterval and leaseDuration are a kubelet's
+	// leaseInterval and leaseDuration are the kubelet's defaults
 	// (https://kubernetes.io/docs/concepts/architecture/nodes/#node-heartbeats).
 	leaseInterval = 10 * time.Second
 	leaseDuration = 40 * time.Second
-	// podsOfANode is how many pods fit on a node that does not say it itself: Kubernetes is tested with 110, and nothing but
-	// the machine behind a node is the reason for so few.
-	podsOfANode = 1000
+	// defaultCapacity is the pod capacity of a node that does not set one. Kubernetes recommends at
+	// most 110 because of the node's machine, which does not exist here.
+	defaultCapacity = 1000
 )
 
-// node makes sure that a node is Ready.
+// node makes a node Ready.
 func (k *kubelet) node(ctx context.Context, name string) error {
 	node, err := k.nodes.Get(name)
 	if err != nil {
-		return nil //nolint:nilerr // it is gone, and nothing is to be done about that
+		return nil //nolint:nilerr // the node was deleted
 	}
 	if condition := nodeReady(node); condition != nil && condition.Status == corev1.ConditionTrue && len(node.Status.Addresses) > 0 {
 		return nil
@@ -51,10 +51,11 @@ func (k *kubelet) node(ctx context.Context, name string) error {
 	return nil
 }
 
-// nodeStatus is what a node reports. The capacity that it has is left as it is.
+// nodeStatus returns the status of a Ready node. It keeps an existing capacity.
 func (k *kubelet) nodeStatus(node *corev1.Node, now metav1.Time) corev1.NodeStatus {
 	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, message string) corev1.NodeCondition {
-		return corev1.NodeCondition{Type: kind, Status: status, Reason: "VirtualNode", Message: message, LastHeartbeatTime: now, LastTransitionTime: now}
+		return corev1.NodeCondition{Type: kind, Status: status, Reason: "VirtualNode", Message: message,
+			LastHeartbeatTime: now, LastTransitionTime: now}
 	}
 	status := corev1.NodeStatus{
 		Addresses: []corev1.NodeAddress{
@@ -62,7 +63,7 @@ func (k *kubelet) nodeStatus(node *corev1.Node, now metav1.Time) corev1.NodeStat
 			{Type: corev1.NodeHostName, Address: node.Name},
 		},
 		Conditions: []corev1.NodeCondition{
-			condition(corev1.NodeReady, corev1.ConditionTrue, "this node runs nothing: its pods have no processes"),
+			condition(corev1.NodeReady, corev1.ConditionTrue, "virtual node: its pods have no processes"),
 			condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, ""),
 			condition(corev1.NodeDiskPressure, corev1.ConditionFalse, ""),
 			condition(corev1.NodePIDPressure, corev1.ConditionFalse, ""),
@@ -76,7 +77,7 @@ func (k *kubelet) nodeStatus(node *corev1.Node, now metav1.Time) corev1.NodeStat
 		status.Capacity = corev1.ResourceList{
 			corev1.ResourceCPU:    resource.MustParse("1000"),
 			corev1.ResourceMemory: resource.MustParse("1Ti"),
-			corev1.ResourcePods:   *resource.NewQuantity(podsOfANode, resource.DecimalSI),
+			corev1.ResourcePods:   *resource.NewQuantity(defaultCapacity, resource.DecimalSI),
 		}
 		status.Allocatable = status.Capacity
 	}
@@ -92,30 +93,27 @@ func nodeReady(node *corev1.Node) *corev1.NodeCondition {
 	return nil
 }
 
-// beat renews the Leases of all nodes, spread over the interval, so that the control plane keeps believing in them.
-func (k *kubelet) beat(ctx context.Context) {
+// renewLeases renews the Leases of all nodes until ctx ends, spread over the interval.
+func (k *kubelet) renewLeases(ctx context.Context) {
 	for {
-		nodes, _ := k.nodes.List(labels.Everything()) // a lister of a cache has no errors
-		pause := time.NewTicker(leaseInterval / time.Duration(max(1, len(nodes))))
-		for i := 0; i < max(1, len(nodes)); i++ {
+		nodes, _ := k.nodes.List(labels.Everything()) // listing a cache cannot fail
+		tick := time.Tick(leaseInterval / time.Duration(max(1, len(nodes))))
+		for i := range max(1, len(nodes)) {
 			select {
-			case <-pause.C:
+			case <-tick:
 			case <-ctx.Done():
-				pause.Stop()
 				return
 			}
-			if i >= len(nodes) {
-				break
-			}
-			if err := k.renew(ctx, nodes[i]); err != nil && ctx.Err() == nil {
-				k.Log("virtual nodes: %v", err)
+			if i < len(nodes) {
+				if err := k.renew(ctx, nodes[i]); err != nil && ctx.Err() == nil {
+					k.Log("virtual nodes: %v", err)
+				}
 			}
 		}
-		pause.Stop()
 	}
 }
 
-// renew says in the node's Lease that it is alive now.
+// renew updates the renewTime of a node's Lease.
 func (k *kubelet) renew(ctx context.Context, node *corev1.Node) error {
 	leases := k.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
 	body, err := json.Marshal(map[string]any{"spec": map[string]any{"renewTime": metav1.NowMicro()}})
@@ -132,7 +130,7 @@ func (k *kubelet) renew(ctx context.Context, node *corev1.Node) error {
 	return nil
 }
 
-// newLease is a Lease that goes with its node.
+// newLease returns a Lease that is deleted with its node.
 func newLease(node *corev1.Node) *coordinationv1.Lease {
 	seconds, now := int32(leaseDuration.Seconds()), metav1.NowMicro()
 	return &coordinationv1.Lease{

@@ -14,8 +14,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// essence is what has to be remembered of a pod: of tens of thousands, every kilobyte counts.
-func essence(object any) (any, error) {
+// slim drops the unused fields of a pod. With tens of thousands of pods, every kilobyte counts.
+func slim(object any) (any, error) {
 	pod, is := object.(*corev1.Pod)
 	if !is {
 		return object, nil
@@ -33,7 +33,8 @@ func essence(object any) (any, error) {
 		return small, nil
 	}
 	for _, c := range pod.Spec.InitContainers {
-		small.Spec.InitContainers = append(small.Spec.InitContainers, corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
+		small.Spec.InitContainers = append(small.Spec.InitContainers,
+			corev1.Container{Name: c.Name, Image: c.Image, RestartPolicy: c.RestartPolicy})
 	}
 	for _, c := range pod.Spec.Containers {
 		small.Spec.Containers = append(small.Spec.Containers, corev1.Container{Name: c.Name, Image: c.Image})
@@ -50,7 +51,7 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// pod does what is to be done for a pod, if it is on a virtual node: say that it is Ready, or let go of it.
+// pod makes a pod on a virtual node Ready, or removes a deleted pod.
 func (k *kubelet) pod(ctx context.Context, id item) error {
 	object, exists, err := k.pods.GetByKey(id.namespace + "/" + id.name)
 	if err != nil || !exists {
@@ -58,24 +59,24 @@ func (k *kubelet) pod(ctx context.Context, id item) error {
 	}
 	pod := object.(*corev1.Pod)
 	if _, err := k.nodes.Get(pod.Spec.NodeName); err != nil {
-		return nil //nolint:nilerr // the node is none of ours
+		return nil //nolint:nilerr // not a virtual node
 	}
 	switch {
 	case pod.DeletionTimestamp != nil:
-		return k.release(ctx, pod)
+		return k.remove(ctx, pod)
 	case pod.Status.Phase == corev1.PodSucceeded, pod.Status.Phase == corev1.PodFailed:
 		return nil
 	case podReady(pod):
 		if address, err := netip.ParseAddr(pod.Status.PodIP); err == nil {
-			k.addresses.keep(pod.UID, address)
+			k.addresses.restore(pod.UID, address)
 		}
 		return nil
 	}
 	return k.ready(ctx, pod)
 }
 
-// release deletes a pod for good, as a kubelet does when the last container has ended: at once, for there is none.
-func (k *kubelet) release(ctx context.Context, pod *corev1.Pod) error {
+// remove removes a pod from the API, as a kubelet does after its last container has stopped.
+func (k *kubelet) remove(ctx context.Context, pod *corev1.Pod) error {
 	err := k.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64), Preconditions: &metav1.Preconditions{UID: &pod.UID},
 	})
@@ -85,14 +86,14 @@ func (k *kubelet) release(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// ready says in one request that the pod runs, is Ready, and has an address.
+// ready reports the pod as running and Ready, with an address, in one request.
 func (k *kubelet) ready(ctx context.Context, pod *corev1.Pod) error {
-	address, err := k.addresses.of(pod.UID)
+	address, err := k.addresses.allocate(pod.UID)
 	if err != nil {
 		return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID}, // refused if it is another pod by now
+		"metadata": map[string]any{"uid": pod.UID}, // rejected if another pod has this name now
 		"status":   podStatus(pod, address, metav1.Now()),
 	})
 	if err != nil {
@@ -105,7 +106,7 @@ func (k *kubelet) ready(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// podStatus is the status of a pod all of whose containers run.
+// podStatus returns the status of a pod whose containers all run.
 func podStatus(pod *corev1.Pod, address netip.Addr, now metav1.Time) corev1.PodStatus {
 	status := corev1.PodStatus{
 		Phase: corev1.PodRunning, StartTime: &now,
@@ -121,7 +122,7 @@ func podStatus(pod *corev1.Pod, address netip.Addr, now metav1.Time) corev1.PodS
 	for _, c := range pod.Spec.InitContainers {
 		state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: now, FinishedAt: now}}
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			state = running // a sidecar stays
+			state = running // a sidecar container keeps running
 		}
 		status.InitContainerStatuses = append(status.InitContainerStatuses, containerStatus(c, state))
 	}

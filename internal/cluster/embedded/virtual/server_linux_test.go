@@ -14,38 +14,38 @@ import (
 
 func TestMain(m *testing.M) { nstest.Main(m) }
 
-func TestAPodReachesVirtualPodsAtTheirAddresses(t *testing.T) {
+func TestPodReachesVirtualPods(t *testing.T) {
 	nstest.Require(t)
-	star, err := network.New(t.Context())
+	cluster, err := network.New(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = star.Close() })
-	client, err := star.AddPod(t.Context(), netip.MustParseAddr("10.244.0.2"))
+	t.Cleanup(func() { _ = cluster.Close() })
+	from, err := cluster.AddPod(t.Context(), netip.MustParseAddr("10.244.0.2"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
-	w := startOn(t, star.Hub().Listen, node("v1"), pod("a", "v1"), pod("b", "v1"))
-	browser := &http.Client{Transport: &http.Transport{
+	t.Cleanup(func() { _ = from.Close() })
+	w := startOn(t, cluster.Hub().Listen, node("v1"), pod("a", "v1"), pod("b", "v1"))
+	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return client.Dial(ctx, network, address)
+			return from.Dial(ctx, network, address)
 		},
 	}}
 	for _, name := range []string{"a", "b"} {
 		address := w.untilReady(t, name).Status.PodIP
-		answer, err := browser.Get(fmt.Sprintf("http://%s:%d/", address, Port))
+		response, err := client.Get(fmt.Sprintf("http://%s:%d/", address, Port))
 		if err != nil {
 			t.Fatalf("%s at %s: %v", name, address, err)
 		}
-		_ = answer.Body.Close()
-		if got := answer.Header.Get(HeaderAddress); answer.StatusCode != http.StatusOK || got != address {
-			t.Errorf("%s answers %s for %q, want %s", name, answer.Status, got, address)
+		_ = response.Body.Close()
+		if got := response.Header.Get(HeaderAddress); response.StatusCode != http.StatusOK || got != address {
+			t.Errorf("%s: status %s, address %q, want %s", name, response.Status, got, address)
 		}
 	}
-	if answer, err := browser.Get(fmt.Sprintf("http://10.200.0.1:%d/", Port)); err == nil {
-		_ = answer.Body.Close()
-		t.Errorf("an address without a pod answers %s", answer.Status)
+	if response, err := client.Get(fmt.Sprintf("http://10.200.0.1:%d/", Port)); err == nil {
+		_ = response.Body.Close()
+		t.Errorf("an address without a pod returned %s", response.Status)
 	}
 }

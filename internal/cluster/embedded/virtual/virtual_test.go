@@ -19,14 +19,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// world is an API server with virtual nodes.
-type world struct {
+// testCluster is an API server with virtual nodes.
+type testCluster struct {
 	kubernetes.Interface
 	server net.Addr
 }
 
-// start runs the virtual nodes of a cluster that holds the objects.
-func start(t *testing.T, objects ...metav1.Object) *world {
+// start simulates the virtual nodes of a cluster with these objects.
+func start(t *testing.T, objects ...metav1.Object) *testCluster {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -38,8 +38,8 @@ func start(t *testing.T, objects ...metav1.Object) *world {
 	return w
 }
 
-// startOn is start with a server of the caller's.
-func startOn(t *testing.T, listen func(context.Context, string, string) (net.Listener, error), objects ...metav1.Object) *world {
+// startOn is like start, with a listener of the caller.
+func startOn(t *testing.T, listen func(context.Context, string, string) (net.Listener, error), objects ...metav1.Object) *testCluster {
 	t.Helper()
 	client := fake.NewClientset()
 	for _, object := range objects {
@@ -70,7 +70,7 @@ func startOn(t *testing.T, listen func(context.Context, string, string) (net.Lis
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return &world{Interface: client}
+	return &testCluster{Interface: client}
 }
 
 func create(t *testing.T, f func() error) {
@@ -80,22 +80,22 @@ func create(t *testing.T, f func() error) {
 	}
 }
 
-// until waits for something to be so.
-func until(t *testing.T, what string, so func() bool) {
+// until waits for a condition.
+func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !so() {
+	for !condition() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("after ten seconds: not %s", what)
+			t.Fatalf("not %s after 10 seconds", what)
 		}
 	}
 }
 
-func (w *world) pod(t *testing.T, name string) *corev1.Pod {
+func (w *testCluster) pod(t *testing.T, name string) *corev1.Pod {
 	t.Helper()
 	pod, err := w.CoreV1().Pods("shop").Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *world) pod(t *testing.T, name string) *corev1.Pod {
 	return pod
 }
 
-func (w *world) untilReady(t *testing.T, name string) *corev1.Pod {
+func (w *testCluster) untilReady(t *testing.T, name string) *corev1.Pod {
 	t.Helper()
 	until(t, name+" Ready", func() bool { return podReady(w.pod(t, name)) })
 	return w.pod(t, name)
@@ -118,12 +118,13 @@ func pod(name, node string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", UID: types.UID("uid-of-" + name)},
 		Spec: corev1.PodSpec{
-			NodeName: node, InitContainers: []corev1.Container{{Name: "prepare", Image: "b"}}, Containers: []corev1.Container{{Name: "web", Image: "a"}},
+			NodeName: node, InitContainers: []corev1.Container{{Name: "prepare", Image: "b"}},
+			Containers: []corev1.Container{{Name: "web", Image: "a"}},
 		},
 	}
 }
 
-func TestANodeIsReadyAndKeepsItsLease(t *testing.T) {
+func TestNodeBecomesReadyAndHasLease(t *testing.T) {
 	w := start(t, node("v1"))
 	until(t, "node Ready", func() bool {
 		n, err := w.CoreV1().Nodes().Get(t.Context(), "v1", metav1.GetOptions{})
@@ -131,7 +132,7 @@ func TestANodeIsReadyAndKeepsItsLease(t *testing.T) {
 			t.Fatal(err)
 		}
 		ready := nodeReady(n)
-		return ready != nil && ready.Status == corev1.ConditionTrue && n.Status.Capacity.Pods().Value() == podsOfANode &&
+		return ready != nil && ready.Status == corev1.ConditionTrue && n.Status.Capacity.Pods().Value() == defaultCapacity &&
 			n.Status.NodeInfo.KubeletVersion == "v1.2.3"
 	})
 	lease, err := w.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), "v1", metav1.GetOptions{})
@@ -140,7 +141,7 @@ func TestANodeIsReadyAndKeepsItsLease(t *testing.T) {
 	}
 }
 
-func TestBoundPodsBecomeReadyAtAddressesOfTheirOwn(t *testing.T) {
+func TestBoundPodsBecomeReadyWithUniqueAddresses(t *testing.T) {
 	pods := []metav1.Object{node("v1")}
 	for i := range 20 {
 		pods = append(pods, pod(fmt.Sprintf("before-%d", i), "v1"))
@@ -164,7 +165,8 @@ func TestBoundPodsBecomeReadyAtAddressesOfTheirOwn(t *testing.T) {
 			if address, err := netip.ParseAddr(got.PodIP); err != nil || !network.Virtual.Contains(address) {
 				t.Errorf("%s has the address %q", name, got.PodIP)
 			}
-			if got.Phase != corev1.PodRunning || len(got.ContainerStatuses) != 1 || !got.ContainerStatuses[0].Ready || got.ContainerStatuses[0].State.Running == nil {
+			if containers := got.ContainerStatuses; got.Phase != corev1.PodRunning || len(containers) != 1 ||
+				!containers[0].Ready || containers[0].State.Running == nil {
 				t.Errorf("%s has the status %+v", name, got)
 			}
 			if len(got.InitContainerStatuses) != 1 || got.InitContainerStatuses[0].State.Terminated == nil {
@@ -174,17 +176,17 @@ func TestBoundPodsBecomeReadyAtAddressesOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestPodsOfOtherNodesAreLeftAlone(t *testing.T) {
+func TestPodsOfOtherNodesStayUnchanged(t *testing.T) {
 	w := start(t, node("v1"), pod("elsewhere", "real"), pod("here", "v1"))
 	w.untilReady(t, "here")
 	if phase := w.pod(t, "elsewhere").Status.Phase; phase != "" {
-		t.Errorf("a pod of another node is %s", phase)
+		t.Errorf("the pod of another node has phase %s", phase)
 	}
 }
 
-func TestAPodThatComesBeforeItsNodeBecomesReady(t *testing.T) {
+func TestPodOlderThanNodeBecomesReady(t *testing.T) {
 	w := start(t, node("v1"), pod("early", "v2"), pod("here", "v1"))
-	w.untilReady(t, "here") // the pods are known
+	w.untilReady(t, "here") // the cache contains the pods
 	create(t, func() error {
 		_, err := w.CoreV1().Nodes().Create(t.Context(), node("v2"), metav1.CreateOptions{})
 		return err
@@ -192,58 +194,58 @@ func TestAPodThatComesBeforeItsNodeBecomesReady(t *testing.T) {
 	w.untilReady(t, "early")
 }
 
-func TestADeletedPodIsLetGoAtOnce(t *testing.T) {
-	leaving := pod("leaving", "v1")
+func TestDeletedPodIsRemovedAtOnce(t *testing.T) {
+	deleted := pod("deleted", "v1")
 	now := metav1.Now()
-	leaving.DeletionTimestamp, leaving.Finalizers = &now, []string{"kept.test/for-the-test"}
-	w := start(t, node("v1"), leaving)
+	deleted.DeletionTimestamp, deleted.Finalizers = &now, []string{"example.test/keep"}
+	w := start(t, node("v1"), deleted)
 	until(t, "deleted", func() bool {
-		_, err := w.CoreV1().Pods("shop").Get(t.Context(), "leaving", metav1.GetOptions{})
+		_, err := w.CoreV1().Pods("shop").Get(t.Context(), "deleted", metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
 	})
 }
 
-// A supervisor that is started again finds pods that have addresses.
-func TestAnAddressThatAPodHasIsNotGivenToAnother(t *testing.T) {
+// After a restart, the supervisor finds pods that already have addresses.
+func TestAllocateSkipsRestoredAddress(t *testing.T) {
 	old := pod("old", "v1")
 	first := network.Virtual.Masked().Addr().Next()
 	old.Status = podStatus(old, first, metav1.Now())
 	a := newAddresses(network.Virtual)
-	a.keep(old.UID, first)
-	if address, err := a.of("new"); err != nil || address == first {
+	a.restore(old.UID, first)
+	if address, err := a.allocate("new"); err != nil || address == first {
 		t.Errorf("got %s, %v", address, err)
 	}
-	if !a.used(first) {
+	if !a.inUse(first) {
 		t.Errorf("%s is not in use", first)
 	}
 }
 
-func TestAddressesAreGivenAgainWhenThereAreNoOthers(t *testing.T) {
+func TestAllocateReusesReleasedAddress(t *testing.T) {
 	a := newAddresses(netip.MustParsePrefix("10.128.0.0/29")) // six addresses for pods
 	for i := range 6 {
-		if _, err := a.of(types.UID(fmt.Sprint(i))); err != nil {
+		if _, err := a.allocate(types.UID(fmt.Sprint(i))); err != nil {
 			t.Fatalf("pod %d: %v", i, err)
 		}
 	}
-	if address, err := a.of("one too many"); err == nil {
+	if address, err := a.allocate("one too many"); err == nil {
 		t.Errorf("got %s", address)
 	}
-	freed, _ := a.of("2")
-	a.free("2")
-	if address, err := a.of("next"); err != nil || address != freed {
+	freed, _ := a.allocate("2")
+	a.release("2")
+	if address, err := a.allocate("next"); err != nil || address != freed {
 		t.Errorf("got %s, %v; want %s", address, err, freed)
 	}
 }
 
-func TestNobodyAnswersAtAnAddressWithoutAPod(t *testing.T) {
+func TestServerResetsConnectionWithoutPod(t *testing.T) {
 	w := start(t, node("v1"))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.server.String()+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultTransport.RoundTrip(request)
+	response, err := http.DefaultTransport.RoundTrip(request)
 	if err == nil {
-		_ = answer.Body.Close()
-		t.Errorf("got %s", answer.Status)
+		_ = response.Body.Close()
+		t.Errorf("got %s", response.Status)
 	}
 }
