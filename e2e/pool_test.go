@@ -60,7 +60,7 @@ func (p *pool) begin(wanted []*scenario.Scenario) {
 		p.runs[s] = run
 		env := lab.env
 		env.Progress = scenario.NewPretty(&run.text, scenario.Style{})
-		jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Claims: s.Claims, Bears: s.Bears, Do: func(ctx context.Context) bool {
+		jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
 			defer close(run.done)
 			run.report, run.err = scenario.Run(ctx, s, env)
 			return true

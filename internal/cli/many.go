@@ -30,7 +30,7 @@ func (m many) scenarios(ctx context.Context, list []*scenario.Scenario, env scen
 	b := newBulletin(m.out, style, len(list), m.parallel)
 	var jobs []scenario.Job
 	for i, s := range list {
-		jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Claims: s.Claims, Bears: s.Bears, Do: func(ctx context.Context) bool {
+		jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
 			w, done := b.begin(s.Metadata.Name)
 			one := env
 			one.Progress = scenario.NewPretty(w, b.styleOf())
@@ -93,7 +93,7 @@ func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenar
 	for _, s := range list {
 		for _, mutant := range s.Mutants {
 			i := len(jobs)
-			jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Claims: s.Claims, Bears: s.Bears, Do: func(ctx context.Context) bool {
+			jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
 				w, done := b.begin(s.Metadata.Name + ": " + mutant.Name)
 				report, err := scenario.RunMutant(ctx, s, mutant, env)
 				scenario.NewPretty(w, b.styleOf()).Mutant(*report)

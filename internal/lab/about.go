@@ -89,9 +89,9 @@ func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
 		return diagnosis.Call{}, false
 	}
 	name, port := u.Hostname(), u.Port()
-	if to, is := strings.CutPrefix(e.To, "service/"); is {
+	if to, is := strings.CutPrefix(e.ConnectTo, "service/"); is {
 		name, port, _ = strings.Cut(to, ":")
-	} else if e.To != "" {
+	} else if e.ConnectTo != "" {
 		return diagnosis.Call{}, false
 	}
 	n, err := strconv.ParseInt(cmp.Or(port, map[string]string{"http": "80", "https": "443"}[u.Scheme]), 10, 32)
@@ -100,7 +100,7 @@ func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
 
 // addRequest adds a request through the ingress. One that has to be refused for want of pods asks for nothing.
 func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, status int) {
-	if place, port, _ := strings.Cut(e.To, ":"); strings.HasPrefix(place, "node") {
+	if place, port, _ := strings.Cut(e.ConnectTo, ":"); strings.HasPrefix(place, "node") {
 		if n, err := strconv.ParseInt(port, 10, 32); err == nil && n >= 30000 {
 			a.NodePorts = append(a.NodePorts, int32(n))
 		}
@@ -127,9 +127,9 @@ func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, st
 // throughIngress tells whether a request meets the controller: from outside, or from a pod that is told where it listens. On the nodes,
 // that is port 80 and 443, and the node ports of the lab's Services that select the controller's pods.
 func (l *Lab) throughIngress(e scenario.Expect) bool {
-	place, port, _ := strings.Cut(e.To, ":")
+	place, port, _ := strings.Cut(e.ConnectTo, ":")
 	switch {
-	case e.To == "":
+	case e.ConnectTo == "":
 		return e.From == ""
 	case strings.HasPrefix(place, "node"):
 		return port == "" || port == "80" || port == "443" || slices.Contains(l.ingressNodePorts(), port)
@@ -170,7 +170,7 @@ func userOf(e scenario.Expect) string {
 
 func addWait(a *diagnosis.About, w scenario.Wait) {
 	switch {
-	case w.Gone != nil && *w.Gone, w.Endpoints != nil && *w.Endpoints == 0:
+	case w.Exists != nil && !*w.Exists, w.Endpoints != nil && *w.Endpoints == 0:
 	case w.Deployment != "":
 		a.Objects = append(a.Objects, "deployment/"+w.Deployment)
 	case w.Service != "":

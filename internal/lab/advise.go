@@ -41,8 +41,8 @@ func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 			all = append(all, Advice{Finding: &f, Tiers: f.Tiers()})
 		}
 	}
-	if len(t.Guide) > 0 {
-		all = append(all, Advice{Tiers: t.Guide})
+	if len(t.DefaultHints) > 0 {
+		all = append(all, Advice{Tiers: t.DefaultHints})
 	}
 	if last := seen[len(seen)-1]; last.Outcome != scenario.Passed || len(all) == 0 {
 		all = append(all, Advice{Tiers: []string{compared(last)}})
@@ -71,7 +71,7 @@ func compared(step scenario.StepReport) string {
 // hint returns what a hint says to the faults that are there; nothing if its own is not.
 func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool, last scenario.StepReport) ([]Advice, error) {
 	var given []Advice
-	if h.Fault == "" {
+	if h.Finding == "" {
 		steps := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, h.When)
 		if steps[len(steps)-1].Outcome != scenario.Passed {
 			return nil, ctx.Err()
@@ -84,7 +84,7 @@ func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding
 		return []Advice{{Hint: h.ID, Tiers: tiers}}, err
 	}
 	for i, f := range findings {
-		if f.Code != h.Fault || h.Object != "" && !strings.EqualFold(h.Object, f.Object) {
+		if f.Code != h.Finding || h.Object != "" && !strings.EqualFold(h.Object, f.Object) {
 			continue
 		}
 		tiers, err := h.fill(f)
@@ -100,7 +100,7 @@ func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding
 // fill puts what was found into the hint's tiers.
 func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
 	var tiers []string
-	for i, text := range h.Tiers {
+	for i, text := range h.Levels {
 		t, err := parseTier(h.ID, text)
 		if err != nil {
 			return nil, fmt.Errorf("tier %d of hint %s: %w", i+1, h.ID, err)

@@ -32,17 +32,17 @@ func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
 	l := hostRouting(t)
 	const asked = "http://cheddar.localhost/"
 	l.Hints = []lab.Hint{
-		{ID: "nothing-there", When: asks(asked, 404), Tiers: []string{"{{.Field}} is {{.Observed}} and not {{.Expected}}"}},
-		{ID: "a-page-is-there", When: asks(asked, 200), Tiers: []string{"not so"}},
-		{ID: "of-another-task", Tasks: []string{"stilton"}, Fault: diagnosis.HostUnmatched, Tiers: []string{"not asked for"}},
-		{ID: "of-another-object", Fault: diagnosis.HostUnmatched, Object: "ingress/stilton", Tiers: []string{"not its fault"}},
-		{ID: "of-another-fault", Fault: diagnosis.ServiceMissing, Tiers: []string{"not there"}},
+		{ID: "nothing-there", When: asks(asked, 404), Levels: []string{"{{.Field}} is {{.Observed}} and not {{.Expected}}"}},
+		{ID: "a-page-is-there", When: asks(asked, 200), Levels: []string{"not so"}},
+		{ID: "of-another-task", Tasks: []string{"stilton"}, Finding: diagnosis.HostUnmatched, Levels: []string{"not asked for"}},
+		{ID: "of-another-object", Finding: diagnosis.HostUnmatched, Object: "ingress/stilton", Levels: []string{"not its fault"}},
+		{ID: "of-another-fault", Finding: diagnosis.ServiceMissing, Levels: []string{"not there"}},
 		{
-			ID: "host", Tasks: []string{"stilton", "cheddar"}, Fault: diagnosis.HostUnmatched, Object: "Ingress/Cheddar",
-			Tiers: []string{"which host?", "{{.Object}} has {{.Observed}} in {{.Field}}", "{{.Expected}}"},
+			ID: "host", Tasks: []string{"stilton", "cheddar"}, Finding: diagnosis.HostUnmatched, Object: "Ingress/Cheddar",
+			Levels: []string{"which host?", "{{.Object}} has {{.Observed}} in {{.Field}}", "{{.Expected}}"},
 		},
 	}
-	l.Tasks[2].Guide = []string{"How would you begin?", "Like this."}
+	l.Tasks[2].DefaultHints = []string{"How would you begin?", "Like this."}
 	_, env := environment(t)
 	all, err := begun(t, l, env).Advise(t.Context(), "cheddar")
 	if err != nil || len(all) != 5 {
@@ -63,7 +63,7 @@ func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
 	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Tiers, f.Tiers()) {
 		t.Errorf("without a hint there is %+v", all[2])
 	}
-	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Tiers, l.Tasks[2].Guide) {
+	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Tiers, l.Tasks[2].DefaultHints) {
 		t.Errorf("the guide is %+v", all[3])
 	}
 	seen := strings.Join(all[4].Tiers, "\n")
@@ -78,7 +78,7 @@ func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
 func TestAHintIsGivenForEachObjectWithItsFault(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
-	l.Hints = []lab.Hint{{ID: "letters", Fault: diagnosis.AnnotationUnknown, Tiers: []string{"{{.Object}}"}}}
+	l.Hints = []lab.Hint{{ID: "letters", Finding: diagnosis.AnnotationUnknown, Levels: []string{"{{.Object}}"}}}
 	c, env := environment(t)
 	s := begun(t, l, env)
 	class := object("IngressClass", "ingresslab", map[string]any{"spec": map[string]any{"controller": "ingresslab.dev/ingress-controller"}})
@@ -124,7 +124,7 @@ func TestAdviceThatCannotBeGiven(t *testing.T) {
 	if _, err := s.Advise(t.Context(), "chedar"); !errors.As(err, &unknown) || unknown.Nearest != "cheddar" {
 		t.Errorf("for a task that is not there: %v", err)
 	}
-	l.Hints = []lab.Hint{{ID: "torn", Fault: diagnosis.HostUnmatched, Tiers: []string{"fine", "{{.Nothing}}"}}}
+	l.Hints = []lab.Hint{{ID: "torn", Finding: diagnosis.HostUnmatched, Levels: []string{"fine", "{{.Nothing}}"}}}
 	if _, err := s.Advise(t.Context(), "cheddar"); err == nil || !strings.Contains(err.Error(), "tier 2 of hint torn") {
 		t.Errorf("with a tier that cannot be filled in: %v", err)
 	}

@@ -110,7 +110,7 @@ const claimSettings = "settings"
 // settingsClaimed tells whether another lab, or the run of a scenario, has put data into the controller's ConfigMap and still needs
 // it.
 func settingsClaimed(ctx context.Context, c kubernetes.Interface, l *Lab) (bool, error) {
-	list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: scenario.LabelClaim + claimSettings})
+	list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: scenario.LabelLock + claimSettings})
 	if err != nil {
 		return false, fmt.Errorf("list namespaces: %w", err)
 	}

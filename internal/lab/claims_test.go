@@ -10,14 +10,14 @@ import (
 )
 
 // TestALabBeginsWithoutSettingsUnlessSomebodyNeedsThem starts a lab while the controller's ConfigMap has data: of nobody, and of the run
-// of a scenario that has claimed it.
+// of a scenario that has a lock on it.
 func TestALabBeginsWithoutSettingsUnlessSomebodyNeedsThem(t *testing.T) {
 	for name, c := range map[string]struct {
 		labels map[string]string
 		left   int
 	}{
-		"nobody needs them": {map[string]string{"claim.ingresslab.dev/node-ports": "true"}, 0},
-		"a run needs them":  {map[string]string{"claim.ingresslab.dev/settings": "true"}, 1},
+		"nobody needs them": {map[string]string{"lock.ingresslab.dev/node-ports": "true"}, 0},
+		"a run needs them":  {map[string]string{"lock.ingresslab.dev/settings": "true"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()

@@ -30,30 +30,30 @@ func TestAnExclusiveLabEndsWhenAnotherBegins(t *testing.T) {
 	}
 }
 
-// TestALabStandsBesideWhatItBears starts a lab beside an exclusive one that says what it claims.
+// TestALabStandsBesideWhatItBears starts a lab beside an exclusive one that says what it locks.
 func TestALabStandsBesideWhatItBears(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		bears, claims []string
-		exclusive     bool
-		stays         bool
+		tolerates, locks []string
+		exclusive        bool
+		stays            bool
 	}{
-		"it bears that":              {bears: []string{"settings", "routes"}, stays: true},
-		"it bears something else":    {bears: []string{"routes"}},
-		"it bears nothing":           {},
-		"both are exclusive":         {exclusive: true, claims: []string{"routes"}, stays: true},
-		"both claim the same":        {exclusive: true, claims: []string{"settings"}},
-		"it does not say what it is": {exclusive: true},
+		"it tolerates that":           {tolerates: []string{"settings", "routes"}, stays: true},
+		"it tolerates something else": {tolerates: []string{"routes"}},
+		"it tolerates nothing":        {},
+		"both are exclusive":          {exclusive: true, locks: []string{"routes"}, stays: true},
+		"both claim the same":         {exclusive: true, locks: []string{"settings"}},
+		"it does not say what it is":  {exclusive: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, env := environment(t)
-			labels := map[string]string{lab.Label: "sticky-sessions", lab.LabelExclusive: "true", "claim.ingresslab.dev/settings": "true"}
+			labels := map[string]string{lab.Label: "sticky-sessions", lab.LabelExclusive: "true", "lock.ingresslab.dev/settings": "true"}
 			if err := c.EnsureNamespace(t.Context(), "lab-6", labels); err != nil {
 				t.Fatal(err)
 			}
 			l := hostRouting(t)
-			l.Exclusive, l.Claims, l.Bears = tc.exclusive, tc.claims, tc.bears
+			l.Exclusive, l.Locks, l.Tolerates = tc.exclusive, tc.locks, tc.tolerates
 			if _, err := lab.NewSession(l, env).Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -49,13 +49,13 @@ type FrontMatter struct {
 	Requires scenario.Capabilities `yaml:"requires"`
 	// Open are the pages to look at when the lab is solved, as URLs without a port.
 	Open []string `yaml:"open"`
-	// Exclusive says that the lab changes what other labs see: none of them stands beside it, but for exclusive ones with other claims.
+	// Exclusive says that the lab changes what other labs see. Only exclusive labs with other locks can keep their namespaces.
 	Exclusive bool `yaml:"exclusive"`
-	// Claims names what there is only one of in the cluster and the lab changes, in lower-case letters, digits and hyphens. Labs and
-	// scenarios with a claim in common are not proven at the same time.
-	Claims scenario.Strings `yaml:"claims"`
-	// Bears names the claims of exclusive labs and scenarios that change nothing that this lab's student sees: it may stand beside them.
-	Bears scenario.Strings `yaml:"bears"`
+	// Locks names what the cluster has only one of and the lab changes, in lower-case letters, digits and hyphens. Labs and
+	// scenarios with a lock in common are not tested in parallel.
+	Locks scenario.Strings `yaml:"locks"`
+	// Tolerates names the locks of exclusive labs and scenarios that change nothing that this lab's student sees.
+	Tolerates scenario.Strings `yaml:"tolerates"`
 	// Tasks are what the student does, in this order.
 	Tasks []Task `yaml:"tasks"`
 	// Hints answer what is observed while a task is not done. They are looked at in this order, for every task that they name.
@@ -70,8 +70,8 @@ type Task struct {
 	ID string `yaml:"id"`
 	// Title says what is true when the task is done.
 	Title string `yaml:"title"`
-	// StartsTrue marks a task that start/ has done already. Any other task's check must not hold from start/.
-	StartsTrue bool `yaml:"startsTrue"`
+	// PassesAtStart marks a task whose check passes at start/. The check of any other task must fail there.
+	PassesAtStart bool `yaml:"passesAtStart"`
 	// Check holds when the task is done. Its verbs look and change nothing: expect, wait, exec and traffic; hosts are taken as
 	// they are.
 	Check []scenario.Step `yaml:"check"`
@@ -80,8 +80,8 @@ type Task struct {
 	Solution []scenario.Step `yaml:"solution"`
 	// Transient marks a check that holds only until a later task is done: a Deployment is scaled to nothing, and up again.
 	Transient bool `yaml:"transient"`
-	// Guide is the hint for who has not begun, and for faults that nothing else is known about: from a nudge to the answer.
-	Guide []string `yaml:"guide"`
+	// DefaultHints are the hint levels if no hint matches a finding, from a question to the answer.
+	DefaultHints []string `yaml:"defaultHints"`
 }
 
 // Hint answers one fault. It is given when the fault is there, and as often as the student asks, a tier at a time.
@@ -90,15 +90,15 @@ type Hint struct {
 	ID string `yaml:"id"`
 	// Tasks are the ids of the tasks that the fault stands in the way of; all if not given.
 	Tasks []string `yaml:"tasks"`
-	// Fault is a code of package diagnosis, such as "class-unknown"; the fault may be narrowed down by Object.
-	Fault string `yaml:"fault"`
+	// Finding is a code of package diagnosis, such as "class-unknown". Object restricts it to one object.
+	Finding string `yaml:"finding"`
 	// Object is the object that has the fault, as KIND/NAME; any if not given.
 	Object string `yaml:"object"`
 	// When is for faults that package diagnosis cannot know: a check that holds while the fault is there.
 	When []scenario.Step `yaml:"when"`
-	// Tiers are what to say, each more open than the one before: a question, a pointer, the answer. In them, {{.Object}},
+	// Levels are what to say, each more open than the one before: a question, a pointer, the answer. In them, {{.Object}},
 	// {{.Field}}, {{.Observed}}, {{.Expected}} and {{.Text}}, a sentence that says it all, are those of the fault.
-	Tiers []string `yaml:"tiers"`
+	Levels []string `yaml:"levels"`
 }
 
 // Quiz is a question about the state in which the lab ends. What is right is not written down: the cluster is asked.
@@ -130,8 +130,8 @@ type Mutant struct {
 	Patch []scenario.Patch `yaml:"patch"`
 	Apply scenario.Strings `yaml:"apply"`
 	Omit  scenario.Strings `yaml:"omit"`
-	// Do is what is done instead of the task's own solution.
-	Do []scenario.Step `yaml:"do"`
+	// Steps replace the task's own solution.
+	Steps []scenario.Step `yaml:"steps"`
 	// Refused is text of the refusal, for an answer that the API server does not take.
 	Refused string `yaml:"refused"`
 	// Task is the id of the task that must not be done then. The tasks before it are solved as they should be.
@@ -143,7 +143,7 @@ type Mutant struct {
 }
 
 // Label marks the objects and the namespace that a lab has made; its value is the lab's name. LabelExclusive marks the namespace of
-// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its claims, as
+// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its locks, as
 // the namespaces of scenarios have.
 const (
 	Label          = "ingresslab.dev/lab"
@@ -206,7 +206,7 @@ func (l *Lab) changes() [][]scenario.Step {
 		all = append(all, t.Solution)
 	}
 	for _, m := range l.Mutants {
-		all = append(all, m.Do)
+		all = append(all, m.Steps)
 	}
 	return all
 }

@@ -55,7 +55,7 @@ func (l *Lab) MutantPosition(path string) strictyaml.Position { return l.mutantP
 // tasks before it have to be solved. The error is a *StepError if the API server refuses it.
 func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 	what := fmt.Sprintf("mutant %q", m.Name)
-	steps, files := m.Do, maps.Clone(s.lab.files)
+	steps, files := m.Steps, maps.Clone(s.lab.files)
 	if len(steps) == 0 {
 		task, err := s.lab.Task(m.Task)
 		if err != nil {

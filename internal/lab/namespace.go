@@ -167,8 +167,8 @@ func (l *Lab) labels() map[string]string {
 	if l.Exclusive {
 		labels[LabelExclusive] = "true"
 	}
-	for _, claim := range l.Claims {
-		labels[scenario.LabelClaim+claim] = "true"
+	for _, lock := range l.Locks {
+		labels[scenario.LabelLock+lock] = "true"
 	}
 	return labels
 }
@@ -182,7 +182,7 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 	}
 	for _, ns := range list.Items {
 		owner := ns.Labels[Label]
-		if owner == s.lab.Name || s.lab.bears(ns.Labels) {
+		if owner == s.lab.Name || s.lab.tolerates(ns.Labels) {
 			continue
 		}
 		release, err := s.lockToRemove(owner)
@@ -199,21 +199,21 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 	return notes, nil
 }
 
-// bears tells whether the lab can stand beside an exclusive one, whose namespace has these labels: that one says its claims, and they are
-// not this one's if it is exclusive, too, or among those that it bears.
-func (l *Lab) bears(labels map[string]string) bool {
+// tolerates tells whether the lab can stand beside an exclusive one, whose namespace has these labels: that one says its locks, and they are
+// not this one's if it is exclusive, too, or among those that it tolerates.
+func (l *Lab) tolerates(labels map[string]string) bool {
 	saysWhat := false
 	for label := range labels {
-		claim, isClaim := strings.CutPrefix(label, scenario.LabelClaim)
+		lock, isClaim := strings.CutPrefix(label, scenario.LabelLock)
 		if !isClaim {
 			continue
 		}
 		saysWhat = true
-		if l.Exclusive && slices.Contains(l.Claims, claim) || !l.Exclusive && !slices.Contains(l.Bears, claim) {
+		if l.Exclusive && slices.Contains(l.Locks, lock) || !l.Exclusive && !slices.Contains(l.Tolerates, lock) {
 			return false
 		}
 	}
-	return saysWhat && (!l.Exclusive || len(l.Claims) > 0)
+	return saysWhat && (!l.Exclusive || len(l.Locks) > 0)
 }
 
 // removeForeign makes the plan remove what is not the lab's.

@@ -67,24 +67,24 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// Exclusive labs stand beside each other if each says what it claims, and they claim different things.
+// Exclusive labs stand beside each other if each says what it locks, and they claim different things.
 func TestExclusiveLabsBearEachOther(t *testing.T) {
-	labels := func(exclusive bool, claims ...string) map[string]string {
-		return (&Lab{Name: "other", FrontMatter: FrontMatter{Exclusive: exclusive, Claims: claims}}).labels()
+	labels := func(exclusive bool, locks ...string) map[string]string {
+		return (&Lab{Name: "other", FrontMatter: FrontMatter{Exclusive: exclusive, Locks: locks}}).labels()
 	}
-	routes := &Lab{FrontMatter: FrontMatter{Exclusive: true, Claims: []string{"routes"}}}
+	routes := &Lab{FrontMatter: FrontMatter{Exclusive: true, Locks: []string{"routes"}}}
 	for name, c := range map[string]struct {
 		lab   *Lab
 		other map[string]string
 		want  bool
 	}{
-		"other claims":               {routes, labels(true, "settings", "ports"), true},
+		"other locks":                {routes, labels(true, "settings", "ports"), true},
 		"a claim in common":          {routes, labels(true, "settings", "routes"), false},
 		"the other claims all":       {routes, labels(true), false},
-		"this one claims all":        {&Lab{FrontMatter: FrontMatter{Exclusive: true}}, labels(true, "settings"), false},
-		"this one is like any other": {&Lab{FrontMatter: FrontMatter{Claims: []string{"routes"}}}, labels(true, "settings"), false},
+		"this one locks all":         {&Lab{FrontMatter: FrontMatter{Exclusive: true}}, labels(true, "settings"), false},
+		"this one is like any other": {&Lab{FrontMatter: FrontMatter{Locks: []string{"routes"}}}, labels(true, "settings"), false},
 	} {
-		if got := c.lab.bears(c.other); got != c.want {
+		if got := c.lab.tolerates(c.other); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}

@@ -156,7 +156,7 @@ func (r *run) phases(ctx context.Context) error {
 	}
 	r.env.Progress.Phase("task by task, its solution and then its check")
 	for _, task := range r.lab.Tasks {
-		if task.StartsTrue && len(task.Solution) == 0 {
+		if task.PassesAtStart && len(task.Solution) == 0 {
 			continue
 		}
 		if err := r.session.Solve(ctx, task.ID); err != nil {
@@ -214,7 +214,7 @@ func solutionFailed(task Task, err error) error {
 // tell whether something was.
 func (r *run) checkStart(ctx context.Context) error {
 	for _, task := range r.lab.Tasks {
-		if task.StartsTrue {
+		if task.PassesAtStart {
 			if err := r.check(ctx, task, &r.report.Before, false); err != nil {
 				return err
 			}

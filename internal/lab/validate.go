@@ -41,7 +41,7 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.F
 			c.fault(fmt.Sprintf("requires[%d]", i), "nothing provides %q", capability)
 		}
 	}
-	scenario.CheckClaims(c.fault, l.Exclusive, l.Claims, l.Bears)
+	scenario.CheckLocks(c.fault, l.Exclusive, l.Locks, l.Tolerates)
 	for i, page := range l.Open {
 		if u, err := url.Parse(page); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Port() != "" {
 			c.fault(fmt.Sprintf("open[%d]", i), "%q is not an http or https URL without a port", page)
@@ -73,7 +73,7 @@ func (c *checker) tasks(tasks []Task) {
 		}
 		c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".check", task.Check)...)
 	}
-	if !slices.ContainsFunc(tasks, func(t Task) bool { return !t.StartsTrue }) {
+	if !slices.ContainsFunc(tasks, func(t Task) bool { return !t.PassesAtStart }) {
 		c.fault("tasks", "every task is true from the start: there is nothing to do")
 	}
 }

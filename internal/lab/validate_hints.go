@@ -47,28 +47,28 @@ func (c *checker) hints(l *Lab) {
 			}
 		}
 		switch {
-		case h.Fault == "" && len(h.When) == 0:
-			c.fault(path, "comes with no fault: give fault (a code of the diagnosis) or when (a check that holds while the fault is there)")
-		case h.Fault != "" && len(h.When) > 0:
-			c.fault(path, "has both fault and when: one of them decides")
-		case h.Fault != "" && !slices.Contains(diagnosis.Codes(), h.Fault):
-			c.suggest(path+".fault", h.Fault, diagnosis.Codes(), "no diagnosis has the code %q, the codes are %s", h.Fault, strings.Join(diagnosis.Codes(), ", "))
+		case h.Finding == "" && len(h.When) == 0:
+			c.fault(path, "comes with no fault: give finding (a code of the diagnosis) or when (a check that holds while the fault is there)")
+		case h.Finding != "" && len(h.When) > 0:
+			c.fault(path, "has both finding and when: one of them decides")
+		case h.Finding != "" && !slices.Contains(diagnosis.Codes(), h.Finding):
+			c.suggest(path+".finding", h.Finding, diagnosis.Codes(), "no diagnosis has the code %q, the codes are %s", h.Finding, strings.Join(diagnosis.Codes(), ", "))
 		case len(h.When) > 0:
 			c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".when", h.When)...)
 		}
 		if h.Object != "" && !strings.Contains(h.Object, "/") {
 			c.fault(path+".object", "%q is not KIND/NAME, such as ingress/web", h.Object)
 		}
-		c.tiers(path+".tiers", h)
+		c.tiers(path+".levels", h)
 	}
 }
 
 // tiers reports tiers that are empty, or that ask for something that no fault has.
 func (c *checker) tiers(path string, h Hint) {
-	if len(h.Tiers) == 0 {
+	if len(h.Levels) == 0 {
 		c.fault(path, "is missing: a question, a pointer, the answer")
 	}
-	for i, text := range h.Tiers {
+	for i, text := range h.Levels {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if strings.TrimSpace(text) == "" {
 			c.fault(at, "says nothing")
@@ -149,9 +149,9 @@ func (c *checker) solutions(l *Lab) {
 			c.faults = append(c.faults, scenario.ValidateSolution(c.file, c.positions, path+".solution", t.Solution)...)
 			c.files(path+".solution", t.Solution, l.files, "solution/")
 		}
-		for j, text := range t.Guide {
+		for j, text := range t.DefaultHints {
 			if strings.TrimSpace(text) == "" {
-				c.fault(fmt.Sprintf("%s.guide[%d]", path, j), "says nothing")
+				c.fault(fmt.Sprintf("%s.defaultHints[%d]", path, j), "says nothing")
 			}
 		}
 	}
@@ -195,8 +195,8 @@ func (l *Lab) validateMutants(file string) strictyaml.Faults {
 		}
 		changes := len(m.Patch)+len(m.Apply)+len(m.Omit) > 0
 		switch {
-		case !changes && len(m.Do) == 0:
-			c.fault(path, "is no mistake: give patch, apply, omit or do")
+		case !changes && len(m.Steps) == 0:
+			c.fault(path, "is no mistake: give patch, apply, omit or steps")
 		case m.Hint == "" && m.Refused == "":
 			c.fault(path, "is caught for no reason: give hint, or refused if the API server does not take it")
 		}
@@ -206,9 +206,9 @@ func (l *Lab) validateMutants(file string) strictyaml.Faults {
 				c.suggest(fmt.Sprintf("%s.apply[%d]", path, j), name, known, "there is no file %s in mutants/, which has %s", name, strings.Join(known, ", "))
 			}
 		}
-		if len(m.Do) > 0 {
-			c.faults = append(c.faults, scenario.ValidateSolution(file, c.positions, path+".do", m.Do)...)
-			c.files(path+".do", m.Do, both, "solution/ or mutants/")
+		if len(m.Steps) > 0 {
+			c.faults = append(c.faults, scenario.ValidateSolution(file, c.positions, path+".steps", m.Steps)...)
+			c.files(path+".steps", m.Steps, both, "solution/ or mutants/")
 		}
 	}
 	return c.faults

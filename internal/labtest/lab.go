@@ -154,7 +154,7 @@ func (p *labProof) vacant(ctx context.Context) error {
 func (p *labProof) untouched(ctx context.Context) finding {
 	var f finding
 	for _, task := range p.lab.Tasks {
-		if task.StartsTrue {
+		if task.PassesAtStart {
 			if fault, ok := p.holds(ctx, task, "has to hold from start/"); !ok {
 				f.faults = append(f.faults, fault)
 			}
@@ -178,7 +178,7 @@ func (p *labProof) untouched(ctx context.Context) finding {
 
 // todo are the tasks that start/ has not done.
 func (p *labProof) todo() []lab.Task {
-	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.StartsTrue })
+	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.PassesAtStart })
 }
 
 // holds runs a check that has to hold.

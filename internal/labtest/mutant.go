@@ -161,7 +161,7 @@ func (p *labProof) hints(context.Context) finding {
 		}
 	}
 	for _, task := range p.todo() {
-		helped := len(task.Guide) > 0 || slices.ContainsFunc(p.lab.Hints, func(h lab.Hint) bool { return len(h.Tasks) == 0 || slices.Contains(h.Tasks, task.ID) })
+		helped := len(task.DefaultHints) > 0 || slices.ContainsFunc(p.lab.Hints, func(h lab.Hint) bool { return len(h.Tasks) == 0 || slices.Contains(h.Tasks, task.ID) })
 		if !helped {
 			at := p.at.task(task.ID)
 			at.Text = fmt.Sprintf("task %s: it has neither a guide nor a hint", task.ID)
@@ -189,10 +189,10 @@ func (p *labProof) skippedMutants() (n int) {
 // faultOf says when a hint would be given.
 func (p *labProof) faultOf(h lab.Hint) string {
 	switch {
-	case h.Fault == "":
+	case h.Finding == "":
 		return "its check (when) never held"
 	case h.Object != "":
-		return fmt.Sprintf("%s of %s was never found", h.Fault, h.Object)
+		return fmt.Sprintf("%s of %s was never found", h.Finding, h.Object)
 	}
-	return fmt.Sprintf("the fault %s was never found", h.Fault)
+	return fmt.Sprintf("the fault %s was never found", h.Finding)
 }

@@ -29,7 +29,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
 		// An exclusive lab that is kept would be met by all after it.
-		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Claims: j.claims, Bears: j.bears, Do: func(ctx context.Context) bool {
+		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Locks: j.locks, Tolerates: j.tolerates, Do: func(ctx context.Context) bool {
 			j.begin(ctx)
 			return true
 		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
@@ -59,7 +59,7 @@ func inTurn(jobs []scenario.Job) []scenario.Job {
 		switch {
 		case j.Exclusive:
 			return 0
-		case len(j.Bears) > 0:
+		case len(j.Tolerates) > 0:
 			return 1
 		}
 		return 2
@@ -72,8 +72,8 @@ func inTurn(jobs []scenario.Job) []scenario.Job {
 type job struct {
 	item      *Item
 	exclusive bool
-	claims    []string
-	bears     []string
+	locks     []string
+	tolerates []string
 	prove     func(context.Context)
 	// leave removes what the proof has made, and waits for it; nil if there is nothing to wait for.
 	leave func(context.Context)
@@ -132,7 +132,7 @@ func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 // jobOfLab proves a lab, which has one namespace, in one go.
 func jobOfLab(l *lab.Lab, env Env) *job {
 	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
-	j := &job{item: item, exclusive: l.Exclusive, claims: l.Claims, bears: l.Bears}
+	j := &job{item: item, exclusive: l.Exclusive, locks: l.Locks, tolerates: l.Tolerates}
 	j.prove = func(ctx context.Context) {
 		if skip(item, env, l.Requires) {
 			return

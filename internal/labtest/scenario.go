@@ -12,7 +12,7 @@ import (
 // jobOfScenario proves a scenario: its mutants, and then itself, one after the other and with the same pods where that can be.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
 	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
-	return &job{item: item, exclusive: s.Exclusive, claims: s.Claims, bears: s.Bears, prove: func(ctx context.Context) {
+	return &job{item: item, exclusive: s.Exclusive, locks: s.Locks, tolerates: s.Tolerates, prove: func(ctx context.Context) {
 		if skip(item, env, s.Requires) || ctx.Err() != nil {
 			return
 		}

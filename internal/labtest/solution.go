@@ -50,7 +50,7 @@ func (p *labProof) solve(ctx context.Context, index int, f *finding) {
 	if f.err = at.err; !ok || f.err != nil {
 		return
 	}
-	if !task.StartsTrue {
+	if !task.PassesAtStart {
 		if err := p.session.Solve(ctx, task.ID); err != nil {
 			p.unsolved[task.ID] = true
 			p.unsolvable(ctx, f, task, err)
@@ -66,7 +66,7 @@ func (p *labProof) solve(ctx context.Context, index int, f *finding) {
 		return
 	}
 	// A student has the next one before him.
-	todo := slices.DeleteFunc(slices.Clone(p.lab.Tasks[index+1:]), func(t lab.Task) bool { return t.StartsTrue })
+	todo := slices.DeleteFunc(slices.Clone(p.lab.Tasks[index+1:]), func(t lab.Task) bool { return t.PassesAtStart })
 	if len(todo) > 0 {
 		f.err = p.listen(ctx, todo[0].ID)
 	}

@@ -28,7 +28,7 @@ func (p *labProof) upTo(ctx context.Context, index int) (finding, bool) {
 		return finding{err: err}, false
 	}
 	for _, task := range p.lab.Tasks[:index] {
-		if task.StartsTrue {
+		if task.PassesAtStart {
 			continue
 		}
 		if err := p.session.Solve(ctx, task.ID); err != nil {

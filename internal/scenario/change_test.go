@@ -55,14 +55,14 @@ func TestAPatchChangesWhatIsThere(t *testing.T) {
 - expect: {url: http://web.test/, app: web}
 - wait: {object: ingress/web, jsonpath: "{.spec.rules[*].host}", value: web.*, within: 5s}
 - delete: ingress/web
-- wait: {object: ingress/web, gone: true, within: 5s}
+- wait: {object: ingress/web, exists: false, within: 5s}
 `))
 	for steps, want := range map[string]string{
 		"- patch: {object: ingress/web, merge: {spec: {ingressClassName: other}}}\n":                                       "NotFound",
 		"- apply: web.yaml\n- patch: {object: ingress/web, json: [{op: remove, path: /spec/nothing}]}\n":                   "/spec/nothing",
 		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.nothing}', value: x, within: 1ms}\n":           "{.spec.nothing} of ingress lab-example-r1/web: expected x, observed nothing",
-		"- apply: web.yaml\n- wait: {object: ingress/web, gone: true, within: 1ms}\n":                                      "ingress lab-example-r1/web: expected gone, observed still there",
-		"- wait: {object: secret/web, gone: false, within: 1ms}\n":                                                         "secret lab-example-r1/web: expected there, observed there is no such object",
+		"- apply: web.yaml\n- wait: {object: ingress/web, exists: false, within: 1ms}\n":                                   "ingress lab-example-r1/web: expected gone, observed still there",
+		"- wait: {object: secret/web, exists: true, within: 1ms}\n":                                                        "secret lab-example-r1/web: expected there, observed there is no such object",
 		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.ingressClassName}', value: '', within: 1ms}\n": "expected nothing, observed ingresslab",
 	} {
 		if report := playSteps(t, c, http, steps); report.Outcome == scenario.Passed || !strings.Contains(strings.ReplaceAll(report.Reason, "not found", "NotFound"), want) {
@@ -223,14 +223,14 @@ func TestExecJudgesWhatAProgramSays(t *testing.T) {
 		}
 		return kube.Output{Stdout: []byte(strings.Join(command.Args, " ") + " in " + command.Namespace + "/" + command.Pod)}, nil
 	}
-	passes(t, playSteps(t, c, http, netTestPod+"- exec: {pod: net-test, command: [ask, shop.test], contains: ask shop.test in lab-example-r1/net-test, lacks: no}\n"))
+	passes(t, playSteps(t, c, http, netTestPod+"- exec: {pod: net-test, command: [ask, shop.test], contains: ask shop.test in lab-example-r1/net-test, notContains: no}\n"))
 	passes(t, playSteps(t, c, http, netTestPod+"- exec: {pod: pod/net-test, command: fail, exitCode: 6, contains: no such host}\n"))
 	for step, want := range map[string]string{
-		"{pod: net-test, command: fail}":                         `exit code: expected 0, observed 6, and it wrote "no such host"`,
-		"{pod: net-test, command: ask, contains: all}":           `output: expected to contain "all", observed "ask in`,
-		"{pod: net-test, command: ask, lacks: ask, within: 1ms}": `output: expected not to contain "ask"`,
-		"{pod: net-test, command: lost}":                         "connection lost",
-		"{pod: deployment/web, command: ask}":                    "object: expected deployment/web, observed there is no such object",
+		"{pod: net-test, command: fail}":                                `exit code: expected 0, observed 6, and it wrote "no such host"`,
+		"{pod: net-test, command: ask, contains: all}":                  `output: expected to contain "all", observed "ask in`,
+		"{pod: net-test, command: ask, notContains: ask, within: 50ms}": `output: expected not to contain "ask"`,
+		"{pod: net-test, command: lost}":                                "connection lost",
+		"{pod: deployment/web, command: ask}":                           "object: expected deployment/web, observed there is no such object",
 	} {
 		if report := playSteps(t, c, http, netTestPod+"- exec: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
 			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
@@ -291,25 +291,25 @@ func TestFaultsHappenToPods(t *testing.T) {
 		told = append(told, pod+path+"?"+query.Encode())
 		return kube.Answer{Status: map[string]int{"/crash": 502, "/readyz": 200}[path]}
 	}
-	passes(t, playKept(t, c, http, "- apply: web.yaml\n- fault: {pod: {service: web, do: crash}}\n- fault: {pod: {name: web-pod, do: unready}}\n"))
+	passes(t, playKept(t, c, http, "- apply: web.yaml\n- fault: {pod: {service: web, action: crash}}\n- fault: {pod: {name: web-pod, action: unready}}\n"))
 	if want := []string{"web-pod/crash?", "web-pod/readyz?ready=false"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
 	c.OnPost = func(string, string, url.Values) kube.Answer { return kube.Answer{Status: 404} }
 	for step, want := range map[string]string{
-		"{service: web, do: crash}":           "pod web-pod answers 404 to POST /crash on port 80: it is none of the demo workloads",
-		"{service: web, count: 2, do: kill}":  "there are 1 ready pods, and it is to happen to 2",
-		"{service: nothing, do: kill}":        "there are 0 ready pods",
-		"{session: s, do: kill}":              "no pod has answered in session s yet",
-		"{name: nothing, do: delete}":         `"nothing" not found`,
-		"{workload: deployment/x, do: crash}": "not found",
+		"{service: web, action: crash}":           "pod web-pod answers 404 to POST /crash on port 80: it is none of the demo workloads",
+		"{service: web, count: 2, action: kill}":  "there are 1 ready pods, and it is to happen to 2",
+		"{service: nothing, action: kill}":        "there are 0 ready pods",
+		"{session: s, action: kill}":              "no pod has answered in session s yet",
+		"{name: nothing, action: delete}":         `"nothing" not found`,
+		"{workload: deployment/x, action: crash}": "not found",
 	} {
 		report := playKept(t, c, http, "- apply: web.yaml\n- fault: {pod: "+step+"}\n")
 		if report.Outcome != scenario.Failed || !strings.Contains(strings.ReplaceAll(report.Reason, "NotFound", "not found"), want) {
 			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
 		}
 	}
-	passes(t, playKept(t, c, http, "- fault: {pod: {service: web, do: delete}}\n"))
+	passes(t, playKept(t, c, http, "- fault: {pod: {service: web, action: delete}}\n"))
 	if _, err := c.Clientset().CoreV1().Pods("lab-example-r1").Get(t.Context(), "web-pod", metav1.GetOptions{}); err == nil {
 		t.Error("the pod is still there")
 	}
@@ -329,11 +329,11 @@ func TestANodeFaultEndsWithTheRun(t *testing.T) {
 		}
 		return nil
 	}
-	passes(t, playSteps(t, c, http, "- fault: {node: {role: worker, do: drain}}\n- wait: {ready: true}\n"))
+	passes(t, playSteps(t, c, http, "- fault: {node: {role: worker, action: drain}}\n- wait: {ready: true}\n"))
 	if isCordoned() {
 		t.Error("the node is still cordoned")
 	}
-	if report := playSteps(t, c, http, "- fault: {node: {service: web, do: cordon}}\n"); !strings.Contains(report.Reason, "no ready endpoint") {
+	if report := playSteps(t, c, http, "- fault: {node: {service: web, action: cordon}}\n"); !strings.Contains(report.Reason, "no ready endpoint") {
 		t.Errorf("%s: %s", report.Outcome, report.Reason)
 	}
 }

@@ -97,8 +97,8 @@ func (c Certificate) describe(names isolation) string {
 	default:
 		of = "of an authority"
 	}
-	if c.Authority != "" {
-		of += " (" + c.Authority + ")"
+	if c.CA != "" {
+		of += " (" + c.CA + ")"
 	}
 	if c.Secret != "" {
 		of += " in secret " + c.Secret
@@ -139,8 +139,8 @@ func (e Expect) describeRequest(names isolation) string {
 	if e.From != "" {
 		b.WriteString(" from " + e.From)
 	}
-	if e.To != "" {
-		b.WriteString(" to " + strings.Replace(e.To, "node:", "every node:", 1))
+	if e.ConnectTo != "" {
+		b.WriteString(" to " + strings.Replace(e.ConnectTo, "node:", "every node:", 1))
 	}
 	if e.ClientCertificate != "" {
 		b.WriteString(" by client " + e.ClientCertificate)
@@ -181,13 +181,13 @@ func (e Expect) answers(names isolation) []string {
 	if c := e.Certificate; c != nil && len(c.Names) > 0 {
 		parts = append(parts, "a certificate for "+strings.Join(names.texts(c.Names), ", "))
 	}
-	if e.Arrived != nil {
-		parts = append(parts, "arrived "+e.Arrived.describe(names))
+	if e.Received != nil {
+		parts = append(parts, "received "+e.Received.describe(names))
 	}
 	return parts
 }
 
-func (a Arrived) describe(names isolation) string {
+func (a Received) describe(names isolation) string {
 	var parts []string
 	for _, field := range []struct{ name, value string }{
 		{"as", a.Method}, {"at", a.Path}, {"with query", a.Query}, {"for", names.text(a.Host)}, {"by", a.Protocol}, {"with body", a.Body},

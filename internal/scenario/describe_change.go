@@ -51,7 +51,7 @@ func (e Exec) describe(names isolation) string {
 	for _, part := range names.texts(e.Contains) {
 		parts = append(parts, fmt.Sprintf("writes %q", part))
 	}
-	for _, part := range names.texts(e.Lacks) {
+	for _, part := range names.texts(e.NotContains) {
 		parts = append(parts, fmt.Sprintf("does not write %q", part))
 	}
 	if len(parts) > 0 {
@@ -70,12 +70,12 @@ func (n Never) describe(names isolation) string {
 
 func (f Fault) describe() string {
 	if f.Node != nil {
-		return fmt.Sprintf("%s %s", f.Node.Do, f.Node.target())
+		return fmt.Sprintf("%s %s", f.Node.Action, f.Node.target())
 	}
 	p := *f.Pod
-	do := map[string]string{"unready": "make unready"}[p.Do]
+	do := map[string]string{"unready": "make unready"}[p.Action]
 	if do == "" {
-		do = p.Do
+		do = p.Action
 	}
 	switch {
 	case p.Session != "":
@@ -107,7 +107,7 @@ func (f NodeFault) target() string {
 func (w Wait) describeObject() string {
 	object := w.Object + inNamespace(w.Namespace)
 	switch {
-	case w.Gone != nil && *w.Gone:
+	case w.Exists != nil && !*w.Exists:
 		return object + " is gone"
 	case w.JSONPath != "" && w.Value != nil:
 		value := strconv.Quote(*w.Value)

@@ -26,13 +26,13 @@ type Scenario struct {
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
 	// What the cluster must be able to do. On a cluster that cannot, the scenario is skipped with the reason.
 	Requires Capabilities `yaml:"requires,omitempty"`
-	// The scenario changes what every host meets. None runs beside it, but for exclusive ones with other claims.
+	// The scenario changes what every host meets. No other scenario runs in parallel, except an exclusive one with other locks.
 	Exclusive bool `yaml:"exclusive,omitempty"`
-	// What the cluster has only one of and the scenario changes, by names of your own. No two with a claim in common run at the same
-	// time. A scenario has to have one, or be exclusive, to change anything outside of its namespace.
-	Claims Strings `yaml:"claims,omitempty"`
-	// Claims of exclusive scenarios and labs that change nothing that this scenario sees: it may run beside them.
-	Bears Strings `yaml:"bears,omitempty"`
+	// Names for what the cluster has only one of and the scenario changes. Two scenarios with a lock in common do not run in
+	// parallel. A scenario needs a lock, or exclusive, to change anything outside its namespace.
+	Locks Strings `yaml:"locks,omitempty"`
+	// Locks of exclusive scenarios and labs that change nothing that this scenario sees: it can run in parallel with them.
+	Tolerates Strings `yaml:"tolerates,omitempty"`
 	// What is done and expected, in this order. The first step that does not hold ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
 	// Plausible wrong answers, each of which has to make the scenario fail where and why it says.
@@ -96,8 +96,8 @@ type Certificate struct {
 	Hosts Strings `yaml:"hosts,omitempty"`
 	// The name of a client, by which expect presents the certificate.
 	Client string `yaml:"client,omitempty"`
-	// Name of the authority that signs, which is made when it is first named; "lab" if not given.
-	Authority string `yaml:"authority,omitempty"`
+	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if not given.
+	CA string `yaml:"ca,omitempty"`
 }
 
 // Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service, pod and object is given.
@@ -119,12 +119,12 @@ type Wait struct {
 	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
 	// Name of a Pod; goes with condition.
 	Pod string `yaml:"pod,omitempty"`
-	// Any object, as KIND/NAME; goes with gone or jsonpath.
+	// Any object, as KIND/NAME; goes with exists or jsonpath.
 	Object string `yaml:"object,omitempty"`
 	// Where the object is, if not in the run's own namespace: ingresslab-system, or - for an object that has no namespace.
 	Namespace string `yaml:"namespace,omitempty"`
-	// Whether the object has to be gone, or to be there.
-	Gone *bool `yaml:"gone,omitempty"`
+	// Whether the object has to exist.
+	Exists *bool `yaml:"exists,omitempty"`
 	// A field of the object, in kubectl's notation: {.spec.type}; goes with value. Several results are joined by a space.
 	JSONPath string `yaml:"jsonpath,omitempty"`
 	// What the field has to be: * stands for any text, an empty value means that the field is absent or empty.

@@ -43,7 +43,7 @@ type Exec struct {
 	// Pieces of text in what the program writes, to either stream.
 	Contains Strings `yaml:"contains,omitempty"`
 	// Pieces of text that it does not write.
-	Lacks Strings `yaml:"lacks,omitempty"`
+	NotContains Strings `yaml:"notContains,omitempty"`
 	// How long that may take to become so; the program runs again until then. Once, if not given.
 	Within Duration `yaml:"within,omitempty"`
 }
@@ -80,7 +80,7 @@ type PodFault struct {
 	Count int `yaml:"count,omitempty" jsonschema:"minimum=1"`
 	// delete: as a rollout does, gracefully. kill: without grace. crash: the process ends with an error, and is restarted.
 	// unready: its readiness probe fails until the pod is replaced.
-	Do string `yaml:"do" jsonschema:"required,enum=delete,enum=kill,enum=crash,enum=unready"`
+	Action string `yaml:"action" jsonschema:"required,enum=delete,enum=kill,enum=crash,enum=unready"`
 }
 
 // NodeFault is what happens to a node. It ends with the scenario.
@@ -91,7 +91,7 @@ type NodeFault struct {
 	// The node of a pod that is an endpoint of the Service.
 	Service string `yaml:"service,omitempty"`
 	// cordon: no new pods. drain: its pods are evicted, too. uncordon: as before.
-	Do string `yaml:"do" jsonschema:"required,enum=cordon,enum=drain,enum=uncordon"`
+	Action string `yaml:"action" jsonschema:"required,enum=cordon,enum=drain,enum=uncordon"`
 }
 
 // Mutant is one plausible wrong answer: what a student could have written instead of one of the manifests. The scenario has
@@ -116,5 +116,5 @@ type Caught struct {
 	// The name of the step that has to fail.
 	Step string `yaml:"step,omitempty"`
 	// Text in what the report says of that step: a mismatch, the controller's reason, an Event, an API server's refusal.
-	Because Strings `yaml:"because" jsonschema:"required,minItems=1"`
+	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }

@@ -10,7 +10,7 @@ type Expect struct {
 	// The request's headers.
 	Header map[string]string `yaml:"header,omitempty"`
 	// The request's body.
-	Send string `yaml:"send,omitempty"`
+	Body string `yaml:"body,omitempty"`
 	// Name of a session: cookies are kept from one step of a session to the next, as a browser does.
 	Session string `yaml:"session,omitempty"`
 	// Name of a running pod that has the net-test program, from which the request is sent, instead of from this machine. The
@@ -18,7 +18,7 @@ type Expect struct {
 	From string `yaml:"from,omitempty"`
 	// Where to connect to, instead of where the URL leads: pod/NAME:PORT, service/NAME:PORT, node/NAME:PORT, node:PORT (every node,
 	// one after the other), controller:PORT (every pod of the controller). Goes with from.
-	To string `yaml:"to,omitempty"`
+	ConnectTo string `yaml:"connectTo,omitempty"`
 	// Name of the client whose certificate, made by an earlier step, is presented.
 	ClientCertificate string `yaml:"clientCertificate,omitempty"`
 	// Take redirects, and expect the last answer.
@@ -41,8 +41,8 @@ type Expect struct {
 	Latency Duration `yaml:"latency,omitempty"`
 	// The certificate that the TLS handshake showed.
 	Certificate *ShownCertificate `yaml:"certificate,omitempty"`
-	// The request as it arrived at a demo workload that was asked for /echo.
-	Arrived *Arrived `yaml:"arrived,omitempty"`
+	// The request that a demo workload received, for requests to /echo.
+	Received *Received `yaml:"received,omitempty"`
 	// How long the answer may take to become as expected, 30s if not given.
 	Within Duration `yaml:"within,omitempty"`
 }
@@ -55,8 +55,8 @@ type ShownCertificate struct {
 	Names Strings `yaml:"names,omitempty"`
 }
 
-// Arrived is what a request has to look like to the workload that it was passed on to.
-type Arrived struct {
+// Received is what a request has to look like to the workload that it was passed on to.
+type Received struct {
 	// The request's method.
 	Method string `yaml:"method,omitempty"`
 	// The path as it stood in the request line, neither decoded nor cleaned.

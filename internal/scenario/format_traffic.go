@@ -9,7 +9,7 @@ type Traffic struct {
 	// The requests' headers.
 	Header map[string]string `yaml:"header,omitempty"`
 	// The requests' body.
-	Send string `yaml:"send,omitempty"`
+	Body string `yaml:"body,omitempty"`
 	// Name of a session, as in expect. Its first request goes alone, so that the others have its cookies.
 	Session string `yaml:"session,omitempty"`
 	// How many requests. Not given for traffic that lasts as long as something else, nor for a share that says which error
@@ -52,7 +52,7 @@ type Share struct {
 	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
 	// A wrong share, in percent, that has to be told from the right one; with it and without requests, as many requests are
 	// sent as that takes.
-	TellFrom float64 `yaml:"tellFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
+	DistinguishFrom float64 `yaml:"distinguishFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// How sure a controller with that wrong share can be to fail, in percent; 99.9 if not given.
 	Power float64 `yaml:"power,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
 }
@@ -81,7 +81,7 @@ func (s Share) power() float64 {
 
 // tells reports whether there is a wrong share to tell from the right one. 0 percent would be one, but cannot be given: a
 // canary that never answers is caught by any share.
-func (s Share) tells() bool { return s.TellFrom != 0 }
+func (s Share) tells() bool { return s.DistinguishFrom != 0 }
 
 // name is whose share it is.
 func (s Share) name() string {

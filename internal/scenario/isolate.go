@@ -16,8 +16,8 @@ const (
 	LabelRun = "ingresslab.dev/run"
 	// LabelScenario holds the name of the scenario.
 	LabelScenario = "ingresslab.dev/scenario"
-	// LabelClaim begins the labels of a namespace, of a run or a lab, that name its claims; their value is "true".
-	LabelClaim = "claim.ingresslab.dev/"
+	// LabelLock begins the labels of a namespace, of a run or a lab, that name its locks; their value is "true".
+	LabelLock = "lock.ingresslab.dev/"
 )
 
 // testDomain is the top-level domain that scenarios use: it is reserved for tests (RFC 6761 section 6.2), so a probe that
@@ -30,8 +30,8 @@ type isolation struct {
 	run      string
 	// namespace is where the objects go.
 	namespace string
-	// claims are those of the scenario.
-	claims []string
+	// locks are those of the scenario.
+	locks []string
 	// classes maps the names of the IngressClasses that the scenario brings to what this run calls them. An IngressClass
 	// has no namespace.
 	classes map[string]string
@@ -43,7 +43,7 @@ func newIsolation(s *Scenario, run string) isolation {
 		scenario:  s.Metadata.Name,
 		run:       run,
 		namespace: fmt.Sprintf("lab-%s-%s", s.Metadata.Name, run),
-		claims:    s.Claims,
+		locks:     s.Locks,
 		classes:   map[string]string{},
 	}
 	for _, m := range s.manifests {
@@ -98,14 +98,14 @@ func (i isolation) labels() map[string]string {
 	return map[string]string{LabelRun: i.run, LabelScenario: i.scenario}
 }
 
-// ofNamespace are the labels of the run's namespace: those of its objects, and its claims.
+// ofNamespace are the labels of the run's namespace: those of its objects, and its locks.
 func (i isolation) ofNamespace() map[string]string {
 	labels := i.labels()
 	if labels == nil {
 		return nil
 	}
-	for _, claim := range i.claims {
-		labels[LabelClaim+claim] = "true"
+	for _, lock := range i.locks {
+		labels[LabelLock+lock] = "true"
 	}
 	return labels
 }

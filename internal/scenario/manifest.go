@@ -139,7 +139,7 @@ func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) st
 	var faults strictyaml.Faults
 	switch {
 	case o.GetNamespace() == SystemNamespace && !changesMore:
-		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: say with claims what of it the scenario changes, or exclusive: true if every host meets that",
+		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that",
 			SystemNamespace))
 	case o.GetNamespace() != "" && o.GetNamespace() != SystemNamespace:
 		faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, every run has its own"))

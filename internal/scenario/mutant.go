@@ -107,7 +107,7 @@ func (c Caught) judge(r *Report) (Verdict, string) {
 // missing is the first text that the report of a step was to say, and does not; "" if it says all.
 func (c Caught) missing(s *StepReport) string {
 	said := s.said()
-	for _, because := range c.Because {
+	for _, because := range c.Message {
 		if !strings.Contains(said, because) {
 			return because
 		}

@@ -145,7 +145,7 @@ func (c *checker) mutants(s *Scenario) {
 		if name := m.Caught.Step; name != "" && !slices.Contains(stepNames, name) {
 			c.add(at+".caught.step", strictyaml.Nearest(name, stepNames), "no step is called %q; give the step that has to fail this name", name)
 		}
-		c.because(at+".caught.because", m.Caught.Because)
+		c.because(at+".caught.message", m.Caught.Message)
 	}
 }
 

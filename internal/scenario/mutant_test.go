@@ -30,31 +30,31 @@ func TestAMutantIsCaughtForItsReason(t *testing.T) {
 		verdict        scenario.Verdict
 	}{
 		"another host": {
-			otherHost + `, caught: {step: the page, because: ["observed 404", no rule for host web.]}`,
+			otherHost + `, caught: {step: the page, message: ["observed 404", no rule for host web.]}`,
 			"in step 2 (the page: GET http://web.r1.test/ answers 200): status: expected 200 OK, observed 404 Not Found", scenario.CaughtRight,
 		},
-		"no step is named": {otherHost + `, caught: {because: "404"}`, "in step 2 ", scenario.CaughtRight},
+		"no step is named": {otherHost + `, caught: {message: "404"}`, "in step 2 ", scenario.CaughtRight},
 		"another step": {
-			otherHost + `, caught: {step: the address, because: "404"}`,
+			otherHost + `, caught: {step: the address, message: "404"}`,
 			`it is not step "the address" that fails, but step 2 (the page: GET http://web.r1.test/ answers 200): status: expected 200 OK, observed 404 Not Found`,
 			scenario.CaughtWrong,
 		},
 		"another reason": {
-			otherHost + `, caught: {step: the page, because: ["404", no endpoint]}`,
+			otherHost + `, caught: {step: the page, message: ["404", no endpoint]}`,
 			`step 2 (the page: GET http://web.r1.test/ answers 200) fails, but its report does not say "no endpoint": status: expected 200 OK, observed 404 Not Found`,
 			scenario.CaughtWrong,
 		},
 		"what was to be done is no reason": {
-			otherHost + `, caught: {step: the page, because: GET http}`, "step 2 ", scenario.CaughtWrong,
+			otherHost + `, caught: {step: the page, message: GET http}`, "step 2 ", scenario.CaughtWrong,
 		},
 		"another class": {
-			`patch: [{object: ingress/web, merge: {spec: {ingressClassName: nginx}}}], caught: {step: the page, because: class nginx}`, "in step 2", scenario.CaughtRight,
+			`patch: [{object: ingress/web, merge: {spec: {ingressClassName: nginx}}}], caught: {step: the page, message: class nginx}`, "in step 2", scenario.CaughtRight,
 		},
-		"no Ingress": {`omit: ingress/web, caught: {step: the page, because: "404"}`, "in step 2", scenario.CaughtRight},
+		"no Ingress": {`omit: ingress/web, caught: {step: the page, message: "404"}`, "in step 2", scenario.CaughtRight},
 		"no mistake": {
-			`patch: [{object: ingress/web, merge: {metadata: {labels: {a: b}}}}], caught: {step: the page, because: "404"}`, "the scenario passes", scenario.Survived,
+			`patch: [{object: ingress/web, merge: {metadata: {labels: {a: b}}}}], caught: {step: the page, message: "404"}`, "the scenario passes", scenario.Survived,
 		},
-		"what the cluster cannot show": {otherHost + `, requires: [nodes], caught: {because: "404"}`, "requires nodes: one only", scenario.NotTried},
+		"what the cluster cannot show": {otherHost + `, requires: [nodes], caught: {message: "404"}`, "requires nodes: one only", scenario.NotTried},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := load(t, mutantSteps+"mutants:\n- {name: wrong, "+tc.mutant+"}\n")
@@ -93,7 +93,7 @@ func TestAMutantIsConvictedEarly(t *testing.T) {
 			s := load(t, strings.Replace(mutantSteps, "500ms", "1h", 1)+`mutants:
 - name: another host
   patch: [{object: ingress/web, json: [{op: replace, path: /spec/rules/0/host, value: other.test}]}]
-  caught: {step: the page, because: "`+tc.because+`"}
+  caught: {step: the page, message: "`+tc.because+`"}
 `)
 			c, http := fakecluster.New(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -112,7 +112,7 @@ func TestAMutantIsConvictedEarly(t *testing.T) {
 
 // TestABrokenLabSaysNothingAboutAMutant keeps a dead API server from passing for a caught mistake.
 func TestABrokenLabSaysNothingAboutAMutant(t *testing.T) {
-	s := load(t, mutantSteps+"mutants:\n- {name: wrong, omit: ingress/web, caught: {because: connection refused}}\n")
+	s := load(t, mutantSteps+"mutants:\n- {name: wrong, omit: ingress/web, caught: {message: connection refused}}\n")
 	c, http := fakecluster.New(t)
 	c.ApplyErr = func(*unstructured.Unstructured) error { return errors.New("connection refused") }
 	got, err := scenario.RunMutant(t.Context(), s, s.Mutants[0], scenario.Env{Kube: c, HTTP: http})

@@ -218,9 +218,9 @@ func (s *Scenario) certificatesAcross(first int) bool {
 		eachStep("", []Step{step}, func(_ string, inside Step) {
 			switch {
 			case inside.Certificate != nil && i < first:
-				clients[inside.Certificate.Client], authorities[inside.Certificate.Authority] = true, true
+				clients[inside.Certificate.Client], authorities[inside.Certificate.CA] = true, true
 			case inside.Certificate != nil:
-				needed = needed || authorities[inside.Certificate.Authority]
+				needed = needed || authorities[inside.Certificate.CA]
 			case inside.Expect != nil && inside.Expect.ClientCertificate != "" && i >= first:
 				needed = needed || clients[inside.Expect.ClientCertificate]
 			}

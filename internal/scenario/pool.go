@@ -16,11 +16,11 @@ type Job struct {
 	Exclusive bool
 	// First is set for an exclusive job that goes before those it disturbs, and not after them.
 	First bool
-	// Claims names what there is only one of in the cluster, and what the job changes. No two jobs with a claim in common are done at
-	// the same time, and beside an exclusive one without claims there is none at all.
-	Claims []string
-	// Bears names the claims of exclusive jobs that change nothing for this one: it may be done beside them.
-	Bears []string
+	// Locks names what there is only one of in the cluster, and what the job changes. No two jobs with a lock in common are done at
+	// the same time, and beside an exclusive one without locks there is none at all.
+	Locks []string
+	// Tolerates names the locks of exclusive jobs that change nothing for this one: it may be done beside them.
+	Tolerates []string
 	// Do does it; with false, nothing is begun any more.
 	Do func(context.Context) (goOn bool)
 	// Finish, which may be nil, is done afterwards, to wait for what nobody else meets: others begin meanwhile.
@@ -109,15 +109,15 @@ func (p *pool) waits(j Job) bool {
 
 // disturbs tells whether two jobs cannot be done at the same time.
 func (j Job) disturbs(other Job) bool {
-	whole := func(j Job) bool { return j.Exclusive && len(j.Claims) == 0 }
-	return j.Exclusive && !other.bears(j) || other.Exclusive && !j.bears(other) || whole(j) || whole(other) ||
-		slices.ContainsFunc(j.Claims, func(claim string) bool { return slices.Contains(other.Claims, claim) })
+	whole := func(j Job) bool { return j.Exclusive && len(j.Locks) == 0 }
+	return j.Exclusive && !other.tolerates(j) || other.Exclusive && !j.tolerates(other) || whole(j) || whole(other) ||
+		slices.ContainsFunc(j.Locks, func(lock string) bool { return slices.Contains(other.Locks, lock) })
 }
 
-// bears tells whether it is all the same to a job what an exclusive one changes.
-func (j Job) bears(exclusive Job) bool {
+// tolerates tells whether it is all the same to a job what an exclusive one changes.
+func (j Job) tolerates(exclusive Job) bool {
 	if j.Exclusive {
-		return true // unless they claim the same
+		return true // unless they lock the same
 	}
-	return !slices.ContainsFunc(exclusive.Claims, func(claim string) bool { return !slices.Contains(j.Bears, claim) })
+	return !slices.ContainsFunc(exclusive.Locks, func(lock string) bool { return !slices.Contains(j.Tolerates, lock) })
 }

@@ -19,8 +19,8 @@ type timetable struct {
 	rows  []string
 }
 
-func (t *timetable) job(name string, exclusive bool, claims ...string) scenario.Job {
-	return scenario.Job{Exclusive: exclusive, Claims: claims, Do: func(context.Context) bool {
+func (t *timetable) job(name string, exclusive bool, locks ...string) scenario.Job {
+	return scenario.Job{Exclusive: exclusive, Locks: locks, Do: func(context.Context) bool {
 		t.second(name)
 		return true
 	}}
@@ -38,10 +38,10 @@ func (t *timetable) second(name string) {
 	<-time.After(time.Second)
 }
 
-// bearing is a job that bears claims.
-func (t *timetable) bearing(name string, claims ...string) scenario.Job {
+// bearing is a job that tolerates locks.
+func (t *timetable) bearing(name string, locks ...string) scenario.Job {
 	j := t.job(name, false)
-	j.Bears = claims
+	j.Tolerates = locks
 	return j
 }
 
@@ -72,29 +72,29 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 		"exclusive ones alone, at the end": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true), t.job("a", false), t.job("b", false), t.job("Y", true)}
 		}, "ab X Y"},
-		"a common claim one after the other, and others meanwhile": {2, func(t *timetable) []scenario.Job {
+		"a common lock one after the other, and others meanwhile": {2, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("a", false, "ports"), t.job("b", false, "ports"), t.job("c", false, "names"), t.job("d", false)}
 		}, "ac bd"},
-		"exclusive ones with different claims side by side": {3, func(t *timetable) []scenario.Job {
+		"exclusive ones with different locks side by side": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true, "routes"), t.job("Z", true, "settings"), t.job("a", false, "routes")}
 		}, "a XY Z"},
-		"one that bears an exclusive one's claims beside it": {3, func(t *timetable) []scenario.Job {
+		"one that tolerates an exclusive one's locks beside it": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("a", false), t.bearing("b", "settings"), t.bearing("c", "routes")}
 		}, "abc X"},
-		"exclusive ones first, beside who bears them": {4, func(t *timetable) []scenario.Job {
+		"exclusive ones first, beside who tolerates them": {4, func(t *timetable) []scenario.Job {
 			x, y := t.job("X", true, "settings"), t.job("Y", true, "settings")
 			x.First, y.First = true, true
 			return []scenario.Job{t.job("a", false), t.bearing("b", "settings"), t.bearing("c", "routes"), x, y}
 		}, "Xb Y ac"},
-		"a claim in common is not borne": {2, func(t *timetable) []scenario.Job {
+		"a lock in common is not borne": {2, func(t *timetable) []scenario.Job {
 			b := t.bearing("b", "settings")
-			b.Claims = []string{"settings"}
+			b.Locks = []string{"settings"}
 			return []scenario.Job{b, t.job("X", true, "settings")}
 		}, "b X"},
 		"nobody waits for one that finishes, but whoever waits for all": {1, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.finishing("a"), t.finishing("b"), t.job("X", true)}
 		}, "a 'b 'X"},
-		"an exclusive one without claims beside none": {3, func(t *timetable) []scenario.Job {
+		"an exclusive one without locks beside none": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true), t.job("Z", true, "routes")}
 		}, "XZ Y"},
 	} {

@@ -19,7 +19,7 @@ import (
 
 // TestASeriesSharesPodsUntilSomebodyDisturbsThem runs mutants of a scenario with a Deployment, and then the scenario, which scales it.
 func TestASeriesSharesPodsUntilSomebodyDisturbsThem(t *testing.T) {
-	const caught = ", caught: {step: the page, because: \"404\"}"
+	const caught = ", caught: {step: the page, message: \"404\"}"
 	s := load(t, `
 - apply: [deployment.yaml, web.yaml]
 - name: the page

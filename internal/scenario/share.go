@@ -50,7 +50,7 @@ var errTooClose = errors.New("are too close: to tell them apart takes more than 
 // wrong share passes in less than 1 - power of the runs.
 func (s Share) needed() (int, error) {
 	tells := func(n int) bool {
-		return accepted(n, s.Percent, s.confidence()).chance(n, s.TellFrom) <= 1-s.power()/100
+		return accepted(n, s.Percent, s.confidence()).chance(n, s.DistinguishFrom) <= 1-s.power()/100
 	}
 	n := sort.Search(maxRequests+1, tells)
 	// Counts are whole, so that the error rate goes up and down a little on its way to zero; what was found does tell.
@@ -112,7 +112,7 @@ func judgeShare(s Share, count, n int) *ShareReport {
 	}
 	report.ObservedLow, report.ObservedHigh = observedInterval(count, n, s.confidence())
 	if s.tells() {
-		report.TellFrom, report.Missed = &s.TellFrom, fits.chance(n, s.TellFrom)
+		report.TellFrom, report.Missed = &s.DistinguishFrom, fits.chance(n, s.DistinguishFrom)
 	}
 	return report
 }

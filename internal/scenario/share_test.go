@@ -28,8 +28,8 @@ func TestAcceptedIsTheIntervalOfTheBinomialDistribution(t *testing.T) {
 // TestRequestsFollowFromTheErrorRates checks the promise, with the probabilities summed from the distribution's terms.
 func TestRequestsFollowFromTheErrorRates(t *testing.T) {
 	for _, s := range []Share{
-		{Percent: 5, TellFrom: 10}, {Percent: 5, TellFrom: 1}, {Percent: 50, TellFrom: 60, Confidence: 95, Power: 90},
-		{Percent: 0, TellFrom: 1}, {Percent: 100, TellFrom: 99}, {Percent: 33.3, TellFrom: 50, Confidence: 99, Power: 99.99},
+		{Percent: 5, DistinguishFrom: 10}, {Percent: 5, DistinguishFrom: 1}, {Percent: 50, DistinguishFrom: 60, Confidence: 95, Power: 90},
+		{Percent: 0, DistinguishFrom: 1}, {Percent: 100, DistinguishFrom: 99}, {Percent: 33.3, DistinguishFrom: 50, Confidence: 99, Power: 99.99},
 	} {
 		n, err := s.needed()
 		if err != nil {
@@ -39,16 +39,16 @@ func TestRequestsFollowFromTheErrorRates(t *testing.T) {
 		var right, wrong float64
 		for k := fits.low; k <= fits.high; k++ {
 			right += binomial(k, n, s.Percent/100)
-			wrong += binomial(k, n, s.TellFrom/100)
+			wrong += binomial(k, n, s.DistinguishFrom/100)
 		}
 		if 1-right > 1-s.confidence()/100+1e-9 || wrong > 1-s.power()/100+1e-9 {
 			t.Errorf("%+v: of %d requests, %v are right: fails in %g, misses in %g of runs", s, n, fits, 1-right, wrong)
 		}
-		if got := fits.chance(n, s.TellFrom); math.Abs(got-wrong) > 1e-9 {
+		if got := fits.chance(n, s.DistinguishFrom); math.Abs(got-wrong) > 1e-9 {
 			t.Errorf("%+v: chance %g, want %g", s, got, wrong)
 		}
 	}
-	if _, err := (Share{Percent: 5, TellFrom: 5.001}).needed(); err == nil {
+	if _, err := (Share{Percent: 5, DistinguishFrom: 5.001}).needed(); err == nil {
 		t.Error("5 % and 5.001 % can be told apart")
 	}
 }

@@ -18,7 +18,7 @@ const defaultAuthority = "lab"
 
 // certify makes a certificate, keeps it if it is a client's, and puts it into its Secret if it has one.
 func (r *runner) certify(ctx context.Context, c Certificate, report *StepReport) error {
-	signer, err := r.authority(c.Authority)
+	signer, err := r.authority(c.CA)
 	if err != nil {
 		report.Outcome = Broken
 		return err

@@ -63,7 +63,7 @@ func (e Exec) compare(output kube.Output, names isolation) []probe.Mismatch {
 			all = append(all, probe.Mismatch{Field: "output", Expected: "to contain " + strconv.Quote(text), Observed: shown(said)})
 		}
 	}
-	for _, text := range names.texts(e.Lacks) {
+	for _, text := range names.texts(e.NotContains) {
 		if bytes.Contains(said, []byte(text)) {
 			all = append(all, probe.Mismatch{Field: "output", Expected: "not to contain " + strconv.Quote(text), Observed: shown(said)})
 		}

@@ -109,7 +109,7 @@ func (r *runner) compare(ctx context.Context, e Expect, want probe.Expectation, 
 
 // request is what an Expect asks, with the cookies of its session and the certificate of its client.
 func (r *runner) request(e Expect) (probe.Request, error) {
-	request := probe.Request{Method: e.Method, URL: r.names.url(e.URL), Body: r.names.text(e.Send), Follow: e.Follow, Header: http.Header{}}
+	request := probe.Request{Method: e.Method, URL: r.names.url(e.URL), Body: r.names.text(e.Body), Follow: e.Follow, Header: http.Header{}}
 	for name, value := range e.Header {
 		request.Header.Set(name, r.names.text(value))
 	}
@@ -153,8 +153,8 @@ func (r *runner) expectation(ctx context.Context, e Expect) (probe.Expectation, 
 	for _, text := range e.Contains {
 		want.Contains = append(want.Contains, names.text(text))
 	}
-	if e.Arrived != nil {
-		want.Arrived = e.Arrived.expectation(names)
+	if e.Received != nil {
+		want.Arrived = e.Received.expectation(names)
 	}
 	if e.Certificate == nil {
 		return want, nil
@@ -171,7 +171,7 @@ func (r *runner) expectation(ctx context.Context, e Expect) (probe.Expectation, 
 	return want, nil
 }
 
-func (a Arrived) expectation(names isolation) *probe.Arrived {
+func (a Received) expectation(names isolation) *probe.Arrived {
 	want := &probe.Arrived{
 		Method: a.Method, Path: a.Path, Query: a.Query, Host: names.text(a.Host), Protocol: a.Protocol, Body: names.text(a.Body),
 		TLS: a.TLS, Header: map[string]string{},

@@ -52,7 +52,7 @@ func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
 	var names []string
 	for range wanted {
 		n := r.rand.IntN(len(pods))
-		if err := r.strike(ctx, &pods[n], f.Do); err != nil {
+		if err := r.strike(ctx, &pods[n], f.Action); err != nil {
 			return strings.Join(names, ", "), err
 		}
 		names = append(names, pods[n].Name)

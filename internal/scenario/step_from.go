@@ -42,9 +42,9 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, t
 		return nil, fmt.Errorf("from %s: %w", e.From, err)
 	}
 	places := []place{{}}
-	if e.To != "" {
-		if places, err = r.placesOf(ctx, e.To); err != nil {
-			return nil, fmt.Errorf("to %s: %w", e.To, err)
+	if e.ConnectTo != "" {
+		if places, err = r.placesOf(ctx, e.ConnectTo); err != nil {
+			return nil, fmt.Errorf("to %s: %w", e.ConnectTo, err)
 		}
 	}
 	places = slices.Repeat(places, times)

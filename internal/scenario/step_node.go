@@ -27,13 +27,13 @@ func (r *runner) nodeFault(ctx context.Context, f NodeFault) (string, error) {
 		return "", err
 	}
 	what := "node " + node.Name
-	if f.Do == "uncordon" {
+	if f.Action == "uncordon" {
 		return what, r.cordon(ctx, node.Name, false)
 	}
 	if !node.Spec.Unschedulable {
 		r.cordoned = append(r.cordoned, node.Name)
 	}
-	if err := r.cordon(ctx, node.Name, true); err != nil || f.Do == "cordon" {
+	if err := r.cordon(ctx, node.Name, true); err != nil || f.Action == "cordon" {
 		return what, err
 	}
 	return what, r.drain(ctx, node.Name)

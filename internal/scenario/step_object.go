@@ -29,9 +29,9 @@ func (r *runner) seeField(ctx context.Context, w Wait) look {
 	switch {
 	case err != nil && !isGone:
 		return look{err: err}
-	case w.Gone != nil && *w.Gone && !isGone:
+	case w.Exists != nil && !*w.Exists && !isGone:
 		return differs(kube.Describe(o), "gone", stillThere(got))
-	case w.Gone != nil && *w.Gone:
+	case w.Exists != nil && !*w.Exists:
 		return look{}
 	case isGone:
 		return differs(kube.Describe(o), "there", "there is no such object")

@@ -92,7 +92,7 @@ func (s *StepReport) nestedOutcome() Outcome {
 
 // expect is the part of a Traffic that an Expect has, too.
 func (t Traffic) expect() Expect {
-	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Send: t.Send, Session: t.Session}
+	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
 }
 
 func (t Traffic) concurrency() int {

@@ -141,7 +141,7 @@ func TestFailuresAreTold(t *testing.T) {
 
 // TestAShareBringsItsNumberOfRequests leaves the number to the error rates: what is 5 % must not be taken for 10 %.
 func TestAShareBringsItsNumberOfRequests(t *testing.T) {
-	const step = "- apply: web.yaml\n- traffic: {url: http://web.test/, expect: {share: {service: web, percent: 5, tellFrom: 10}}}\n"
+	const step = "- apply: web.yaml\n- traffic: {url: http://web.test/, expect: {share: {service: web, percent: 5, distinguishFrom: 10}}}\n"
 	of := func(percent int) func(int, probe.Request) probe.Observation {
 		return func(n int, _ probe.Request) probe.Observation {
 			if n%100 < percent {

@@ -24,7 +24,7 @@ func Validate(s *Scenario) strictyaml.Faults {
 	for i, capability := range s.Requires {
 		c.capability(fmt.Sprintf("requires[%d]", i), capability)
 	}
-	CheckClaims(c.fault, s.Exclusive, s.Claims, s.Bears)
+	CheckLocks(c.fault, s.Exclusive, s.Locks, s.Tolerates)
 	if len(s.Steps) == 0 {
 		c.fault("steps", "a scenario needs steps")
 	}
@@ -192,7 +192,7 @@ func (c *checker) wait(path string, w Wait) {
 	if w.Endpoints != nil && *w.Endpoints < 0 {
 		c.fault(path+".endpoints", "%d is less than zero", *w.Endpoints)
 	}
-	c.goesWith(path+".gone", subject, "object", w.Gone != nil, false)
+	c.goesWith(path+".exists", subject, "object", w.Exists != nil, false)
 	c.goesWith(path+".jsonpath", subject, "object", w.JSONPath != "", false)
 	c.goesWith(path+".value", subject, "object", w.Value != nil, false)
 	c.goesWith(path+".namespace", subject, "object", w.Namespace != "", false)
@@ -208,8 +208,8 @@ func (c *checker) waitObject(path string, w Wait) {
 	if w.Namespace != noNamespace {
 		c.inNamespace(path+".namespace", w.Namespace)
 	}
-	if both := given(map[string]bool{"gone": w.Gone != nil, "jsonpath": w.JSONPath != ""}); len(both) != 1 {
-		c.fault(path, "exactly one of gone and jsonpath is needed, %s", count(both))
+	if both := given(map[string]bool{"exists": w.Exists != nil, "jsonpath": w.JSONPath != ""}); len(both) != 1 {
+		c.fault(path, "exactly one of exists and jsonpath is needed, %s", count(both))
 	}
 	if (w.JSONPath == "") != (w.Value == nil) {
 		c.fault(path, "jsonpath and value go together: the field, and what it has to be")

@@ -31,8 +31,8 @@ func (c *checker) onlyVerbs(path string, step Step, why string, allowed ...strin
 	}
 }
 
-// CheckClaims finds what is wrong with the claims of a scenario or a lab, and with what it bears: namespaces have a label for each.
-func CheckClaims(fault func(path, format string, args ...any), exclusive bool, claims, bears []string) {
+// CheckLocks finds what is wrong with the claims of a scenario or a lab, and with what it bears: namespaces have a label for each.
+func CheckLocks(fault func(path, format string, args ...any), exclusive bool, locks, tolerates []string) {
 	check := func(field string, names []string) {
 		for i, name := range names {
 			if len(validation.IsDNS1123Label(name)) > 0 {
@@ -40,15 +40,15 @@ func CheckClaims(fault func(path, format string, args ...any), exclusive bool, c
 			}
 		}
 	}
-	check("claims", claims)
-	check("bears", bears)
-	if exclusive && len(bears) > 0 {
-		fault("bears", "is for what is not exclusive: exclusive ones stand beside each other unless they claim the same")
+	check("locks", locks)
+	check("tolerates", tolerates)
+	if exclusive && len(tolerates) > 0 {
+		fault("tolerates", "cannot be combined with exclusive; exclusive scenarios already run in parallel unless they share a lock")
 	}
 }
 
 // changesMore tells whether the scenario says that it changes more than its own namespace.
-func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Claims) > 0 }
+func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Locks) > 0 }
 
 // shared reports what a scenario changes that is everybody's, unless it says that it does.
 func (c *checker) shared(s *Scenario) {
@@ -56,7 +56,7 @@ func (c *checker) shared(s *Scenario) {
 		return
 	}
 	alone := func(path, what string) {
-		c.fault(path, "%s is everybody's: say with claims what of it the scenario changes, or exclusive: true if every host meets that", what)
+		c.fault(path, "%s is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that", what)
 	}
 	eachStep("steps", s.Steps, func(path string, step Step) {
 		switch {
@@ -185,7 +185,7 @@ func (c *checker) faultStep(path string, f Fault) {
 	if who := given(map[string]bool{"name": n.Name != "", "role": n.Role != "", "service": n.Service != ""}); len(who) != 1 {
 		c.fault(path+".node", "exactly one of name, role and service is needed, %s", count(who))
 	}
-	c.oneOf(path+".node.do", n.Do, "cordon", "drain", "uncordon")
+	c.oneOf(path+".node.action", n.Action, "cordon", "drain", "uncordon")
 	if n.Role != "" {
 		c.oneOf(path+".node.role", n.Role, "worker", "control-plane")
 	}
@@ -203,7 +203,7 @@ func (c *checker) podFault(path string, p PodFault) {
 		c.fault(path+".count", "%d pods are more than that names", p.Count)
 	}
 	c.inNamespace(path+".namespace", p.Namespace)
-	c.oneOf(path+".do", p.Do, "delete", "kill", "crash", "unready")
+	c.oneOf(path+".action", p.Action, "delete", "kill", "crash", "unready")
 }
 
 // oneOf checks a word that is one of a few.
@@ -215,12 +215,12 @@ func (c *checker) oneOf(path, word string, known ...string) {
 
 // from checks who asks, and where to.
 func (c *checker) from(path string, e Expect) {
-	if e.To != "" {
-		if _, err := parseDestination(e.To); err != nil {
-			c.fault(path+".to", "%q: %v", e.To, err)
+	if e.ConnectTo != "" {
+		if _, err := parseDestination(e.ConnectTo); err != nil {
+			c.fault(path+".connectTo", "%q: %v", e.ConnectTo, err)
 		}
 		if e.From == "" {
-			c.fault(path+".to", "goes with from, a pod: this machine reaches the ingress only")
+			c.fault(path+".connectTo", "goes with from, a pod: this machine reaches the ingress only")
 		}
 	}
 	if e.From != "" && e.ClientCertificate != "" {

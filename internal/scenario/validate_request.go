@@ -24,7 +24,7 @@ func (c *checker) expect(path string, e Expect) {
 		c.fault(path+".status", "%d is not an HTTP status (100 to 599)", e.Status)
 	}
 	if e.expectsNothing() {
-		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app, pod, samePod, latency, certificate or arrived")
+		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app, pod, samePod, latency, certificate or received")
 	}
 	if e.SamePod != nil && e.Session == "" {
 		c.fault(path+".samePod", "the same as what? Give the session whose last answer is meant")
@@ -45,7 +45,7 @@ func (c *checker) expect(path string, e Expect) {
 
 func (e Expect) expectsNothing() bool {
 	return e.Status == 0 && len(e.ResponseHeader) == 0 && len(e.Contains) == 0 && e.Service == "" && e.App == "" && e.Pod == "" &&
-		e.SamePod == nil && e.Latency == 0 && e.Certificate == nil && e.Arrived == nil
+		e.SamePod == nil && e.Latency == 0 && e.Certificate == nil && e.Received == nil
 }
 
 // overTLS reports what only a TLS handshake can show in a request without one.

@@ -41,7 +41,7 @@ func (c *checker) requests(path string, t Traffic) {
 		c.fault(at, "%d is not a number of requests (1 to %d)", t.Requests, maxRequests)
 	case isGiven || derived:
 	case t.Expect.Share != nil:
-		c.fault(at, "is missing: how many? Give it, or the share a tellFrom from which the number follows")
+		c.fault(at, "is missing: how many? Give it, or the share a distinguishFrom from which the number follows")
 	default:
 		c.fault(at, "is missing: how many? Give it, or the steps of while that the traffic lasts as long as")
 	}
@@ -61,17 +61,17 @@ func (c *checker) share(path string, s Share) {
 	percentage("percent", s.Percent, 0, 100)
 	percentage("confidence", s.confidence(), 50, 99.9999)
 	percentage("power", s.power(), 50, 99.9999)
-	percentage("tellFrom", s.TellFrom, 0, 100)
+	percentage("distinguishFrom", s.DistinguishFrom, 0, 100)
 	switch {
 	case !sound:
 	case !s.tells() && s.Power != 0:
-		c.fault(path+".power", "of telling the share from what? Give tellFrom, a wrong share")
+		c.fault(path+".power", "of telling the share from what? Give distinguishFrom, a wrong share")
 	case !s.tells():
-	case s.TellFrom == s.Percent:
-		c.fault(path+".tellFrom", "%g is the right share: give a wrong one", s.TellFrom)
+	case s.DistinguishFrom == s.Percent:
+		c.fault(path+".distinguishFrom", "%g is the right share: give a wrong one", s.DistinguishFrom)
 	default:
 		if _, err := s.needed(); err != nil {
-			c.fault(path+".tellFrom", "%g and %g percent %v; take one that is further away", s.TellFrom, s.Percent, err)
+			c.fault(path+".distinguishFrom", "%g and %g percent %v; take one that is further away", s.DistinguishFrom, s.Percent, err)
 		}
 	}
 }

@@ -114,8 +114,8 @@ func TestASessionKeepsItsCookiesAndKnowsItsPod(t *testing.T) {
 func TestCertificatesAreOfTheirAuthorityAndForTheHostsOfTheRun(t *testing.T) {
 	c, last := perform(t, `
 - certificate: {secret: web, hosts: [web.test, "*.web.test"]}
-- certificate: {secret: users, authority: users}
-- certificate: {client: alice, authority: users}
+- certificate: {secret: users, ca: users}
+- certificate: {client: alice, ca: users}
 - expect: {url: https://web.test/, clientCertificate: alice, status: 200}
 `, func(_ int, r probe.Request) probe.Observation {
 		if r.Certificate == nil || r.Certificate.Leaf.Subject.CommonName != "alice" {

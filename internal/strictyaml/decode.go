@@ -129,7 +129,11 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	}
 	fields, names := fieldsOf(v.Type())
 	d.entries(n, path, func(key, value *yaml.Node, inner string) {
-		if index, known := fields[key.Value]; known {
+		name := newName(key.Value, names)
+		if name != key.Value {
+			d.fault(key, path, "%s", renamedTo(key.Value, name))
+		}
+		if index, known := fields[name]; known {
 			d.value(value, v.Field(index), inner)
 		} else {
 			d.unknown(key, v, path, names)

@@ -189,7 +189,7 @@ func (t *Tutor) tick(id string, solved bool) {
 		finished := t.now
 		t.record.Finished = &finished
 	}
-	if screen := t.pages[t.at]; slices.Contains(screen.Tasks, id) && t.complete(screen) && !t.task(id).StartsTrue {
+	if screen := t.pages[t.at]; slices.Contains(screen.Tasks, id) && t.complete(screen) && !t.task(id).PassesAtStart {
 		t.say(Good, "That is all on this screen.")
 	}
 	t.save()

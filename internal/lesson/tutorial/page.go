@@ -30,7 +30,7 @@ func (c chapter) page(before, after *chapter) (string, error) {
 	b.WriteString("## What you will have done\n\n")
 	for _, t := range c.Tasks {
 		note := ""
-		if t.StartsTrue {
+		if t.PassesAtStart {
 			note = " (true from the start)"
 		}
 		fmt.Fprintf(&b, "- [ ] %s%s\n", t.Title, note)
@@ -112,14 +112,14 @@ func (c chapter) screen(b *strings.Builder, s lesson.Screen) error {
 // task is a box to tick off, with everything that helps folded up behind it.
 func (c chapter) task(b *strings.Builder, t lab.Task) error {
 	fmt.Fprintf(b, "- [ ] **%s**\n\n", t.Title)
-	if len(t.Guide) > 0 {
-		if err := fold(b, "How to begin", t.Guide); err != nil {
+	if len(t.DefaultHints) > 0 {
+		if err := fold(b, "How to begin", t.DefaultHints); err != nil {
 			return err
 		}
 	}
 	for _, h := range c.Hints {
 		if len(h.Tasks) > 0 && slices.Contains(h.Tasks, t.ID) {
-			if err := fold(b, "If it does not work: "+h.Tiers[0], h.Tiers[1:]); err != nil {
+			if err := fold(b, "If it does not work: "+h.Levels[0], h.Levels[1:]); err != nil {
 				return err
 			}
 		}

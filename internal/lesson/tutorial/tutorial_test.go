@@ -92,8 +92,8 @@ func TestAPage(t *testing.T) {
 	}
 	l := &lab.Lab{Number: 3, Name: "web", Dir: dir}
 	l.Title, l.Namespace = "A web site", "lab-3"
-	l.Tasks = []lab.Task{{ID: "go", Title: "It goes", Guide: []string{"What is missing?", "A <class>."}}}
-	l.Hints = []lab.Hint{{Tasks: []string{"go"}, Tiers: []string{"Is it there?", "{{.Object}} is not."}}}
+	l.Tasks = []lab.Task{{ID: "go", Title: "It goes", DefaultHints: []string{"What is missing?", "A <class>."}}}
+	l.Hints = []lab.Hint{{Tasks: []string{"go"}, Levels: []string{"Is it there?", "{{.Object}} is not."}}}
 	l.Quiz = &lab.Quiz{Question: "Who?", Choices: []string{"a", "b"}, Answer: "app", Why: "Because.",
 		Request: &scenario.Expect{URL: "https://web.test/x?y=1&z=2", Header: map[string]string{"FOO": "bar"}}}
 	page, err := chapter{Lab: l, text: text, name: "03-web"}.page(nil, &chapter{Lab: &lab.Lab{Number: 4}, name: "04-next"})

@@ -22,7 +22,7 @@ func Course() tutor.Course {
 	l := &lab.Lab{Number: 7, Name: "doors"}
 	l.Title, l.Namespace = "Doors to open", "lab-7"
 	l.Tasks = []lab.Task{
-		{ID: "stands", Title: "The house stands", StartsTrue: true},
+		{ID: "stands", Title: "The house stands", PassesAtStart: true},
 		{ID: "front", Title: "The front door is open"},
 		{ID: "knocked", Title: "Somebody has knocked", Transient: true},
 		{ID: "back", Title: "The back door is open"},
