@@ -13,30 +13,27 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workload/nslookup"
 )
 
-// exitUsage is what a command line that makes no sense gets, from the servers as from curl.
+// exitUsage is the exit code for an invalid command line, of the servers as of curl.
 const exitUsage = 2
 
 const usage = `usage: workload COMMAND [flags]
 
 servers
-  cheese --cheese=NAME           a page with a picture of the cheese, on port 80
-  backend --number=N --port=P    says its number and port; slow, failing, streaming on request
-  default-backend                404 for whatever no rule wanted
+  cheese --cheese=NAME           serves a page with a picture of the cheese, on port 80
+  backend --number=N --port=P    reports its number and port; slow, failing, or streaming on request
+  default-backend                responds with 404 to unmatched requests
 tools
-  net-test                       waits, so that one can exec into its pod
-  curl, wget, nslookup           small versions of these; also by links of those names
-  probe REQUEST...               sends requests and describes the answers, a line each, in JSON, for scenarios
+  net-test                       waits, so that you can run the other tools in its pod
+  curl, wget, nslookup           small versions of these; links with these names work, too
+  probe REQUEST...               sends the requests of a scenario and prints the responses, one JSON object a line
 
 workload COMMAND --help lists the flags of a command.
 `
 
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
+type streams struct{ out, err io.Writer }
 
-// run picks the command: by the name that the program was called by, if that is a tool's, else by
-// the first argument. It returns the exit code.
+// run runs a command and returns its exit code. If program is the name of a tool, it runs that tool; otherwise the first argument
+// names the command.
 func run(ctx context.Context, program string, args []string, std streams) int {
 	if code, found := tool(ctx, program, args, std); found {
 		return code
@@ -65,21 +62,21 @@ func run(ctx context.Context, program string, args []string, std streams) int {
 func tool(ctx context.Context, name string, args []string, std streams) (code int, found bool) {
 	switch name {
 	case "curl":
-		return fetch.Curl(ctx, args, fetch.Streams{In: std.in, Out: std.out, Err: std.err}), true
+		return fetch.Curl(ctx, args, fetch.Streams{Out: std.out, Err: std.err}), true
 	case "wget":
-		return fetch.Wget(ctx, args, fetch.Streams{In: std.in, Out: std.out, Err: std.err}), true
+		return fetch.Wget(ctx, args, fetch.Streams{Out: std.out, Err: std.err}), true
 	case "nslookup":
 		return nslookup.Main(ctx, args, std.out, std.err), true
 	case "probe":
-		return ask(ctx, args, std), true
+		return send(ctx, args, std), true
 	}
 	return 0, false
 }
 
-// ask sends the requests of a scenario that wants to know what a pod sees, one after the other, and prints a line for each.
-func ask(ctx context.Context, requests []string, std streams) int {
+// send sends the requests of a scenario from this pod, one after the other, and prints a line for each.
+func send(ctx context.Context, requests []string, std streams) int {
 	if len(requests) == 0 {
-		_, _ = fmt.Fprintln(std.err, "workload probe: takes requests in JSON, each of them an argument, got none")
+		_, _ = fmt.Fprintln(std.err, "workload probe: no request given; pass each request as an argument in JSON")
 		return exitUsage
 	}
 	if err := probe.Answers(ctx, requests, std.out); err != nil {
@@ -89,25 +86,25 @@ func ask(ctx context.Context, requests []string, std streams) int {
 	return 0
 }
 
-// netTest waits until it is told to go, for FROM scratch has no shell that could, and asks for scenarios meanwhile.
+// netTest sends requests for scenarios until ctx ends. The image has no shell that could wait.
 func netTest(ctx context.Context, args []string, std streams) int {
 	if len(args) > 0 {
-		_, _ = fmt.Fprintf(std.err, "workload net-test: takes no arguments, got %q\n", args)
+		_, _ = fmt.Fprintf(std.err, "workload net-test: unexpected arguments %q\n", args)
 		return exitUsage
 	}
 	_, _ = fmt.Fprintln(std.err, "net-test: waiting; try: kubectl exec net-test -- curl -s http://SERVICE/")
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", probe.AgentPort))
 	if err != nil {
-		_, _ = fmt.Fprintf(std.err, "net-test: scenarios have to exec to ask from here: %v\n", err)
+		_, _ = fmt.Fprintf(std.err, "net-test: scenarios must use exec to send requests from this pod: %v\n", err)
 		<-ctx.Done()
 		return 0
 	}
 	agent := &http.Server{Handler: probe.Agent(), ReadHeaderTimeout: agentHeaderTimeout}
 	context.AfterFunc(ctx, func() { _ = agent.Close() })
-	_ = agent.Serve(listener) // which ends when it is closed, or there is no way to go on
+	_ = agent.Serve(listener) // until it is closed or fails
 	<-ctx.Done()
 	return 0
 }
 
-// agentHeaderTimeout is longer than anybody takes who asks through the API server.
+// agentHeaderTimeout exceeds the time that a request through the API server's proxy takes.
 const agentHeaderTimeout = 10 * time.Second

@@ -1,5 +1,5 @@
-// Command workload is what runs in the pods of the labs: the servers that requests are routed to,
-// and the client to exec into. It is one static binary, so that an image is this file and a command.
+// Command workload runs in the pods of the labs: the demo servers, and the client tools of net-test. It is one static binary,
+// so that an image consists of this file and a command.
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 func withSignals() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	// After the first signal the next one kills, for those who do not want to wait for the drain.
+	// A second signal ends the process without a drain.
 	context.AfterFunc(ctx, stop)
-	return run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	return run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{os.Stdout, os.Stderr})
 }

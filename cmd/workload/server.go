@@ -16,7 +16,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workload/cheese"
 )
 
-// serverFlags is what the command line says about a server.
+// serverFlags are the flags of a server.
 type serverFlags struct {
 	cheese       string
 	number, port int
@@ -25,7 +25,7 @@ type serverFlags struct {
 	logRequests  bool
 }
 
-// server parses the flags of one of the servers and runs it until ctx ends.
+// server parses the flags of a server and runs it until ctx ends.
 func server(ctx context.Context, name string, args []string, std streams) int {
 	f, err := parseServerFlags(name, args, std)
 	switch {
@@ -45,20 +45,20 @@ func server(ctx context.Context, name string, args []string, std streams) int {
 func parseServerFlags(name string, args []string, std streams) (serverFlags, error) {
 	var f serverFlags
 	set := flag.NewFlagSet("workload "+name, flag.ContinueOnError)
-	set.SetOutput(io.Discard) // the caller reports what is wrong
+	set.SetOutput(io.Discard) // the caller prints the error
 	port := 8080
 	switch name {
 	case "cheese":
-		port = 80 // as the images have it that "kubectl expose deployment cheddar --port=80" was written for
+		port = 80 // for "kubectl expose deployment cheddar --port=80"
 		set.StringVar(&f.cheese, "cheese", "", "the cheese to show: "+strings.Join(cheese.Names(), ", "))
 	case "backend":
 		set.IntVar(&f.number, "number", 1, "the number in the greeting, from 1")
 	}
-	set.IntVar(&f.port, "port", port, "TCP port for HTTP/1.1 and unencrypted HTTP/2; 0 takes a free one")
+	set.IntVar(&f.port, "port", port, "TCP port for HTTP/1.1 and unencrypted HTTP/2; 0 selects a free one")
 	set.IntVar(&f.tlsPort, "tls-port", -1, "TCP port for HTTPS with a self-signed certificate; -1 for none")
-	set.DurationVar(&f.drain, "drain", workload.DefaultDrain, "how long to go on serving after SIGTERM")
-	set.DurationVar(&f.grace, "grace", workload.DefaultGrace, "how long requests under way may take after that")
-	set.BoolVar(&f.logRequests, "log-requests", true, "write a line for each request to standard error")
+	set.DurationVar(&f.drain, "drain", workload.DefaultDrain, "how long to continue serving after SIGTERM")
+	set.DurationVar(&f.grace, "grace", workload.DefaultGrace, "how long to wait for running requests after that")
+	set.BoolVar(&f.logRequests, "log-requests", true, "log each request to standard error")
 	err := set.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -77,17 +77,17 @@ func (f serverFlags) check(name string, rest []string) error {
 	case name == "cheese" && f.cheese == "":
 		return fmt.Errorf("--cheese is missing; it is one of %s", strings.Join(cheese.Names(), ", "))
 	case name == "cheese" && !slices.Contains(cheese.Names(), f.cheese):
-		return fmt.Errorf("--cheese: %q is none of %s", f.cheese, strings.Join(cheese.Names(), ", "))
+		return fmt.Errorf("--cheese: %q is not one of %s", f.cheese, strings.Join(cheese.Names(), ", "))
 	case name == "backend" && f.number < 1:
 		return fmt.Errorf("--number: %d is less than 1", f.number)
 	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q: flags are written --name=value", rest[0])
+		return fmt.Errorf("unexpected argument %q; write flags as --name=value", rest[0])
 	case f.port < 0 || f.port > 65535:
 		return fmt.Errorf("--port: %d is not between 0 and 65535", f.port)
 	case f.tlsPort < -1 || f.tlsPort > 65535:
 		return fmt.Errorf("--tls-port: %d is not between -1 and 65535", f.tlsPort)
 	case f.tlsPort > 0 && f.tlsPort == f.port:
-		return fmt.Errorf("--tls-port: %d is the --port already", f.tlsPort)
+		return fmt.Errorf("--tls-port: %d is already the --port", f.tlsPort)
 	case f.drain < 0:
 		return fmt.Errorf("--drain: %s is negative", f.drain)
 	case f.grace < 0:
@@ -121,7 +121,7 @@ func serve(ctx context.Context, name string, f serverFlags, std streams) error {
 	}
 	port := f.port
 	if address, ok := listener.Addr().(*net.TCPAddr); ok {
-		port = address.Port // --port=0 took a free one
+		port = address.Port // --port=0 selects a free one
 	}
 	app, err := newApp(name, f, port)
 	if err != nil {

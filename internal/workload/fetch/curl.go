@@ -5,57 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/spf13/pflag"
 )
-
-const curlUsage = `usage: curl [options] URL...
-
-A small curl for the pods of the labs. What it knows:`
 
 // curl is a parsed command line.
 type curl struct {
 	transfer
-	urls      []string
-	writeOut  string
-	silent    bool
-	showError bool
-	verbose   bool
-	help      bool
-	data      []string
-	dataGiven bool
-	in        io.Reader
+	writeOut          string
+	silent, showError bool
 }
 
-// Curl runs a curl command line, without the program's name, and returns curl's exit code. Ending ctx
-// interrupts it.
+// Curl runs a curl command line without the program's name, and returns curl's exit code. The end of ctx interrupts it.
 func Curl(ctx context.Context, args []string, std Streams) int {
-	c := &curl{in: std.In}
+	c := &curl{}
 	c.maxRedirects = 50
-	options := c.options()
-	urls, err := parseOptions(args, options)
-	c.urls = append(c.urls, urls...)
-	switch {
-	case err == nil && c.help:
-		printHelp(std.Out, curlUsage, options)
-		return 0
-	case err == nil && len(c.urls) == 0:
-		err = errors.New("no URL given; --help lists the options")
+	urls, code, done := parseOptions(c.options(), args, std)
+	if done {
+		return code
 	}
-	if err != nil {
-		_, _ = fmt.Fprintf(std.Err, "curl: %v\n", err)
-		return exitUsage
-	}
-	if c.dataGiven {
-		c.body = []byte(strings.Join(c.data, "&"))
-	}
-	if c.verbose {
-		c.trace = &narrator{to: std.Err}
-	}
-	code := 0
-	for _, url := range c.urls {
+	for _, url := range urls {
 		code = c.fetch(ctx, url, std)
 	}
 	return code
@@ -68,124 +40,85 @@ func (c *curl) fetch(ctx context.Context, url string, std Streams) int {
 		_, _ = fmt.Fprintf(std.Err, "curl: (%d) %v\n", code, out.err)
 	}
 	if c.writeOut != "" {
-		text, unknown := writeOut(c.writeOut, &out)
-		_, _ = io.WriteString(std.Out, text)
-		for _, name := range unknown {
-			_, _ = fmt.Fprintf(std.Err, "curl: unknown --write-out variable: %q\n", name)
-		}
+		_, _ = io.WriteString(std.Out, out.expand(c.writeOut))
 	}
 	return code
 }
 
-func (c *curl) options() []option {
-	return []option{
-		{"A", "user-agent", "NAME", "say who asks", func(v string) error { return c.addHeader("User-Agent: " + v) }},
-		{"", "cacert", "FILE", "trust these certificates (PEM) instead of the system's", c.dial.addRoots},
-		{"", "connect-timeout", "SECONDS", "give up connecting after this long", duration(&c.dial.connectTimeout)},
-		{"d", "data", "DATA", "send it with POST; @FILE reads a file, @- standard input", c.addData},
-		{"", "data-raw", "DATA", "as --data, but @ has no meaning", c.addRaw},
-		{"", "data-binary", "DATA", "as --data, but line ends of files are kept", c.addBinary},
-		{"f", "fail", "", "a status of 400 or more prints nothing and exits with 22", on(&c.fail)},
-		{"I", "head", "", "ask for the headers only", on(&c.head)},
-		{"H", "header", "'NAME: VALUE'", "send a header; 'NAME:' leaves one out, 'NAME;' sends it empty", c.addHeader},
-		{"h", "help", "", "print this", on(&c.help)},
-		{"", "http1.1", "", "do not use HTTP/2", on(&c.dial.onlyHTTP1)},
-		{"", "http2-prior-knowledge", "", "use HTTP/2 without asking, also without TLS", on(&c.dial.plainHTTP2)},
-		{"i", "include", "", "print the headers of the answer before its body", on(&c.include)},
-		{"k", "insecure", "", "do not verify the server's certificate", on(&c.dial.insecure)},
-		{"L", "location", "", "follow redirects", on(&c.follow)},
-		{"m", "max-time", "SECONDS", "give up after this long", duration(&c.maxTime)},
-		{"", "max-redirs", "N", "follow at most so many redirects (50)", c.setMaxRedirects},
-		{"N", "no-buffer", "", "nothing is held back anyway", func(string) error { return nil }},
-		{"o", "output", "FILE", "write the answer there", text(&c.output)},
-		{"", "path-as-is", "", "the path is sent as it is anyway", func(string) error { return nil }},
-		{"X", "request", "METHOD", "use this method", text(&c.method)},
-		{"", "resolve", "HOST:PORT:ADDRESS", "take this address for the host and port; HOST may be *", c.dial.addResolve},
-		{"s", "silent", "", "no error messages", on(&c.silent)},
-		{"S", "show-error", "", "but with -s, error messages", on(&c.showError)},
-		{"", "url", "URL", "fetch this URL", func(v string) error { c.urls = append(c.urls, v); return nil }},
-		{"u", "user", "NAME:PASSWORD", "authenticate (Basic)", text(&c.user)},
-		{"v", "verbose", "", "tell what is sent and received", on(&c.verbose)},
-		{"w", "write-out", "FORMAT", `print this afterwards, such as '%{http_code}\n'`, text(&c.writeOut)},
-	}
-}
-
-func (c *curl) setMaxRedirects(value string) error {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not a number from 0", value)
-	}
-	c.maxRedirects = n
-	return nil
+func (c *curl) options() *pflag.FlagSet {
+	set := pflag.NewFlagSet("curl", pflag.ContinueOnError)
+	set.Func("connect-timeout", "stop connecting after `SECONDS`", secondsTo(&c.connectTimeout))
+	set.FuncP("data", "d", "send `DATA` with POST", c.addData)
+	set.BoolVarP(&c.fail, "fail", "f", false, "print nothing and exit with 22 if the status is 400 or more")
+	set.BoolVarP(&c.head, "head", "I", false, "request the headers only")
+	set.FuncP("header", "H", "send the header `'NAME: VALUE'`; 'NAME:' omits it, 'NAME;' sends it empty", c.addHeader)
+	set.BoolVarP(&c.include, "include", "i", false, "print the response headers before the body")
+	set.BoolVarP(&c.insecure, "insecure", "k", false, "do not verify the server's certificate")
+	set.BoolVarP(&c.follow, "location", "L", false, "follow redirects, 50 at most")
+	set.FuncP("max-time", "m", "stop after `SECONDS`", secondsTo(&c.maxTime))
+	set.StringVarP(&c.output, "output", "o", "", "write the response to `FILE`")
+	set.StringVarP(&c.method, "request", "X", "", "use this `METHOD`")
+	set.Func("resolve", "connect to an address without DNS: `HOST:PORT:ADDRESS`; HOST can be *", c.addResolve)
+	set.BoolVarP(&c.silent, "silent", "s", false, "print no error messages")
+	set.BoolVarP(&c.showError, "show-error", "S", false, "print error messages in spite of -s")
+	set.StringVarP(&c.user, "user", "u", "", "authenticate with `NAME:PASSWORD` (Basic)")
+	set.BoolVarP(&c.verbose, "verbose", "v", false, "print the request and the response headers")
+	set.StringVarP(&c.writeOut, "write-out", "w", "", `print `+"`FORMAT`"+` at the end, such as '%{http_code}\n'`)
+	return set
 }
 
 func (t *transfer) addHeader(line string) error {
+	h := header{}
 	name, value, colon := strings.Cut(line, ":")
+	h.name, h.value = name, strings.TrimSpace(value)
 	switch {
 	case !colon && strings.HasSuffix(line, ";"):
-		name = strings.TrimSuffix(line, ";")
-		t.headers = append(t.headers, header{name: name})
+		h.name = strings.TrimSuffix(line, ";")
 	case !colon || name == "":
 		return fmt.Errorf("%q is not NAME: VALUE", line)
-	case strings.TrimSpace(value) == "":
-		t.headers = append(t.headers, header{name: name, remove: true})
 	default:
-		t.headers = append(t.headers, header{name: name, value: strings.TrimSpace(value)})
+		h.remove = h.value == ""
 	}
-	if strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-		return fmt.Errorf("%q cannot stand in a header", line)
+	switch {
+	case strings.ContainsAny(h.name, " \t\r\n") || strings.ContainsAny(value, "\r\n"):
+		return fmt.Errorf("%q is not a valid header", line)
+	case !h.remove && (strings.EqualFold(h.name, "Content-Length") || strings.EqualFold(h.name, "Transfer-Encoding")):
+		return fmt.Errorf("header %s cannot be set; it follows from the body", h.name)
 	}
+	t.headers = append(t.headers, h)
 	return nil
 }
 
-// addData is -d, which drops line ends of files: it is made for forms.
-func (c *curl) addData(value string) error {
-	file, isFile := strings.CutPrefix(value, "@")
-	if !isFile {
-		return c.addRaw(value)
+// addData handles -d. Several values are joined with &.
+func (t *transfer) addData(value string) error {
+	if strings.HasPrefix(value, "@") {
+		return errors.New("data from a file is not supported; pass the data itself")
 	}
-	data, err := c.read(file)
-	if err != nil {
-		return err
+	if t.body != nil {
+		value = string(t.body) + "&" + value
 	}
-	return c.addRaw(strings.NewReplacer("\r", "", "\n", "").Replace(data))
-}
-
-func (c *curl) addBinary(value string) error {
-	file, isFile := strings.CutPrefix(value, "@")
-	if !isFile {
-		return c.addRaw(value)
-	}
-	data, err := c.read(file)
-	if err != nil {
-		return err
-	}
-	return c.addRaw(data)
-}
-
-func (c *curl) addRaw(value string) error {
-	c.data, c.dataGiven = append(c.data, value), true
+	t.body = []byte(value)
 	return nil
 }
 
-func (c *curl) read(file string) (string, error) {
-	if file == "-" {
-		data, err := io.ReadAll(c.in)
-		return string(data), err
-	}
-	data, err := os.ReadFile(file)
-	return string(data), err
-}
-
-// duration reads seconds, with a fraction if need be.
-func duration(target *time.Duration) func(string) error {
-	return func(value string) error {
-		s, err := strconv.ParseFloat(value, 64)
-		// The upper bound keeps the conversion from overflowing; it is more than 30 years.
-		if err != nil || !(s >= 0 && s <= 1e9) {
-			return fmt.Errorf("%q is not a number of seconds", value)
+// expand fills in a -w format: https://curl.se/docs/manpage.html#-w. An unknown variable stays as it is.
+func (o *outcome) expand(format string) string {
+	status, location := "000", ""
+	header := http.Header{}
+	if o.response != nil {
+		status, header = fmt.Sprintf("%03d", o.response.StatusCode), o.response.Header
+		if target, err := o.response.Location(); err == nil && o.response.StatusCode/100 == 3 {
+			location = target.String()
 		}
-		*target = time.Duration(s * float64(time.Second))
-		return nil
 	}
+	return strings.NewReplacer("%%", "%", `\n`, "\n", `\r`, "\r", `\t`, "\t",
+		"%{http_code}", status, "%{response_code}", status,
+		"%{content_type}", header.Get("Content-Type"),
+		"%{size_download}", strconv.FormatInt(o.size, 10),
+		"%{num_redirects}", strconv.Itoa(o.redirects), "%{redirect_url}", location, "%{url_effective}", o.url,
+		"%{remote_ip}", o.remoteIP,
+		"%{time_starttransfer}", fmt.Sprintf("%.6f", o.firstByte.Seconds()),
+		"%{time_total}", fmt.Sprintf("%.6f", o.total.Seconds()),
+		"%{exitcode}", strconv.Itoa(codeOf(o.err)),
+	).Replace(format)
 }

@@ -2,21 +2,37 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 )
 
-// header is one -H. Remove stands for "Name:", which leaves out what would be sent.
-type header struct {
-	name, value string
-	remove      bool
+// addResolve reads curl's --resolve HOST:PORT:ADDRESS.
+func (t *transfer) addResolve(value string) error {
+	parts := strings.SplitN(value, ":", 3)
+	if len(parts) != 3 || parts[0] == "" {
+		return fmt.Errorf("%q is not HOST:PORT:ADDRESS", value)
+	}
+	endpoint, err := netip.ParseAddrPort(net.JoinHostPort(strings.Trim(parts[2], "[]"), parts[1]))
+	if err != nil {
+		return fmt.Errorf("%q: %w", value, err)
+	}
+	if t.resolve == nil {
+		t.resolve = map[string]string{}
+	}
+	t.resolve[strings.ToLower(parts[0])+":"+parts[1]] = endpoint.String()
+	return nil
 }
 
-// parseURL reads a URL as curl does: without a scheme it means http.
+// parseURL reads a URL. As in curl, the default scheme is http.
 func parseURL(raw string) (*url.URL, error) {
 	if !strings.Contains(raw, "://") {
 		raw = "http://" + raw
@@ -26,7 +42,7 @@ func parseURL(raw string) (*url.URL, error) {
 	case err != nil:
 		return nil, failf(exitURL, "URL malformed: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, failf(exitProtocol, "protocol %q is not supported; http and https are", u.Scheme)
+		return nil, failf(exitProtocol, "protocol %q is not supported; use http or https", u.Scheme)
 	case u.Hostname() == "":
 		return nil, failf(exitURL, "URL malformed: %q has no host", raw)
 	}
@@ -41,83 +57,94 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-func (t *transfer) firstMethod() string {
-	switch {
-	case t.method != "":
-		return t.method
-	case t.head:
-		return http.MethodHead
-	case t.body != nil:
-		return http.MethodPost
+// request returns the first request. Redirects copy it.
+func (t *transfer) request(ctx context.Context, u *url.URL) (*http.Request, error) {
+	method := t.method
+	if t.head {
+		method = cmp.Or(method, http.MethodHead)
 	}
-	return http.MethodGet
-}
-
-// request is what a hop sends.
-func (t *transfer) request(ctx context.Context, step hop) (*http.Request, error) {
 	var body io.Reader
-	if step.body != nil {
-		body = bytes.NewReader(step.body)
+	if t.body != nil {
+		body = bytes.NewReader(t.body)
+		method = cmp.Or(method, http.MethodPost)
 	}
-	req, err := http.NewRequestWithContext(ctx, step.method, step.url.String(), body)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		return nil, failf(exitUsage, "request: %w", err)
 	}
-	req.URL = step.url
 	req.Header.Set("User-Agent", "ingresslab-net-test")
 	req.Header.Set("Accept", "*/*")
-	if step.body != nil {
+	if t.body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	home := step.url.Host == step.origin
-	user := t.user
-	if user == "" && step.url.User != nil {
-		password, _ := step.url.User.Password()
-		user = step.url.User.Username() + ":" + password
+	if user, password, _ := strings.Cut(t.user, ":"); t.user != "" {
+		req.SetBasicAuth(user, password)
 	}
-	if user != "" && home {
-		name, password, _ := strings.Cut(user, ":")
-		req.SetBasicAuth(name, password)
-	}
-	for i, h := range t.headers {
-		if err := setHeader(req, h, t.headers[:i], home); err != nil {
-			return nil, err
-		}
-	}
+	t.setHeaders(req)
 	return req, nil
 }
 
-// setHeader applies one -H. The first of a name replaces what would be sent, later ones add to it.
-func setHeader(req *http.Request, h header, before []header, home bool) error {
-	if strings.EqualFold(h.name, "Host") {
-		if home && !h.remove { // HTTP/1.1 knows no request without a host
-			req.Host = h.value
+// setHeaders applies the values of -H. The first value of a name replaces the default; later values are added.
+func (t *transfer) setHeaders(req *http.Request) {
+	seen := map[string]bool{}
+	for _, h := range t.headers {
+		name := http.CanonicalHeaderKey(h.name)
+		if !seen[name] {
+			req.Header.Del(name)
 		}
-		return nil
-	}
-	if !home && (strings.EqualFold(h.name, "Authorization") || strings.EqualFold(h.name, "Cookie")) {
-		return nil
-	}
-	again := false
-	for _, b := range before {
-		again = again || strings.EqualFold(b.name, h.name)
-	}
-	if !again {
-		req.Header.Del(h.name)
-	}
-	if h.remove {
-		if strings.EqualFold(h.name, "User-Agent") {
-			req.Header["User-Agent"] = []string{""} // the only way to tell net/http to send none
+		seen[name] = true
+		switch {
+		case name == "Host":
+			if !h.remove { // HTTP/1.1 requires a host
+				req.Host = h.value
+			}
+		case name == "User-Agent": // net/http searches for this spelling before it adds its own
+			req.Header.Set(name, h.value)
+		case !h.remove:
+			req.Header[h.name] = append(req.Header[h.name], h.value) // in the user's spelling
 		}
-		return nil
 	}
-	if strings.EqualFold(h.name, "Content-Length") || strings.EqualFold(h.name, "Transfer-Encoding") {
-		return failf(exitUsage, "header %s: follows from the body and cannot be set", h.name)
+}
+
+// redirect prepares the next request, or stops before it.
+func (x *exchange) redirect(req *http.Request, via []*http.Request) error {
+	if !x.follow || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return http.ErrUseLastResponse
 	}
-	if strings.EqualFold(h.name, "User-Agent") {
-		req.Header.Set(h.name, h.value) // net/http looks for this spelling before it adds its own
-		return nil
+	if x.out.redirects++; x.out.redirects > x.maxRedirects {
+		return failf(exitRedirects, "more than %d redirects", x.maxRedirects)
 	}
-	req.Header[h.name] = append(req.Header[h.name], h.value) // spelled as the user did
+	_ = x.received(req.Response, x.std.Out) // a failed write fails the last response, too
+	first := via[0]
+	req.Host = first.Host
+	if req.URL.Host != first.URL.Host { // the host and the credentials are for the URL on the command line only
+		req.Host = ""
+		maps.DeleteFunc(req.Header, func(name string, _ []string) bool {
+			return strings.EqualFold(name, "Authorization") || strings.EqualFold(name, "Cookie")
+		})
+	}
+	req.Method = cmp.Or(x.method, req.Method)
+	x.req = req
 	return nil
+}
+
+func (t *transfer) transport() *http.Transport {
+	return &http.Transport{
+		DialContext:        t.dial,
+		ForceAttemptHTTP2:  true,
+		DisableCompression: true,                                        // the body is printed as received
+		TLSClientConfig:    &tls.Config{InsecureSkipVerify: t.insecure}, // -k requests exactly this
+	}
+}
+
+func (t *transfer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if resolved := cmp.Or(t.resolve[strings.ToLower(host)+":"+port], t.resolve["*:"+port]); resolved != "" {
+		address = resolved
+	}
+	dialer := net.Dialer{Timeout: t.connectTimeout}
+	return dialer.DialContext(ctx, network, address)
 }

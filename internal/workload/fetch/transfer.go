@@ -5,159 +5,152 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
-// transfer is one URL to fetch and how.
+// transfer describes how to fetch a URL.
 type transfer struct {
-	method       string // empty: GET, or POST if there is a body
-	headers      []header
-	body         []byte // nil: none
-	user         string // name:password, or empty
-	head         bool   // ask for the headers only
-	include      bool   // print the headers before the body
-	follow       bool
-	maxRedirects int
-	fail         bool // a status of 400 or more is a failure
-	maxTime      time.Duration
-	output       string // a file, or empty or "-" for Streams.Out
-	dial         dialing
-	trace        *narrator // nil: quiet
+	method         string // empty: GET, or POST with a body
+	headers        []header
+	body           []byte // nil: none
+	user           string // name:password, or empty
+	head           bool   // request the headers only
+	include        bool   // print the headers before the body
+	follow         bool   // follow redirects
+	maxRedirects   int
+	fail           bool // a status of 400 or more is a failure
+	maxTime        time.Duration
+	connectTimeout time.Duration // 0: maxTime
+	insecure       bool
+	resolve        map[string]string // "host:port" to "address:port"; the host can be *
+	output         string            // a file, or empty or "-" for Streams.Out
+	verbose        bool
 }
 
-// outcome is what -w can ask about.
+// header is the value of one -H. The form "Name:" sets remove.
+type header struct {
+	name, value string
+	remove      bool
+}
+
+// outcome is the result of a transfer.
 type outcome struct {
-	asked     string // the URL of the last request
-	status    int    // 0 without an answer
-	proto     string
-	header    http.Header
-	remote    string // address and port of the server
-	local     string
-	redirects int
-	location  string // where a redirect that was not followed points to
-	size      int64
-	took      time.Duration
-	connected time.Duration
-	first     time.Duration // until the first byte of the answer
+	url       string         // of the last request
+	response  *http.Response // nil without a response; the body is closed
+	redirects int            // that were followed
+	remoteIP  string
+	size      int64         // of the body, in bytes
+	firstByte time.Duration // until the last response began
+	total     time.Duration
 	err       error
 }
 
-// run fetches the URL, follows redirects if it should, and writes the last answer.
+// run fetches the URL, follows redirects if requested, and writes the last response.
 func (t *transfer) run(ctx context.Context, raw string, std Streams) (out outcome) {
 	start := time.Now()
-	defer func() { out.took = time.Since(start) }()
-	out.asked = raw
+	defer func() { out.total = time.Since(start) }()
+	out.url = raw
 	u, err := parseURL(raw)
 	if err != nil {
 		out.err = err
 		return out
 	}
-	if t.maxTime > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.maxTime)
-		defer cancel()
+	x := &exchange{transfer: t, std: std, out: &out}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.connected})
+	if x.req, err = t.request(ctx, u); err != nil {
+		out.err = err
+		return out
 	}
-	transport := t.dial.transport()
-	defer transport.CloseIdleConnections()
-	j := &journey{transfer: t, transport: transport, start: start, out: &out, std: std}
-	step := hop{method: t.firstMethod(), url: u, body: t.body, origin: u.Host}
-	for {
-		next, err := j.hop(ctx, step)
-		if err != nil || next == nil {
-			out.err = err
-			return out
-		}
-		if out.redirects++; out.redirects > t.maxRedirects {
-			out.err = failf(exitRedirects, "more than %d redirects", t.maxRedirects)
-			return out
-		}
-		step = *next
+	client := &http.Client{Transport: t.transport(), CheckRedirect: x.redirect, Timeout: t.maxTime}
+	defer client.CloseIdleConnections()
+	out.response, err = client.Do(x.req) // both are set after too many redirects
+	out.firstByte = time.Since(start)
+	if err != nil {
+		out.err = explain(err, address(x.req.URL))
+		return out
 	}
+	out.url = out.response.Request.URL.String()
+	out.size, out.err = x.finish()
+	return out
 }
 
-// hop is one request of a transfer.
-type hop struct {
-	method string
-	url    *url.URL
-	body   []byte
-	origin string // the host that the user named; credentials are for no other
-}
-
-// journey is a transfer on its way: as many hops as there are redirects to follow, and one more.
-type journey struct {
+// exchange is a transfer while it runs.
+type exchange struct {
 	*transfer
-	transport http.RoundTripper
-	start     time.Time
-	out       *outcome
-	std       Streams
+	std Streams
+	out *outcome
+	req *http.Request // the current one
 }
 
-// hop makes one request. It returns the next one if a redirect is to be followed.
-func (j *journey) hop(ctx context.Context, step hop) (*hop, error) {
-	j.out.asked = step.url.String()
-	req, err := j.request(ctx, step)
-	if err != nil {
-		return nil, err
+// connected records the server's address and prints the request for -v.
+func (x *exchange) connected(c httptrace.GotConnInfo) {
+	x.out.remoteIP, _, _ = net.SplitHostPort(c.Conn.RemoteAddr().String())
+	if !x.verbose {
+		return
 	}
-	trace := j.out.observe(j.start, j.trace, req.Method, req.URL.RequestURI())
-	resp, err := j.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	if err != nil {
-		return nil, explain(err, address(step.url))
+	x.say("*", "connected from %s to %s", c.Conn.LocalAddr(), c.Conn.RemoteAddr())
+	x.say(">", "%s %s HTTP/1.1\n> Host: %s", x.req.Method, x.req.URL.RequestURI(), x.req.Host)
+	for _, line := range headerLines(x.req.Header) {
+		x.say(">", "%s", line)
 	}
-	defer func() { _ = resp.Body.Close() }() // what was wanted has been read, or has failed
-	j.trace.answer(resp)
-	j.out.status, j.out.proto, j.out.header = resp.StatusCode, resp.Proto, resp.Header
-	if next := j.redirect(resp, step); next != nil {
-		if j.include || j.head {
-			_, _ = io.WriteString(j.std.Out, formatHead(resp))
-		}
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so that the connection can be used again
-		return next, nil
-	}
-	if j.fail && resp.StatusCode >= 400 {
-		return nil, failf(exitHTTP, "the server answered %s", resp.Status)
-	}
-	return nil, j.write(resp, address(step.url))
+	x.say(">", "")
 }
 
-// redirect decides whether the answer sends the client somewhere else, and with which method:
-// RFC 9110, section 15.4.
-func (j *journey) redirect(resp *http.Response, step hop) *hop {
-	location := resp.Header.Get("Location")
-	if resp.StatusCode/100 != 3 || location == "" {
-		return nil
+// received prints the headers of a response for -v, -i, and -I.
+func (x *exchange) received(resp *http.Response, to io.Writer) error {
+	lines := headerLines(resp.Header)
+	for _, coding := range resp.TransferEncoding { // net/http keeps it apart
+		lines = append(lines, "Transfer-Encoding: "+coding)
 	}
-	target, err := step.url.Parse(location)
-	if err != nil || target.Scheme != "http" && target.Scheme != "https" {
-		return nil
-	}
-	j.out.location = target.String()
-	if !j.follow {
-		return nil
-	}
-	j.out.location = ""
-	next := hop{method: step.method, url: target, body: step.body, origin: step.origin}
-	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
-		next.body = nil
-		if j.method == "" && step.method != http.MethodHead {
-			next.method = http.MethodGet
+	lines = append(append([]string{resp.Proto + " " + resp.Status}, lines...), "")
+	if x.verbose {
+		for _, line := range lines {
+			x.say("<", "%s", line)
 		}
 	}
-	return &next
+	if !x.include && !x.head {
+		return nil
+	}
+	_, err := io.WriteString(to, strings.Join(lines, "\r\n")+"\r\n")
+	return err
 }
 
-func (j *journey) write(resp *http.Response, address string) (err error) {
-	to := j.std.Out
-	if j.output != "" && j.output != "-" {
-		file, err := os.Create(j.output)
+// say prints a line of -v.
+func (x *exchange) say(mark, format string, args ...any) {
+	_, _ = fmt.Fprintln(x.std.Err, strings.TrimRight(mark+" "+fmt.Sprintf(format, args...), " "))
+}
+
+// headerLines lists headers in alphabetical order.
+func headerLines(header http.Header) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for _, value := range header[name] {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	return lines
+}
+
+// finish writes the last response, and returns the size of its body.
+func (x *exchange) finish() (size int64, err error) {
+	resp := x.out.response
+	defer func() { _ = resp.Body.Close() }() // the body is read, or the read has failed
+	if x.fail && resp.StatusCode >= 400 {
+		return 0, failf(exitHTTP, "the server responded with %s", resp.Status)
+	}
+	to := x.std.Out
+	if x.output != "" && x.output != "-" {
+		file, err := os.Create(x.output)
 		if err != nil {
-			return failf(exitWrite, "output: %w", err)
+			return 0, failf(exitWrite, "output: %w", err)
 		}
 		defer func() {
 			if closeErr := file.Close(); err == nil && closeErr != nil {
@@ -166,43 +159,16 @@ func (j *journey) write(resp *http.Response, address string) (err error) {
 		}()
 		to = file
 	}
-	if j.include || j.head {
-		if _, err := io.WriteString(to, formatHead(resp)); err != nil {
-			return failf(exitWrite, "output: %w", err)
-		}
+	if err := x.received(resp, to); err != nil {
+		return 0, failf(exitWrite, "output: %w", err)
 	}
-	body := &sourceError{Reader: resp.Body}
-	j.out.size, err = io.Copy(to, body)
+	size, err = io.Copy(to, resp.Body)
+	var write *fs.PathError // the error of a file or a pipe; a failed read is not one
 	switch {
-	case body.err != nil:
-		return explainBody(body.err, address)
+	case errors.As(err, &write):
+		return size, failf(exitWrite, "output: %w", err)
 	case err != nil:
-		return failf(exitWrite, "output: %w", err)
+		return size, explain(err, address(x.req.URL))
 	}
-	return nil
-}
-
-// sourceError tells a failed read from a failed write, which io.Copy does not.
-type sourceError struct {
-	io.Reader
-	err error
-}
-
-func (s *sourceError) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
-
-// formatHead writes the status line and headers as curl -i shows them.
-func formatHead(resp *http.Response) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\r\n", resp.Proto, resp.Status)
-	for _, line := range headerLines(resp) {
-		b.WriteString(line + "\r\n")
-	}
-	b.WriteString("\r\n")
-	return b.String()
+	return size, nil
 }

@@ -1,66 +1,69 @@
 package nslookup
 
 import (
-	"net/netip"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
-func TestParseConfig(t *testing.T) {
-	got, err := parseConfig(strings.NewReader(`
+func TestConfigureReadsResolvConf(t *testing.T) {
+	l := &lookup{name: "a"}
+	err := l.configure(t.Context(), write(t, `
 # comment
 ; comment
 domain old.test
-search a.test b.test.
+search a.test . b.test.
 nameserver 10.96.0.10
 nameserver fd00::a
 nameserver
 options ndots:5 timeout:2 attempts:3 rotate edns0
 sortlist 10.0.0.0
 `))
-	want := config{
-		servers: []string{"10.96.0.10:53", "[fd00::a]:53"}, search: []string{"a.test", "b.test"},
-		ndots: 5, timeout: 2 * time.Second, tries: 3,
+	c := l.config
+	if err != nil || !slices.Equal(c.Servers, []string{"10.96.0.10", "fd00::a"}) || c.Ndots != 5 || c.Timeout != 2 || c.Attempts != 3 {
+		t.Errorf("configure = %+v, %v", c, err)
 	}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("parseConfig = %+v, %v, want %+v", got, err, want)
-	}
-}
-
-func TestParseConfigBoundsItsOptions(t *testing.T) {
-	got, err := parseConfig(strings.NewReader("options ndots:99 timeout:0 attempts:1000 ndots:x\n"))
-	if err != nil || got.ndots != 15 || got.timeout != time.Second || got.tries != 5 {
-		t.Errorf("parseConfig = %+v, %v, want ndots 15, timeout 1s, 5 tries", got, err)
-	}
-	if _, err := parseConfig(strings.NewReader("nameserver somewhere\n")); err == nil || !strings.Contains(err.Error(), "nameserver") {
-		t.Errorf("a name server that is no address: %v, want an error", err)
+	if got := strings.Join(c.NameList("api"), " "); got != "api.a.test. api.b.test. api." {
+		t.Errorf("names of api: %s", got)
 	}
 }
 
-func TestCandidates(t *testing.T) {
-	c := config{search: []string{"ns.svc.cluster.local", "", "cluster.local"}, ndots: 2}
+func TestConfigureLimitsOptions(t *testing.T) {
+	l := &lookup{name: "a"}
+	err := l.configure(t.Context(), write(t, "nameserver 127.0.0.1\noptions ndots:99 timeout:99 attempts:1000 ndots:x\n"))
+	if c := l.config; err != nil || c.Timeout != 30 || c.Attempts != 5 {
+		t.Errorf("configure = %+v, %v, want a timeout of 30 s and 5 attempts", c, err)
+	}
+	if err := l.configure(t.Context(), write(t, "search a.test\n")); err == nil || !strings.Contains(err.Error(), "has no nameserver") {
+		t.Errorf("without a DNS server: %v, want an error", err)
+	}
+}
+
+func TestNameList(t *testing.T) {
+	l := &lookup{name: "a"}
+	if err := l.configure(t.Context(), write(t, "search ns.svc.cluster.local . cluster.local\nnameserver 127.0.0.1\noptions ndots:2\n")); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{
 		"api":        "api.ns.svc.cluster.local. api.cluster.local. api.",
 		"api.other":  "api.other.ns.svc.cluster.local. api.other.cluster.local. api.other.",
 		"www.a.test": "www.a.test. www.a.test.ns.svc.cluster.local. www.a.test.cluster.local.",
 		"www.a.":     "www.a.",
 	} {
-		if got := strings.Join(c.candidates(name), " "); got != want {
-			t.Errorf("candidates(%q) = %s, want %s", name, got, want)
+		if got := strings.Join(l.config.NameList(name), " "); got != want {
+			t.Errorf("names of %q: %s, want %s", name, got, want)
 		}
 	}
 }
 
-func TestReverse(t *testing.T) {
+func TestParseReversesAddress(t *testing.T) {
 	for address, want := range map[string]string{
 		"10.96.0.7":      "7.0.96.10.in-addr.arpa.",
 		"::ffff:1.2.3.4": "4.3.2.1.in-addr.arpa.",
 		"2001:db8::1":    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.",
 	} {
-		if got := reverse(netip.MustParseAddr(address)); got != want {
-			t.Errorf("reverse(%s) = %s, want %s", address, got, want)
+		if l, err := parse([]string{address}); err != nil || l.name != want {
+			t.Errorf("parse(%s) = %+v, %v, want %s", address, l, err, want)
 		}
 	}
 }

@@ -1,3 +1,5 @@
+// Package nslookup sends DNS queries from a pod. It prints the server that replied, and the search domain that
+// completed a short name. The output follows BIND's nslookup.
 package nslookup
 
 import (
@@ -6,38 +8,32 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
-const usage = `usage: nslookup [-type=TYPE] [-port=PORT] [-timeout=SECONDS] NAME [SERVER]
+const usage = `usage: nslookup [-type=TYPE] [-port=PORT] NAME [SERVER]
 
-TYPE is A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT; without it, both kinds of addresses are asked for. A
-NAME that is an address is looked up in reverse. Without SERVER, the one of /etc/resolv.conf is asked, and
-its search domains are tried; a final dot makes a NAME complete.
+TYPE is a record type such as A, AAAA, CNAME, PTR, SRV, or TXT (default: A and AAAA).
+If NAME is an address, nslookup requests its PTR record. A final dot prevents the use of search domains.
+SERVER is the DNS server (default: the servers of /etc/resolv.conf).
 `
-
-var types = map[string]dnsmessage.Type{
-	"A": dnsmessage.TypeA, "AAAA": dnsmessage.TypeAAAA, "CNAME": dnsmessage.TypeCNAME, "MX": dnsmessage.TypeMX,
-	"NS": dnsmessage.TypeNS, "PTR": dnsmessage.TypePTR, "SOA": dnsmessage.TypeSOA, "SRV": dnsmessage.TypeSRV,
-	"TXT": dnsmessage.TypeTXT,
-}
 
 // lookup is a parsed command line.
 type lookup struct {
-	name    string
-	types   []dnsmessage.Type // in the order they are asked
-	server  string            // host:port; empty: those of resolv.conf
-	port    string
-	timeout time.Duration // 0: as resolv.conf has it
+	name   string
+	types  []uint16 // in the order of the queries
+	server string   // empty: the servers of resolv.conf
+	port   string
+	config *dns.ClientConfig
 }
 
-// Main runs an nslookup command line, without the program's name, and returns the exit code: 0, 1 if
-// the name was not found or no server answered, 2 if the command line makes no sense.
+// Main runs an nslookup command line without the program's name. It returns 0, 1 if no server has the name or none
+// replied, or 2 if the command line is invalid.
 func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return run(ctx, args, "/etc/resolv.conf", out, errOut)
 }
@@ -52,34 +48,27 @@ func run(ctx context.Context, args []string, resolvConf string, out, errOut io.W
 		_, _ = fmt.Fprintf(errOut, "nslookup: %v\n\n%s", err, usage)
 		return 2
 	}
-	c, err := readConfig(resolvConf)
-	if err != nil && l.server == "" {
+	if err := l.configure(ctx, resolvConf); err != nil {
 		_, _ = fmt.Fprintf(errOut, "nslookup: %v\n", err)
 		return 1
 	}
-	if err := l.prepare(ctx, &c); err != nil {
-		_, _ = fmt.Fprintf(errOut, "nslookup: %v\n", err)
-		return 1
-	}
-	text, err := l.ask(ctx, &c)
+	text, err := l.query(ctx)
 	_, _ = io.WriteString(out, text)
 	if err != nil {
-		_, _ = fmt.Fprintln(out, err) // where nslookup says it, too
+		_, _ = fmt.Fprintln(out, err) // BIND's nslookup prints errors to standard output, too
 		return 1
 	}
 	return 0
 }
 
 func parse(args []string) (*lookup, error) {
-	l := &lookup{port: "53", types: []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA}}
+	l := &lookup{port: "53", types: []uint16{dns.TypeA, dns.TypeAAAA}}
 	var rest []string
 	for _, arg := range args {
 		if !strings.HasPrefix(arg, "-") {
 			rest = append(rest, arg)
-			continue
-		}
-		if err := l.option(arg); err != nil {
-			return nil, err
+		} else if err := l.option(arg); err != nil {
+			return nil, fmt.Errorf("option %s: %w", arg, err)
 		}
 	}
 	switch len(rest) {
@@ -87,13 +76,13 @@ func parse(args []string) (*lookup, error) {
 		return nil, errors.New("no name given")
 	case 1:
 	case 2:
-		l.server = net.JoinHostPort(strings.Trim(rest[1], "[]"), l.port)
+		l.server = strings.Trim(rest[1], "[]")
 	default:
 		return nil, fmt.Errorf("unexpected argument %q", rest[2])
 	}
 	l.name = rest[0]
-	if address, err := netip.ParseAddr(l.name); err == nil {
-		l.name, l.types = reverse(address), []dnsmessage.Type{dnsmessage.TypePTR}
+	if reverse, err := dns.ReverseAddr(l.name); err == nil {
+		l.name, l.types = reverse, []uint16{dns.TypePTR}
 	}
 	return l, nil
 }
@@ -101,71 +90,58 @@ func parse(args []string) (*lookup, error) {
 func (l *lookup) option(arg string) error {
 	name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 	switch name {
-	case "type", "query", "q":
-		kind, known := types[strings.ToUpper(value)]
+	case "type":
+		kind, known := dns.StringToType[strings.ToUpper(value)]
 		if !known {
-			return fmt.Errorf("option %s: unknown type %q", arg, value)
+			return fmt.Errorf("unknown type %q", value)
 		}
-		l.types = []dnsmessage.Type{kind}
+		l.types = []uint16{kind}
 	case "port":
 		if n, err := strconv.ParseUint(value, 10, 16); err != nil || n == 0 {
-			return fmt.Errorf("option %s: port %q is not between 1 and 65535", arg, value)
+			return fmt.Errorf("port %q is not between 1 and 65535", value)
 		}
 		l.port = value
-	case "timeout":
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 || n > 300 {
-			return fmt.Errorf("option %s: %q is not between 1 and 300 seconds", arg, value)
-		}
-		l.timeout = time.Duration(n) * time.Second
 	default:
-		return fmt.Errorf("option %s: is unknown", arg)
+		return errors.New("unknown; the options are -type and -port")
 	}
 	return nil
 }
 
-// prepare lets the command line override resolv.conf.
-func (l *lookup) prepare(ctx context.Context, c *config) error {
-	if l.timeout > 0 {
-		c.timeout = l.timeout
+// configure reads resolv.conf, and applies the command line. In a pod, the kubelet writes the file:
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+func (l *lookup) configure(ctx context.Context, file string) error {
+	var err error
+	if l.config, err = dns.ClientConfigFromFile(file); err != nil {
+		if l.server == "" {
+			return fmt.Errorf("resolver configuration: %w", err)
+		}
+		l.config = &dns.ClientConfig{Ndots: 1, Timeout: 5, Attempts: 2}
 	}
-	c.tries = max(c.tries, 1)
-	if c.timeout == 0 { // there was no resolv.conf to say so
-		c.timeout = 5 * time.Second
-	}
+	l.config.Search = slices.DeleteFunc(l.config.Search, func(domain string) bool { return domain == "." })
+	l.config.Timeout, l.config.Attempts = min(l.config.Timeout, 30), min(l.config.Attempts, 5) // the resolver's limits
 	if l.server != "" {
-		host, port, err := net.SplitHostPort(l.server)
+		addresses, err := net.DefaultResolver.LookupHost(ctx, l.server)
 		if err != nil {
 			return fmt.Errorf("server %q: %w", l.server, err)
 		}
-		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
-		if err != nil {
-			return fmt.Errorf("server %q: %w", host, err)
-		}
-		c.servers = []string{net.JoinHostPort(addresses[0], port)}
-	} else if l.port != "53" {
-		for i, s := range c.servers {
-			host, _, _ := net.SplitHostPort(s)
-			c.servers[i] = net.JoinHostPort(host, l.port)
-		}
+		l.config.Servers = addresses[:1]
 	}
-	if len(c.servers) == 0 {
-		return errors.New("resolver configuration: names no server")
+	if len(l.config.Servers) == 0 {
+		return fmt.Errorf("resolver configuration: %s has no nameserver", file)
 	}
 	return nil
 }
 
-// ask tries servers until one answers and candidates until one exists, and returns what to print
-// even with an error.
-func (l *lookup) ask(ctx context.Context, c *config) (string, error) {
+// query tries each server until one responds. It returns the text to print, even with an error.
+func (l *lookup) query(ctx context.Context) (string, error) {
 	var last error
-	for _, server := range c.servers {
-		found, err := l.askServer(ctx, c, server)
-		var missing *notFound
+	for _, server := range l.config.Servers {
+		found, err := l.queryServer(ctx, net.JoinHostPort(server, l.port))
+		var missing *notFoundError
 		if err == nil || errors.As(err, &missing) {
-			return serverLines(server) + found, err
+			return fmt.Sprintf("Server:\t\t%s\nAddress:\t%[1]s#%s\n\n%s", server, l.port, found), err
 		}
-		last = fmt.Errorf(";; %s: %w", server, err)
+		last = fmt.Errorf(";; %s: %w", net.JoinHostPort(server, l.port), err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -173,54 +149,91 @@ func (l *lookup) ask(ctx context.Context, c *config) (string, error) {
 	return "", fmt.Errorf("%w\n;; no server could be reached", last)
 }
 
-// notFound is what servers say about a name, unlike what goes wrong in asking them.
-type notFound struct{ text string }
+// notFoundError is a server's response that it lacks the name or the record.
+type notFoundError struct{ text string }
 
-func (n *notFound) Error() string { return n.text }
+func (n *notFoundError) Error() string { return n.text }
 
-func (l *lookup) askServer(ctx context.Context, c *config, server string) (string, error) {
-	missing := &notFound{}
-	for _, name := range c.candidates(l.name) {
-		var records strings.Builder
+// queryServer tries the search domains in order until a name exists.
+func (l *lookup) queryServer(ctx context.Context, server string) (string, error) {
+	missing := fmt.Sprintf("** server can't find %s: NXDOMAIN", trimDot(l.name))
+	for _, name := range l.config.NameList(l.name) {
+		var text string
 		for _, kind := range l.types {
-			answer, err := c.exchange(ctx, server, name, kind)
-			if err != nil {
-				return "", err
-			}
+			reply, err := l.exchange(ctx, server, name, kind)
 			switch {
-			case answer.RCode != dnsmessage.RCodeSuccess && answer.RCode != dnsmessage.RCodeNameError:
-				return "", &notFound{fmt.Sprintf("** server can't find %s: %s", trimDot(name), code(answer.RCode))}
-			case answer.RCode == dnsmessage.RCodeSuccess && len(answer.Answers) == 0:
-				// The name exists, without such a record: more to say than that another does not.
-				missing.text = fmt.Sprintf("*** Can't find %s: No answer", trimDot(name))
+			case err != nil:
+				return "", err
+			case reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
+				return "", &notFoundError{fmt.Sprintf("** server can't find %s: %s", trimDot(name), dns.RcodeToString[reply.Rcode])}
+			case reply.Rcode == dns.RcodeSuccess && len(reply.Answer) == 0:
+				missing = fmt.Sprintf("*** Can't find %s: No answer", trimDot(name)) // the name exists without such a record
 			}
-			records.WriteString(format(answer.Answers, records.String()))
+			for _, record := range reply.Answer {
+				if line := format(record); !strings.Contains(text, line) { // an alias comes with both address types
+					text += line
+				}
+			}
 		}
-		if records.Len() > 0 {
-			return records.String(), nil
+		if text != "" {
+			return text, nil
 		}
 	}
-	if missing.text == "" {
-		missing.text = fmt.Sprintf("** server can't find %s: NXDOMAIN", trimDot(l.name))
-	}
-	return "", missing
+	return "", &notFoundError{missing}
 }
 
-// reverse is the name under which the address has its PTR record: RFC 1035, section 3.5, and RFC 3596,
-// section 2.5.
-func reverse(address netip.Addr) string {
-	address = address.Unmap()
-	var b strings.Builder
-	bytes := address.AsSlice()
-	for i := len(bytes) - 1; i >= 0; i-- {
-		if address.Is4() {
-			fmt.Fprintf(&b, "%d.", bytes[i])
-		} else {
-			fmt.Fprintf(&b, "%x.%x.", bytes[i]&0xf, bytes[i]>>4)
+// exchange sends a query over UDP, and over TCP if the reply is truncated: RFC 1035, section 4.2.
+func (l *lookup) exchange(ctx context.Context, server, name string, kind uint16) (reply *dns.Msg, err error) {
+	if _, valid := dns.IsDomainName(name); !valid {
+		return nil, fmt.Errorf("name %q: not a domain name", name)
+	}
+	query := new(dns.Msg).SetQuestion(name, kind)
+	for range l.config.Attempts {
+		reply, err = l.send(ctx, "udp", server, query)
+		if err == nil && reply.Truncated {
+			reply, err = l.send(ctx, "tcp", server, query)
+		}
+		if err == nil || ctx.Err() != nil {
+			return reply, err
 		}
 	}
-	if address.Is4() {
-		return b.String() + "in-addr.arpa."
-	}
-	return b.String() + "ip6.arpa."
+	return nil, err
 }
+
+func (l *lookup) send(ctx context.Context, network, server string, query *dns.Msg) (*dns.Msg, error) {
+	client := &dns.Client{Net: network, Timeout: time.Duration(l.config.Timeout) * time.Second, UDPSize: dns.MaxMsgSize - 1}
+	conn, err := client.DialContext(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // a signal ends the wait
+	defer func() { stop(); _ = conn.Close() }()
+	reply, _, err := client.ExchangeWithConn(query, conn)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		err = errors.New("no reply before the timeout")
+	}
+	return reply, err
+}
+
+// labels are nslookup's words before the data of a record.
+var labels = map[uint16]string{
+	dns.TypeCNAME: "canonical name", dns.TypePTR: "name", dns.TypeSRV: "service", dns.TypeTXT: "text",
+	dns.TypeNS: "nameserver", dns.TypeMX: "mail exchanger",
+}
+
+// format returns the lines for a record.
+func format(record dns.RR) string {
+	header := record.Header()
+	name, data := trimDot(header.Name), strings.TrimPrefix(record.String(), header.String())
+	label := labels[header.Rrtype]
+	switch {
+	case header.Rrtype == dns.TypeA || header.Rrtype == dns.TypeAAAA:
+		return fmt.Sprintf("Name:\t%s\nAddress: %s\n", name, data)
+	case label == "":
+		label = dns.TypeToString[header.Rrtype]
+	}
+	return fmt.Sprintf("%s\t%s = %s\n", name, label, data)
+}
+
+func trimDot(name string) string { return strings.TrimSuffix(name, ".") }

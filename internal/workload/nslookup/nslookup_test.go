@@ -2,7 +2,6 @@ package nslookup
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"net"
 	"os"
@@ -11,57 +10,64 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
-// zone is a name server for tests: what it knows, by name and type.
+// zone is a DNS server for tests.
 type zone struct {
-	records map[string][]dnsmessage.ResourceBody // "name. A" to records
-	codes   map[string]dnsmessage.RCode          // name to a failure
-	big     string                               // this name's answers do not fit into UDP
+	records []string       // in the format of a zone file
+	codes   map[string]int // name to a response code
+	big     string         // the responses for this name exceed a UDP packet
 	silent  bool
 
 	mu    sync.Mutex
 	asked []string
 }
 
-func (z *zone) answer(packed []byte, udp bool) []byte {
-	var m dnsmessage.Message
-	if err := m.Unpack(packed); err != nil || len(m.Questions) != 1 {
-		return nil
-	}
-	q := m.Questions[0]
-	name := q.Name.String()
+func (z *zone) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
+	question := query.Question[0]
 	z.mu.Lock()
-	z.asked = append(z.asked, name+" "+strings.TrimPrefix(q.Type.String(), "Type"))
+	z.asked = append(z.asked, question.Name+" "+dns.TypeToString[question.Qtype])
 	z.mu.Unlock()
-	m.Response = true
-	m.RCode = z.codes[name]
-	exists := false
-	for key, bodies := range z.records {
-		owner, kind, _ := strings.Cut(key, " ")
-		exists = exists || owner == name
-		if owner != name || kind != strings.TrimPrefix(q.Type.String(), "Type") {
-			continue
-		}
-		for _, body := range bodies {
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class}, Body: body})
-		}
+	reply := new(dns.Msg).SetReply(query)
+	reply.Rcode = z.reply(reply, question)
+	_, udp := w.RemoteAddr().(*net.UDPAddr)
+	if udp && question.Name == z.big {
+		reply.Truncated, reply.Answer = true, nil
 	}
-	if !exists && m.RCode == 0 {
-		m.RCode = dnsmessage.RCodeNameError
+	packed, err := reply.Pack()
+	if err != nil || z.silent {
+		return
 	}
-	if udp && name == z.big {
-		m.Truncated, m.Answers = true, nil
+	if udp { // a reply with another ID comes first; the client must ignore it
+		stray := bytes.Clone(packed)
+		stray[0] ^= 0xff
+		_, _ = w.Write(stray)
 	}
-	out, err := m.Pack()
-	if err != nil {
-		return nil
-	}
-	return out
+	_, _ = w.Write(packed)
 }
 
-// serve starts the name server on UDP and TCP and returns its port.
+// reply adds the records for a question, and returns the response code. An alias comes with both address types.
+func (z *zone) reply(reply *dns.Msg, question dns.Question) int {
+	exists := false
+	for _, text := range z.records {
+		record, err := dns.NewRR(text)
+		if err != nil || record.Header().Name != question.Name {
+			continue
+		}
+		exists = true
+		kind := record.Header().Rrtype
+		if kind == question.Qtype || kind == dns.TypeCNAME && (question.Qtype == dns.TypeA || question.Qtype == dns.TypeAAAA) {
+			reply.Answer = append(reply.Answer, record)
+		}
+	}
+	if code, found := z.codes[question.Name]; found || exists {
+		return code
+	}
+	return dns.RcodeNameError
+}
+
+// serve starts the DNS server on UDP and TCP and returns its port.
 func (z *zone) serve(t *testing.T) string {
 	t.Helper()
 	stream, err := net.Listen("tcp", "127.0.0.1:0")
@@ -72,85 +78,54 @@ func (z *zone) serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = stream.Close(), packets.Close() })
-	go z.serveUDP(packets)
-	go z.serveTCP(stream)
+	for _, server := range []*dns.Server{{Listener: stream, Handler: z}, {PacketConn: packets, Handler: z}} {
+		started := make(chan struct{})
+		server.NotifyStartedFunc = func() { close(started) }
+		go func() { _ = server.ActivateAndServe() }()
+		<-started
+		t.Cleanup(func() { _ = server.Shutdown() })
+	}
 	_, port, _ := net.SplitHostPort(stream.Addr().String())
 	return port
 }
 
-func (z *zone) serveUDP(packets net.PacketConn) {
-	buffer := make([]byte, 4096)
-	for {
-		n, from, err := packets.ReadFrom(buffer)
-		if err != nil {
-			return
-		}
-		answer := z.answer(buffer[:n], true)
-		if z.silent || answer == nil {
-			continue
-		}
-		// An answer to somebody else's question comes first: a client must not take it for its own.
-		stray := bytes.Clone(answer)
-		stray[0] ^= 0xff
-		_, _ = packets.WriteTo(stray, from)
-		_, _ = packets.WriteTo(answer, from)
-	}
-}
-
-func (z *zone) serveTCP(stream net.Listener) {
-	for {
-		conn, err := stream.Accept()
-		if err != nil {
-			return
-		}
-		var size uint16
-		if binary.Read(conn, binary.BigEndian, &size) == nil {
-			packed := make([]byte, size)
-			if _, err := io.ReadFull(conn, packed); err == nil {
-				answer := z.answer(packed, false)
-				_ = binary.Write(conn, binary.BigEndian, uint16(len(answer)))
-				_, _ = conn.Write(answer)
-			}
-		}
-		_ = conn.Close()
-	}
-}
-
-func name(text string) dnsmessage.Name { return dnsmessage.MustNewName(text) }
-
-// cluster is what CoreDNS would say about two services.
+// cluster returns a DNS server with the records of two Services.
 func cluster() *zone {
 	return &zone{
-		records: map[string][]dnsmessage.ResourceBody{
-			"backend-svc-1.default.svc.cluster.local. A": {&dnsmessage.AResource{A: [4]byte{10, 96, 0, 7}}},
-			"headless.default.svc.cluster.local. A": {
-				&dnsmessage.AResource{A: [4]byte{10, 244, 1, 2}}, &dnsmessage.AResource{A: [4]byte{10, 244, 2, 3}},
-			},
-			"headless.default.svc.cluster.local. AAAA":           {&dnsmessage.AAAAResource{AAAA: [16]byte{0xfd, 15: 1}}},
-			"_http._tcp.headless.default.svc.cluster.local. SRV": {&dnsmessage.SRVResource{Weight: 50, Port: 8080, Target: name("a.headless.default.svc.cluster.local.")}},
-			"7.0.96.10.in-addr.arpa. PTR":                        {&dnsmessage.PTRResource{PTR: name("backend-svc-1.default.svc.cluster.local.")}},
-			"example.test. A":                                    {&dnsmessage.CNAMEResource{CNAME: name("www.example.test.")}, &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}}},
-			"example.test. AAAA":                                 {&dnsmessage.CNAMEResource{CNAME: name("www.example.test.")}},
-			"example.test. TXT":                                  {&dnsmessage.TXTResource{TXT: []string{"hello world"}}},
+		records: []string{
+			"backend-svc-1.default.svc.cluster.local. A 10.96.0.7",
+			"headless.default.svc.cluster.local. A 10.244.1.2",
+			"headless.default.svc.cluster.local. A 10.244.2.3",
+			"headless.default.svc.cluster.local. AAAA fd00::1",
+			"_http._tcp.headless.default.svc.cluster.local. SRV 0 50 8080 a.headless.default.svc.cluster.local.",
+			"7.0.96.10.in-addr.arpa. PTR backend-svc-1.default.svc.cluster.local.",
+			"example.test. CNAME www.example.test.",
+			"example.test. A 192.0.2.1",
+			"example.test. TXT \"hello world\"",
+			"example.test. MX 10 mail.example.test.",
 		},
-		codes: map[string]dnsmessage.RCode{"broken.test.": dnsmessage.RCodeServerFailure, "private.test.": dnsmessage.RCodeRefused},
+		codes: map[string]int{"broken.test.": dns.RcodeServerFailure, "private.test.": dns.RcodeRefused},
 		big:   "headless.default.svc.cluster.local.",
 	}
 }
 
-// resolvConf is what the kubelet writes for a pod in the namespace default.
+// resolvConf writes the file that the kubelet writes for a pod in the namespace default.
 func resolvConf(t *testing.T) string {
 	t.Helper()
+	return write(t, "# by the kubelet\nsearch default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\n"+
+		"options ndots:5 attempts:1 timeout:1\n")
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "resolv.conf")
-	text := "# by the kubelet\nsearch default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\noptions ndots:5 attempts:1\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
 }
 
-func TestLookups(t *testing.T) {
+func TestLookup(t *testing.T) {
 	port := cluster().serve(t)
 	conf := resolvConf(t)
 	server := "Server:\t\t127.0.0.1\nAddress:\t127.0.0.1#" + port + "\n\n"
@@ -159,8 +134,8 @@ func TestLookups(t *testing.T) {
 		code int
 		want string
 	}{
-		"a short name": {"backend-svc-1", 0, "Name:\tbackend-svc-1.default.svc.cluster.local\nAddress: 10.96.0.7\n"},
-		"a name in a namespace": {
+		"short name": {"backend-svc-1", 0, "Name:\tbackend-svc-1.default.svc.cluster.local\nAddress: 10.96.0.7\n"},
+		"name and namespace": {
 			"backend-svc-1.default", 0, "Name:\tbackend-svc-1.default.svc.cluster.local\nAddress: 10.96.0.7\n",
 		},
 		"pods of a headless service, over TCP": {
@@ -168,19 +143,20 @@ func TestLookups(t *testing.T) {
 				"Name:\theadless.default.svc.cluster.local\nAddress: 10.244.2.3\n" +
 				"Name:\theadless.default.svc.cluster.local\nAddress: fd00::1\n",
 		},
-		"a named port": {
+		"named port": {
 			"-type=srv _http._tcp.headless", 0,
 			"_http._tcp.headless.default.svc.cluster.local\tservice = 0 50 8080 a.headless.default.svc.cluster.local.\n",
 		},
-		"an address":           {"10.96.0.7", 0, "7.0.96.10.in-addr.arpa\tname = backend-svc-1.default.svc.cluster.local.\n"},
-		"an alias, told once":  {"example.test", 0, "example.test\tcanonical name = www.example.test.\nName:\texample.test\nAddress: 192.0.2.1\n"},
-		"text":                 {"-type=TXT example.test", 0, "example.test\ttext = \"hello world\"\n"},
-		"a server by hand":     {"example.test. 127.0.0.1", 0, "example.test\tcanonical name = www.example.test.\nName:\texample.test\nAddress: 192.0.2.1\n"},
-		"nothing known":        {"nowhere", 1, "** server can't find nowhere: NXDOMAIN\n"},
-		"a complete name only": {"backend-svc-1.", 1, "** server can't find backend-svc-1: NXDOMAIN\n"},
-		"nothing of that type": {"-type=MX backend-svc-1", 1, "*** Can't find backend-svc-1.default.svc.cluster.local: No answer\n"},
-		"a server in trouble":  {"broken.test.", 1, "** server can't find broken.test: SERVFAIL\n"},
-		"a server that will not": {
+		"address":                    {"10.96.0.7", 0, "7.0.96.10.in-addr.arpa\tname = backend-svc-1.default.svc.cluster.local.\n"},
+		"alias, printed once":        {"example.test", 0, "example.test\tcanonical name = www.example.test.\nName:\texample.test\nAddress: 192.0.2.1\n"},
+		"mail exchanger":             {"-type=MX example.test", 0, "example.test\tmail exchanger = 10 mail.example.test.\n"},
+		"text":                       {"-type=TXT example.test", 0, "example.test\ttext = \"hello world\"\n"},
+		"server on the command line": {"example.test. 127.0.0.1", 0, "example.test\tcanonical name = www.example.test.\nName:\texample.test\nAddress: 192.0.2.1\n"},
+		"unknown name":               {"nowhere", 1, "** server can't find nowhere: NXDOMAIN\n"},
+		"complete name only":         {"backend-svc-1.", 1, "** server can't find backend-svc-1: NXDOMAIN\n"},
+		"no record of the type":      {"-type=MX backend-svc-1", 1, "*** Can't find backend-svc-1.default.svc.cluster.local: No answer\n"},
+		"server failure":             {"broken.test.", 1, "** server can't find broken.test: SERVFAIL\n"},
+		"refusal": {
 			"private.test.", 1, "** server can't find private.test: REFUSED\n",
 		},
 	}
@@ -196,9 +172,8 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// A name with few dots meets the search domains first: this is why ndots:5 makes names of the world
-// outside slow to resolve in a pod.
-func TestSearchDomainsAreTriedInOrder(t *testing.T) {
+// A name with fewer dots than ndots is tried with the search domains first. So, external names resolve slowly in a pod.
+func TestLookupTriesSearchDomainsInOrder(t *testing.T) {
 	z := cluster()
 	port := z.serve(t)
 	var out strings.Builder
@@ -214,14 +189,13 @@ func TestSearchDomainsAreTriedInOrder(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestInvalidCommandLine(t *testing.T) {
 	for args, says := range map[string]string{
-		"":                "no name given",
-		"a b c":           `unexpected argument "c"`,
-		"-type=X a":       `unknown type "X"`,
-		"-port=0 a":       `port "0" is not between 1 and 65535`,
-		"-timeout=soon a": `"soon" is not between 1 and 300 seconds`,
-		"-frobnicate a":   "option -frobnicate: is unknown",
+		"":              "no name given",
+		"a b c":         `unexpected argument "c"`,
+		"-type=X a":     `unknown type "X"`,
+		"-port=0 a":     `port "0" is not between 1 and 65535`,
+		"-frobnicate a": "option -frobnicate: unknown; the options are -type and -port",
 	} {
 		var out, errOut strings.Builder
 		code := run(t.Context(), strings.Fields(args), "/does/not/exist", &out, &errOut)
@@ -235,15 +209,15 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestNobodyToAsk(t *testing.T) {
+func TestLookupWithoutReply(t *testing.T) {
 	silent := &zone{silent: true}
 	port := silent.serve(t)
 	tests := map[string]struct{ args, conf, says string }{
-		"no resolv.conf":   {"a", "/does/not/exist", "resolver configuration: open /does/not/exist"},
-		"a silent server":  {"-timeout=1 -port=" + port + " a.", resolvConf(t), "no answer in time\n;; no server could be reached"},
-		"no such server":   {"a not..a..name", resolvConf(t), `server "not..a..name"`},
-		"a name too long":  {strings.Repeat("a", 300) + ".", resolvConf(t), "name \"aaa"},
-		"a label too long": {strings.Repeat("a", 64) + ".", resolvConf(t), "name \"aaa"},
+		"no resolv.conf": {"a", "/does/not/exist", "resolver configuration: open /does/not/exist"},
+		"silent server":  {"-port=" + port + " a.", resolvConf(t), "no reply before the timeout\n;; no server could be reached"},
+		"unknown server": {"a not..a..name", resolvConf(t), `server "not..a..name"`},
+		"name too long":  {strings.Repeat("a", 300) + ".", resolvConf(t), "name \"aaa"},
+		"label too long": {strings.Repeat("a", 64) + ".", resolvConf(t), "name \"aaa"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
