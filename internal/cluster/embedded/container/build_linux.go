@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// build makes this process, the first in new namespaces, see a machine of its own: the root directory of its image, the
-// file systems of the kernel, the mounts it was given, and a network.
+// build creates the container's environment in new namespaces: the root directory from its image,
+// /proc, /dev, /sys, its mounts, and its network.
 //
-// What comes from outside is opened as a detached mount while the outside can still be seen, and attached when it cannot:
-// then every path, with all the symbolic links that an image may have on it, ends inside.
+// It opens host files as detached mounts before pivot_root(2) and attaches them afterwards. No
+// symbolic link in the image can then lead out of the container.
 func (o *order) build() error {
 	if o.OwnNetwork {
 		if err := unix.Setns(namespaceFD, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter the network namespace: %w", err)
 		}
 	}
-	// Nothing that is mounted here may show outside.
+	// Keep mounts from propagating to the host.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -31,7 +31,7 @@ func (o *order) build() error {
 	if err != nil {
 		return err
 	}
-	given, err := givenMounts(o.Mounts)
+	given, err := bindMounts(o.Mounts)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (o *order) build() error {
 			return err
 		}
 	}
-	if err := o.furnish(); err != nil {
+	if err := o.prepareRootfs(); err != nil {
 		return err
 	}
 	for _, m := range given {
@@ -54,7 +54,7 @@ func (o *order) build() error {
 	return o.finish()
 }
 
-// enterRoot makes a mount the root of this mount namespace, and lets go of the old one; see pivot_root(2) for the dots.
+// enterRoot makes root the root mount and detaches the old one; pivot_root(2) explains the dots.
 func enterRoot(root string) error {
 	if err := os.Chdir(root); err != nil {
 		return err
@@ -68,8 +68,8 @@ func enterRoot(root string) error {
 	return os.Chdir("/")
 }
 
-// furnish makes what programs expect beside mounts, and closes what they must not write to.
-func (o *order) furnish() error {
+// prepareRootfs creates the links in /dev and /tmp, and protects /proc.
+func (o *order) prepareRootfs() error {
 	for name, to := range map[string]string{
 		"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
 		"ptmx": "pts/ptmx",
@@ -79,22 +79,20 @@ func (o *order) furnish() error {
 		}
 	}
 	if err := os.Mkdir("/tmp", 0o777); err == nil {
-		if err := os.Chmod("/tmp", os.ModeSticky|0o777); err != nil { //nolint:gosec // that is what /tmp is
+		if err := os.Chmod("/tmp", os.ModeSticky|0o777); err != nil { //nolint:gosec // the usual mode of /tmp
 			return err
 		}
 	}
 	if o.OwnNetwork {
-		// Whoever a program runs as, it may listen on port 80, as with containerd and Docker. A kernel or a namespace that
-		// does not let us has programs that say so themselves.
+		// As in containerd and Docker, any user can listen on port 80. Not all kernels allow this.
 		_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
 	}
 	return protectProc()
 }
 
-// finish does what must come after all mounts. The working directory is made if the image does not have it, as other
-// runtimes do.
+// finish completes the container after all mounts. It creates a missing working directory.
 func (o *order) finish() error {
-	if err := os.MkdirAll(o.WorkingDir, 0o755); err != nil { //nolint:gosec // as images have them
+	if err := os.MkdirAll(o.WorkingDir, 0o755); err != nil { //nolint:gosec // the usual mode in images
 		return fmt.Errorf("working directory: %w", err)
 	}
 	if o.ReadOnly {

@@ -15,32 +15,70 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RunChild turns this process into the program of a container, as its parent, a Runtime, has ordered. It returns only if
-// that fails, which has been told to the parent.
+// order is the request to a child, as JSON in an open file.
+type order struct {
+	// Join runs the command in an existing container. Otherwise the child becomes PID 1 of a new one.
+	Join bool
+	// User is as in image configurations: "user", "user:group", or empty, by name or number.
+	Command, Env     []string
+	WorkingDir, User string
+	Groups           []int64 // in addition to the user's groups
+	TTY              bool
+	// OneUser reports that the user namespace maps one user, Nested that it is not the initial one.
+	OneUser, Nested bool
+
+	// The other fields are for new containers. Layers are ordered from the lowest.
+	Dir        string
+	Layers     []string
+	Hostname   string
+	Mounts     []Mount
+	ReadOnly   bool
+	OwnNetwork bool // enter the network namespace at namespaceFD
+}
+
+// File descriptors of a child.
+const (
+	statusFD    = 3 // a Unix socket for the failure and the terminal; closes when the program runs
+	orderFD     = 4
+	namespaceFD = 5 // the network namespace, or with Join a pidfd of the container's PID 1
+)
+
+// failure reports, as JSON on the status socket, why a child did not run its program.
+type failure struct {
+	Message string
+	// Exec reports that executing Command failed; NotFound and Errno give the reason.
+	Exec     bool
+	Command  string
+	NotFound bool
+	Errno    uintptr
+}
+
+// RunChild turns this process into a container's program, as requested by the Runtime that started
+// it. It returns only after a failure, which it reports to the parent.
 //
-// Everything happens on one thread: namespaces, user and capabilities are those of a thread, and execve(2) makes the calling
-// thread the process.
+// It stays on one thread: namespaces, user, and capabilities belong to a thread, and execve(2)
+// keeps only the calling thread.
 func RunChild() error {
 	runtime.LockOSThread()
-	// Also what the parent was left with by whoever started it is not for containers.
+	// Containers must not inherit file descriptors that the parent inherited.
 	err := unix.CloseRange(statusFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	var o *order
 	if err == nil {
 		o, err = readOrder()
 	}
 	if err == nil {
-		err = o.carryOut()
+		err = o.execute()
 	}
-	tell(err)
+	reportFailure(err)
 	return err
 }
 
 func readOrder() (*order, error) {
 	f := os.NewFile(orderFD, "order")
 	if f == nil {
-		return nil, errors.New("no order")
+		return nil, errors.New("no order file")
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // read only
 	o := &order{}
 	if err := json.NewDecoder(f).Decode(o); err != nil {
 		return nil, fmt.Errorf("read order: %w", err)
@@ -48,8 +86,8 @@ func readOrder() (*order, error) {
 	return o, nil
 }
 
-// tell says on the status socket why there is no program. If nobody listens any more, nobody wants to know.
-func tell(err error) {
+// reportFailure reports a failure on the status socket.
+func reportFailure(err error) {
 	f := failure{Message: err.Error()}
 	var execErr *ExecError
 	if errors.As(err, &execErr) {
@@ -65,7 +103,7 @@ func tell(err error) {
 	}
 }
 
-func (o *order) carryOut() error {
+func (o *order) execute() error {
 	unix.Umask(0o022)
 	enter := o.build
 	if o.Join {
@@ -82,15 +120,15 @@ func (o *order) carryOut() error {
 			return fmt.Errorf("terminal: %w", err)
 		}
 	}
-	if err := o.become(); err != nil {
+	if err := o.dropPrivileges(); err != nil {
 		return err
 	}
 	return o.run()
 }
 
-// join enters the namespaces of a container. That of processes was entered before this process existed.
+// join enters the namespaces of a container. The child is already in its PID namespace.
 func (o *order) join() error {
-	// Only a thread with a root and working directory of its own may change to another mount namespace; see setns(2).
+	// setns(2) with CLONE_NEWNS requires that the thread shares no file system attributes.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("unshare: %w", err)
 	}
@@ -101,7 +139,7 @@ func (o *order) join() error {
 	return nil
 }
 
-// openTerminal makes a terminal of the container's own its standard streams, and sends the other end to the parent.
+// openTerminal opens a terminal as the standard streams and sends its master to the parent.
 func openTerminal() error {
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -122,10 +160,10 @@ func openTerminal() error {
 	return errors.Join(slave.Close(), master.Close())
 }
 
-// terminalFollows is a byte on the status socket that comes with the descriptor of a terminal.
+// terminalFollows is the byte on the status socket that accompanies the terminal.
 const terminalFollows = 't'
 
-// run executes the program. It is searched for with the rights of its user, in the PATH that it will have.
+// run executes the program. It searches for it as the container's user, in the container's PATH.
 func (o *order) run() error {
 	for _, kv := range o.Env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {

@@ -4,5 +4,5 @@ package container
 
 import "errors"
 
-// RunChild is for Linux only.
-func RunChild() error { return errors.New("containers need Linux") }
+// RunChild returns an error: containers require Linux.
+func RunChild() error { return errors.New("containers require Linux") }

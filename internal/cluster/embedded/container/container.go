@@ -10,100 +10,102 @@ import (
 	"time"
 )
 
-// Spec is a container to start.
+// ChildCommand is the first argument of the programs that a Runtime starts. A program with this
+// argument must call RunChild at once.
+const ChildCommand = "embedded-container"
+
+// Spec describes a container to start.
 type Spec struct {
-	// Name says which it is in errors and in paths: letters, digits, dashes, dots, underscores.
+	// Name appears in errors and paths: letters, digits, dashes, dots, underscores.
 	Name string
-	// Dir is an empty directory of the container's own; its root directory is made in it.
+	// Dir is an empty directory for the container's root directory.
 	Dir string
-	// Image is what Store.Find returned.
+	// Image is a result of Store.Find.
 	Image *Image
-	// Command replaces the image's entrypoint and Args its command, as in a pod's manifest
+	// Command replaces the image's entrypoint, and Args its command
 	// (https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/).
 	Command, Args []string
-	// Env is KEY=value and wins over the image's.
+	// Env has KEY=value entries that override the image's.
 	Env []string
-	// WorkingDir replaces the image's, if not empty.
+	// WorkingDir overrides the image's unless empty.
 	WorkingDir string
-	// User and Group replace the image's. They are honored where the supervisor is root; elsewhere everybody is the user
-	// who started the cluster.
+	// User and Group override the image's if the supervisor is root. Otherwise every process runs as
+	// the user who started the cluster.
 	User, Group *int64
-	// Groups are supplementary groups, besides those that the image gives its user.
+	// Groups are supplementary groups in addition to those in the image.
 	Groups []int64
-	// Hostname is what uname(2) says in the container.
+	// Hostname is the host name in the UTS namespace.
 	Hostname string
-	// Network is the descriptor of a network namespace (network.Namespace.FD).
+	// Network is the file descriptor of a network namespace (network.Namespace.FD).
 	Network int
-	// Mounts are made in their order.
-	Mounts []Mount
-	// ReadOnly makes the root directory read-only; mounts have their own say.
+	Mounts  []Mount
+	// ReadOnly makes the root directory read-only, but not the mounts.
 	ReadOnly bool
-	// Log receives both outputs in the format of container logs (time, stream, P or F, text;
-	// https://kubernetes.io/docs/concepts/cluster-administration/logging/), appended. Empty drops them.
+	// Log is the file to append both outputs to, in the CRI log format (time, stream, P or F, text;
+	// https://kubernetes.io/docs/concepts/cluster-administration/logging/). Empty discards them.
 	Log string
-	// Stdin keeps the standard input open for Attach; without it the container reads nothing.
+	// Stdin keeps the standard input open for Attach. Without it, the input is empty.
 	Stdin, TTY bool
-	// StdinOnce ends the standard input when the input of the first Attach has ended, as in a pod's manifest.
+	// StdinOnce closes the standard input when the input of the first Attach ends.
 	StdinOnce bool
 }
 
-// Mount makes a file or directory of this machine appear in a container. What is missing of Target is made.
+// Mount is a bind mount of a host file or directory. A missing Target is created.
 type Mount struct {
 	Source, Target string
 	ReadOnly       bool
-	// Within, if not empty, is a directory at or above Source that the way to Source must not leave, whatever symbolic links
-	// are on it. It is for directories that containers write to: one may put a link there between any check and the mount.
+	// Within, if set, is a directory that Source must not leave through symbolic links. Set it for
+	// directories that containers can write to, because a link could appear before the mount.
 	Within string
 }
 
-// Exit is how a container ended.
+// Exit describes how a container ended.
 type Exit struct {
 	// Code is the exit code, or 128 plus the number of Signal.
-	Code   int
-	Signal syscall.Signal
-	// Started and Finished are when.
+	Code              int
+	Signal            syscall.Signal
 	Started, Finished time.Time
-	// Err says why it could not even be started (no such program, say); then Code is 128.
+	// Err is a start error; Code is then 128.
 	Err error
 }
 
-// Container is one that was started.
+// Container is a started container.
 type Container interface {
-	// ID is unique, 64 hexadecimal digits, as runtimes have it.
+	// ID returns 64 hexadecimal digits.
 	ID() string
-	// Started is when.
 	Started() time.Time
-	// Done is closed when its first process has ended and with it all others.
+	// Done closes when all processes of the container have ended.
 	Done() <-chan struct{}
-	// Exit is valid when Done is closed.
+	// Exit is valid after Done closes.
 	Exit() Exit
-	// Signal sends to its first process; it is no error if that has ended.
+	// Signal sends a signal to PID 1. It returns nil if the container has ended.
 	Signal(syscall.Signal) error
-	// StopSignal is what the image wants to be stopped with; SIGTERM unless it says otherwise.
+	// StopSignal returns the image's stop signal; the default is SIGTERM.
 	StopSignal() syscall.Signal
-	// Exec runs a command beside the first process and waits for it. The error is an *ExecError if it cannot be started.
+	// Exec runs a command in the container and waits for it. A start error is an *ExecError.
 	Exec(ctx context.Context, e Exec) (code int, err error)
-	// Attach joins the streams of the first process until it ends or ctx does. Output from before is in the log, and of a
-	// container with Stdin the end of it comes first for the first one who attaches.
+	// Attach connects to the streams of PID 1 until it or ctx ends. With Stdin, the first Attach also
+	// gets up to 64 KiB of earlier output.
 	Attach(ctx context.Context, e Exec) error
 }
 
 // Exec is a command to run in a container.
 type Exec struct {
-	// Command is looked up in the container's PATH.
+	// Command is searched for in the container's PATH.
 	Command []string
-	// Stdin, Stdout and Stderr may be nil. With TTY, Stderr is not used.
+	// Stdin, Stdout, and Stderr can be nil. TTY does not use Stderr.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	TTY            bool
-	// Resize tells the size of the terminal; it may be nil.
+	// Resize receives sizes of the terminal; it can be nil.
 	Resize <-chan Size
 }
 
-// Size is that of a terminal, in characters.
+// Size is the size of a terminal in characters.
 type Size struct{ Width, Height uint16 }
 
-// ExecError says why a command could not be started, as runtimes say it: `exec: "sh": executable file not found in $PATH`.
+// ExecError reports a command that did not start, in the words of container runtimes: `exec: "sh":
+// executable file not found in $PATH`.
 type ExecError struct {
 	Command string
 	Err     error
@@ -114,7 +116,7 @@ func (e *ExecError) Error() string { return "exec: \"" + e.Command + "\": " + e.
 // Unwrap returns the cause.
 func (e *ExecError) Unwrap() error { return e.Err }
 
-// Code is what shells and runtimes exit with for it: 127 if there is no such program, 126 if it cannot be executed.
+// Code returns the exit code that shells use: 127 for a missing program, otherwise 126.
 func (e *ExecError) Code() int {
 	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) {
 		return 127
@@ -124,6 +126,6 @@ func (e *ExecError) Code() int {
 
 // Runtime starts containers.
 type Runtime interface {
-	// Start returns when the container's program runs. An error means that there is no container.
+	// Start returns when the container's program runs.
 	Start(ctx context.Context, s Spec) (Container, error)
 }

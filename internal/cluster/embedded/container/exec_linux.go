@@ -1,11 +1,13 @@
 package container
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,12 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNotRunning is the cause of an ExecError where there is no container any more.
+// errNotRunning is the cause of an ExecError for a container that has ended.
 var errNotRunning = errors.New("container is not running")
 
-// Exec implements Container. The command has the container's environment, working directory and user. When ctx ends, the
-// command is killed; its own children are left to the container. Reads from Stdin that are still waiting when Exec returns
-// are the caller's to end.
+// Exec implements Container. The command has the container's environment, working directory, and
+// user. The end of ctx kills the command, not its children. A read from e.Stdin can outlive Exec.
 func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 	if len(e.Command) == 0 {
 		return 0, errors.New("no command specified")
@@ -28,31 +29,31 @@ func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer p.closeOurs()
+	defer p.closeParent()
 	child, terminal, err := c.enter(ctx, e, p)
 	if err != nil {
 		return 0, err
 	}
 	if terminal != nil {
-		defer func() { _ = terminal.Close() }() // read to its end
-		p.ours[0], p.ours[1] = terminal, terminal
+		defer func() { _ = terminal.Close() }() // read only
+		p.parent[0], p.parent[1] = terminal, terminal
 	}
-	stop := context.AfterFunc(ctx, func() { _ = child.signal(syscall.SIGKILL) }) // it may be gone
+	stop := context.AfterFunc(ctx, func() { _ = child.signal(syscall.SIGKILL) }) // it might have ended
 	defer stop()
-	over := make(chan struct{})
-	heard := converse(ctx, e, p, terminal, over)
+	ended := make(chan struct{})
+	drained := copyStreams(ctx, e, p, terminal, ended)
 	status, err := child.wait()
-	close(over)
-	p.limit(lastWords) // children of the command may keep its output open for as long as they like
+	close(ended)
+	p.setDeadline(drainTimeout) // children of the command can keep its output open
 	if err != nil {
 		return 0, &ExecError{Command: e.Command[0], Err: err}
 	}
 	select {
-	case <-heard:
+	case <-drained:
 	case <-ctx.Done():
 		select {
-		case <-heard:
-		case <-time.After(lastWords): // a writer that takes nothing
+		case <-drained:
+		case <-time.After(drainTimeout): // a blocked writer
 		}
 	}
 	if ctx.Err() != nil {
@@ -64,29 +65,29 @@ func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 
 // enter starts a command in the container.
 func (c *instance) enter(ctx context.Context, e Exec, p *pipes) (child *process, terminal *os.File, err error) {
-	defer p.closeTheirs()
+	defer p.closeChild()
 	o := &order{
 		Join: true, Command: e.Command, Env: c.order.Env, WorkingDir: c.order.WorkingDir, User: c.order.User,
 		Groups: c.order.Groups, TTY: e.TTY, OneUser: c.order.OneUser, Nested: c.order.Nested,
 	}
 	if e.TTY {
-		o.Env = withTerm(o.Env)
+		o.Env = withDefault(o.Env, "TERM", "xterm")
 	}
 	running := c.process.use(func(fd int) {
 		var status *net.UnixConn
-		child, status, err = c.host.starter.start(&job{order: o, streams: p.theirs, namespace: fd, into: fd})
+		child, status, err = c.host.starter.start(&job{order: o, streams: p.child, namespace: fd, into: fd})
 		if err == nil {
-			p.closeTheirs()
+			p.closeChild()
 			terminal, err = outcome(ctx, status)
 		}
 	})
 	if err != nil && child != nil {
-		_ = end(child) // what it said is the reason
+		_ = end(child) // err has the reason
 	}
 	var execErr *ExecError
 	switch {
 	case !running, errors.Is(err, syscall.ESRCH), errors.Is(err, syscall.ENOMEM):
-		err = &ExecError{Command: e.Command[0], Err: errNotRunning} // ENOMEM is what fork(2) says then
+		err = &ExecError{Command: e.Command[0], Err: errNotRunning} // fork(2) fails with ENOMEM in a PID namespace that has ended
 	case errors.As(err, &execErr), err == nil:
 	case ctx.Err() != nil:
 	default:
@@ -95,22 +96,21 @@ func (c *instance) enter(ctx context.Context, e Exec, p *pipes) (child *process,
 	return child, terminal, err
 }
 
-func withTerm(env []string) []string {
-	for _, kv := range env {
-		if strings.HasPrefix(kv, "TERM=") {
-			return env
-		}
+// withDefault adds a variable unless env has it.
+func withDefault(env []string, name, value string) []string {
+	if slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") }) {
+		return env
 	}
-	return append(append([]string(nil), env...), "TERM=xterm")
+	return append(slices.Clone(env), name+"="+value)
 }
 
-// converse carries the streams of a command until they end. heard is closed when all output has been written.
-func converse(ctx context.Context, e Exec, p *pipes, terminal *os.File, over <-chan struct{}) (heard <-chan struct{}) {
-	if in := p.ours[0]; in != nil && e.Stdin != nil {
+// copyStreams copies the streams of a command. It closes drained after all output is written.
+func copyStreams(ctx context.Context, e Exec, p *pipes, terminal *os.File, ended <-chan struct{}) (drained <-chan struct{}) {
+	if in := p.parent[0]; in != nil && e.Stdin != nil {
 		go func() {
 			_, _ = io.Copy(in, e.Stdin) // ends with the command or the reader
 			if terminal == nil {
-				_ = in.Close() // now the command sees the end
+				_ = in.Close() // send end of file
 			}
 		}()
 	}
@@ -119,8 +119,8 @@ func converse(ctx context.Context, e Exec, p *pipes, terminal *os.File, over <-c
 	}
 	var outputs sync.WaitGroup
 	for i, w := range []io.Writer{1: e.Stdout, 2: e.Stderr} {
-		if r := p.ours[i]; i > 0 && r != nil && w != nil {
-			outputs.Go(func() { carry(w, r, over) })
+		if r := p.parent[i]; i > 0 && r != nil && w != nil {
+			outputs.Go(func() { copyOutput(w, r, ended) })
 		}
 	}
 	done := make(chan struct{})
@@ -131,9 +131,9 @@ func converse(ctx context.Context, e Exec, p *pipes, terminal *os.File, over <-c
 	return done
 }
 
-// carry copies output. If the writer fails, that is not the command's fault: it goes on unheard.
-func carry(w io.Writer, r *os.File, over <-chan struct{}) {
-	hear(r, over, func(p []byte) {
+// copyOutput copies output. After a write error, it discards the rest.
+func copyOutput(w io.Writer, r *os.File, ended <-chan struct{}) {
+	readChunks(r, ended, func(p []byte) {
 		if w == nil {
 			return
 		}
@@ -143,7 +143,7 @@ func carry(w io.Writer, r *os.File, over <-chan struct{}) {
 	})
 }
 
-// resize passes the sizes of the person's terminal on until they or ctx end.
+// resize applies terminal sizes until the channel or ctx ends.
 func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 	for {
 		select {
@@ -158,7 +158,7 @@ func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 	}
 }
 
-// setSize sets the size of a terminal. It may be closed by now.
+// setSize sets the size of a terminal, which might be closed.
 func setSize(terminal *os.File, s Size) {
 	raw, err := terminal.SyscallConn()
 	if err != nil {
@@ -167,4 +167,133 @@ func setSize(terminal *os.File, s Size) {
 	_ = raw.Control(func(fd uintptr) {
 		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: s.Height, Col: s.Width})
 	})
+}
+
+// Attach implements Container. The end of e.Stdin closes the container's standard input only with
+// StdinOnce. A read from e.Stdin can outlive Attach; the caller ends it.
+func (c *instance) Attach(ctx context.Context, e Exec) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listeners := [2]*listener{c.out[0].subscribe(e.Stdout)}
+	if c.terminal == nil {
+		listeners[1] = c.out[1].subscribe(e.Stderr)
+	}
+	defer func() {
+		for i, l := range listeners {
+			if l != nil {
+				c.out[i].unsubscribe(l)
+			}
+		}
+	}()
+	if c.terminal != nil && e.Resize != nil {
+		go resize(ctx, c.terminal, e.Resize)
+	}
+	if e.Stdin != nil && c.input != nil {
+		go c.feed(e.Stdin)
+	}
+	for _, l := range listeners {
+		if l == nil {
+			continue
+		}
+		select {
+		case <-l.drained:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// feed copies r to the container's standard input.
+func (c *instance) feed(r io.Reader) {
+	_, _ = io.Copy(c.input, r) // ends with the container or the reader
+	if c.inputOnce && c.terminal == nil {
+		_ = c.input.Close() // send end of file; it might be closed already
+	}
+}
+
+// broadcast copies an output stream to listeners. A slow listener blocks the container, as a pipe
+// does. A failed listener is removed.
+type broadcast struct {
+	mu        sync.Mutex
+	ended     bool
+	listeners map[*listener]struct{}
+	// keep buffers output for the first listener in early. Otherwise `kubectl run -it` would miss
+	// output from before it attaches.
+	keep  bool
+	early []byte
+}
+
+// maxEarly limits the buffer for the first listener, in bytes.
+const maxEarly = 64 << 10
+
+// listener is a writer with its own goroutine, so that unsubscribe never waits for a write.
+type listener struct {
+	in      *io.PipeWriter
+	drained chan struct{} // closed when the writer has received everything, or has failed
+}
+
+// subscribe adds a writer; nil discards output.
+func (a *broadcast) subscribe(w io.Writer) *listener {
+	if w == nil {
+		w = io.Discard
+	}
+	r, in := io.Pipe()
+	l := &listener{in: in, drained: make(chan struct{})}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	early := a.early
+	a.keep, a.early = false, nil
+	go func() {
+		defer close(l.drained)
+		_, err := io.Copy(w, io.MultiReader(bytes.NewReader(early), r))
+		_ = r.CloseWithError(err) // fail later writes
+	}()
+	if a.ended {
+		_ = in.Close() // it cannot fail
+		return l
+	}
+	if a.listeners == nil {
+		a.listeners = map[*listener]struct{}{}
+	}
+	a.listeners[l] = struct{}{}
+	return l
+}
+
+// unsubscribe removes a listener, even during a write.
+func (a *broadcast) unsubscribe(l *listener) {
+	_ = l.in.Close() // it cannot fail
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.listeners, l)
+}
+
+func (a *broadcast) write(p []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keep {
+		a.early = append(a.early, p...)
+		a.early = a.early[max(0, len(a.early)-maxEarly):]
+	}
+	for l := range a.listeners {
+		if _, err := l.in.Write(p); err != nil {
+			delete(a.listeners, l)
+		}
+	}
+}
+
+// end closes the stream for all listeners.
+func (a *broadcast) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = true
+	for l := range a.listeners {
+		_ = l.in.Close() // it cannot fail
+	}
+	a.listeners = nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// output is what was written so far.
+// output collects what was written.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -35,7 +35,7 @@ func (o *output) wait(t testing.TB, text string) {
 	eventually(t, "output has "+text, func() bool { return strings.Contains(o.String(), text) })
 }
 
-// running is a container that waits.
+// running starts a container that waits.
 func running(t testing.TB) container.Container {
 	t.Helper()
 	s := spec(t, "write /made x ; wait")
@@ -57,15 +57,15 @@ func TestExecJoinsTheContainer(t *testing.T) {
 	}
 	for _, want := range []string{"x\nhost pod-1 pid ", "\n1\n", "A=1\n", "HOME=/root\n", "NoNewPrivs: 1\n", "from outside\n"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
+			t.Errorf("%q not found in\n%s", want, out.String())
 		}
 	}
 	if strings.Contains(out.String(), "inherited") || strings.Contains(out.String(), "pid 1 ") {
-		t.Errorf("it said\n%s", out.String())
+		t.Errorf("got\n%s", out.String())
 	}
 }
 
-func TestExecWhatCannotBeStarted(t *testing.T) {
+func TestExecStartErrors(t *testing.T) {
 	c := running(t)
 	for command, want := range map[string]int{"nope": 127, "/nope": 127, "plain": 127, "/bin/plain": 126} {
 		_, err := c.Exec(t.Context(), container.Exec{Command: []string{command}})
@@ -81,7 +81,7 @@ func TestExecWhatCannotBeStarted(t *testing.T) {
 	_, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool"}})
 	var execErr *container.ExecError
 	if !errors.As(err, &execErr) || err.Error() != `exec: "tool": container is not running` {
-		t.Errorf("after the end: %v", err)
+		t.Errorf("after the container's end: %v", err)
 	}
 }
 
@@ -98,18 +98,18 @@ func TestExecEndsWithItsContext(t *testing.T) {
 	out.wait(t, "waiting")
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("it returned %v", err)
+		t.Errorf("got error %v", err)
 	}
 	var list bytes.Buffer
 	if _, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool", "ls /proc"}, Stdout: &list}); err != nil {
 		t.Fatal(err)
 	}
 	if numbers(list.String()) != 2 {
-		t.Errorf("want the first process and the one that looks:\n%s", list.String())
+		t.Errorf("want PID 1 and the process that lists:\n%s", list.String())
 	}
 }
 
-// numbers counts the processes in a list of /proc.
+// numbers counts the process IDs in a listing of /proc.
 func numbers(list string) int {
 	n := 0
 	for line := range strings.Lines(list) {
@@ -137,11 +137,11 @@ func TestExecEndsWithTheContainer(t *testing.T) {
 	}
 	<-c.Done()
 	if code := <-ended; code != 137 {
-		t.Errorf("it ended with %d", code)
+		t.Errorf("exit code %d", code)
 	}
 }
 
-func TestExecDoesNotWaitForWhatItStarted(t *testing.T) {
+func TestExecDoesNotWaitForBackgroundProcesses(t *testing.T) {
 	c := running(t)
 	before := count(t).children
 	var out output
@@ -153,13 +153,13 @@ func TestExecDoesNotWaitForWhatItStarted(t *testing.T) {
 	if _, err := c.Exec(t.Context(), container.Exec{Command: []string{"tool", "ls /proc"}, Stdout: &list}); err != nil {
 		t.Fatal(err)
 	}
-	// These tests are process 1, as a supervisor is, to whom orphans come that have no nearer one.
+	// The tests run as PID 1, like a supervisor, so they would adopt orphans.
 	if now := count(t).children; now != before || numbers(list.String()) != 3 {
-		t.Errorf("%d children here, want %d; in the container:\n%s", now, before, list.String())
+		t.Errorf("%d children of the tests, want %d; in the container:\n%s", now, before, list.String())
 	}
 }
 
-func TestTerminals(t *testing.T) {
+func TestExecWithTerminal(t *testing.T) {
 	c := running(t)
 	var out output
 	in, typing := io.Pipe()
@@ -181,15 +181,15 @@ func TestTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code := <-ended; code != 130 {
-		t.Errorf("Ctrl-C ended it with %d", code)
+		t.Errorf("exit code after Ctrl-C: %d", code)
 	}
 	if got := out.String(); !strings.Contains(got, "TERM=xterm\r\n") || !strings.Contains(got, "terminal /dev/pts/0\r\n") {
-		t.Errorf("it said\n%s", got)
+		t.Errorf("got\n%s", got)
 	}
 	_ = typing.Close()
 }
 
-func TestAttach(t *testing.T) {
+func TestAttachStreams(t *testing.T) {
 	s := spec(t, "echo before ; lines ; warn over")
 	s.Stdin, s.StdinOnce = true, true
 	c := start(t, s)
@@ -197,11 +197,11 @@ func TestAttach(t *testing.T) {
 	var out, errs, watcher output
 	watched := make(chan error, 1)
 	go func() { watched <- c.Attach(t.Context(), container.Exec{Stdout: &watcher, Stderr: &watcher}) }()
-	watcher.wait(t, "before\n") // the first one hears what it is too late for
+	watcher.wait(t, "before\n") // the first Attach gets earlier output
 	in, say := io.Pipe()
 	attached := make(chan error, 1)
 	go func() { attached <- c.Attach(t.Context(), container.Exec{Stdin: in, Stdout: &out, Stderr: &errs}) }()
-	// Nobody says when the watcher has joined; it has when it hears something.
+	// The watcher has attached when it gets output.
 	eventually(t, "both hear", func() bool {
 		_, err := io.WriteString(say, "hi\n")
 		return err == nil && strings.Contains(watcher.String(), "got hi") && strings.Contains(out.String(), "got hi")
@@ -213,11 +213,11 @@ func TestAttach(t *testing.T) {
 		t.Error(err)
 	}
 	if errs.String() != "over\n" || !strings.Contains(watcher.String(), "over\n") || strings.Contains(out.String(), "before") {
-		t.Errorf("heard %q, %q, %q", out.String(), errs.String(), watcher.String())
+		t.Errorf("got %q, %q, %q", out.String(), errs.String(), watcher.String())
 	}
 }
 
-func TestTheFirstToAttachHearsAProgramThatHasEnded(t *testing.T) {
+func TestFirstAttachGetsEarlierOutput(t *testing.T) {
 	s := spec(t, "echo the answer ; warn careful")
 	s.Stdin = true
 	c := start(t, s)
@@ -230,11 +230,11 @@ func TestTheFirstToAttachHearsAProgramThatHasEnded(t *testing.T) {
 		t.Error(err)
 	}
 	if out.String() != "the answer\n" || errs.String() != "careful\n" || later.String() != "" {
-		t.Errorf("heard %q, %q, and later %q", out.String(), errs.String(), later.String())
+		t.Errorf("got %q, %q, and later %q", out.String(), errs.String(), later.String())
 	}
 }
 
-func TestAttachToATerminalAndLeave(t *testing.T) {
+func TestAttachToTerminalEndsWithContext(t *testing.T) {
 	s := spec(t, "lines")
 	s.Stdin, s.TTY = true, true
 	c := start(t, s)
@@ -249,7 +249,7 @@ func TestAttachToATerminalAndLeave(t *testing.T) {
 	out.wait(t, "got hi\r\n")
 	leave()
 	if err := <-attached; !errors.Is(err, context.Canceled) {
-		t.Errorf("it returned %v", err)
+		t.Errorf("got error %v", err)
 	}
 	_ = say.Close()
 	in, say = io.Pipe()
@@ -261,15 +261,15 @@ func TestAttachToATerminalAndLeave(t *testing.T) {
 		t.Error(err)
 	}
 	if e := c.Exit(); e.Code != 0 {
-		t.Errorf("it ended with %+v", e)
+		t.Errorf("exit: %+v", e)
 	}
 	if got := logText(t, s.Log); !strings.Contains(got, "got again") {
-		t.Errorf("the log has %q", got)
+		t.Errorf("log: %q", got)
 	}
 	_ = say.Close()
 }
 
-func TestAListenerThatTakesNothingCanLeave(t *testing.T) {
+func TestBlockedListenerCanUnsubscribe(t *testing.T) {
 	s := spec(t, "echo before ; lines")
 	s.Stdin = true
 	c := start(t, s)
@@ -281,7 +281,7 @@ func TestAListenerThatTakesNothingCanLeave(t *testing.T) {
 	waitFor(t, s.Log, "got hi")
 	leave()
 	if err := <-attached; !errors.Is(err, context.Canceled) {
-		t.Errorf("it returned %v", err)
+		t.Errorf("got error %v", err)
 	}
 	var out output
 	go func() {

@@ -17,16 +17,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// maxLayers is how many layers are laid over each other; an image with more is merged into one directory. mount(2) takes
-// one page of options, and each layer is a path in it.
+// maxLayers is the maximum of stacked layers; images with more are merged into one directory.
+// mount(2) accepts one page of options, including the path of each layer.
 const maxLayers = 12
 
-// whiteoutSuffix marks the directory of a layer that hides files of those below it.
+// whiteoutSuffix marks the directory of a layer that has whiteouts.
 const whiteoutSuffix = ".wh"
 
-// Import adds the images of an archive in the format of `docker save`. References that the archive has move to its images,
-// and what no reference leads to any more is removed, except for files that containers use. An image of the archive that
-// cannot be used does not keep the others out; the error names each.
+// Import adds the images of a `docker save` archive and moves existing references to them. It
+// removes unreferenced files unless containers use them. An unusable image does not block the
+// others; the error names each.
 func (s *Store) Import(ctx context.Context, archive io.Reader) error {
 	for _, dir := range []string{"layers", "merged", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o700); err != nil {
@@ -38,29 +38,29 @@ func (s *Store) Import(ctx context.Context, archive io.Reader) error {
 		return fmt.Errorf("image store: %w", err)
 	}
 	defer release()
-	// Nobody else is at work here now, so what lies in tmp belongs to an import that was killed.
+	// The lock excludes other imports, so files in tmp are from an import that was killed.
 	if err := empty(filepath.Join(s.dir, "tmp")); err != nil {
 		return fmt.Errorf("image store: %w", err)
 	}
-	path, err := s.receive(ctx, archive)
+	path, err := s.saveArchive(ctx, archive)
 	if err != nil {
 		return fmt.Errorf("image archive: %w", err)
 	}
-	defer func() { _ = os.Remove(path) }() // the next import would remove it, too
+	defer func() { _ = os.Remove(path) }() // the next import also empties tmp
 	x, err := s.read()
 	if err != nil {
 		return err
 	}
 	failed := s.addAll(ctx, x, path)
-	x.forget()
+	x.dropUnreferenced()
 	if err := s.write(x); err != nil {
 		return fmt.Errorf("image store: %w", err)
 	}
 	return errors.Join(failed, s.sweep(x))
 }
 
-// receive stores the archive: its table of contents may be at its end, so that a stream cannot be unpacked as it comes.
-func (s *Store) receive(ctx context.Context, archive io.Reader) (path string, err error) {
+// saveArchive saves the archive to a file, because its manifest can be at the end.
+func (s *Store) saveArchive(ctx context.Context, archive io.Reader) (path string, err error) {
 	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "archive-")
 	if err != nil {
 		return "", err
@@ -79,7 +79,7 @@ func (s *Store) addAll(ctx context.Context, x *index, path string) error {
 	var failed error
 	for _, d := range manifest {
 		if len(d.RepoTags) == 0 {
-			continue // nothing could refer to it
+			continue // unreachable without a reference
 		}
 		if err := s.add(ctx, x, open, d.RepoTags); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("image %s: %w", d.RepoTags[0], err))
@@ -91,7 +91,7 @@ func (s *Store) addAll(ctx context.Context, x *index, path string) error {
 	return failed
 }
 
-// add unpacks what is missing of one image, and lets its references lead to it.
+// add unpacks the missing layers of an image and adds its references.
 func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []string) error {
 	var refs []name.Tag
 	for _, t := range tags {
@@ -120,7 +120,7 @@ func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []s
 	if err := s.addLayers(ctx, img, r); err != nil {
 		return err
 	}
-	if err := s.lay(r, id.Hex); err != nil {
+	if err := s.assemble(r, id.Hex); err != nil {
 		return err
 	}
 	x.Images[id.String()] = r
@@ -130,10 +130,10 @@ func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []s
 	return nil
 }
 
-// runnable refuses images for other machines before their programs fail with "exec format error".
+// runnable rejects images for other architectures.
 func runnable(c *v1.ConfigFile) error {
 	if c.OS != "linux" || c.Architecture != runtime.GOARCH {
-		return fmt.Errorf("it is for %s/%s, this machine is linux/%s", c.OS, c.Architecture, runtime.GOARCH)
+		return fmt.Errorf("built for %s/%s, but this machine is linux/%s", c.OS, c.Architecture, runtime.GOARCH)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (s *Store) addLayers(ctx context.Context, img v1.Image, r *record) error {
 	return nil
 }
 
-// addLayer unpacks a layer that is not there yet, and returns its directory. It appears under its name when it is complete.
+// addLayer unpacks a missing layer and returns its directory, which it creates atomically.
 func (s *Store) addLayer(ctx context.Context, id v1.Hash, l v1.Layer) (dir string, err error) {
 	for _, dir := range []string{filepath.Join("layers", id.Hex), filepath.Join("layers", id.Hex+whiteoutSuffix)} {
 		if _, err := os.Stat(filepath.Join(s.dir, dir)); err == nil {
@@ -168,7 +168,7 @@ func (s *Store) addLayer(ctx context.Context, id v1.Hash, l v1.Layer) (dir strin
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = content.Close() }() // only read
+	defer func() { _ = content.Close() }() // read only
 	part := filepath.Join(s.dir, "tmp", id.Hex)
 	whiteouts, err := unpack(contextReader{ctx, content}, part, id)
 	if err != nil {
@@ -181,8 +181,8 @@ func (s *Store) addLayer(ctx context.Context, id v1.Hash, l v1.Layer) (dir strin
 	return dir, os.Rename(part, filepath.Join(s.dir, dir))
 }
 
-// lay decides which directories make up an image: those of its layers, or one merged of them.
-func (s *Store) lay(r *record, hex string) error {
+// assemble selects the directories of an image: its layers, or one merged directory.
+func (s *Store) assemble(r *record, hex string) error {
 	merge := len(r.Layers) > maxLayers || len(r.Layers) == 0
 	for _, l := range r.Layers {
 		merge = merge || strings.HasSuffix(l, whiteoutSuffix)
@@ -201,9 +201,9 @@ func (s *Store) lay(r *record, hex string) error {
 	return os.Rename(filepath.Join(s.dir, "tmp", hex), filepath.Join(s.dir, r.Dirs[0]))
 }
 
-// contextReader ends with its context.
+// contextReader stops reading when its context ends.
 type contextReader struct {
-	ctx context.Context // io.Reader has no other place for it
+	ctx context.Context // io.Reader has no parameter for it
 	r   io.Reader
 }
 

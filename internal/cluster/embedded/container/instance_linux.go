@@ -23,29 +23,26 @@ type instance struct {
 	started time.Time
 	order   *order
 	stop    syscall.Signal
-	// release lets go of the image's files.
-	release func()
+	release func() // of the image's layers
 
 	process *process
 	log     *logger
-	out     [2]audience // of standard output and error; with a terminal, the first has both
-	// input is where the standard input is written to: a pipe, the terminal, or nil.
+	out     [2]broadcast // of standard output and error; a terminal uses only the first
+	// input is the standard input: a pipe, the terminal, or nil.
 	input     io.WriteCloser
 	inputOnce bool
 	terminal  *os.File
-	// pumps are done when everything that was said has been heard.
-	pumps sync.WaitGroup
+	pumps     sync.WaitGroup // copy the output
 
-	// ended is closed when no process runs any more, done when nothing else goes on either.
-	ended, done chan struct{}
-	exit        Exit // valid when done is closed
+	ended, done chan struct{} // closed when no process runs, and after the cleanup
+	exit        Exit          // valid after done closes
 }
 
 var _ Container = (*instance)(nil)
 
 func newInstance(h *Host, s Spec, o *order, release func()) *instance {
 	id := make([]byte, 32)
-	_, _ = rand.Read(id) // never fails, see its documentation
+	_, _ = rand.Read(id) // never fails
 	return &instance{
 		host: h, id: hex.EncodeToString(id), order: o, stop: stopSignal(s.Image.StopSignal), release: release,
 		log: &logger{}, inputOnce: s.StdinOnce, ended: make(chan struct{}), done: make(chan struct{}),
@@ -92,23 +89,23 @@ func (c *instance) openLog(path string) error {
 	return nil
 }
 
-// launch starts the program, and what goes on for as long as it runs.
+// launch starts the program and the goroutines that serve it.
 func (c *instance) launch(ctx context.Context, s Spec) error {
 	p, err := openPipes(s.Stdin && !s.TTY, !s.TTY, !s.TTY)
 	if err != nil {
 		return err
 	}
 	child, status, err := c.host.starter.start(&job{
-		order: c.order, streams: p.theirs, namespace: networkOf(s), into: -1,
+		order: c.order, streams: p.child, namespace: networkOf(s), into: -1,
 	})
-	p.closeTheirs()
+	p.closeChild()
 	if err != nil {
-		p.closeOurs()
+		p.closeParent()
 		return err
 	}
 	terminal, err := outcome(ctx, status)
 	if err != nil {
-		p.closeOurs()
+		p.closeParent()
 		return errors.Join(err, end(child))
 	}
 	c.started, c.process, c.terminal = time.Now(), child, terminal
@@ -116,14 +113,14 @@ func (c *instance) launch(ctx context.Context, s Spec) error {
 	switch {
 	case terminal != nil && s.Stdin:
 		c.input = terminal
-	case p.ours[0] != nil:
-		c.input = p.ours[0]
+	case p.parent[0] != nil:
+		c.input = p.parent[0]
 	}
 	if terminal != nil {
 		c.pump("stdout", terminal, &c.out[0])
 	} else {
-		c.pump("stdout", p.ours[1], &c.out[0])
-		c.pump("stderr", p.ours[2], &c.out[1])
+		c.pump("stdout", p.parent[1], &c.out[0])
+		c.pump("stderr", p.parent[2], &c.out[1])
 	}
 	go c.supervise(p)
 	return nil
@@ -136,53 +133,53 @@ func networkOf(s Spec) int {
 	return -1
 }
 
-// end kills a child that did not become a program.
+// end kills a child that did not run its program.
 func end(child *process) error {
 	err := child.signal(syscall.SIGKILL)
 	_, waitErr := child.wait()
 	return errors.Join(err, waitErr)
 }
 
-// pump hands on what the container says on one stream.
-func (c *instance) pump(name string, r *os.File, to *audience) {
+// pump copies one output stream to the log and the listeners.
+func (c *instance) pump(name string, r *os.File, to *broadcast) {
 	c.pumps.Go(func() {
 		s := &stream{log: c.log, name: name}
 		defer s.end()
 		defer to.end()
-		hear(r, c.ended, func(p []byte) {
+		readChunks(r, c.ended, func(p []byte) {
 			s.write(p)
 			to.write(p)
 		})
 	})
 }
 
-// supervise waits for the container's end and leaves nothing of it but its log.
+// supervise waits for the container's end and removes everything but its log.
 func (c *instance) supervise(p *pipes) {
-	// The first process of a process namespace ends after all others; see pid_namespaces(7).
+	// PID 1 of a PID namespace ends after all other processes; see pid_namespaces(7).
 	status, err := c.process.wait()
 	c.exit = Exit{Started: c.started, Finished: time.Now(), Err: err}
 	c.exit.Code, c.exit.Signal = exitOf(status)
 	close(c.ended)
 	if c.terminal != nil {
-		p.ours[1] = c.terminal
+		p.parent[1] = c.terminal
 	}
-	p.limit(lastWords)
+	p.setDeadline(drainTimeout)
 	c.pumps.Wait()
-	p.closeOurs()
+	p.closeParent()
 	c.discard()
 	close(c.done)
 }
 
-// discard lets go of everything but the log's content.
+// discard releases the container's resources.
 func (c *instance) discard() {
 	c.log.close()
 	for _, d := range []string{rootDir, upperDir, workDir, memoryDir} {
-		_ = removeTree(filepath.Join(c.order.Dir, d)) // what stays goes with the container's directory
+		_ = removeTree(filepath.Join(c.order.Dir, d)) // the rest is removed with the container's directory
 	}
 	c.release()
 }
 
-// stopSignal understands what image configurations say: "SIGQUIT", "QUIT" or "3".
+// stopSignal parses the stop signal of an image: "SIGQUIT", "QUIT", or "3".
 func stopSignal(s string) syscall.Signal {
 	var number int
 	if _, err := fmt.Sscanf(s, "%d", &number); err == nil && number > 0 && number < 65 {

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// left is what containers could leave behind in this program.
+// left counts what containers could leak in this program.
 type left struct{ files, threads, mounts, children int }
 
 func count(t testing.TB) left {
@@ -21,7 +21,7 @@ func count(t testing.TB) left {
 	for _, task := range list(t, "/proc/self/task") {
 		l.threads++
 		data, err := os.ReadFile("/proc/self/task/" + task + "/children")
-		if err == nil { // else the thread has ended
+		if err == nil { // unless the thread has ended
 			l.children += len(strings.Fields(string(data)))
 		}
 	}
@@ -50,7 +50,7 @@ func read(t testing.TB, path string) string {
 	return string(data)
 }
 
-func TestNothingIsLeftOfContainers(t *testing.T) {
+func TestContainersLeakNothing(t *testing.T) {
 	h := runtimeOf(t)
 	s := spec(t, "wait")
 	round := func() {
@@ -66,7 +66,7 @@ func TestNothingIsLeftOfContainers(t *testing.T) {
 		for _, tty := range []bool{false, true} {
 			_, err = c.Exec(t.Context(), container.Exec{Command: []string{"/bin/tool", "echo hi"}, Stdout: &out, TTY: tty})
 			if err != nil || !strings.HasPrefix(out.String(), "hi") {
-				t.Errorf("exec said %q, %v", out.String(), err)
+				t.Errorf("exec printed %q, %v", out.String(), err)
 			}
 		}
 		if err := c.Signal(9); err != nil {
@@ -75,7 +75,7 @@ func TestNothingIsLeftOfContainers(t *testing.T) {
 		<-c.Done()
 		one.Command = []string{"nope"}
 		if _, err := h.Start(t.Context(), one); err == nil {
-			t.Error("there is a nope")
+			t.Error("program nope started")
 		}
 	}
 	many := func(n int) {
@@ -87,21 +87,21 @@ func TestNothingIsLeftOfContainers(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	many(8) // Go keeps some threads and files for itself once it has needed them
+	many(8) // Go keeps some threads and files
 	before := count(t)
 	many(60)
-	// Threads that were needed for a moment may stay, but not one for each container.
+	// Some threads can stay, but not one for each container.
 	eventually(t, "as few files, mounts and children as before", func() bool {
 		now := count(t)
 		return now.files <= before.files && now.mounts <= before.mounts && now.children <= before.children && now.threads < before.threads+20
 	})
 }
 
-func TestContainersThatRunCostNoThreads(t *testing.T) {
+func TestRunningContainersNeedNoThreads(t *testing.T) {
 	h := runtimeOf(t)
 	s := spec(t, "wait")
 	s.Log = ""
-	start(t, s) // Go keeps some threads once it has needed them
+	start(t, s) // Go keeps some threads
 	before := count(t)
 	const many = 60
 	var all []container.Container
@@ -115,7 +115,7 @@ func TestContainersThatRunCostNoThreads(t *testing.T) {
 		all = append(all, c)
 	}
 	if now := count(t); now.threads > before.threads+many/2 || now.children != before.children+many {
-		t.Errorf("%d containers took it from %+v to %+v", many, before, now)
+		t.Errorf("%d containers: from %+v to %+v", many, before, now)
 	}
 	for _, c := range all {
 		if err := c.Signal(9); err != nil {

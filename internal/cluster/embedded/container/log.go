@@ -3,33 +3,33 @@ package container
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
 )
 
-// maxLine is how long a line in a log can be; longer ones are split (containerd's and CRI-O's default).
+// maxLine is the length in bytes at which log lines are split, as in containerd and CRI-O.
 const maxLine = 16 << 10
 
-// logger writes lines of the streams of a container in the format that kubelets read:
-// "2026-11-21T17:52:53.123456789Z stdout F text\n", with P for a part of a line
+// logger writes output lines in the CRI log format: "2026-11-21T17:52:53.123456789Z stdout F
+// text\n", with P for a partial line
 // (https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md).
 //
-// A log does not grow for ever: it would fill the disk that the cluster's data is on, too. When it has maxLog bytes the next
-// one takes its place, as with kubelets; whoever has the old one open reads it to its end.
+// Like a kubelet, it starts a new log after maxLog bytes. Readers of the old log are unaffected.
 type logger struct {
 	mu   sync.Mutex
 	path string
-	to   *os.File // nil drops everything
+	to   *os.File // nil discards everything
 	size int64
-	// bounded is false for what is no file, and for a log whose successor cannot be made.
+	// bounded is false for other than regular files, and after a failed rotation.
 	bounded bool
 }
 
-// maxLog is a kubelet's containerLogMaxSize unless it is told otherwise.
+// maxLog is a kubelet's default of containerLogMaxSize, in bytes.
 const maxLog = 10 << 20
 
-// open appends to the log at path, or begins it.
+// open creates the log at path or appends to it.
 func (l *logger) open(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
@@ -43,13 +43,13 @@ func (l *logger) open(path string) error {
 	return nil
 }
 
-// rotate begins the next log. If that fails the old one goes on.
+// rotate starts a new log. On an error, the old one stays.
 func (l *logger) rotate() {
 	next := l.path + ".next"
 	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err == nil {
 		if err = os.Rename(next, l.path); err != nil {
-			_ = f.Close() // it is empty
+			_ = f.Close() // empty
 		}
 	}
 	if err != nil {
@@ -60,15 +60,14 @@ func (l *logger) rotate() {
 	l.to, l.size = f, 0
 }
 
-// stream writes what one stream of the container says. It is used by one goroutine.
+// stream writes one output stream to a log, from one goroutine.
 type stream struct {
 	log  *logger
 	name string
-	// rest is the beginning of a line that has no end yet.
-	rest []byte
+	rest []byte // an incomplete line
 }
 
-// write takes what was read at once. A log that cannot be written, on a full disk, must not stop the container.
+// write logs output. It ignores write errors, because a full disk must not stop the container.
 func (s *stream) write(p []byte) {
 	now := time.Now()
 	s.rest = append(s.rest, p...)
@@ -83,14 +82,14 @@ func (s *stream) write(p []byte) {
 			out = s.line(out, now, "P", s.rest[:maxLine])
 			s.rest = s.rest[maxLine:]
 		default:
-			s.rest = append([]byte(nil), s.rest...) // let go of the long one it is the end of
+			s.rest = bytes.Clone(s.rest) // release the larger buffer
 			s.log.write(out)
 			return
 		}
 	}
 }
 
-// end writes a last line that was not ended.
+// end writes an incomplete last line.
 func (s *stream) end() {
 	if len(s.rest) > 0 {
 		s.log.write(s.line(nil, time.Now(), "F", s.rest))
@@ -99,14 +98,7 @@ func (s *stream) end() {
 }
 
 func (s *stream) line(out []byte, now time.Time, tag string, text []byte) []byte {
-	out = now.UTC().AppendFormat(out, time.RFC3339Nano)
-	out = append(out, ' ')
-	out = append(out, s.name...)
-	out = append(out, ' ')
-	out = append(out, tag...)
-	out = append(out, ' ')
-	out = append(out, text...)
-	return append(out, '\n')
+	return fmt.Appendf(out, "%s %s %s %s\n", now.UTC().Format(time.RFC3339Nano), s.name, tag, text)
 }
 
 func (l *logger) write(lines []byte) {

@@ -15,13 +15,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// toolPath is where the program is that the tests' containers run; the environment hands it into the namespaces.
+// toolPath is the path of the containers' program; the environment passes it into the namespaces.
 const toolPath = "INGRESSLAB_TEST_TOOL"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == container.ChildCommand {
 		fmt.Fprintln(os.Stderr, container.RunChild())
-		os.Exit(1) //nolint:forbidigo // this is the program's main
+		os.Exit(1) //nolint:forbidigo // main of the tests
 	}
 	if os.Getenv(toolPath) == "" {
 		dir, err := buildTool()
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1) //nolint:forbidigo // see above
 		}
-		// The outer program sees the tests' end, whatever it was, and cleans up.
+		// The outer process cleans up.
 		code, err := run(dir)
 		if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	nstest.Main(m)
 }
 
-// buildTool compiles the program before the tests have namespaces of their own, where Go may find no cache.
+// buildTool compiles the program outside the namespaces, where Go finds its cache.
 func buildTool() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "ingresslab-tool-"); err != nil {
 		return "", err
@@ -53,7 +53,7 @@ func buildTool() (dir string, err error) {
 	return dir, nil
 }
 
-// run runs the tests.
+// run runs the tests in new namespaces.
 func run(dir string) (code int, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -69,7 +69,7 @@ func run(dir string) (code int, err error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// toolImage is an image with the tool at /bin/tool, and a few files.
+// toolImage returns an image with the tool at /bin/tool and some files.
 func toolImage(t testing.TB, config v1.Config) *container.Image {
 	t.Helper()
 	program, err := os.ReadFile(os.Getenv(toolPath))
@@ -89,7 +89,7 @@ func toolImage(t testing.TB, config v1.Config) *container.Image {
 
 var host *container.Host
 
-// runtime is one for all tests: it keeps a thread.
+// runtime is shared by all tests, because it reserves a thread.
 func runtimeOf(t testing.TB) *container.Host {
 	t.Helper()
 	nstest.Require(t)
@@ -103,7 +103,7 @@ func runtimeOf(t testing.TB) *container.Host {
 	return host
 }
 
-// spec is a container that runs the tool.
+// spec returns a container that runs the tool.
 func spec(t testing.TB, command string) container.Spec {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,8 +127,8 @@ func start(t testing.TB, s container.Spec) container.Container {
 	return c
 }
 
-// said runs a container to its end and returns what is in its log, without what stands before the text.
-func said(t testing.TB, s container.Spec) string {
+// logOf runs a container to its end and returns the text of its log.
+func logOf(t testing.TB, s container.Spec) string {
 	t.Helper()
 	c := start(t, s)
 	<-c.Done()
@@ -145,7 +145,7 @@ func logText(t testing.TB, path string) string {
 	for line := range strings.Lines(string(data)) {
 		parts := strings.SplitN(line, " ", 4)
 		if len(parts) != 4 {
-			t.Fatalf("not a line of a log: %q", line)
+			t.Fatalf("invalid log line: %q", line)
 		}
 		text.WriteString(parts[3])
 	}

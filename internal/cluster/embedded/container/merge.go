@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// mergeLayers makes one directory of several layers, as
-// https://github.com/opencontainers/image-spec/blob/main/layer.md#applying-changesets has it. Files are hard links: the
-// layers are never written to. All paths are relative to the store's directory.
+// mergeLayers merges layers into one directory with hard links
+// (https://github.com/opencontainers/image-spec/blob/main/layer.md#applying-changesets). Paths are
+// relative to the store.
 func mergeLayers(store string, layers []string, dest string) (err error) {
 	root, err := os.OpenRoot(store)
 	if err != nil {
@@ -29,15 +29,14 @@ func mergeLayers(store string, layers []string, dest string) (err error) {
 	return nil
 }
 
-// mergeDir lays the content of one directory over another. What is hidden goes first: a whiteout is about the layers below,
-// never about its neighbors.
+// mergeDir merges one directory into another. Whiteouts apply to lower layers, so they come first.
 func mergeDir(root *os.Root, from, to string) error {
 	entries, err := fs.ReadDir(root.FS(), from)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := hide(root, to, e.Name()); err != nil {
+		if err := applyWhiteout(root, to, e.Name()); err != nil {
 			return err
 		}
 	}
@@ -52,8 +51,8 @@ func mergeDir(root *os.Root, from, to string) error {
 	return nil
 }
 
-// hide removes what a whiteout names.
-func hide(root *os.Root, dir, name string) error {
+// applyWhiteout removes what a whiteout hides.
+func applyWhiteout(root *os.Root, dir, name string) error {
 	if name == opaqueMarker {
 		below, err := fs.ReadDir(root.FS(), dir)
 		for _, e := range below {
@@ -61,7 +60,7 @@ func hide(root *os.Root, dir, name string) error {
 		}
 		return err
 	}
-	// A name that leads out of the directory is none.
+	// Ignore names that lead out of the directory.
 	if hidden, ok := strings.CutPrefix(name, whiteoutPrefix); ok && hidden != "" && hidden != "." && hidden != ".." {
 		return root.RemoveAll(path.Join(dir, hidden))
 	}
@@ -85,14 +84,14 @@ func mergeEntry(root *os.Root, from, to string, e fs.DirEntry) error {
 			return err
 		}
 	}
-	if err := likeDir(root, from, to); err != nil {
+	if err := copyAttributes(root, from, to); err != nil {
 		return err
 	}
 	return mergeDir(root, from, to)
 }
 
-// likeDir gives a directory the owner and mode of another one.
-func likeDir(root *os.Root, from, to string) error {
+// copyAttributes copies the owner and mode of a directory.
+func copyAttributes(root *os.Root, from, to string) error {
 	info, err := root.Lstat(from)
 	if err != nil {
 		return err
@@ -105,5 +104,5 @@ func likeDir(root *os.Root, from, to string) error {
 	return root.Chmod(to, info.Mode().Perm()|info.Mode()&fs.ModeSticky)
 }
 
-// isInvalid tells whether the kernel knows no user of that number here.
+// isInvalid reports whether the user namespace does not map a user ID.
 func isInvalid(err error) bool { return errors.Is(err, syscall.EINVAL) }

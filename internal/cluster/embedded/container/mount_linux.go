@@ -10,21 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detached is a mount that is nowhere yet; see open_tree(2) and fsmount(2).
+// detached is a mount that is not attached yet; see open_tree(2) and fsmount(2).
 type detached struct {
 	fd     int
 	target string
 	dir    bool
 }
 
-// attach mounts it on its target, which is made if it is missing.
+// attach mounts it on its target, which it creates if needed.
 func (d detached) attach() error {
 	err := d.makeTarget()
 	if err == nil {
 		const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_SYMLINKS
 		err = unix.MoveMount(d.fd, "", unix.AT_FDCWD, d.target, flags)
 	}
-	_ = unix.Close(d.fd) // the mount has its place, or is not wanted
+	_ = unix.Close(d.fd) // no longer needed
 	if err != nil {
 		return fmt.Errorf("mount on %s: %w", d.target, err)
 	}
@@ -33,38 +33,37 @@ func (d detached) attach() error {
 
 func (d detached) makeTarget() error {
 	if d.dir {
-		return os.MkdirAll(d.target, 0o755) //nolint:gosec // as images have them
+		return os.MkdirAll(d.target, 0o755) //nolint:gosec // the usual mode in images
 	}
-	if err := os.MkdirAll(filepath.Dir(d.target), 0o755); err != nil { //nolint:gosec // as images have them
+	if err := os.MkdirAll(filepath.Dir(d.target), 0o755); err != nil { //nolint:gosec // the usual mode in images
 		return err
 	}
-	// What is there is not opened: it could be a device. A symbolic link that leads nowhere is followed.
+	// Do not open an existing target: it could be a device. A dangling symbolic link is followed.
 	if _, err := os.Stat(d.target); err == nil {
 		return nil
 	}
-	f, err := os.OpenFile(d.target, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // as images have them
+	f, err := os.OpenFile(d.target, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // the usual mode in images
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
 
-// system is a file system of the kernel.
+// system is a kernel file system.
 type system struct {
 	kind, target string
 	attributes   int
 	options      map[string]string
-	// optional ones are left out where the kernel does not have or allow them.
-	optional bool
+	optional     bool // skip it if the kernel does not support or allow it
 }
 
-// systemMounts makes the file systems that every container has. It has to happen outside the container's root directory:
-// in a user namespace, the kernel allows a new /proc or /sys only to who can see the whole of an old one.
+// systemMounts creates the file systems of every container. It runs before pivot_root(2): in a user
+// namespace, a new /proc or /sys requires a fully visible old one.
 func (o *order) systemMounts() ([]detached, error) {
 	const quiet = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 	pts := map[string]string{"mode": "0620", "ptmxmode": "0666"}
 	if !o.OneUser {
-		pts["gid"] = "5" // the group tty, everywhere
+		pts["gid"] = "5" // group tty in all distributions
 	}
 	list := []system{
 		{kind: "proc", target: "/proc", attributes: quiet},
@@ -100,7 +99,7 @@ func (s system) open() (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	defer func() { _ = unix.Close(f) }() // the mount does not need it
+	defer func() { _ = unix.Close(f) }() // no longer needed
 	for key, value := range s.options {
 		if err := unix.FsconfigSetString(f, key, value); err != nil {
 			return -1, fmt.Errorf("option %s=%s: %w", key, value, err)
@@ -112,11 +111,11 @@ func (s system) open() (fd int, err error) {
 	return unix.Fsmount(f, unix.FSMOUNT_CLOEXEC, s.attributes)
 }
 
-// givenMounts opens files and directories of this machine.
-func givenMounts(list []Mount) ([]detached, error) {
+// bindMounts opens the host files and directories of a container's mounts.
+func bindMounts(list []Mount) ([]detached, error) {
 	var mounts []detached
 	for _, m := range list {
-		d, err := givenMount(m)
+		d, err := bindMount(m)
 		if err != nil {
 			return nil, fmt.Errorf("mount %s on %s: %w", m.Source, m.Target, err)
 		}
@@ -126,7 +125,7 @@ func givenMounts(list []Mount) ([]detached, error) {
 	return mounts, nil
 }
 
-func givenMount(m Mount) (detached, error) {
+func bindMount(m Mount) (detached, error) {
 	if m.Within == "" {
 		return clone(unix.AT_FDCWD, m.Source, m.ReadOnly)
 	}
@@ -138,25 +137,25 @@ func givenMount(m Mount) (detached, error) {
 	if err != nil {
 		return detached{}, err
 	}
-	defer func() { _ = unix.Close(top) }() // only a place
+	defer func() { _ = unix.Close(top) }() // O_PATH
 	inside, err := unix.Openat2(top, rel, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	})
-	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) { // what openat2(2) says to a link that leads out
-		return detached{}, errors.New("it leads out of its volume")
+	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) { // a link leads out; see openat2(2)
+		return detached{}, errors.New("the path leaves its volume")
 	}
 	if err != nil {
 		return detached{}, err
 	}
-	defer func() { _ = unix.Close(inside) }() // the mount does not need it
+	defer func() { _ = unix.Close(inside) }() // no longer needed
 	return clone(inside, "", m.ReadOnly)
 }
 
-// clone opens a second mount of a file or directory, with everything that is mounted below it: in a user namespace, the
-// kernel lets nobody look under a mount. Only what is asked for changes; in particular, nosuid, nodev and noexec stay where
-// they are, which a user namespace must not take away.
-//
-// source is relative to the directory at; empty is what is open there.
+// clone opens a bind mount of a file or directory with the mounts below it, because a user
+// namespace cannot see under a mount.
+// It adds read-only if requested; nosuid, nodev, and noexec stay, because a user namespace cannot
+// clear them.
+// source is relative to the directory at; empty selects at.
 func clone(at int, source string, readOnly bool) (detached, error) {
 	const recursive = unix.AT_RECURSIVE
 	fd, err := unix.OpenTree(at, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|recursive)
@@ -169,18 +168,18 @@ func clone(at int, source string, readOnly bool) (detached, error) {
 		err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 	}
 	if err != nil {
-		_ = unix.Close(fd) // not used
+		_ = unix.Close(fd) // unused
 		return detached{}, err
 	}
 	return detached{fd: fd, dir: s.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
 }
 
-// protectProc keeps what in /proc belongs to the machine from a container's root, which may be the machine's.
+// protectProc hides machine settings in /proc, because a container's root can be the machine's.
 func protectProc() error {
 	for _, path := range []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} {
 		d, err := clone(unix.AT_FDCWD, path, true)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // another kernel
+			continue // not in this kernel
 		}
 		if err == nil {
 			d.target = path

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// oneUser tells whether this user namespace has only one user.
+// oneUser reports whether this user namespace maps only one user.
 func oneUser(t testing.TB) bool {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/uid_map")
@@ -22,7 +22,7 @@ func oneUser(t testing.TB) bool {
 	return len(f) == 3 && f[2] == "1"
 }
 
-// privateNetwork is a new network namespace with its loopback device up.
+// privateNetwork returns a network namespace whose loopback device is up.
 func privateNetwork(t testing.TB) int {
 	t.Helper()
 	type result struct {
@@ -31,7 +31,7 @@ func privateNetwork(t testing.TB) int {
 	}
 	made := make(chan result)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this function
+		runtime.LockOSThread() // without unlock, so that the thread ends
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			made <- result{err: err}
 			return
@@ -64,12 +64,12 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("still not: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 	}
 }
 
-// waitFor waits until a log has a text.
+// waitFor waits until a log contains a text.
 func waitFor(t testing.TB, log, text string) {
 	t.Helper()
 	eventually(t, text+" in the log", func() bool {

@@ -4,35 +4,32 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// process is a child. It is waited for by its own number and in Go's poller, so that it costs no thread, and neither takes
-// from nor loses to others who wait for children.
+// process is a child with a pidfd in Go's poller, so that waiting for it costs no thread.
 type process struct {
 	pid int
-	// fd is a pidfd, see pidfd_open(2); it is closed when the process has been waited for.
-	fd *os.File
+	fd  *os.File // see pidfd_open(2); closed by wait
 }
 
 func newProcess(pid, pidfd int) (*process, error) {
-	if pidfd < 0 {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // ours, and not waited for: nobody else has the number
-		_, _ = syscall.Wait4(pid, nil, 0, nil)
-		return nil, errors.New("the kernel has no descriptors for processes (Linux 5.12 or newer is needed)")
+	err := errors.New("pidfds are not supported; Linux 5.12 or newer is required")
+	if pidfd >= 0 {
+		err = unix.SetNonblock(pidfd, true) // the poller requires this
 	}
-	// Only what does not block is polled.
-	if err := unix.SetNonblock(pidfd, true); err != nil {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // see above
+	if err != nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // a child that nothing else waits for, so the PID is still its own
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
-		_ = unix.Close(pidfd) // not used
+		_ = unix.Close(pidfd) // unused
 		return nil, err
 	}
 	return &process{pid, os.NewFile(uintptr(pidfd), "process")}, nil
 }
 
-// wait returns when the process has ended. It is called once.
+// wait returns when the process has ended. Call it once.
 func (p *process) wait() (status unix.WaitStatus, err error) {
 	defer func() { err = errors.Join(err, p.fd.Close()) }()
 	raw, err := p.fd.SyscallConn()
@@ -53,7 +50,7 @@ func (p *process) wait() (status unix.WaitStatus, err error) {
 	return status, errors.Join(err, waitErr)
 }
 
-// signal sends a signal; it is no error if the process has ended.
+// signal sends a signal. It returns nil if the process has ended.
 func (p *process) signal(s syscall.Signal) error {
 	raw, err := p.fd.SyscallConn()
 	if err != nil {
@@ -69,16 +66,90 @@ func (p *process) signal(s syscall.Signal) error {
 	return sendErr
 }
 
-// use calls f with the descriptor, and tells whether the process had not been waited for.
+// use calls f with the pidfd. It reports false after wait.
 func (p *process) use(f func(fd int)) bool {
 	raw, err := p.fd.SyscallConn()
 	return err == nil && raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
 }
 
-// exitOf translates how a process ended.
+// exitOf returns the exit code, or 128 plus the signal.
 func exitOf(status unix.WaitStatus) (code int, sig syscall.Signal) {
 	if status.Signaled() {
 		return 128 + int(status.Signal()), status.Signal()
 	}
 	return status.ExitStatus(), 0
+}
+
+// pipes are the child ends and parent ends of the standard streams. Unused ones are /dev/null.
+type pipes struct {
+	child, parent [3]*os.File
+}
+
+func openPipes(in, out, err bool) (*pipes, error) {
+	p := &pipes{}
+	for i, want := range [3]bool{in, out, err} {
+		if e := p.open(i, want); e != nil {
+			p.closeChild()
+			p.closeParent()
+			return nil, e
+		}
+	}
+	return p, nil
+}
+
+func (p *pipes) open(i int, want bool) (err error) {
+	switch {
+	case !want:
+		p.child[i], err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	case i == 0:
+		p.child[i], p.parent[i], err = os.Pipe()
+	default:
+		p.parent[i], p.child[i], err = os.Pipe()
+	}
+	return err
+}
+
+func (p *pipes) closeChild() { closeAll(p.child) }
+
+func (p *pipes) closeParent() { closeAll(p.parent) }
+
+// setDeadline sets a deadline for reads of the output.
+func (p *pipes) setDeadline(d time.Duration) {
+	for _, f := range p.parent[1:] {
+		if f != nil {
+			_ = f.SetReadDeadline(time.Now().Add(d)) // pipes support deadlines
+		}
+	}
+}
+
+// drainTimeout limits reads after a process ends: another process can keep its output open.
+const drainTimeout = time.Second
+
+// readChunks calls f with each chunk until the end, or for drainTimeout after ended closes.
+func readChunks(r *os.File, ended <-chan struct{}, f func([]byte)) {
+	buf := make([]byte, 32<<10)
+	for {
+		select {
+		case <-ended:
+			_ = r.SetReadDeadline(time.Now().Add(drainTimeout))
+		default:
+		}
+		n, err := r.Read(buf)
+		if n > 0 {
+			f(buf[:n])
+		}
+		if err != nil { // the end of a terminal is EIO
+			return
+		}
+	}
+}
+
+func closeAll(files [3]*os.File) {
+	var err error
+	for _, f := range files {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	_ = err // closing a pipe loses no data; some are closed already
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// changes is a command that changes the root directory, and what it says.
+// changes is a command that changes the root directory, and its output.
 const changes, changed = "write /etc/motd new ; write /made x ; read /etc/motd ; echo ; ls /etc", "new\ngroup\nmotd\npasswd\nresolv.conf\n"
 
-func TestAContainerWhoseDirectoryIsAnOverlayItself(t *testing.T) {
+func TestContainerDirectoryOnOverlay(t *testing.T) {
 	nstest.Require(t)
 	dir := t.TempDir()
 	for _, d := range []string{"lower", "upper", "work", "merged"} {
@@ -33,15 +33,15 @@ func TestAContainerWhoseDirectoryIsAnOverlayItself(t *testing.T) {
 	defer func() { _ = unix.Unmount(merged, unix.MNT_DETACH) }()
 	s := spec(t, changes)
 	s.Dir = filepath.Join(merged, "web")
-	if got := said(t, s); got != changed {
-		t.Errorf("it said\n%s", got)
+	if got := logOf(t, s); got != changed {
+		t.Errorf("got\n%s", got)
 	}
 }
 
-func TestLayersThatCannotBeAnOverlay(t *testing.T) {
+func TestTooManyLayersAreCopied(t *testing.T) {
 	s := spec(t, changes)
 	image := *s.Image
-	// More options than mount(2) takes.
+	// The options exceed the limit of mount(2).
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 50))
 	for i := range 30 {
 		empty := filepath.Join(dir, strconv.Itoa(i))
@@ -51,17 +51,17 @@ func TestLayersThatCannotBeAnOverlay(t *testing.T) {
 		image.Layers = append([]string{empty}, image.Layers...)
 	}
 	s.Image = &image
-	if got := said(t, s); got != changed {
-		t.Errorf("it said\n%s", got)
+	if got := logOf(t, s); got != changed {
+		t.Errorf("got\n%s", got)
 	}
 	s = spec(t, "read /etc/motd")
 	s.Image = &image
-	if got := said(t, s); got != "hello\n" {
-		t.Errorf("the next one said\n%s", got)
+	if got := logOf(t, s); got != "hello\n" {
+		t.Errorf("next container: got\n%s", got)
 	}
 }
 
-func TestFilesOfARunningContainerStay(t *testing.T) {
+func TestSweepKeepsFilesOfRunningContainer(t *testing.T) {
 	dir := t.TempDir()
 	store := container.NewStore(dir)
 	program := read(t, os.Getenv(toolPath))
@@ -73,23 +73,23 @@ func TestFilesOfARunningContainerStay(t *testing.T) {
 	s := spec(t, "lines ; read /text")
 	s.Image, s.Stdin, s.StdinOnce = found(t, store, "tool:1"), true, true
 	c := start(t, s)
-	// It is the store of another process, as far as locks know.
+	// For locks, a second Store counts as another process.
 	imported(t, container.NewStore(dir), image("new"))
 	if err := c.Attach(t.Context(), container.Exec{Stdin: strings.NewReader("")}); err != nil {
 		t.Fatal(err)
 	}
 	<-c.Done()
 	if got := logText(t, s.Log); got != "old" && got != "old\n" {
-		t.Errorf("it read %q", got)
+		t.Errorf("container read %q", got)
 	}
 	if n := len(list(t, filepath.Join(dir, "layers"))); n != 2 {
-		t.Errorf("%d layers while the old image was in use, want 2", n)
+		t.Errorf("%d layers with the old image in use, want 2", n)
 	}
 	imported(t, store, image("new"))
 	if n := len(list(t, filepath.Join(dir, "layers"))); n != 1 {
-		t.Errorf("%d layers after that, want 1", n)
+		t.Errorf("%d layers afterwards, want 1", n)
 	}
 	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "image tool:1: ") {
-		t.Errorf("started from an image that is gone: %v", err)
+		t.Errorf("start from a removed image: %v", err)
 	}
 }

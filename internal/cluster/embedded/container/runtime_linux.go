@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,19 +11,19 @@ import (
 	"strings"
 )
 
-// Host is a Runtime of processes on this machine. Of its containers, nothing outlives the program it is part of.
+// Host is a Runtime on this machine. Its containers end with the program.
 //
-// It needs Linux 5.12 or newer, and the right to administer the user namespace it runs in.
+// It requires Linux 5.12 or newer and CAP_SYS_ADMIN in its user namespace.
 type Host struct {
 	starter *starter
 	leases  leases
-	// oneUser says that there is nobody else to become in this user namespace, nested that it is not the machine's first.
+	// oneUser reports that the user namespace maps one user, nested that it is not the initial one.
 	oneUser, nested bool
 }
 
 var _ Runtime = (*Host)(nil)
 
-// NewHost returns a runtime. It keeps one thread of the program to itself, for good.
+// NewHost returns a runtime. It reserves one thread of the program.
 func NewHost() (*Host, error) {
 	oneUser, nested, err := users()
 	if err != nil {
@@ -35,21 +36,21 @@ func NewHost() (*Host, error) {
 	return &Host{starter: s, oneUser: oneUser, nested: nested}, nil
 }
 
-// users reads what users there are in this user namespace; see user_namespaces(7).
+// users reads the user namespace's mapping; see user_namespaces(7).
 func users() (one, nested bool, err error) {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return false, false, err
 	}
-	const everybody = "4294967295"
+	const allUsers = "4294967295"
 	fields := strings.Fields(string(text))
 	if len(fields) < 3 {
-		return false, false, errors.New("/proc/self/uid_map: no users are mapped into this user namespace")
+		return false, false, errors.New("/proc/self/uid_map is empty: this user namespace maps no users")
 	}
-	return len(fields) == 3 && fields[2] == "1", len(fields) != 3 || fields[2] != everybody, nil
+	return len(fields) == 3 && fields[2] == "1", len(fields) != 3 || fields[2] != allUsers, nil
 }
 
-// Start implements Runtime. When ctx ends before the program runs, there is no container; later it has no meaning.
+// Start implements Runtime. ctx limits the start only.
 func (h *Host) Start(ctx context.Context, s Spec) (Container, error) {
 	c, err := h.start(ctx, s)
 	if err == nil {
@@ -67,7 +68,7 @@ func (h *Host) start(ctx context.Context, s Spec) (_ *instance, err error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := h.leases.take(o.Layers)
+	release, err := h.leases.acquire(o.Layers)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", s.Image.Ref, err)
 	}
@@ -89,21 +90,21 @@ func (h *Host) start(ctx context.Context, s Spec) (_ *instance, err error) {
 	return c, nil
 }
 
-// makeDirs makes what the child mounts into. Their modes show in the container.
+// makeDirs creates the child's mount points. Their mode is visible in the container.
 func makeDirs(dir string) error {
 	for _, d := range []string{rootDir, upperDir, workDir} {
 		path := filepath.Join(dir, d)
-		if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // as images have them
+		if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // the usual mode in images
 			return err
 		}
-		if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // whatever the umask
+		if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // independent of the umask
 			return err
 		}
 	}
 	return nil
 }
 
-// orderFor says what the child has to do for a container.
+// orderFor returns the request to the child of a container.
 func (h *Host) orderFor(s Spec) (*order, error) {
 	command := commandOf(s)
 	if len(command) == 0 {
@@ -113,21 +114,17 @@ func (h *Host) orderFor(s Spec) (*order, error) {
 	if err != nil {
 		return nil, err
 	}
-	workingDir := s.WorkingDir
-	if workingDir == "" {
-		workingDir = s.Image.WorkingDir
-	}
 	return &order{
-		Command: command, Env: environment(s), WorkingDir: filepath.Join("/", workingDir), User: userOf(s), Groups: s.Groups, TTY: s.TTY,
+		Command: command, Env: environment(s), WorkingDir: filepath.Join("/", cmp.Or(s.WorkingDir, s.Image.WorkingDir)),
+		User: userOf(s), Groups: s.Groups, TTY: s.TTY,
 		OneUser: h.oneUser, Nested: h.nested,
 		Dir: dir, Layers: s.Image.Layers, Hostname: s.Hostname, Mounts: s.Mounts, ReadOnly: s.ReadOnly,
 		OwnNetwork: s.Network > 0,
 	}, nil
 }
 
-// commandOf follows the table in
-// https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/#notes: a command of the
-// manifest leaves nothing of the image's, arguments of the manifest replace the image's.
+// commandOf combines the command of the manifest with the image's
+// (https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/#notes).
 func commandOf(s Spec) []string {
 	entrypoint, args := s.Image.Entrypoint, s.Image.Cmd
 	if len(s.Command) > 0 {
@@ -139,8 +136,7 @@ func commandOf(s Spec) []string {
 	return append(append([]string(nil), entrypoint...), args...)
 }
 
-// userOf is who the program runs as, "user:group". A user of the manifest goes without the image's group, as with other
-// runtimes.
+// userOf returns "user:group". Like other runtimes, a manifest's user drops the image's group.
 func userOf(s Spec) string {
 	user, group, _ := strings.Cut(s.Image.User, ":")
 	if s.User != nil {
@@ -152,14 +148,10 @@ func userOf(s Spec) string {
 	if group == "" {
 		return user
 	}
-	if user == "" {
-		user = "0"
-	}
-	return user + ":" + group
+	return cmp.Or(user, "0") + ":" + group
 }
 
-// environment is what the program gets: the manifest's over the image's over that of every container. The last of a name
-// counts.
+// environment returns the program's variables: defaults, overridden by image and manifest.
 func environment(s Spec) []string {
 	all := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	if s.Hostname != "" {

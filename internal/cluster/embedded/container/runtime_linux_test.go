@@ -12,28 +12,28 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-func TestAContainerIsAMachineOfItsOwn(t *testing.T) {
+func TestContainerHasOwnNamespaces(t *testing.T) {
 	s := spec(t, "host ; read /etc/motd ; ls /proc ; ls /dev ; fds ; env")
 	s.Env = []string{"A=1", "PATH=/bin"}
-	got := said(t, s)
+	got := logOf(t, s)
 	for _, want := range []string{
 		"host pod-1 pid 1 dir /\n", "hello\n", "\n1\n", "null\n", "ptmx\n", "shm\n",
 		"A=1\n", "PATH=/bin\n", "HOSTNAME=pod-1\n", "HOME=/root\n",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
+			t.Errorf("%q not found in\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "error:") || strings.Contains(got, "GOGC") || strings.Contains(got, "inherited") {
-		t.Errorf("it said\n%s", got)
+		t.Errorf("got\n%s", got)
 	}
 }
 
-func TestHowAContainerEnds(t *testing.T) {
+func TestExitOfContainer(t *testing.T) {
 	c := start(t, spec(t, "exit 3"))
 	<-c.Done()
 	if e := c.Exit(); e.Code != 3 || e.Signal != 0 || e.Err != nil || e.Finished.Before(e.Started) {
-		t.Errorf("exit 3 is %+v", e)
+		t.Errorf("exit 3: %+v", e)
 	}
 	s := spec(t, "term")
 	c = start(t, s)
@@ -56,14 +56,14 @@ func TestHowAContainerEnds(t *testing.T) {
 		t.Errorf("after SIGKILL: %+v", e)
 	}
 	if err := c.Signal(9); err != nil {
-		t.Errorf("a signal after the end: %v", err)
+		t.Errorf("signal after the end: %v", err)
 	}
 	if left, _ := os.ReadDir(s.Dir); len(left) > 0 {
-		t.Errorf("it left %v", left)
+		t.Errorf("leftovers: %v", left)
 	}
 }
 
-func TestWhatCannotBeStarted(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	for command, want := range map[string]struct {
 		text string
 		code int
@@ -81,7 +81,7 @@ func TestWhatCannotBeStarted(t *testing.T) {
 			t.Errorf("%s: %v, want %s (%d)", command, err, want.text, want.code)
 		}
 		if left, _ := os.ReadDir(s.Dir); len(left) > 0 {
-			t.Errorf("%s: it left %v", command, left)
+			t.Errorf("%s: leftovers: %v", command, left)
 		}
 	}
 	s := spec(t, "")
@@ -96,27 +96,27 @@ func TestWhatCannotBeStarted(t *testing.T) {
 	}
 }
 
-func TestImageAndManifestTogetherMakeTheCommand(t *testing.T) {
+func TestManifestOverridesImageCommand(t *testing.T) {
 	image := toolImage(t, v1.Config{
 		Entrypoint: []string{"tool", "env", ";", "host", ";"}, Cmd: []string{"echo from the image"},
 		Env: []string{"PATH=/bin", "A=image", "B=image"}, WorkingDir: "/made/for it",
 	})
 	s := spec(t, "")
 	s.Image, s.Command, s.Args, s.Env = image, nil, nil, []string{"A=pod"}
-	got := said(t, s)
+	got := logOf(t, s)
 	for _, want := range []string{"from the image\n", "A=pod\n", "B=image\n", "dir /made/for it\n"} {
 		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
+			t.Errorf("%q not found in\n%s", want, got)
 		}
 	}
 	s = spec(t, "")
 	s.Image, s.Command, s.Args, s.WorkingDir = image, nil, []string{"echo from the pod"}, "/etc"
-	if got := said(t, s); !strings.Contains(got, "from the pod\n") || strings.Contains(got, "image\"") || !strings.Contains(got, "dir /etc\n") {
-		t.Errorf("with other arguments it said\n%s", got)
+	if got := logOf(t, s); !strings.Contains(got, "from the pod\n") || strings.Contains(got, "image\"") || !strings.Contains(got, "dir /etc\n") {
+		t.Errorf("with other arguments: got\n%s", got)
 	}
 }
 
-func TestMounts(t *testing.T) {
+func TestBindMounts(t *testing.T) {
 	outside := t.TempDir()
 	for name, content := range map[string]string{"dir/f": "in dir", "file": "a file", "resolv": "nameserver 10.96.0.10"} {
 		path := filepath.Join(outside, name)
@@ -135,19 +135,19 @@ func TestMounts(t *testing.T) {
 		{Source: filepath.Join(outside, "file"), Target: "/etc/motd", ReadOnly: true},
 		{Source: filepath.Join(outside, "resolv"), Target: "/etc/resolv.conf"},
 	}
-	got := said(t, s)
+	got := logOf(t, s)
 	want := "in dir\na file\nnameserver 10.96.0.10\nerror: open /new/place/f: read-only file system\n" +
 		"error: open /proc/sys/kernel/hostname: read-only file system\n"
 	if got != want {
-		t.Errorf("it said\n%s\nwant\n%s", got, want)
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if data, err := os.ReadFile(filepath.Join(outside, "dir/g")); err != nil || string(data) != "x" {
-		t.Errorf("what it wrote is %q (%v)", data, err)
+		t.Errorf("written file: %q (%v)", data, err)
 	}
 }
 
-// What a container can write to may lead anywhere by the time it is mounted.
-func TestMountsStayWithinTheirVolume(t *testing.T) {
+// A container can replace part of a volume's path with a symbolic link before the mount.
+func TestMountsStayInVolume(t *testing.T) {
 	volume, outside := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
@@ -171,53 +171,53 @@ func TestMountsStayWithinTheirVolume(t *testing.T) {
 		s := spec(t, "read /x/f")
 		s.Mounts = []container.Mount{{Source: filepath.Join(volume, source), Target: "/x", Within: volume}}
 		if want != "" {
-			if got := said(t, s); got != want+"\n" { // the log ends every line
-				t.Errorf("%s: it said %q", source, got)
+			if got := logOf(t, s); got != want+"\n" { // the log terminates every line
+				t.Errorf("%s: got %q", source, got)
 			}
 			continue
 		}
-		if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "it leads out of its volume") {
+		if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "the path leaves its volume") {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
 	s := spec(t, "ls /x")
 	s.Mounts = []container.Mount{{Source: volume, Target: "/x", Within: volume}}
-	if got := said(t, s); got != "absolute\ndata\nlink\nrelative\n" {
-		t.Errorf("the volume itself has %q", got)
+	if got := logOf(t, s); got != "absolute\ndata\nlink\nrelative\n" {
+		t.Errorf("volume: %q", got)
 	}
 }
 
-func TestAReadOnlyRootDirectory(t *testing.T) {
+func TestReadOnlyRootDirectory(t *testing.T) {
 	s := spec(t, "write /f x ; write /scratch/f x ; read /scratch/f")
 	s.ReadOnly = true
 	s.Mounts = []container.Mount{{Source: t.TempDir(), Target: "/scratch"}}
-	if got := said(t, s); got != "error: open /f: read-only file system\nx\n" {
-		t.Errorf("it said\n%s", got)
+	if got := logOf(t, s); got != "error: open /f: read-only file system\nx\n" {
+		t.Errorf("got\n%s", got)
 	}
 }
 
-func TestContainersDoNotChangeTheirImage(t *testing.T) {
+func TestContainersDoNotChangeImage(t *testing.T) {
 	s := spec(t, "write /etc/motd changed ; write /bin/plain changed ; read /etc/motd")
-	if got := said(t, s); got != "changed\n" {
-		t.Errorf("it said\n%s", got)
+	if got := logOf(t, s); got != "changed\n" {
+		t.Errorf("got\n%s", got)
 	}
 	next := spec(t, "read /etc/motd")
 	next.Image = s.Image
-	if got := said(t, next); got != "hello\n" {
-		t.Errorf("the next one said\n%s", got)
+	if got := logOf(t, next); got != "hello\n" {
+		t.Errorf("next container: got\n%s", got)
 	}
 }
 
-func TestPrivilegesThatAContainerDoesNotHave(t *testing.T) {
-	got := said(t, spec(t, "mount /tmp ; mknod /tmp/null ; status NoNewPrivs ; status CapBnd"))
+func TestContainerHasNoOtherPrivileges(t *testing.T) {
+	got := logOf(t, spec(t, "mount /tmp ; mknod /tmp/null ; status NoNewPrivs ; status CapBnd"))
 	want := "error: operation not permitted\nerror: operation not permitted\nNoNewPrivs: 1\n"
 	bounding, ok := strings.CutPrefix(got, want)
 	if !ok || !strings.HasPrefix(bounding, "CapBnd: 00000000a00425fb") {
-		t.Errorf("it said\n%s", got)
+		t.Errorf("got\n%s", got)
 	}
 }
 
-func TestWhoAContainerRunsAs(t *testing.T) {
+func TestUserOfContainer(t *testing.T) {
 	number := func(n int64) *int64 { return &n }
 	for _, c := range []struct {
 		image       string
@@ -238,17 +238,17 @@ func TestWhoAContainerRunsAs(t *testing.T) {
 		s.Image = toolImage(t, v1.Config{User: c.image})
 		s.User, s.Group, s.Groups = c.user, c.group, c.groups
 		s.Network = privateNetwork(t)
-		got := said(t, s)
-		if oneUser(t) { // everybody is the same there
+		got := logOf(t, s)
+		if oneUser(t) { // all users are the same
 			c.want = "user 0 group 0 groups ["
 		}
 		if !strings.HasPrefix(got, c.want) || !strings.HasSuffix(got, "\nreopened\nlistening 127.0.0.1:80\n") {
-			t.Errorf("user %q: it said\n%s\nwant %s", c.image, got, c.want)
+			t.Errorf("user %q: it message\n%s\nwant %s", c.image, got, c.want)
 		}
 	}
 	s := spec(t, "")
 	s.Image = toolImage(t, v1.Config{User: "nobody-knows"})
 	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), `user "nobody-knows"`) {
-		t.Errorf("an unknown user: %v", err)
+		t.Errorf("unknown user: %v", err)
 	}
 }

@@ -1,36 +1,38 @@
 package container
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// starter starts all children from one thread that lives as long as the program: a child is told to die with the thread that
-// started it (PR_SET_PDEATHSIG(2const)), and Go ends threads when it likes. It is also the one thread that may change the
-// process namespace of its children.
+// starter starts all children from one thread that never ends. Children die with the thread that
+// started them (PR_SET_PDEATHSIG(2const)), and Go can end other threads. Only this thread changes
+// the PID namespace for its children.
 type starter struct {
 	jobs chan *job
-	// own is this program's process namespace.
-	own *os.File
+	own  *os.File // this program's PID namespace
 }
 
 // job is a child to start.
 type job struct {
-	order *order
-	// streams are the standard streams; they stay the caller's.
-	streams [3]*os.File
-	// namespace is namespaceFD of the child; -1 for none.
-	namespace int
-	// into is a descriptor of a process whose process namespace the child belongs in; -1 for a new one.
-	into int
-	fds  []uintptr
+	order     *order
+	streams   [3]*os.File // the child's standard streams; the caller closes them
+	namespace int         // the child's namespaceFD, or -1
+	into      int         // a pidfd of a process in the child's PID namespace, or -1 for a new namespace
+	fds       []uintptr
 
 	child *process
 	err   error
@@ -47,7 +49,7 @@ func newStarter() (*starter, error) {
 	return s, nil
 }
 
-// serve never ends: its end would be that of all children.
+// serve never ends, because the children end with its thread.
 func (s *starter) serve() {
 	runtime.LockOSThread()
 	for j := range s.jobs {
@@ -62,18 +64,17 @@ func (s *starter) start(j *job) (*process, *net.UnixConn, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = text.Close() }() // the child has its own
+	defer func() { _ = text.Close() }() // the child has a copy
 	ours, theirs, err := statusSocket()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = theirs.Close() }() // or its end would never be seen
+	defer func() { _ = theirs.Close() }() // so that ours reads EOF when the child closes its copy
 	j.done = make(chan struct{})
-	files := append([]*os.File(nil), j.streams[:]...)
-	files = append(files, theirs, text)
+	files := append(slices.Clone(j.streams[:]), theirs, text)
 	child, err := s.run(j, files)
 	if err != nil {
-		_ = ours.Close() // nobody is there
+		_ = ours.Close() // unused
 		return nil, nil, err
 	}
 	return child, ours, nil
@@ -98,7 +99,7 @@ func (s *starter) fork(j *job) (*process, error) {
 	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Files: j.fds,
-		// The child is about to become something else: there is nothing to collect and little to do at once.
+		// The child soon executes another program, so garbage collection and parallelism are useless.
 		Env: []string{"GOGC=off", "GOMAXPROCS=1"},
 		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
@@ -106,14 +107,14 @@ func (s *starter) fork(j *job) (*process, error) {
 	if j.into >= 0 {
 		namespace = j.into
 	} else {
-		// One that joins ties itself to us: package syscall would ask who its parent is, and be told nobody.
+		// A joining child sets this itself: package syscall fails if the parent's PID is 0.
 		attr.Sys.Pdeathsig = syscall.SIGKILL
 		attr.Sys.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
 	}
 	if err := unix.Setns(namespace, unix.CLONE_NEWPID); err != nil {
-		return nil, fmt.Errorf("enter the process namespace: %w", err)
+		return nil, fmt.Errorf("enter the PID namespace: %w", err)
 	}
-	// The file of this program may have been replaced since it was started; this is what runs.
+	// /proc/self/exe is this program even if its file was replaced.
 	pid, _, err := syscall.StartProcess("/proc/self/exe", []string{"ingresslab", ChildCommand}, attr)
 	if err != nil {
 		return nil, fmt.Errorf("start in new namespaces: %w", err)
@@ -121,7 +122,7 @@ func (s *starter) fork(j *job) (*process, error) {
 	return newProcess(pid, pidfd)
 }
 
-// orderFile is a file without a name that holds the order.
+// orderFile returns an anonymous file with the order.
 func orderFile(o *order) (*os.File, error) {
 	data, err := json.Marshal(o)
 	if err != nil {
@@ -160,3 +161,83 @@ func statusSocket() (ours *net.UnixConn, theirs *os.File, err error) {
 	}
 	return conn, theirs, nil
 }
+
+// outcome reads a child's status socket until the program runs or fails. terminal can be nil.
+func outcome(ctx context.Context, status *net.UnixConn) (terminal *os.File, err error) {
+	defer func() { _ = status.Close() }() // read only
+	stop := context.AfterFunc(ctx, func() { _ = status.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	message, terminal, err := listen(status)
+	if ctx.Err() != nil && err != nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil && len(message) > 0 {
+		err = decodeFailure(message)
+	}
+	if err != nil && terminal != nil {
+		_ = terminal.Close() // unused
+		terminal = nil
+	}
+	return terminal, err
+}
+
+func listen(status *net.UnixConn) (message []byte, terminal *os.File, err error) {
+	buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	for {
+		n, oobn, _, _, err := status.ReadMsgUnix(buf, oob)
+		if oobn > 0 {
+			terminal = received(oob[:oobn])
+		}
+		message = append(message, buf[:n]...)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, terminal, err
+		}
+		if err != nil || n == 0 {
+			return bytes.TrimPrefix(message, []byte{terminalFollows}), terminal, nil
+		}
+	}
+}
+
+// received returns the terminal from a message's control data.
+func received(oob []byte) *os.File {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(messages) != 1 {
+		return nil
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil { // for read deadlines
+		_ = unix.Close(fds[0])
+		return nil
+	}
+	return os.NewFile(uintptr(fds[0]), "terminal")
+}
+
+// decodeFailure decodes the error of a child.
+func decodeFailure(message []byte) error {
+	var f failure
+	if err := json.Unmarshal(message, &f); err != nil {
+		return fmt.Errorf("unexpected status of the child: %q", message)
+	}
+	cause := error(&childError{f.Message, syscall.Errno(f.Errno)})
+	if f.NotFound {
+		cause = exec.ErrNotFound
+	}
+	if f.Exec {
+		return &ExecError{Command: f.Command, Err: cause}
+	}
+	return cause
+}
+
+// childError is an error in another process.
+type childError struct {
+	message string
+	errno   syscall.Errno
+}
+
+func (e *childError) Error() string { return e.message }
+
+// Is compares the error number.
+func (e *childError) Is(target error) bool { return e.errno != 0 && errors.Is(e.errno, target) }

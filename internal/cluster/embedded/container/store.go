@@ -14,42 +14,37 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Store keeps images in a directory. Any number of processes may use the same one: who imports holds a lock, who finds
-// reads one file that is replaced as a whole.
+// Store keeps images in a directory. Several processes can use it: an import takes a lock, and
+// readers read an index that is replaced atomically.
 //
-//	index.json        references, and what is known about every image
-//	layers/HEX/       the files of one layer, by the digest of its uncompressed archive
-//	layers/HEX.wh/    the same of a layer that hides files of those below it
-//	merged/HEX/       the files of one image, by its ID, where its layers cannot be laid over each other as they are
-//	tmp/              what an import is busy with; nothing of it counts
+//	index.json        references and image configurations
+//	layers/HEX/       the files of a layer, by its diff ID
+//	layers/HEX.wh/    the files of a layer with whiteouts
+//	merged/HEX/       the files of an image by ID, if its layers cannot be stacked
+//	tmp/              files of the current import
 type Store struct{ dir string }
 
 var _ Images = (*Store)(nil)
 
-// NewStore returns the store in a directory, which Import makes if need be.
+// NewStore returns the store in a directory. Import creates the directory.
 func NewStore(dir string) *Store { return &Store{dir} }
 
-// index is what index.json holds.
+// index is the content of index.json.
 type index struct {
-	// Refs leads from full references (name.Reference.Name) to IDs.
-	Refs map[string]string `json:"refs"`
-	// Images are by ID.
-	Images map[string]*record `json:"images"`
+	Refs   map[string]string  `json:"refs"`   // full references (name.Reference.Name) to IDs
+	Images map[string]*record `json:"images"` // by ID
 }
 
 // record is an image in the index.
 type record struct {
 	Config v1.Config `json:"config"`
-	// Dirs are its files, lowest first, relative to the store's directory.
-	Dirs []string `json:"dirs"`
-	// Layers are the directories of its layers, lowest first: Dirs, unless they were merged.
-	Layers []string `json:"layers"`
+	Dirs   []string  `json:"dirs"`   // its files, lowest first, relative to the store
+	Layers []string  `json:"layers"` // its layers, lowest first; equal to Dirs unless merged
 }
 
 const indexFile = "index.json"
 
-// read returns what the store holds. An index that cannot be understood counts as empty: everything in it can be imported
-// again, and is, by the next one who looks what is missing.
+// read returns the index. An invalid index counts as empty, so that a new import fills it.
 func (s *Store) read() (*index, error) {
 	x := &index{}
 	data, err := os.ReadFile(filepath.Join(s.dir, indexFile))
@@ -68,7 +63,7 @@ func (s *Store) read() (*index, error) {
 	return x, nil
 }
 
-// write replaces the index as a whole.
+// write replaces the index atomically.
 func (s *Store) write(x *index) error {
 	data, err := json.MarshalIndent(x, "", "\t")
 	if err != nil {
@@ -81,8 +76,7 @@ func (s *Store) write(x *index) error {
 	return os.Rename(next, filepath.Join(s.dir, indexFile))
 }
 
-// Images returns what the store holds: from each reference to the image's ID. References are as short as possible:
-// "cheese:cheddar" without the registry that Docker would fill in.
+// Images returns the short references in the store, such as "cheese:cheddar", with image IDs.
 func (s *Store) Images() (map[string]string, error) {
 	x, err := s.read()
 	if err != nil {
@@ -97,8 +91,7 @@ func (s *Store) Images() (map[string]string, error) {
 	return short, nil
 }
 
-// Find implements Images. ref is a reference as in a pod's manifest (no tag means "latest", a missing registry is Docker's),
-// or the ID of an image.
+// Find implements Images. ref is an image reference as in a manifest, or an image ID.
 func (s *Store) Find(ref string) (*Image, error) {
 	x, err := s.read()
 	if err != nil {
@@ -114,7 +107,12 @@ func (s *Store) Find(ref string) (*Image, error) {
 	if id, ok := x.Refs[parsed.Name()]; ok && s.complete(x.Images[id]) {
 		return s.image(ref, id, x.Images[id]), nil
 	}
-	return nil, &UnknownImageError{Ref: ref, Known: known(x)}
+	var known []string
+	for r := range x.Refs {
+		known = append(known, shortRef(r))
+	}
+	slices.Sort(known)
+	return nil, &UnknownImageError{Ref: ref, Known: known}
 }
 
 func (s *Store) image(ref, id string, r *record) *Image {
@@ -129,34 +127,59 @@ func (s *Store) image(ref, id string, r *record) *Image {
 	return i
 }
 
-// complete tells whether the files of an image are there: caches are deleted by hand, and not always as a whole.
+// complete reports whether the files of an image exist, because users delete caches by hand.
 func (s *Store) complete(r *record) bool {
-	if r == nil {
-		return false
-	}
-	for _, d := range r.Dirs {
-		if _, err := os.Stat(filepath.Join(s.dir, d)); err != nil {
-			return false
-		}
-	}
-	return true
+	return r != nil && !slices.ContainsFunc(r.Dirs, func(d string) bool {
+		_, err := os.Stat(filepath.Join(s.dir, d))
+		return err != nil
+	})
 }
 
-// known lists the references for a person who got one wrong.
-func known(x *index) []string {
-	var refs []string
-	for ref := range x.Refs {
-		refs = append(refs, shortRef(ref))
-	}
-	slices.Sort(refs)
-	return refs
-}
-
-// shortRef leaves out what name.ParseReference would fill in again.
+// shortRef removes the default registry and the "library/" prefix.
 func shortRef(ref string) string {
 	path, ok := strings.CutPrefix(ref, name.DefaultRegistry+"/")
 	if !ok {
 		return ref
 	}
 	return strings.TrimPrefix(path, "library/")
+}
+
+// Image is an image in a Store.
+type Image struct {
+	// Ref is the reference passed to Find, ID the digest of the image's configuration ("sha256:...").
+	Ref, ID string
+	// These fields come from the configuration
+	// (https://github.com/opencontainers/image-spec/blob/main/config.md).
+	Entrypoint, Cmd, Env         []string
+	WorkingDir, User, StopSignal string
+	// Layers are directories of unpacked layers, lowest first.
+	Layers []string
+}
+
+// UnknownImageError reports a missing image. Known are the Store's references, sorted.
+type UnknownImageError struct {
+	Ref   string
+	Known []string
+}
+
+func (e *UnknownImageError) Error() string {
+	return fmt.Sprintf("image %q is not on this node, and embedded clusters do not pull images; available: %s; "+
+		"run `ingresslab image load FILE` to add images from a `docker save` archive", e.Ref, strings.Join(e.Known, ", "))
+}
+
+// InvalidImageError reports an invalid reference.
+type InvalidImageError struct {
+	Ref string
+	Err error
+}
+
+func (e *InvalidImageError) Error() string { return fmt.Sprintf("image %q: %v", e.Ref, e.Err) }
+
+// Unwrap returns the cause.
+func (e *InvalidImageError) Unwrap() error { return e.Err }
+
+// Images finds images; *Store implements it.
+type Images interface {
+	// Find returns an image, an *UnknownImageError, or an *InvalidImageError.
+	Find(ref string) (*Image, error)
 }

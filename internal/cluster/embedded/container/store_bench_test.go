@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// labImages are as many and as big as the lab's: two programs, one of them under nine names.
+// labImages returns images like the lab's: two programs, one of them with nine names.
 func labImages(t testing.TB) map[string]v1.Image {
 	t.Helper()
 	const size = 10 << 20

@@ -25,7 +25,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// file is an entry of a layer: a directory if its name ends in a slash.
+// file is an entry of a layer. A name that ends in a slash is a directory.
 type file struct {
 	name, content, link string
 	kind                byte
@@ -75,7 +75,7 @@ func imageOf(t testing.TB, config v1.Config, layers ...v1.Layer) v1.Image {
 	return img
 }
 
-// archive is what `docker save` would write.
+// archive returns an archive in the format of `docker save`.
 func archive(t testing.TB, images map[string]v1.Image) *bytes.Buffer {
 	t.Helper()
 	byRef := map[name.Reference]v1.Image{}
@@ -109,7 +109,7 @@ func found(t testing.TB, s *container.Store, ref string) *container.Image {
 	return i
 }
 
-func TestImagesAreFoundAsDockerFindsThem(t *testing.T) {
+func TestFindResolvesReferencesLikeDocker(t *testing.T) {
 	s := container.NewStore(filepath.Join(t.TempDir(), "images"))
 	img := imageOf(t, v1.Config{Entrypoint: []string{"/app"}, User: "7"}, layerOf(t, file{name: "app", content: "x"}))
 	imported(t, s, map[string]v1.Image{
@@ -123,7 +123,7 @@ func TestImagesAreFoundAsDockerFindsThem(t *testing.T) {
 	} {
 		i := found(t, s, ref)
 		if i.ID != id || i.Ref != ref || i.User != "7" || !slices.Equal(i.Entrypoint, []string{"/app"}) {
-			t.Errorf("%s: found %+v", ref, i)
+			t.Errorf("%s: got %+v", ref, i)
 		}
 	}
 	got, err := s.Images()
@@ -131,11 +131,11 @@ func TestImagesAreFoundAsDockerFindsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got) != 3 || got["cheese:cheddar"] != id || got["backend:latest"] != id || got["example.test:5000/team/shop:1"] != id {
-		t.Errorf("it holds %v", got)
+		t.Errorf("images: %v", got)
 	}
 }
 
-func TestWhatIsNotThereIsSaidWithWhatIs(t *testing.T) {
+func TestUnknownImageErrorListsKnownImages(t *testing.T) {
 	s := container.NewStore(t.TempDir())
 	img := imageOf(t, v1.Config{}, layerOf(t))
 	imported(t, s, map[string]v1.Image{"cheese:stilton": img, "cheese:cheddar": img})
@@ -156,7 +156,7 @@ func TestWhatIsNotThereIsSaidWithWhatIs(t *testing.T) {
 	}
 }
 
-// tree is the content of an image's directories as one, by name; directories are left out.
+// tree returns the files of an image's directories by name.
 func tree(t *testing.T, i *container.Image) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -182,7 +182,7 @@ func tree(t *testing.T, i *container.Image) map[string]string {
 	return files
 }
 
-func TestLaterLayersHideWhatTheySay(t *testing.T) {
+func TestWhiteoutsHideLowerLayers(t *testing.T) {
 	s := container.NewStore(t.TempDir())
 	img := imageOf(t, v1.Config{},
 		layerOf(t, file{name: "etc/"}, file{name: "etc/a", content: "1"}, file{name: "etc/b", content: "1"},
@@ -205,7 +205,7 @@ func TestLaterLayersHideWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestLayersCannotLeaveTheirDirectory(t *testing.T) {
+func TestLayerCannotLeaveDirectory(t *testing.T) {
 	outside := t.TempDir()
 	for name, files := range map[string][]file{
 		"dots":             {{name: "../../../../../../" + outside + "/evil", content: "x"}},
@@ -221,38 +221,38 @@ func TestLayersCannotLeaveTheirDirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := container.NewStore(t.TempDir())
-			// Some of these are refused, others land inside; both will do.
+			// Import may reject an entry or keep it inside.
 			err := s.Import(t.Context(), archive(t, map[string]v1.Image{"x:1": imageOf(t, v1.Config{}, layerOf(t, files...))}))
 			entries, readErr := os.ReadDir(outside)
 			if readErr != nil || len(entries) != 1 || entries[0].Name() != "victim" {
-				t.Errorf("outside there is %v (%v); the import said %v", entries, readErr, err)
+				t.Errorf("files outside: %v (%v); import: %v", entries, readErr, err)
 			}
 			if data, _ := os.ReadFile(victim); string(data) != "mine" {
-				t.Errorf("the victim is %q", data)
+				t.Errorf("victim: %q", data)
 			}
 		})
 	}
 }
 
-func TestDevicesAndOwnersProgramsAreLeftOut(t *testing.T) {
+func TestUnpackSkipsDevicesAndSetuid(t *testing.T) {
 	s := container.NewStore(t.TempDir())
 	imported(t, s, map[string]v1.Image{"x:1": imageOf(t, v1.Config{}, layerOf(t,
 		file{name: "dev/null", kind: tar.TypeChar}, file{name: "su", content: "x", mode: 0o6755},
 		file{name: "shut/", mode: 0o111}, file{name: "shut/in", content: "y", mode: 0o001}))})
 	dir := found(t, s, "x:1").Layers[0]
 	if _, err := os.Lstat(filepath.Join(dir, "dev/null")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("there is a device: %v", err)
+		t.Errorf("device exists: %v", err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "su"))
 	if err != nil || info.Mode() != 0o755 {
-		t.Errorf("su is %v (%v)", info.Mode(), err)
+		t.Errorf("mode of su: %v (%v)", info.Mode(), err)
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, "shut/in")); err != nil || string(data) != "y" {
-		t.Errorf("its owner cannot read it: %v", err)
+		t.Errorf("the owner cannot read the file: %v", err)
 	}
 }
 
-func TestOneBadImageDoesNotKeepTheOthersOut(t *testing.T) {
+func TestUnusableImageDoesNotBlockOthers(t *testing.T) {
 	good := imageOf(t, v1.Config{}, layerOf(t, file{name: "a", content: "a"}))
 	c, err := good.ConfigFile()
 	if err != nil {
@@ -266,13 +266,13 @@ func TestOneBadImageDoesNotKeepTheOthersOut(t *testing.T) {
 	}
 	s := container.NewStore(t.TempDir())
 	err = s.Import(t.Context(), archive(t, map[string]v1.Image{"good:1": good, "foreign:1": foreign}))
-	if err == nil || !strings.Contains(err.Error(), "foreign:1: it is for linux/pdp11") {
-		t.Errorf("the import said %v", err)
+	if err == nil || !strings.Contains(err.Error(), "foreign:1: built for linux/pdp11") {
+		t.Errorf("import: %v", err)
 	}
 	found(t, s, "good:1")
 }
 
-func TestDamagedArchives(t *testing.T) {
+func TestDamagedArchiveIsRejected(t *testing.T) {
 	img := imageOf(t, v1.Config{}, layerOf(t, file{name: "a", content: strings.Repeat("abc", 10_000)}))
 	whole := archive(t, map[string]v1.Image{"x:1": img}).Bytes()
 	flipped := bytes.Replace(whole, []byte("abcabc"), []byte("abcxbc"), 1)
@@ -282,18 +282,18 @@ func TestDamagedArchives(t *testing.T) {
 		dir := t.TempDir()
 		s := container.NewStore(dir)
 		if err := s.Import(t.Context(), bytes.NewReader(data)); err == nil {
-			t.Errorf("%s: taken", name)
+			t.Errorf("%s: import succeeded", name)
 		}
 		if _, err := s.Find("x:1"); err == nil {
-			t.Errorf("%s: there is an image now", name)
+			t.Errorf("%s: image exists", name)
 		}
 		if left, _ := filepath.Glob(filepath.Join(dir, "tmp", "*")); len(left) > 0 {
-			t.Errorf("%s: it left %v", name, left)
+			t.Errorf("%s: leftovers: %v", name, left)
 		}
 	}
 }
 
-func TestOldLayersGoWithTheLastReference(t *testing.T) {
+func TestLayersAreRemovedWithLastReference(t *testing.T) {
 	dir := t.TempDir()
 	s := container.NewStore(dir)
 	layers := func() int {
@@ -312,7 +312,7 @@ func TestOldLayersGoWithTheLastReference(t *testing.T) {
 		t.Errorf("%d layers with two images of one shared and one own layer", n)
 	}
 	if got := tree(t, found(t, s, "x:1"))["v"]; got != "2" {
-		t.Errorf("x:1 has %q", got)
+		t.Errorf("x:1: %q", got)
 	}
 	imported(t, s, map[string]v1.Image{"x:also": two})
 	if n := layers(); n != 2 {
@@ -320,7 +320,7 @@ func TestOldLayersGoWithTheLastReference(t *testing.T) {
 	}
 }
 
-func TestSeveralImportAtOnce(t *testing.T) {
+func TestConcurrentImports(t *testing.T) {
 	dir := t.TempDir()
 	shared := layerOf(t, file{name: "base", content: "b"})
 	var wg sync.WaitGroup
@@ -336,12 +336,12 @@ func TestSeveralImportAtOnce(t *testing.T) {
 	wg.Wait()
 	for _, tag := range []string{"x:1", "x:2", "x:3", "x:4"} {
 		if i := found(t, container.NewStore(dir), tag); i.Cmd[0] != tag {
-			t.Errorf("%s is %s", tag, i.Cmd[0])
+			t.Errorf("%s: command %s", tag, i.Cmd[0])
 		}
 	}
 }
 
-func TestADamagedStoreIsFilledAgain(t *testing.T) {
+func TestDamagedStoreIsFilledAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := container.NewStore(dir)
 	img := map[string]v1.Image{"x:1": imageOf(t, v1.Config{}, layerOf(t, file{name: "a", content: "a"}))}
@@ -350,17 +350,17 @@ func TestADamagedStoreIsFilledAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if has, err := s.Images(); err != nil || len(has) != 0 {
-		t.Errorf("without an index it holds %v (%v)", has, err)
+		t.Errorf("images without an index: %v (%v)", has, err)
 	}
 	imported(t, s, img)
 	if err := os.RemoveAll(found(t, s, "x:1").Layers[0]); err != nil {
 		t.Fatal(err)
 	}
 	if has, err := s.Images(); err != nil || len(has) != 0 {
-		t.Errorf("without its files it holds %v (%v)", has, err)
+		t.Errorf("images without files: %v (%v)", has, err)
 	}
 	imported(t, s, img)
 	if got := tree(t, found(t, s, "x:1")); got["a"] != "a" {
-		t.Errorf("it has %v", got)
+		t.Errorf("images: %v", got)
 	}
 }

@@ -15,26 +15,23 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Names in a layer that say what is gone from the layers below
+// Whiteouts: names in a layer that hide files of lower layers
 // (https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts).
 const (
 	whiteoutPrefix = ".wh."
 	opaqueMarker   = ".wh..wh..opq"
 )
 
-// unpacker writes the files of a layer into a directory that it cannot leave.
+// unpacker writes the files of a layer into root.
 type unpacker struct {
-	root *os.Root
-	// own says whether files get the owners that the layer names. Only root can give files away.
-	own       bool
+	root      *os.Root
+	own       bool // set the layer's owners, which requires root
 	whiteouts bool
 }
 
-// unpack writes the files of a layer, an uncompressed archive with the digest id, into dir, which it makes. Whiteouts stay
-// as the empty files they are; the result says whether there are any.
-//
-// What could harm the machine or means nothing in a container that may gain no privileges is left out: devices, and the
-// bits that make a program run as its owner.
+// unpack creates dir with the files of an uncompressed layer whose digest is id. Whiteouts stay as
+// empty files; the result reports whether there are any. unpack skips devices and setuid and setgid
+// bits, which are dangerous on the host and useless without privileges.
 func unpack(content io.Reader, dir string, id v1.Hash) (whiteouts bool, err error) {
 	if err := removeTree(dir); err != nil {
 		return false, err
@@ -65,17 +62,17 @@ func unpack(content io.Reader, dir string, id v1.Hash) (whiteouts bool, err erro
 			return false, fmt.Errorf("file %s: %w", h.Name, err)
 		}
 	}
-	// The padding after the last file belongs to the digest.
+	// The digest includes the padding after the last file.
 	if _, err := io.Copy(io.Discard, content); err != nil {
 		return false, err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); id.Algorithm != "sha256" || got != id.Hex {
-		return false, fmt.Errorf("its content has the digest sha256:%s", got)
+		return false, fmt.Errorf("digest mismatch: content is sha256:%s", got)
 	}
 	return u.whiteouts, nil
 }
 
-// entry writes one file. A name is relative to the root however it is written, also with dots that lead out of it.
+// entry writes one file. Its name is relative to the root and cannot leave it.
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
 	if name == "" {
@@ -110,7 +107,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	}
 }
 
-// parents makes the directories above a file that the archive does not list.
+// parents creates parent directories that the archive does not list.
 func (u *unpacker) parents(dir string) error {
 	if dir == "." {
 		return nil
@@ -124,10 +121,10 @@ func (u *unpacker) parents(dir string) error {
 	if err := u.root.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	return u.root.Chmod(dir, 0o755) // whatever the umask
+	return u.root.Chmod(dir, 0o755) // independent of the umask
 }
 
-// clear makes room for a file: the last one of a name counts. A directory that comes again stays.
+// clear removes an earlier file of the same name. An existing directory stays.
 func (u *unpacker) clear(name string, isDir bool) error {
 	info, err := u.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && isDir && info.IsDir() {
@@ -154,7 +151,8 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
 	return u.root.Chtimes(name, h.ModTime, h.ModTime)
 }
 
-// mode gives a file or directory its owner and mode. Its owner can always use it, or else nobody but root could clean up.
+// mode sets the owner and mode. Its owner can always read it, and write to a directory, so that
+// cleanup works without root.
 func (u *unpacker) mode(name string, h *tar.Header) error {
 	if err := u.owner(name, h); err != nil {
 		return err
@@ -173,7 +171,7 @@ func (u *unpacker) owner(name string, h *tar.Header) error {
 	}
 	err := u.root.Lchown(name, h.Uid, h.Gid)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) || isInvalid(err) {
-		return nil // a root that has only some of the users: theirs stays with it
+		return nil // the user namespace does not map this user
 	}
 	return err
 }

@@ -162,7 +162,7 @@ func TestUnknownImageBacksOffUntilLoaded(t *testing.T) {
 	withNode(t, nil, func(l *rig) {
 		l.create(webPod(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "nginx:1.27" }))
 		c := l.container("web", "web")
-		if c.State.Waiting == nil || c.State.Waiting.Reason != "ErrImagePull" || !strings.Contains(c.State.Waiting.Message, "it can run: web:1") {
+		if c.State.Waiting == nil || c.State.Waiting.Reason != "ErrImagePull" || !strings.Contains(c.State.Waiting.Message, "available: web:1") {
 			t.Errorf("first state: %+v", c.State)
 		}
 		l.after(5 * time.Second)

@@ -1,4 +1,4 @@
-// Command tool is what the containers of the tests run. It is static, so that an image needs nothing else.
+// Command tool is the static program that test containers run.
 package main
 
 import (
@@ -33,7 +33,7 @@ func do(verb string, a []string) error {
 		fmt.Println(strings.Join(a, " "))
 	case "warn":
 		fmt.Fprintln(os.Stderr, strings.Join(a, " "))
-	case "print": // without the end of a line
+	case "print": // without a line break
 		fmt.Print(strings.Join(a, " "))
 	case "long":
 		n, _ := strconv.Atoi(a[0])
@@ -70,7 +70,7 @@ func do(verb string, a []string) error {
 		<-c
 		fmt.Println("terminated")
 		os.Exit(7)
-	case "spawn": // a child that lives on
+	case "spawn": // a child that keeps running
 		cmd := exec.Command("/bin/tool", a...)
 		cmd.Stdout = os.Stdout
 		return cmd.Start()
@@ -124,7 +124,7 @@ func inspect(verb string, a []string) error {
 		for _, e := range entries {
 			to, _ := os.Readlink("/proc/self/fd/" + e.Name())
 			fd, _ := strconv.Atoi(e.Name())
-			// Go's own, and the directory that is being read.
+			// Ignore Go's files and the directory that is being read.
 			if fd > 2 && to != "" && !strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "/proc/") {
 				fmt.Println("inherited", e.Name(), to)
 			}
@@ -137,7 +137,7 @@ func inspect(verb string, a []string) error {
 		}
 		return err
 	default:
-		return fmt.Errorf("no verb %q", verb)
+		return fmt.Errorf("unknown verb %q", verb)
 	}
 	return nil
 }

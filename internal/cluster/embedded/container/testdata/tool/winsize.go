@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// winsize says the size of the terminal whenever it changes.
+// winsize prints the size of the terminal whenever it changes.
 func winsize() error {
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, syscall.SIGWINCH)
