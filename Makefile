@@ -1,5 +1,5 @@
-# ingresslab: `make` lists what there is. CLUSTER=kind or CLUSTER=embedded on any target chooses the provider; without it the
-# CLI takes what the machine has, and says what and why.
+# ingresslab: `make` lists the targets. On any target, CLUSTER=kind or CLUSTER=embedded selects the cluster provider. Without it,
+# ingresslab selects a provider and prints the reason.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,45 +12,47 @@ LINT    := $(GO) tool -modfile=hack/tools/go.mod golangci-lint
 OUT     ?= out
 CLUSTER ?=
 ARGS    ?=
-# What a target says to the CLI: the chosen provider, then the caller's own arguments.
+# Flags for ingresslab: the selected provider, then ARGS.
 FLAGS    = $(if $(CLUSTER),--cluster $(CLUSTER)) $(ARGS)
-# Only who asks for kind by name gets an engine installed.
+# Docker is installed only if the user selects kind.
 ENGINE   = $(if $(filter kind,$(CLUSTER)),engine-present)
 export CLUSTER OUT
-# The same as for the images and the control plane, so that what they have in common is compiled once
+# The same flags as for the images and the control plane, so that the build cache compiles shared packages once
 # (docs/decisions/0008-compile-shared-packages-once.md).
 SHARED  := -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w"
-# The compiler collects less often where there is memory for it (8 GiB), as package nodeimage has it.
+# With 8 GiB of memory or more, the compiler runs its garbage collector less often. Package nodeimage does the same.
 GC      := $(or $(GOGC),$(shell awk '/^MemTotal:/ && $$2 >= 8388608 {print 400}' /proc/meminfo 2>/dev/null))
 
 ##@ Learn
 
-.PHONY: lab-% labs
-lab-%: build $(ENGINE) ## lab-1: run a lab from nothing: cluster, controller, exercise, checks; JUnit in out/lab-1.xml
+.PHONY: learn-% lab-% labs
+learn-%: build $(ENGINE) ## learn-1: work through lab 1 interactively
+	@$(LAB) learn $* $(FLAGS)
+lab-%: build $(ENGINE) ## lab-1: run lab 1 from start to solution on a new or running cluster; JUnit report in out/lab-1.xml
 	@$(LAB) lab $* -o junit --output-file $(OUT)/lab-$*.xml $(FLAGS)
-labs: build $(ENGINE) ## run every lab, whatever becomes of the one before; JUnit in out/labs.xml
+labs: build $(ENGINE) ## run every lab, even after a failure; JUnit report in out/labs.xml
 	@$(LAB) lab --all -o junit --output-file $(OUT)/labs.xml $(FLAGS)
 
 .PHONY: up down
-up: build $(ENGINE) ## bring up the cluster with the controller in it
+up: build $(ENGINE) ## create the cluster and install the controller
 	@$(LAB) up $(FLAGS)
-down: build ## remove the cluster and everything that belongs to it
+down: build ## delete the cluster
 	@$(LAB) down $(FLAGS)
 
 .PHONY: kubectl
-kubectl: build ## a kubectl for machines that have none: bin/kubectl
+kubectl: build ## make kubectl available: find it in PATH, or compile bin/kubectl
 	@hack/kubectl.sh >/dev/null
 
 ##@ Build
 
 .PHONY: build
-build: go-present ## bin/ingresslab
+build: go-present ## compile bin/ingresslab
 	@[ -e $(LAB) ] || echo "compiling $(LAB) (the first time takes a minute or two)" >&2
 	@CGO_ENABLED=0 GOGC=$(GC) $(GO) build $(SHARED) -o $(LAB) ./cmd/ingresslab
 
 .PHONY: node-image
-node-image: build engine-present ## the Kubernetes node image: pulled where a registry answers, else built
-	@$(LAB) image node $(FLAGS)
+node-image: build engine-present ## pull the Kubernetes node image, or build it
+	@$(LAB) build node-image $(FLAGS)
 
 .PHONY: engine
 engine: ## install and start Docker (Debian or Ubuntu, as root)
@@ -59,33 +61,32 @@ engine: ## install and start Docker (Debian or Ubuntu, as root)
 ##@ Test
 
 .PHONY: test
-test: test-unit test-e2e ## every test: unit and feature tests with the race detector, then e2e on real clusters
+test: test-unit test-e2e ## run all tests: unit tests, then end-to-end tests on temporary clusters
 
 .PHONY: test-unit
-test-unit: go-present ## unit and feature tests with the race detector; no cluster
+test-unit: go-present ## run unit and feature tests with the race detector; no cluster needed
 	@hack/test-unit.sh
 
 .PHONY: test-e2e
-test-e2e: build ## every scenario and fault on clusters of its own: kind and embedded
+test-e2e: build ## run end-to-end tests and test all labs, on kind and embedded clusters
 	@hack/test-e2e.sh
 
-.PHONY: prove
-prove: build $(ENGINE) ## show that every lab and its mutants tell right from wrong; ARGS="1 canary" for some
-	@PATH="$$(dirname "$$(hack/kubectl.sh)"):$$PATH" $(LAB) prove $(FLAGS)
+.PHONY: test-labs prove
+test-labs: build $(ENGINE) ## test labs and scenarios with their mutants; ARGS="1 canary" selects some
+	@PATH="$$(dirname "$$(hack/kubectl.sh)"):$$PATH" $(LAB) dev test $(FLAGS)
+prove:
+	@echo 'make: `make prove` is now `make test-labs`' >&2; exit 2
 
 .PHONY: verify
-verify: check test-unit ## all that CI runs, except the cluster tests
+verify: lint test-unit ## run everything that CI runs, except the cluster tests
 
-.PHONY: check
-check: go-present ## format, vet, lint, shell scripts, generated files, module files
+.PHONY: lint check
+lint: go-present ## run the static checks: format, vet, golangci-lint, shell scripts, generated files, modules
 	@hack/check.sh
-
-.PHONY: lint
-lint: go-present ## golangci-lint alone
-	@$(LINT) run --allow-serial-runners --build-tags e2e ./...
+check: lint
 
 .PHONY: bench
-bench: go-present ## benchmarks of routing and proxying
+bench: go-present ## run the benchmarks of routing and proxying
 	@$(GO) test -run '^$$' -bench . -benchmem ./controller/...
 
 ##@ Maintain
@@ -95,23 +96,23 @@ fmt: go-present ## format the code
 	@$(LINT) fmt
 
 .PHONY: generate
-generate: go-present ## make the generated files anew
+generate: go-present ## regenerate the generated files
 	@$(GO) generate ./...
 
 .PHONY: clean
-clean: ## remove what make built here (not the clusters: that is `make down`)
+clean: ## delete bin/ and out/ (to delete clusters, run `make down`)
 	@rm -rf bin $(OUT)
 
 .PHONY: help
-help: ## this list
+help: ## print this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z0-9%-]+( [a-z0-9%-]+)*:.*## / { name = $$1; sub(/-%$$/, "-N", name); printf "  make %-12s %s\n", name, $$2 }' $(MAKEFILE_LIST)
-	@printf '\n  CLUSTER=kind or CLUSTER=embedded picks what the cluster is made with, ARGS="..." goes to the command: make lab-1 ARGS="--http-port 9080"\n'
+	@printf '\n  CLUSTER=kind or CLUSTER=embedded selects the cluster provider. ARGS="..." adds arguments: make lab-1 ARGS="--http-port 9080"\n'
 
-# What the other targets need from the machine.
+# Tools that other targets need.
 .PHONY: go-present engine-present
 go-present:
-	@command -v $(GO) >/dev/null || { echo "make: Go 1.26 or newer is needed, and there is no $(GO) in PATH" >&2; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "make: $(GO) not found in PATH; install Go 1.26 or newer" >&2; exit 1; }
 engine-present:
 	@docker info >/dev/null 2>&1 || hack/engine.sh

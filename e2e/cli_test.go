@@ -47,7 +47,7 @@ var _ = Describe("the CLI", func() {
 
 	It("collects the logs of the cluster in a folder", func(ctx SpecContext) {
 		dir := GinkgoT().TempDir()
-		ingresslab(ctx, "logs", dir)
+		ingresslab(ctx, "export-logs", dir)
 		var files []string
 		Expect(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {

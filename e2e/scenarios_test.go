@@ -48,7 +48,7 @@ func exclusive(s *scenario.Scenario) int {
 	return 0
 }
 
-// What a lab is worth, `ingresslab prove` shows, which hack/test-e2e.sh runs after this suite. Here is whether the command works.
+// What a lab is worth, `ingresslab dev test` shows, which hack/test-e2e.sh runs after this suite. Here is whether the command works.
 var _ = Describe("the lab", func() {
 	It("runs from its start to its solution, twice", func(ctx SpecContext) {
 		for range 2 {

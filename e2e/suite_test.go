@@ -102,7 +102,7 @@ func describe(ctx context.Context) *cluster.Cluster {
 // removeCluster leaves nothing behind, and the cluster's logs where CI keeps them if a spec failed.
 func removeCluster(ctx SpecContext) {
 	if dir := os.Getenv("OUT"); dir != "" && CurrentSpecReport().Failed() {
-		_ = run(ctx, "logs", filepath.Join(lab.root, dir, "e2e-logs-"+provider)).err
+		_ = run(ctx, "export-logs", filepath.Join(lab.root, dir, "e2e-logs-"+provider)).err
 	}
 	if os.Getenv("KEEP") == "true" {
 		GinkgoWriter.Printf("KEEP=true: cluster %s stays; remove it with: bin/ingresslab down --cluster %s --name %s\n", clusterName, provider, clusterName)

@@ -22,7 +22,7 @@ for candidate in "$(command -v kubectl || true)" "$PWD/bin/kubectl"; do
 done
 
 [ -x bin/ingresslab ] || make build >&2
-program=$(bin/ingresslab image kubectl)
+program=$(bin/ingresslab build kubectl)
 mkdir -p bin
 # A copy: the cache may be cleared. First beside it, so that no half of it is ever found.
 cp "$program" bin/kubectl.new

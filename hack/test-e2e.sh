@@ -30,7 +30,7 @@ proof() { # proof CLUSTER: labs and scenarios tell right from wrong, on a cluste
   if [ -n "${FOCUS:-}" ]; then return; fi
   local kubectl # the lessons are played with it
   kubectl=$(hack/kubectl.sh) || return 1
-  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab prove --cluster "$1" --again -o junit --output-file "$out/prove-$1.xml"
+  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab dev test --cluster "$1" --retry -o junit --output-file "$out/prove-$1.xml"
 }
 
 on_kind() {
@@ -39,7 +39,7 @@ on_kind() {
     not_run kind "no container engine answers, and it could not be installed here"
     return
   fi
-  if ! node_image=$(bin/ingresslab image node); then
+  if ! node_image=$(bin/ingresslab build node-image); then
     not_run kind "the node image can be neither pulled nor built here"
     return
   fi
@@ -58,7 +58,7 @@ on_embedded() {
     return
   fi
   local programs
-  if ! programs=$(bin/ingresslab image control-plane); then
+  if ! programs=$(bin/ingresslab build control-plane); then
     not_run embedded "the control plane can be neither found nor compiled here"
     return
   fi

@@ -50,13 +50,13 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check N|NAME [TASK]",
 		Short: "Say what of a lab is done, and what is wrong with the rest",
 		Long: `Look once at the tasks of a lab, or at one of them. Of each that is not done: what was expected,
-what was seen, why, and a hint. --hint 2 and --hint 3 say more. Nothing is changed. Exits with
+what was seen, why, and a hint. --hint-level 2 and --hint-level 3 say more. Nothing is changed. Exits with
 1 if anything is not done, and with 3 if the namespace, the controller or the cluster is gone.`,
 		Example: `  ingresslab check 1
-  ingresslab check 1 cheddar --hint 2`,
+  ingresslab check 1 cheddar --hint-level 2`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return usagef("check takes a lab and, if you like, one of its tasks; `ingresslab labs` lists the labs")
+				return usagef("check takes a lab and, if you like, one of its tasks; `ingresslab list` lists the labs")
 			}
 			return nil
 		},
@@ -65,7 +65,7 @@ what was seen, why, and a hint. --hint 2 and --hint 3 say more. Nothing is chang
 	}
 	f := c.Flags()
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to print it: pretty or json")
-	f.IntVar(&flags.hint, "hint", 1, "how much the hints say: 1 a question, 2 where to look, 3 the answer; 0 nothing")
+	f.IntVar(&flags.hint, "hint-level", 1, "how much the hints say: 1 a question, 2 where to look, 3 the answer; 0 nothing")
 	return c
 }
 
@@ -74,7 +74,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 		return err
 	}
 	if flags.hint < 0 || flags.hint > 3 {
-		return usagef("--hint: %d is not one of 0, 1, 2 and 3", flags.hint)
+		return usagef("--hint-level: %d is not one of 0, 1, 2 and 3", flags.hint)
 	}
 	root, err := a.checkout()
 	if err != nil {
@@ -196,7 +196,7 @@ func printTask(w io.Writer, style scenario.Style, t taskCheck, tier int) {
 		printf(w, "    %s  %s\n", mark, strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n          "))
 	}
 	if more := len(first.Tiers); tier < more {
-		printf(w, "    %s\n", style.Dim(fmt.Sprintf("more: --hint %d", tier+1)))
+		printf(w, "    %s\n", style.Dim(fmt.Sprintf("more: --hint-level %d", tier+1)))
 	}
 }
 
@@ -206,7 +206,7 @@ func (a *app) printRemedy(r *checkResult) {
 		return
 	}
 	// One command puts back all of it.
-	remedy := fmt.Sprintf("`ingresslab lab %d --start%s` puts it back, and with it start/", r.Lab, a.nameFlag())
+	remedy := fmt.Sprintf("`ingresslab start %d%s` puts it back, and with it start/", r.Lab, a.nameFlag())
 	if r.Lost[0].What == lab.MissingController {
 		remedy = fmt.Sprintf("`ingresslab up%s` installs the controller again", a.nameFlag())
 	}

@@ -80,9 +80,9 @@ func (s *student) wants(code int, args []string, texts ...string) {
 func TestCheckSaysWhatIsDone(t *testing.T) {
 	s := newStudent(t)
 	s.wants(ExitFailed, []string{"1"}, "✓ A host that no rule names is answered with 404", "○ cheddar.localhost shows the cheddar (cheddar)\n",
-		"GET http://cheddar.localhost/ answers 200", "expected 200 OK", "observed 404 Not Found", "\n    hint  ", "more: --hint 2", "lab 1: 2 of 5 tasks done\n")
+		"GET http://cheddar.localhost/ answers 200", "expected 200 OK", "observed 404 Not Found", "\n    hint  ", "more: --hint-level 2", "lab 1: 2 of 5 tasks done\n")
 	s.wants(ExitOK, []string{"1", "nobody-else"}, "lab 1: 1 of 1 task done\n")
-	s.wants(ExitFailed, []string{"host-routing", "stilton", "--hint", "3"}, "lab 1: 0 of 1 task done\n")
+	s.wants(ExitFailed, []string{"host-routing", "stilton", "--hint-level", "3"}, "lab 1: 0 of 1 task done\n")
 	if err := s.session.Solve(t.Context(), "cheddar"); err != nil {
 		t.Fatal(err)
 	}
@@ -93,10 +93,10 @@ func TestCheckGivesHintsAsFarAsAsked(t *testing.T) {
 	s := newStudent(t)
 	var shown []int
 	for _, tier := range []string{"0", "1", "2", "3"} {
-		_, out, _ := s.checks("1", "cheddar", "--hint", tier)
+		_, out, _ := s.checks("1", "cheddar", "--hint-level", tier)
 		shown = append(shown, strings.Count(out, "\n"))
-		if strings.Contains(out, "    hint  ") != (tier != "0") || strings.Contains(out, "more: --hint") != (tier == "1" || tier == "2") {
-			t.Errorf("--hint %s:\n%s", tier, out)
+		if strings.Contains(out, "    hint  ") != (tier != "0") || strings.Contains(out, "more: --hint-level") != (tier == "1" || tier == "2") {
+			t.Errorf("--hint-level %s:\n%s", tier, out)
 		}
 	}
 	if shown[0] >= shown[1] || shown[1] >= shown[2] {
@@ -113,7 +113,7 @@ func TestCheckSaysWhatIsGone(t *testing.T) {
 			if err := s.cluster.DeleteNamespace(s.Context(), "lab-1", false); err != nil {
 				s.Fatal(err)
 			}
-		}, []string{"✗ the namespace lab-1 is gone, with everything in it", "`ingresslab lab 1 --start` puts it back", "lab 1: 0 of 5 tasks done"}},
+		}, []string{"✗ the namespace lab-1 is gone, with everything in it", "`ingresslab start 1` puts it back", "lab 1: 0 of 5 tasks done"}},
 		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{"✗ the ingress controller is gone", "`ingresslab up` installs the controller again"}},
 		"API server": {func(s *student) {
 			set, ok := s.cluster.Clientset().(*fake.Clientset)
@@ -146,7 +146,7 @@ func TestCheckDoesNotBlameTheClusterForAnObject(t *testing.T) {
 			}
 		}
 	}
-	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with", "`ingresslab lab 1 --start` puts it back")
+	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with", "`ingresslab start 1` puts it back")
 }
 
 func TestCheckForMachines(t *testing.T) {
@@ -166,6 +166,6 @@ func TestCheckRefusesWhatMakesNoSense(t *testing.T) {
 	s.wants(ExitUsage, nil, "check takes a lab")
 	s.wants(ExitUsage, []string{"1", "cheder"}, "cheddar")
 	s.wants(ExitUsage, []string{"99"}, `no lab "99"`)
-	s.wants(ExitUsage, []string{"1", "--hint", "4"}, "--hint: 4 is not one of 0, 1, 2 and 3")
+	s.wants(ExitUsage, []string{"1", "--hint-level", "4"}, "--hint-level: 4 is not one of 0, 1, 2 and 3")
 	s.wants(ExitUsage, []string{"1", "-o", "junit"}, "unknown output format")
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/klog/v2"
@@ -29,5 +31,25 @@ func TestClientGoSaysNothing(t *testing.T) {
 	}
 	if text, err := os.ReadFile(file.Name()); err != nil || len(text) > 0 {
 		t.Errorf("it writes %q, %v", text, err)
+	}
+}
+
+// TestRenamedCommandsExist keeps the table of old names from going stale: each new name works, and each old one is refused.
+func TestRenamedCommandsExist(t *testing.T) {
+	for old, now := range renamed {
+		root := newApp(Streams{Out: io.Discard, Err: io.Discard}).rootCommand()
+		command, flag, hasFlag := strings.Cut(now, " --")
+		c, rest, err := root.Find(strings.Fields(command))
+		if err != nil || c.Hidden || len(rest) > 0 {
+			t.Errorf("%s: command %q not found: %v", old, command, err)
+			continue
+		}
+		if hasFlag && c.Flags().Lookup(flag) == nil {
+			t.Errorf("%s: %s has no flag --%s", old, command, flag)
+		}
+		root.SetArgs(strings.Fields(old))
+		if err := root.Execute(); exitCode(err) != ExitUsage || !strings.Contains(err.Error(), "`"+old+"` is now `"+now+"`") {
+			t.Errorf("%s: %v", old, err)
+		}
 	}
 }

@@ -45,7 +45,7 @@ func TestShellsCompleteNames(t *testing.T) {
 		"and its tasks":                 {args: []string{"check", "1", ""}, want: []string{"cheddar", "stilton"}, none: []string{"1", "host-routing"}},
 		"but not those of a lab's task": {args: []string{"check", "1", "cheddar", ""}, none: []string{"cheddar"}},
 		"scenarios":                     {args: []string{"run", ""}, want: []string{"host-routing", "conformance-tls"}, none: []string{"1"}},
-		"what can be proven":            {args: []string{"prove", ""}, want: []string{"1", "host-routing", "annotations-cors"}},
+		"what can be proven":            {args: []string{"dev", "test", ""}, want: []string{"1", "host-routing", "annotations-cors"}},
 		"contexts":                      {args: []string{"up", "--kubeconfig", kubeconfig, "--context", ""}, want: []string{"home", "work"}},
 		"what clusters are made with":   {args: []string{"up", "--cluster", ""}, want: []string{"kind", "embedded", "existing"}},
 		"no contexts of no kubeconfig":  {args: []string{"up", "--kubeconfig", kubeconfig + "-no", "--context", ""}, none: []string{"home"}},

@@ -63,7 +63,7 @@ be reached.`,
 	c.Flags().StringVarP(&q.Method, "method", "X", http.MethodGet, "method of the request")
 	c.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, `header of the request, as "Name: value"; may be given several times`)
 	c.Flags().StringVar(&q.Client, "client", "", "IP address that the request comes from (default that of the API server, which asks)")
-	c.Flags().StringVar(&q.Draw, "draw", "", "the number from 0 to 1 that shares of canaries are drawn with (default 0.5)")
+	c.Flags().StringVar(&q.Draw, "random", "", "the number from 0 to 1 that shares of canaries are drawn with (default 0.5)")
 	c.Flags().StringVarP(&output, "output", "o", outputPretty, "how to print it: pretty or json")
 	return c
 }

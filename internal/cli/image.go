@@ -18,24 +18,24 @@ import (
 func (a *app) imageCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "image",
-		Short: "The images of nodes, controller and demo workloads",
-		Example: `  ingresslab image node             # have the node image ready before class
-  ingresslab image control-plane    # the same for embedded clusters`,
+		Short: "Manage images of the controller and demo workloads",
+		Example: `  ingresslab image load
+  ingresslab image save images.tar`,
 	}
 	asGroup(c)
-	c.AddCommand(a.imageNodeCommand(), a.imageControlPlaneCommand(), a.imageKubectlCommand(), a.imageListCommand(), a.imageLoadCommand(), a.imageSaveCommand())
+	c.AddCommand(a.imageListCommand(), a.imageLoadCommand(), a.imageSaveCommand())
 	return c
 }
 
-func (a *app) imageNodeCommand() *cobra.Command {
+func (a *app) buildNodeImageCommand() *cobra.Command {
 	var force, offline bool
 	c := &cobra.Command{
-		Use:   "node",
+		Use:   "node-image",
 		Short: "Find, pull or build the image that nodes run",
 		Long: `Have the image that the cluster's nodes run in Docker: one that is there, else kind's own
 where a registry answers, else one that is built from Go modules and Debian packages.
 Interrupted, it takes up the next time where it was. Prints the image's reference.`,
-		Example: "  ingresslab image node",
+		Example: "  ingresslab build node-image",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ref, err := a.nodeImage(c.Context(), func(o *nodeimage.Options) { o.Force, o.Offline = force, offline })

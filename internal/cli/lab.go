@@ -32,22 +32,46 @@ namespace, show that nothing is solved, then solve one task after the other and 
 check holds. The solution keeps running, for you to look at. Of several labs, all are run,
 whatever becomes of the first, and the worst decides about the exit code.
 
-With --start it ends where a student begins, makes the directory to work in, and says how to
-go on by hand; 'ingresslab check' then says what is done.`,
+To solve a lab yourself, use ` + "`ingresslab learn N` or `ingresslab start N`.",
 		Example: `  ingresslab lab 1
-  ingresslab lab 1 --start
   ingresslab lab --all -o junit --output-file out/labs.xml`,
 		RunE:              func(c *cobra.Command, args []string) error { return a.labs(c, args, &flags) },
 		ValidArgsFunction: a.completeLabs,
 	}
+	c.Flags().BoolVar(&flags.all, "all", false, "run every lab, by number")
+	a.labFlags(c, &flags)
+	return c
+}
+
+func (a *app) startCommand() *cobra.Command {
+	flags := labFlags{start: true}
+	c := &cobra.Command{
+		Use:   "start N|NAME",
+		Short: "Set up a lab, so that you can solve it yourself",
+		Long: `Set up a lab and stop: create the cluster if it doesn't exist, put the lab's start into its namespace,
+make a directory to work in, and print the next steps. ` + "`ingresslab check N`" + ` then checks your progress.`,
+		Example:           "  ingresslab start 1",
+		RunE:              func(c *cobra.Command, args []string) error { return a.labs(c, args, &flags) },
+		ValidArgsFunction: a.completeOneLab,
+	}
+	a.labFlags(c, &flags)
+	return c
+}
+
+func (a *app) labFlags(c *cobra.Command, flags *labFlags) {
 	flags.spec.register(c)
 	a.guest.register(c)
 	f := c.Flags()
-	f.BoolVar(&flags.start, "start", false, "end at start/, to go on by hand")
-	f.BoolVar(&flags.all, "all", false, "run every lab, by number")
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
 	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
-	return c
+}
+
+// verb returns the name of the command.
+func (f *labFlags) verb() string {
+	if f.start {
+		return "start"
+	}
+	return "lab"
 }
 
 func (f *labFlags) check(args []string) error {
@@ -59,10 +83,10 @@ func (f *labFlags) check(args []string) error {
 		return usagef("--output-file: needs -o json or -o junit")
 	case f.all && len(args) > 0:
 		return usagef("--all runs every lab: name none, or leave it out")
+	case f.start && len(args) != 1:
+		return usagef("start takes the number or the name of one lab; `ingresslab list` lists them")
 	case !f.all && len(args) == 0:
-		return usagef("lab takes the number or the name of a lab; `ingresslab labs` lists them")
-	case f.start && (f.all || len(args) > 1):
-		return usagef("--start is for one lab")
+		return usagef("lab takes the number or the name of a lab; `ingresslab list` lists them")
 	}
 	return nil
 }
@@ -82,7 +106,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	}
 	if len(list) == 1 {
 		// That somebody else has it is said before a cluster is created, too.
-		release, err := lab.Lock(list[0], a.name, "lab")
+		release, err := lab.Lock(list[0], a.name, flags.verb())
 		if err != nil {
 			return err
 		}
@@ -158,7 +182,7 @@ func loadLabs(root string, args []string) ([]*lab.Lab, error) {
 // lab runs one lab, unless somebody else does; mine says that it is locked for us already. The report is nil if it did not begin.
 func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine bool, flags *labFlags) (*lab.Report, error) {
 	if !mine {
-		release, err := lab.Lock(l, a.name, "lab")
+		release, err := lab.Lock(l, a.name, flags.verb())
 		if err != nil {
 			return nil, err
 		}
@@ -224,6 +248,12 @@ func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 		removes = "what the lab made in it"
 	}
 	printf(w, "\n  ingresslab down%s   removes %s\n", a.nameFlag(), removes)
+	printf(w, "\nNow do the lab yourself:\n")
+	if line := programLine(); line != "" {
+		printf(w, "  %s\n", line)
+	}
+	printf(w, "  ingresslab learn %d%s   guides you through the lab and checks each step\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab start %d%s   only sets up the lab; solve it with kubectl and the lesson\n", l.Number, a.nameFlag())
 }
 
 // printKubectl proposes commands that show what the lab is about.

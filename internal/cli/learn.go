@@ -39,18 +39,18 @@ standard input (next, hint, solve, quit, ...; help lists them). Without a lab, t
 your progress are listed, and the tutor goes on with the one you were in.`,
 		Example: `  ingresslab learn 1
   printf 'solve\nnext\n' | ingresslab learn 1    # words instead of keys
-  ingresslab learn --forget 1                    # forget the progress in lab 1`,
+  ingresslab learn --reset-progress 1            # forget the progress in lab 1`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeOneLab,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("learn takes the number or the name of one lab, got %q, too; `ingresslab labs` lists them", args[1])
+				return usagef("learn takes the number or the name of one lab, got %q, too; `ingresslab list` lists them", args[1])
 			}
 			return a.learn(c, strings.Join(args, ""), &flags)
 		},
 	}
 	c.Flags().BoolVar(&flags.plain, "plain", false, "a dialog of lines instead of the whole terminal, for scripts and screen readers")
-	c.Flags().BoolVar(&flags.forget, "forget", false, "forget the progress in the lab, or in all of them, and end")
+	c.Flags().BoolVar(&flags.forget, "reset-progress", false, "forget the progress in the lab, or in all of them, and end")
 	flags.spec.register(c)
 	a.guest.register(c)
 	return c

@@ -18,7 +18,7 @@ func (a *app) lintCommand() *cobra.Command {
 		Long: `Check scenarios and labs, all of the checkout if no file or directory is named: unknown
 fields, missing manifests, durations, URLs. Every fault is a line with file, line and column.
 Exits with 1 if there are any.`,
-		Example: "  ingresslab lint scenarios/host-routing",
+		Example: "  ingresslab dev lint scenarios/host-routing",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

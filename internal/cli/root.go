@@ -49,15 +49,44 @@ in it, and runs labs and scenarios against it.`,
 		return a.checkProvider()
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if renamed := renamedFlag(c, err); renamed != nil {
+			return renamed
+		}
 		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
 	})
 	a.globalFlags(root)
-	root.AddCommand(a.learnCommand(), a.labCommand(), a.checkCommand(), a.labsCommand(), a.runCommand(), a.parityCommand(), a.proveCommand(),
-		a.lintCommand(), a.lessonCommand(),
-		a.upCommand(), a.downCommand(), a.statusCommand(), a.explainCommand(), a.logsCommand(), a.kubeconfigCommand(),
-		a.imageCommand(), a.simulateCommand(), a.versionCommand())
+	root.AddGroup(&cobra.Group{ID: groupLearn, Title: "Learn:"}, &cobra.Group{ID: groupCluster, Title: "Cluster:"},
+		&cobra.Group{ID: groupScenarios, Title: "Scenarios:"}, &cobra.Group{ID: groupAuthors, Title: "Authors:"})
+	for _, g := range []struct {
+		id       string
+		commands []*cobra.Command
+	}{
+		{groupLearn, []*cobra.Command{
+			a.learnCommand(), a.startCommand(), a.checkCommand(), a.explainCommand(), a.labCommand(), a.listCommand(),
+		}},
+		{groupCluster, []*cobra.Command{
+			a.upCommand(), a.downCommand(), a.statusCommand(), a.kubeconfigCommand(), a.exportLogsCommand(), a.imageCommand(), a.buildCommand(),
+		}},
+		{groupScenarios, []*cobra.Command{a.runCommand()}},
+		{groupAuthors, []*cobra.Command{a.devCommand()}},
+		{"", []*cobra.Command{a.versionCommand()}},
+	} {
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
+	addRenamed(root)
 	return root
 }
+
+// Groups of commands in the help.
+const (
+	groupLearn     = "learn"
+	groupCluster   = "cluster"
+	groupScenarios = "scenarios"
+	groupAuthors   = "authors"
+)
 
 // globalFlags say which cluster a command is about.
 func (a *app) globalFlags(root *cobra.Command) {
@@ -82,6 +111,9 @@ func asGroup(c *cobra.Command) {
 		}
 		var known []string
 		for _, sub := range c.Commands() {
+			if sub.Hidden {
+				continue
+			}
 			known = append(append(known, sub.Name()), sub.Aliases...)
 		}
 		return unknown("command", args[0], known, "`"+c.CommandPath()+" --help` lists them")

@@ -31,11 +31,11 @@ file. The cluster is brought up if need be. Every run has its own namespace and 
 and removes them afterwards. Several scenarios run at the same time, but for those that say
 that they change what others meet; each is reported whole when it has ended.
 
---until runs a scenario up to a step and keeps its namespace; --from goes on there. With
+--until-step runs a scenario up to a step and keeps its namespace; --from-step goes on there. With
 --mutants, what runs are the mistakes that scenarios list, each of which has to make its
 scenario fail where and why it says: exit code 1 tells that one did not.`,
 		Example: `  ingresslab run host-routing
-  ingresslab run canary --until 5          # and then: --from 6
+  ingresslab run canary --until-step 5     # and then: --from-step 6
   ingresslab run --mutants 'host-*'
   ingresslab run -o junit --output-file out/report.xml`,
 		Args:              cobra.ArbitraryArgs,
@@ -50,9 +50,9 @@ scenario fail where and why it says: exit code 1 tells that one did not.`,
 	f.BoolVar(&flags.keep, "keep", false, "leave what the scenarios made in the cluster")
 	f.IntVar(&flags.parallel, "parallel", scenario.DefaultParallel, "how many scenarios run at the same time")
 	f.Uint64Var(&flags.seed, "seed", 0, "what everything that a run draws follows from, as its report tells it (default: drawn)")
-	f.StringVar(&flags.until, "until", "", "number or name of the last step to run; what it leaves is kept")
-	f.StringVar(&flags.from, "from", "", "number or name of the first step to run, in the namespace of a run that was kept")
-	f.StringVar(&flags.run, "run", "", "the kept run that --from goes on with (default: the newest)")
+	f.StringVar(&flags.until, "until-step", "", "number or name of the last step to run; what it leaves is kept")
+	f.StringVar(&flags.from, "from-step", "", "number or name of the first step to run, in the namespace of a run that was kept")
+	f.StringVar(&flags.run, "run-id", "", "the kept run that --from-step goes on with (default: the newest)")
 	f.BoolVar(&flags.mutants, "mutants", false, "run the scenarios' mutants, each of which has to be caught")
 	return c
 }
@@ -127,9 +127,9 @@ func (f *runFlags) check() error {
 	case f.parallel < 1:
 		return usagef("--parallel: %d is not at least 1", f.parallel)
 	case f.run != "" && f.from == "":
-		return usagef("--run: names the run to go on with, so it goes with --from STEP")
+		return usagef("--run-id: names the run to go on with, so it goes with --from-step STEP")
 	case f.mutants && part:
-		return usagef("--mutants: a mutant runs up to where it is caught, --from and --until make no sense")
+		return usagef("--mutants: a mutant runs up to where it is caught, --from-step and --until-step make no sense")
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (f *runFlags) checkPart(scenarios []*scenario.Scenario) error {
 		return nil
 	}
 	if len(scenarios) != 1 {
-		return usagef("--from and --until: are about the steps of one scenario, and %d are named", len(scenarios))
+		return usagef("--from-step and --until-step: are about the steps of one scenario, and %d are named", len(scenarios))
 	}
 	return scenario.CheckPart(scenarios[0], scenario.Env{From: f.from, Until: f.until})
 }

@@ -21,7 +21,7 @@ func (s *specFlags) register(c *cobra.Command) {
 	f.IntVar(&s.httpPort, "http-port", cluster.DefaultHTTPPort, "port on 127.0.0.1 for HTTP; 0 picks a free one")
 	f.IntVar(&s.httpsPort, "https-port", cluster.DefaultHTTPSPort, "port on 127.0.0.1 for HTTPS; 0 picks a free one")
 	f.IntVar(&s.statusPort, "status-port", cluster.DefaultStatusPort, "port on 127.0.0.1 for the controller's status page; 0 picks a free one")
-	f.StringVar(&s.nodeImage, "node-image", "", "image of a new cluster's nodes (default: found, pulled or built, see 'ingresslab image node')")
+	f.StringVar(&s.nodeImage, "node-image", "", "image of a new cluster's nodes (default: found, pulled or built, see 'ingresslab build node-image')")
 	f.BoolVar(&s.keep, "keep-on-failure", false, "leave a cluster that could not be completed, to look at it")
 	f.BoolVar(&s.merge, "merge-kubeconfig", false, "also write the cluster into your own kubeconfig")
 	f.BoolVar(&s.recreate, "recreate", false, "remove an existing cluster of the name first")

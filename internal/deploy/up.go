@@ -48,7 +48,7 @@ func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error
 		return nil, errors.Join(err, l.keep(ctx, c))
 	}
 	if spec.KeepOnFailure {
-		l.Progress.Note(fmt.Sprintf("kept cluster %q as it is; `ingresslab logs` and `ingresslab down` work on it", c.Name))
+		l.Progress.Note(fmt.Sprintf("kept cluster %q as it is; `ingresslab export-logs` and `ingresslab down` work on it", c.Name))
 		return nil, errors.Join(err, l.keep(ctx, c))
 	}
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)

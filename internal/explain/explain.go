@@ -64,7 +64,7 @@ func Ask(ctx context.Context, asker Asker, q Question, format string) (string, e
 	case errors.As(err, &none) && none.Pod == "":
 		return "", errors.New("the controller is not installed; `ingresslab up` installs it")
 	case errors.As(err, &none):
-		return "", fmt.Errorf("the controller is not ready: %w; `ingresslab logs` collects what it says", err)
+		return "", fmt.Errorf("the controller is not ready: %w; `ingresslab export-logs` collects what it says", err)
 	case err != nil:
 		return "", err
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// TestOwnLabsAndScenariosHaveNoFaults reads every lab and every scenario of the project, as `ingresslab lint` does.
+// TestOwnLabsAndScenariosHaveNoFaults reads every lab and every scenario of the project, as `ingresslab dev lint` does.
 func TestOwnLabsAndScenariosHaveNoFaults(t *testing.T) {
 	faults, files, err := lab.Lint([]string{"../../labs", "../../scenarios"})
 	if err != nil {

@@ -52,21 +52,21 @@ func CheckPart(s *Scenario, env Env) error {
 func (s *Scenario) part(env Env) (part, *PartError) {
 	p := part{0, len(s.Steps)}
 	if env.From != "" {
-		at, err := s.stepAt("--from", env.From)
+		at, err := s.stepAt("--from-step", env.From)
 		if err != nil {
 			return p, err
 		}
 		p.first = at
 	}
 	if env.Until != "" {
-		at, err := s.stepAt("--until", env.Until)
+		at, err := s.stepAt("--until-step", env.Until)
 		if err != nil {
 			return p, err
 		}
 		p.end = at + 1
 	}
 	if p.first >= p.end {
-		return p, s.partf("step %d (--from) comes after step %d (--until)", p.first+1, p.end)
+		return p, s.partf("step %d (--from-step) comes after step %d (--until-step)", p.first+1, p.end)
 	}
 	return p, s.sessionsAcross(p.first)
 }
@@ -101,7 +101,7 @@ func (s *Scenario) sessionsAcross(first int) *PartError {
 		for _, name := range sessionsOf(s.Steps[i]) {
 			before, known := began[name]
 			if known && i >= first && before < first {
-				return s.partf("--from %d: step %d goes on with session %s, which begins in step %d, and its cookies are not kept; use --from %d or a step before",
+				return s.partf("--from-step %d: step %d goes on with session %s, which begins in step %d, and its cookies are not kept; use --from-step %d or a step before",
 					first+1, i+1, name, before+1, before+1)
 			}
 			if !known {
@@ -151,11 +151,11 @@ func (s *Scenario) findKept(ctx context.Context, env Env, first int) (kept, erro
 	usable := slices.DeleteFunc(slices.Clone(there), func(n corev1.Namespace) bool { return n.Labels[LabelKept] == "" })
 	switch {
 	case len(there) == 0 && env.Run != "":
-		return kept{}, s.partf("--run %s: there is no such run of it in the cluster", env.Run)
+		return kept{}, s.partf("--run-id %s: there is no such run of it in the cluster", env.Run)
 	case len(there) == 0:
-		return kept{}, s.partf("--from: no run of it was kept in the cluster; --until STEP and --keep leave one")
+		return kept{}, s.partf("--from-step: no run of it was kept in the cluster; --until-step STEP and --keep leave one")
 	case len(usable) == 0:
-		return kept{}, s.partf("--from: run %s was not kept, it is still under way or was ended by force", there[0].Labels[LabelRun])
+		return kept{}, s.partf("--from-step: run %s was not kept, it is still under way or was ended by force", there[0].Labels[LabelRun])
 	}
 	newest := slices.MaxFunc(usable, func(a, b corev1.Namespace) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 	return s.readKept(newest.Labels, first)
@@ -165,13 +165,13 @@ func (s *Scenario) readKept(labels map[string]string, first int) (kept, error) {
 	k := kept{run: labels[LabelRun]}
 	var err error
 	if k.passed, err = strconv.Atoi(labels[LabelKept]); err != nil {
-		return k, s.partf("--from: run %s: its namespace has label %s=%q, which is not the number of a step", k.run, LabelKept, labels[LabelKept])
+		return k, s.partf("--from-step: run %s: its namespace has label %s=%q, which is not the number of a step", k.run, LabelKept, labels[LabelKept])
 	}
 	if k.seed, err = strconv.ParseUint(labels[LabelSeed], 10, 64); err != nil {
 		k.seed = NewSeed()
 	}
 	if first > k.passed {
-		return k, s.partf("--from %d: of run %s, only %s passed; use --from %d, or --run for another run",
+		return k, s.partf("--from-step %d: of run %s, only %s passed; use --from-step %d, or --run-id for another run",
 			first+1, k.run, text.Count(k.passed, "step"), k.passed+1)
 	}
 	return k, nil

@@ -49,7 +49,7 @@ func TestAScenarioIsRunInParts(t *testing.T) {
 	}
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{Flags: " --name x"}).ScenarioDone(*second)
-	if want := "go on with: ingresslab run example --name x --run " + first.Run + " --from 6\n"; !strings.Contains(text.String(), want) {
+	if want := "go on with: ingresslab run example --name x --run-id " + first.Run + " --from-step 6\n"; !strings.Contains(text.String(), want) {
 		t.Errorf("lacks %q:\n%s", want, text.String())
 	}
 	third := run("6", "")
@@ -61,12 +61,12 @@ func TestAScenarioIsRunInParts(t *testing.T) {
 func TestPartsThatCannotBeRun(t *testing.T) {
 	s := load(t, partSteps)
 	for name, tc := range map[string]struct{ from, until, want string }{
-		"no such number":  {"", "9", "--until 9: there are steps 1 to 8"},
-		"no such name":    {"", "pag", `--until: no step is called "pag"; did you mean "page"?`},
-		"nothing alike":   {"wait for it", "", `--from: no step is called "wait for it"; steps can be named by their number, 1 to 8`},
-		"the wrong order": {"5", "page", "step 5 (--from) comes after step 4 (--until)"},
+		"no such number":  {"", "9", "--until-step 9: there are steps 1 to 8"},
+		"no such name":    {"", "pag", `--until-step: no step is called "pag"; did you mean "page"?`},
+		"nothing alike":   {"wait for it", "", `--from-step: no step is called "wait for it"; steps can be named by their number, 1 to 8`},
+		"the wrong order": {"5", "page", "step 5 (--from-step) comes after step 4 (--until-step)"},
 		"a session": {
-			"5", "", "--from 5: step 8 goes on with session browser, which begins in step 3, and its cookies are not kept; use --from 3 or a step before",
+			"5", "", "--from-step 5: step 8 goes on with session browser, which begins in step 3, and its cookies are not kept; use --from-step 3 or a step before",
 		},
 	} {
 		err := scenario.CheckPart(s, scenario.Env{From: tc.from, Until: tc.until})
@@ -91,14 +91,14 @@ func TestOnlyAKeptRunCanGoOn(t *testing.T) {
 			t.Errorf("%v, %d steps\nwant %s", err, len(report.Steps), want)
 		}
 	}
-	refused(scenario.Env{From: "2"}, "--from: no run of it was kept in the cluster; --until STEP and --keep leave one")
-	refused(scenario.Env{From: "2", Run: "r1"}, "--run r1: there is no such run of it in the cluster")
+	refused(scenario.Env{From: "2"}, "--from-step: no run of it was kept in the cluster; --until-step STEP and --keep leave one")
+	refused(scenario.Env{From: "2", Run: "r1"}, "--run-id r1: there is no such run of it in the cluster")
 	if err := c.EnsureNamespace(t.Context(), "lab-example-r1", map[string]string{scenario.LabelScenario: "example", scenario.LabelRun: "r1"}); err != nil {
 		t.Fatal(err)
 	}
-	refused(scenario.Env{From: "2"}, "--from: run r1 was not kept, it is still under way or was ended by force")
+	refused(scenario.Env{From: "2"}, "--from-step: run r1 was not kept, it is still under way or was ended by force")
 	if _, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Run: "r2", Until: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	refused(scenario.Env{From: "3"}, "--from 3: of run r2, only 1 step passed; use --from 2, or --run for another run")
+	refused(scenario.Env{From: "3"}, "--from-step 3: of run r2, only 1 step passed; use --from-step 2, or --run-id for another run")
 }

@@ -119,7 +119,7 @@ func (p *Pretty) ScenarioDone(r Report) {
 		p.printf("  changed outside of it, and not given back: %s\n", strings.Join(r.Changed, ", "))
 	}
 	if r.Kept && r.Next > 0 {
-		p.printf("  go on with: ingresslab run %s%s --run %s --from %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
+		p.printf("  go on with: ingresslab run %s%s --run-id %s --from-step %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
 	}
 	if r.Cleanup != "" {
 		p.printf("  %s not everything could be removed: %s\n", p.style.Mark("!"), r.Cleanup)

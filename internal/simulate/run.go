@@ -53,7 +53,7 @@ type UnsupportedError struct{ Name, Provider string }
 
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("cluster %q is made with %s, whose nodes run every pod for real; virtual pods need an embedded cluster: "+
-		"`ingresslab simulate --cluster %s --name another`", e.Name, e.Provider, Provider)
+		"`ingresslab dev benchmark --cluster %s --name another`", e.Name, e.Provider, Provider)
 }
 
 // Run fills the cluster, measures the controller, and removes what it made, even if ctx ends. The error is an

@@ -23,7 +23,7 @@ import (
 )
 
 // These tests start real control planes. INGRESSLAB_KUBE_BIN names the directory with the programs; without it they are
-// taken from the cache, where `ingresslab image control-plane` puts them.
+// taken from the cache, where `ingresslab build control-plane` puts them.
 
 func kubeBin(t *testing.T) controlplane.Binaries {
 	t.Helper()
@@ -33,7 +33,7 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 		t.Fatal(err)
 	}
 	if !present {
-		nstest.SkipOrFail(t, "the programs of the control plane are not there; `ingresslab image control-plane` compiles them")
+		nstest.SkipOrFail(t, "the programs of the control plane are not there; `ingresslab build control-plane` compiles them")
 	}
 	programs, err := nodeimage.ControlPlane(t.Context(), options)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // These tests make real clusters. INGRESSLAB_NODE_IMAGE names the image to
-// make them of; `ingresslab image node` prints one.
+// make them of; `ingresslab build node-image` prints one.
 
 func realProvider(t *testing.T) (*Provider, cluster.Spec) {
 	t.Helper()

@@ -60,7 +60,7 @@ func navigation(before, after *chapter) string {
 
 // begin says how to get to where the lab begins, and where its files are.
 func (c chapter) begin(b *strings.Builder) error {
-	fmt.Fprintf(b, "## Before you begin\n\nIn a terminal, in the checkout:\n\n```console\n$ export PATH=\"$PWD/bin:$PATH\"\n$ ingresslab lab %d --start\n"+
+	fmt.Fprintf(b, "## Before you begin\n\nIn a terminal, in the checkout:\n\n```console\n$ export PATH=\"$PWD/bin:$PATH\"\n$ ingresslab start %d\n"+
 		"$ eval \"$(ingresslab kubeconfig --export)\"\n$ cd workspace/%s\n```\n\n", c.Number, c.name)
 	fmt.Fprintf(b, "You work in the namespace `%s`, for about %d minutes. `ingresslab learn %d` leads through the same lab in the terminal, and "+
 		"`ingresslab check %d` says\nwhat is done. If there is no kubectl on your machine, `make kubectl` puts one into bin/.\n",

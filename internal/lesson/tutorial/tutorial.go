@@ -87,7 +87,7 @@ The times are for somebody who reads everything and types every command.
 There are three ways to do a lab:
 
 - ` + "`bin/ingresslab learn 1`" + ` shows it in the terminal, a step at a time, and notices by itself what you have done.
-- With these pages and a shell: ` + "`bin/ingresslab lab 1 --start`" + ` brings the cluster and the lab to its start and makes your workspace;
+- With these pages and a shell: ` + "`bin/ingresslab start 1`" + ` brings the cluster and the lab to its start and makes your workspace;
   ` + "`bin/ingresslab check 1`" + ` says what is done, and gives hints for the rest.
 - ` + "`make lab-1`" + ` does it without you, and shows what every check sees.
 

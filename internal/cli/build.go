@@ -9,7 +9,19 @@ import (
 	"github.com/ingresslab/ingresslab/internal/nodeimage"
 )
 
-func (a *app) imageControlPlaneCommand() *cobra.Command {
+func (a *app) buildCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "build",
+		Short: "Build what clusters and lessons need",
+		Example: `  ingresslab build node-image       # for kind clusters: pull or build the node image
+  ingresslab build control-plane    # for embedded clusters: compile the control plane`,
+	}
+	asGroup(c)
+	c.AddCommand(a.buildNodeImageCommand(), a.buildControlPlaneCommand(), a.buildKubectlCommand())
+	return c
+}
+
+func (a *app) buildControlPlaneCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:   "control-plane",
@@ -19,7 +31,7 @@ kube-scheduler, compiled from their modules. That takes minutes the first time, 
 interrupted, it takes up the next time where it was. Prints the directory with the programs.
 
 With INGRESSLAB_KUBE_BIN=DIR embedded clusters run the programs in DIR; then they are only looked at.`,
-		Example: "  ingresslab image control-plane",
+		Example: "  ingresslab build control-plane",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			programs, err := a.controlPlane(c.Context(), func(o *nodeimage.Options) { o.Force = force })
@@ -47,14 +59,14 @@ func (a *app) controlPlane(ctx context.Context, adjust func(*nodeimage.Options))
 	return programs, err
 }
 
-func (a *app) imageKubectlCommand() *cobra.Command {
+func (a *app) buildKubectlCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kubectl",
 		Short: "Compile kubectl, for a machine that has none",
 		Long: `Have a kubectl of the version that the nodes run: the one that went into the node image if that was built on
 this machine, else one that is compiled from the same module, which takes a minute or two the first time.
 Prints its path; ` + "`make kubectl`" + ` copies it into bin/.`,
-		Example: "  ingresslab image kubectl",
+		Example: "  ingresslab build kubectl",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			root, err := a.checkout()

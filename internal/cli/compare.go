@@ -30,17 +30,17 @@ type parityFlags struct {
 // parityDownTimeout bounds the removal of a cluster that was made for the comparison.
 const parityDownTimeout = 2 * time.Minute
 
-func (a *app) parityCommand() *cobra.Command {
+func (a *app) compareCommand() *cobra.Command {
 	var flags parityFlags
 	c := &cobra.Command{
-		Use:   "parity [SCENARIO...]",
+		Use:   "compare [SCENARIO...]",
 		Short: "Compare what scenarios come to on kind and on embedded",
 		Long: `Run scenarios, all of them if none is named, on a kind cluster and then on an embedded one,
 and show where they differ: how a scenario ended, in which step, and what was not as expected.
 The clusters are those of the name that exist, else NAME-kind and NAME-embedded, which are
 made and removed again. The exit code is 1 if the two differ, 3 if one of them cannot be had.`,
-		Example: `  ingresslab parity
-  ingresslab parity 'conformance-*' -o json`,
+		Example: `  ingresslab dev compare
+  ingresslab dev compare 'conformance-*' -o json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return a.parity(c, args, &flags) },
 	}
@@ -108,7 +108,7 @@ func parityCode(c compare.Comparison, code int) int {
 func (a *app) paritySpec(c *cobra.Command, flags *parityFlags) (cluster.Spec, error) {
 	spec := cluster.Spec{Name: a.name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
 	if a.provider != auto {
-		return spec, usagef("parity runs on %s and on %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
+		return spec, usagef("dev compare runs on %s and on %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
 	}
 	if err := checkOutput(flags.output, outputPretty, outputJSON); err != nil {
 		return spec, err
@@ -161,7 +161,7 @@ func (a *app) parityPlaces(ctx context.Context, spec cluster.Spec) ([]place, err
 		}
 	}
 	if len(places) != 2 {
-		return nil, fmt.Errorf("parity needs %s and %s: this program was built without one of them", kind.Name, embedded.Name)
+		return nil, fmt.Errorf("dev compare needs %s and %s: this program was built without one of them", kind.Name, embedded.Name)
 	}
 	return places, nil
 }
@@ -185,7 +185,7 @@ func (a *app) parityPlace(ctx context.Context, o autoselect.Option, spec cluster
 	_, err = o.Ready(ctx, spec, a.display)
 	var unready *autoselect.UnreadyError
 	if errors.As(err, &unready) {
-		return place{}, fmt.Errorf("parity needs %s: %w; %s", o.What, unready, parityRemedy(unready))
+		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", o.What, unready, parityRemedy(unready))
 	}
 	return place{o.Provider, spec}, err
 }
@@ -193,7 +193,7 @@ func (a *app) parityPlace(ctx context.Context, o autoselect.Option, spec cluster
 // parityRemedy says what to do first, where the choice among providers would say how to do without.
 func parityRemedy(e *autoselect.UnreadyError) string {
 	if e.Slow {
-		return "`ingresslab image node` builds one, in some ten minutes"
+		return "`ingresslab build node-image` builds one, in some ten minutes"
 	}
 	return cmp.Or(e.Remedy, "see docs/embedded.md")
 }

@@ -25,7 +25,7 @@ import (
 // proveFlags are the flags of prove.
 type proveFlags struct {
 	nodes    int
-	again    bool
+	retry    bool
 	parallel int
 	keep     bool
 	output   string
@@ -38,10 +38,10 @@ const proveCluster = "ingresslab-prove"
 // proveDownTimeout bounds the removal of a cluster that was made for a proof.
 const proveDownTimeout = 2 * time.Minute
 
-func (a *app) proveCommand() *cobra.Command {
+func (a *app) testCommand() *cobra.Command {
 	var flags proveFlags
 	c := &cobra.Command{
-		Use:   "prove [LAB|SCENARIO...]",
+		Use:   "test [LAB|SCENARIO...]",
 		Short: "Prove that labs and scenarios tell right from wrong",
 		Long: `Prove labs and scenarios, all of them if none is named. A lab has to fail from start/, to pass with
 solution/ task by task, to catch each of its mutants (plausible wrong answers) for the reason that they
@@ -54,8 +54,8 @@ engine answers, embedded on Linux. --cluster restricts it to one of them. The cl
 exists instead, in which the labs' namespaces must not be in use: they are removed.
 
 The exit code is 1 if something is not as it should be, 3 if a cluster could not be had.`,
-		Example: `  ingresslab prove
-  ingresslab prove 1 canary --cluster embedded -o junit --output-file out/prove.xml`,
+		Example: `  ingresslab dev test
+  ingresslab dev test 1 canary --cluster embedded -o junit --output-file out/prove.xml`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeLabsAndScenarios,
 		RunE:              func(c *cobra.Command, args []string) error { return a.prove(c, args, &flags) },
@@ -63,7 +63,7 @@ The exit code is 1 if something is not as it should be, 3 if a cluster could not
 	f := c.Flags()
 	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")
 	f.IntVar(&flags.parallel, "parallel", labtest.DefaultParallel, "how many labs and scenarios to prove at the same time")
-	f.BoolVar(&flags.again, "again", false, "give what was not proven a second try, alone in the cluster; both are reported")
+	f.BoolVar(&flags.retry, "retry", false, "give what was not proven a second try, alone in the cluster; both are reported")
 	f.BoolVar(&flags.keep, "keep", false, "leave the clusters that were made, and the labs in them")
 	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
 	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
@@ -132,7 +132,7 @@ func (a *app) checkProve(flags *proveFlags) error {
 	case flags.nodes < 1:
 		return &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not between 1 and %d", flags.nodes, cluster.MaxNodes)}
 	case a.provider != auto && a.provider != kind.Name && a.provider != embedded.Name:
-		return usagef("prove makes its clusters itself, with %s or %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
+		return usagef("dev test makes its clusters itself, with %s or %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
 	}
 	return nil
 }
@@ -304,7 +304,7 @@ func (a *app) proveAt(ctx context.Context, s site, plan labtest.Plan, flags *pro
 		return place
 	}
 	pretty.Place(place)
-	env.Parallel, env.Again, env.Progress = flags.parallel, flags.again, pretty.Item
+	env.Parallel, env.Again, env.Progress = flags.parallel, flags.retry, pretty.Item
 	env.Keep, env.Guest = flags.keep, !s.mine
 	labtest.Here(ctx, plan, env, place)
 	pretty.Done(place)
@@ -334,7 +334,7 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env labt
 		return env, down, err
 	}
 	env.Env = lesson.Env
-	env.Lock = func(l *lab.Lab) (func(), error) { return lab.Lock(l, up.Name, "prove") }
+	env.Lock = func(l *lab.Lab) (func(), error) { return lab.Lock(l, up.Name, "dev test") }
 	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []labtest.Fault, error) {
 		return verifyLesson(ctx, l, lesson)
 	}

@@ -10,12 +10,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-func (a *app) labsCommand() *cobra.Command {
+func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "labs",
-		Aliases: []string{"list"},
+		Use:     "list",
 		Short:   "List the labs and the scenarios",
-		Example: "  ingresslab labs",
+		Example: "  ingresslab list",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			root, err := a.checkout()
@@ -47,7 +46,7 @@ func (a *app) labsCommand() *cobra.Command {
 
 func titleOf(title string) string {
 	if title == "" {
-		return "(has faults; see `ingresslab lint`)"
+		return "(has faults; see `ingresslab dev lint`)"
 	}
 	return title
 }

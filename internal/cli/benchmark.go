@@ -19,10 +19,10 @@ type simulateFlags struct {
 	keep   bool
 }
 
-func (a *app) simulateCommand() *cobra.Command {
+func (a *app) benchmarkCommand() *cobra.Command {
 	var flags simulateFlags
 	c := &cobra.Command{
-		Use:   "simulate",
+		Use:   "benchmark",
 		Short: "Fill a cluster with thousands of Ingresses and pods, and measure the controller",
 		Long: `Fill an embedded cluster with Ingresses, Services and virtual pods (Ready in the API, with no
 process behind them), start the controller anew in it, replace pods at a rate, and print what the
@@ -31,8 +31,8 @@ endpoint change takes to reach clients.
 
 A cluster that was not there before has one node, and is removed afterwards; from one that was
 there, everything simulated is. docs/scale.md says what the figures mean.`,
-		Example: `  ingresslab simulate --ingresses 1000 --pods 2000 --churn 10
-  ingresslab simulate --ingresses 10000 --pods 20000 --churn 10 --duration 1m -o json`,
+		Example: `  ingresslab dev benchmark --ingresses 1000 --pods 2000 --churn 10
+  ingresslab dev benchmark --ingresses 10000 --pods 20000 --churn 10 --duration 1m -o json`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, &flags) },
 	}

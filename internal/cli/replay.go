@@ -15,37 +15,19 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-func (a *app) lessonCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "lesson",
-		Short: "For authors: play the commands of a lesson, and record their outputs",
-		Long: `Play a lesson against the cluster, command by command, as a student would type them, in a
-workspace that is removed afterwards. The lab's namespace is brought to its start first:
-what is in it is lost.`,
-		Example: `  ingresslab lesson verify 1    # are the outputs in lesson.md what comes out?
-  ingresslab lesson record 1    # write what comes out into lesson.md`,
-	}
-	asGroup(c)
-	c.AddCommand(
-		a.lessonPlayCommand("verify", "Compare the outputs in lessons with what comes out now", replay.Verify),
-		a.lessonPlayCommand("record", "Write the outputs that come out now into lessons", replay.Record),
-	)
-	return c
-}
-
 // playFunc is Verify or Record.
 type playFunc func(context.Context, *lab.Lab, replay.Env) (*replay.Report, error)
 
-func (a *app) lessonPlayCommand(verb, short string, do playFunc) *cobra.Command {
+func (a *app) replayCommand(verb, short string, do playFunc) *cobra.Command {
 	var flags specFlags
 	var output string
 	c := &cobra.Command{
 		Use:     verb + " N|NAME...",
 		Short:   short,
-		Example: "  ingresslab lesson " + verb + " 1 2",
+		Example: "  ingresslab dev " + verb + " 1 2",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("lesson %s takes the numbers or names of labs; `ingresslab labs` lists them", verb)
+				return usagef("dev %s takes the numbers or names of labs; `ingresslab list` lists them", verb)
 			}
 			return checkOutput(output, outputPretty, outputJSON)
 		},

@@ -12,14 +12,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-func (a *app) logsCommand() *cobra.Command {
+func (a *app) exportLogsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "logs [DIR]",
+		Use:   "export-logs [DIR]",
 		Short: "Collect the logs of nodes and pods, and the objects that matter",
 		Long: `Collect the logs of all nodes and pods, and the objects that explain what the ingress
 does, into DIR (default ingresslab-logs/NAME). Works on a cluster that is broken, too: what
 cannot be had is said. Secrets are not collected.`,
-		Example: "  ingresslab logs out/logs",
+		Example: "  ingresslab export-logs out/logs",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := filepath.Join("ingresslab-logs", a.name)
