@@ -150,7 +150,7 @@ func (r *reading) settleAuth() {
 	a := r.o.Auth
 	switch {
 	case a.Basic && a.Secret == "" && !r.has("auth-secret"):
-		r.close("auth-type", "auth-secret is missing, so nobody could be let in")
+		r.require("auth-type", "auth-secret", "no user can log in")
 	case !a.Basic && a.Secret != "" && !r.has("auth-type"):
 		r.fault("auth-secret", CodeNotSupported, "has no effect without auth-type: nobody is asked for a password")
 	}

@@ -64,6 +64,6 @@ func readBackendName(o *Options, value string) error {
 func (r *reading) settleBackend() {
 	b := r.o.Backend
 	if b.Protocol.TLS() && b.TLS.Verify && b.TLS.Secret == "" {
-		r.close("proxy-ssl-verify", "proxy-ssl-secret is missing, so there is no CA to verify endpoints against")
+		r.require("proxy-ssl-verify", "proxy-ssl-secret", "there is no CA to verify endpoints against")
 	}
 }

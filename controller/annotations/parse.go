@@ -28,6 +28,8 @@ type Fault struct {
 	Code string
 	// Reason is a sentence for the author of the Ingress, without the annotation's name.
 	Reason string
+	// Requires is the annotation that must be set, too, with its Prefix; empty: the fault is another one.
+	Requires string
 }
 
 // Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business; what they do not
@@ -142,11 +144,21 @@ func (r *reading) close(name, reason string) {
 	r.fault(name, CodeClosed, reason+"; the routes of this Ingress answer 503 rather than go unprotected")
 }
 
+// require blocks the routes of the Ingress because another annotation is missing.
+func (r *reading) require(name, other, why string) {
+	r.close(name, other+" is missing, so "+why)
+	for i := range r.faults {
+		if f := &r.faults[i]; f.Name == Prefix+name && f.Code == CodeClosed {
+			f.Requires = Prefix + other
+		}
+	}
+}
+
 // fault keeps the first fault of each annotation.
 func (r *reading) fault(name, code, reason string) {
 	name = Prefix + name
 	if !slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Name == name }) {
-		r.faults = append(r.faults, Fault{name, code, reason})
+		r.faults = append(r.faults, Fault{Name: name, Code: code, Reason: reason})
 	}
 }
 

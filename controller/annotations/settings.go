@@ -139,15 +139,15 @@ func (s *Settings) read(key, value string, data map[string]string) *Fault {
 		if soundsLikeProtection(key) {
 			return s.close(key, "is not known, but it reads like a protection"+hint)
 		}
-		return &Fault{key, CodeNotSupported, "is not known and has no effect" + hint}
+		return &Fault{Name: key, Code: CodeNotSupported, Reason: "is not known and has no effect" + hint}
 	case value == "" && !known.Protects, slices.Contains(known.Idle, strings.ToLower(value)):
 		return nil
 	case known.Support == Closes:
 		return s.close(key, "is not supported ("+known.Note+")")
 	case known.Support == NoEffect:
-		return &Fault{key, CodeNotSupported, "is not supported and has no effect: " + known.Note}
+		return &Fault{Name: key, Code: CodeNotSupported, Reason: "is not supported and has no effect: " + known.Note}
 	case key == "whitelist-source-range" && data["allowlist-source-range"] != "":
-		return &Fault{key, CodeNotSupported, "has no effect beside allowlist-source-range, which is another name of it"}
+		return &Fault{Name: key, Code: CodeNotSupported, Reason: "has no effect beside allowlist-source-range, which is another name of it"}
 	}
 	err := known.read(s, value)
 	switch {
@@ -156,9 +156,9 @@ func (s *Settings) read(key, value string, data map[string]string) *Fault {
 	case known.Protects:
 		return s.close(key, err.Error())
 	case key == "proxy-real-ip-cidr":
-		return &Fault{key, CodeInvalid, err.Error() + "; no proxy is trusted"}
+		return &Fault{Name: key, Code: CodeInvalid, Reason: err.Error() + "; no proxy is trusted"}
 	}
-	return &Fault{key, CodeInvalid, err.Error() + "; the default applies"}
+	return &Fault{Name: key, Code: CodeInvalid, Reason: err.Error() + "; the default applies"}
 }
 
 // close has the routes of all Ingresses answer 503.
@@ -166,5 +166,5 @@ func (s *Settings) close(key, reason string) *Fault {
 	if s.Options.Closed == "" {
 		s.Options.Closed = fmt.Sprintf("key %s of the controller's ConfigMap: %s; without it every route would be open", key, reason)
 	}
-	return &Fault{key, CodeClosed, reason + "; all routes answer 503 rather than go unprotected"}
+	return &Fault{Name: key, Code: CodeClosed, Reason: reason + "; all routes answer 503 rather than go unprotected"}
 }

@@ -101,7 +101,7 @@ func reported(f annotations.Fault) Reason {
 	case annotations.CodeClosed:
 		cause = AnnotationClosed
 	}
-	return Because(cause, "name", f.Name, "text", f.Reason)
+	return Because(cause, "name", f.Name, "requires", f.Requires, "text", f.Reason)
 }
 
 // Causes of rules that are not served.
