@@ -1,27 +1,29 @@
 package diagnosis
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Finding is one thing that is wrong.
+// Finding is one fault, with what the task expects.
 type Finding struct {
-	// Code says what sort of fault it is; Codes lists them.
+	// Code is one of Codes.
 	Code string `json:"code"`
-	// Object has the fault, as kind/name: "ingress/cheddar".
+	// Object has the fault: "ingress/cheddar".
 	Object string `json:"object"`
-	// Field is where in the object, as kubectl explain writes it: "spec.rules[0].host"; empty if it is not a field.
+	// Field is the field with the fault: "spec.rules[0].host"; empty: no field in particular.
 	Field string `json:"field,omitempty"`
-	// Expected and Observed are what the field would have to be and what it is, as far as that can be said.
+	// Expected and Observed are values of the field; empty: unknown.
 	Expected string `json:"expected,omitempty"`
 	Observed string `json:"observed,omitempty"`
-	// Text is a whole sentence for a student, which names object and field.
+	// Text is a sentence for a student. It names the object.
 	Text string `json:"text"`
 }
 
-// The codes of findings, in the order in which a person would mend them: what has to be there before anything else counts comes
-// first.
+// The codes of findings, in the order in which a student should fix them: first what everything else depends on.
 const (
 	IngressMissing          = "ingress-missing"
 	ClassMissing            = "class-missing"
@@ -58,11 +60,11 @@ const (
 	CanaryWithoutMain       = "canary-without-main"
 	CanaryHostDiffers       = "canary-host-differs"
 	ConfigMapInvalid        = "configmap-invalid"
-	// ControllerSays is a warning of the controller itself, given when nothing else explains what is seen.
+	// ControllerSays is a warning of the controller, for faults without a code.
 	ControllerSays = "controller-says"
 )
 
-// Codes lists the codes, in that order.
+// Codes returns the codes in that order.
 func Codes() []string {
 	return []string{
 		IngressMissing, ClassMissing, ClassUnknown, ClassForeign, DeploymentMissing, HostUnmatched, PathTypeExact, PathUnmatched, RuleTaken,
@@ -73,68 +75,78 @@ func Codes() []string {
 	}
 }
 
-// About says what is asked of the cluster, so that it can be compared with what is there.
+// About is what a task expects of the cluster.
 type About struct {
-	// Requests are those that do not arrive.
+	// Requests are those that do not get the expected response.
 	Requests []Request
-	// Objects are what else has to be there, as kind/name in lower case: "deployment/cheddar".
+	// Objects must exist. They are written kind/name in lower case: "deployment/cheddar".
 	Objects []string
-	// Calls are what pods ask Services for, by their names, and do not get.
+	// Calls are requests that pods send to Services by name, without the expected response.
 	Calls []Call
-	// OtherHosts are hosts that others ask for, rightly: a rule for one of them is not a misspelled one. Others are their requests, as
-	// far as they are known: a rule for one of the hosts that leads to a Service which none of them names may be misspelled all the same.
+	// OtherHosts are the hosts that other tasks expect: a rule for one of them is not misspelled. Others are the requests of these
+	// tasks, as far as they are known: a rule for such a host with a Service that none of them expects can be misspelled.
 	OtherHosts []string
 	Others     []Request
-	// NodePorts are the ports that nodes have to answer on.
+	// NodePorts are the ports that nodes must listen on.
 	NodePorts []int32
 }
 
-// Request is one request, and what it should meet.
+// isOthersHost reports whether other tasks expect a host.
+func (a About) isOthersHost(host string) bool {
+	return slices.ContainsFunc(a.OtherHosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// Request is one request, and the expected result.
 type Request struct {
-	// Host is without a port, Path as in the request line; "/" if it is empty.
+	// Host has no port. Path is that of the request line; empty: "/".
 	Host, Path string
-	// TLS says that the request comes over TLS.
+	// TLS is set for a request over TLS.
 	TLS bool
-	// Service is the name of the Service that should answer; empty if that is not known.
+	// Service is the name of the Service that should serve the request; empty: unknown.
 	Service string
-	// ByDefault says that no rule should match, and the default back-end of an Ingress answer.
+	// ByDefault is set if the default backend of an Ingress should serve the request.
 	ByDefault bool
-	// Canary says that the Service is one that a canary sends a share of the requests to.
+	// Canary is set if Service gets its requests from a canary.
 	Canary bool
-	// Nobody says that no rule and no default back-end should take it: the controller itself has to say 404.
-	Nobody bool
-	// User is whose password comes with it; empty if none does.
+	// Unserved is set if no rule and no default backend should serve the request, so that the controller responds with 404.
+	Unserved bool
+	// User is the user that the request logs in; empty: none.
 	User string
-	// Status is that of the answer there was; 0 if it is not known.
+	// Status is that of the response; 0: unknown.
 	Status int
 }
 
-// Call is a request to a Service inside of the cluster, past the controller.
+// isFor reports whether the request expects this host.
+func (r Request) isFor(host string) bool { return strings.EqualFold(r.Host, host) }
+
+// Call is a request to a Service inside the cluster. It does not go through the controller.
 type Call struct {
 	Service string
 	Port    int32
-	// Failed says that there was no answer.
+	// Failed is set if there was no response.
 	Failed bool
 }
 
-// Diagnose compares what is asked with what is there. The findings come in the order of Codes, each fault once. It is pure.
+// Diagnose compares what a task expects with what the cluster has. It is pure. It returns each finding once, in the order of Codes.
 func Diagnose(s Snapshot, about About) []Finding {
 	d := &diagnosis{Snapshot: s, about: about}
-	d.index()
+	d.about.Requests = slices.Clone(about.Requests)
+	for i := range d.about.Requests {
+		d.about.Requests[i].Path = cmp.Or(d.about.Requests[i].Path, "/")
+	}
+	d.table, d.problems = d.build(pointers(d.Ingresses))
 	d.named()
 	for _, c := range about.Calls {
 		d.call(c)
 	}
-	for _, r := range about.Requests {
-		if r.Path == "" {
-			r.Path = "/"
-		}
+	for _, r := range d.about.Requests {
 		d.request(r)
 	}
 	d.nodePorts()
 	d.ingresses()
 	d.configMap()
-	d.sort()
+	order := Codes()
+	slices.SortStableFunc(d.found, func(a, b Finding) int { return slices.Index(order, a.Code) - slices.Index(order, b.Code) })
 	if len(d.found) == 0 {
 		d.controllerSays()
 	}
@@ -148,9 +160,10 @@ func Diagnose(s Snapshot, about About) []Finding {
 type diagnosis struct {
 	Snapshot
 	about About
-	// ours are the names of the classes that are the controller's.
-	ours  []string
-	found []Finding
+	// table and problems are what the controller makes of the Snapshot.
+	table    *routing.Table
+	problems []routing.Problem
+	found    []Finding
 }
 
 func (d *diagnosis) add(f Finding) {
@@ -160,12 +173,7 @@ func (d *diagnosis) add(f Finding) {
 	}
 }
 
-func (d *diagnosis) sort() {
-	order := Codes()
-	slices.SortStableFunc(d.found, func(a, b Finding) int { return slices.Index(order, a.Code) - slices.Index(order, b.Code) })
-}
-
-// sentence gives a text a capital letter to begin and a full stop to end with, unless it ends with a mark of its own.
+// sentence adds a capital letter and a full stop, unless text ends with a mark of its own.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -175,4 +183,22 @@ func sentence(text string) string {
 		text += "."
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// joined returns "a, b and c".
+func joined(list []string) string {
+	if len(list) < 2 {
+		return joinedOr(list, "nothing")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+func joinedOr(list []string, otherwise string) string {
+	switch len(list) {
+	case 0:
+		return otherwise
+	case 1:
+		return list[0]
+	}
+	return joined(list)
 }

@@ -195,7 +195,7 @@ func take(t *testing.T, objects []runtime.Object) diagnosis.Snapshot {
 	return s
 }
 
-func TestRightIsRight(t *testing.T) {
+func TestNoFindingForValidObjects(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
 	if found := diagnosis.Diagnose(take(t, load(t, right, crt, key)), asked()); len(found) > 0 {
 		t.Errorf("found %+v", found)
@@ -250,7 +250,7 @@ func mistakes() map[string]mistake {
 		"no spec.tls":                 {old: "  tls: [{hosts: [shop.localhost], secretName: shop-tls}]\n", code: diagnosis.CertificateHostMismatch, object: "ingress/shop", observed: "no spec.tls"},
 		"a password without hash":     {old: `"foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"`, new: "foo bread", code: diagnosis.AuthFileInvalid, object: "secret/users"},
 		"a password of nobody's":      {old: `"foo:$apr1`, new: `"Foo:$apr1`, about: func(a *diagnosis.About) { a.Requests[0].User = "foo" }, code: diagnosis.UserMissing, object: "secret/users", observed: "Foo"},
-		"a rule too many":             {about: only(diagnosis.Request{Host: "shop.localhost", Path: "/app", Nobody: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: paths + ".path", observed: "/app"},
+		"a rule too many":             {about: only(diagnosis.Request{Host: "shop.localhost", Path: "/app", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: paths + ".path", observed: "/app"},
 		"a misspelled annotation":     {old: "auth-type: basic", new: "afinity: cookie\n    nginx.ingress.kubernetes.io/auth-type: basic", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
 		"another prefix":              {old: "auth-type: basic", new: "auth-type: basic\n    nginx.ingres.kubernetes.io/affinity: cookie", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
 		"a value that cannot be read": {old: `canary-weight: "5"`, new: `canary-weight: "five"`, code: diagnosis.AnnotationInvalid, object: "ingress/beta", observed: "five"},
@@ -305,10 +305,10 @@ func TestMistakesAreFoundFirst(t *testing.T) {
 	}
 }
 
-func TestCertificateThatHasRunOut(t *testing.T) {
+func TestExpiredCertificate(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(-48*time.Hour), "shop.localhost")
 	found := diagnosis.Diagnose(take(t, load(t, right, crt, key)), asked())
-	if len(found) != 1 || found[0].Code != diagnosis.CertificateInvalid || !strings.Contains(found[0].Text, "has run out") {
+	if len(found) != 1 || found[0].Code != diagnosis.CertificateInvalid || !strings.Contains(found[0].Text, "expired on") {
 		t.Errorf("found %+v", found)
 	}
 }

@@ -1,13 +1,10 @@
-// Package diagnosis finds out why a request does not arrive where it should: it looks at the objects that a route is made of, as
-// they are in the cluster, and names what is wrong with them, in the order in which a person would mend it.
+// Package diagnosis explains why a request does not arrive where a task expects it. It compares the task's expectation ([About])
+// with the objects in the cluster ([Snapshot]) and with what the controller reports about them.
 //
-// It is there for the answers that nobody has foreseen. It does not know the lesson, only what is asked ([About]) and what is there
-// ([Snapshot], which [Take] takes), and follows a request as the controller does: class, host, path, Service, port, pods. What it
-// knows of annotations, of the ConfigMap, of password files and of problems that Events tell of it has from the controller's own packages, so
-// the two agree.
+// The package makes no routing decision. It passes the snapshot to package routing, which returns a table, problems with typed
+// causes, and an explanation for each request. Hints read causes and arguments, never sentences.
 //
-// Read diagnosis.go for the codes and the order, route.go for a request's way to a Service, candidate.go for the rules that it passes,
-// unwanted.go for one that nobody should take, backend.go for the way from there to a pod, inside.go for what pods ask Services for, past.go
-// for what the controller itself has said, secrets.go and annotations.go for what an Ingress asks for beside, and tiers.go for what
-// there is to say to a student.
+// Read diagnosis.go for the codes and their order, report.go for what the controller reports, and request.go for the way of a
+// request to a Service. pods.go follows it to a pod, problems.go turns the controller's problems into findings, objects.go finds
+// missing objects, and levels.go has the hints.
 package diagnosis

@@ -17,20 +17,20 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Where the controller is, and what its IngressClasses say.
+// The controller's namespace, ConfigMap, and the spec.controller of its IngressClasses.
 const (
 	controllerNamespace = "ingresslab-system"
 	controllerConfigMap = "ingresslab-controller"
 	controllerClass     = "ingresslab.dev/ingress-controller"
 )
 
-// Snapshot is what a diagnosis looks at: the objects of one moment.
+// Snapshot has the objects of one moment.
 type Snapshot struct {
-	// Namespace is the one that all but Ingresses, Classes, System and ConfigMap are of.
+	// Namespace is that of all objects except Ingresses, Classes, System, and ConfigMap.
 	Namespace string
-	// Now is when the snapshot was taken, to tell certificates that have run out; zero leaves them alone.
+	// Now is the time of the snapshot; zero: no certificate counts as expired.
 	Now time.Time
-	// Ingresses are those of all namespaces: who has a host is decided between them.
+	// Ingresses are those of all namespaces, which compete for hosts.
 	Ingresses      []networkingv1.Ingress
 	Classes        []networkingv1.IngressClass
 	Services       []corev1.Service
@@ -39,15 +39,15 @@ type Snapshot struct {
 	Deployments    []appsv1.Deployment
 	Secrets        []corev1.Secret
 	Events         []corev1.Event
-	// System are the Services in the controller's namespace; ConfigMap is the controller's own, nil if there is none.
+	// System has the Services in the controller's namespace. ConfigMap is that of the controller; nil: there is none.
 	System    []corev1.Service
 	ConfigMap *corev1.ConfigMap
 }
 
-// Take takes a Snapshot, with one list for each kind, side by side.
+// Take returns a Snapshot. It lists all kinds in parallel.
 func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapshot, error) {
 	s := Snapshot{Namespace: namespace, Now: time.Now()}
-	questions := []func() error{
+	requests := []func() error{
 		listed(ctx, c.NetworkingV1().Ingresses("").List, func(l *networkingv1.IngressList) { s.Ingresses = l.Items }),
 		listed(ctx, c.NetworkingV1().IngressClasses().List, func(l *networkingv1.IngressClassList) { s.Classes = l.Items }),
 		listed(ctx, c.CoreV1().Services(namespace).List, func(l *corev1.ServiceList) { s.Services = l.Items }),
@@ -62,15 +62,18 @@ func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapsh
 			if err == nil {
 				s.ConfigMap = found
 			}
-			return ignoreMissing(err)
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return err
 		},
 	}
-	errs := make([]error, len(questions))
-	var asked sync.WaitGroup
-	for i, ask := range questions {
-		asked.Go(func() { errs[i] = ask() })
+	errs := make([]error, len(requests))
+	var done sync.WaitGroup
+	for i, send := range requests {
+		done.Go(func() { errs[i] = send() })
 	}
-	asked.Wait()
+	done.Wait()
 	slices.SortStableFunc(s.Events, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
 	if err := errors.Join(errs...); err != nil {
 		return s, fmt.Errorf("diagnosis of namespace %s: %w", namespace, err)
@@ -78,7 +81,7 @@ func Take(ctx context.Context, c kubernetes.Interface, namespace string) (Snapsh
 	return s, nil
 }
 
-// listed is a question for all objects of a kind, which keeps the answer unless there is an error.
+// listed returns a function that lists all objects of a kind and keeps them.
 func listed[L any](ctx context.Context, list func(context.Context, metav1.ListOptions) (L, error), keep func(L)) func() error {
 	return func() error {
 		l, err := list(ctx, metav1.ListOptions{})
@@ -87,11 +90,4 @@ func listed[L any](ctx context.Context, list func(context.Context, metav1.ListOp
 		}
 		return err
 	}
-}
-
-func ignoreMissing(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

@@ -83,29 +83,29 @@ func ofRules() map[string]answer {
 			old: "auth-type: basic", new: "canary: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", about: web(),
 			code: diagnosis.CanaryWithoutMain, object: "ingress/shop", field: "metadata.annotations[nginx.ingress.kubernetes.io/canary]",
 		},
-		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request asks for beta.localhost"},
+		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request is for beta.localhost"},
 		"a host that is another's rightly":     {about: others, code: diagnosis.IngressMissing},
 		"a default back-end too many": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
-			about: one(diagnosis.Request{Host: "shop.localhost", Nobody: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
+			about: one(diagnosis.Request{Host: "shop.localhost", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
 		},
 		"a default back-end for other hosts alone": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
 			about: one(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing,
-			says: "that of ingress shop is for the hosts of its rules alone",
+			says: "that of ingress shop serves only the hosts of its rules",
 		},
 		"somebody's default back-end for all": {
-			more: catchAll, about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true}),
+			more: catchAll, about: one(diagnosis.Request{Host: "nobody.localhost", Unserved: true}),
 			code: diagnosis.RuleUnwanted, object: "ingress/lab-9/all", field: "spec.defaultBackend",
 		},
-		"nobody answers, as it should be": {about: one(diagnosis.Request{Host: "nobody.localhost", Nobody: true})},
+		"nobody answers, as it should be": {about: one(diagnosis.Request{Host: "nobody.localhost", Unserved: true})},
 		"a rule without a host": {
 			old: "  - host: shop.localhost\n    http:", new: "  - http:", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
-			code: diagnosis.HostUnmatched, object: "ingress/shop", field: "spec.rules[0].host", says: "without a host, which takes every host",
+			code: diagnosis.HostUnmatched, object: "ingress/shop", field: "spec.rules[0].host", says: "without a host, which matches every host",
 		},
 		"a rule with a star": {
 			old: "host: shop.localhost\n", new: "host: '*.localhost'\n", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
-			code: diagnosis.HostUnmatched, object: "ingress/shop", says: "for host *.localhost, which takes blog.localhost, too",
+			code: diagnosis.HostUnmatched, object: "ingress/shop", says: "for host *.localhost, which matches blog.localhost, too",
 		},
 		"an Ingress in another namespace": {
 			old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: default\n  creation",
@@ -117,10 +117,10 @@ func ofRules() map[string]answer {
 			old: "tls: [{hosts: [shop.localhost], secretName: shop-tls}]", new: "tls: [{hosts: [shop.localhost]}]",
 			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop", field: "spec.tls[0].secretName",
 		},
-		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web(), code: diagnosis.SecretKeyMissing, says: "nothing is in it"},
+		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web(), code: diagnosis.SecretKeyMissing, says: "is empty"},
 		"a password, and no file of users": {
 			old: "    nginx.ingress.kubernetes.io/auth-secret: users\n", about: web(), code: diagnosis.AnnotationInvalid,
-			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "lacks nginx.ingress.kubernetes.io/auth-secret",
+			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "requires nginx.ingress.kubernetes.io/auth-secret",
 		},
 	}
 }
@@ -130,11 +130,11 @@ func ofPods() map[string]answer {
 	return map[string]answer{
 		"a name for a port without one": {
 			old: declared, about: diagnosis.About{Objects: []string{"service/shop"}}, code: diagnosis.TargetPortClosed,
-			object: "service/shop", field: "spec.ports[0].targetPort", says: `the port called "http" of its pods`,
+			object: "service/shop", field: "spec.ports[0].targetPort", says: `the port named "http" of its pods`,
 		},
 		"another port, and nobody says which": {
 			old: declared, about: call(diagnosis.Call{Service: "shop", Port: 80, Failed: true}), code: diagnosis.TargetPortClosed,
-			object: "service/shop", says: "nobody answers there",
+			object: "service/shop", says: "no program listens there",
 		},
 		"a name in the DNS": {
 			old: port, new: "{type: ExternalName, externalName: example.com}", about: web(), code: diagnosis.EndpointsNone, object: "service/shop", says: "example.com",
@@ -149,7 +149,7 @@ func ofPods() map[string]answer {
 		},
 		"new pods that are not ready beside the old ones": {
 			more:  another("shop-5d4-x2", "shop-5d5-x3", `status: "True"`, `status: "False", message: probe failed`),
-			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.PodsNotReady, object: "deployment/shop", says: "has 1 pod not ready, beside others that are: shop-5d5-x3: probe failed",
+			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.PodsNotReady, object: "deployment/shop", says: "has 1 pod not ready, next to ready ones: shop-5d5-x3: probe failed",
 		},
 		"a label misspelled in pods of one's own": {
 			more:  "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: direct, namespace: lab-1}\nspec: {selector: {app: direct}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: direct-1, namespace: lab-1, labels: {app: direkt}}\n",

@@ -117,7 +117,7 @@ func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, st
 	r.ByDefault = r.Service != "" && slices.Contains(meant.defaults, r.Service) && !slices.Contains(meant.backends, r.Service)
 	if e.Status == 404 && r.Service == "" {
 		app, is := e.ResponseHeader["X-App"]
-		if r.Nobody = is && app == ""; !r.Nobody {
+		if r.Unserved = is && app == ""; !r.Unserved {
 			return // either the controller or a default back-end may say that
 		}
 	}

@@ -1,0 +1,199 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ingresslab/ingresslab/controller/annotations"
+	"github.com/ingresslab/ingresslab/controller/routing"
+)
+
+// build returns what the controller makes of the snapshot with these Ingresses. The options are those of manifests/kind.
+func (d *diagnosis) build(ingresses []*networkingv1.Ingress) (*routing.Table, []routing.Problem) {
+	s := routing.Snapshot{
+		Ingresses: ingresses, IngressClasses: pointers(d.Classes), Services: pointers(d.Services),
+		EndpointSlices: pointers(d.EndpointSlices), Secrets: pointers(d.Secrets),
+	}
+	o := d.options()
+	if d.ConfigMap != nil {
+		s.ConfigMaps = append(s.ConfigMaps, d.ConfigMap)
+		o.ConfigMap = types.NamespacedName{Namespace: d.ConfigMap.Namespace, Name: d.ConfigMap.Name}
+	}
+	return routing.Build(s, o, nil)
+}
+
+func (d *diagnosis) options() routing.Options {
+	return routing.Options{ControllerClass: controllerClass, IngressClass: "nginx"}
+}
+
+func pointers[T any](list []T) []*T {
+	all := make([]*T, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return all
+}
+
+// suppose returns the table that the controller would make if the Ingresses of the namespace were changed.
+func (d *diagnosis) suppose(change func(*networkingv1.Ingress)) *routing.Table {
+	all := pointers(d.Ingresses)
+	for i, ingress := range all {
+		if ingress.Namespace == d.Namespace {
+			all[i] = ingress.DeepCopy()
+			change(all[i])
+		}
+	}
+	table, _ := d.build(all)
+	return table
+}
+
+// explained is what the controller reports about one request.
+type explained struct {
+	// route is the one that won; nil: none did.
+	route *routing.Route
+	// rules are those of the request's host, in the order in which the controller tries them; lost gave way to them.
+	rules, lost []routing.Candidate
+}
+
+func explain(table *routing.Table, r Request) explained {
+	decision, candidates := table.Explain(routing.Request{Method: http.MethodGet, Host: r.Host, Path: r.Path, TLS: r.TLS, Draw: 0.5})
+	e := explained{route: decision.Route}
+	for _, c := range candidates {
+		switch {
+		case c.Canary != nil || c.Route.PathType == "" || c.Why.Cause == routing.OtherHost:
+		case slices.Contains([]*routing.Cause{routing.RuleTwice, routing.RuleTakenByLonger, routing.RuleTakenByOlder}, c.Why.Cause):
+			e.lost = append(e.lost, c)
+		default:
+			e.rules = append(e.rules, c)
+		}
+	}
+	return e
+}
+
+func serviceOfRoute(r *routing.Route) string { return r.Pool.Service.Name }
+
+// own returns the Ingresses of the namespace.
+func (d *diagnosis) own() []*networkingv1.Ingress {
+	return slices.DeleteFunc(pointers(d.Ingresses), func(i *networkingv1.Ingress) bool { return i.Namespace != d.Namespace })
+}
+
+// ingress returns an Ingress of the namespace; nil: there is none.
+func (d *diagnosis) ingress(name string) *networkingv1.Ingress {
+	return find(d.own(), func(i *networkingv1.Ingress) bool { return i.Name == name })
+}
+
+// find returns the first match in list; nil: none.
+func find[T any](list []*T, match func(*T) bool) *T {
+	if at := slices.IndexFunc(list, match); at >= 0 {
+		return list[at]
+	}
+	return nil
+}
+
+func isCanary(i *networkingv1.Ingress) bool {
+	options, _ := annotations.Parse(i.Annotations, annotations.DefaultSettings().Options)
+	return options.Canary.Enabled
+}
+
+// classFault returns why the controller does not serve an Ingress; nil: it does.
+func (d *diagnosis) classFault(i *networkingv1.Ingress) *Finding {
+	const field = "spec.ingressClassName"
+	why := routing.Unclaimed(i, pointers(d.Classes), d.options())
+	name, where := why.Args()["class"], field
+	if i.Spec.IngressClassName == nil {
+		where = "the annotation kubernetes.io/ingress.class"
+	}
+	f := &Finding{Object: "ingress/" + i.Name, Field: field, Expected: d.class(), Observed: name}
+	switch why.Cause {
+	case routing.ClassMissing:
+		f.Code, f.Observed = ClassMissing, "none"
+		f.Text = fmt.Sprintf("ingress %s has no %s, so no controller serves it; set the class %s", i.Name, field, d.class())
+	case routing.ClassUnknown:
+		f.Code = ClassUnknown
+		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, and no IngressClass has that name; use the class %s", i.Name, name, where, d.class())
+	case routing.ClassForeign:
+		f.Code = ClassForeign
+		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, which belongs to another controller (%s); use the class %s",
+			i.Name, name, where, why.Args()["controller"], d.class())
+	default:
+		return nil
+	}
+	return f
+}
+
+// class returns the name of the lab's class: the longest one of the controller.
+func (d *diagnosis) class() string {
+	name := ""
+	for _, c := range d.Classes {
+		if c.Spec.Controller == controllerClass && (len(c.Name) > len(name) || len(c.Name) == len(name) && c.Name < name) {
+			name = c.Name
+		}
+	}
+	return cmp.Or(name, "ingresslab")
+}
+
+// target is a backend in an Ingress.
+type target struct {
+	ingress *networkingv1.Ingress
+	// field is that of the backend: spec.rules[0].http.paths[1].backend or spec.defaultBackend; path is what it serves.
+	field, path string
+	backend     networkingv1.IngressBackend
+}
+
+func (t target) service() string { return serviceOf(t.backend) }
+
+func serviceOf(b networkingv1.IngressBackend) string {
+	if b.Service == nil {
+		return ""
+	}
+	return b.Service.Name
+}
+
+// targets returns the backends of the rule with number n. A rule without paths uses the default backend.
+func targets(i *networkingv1.Ingress, n int) []target {
+	var all []target
+	if h := i.Spec.Rules[n].HTTP; h != nil {
+		for p, path := range h.Paths {
+			all = append(all, target{i, fmt.Sprintf("spec.rules[%d].http.paths[%d].backend", n, p), path.Path, path.Backend})
+		}
+	} else if b := i.Spec.DefaultBackend; b != nil {
+		all = append(all, target{i, "spec.defaultBackend", "/", *b})
+	}
+	return all
+}
+
+// sendsTo reports whether a path of the rule with number n has the Service as its backend.
+func sendsTo(i *networkingv1.Ingress, n int, service string) bool {
+	return service != "" && slices.ContainsFunc(targets(i, n), func(t target) bool { return t.service() == service })
+}
+
+// targetOf returns the backend of a route; false if its Ingress is not in the namespace.
+func (d *diagnosis) targetOf(r *routing.Route) (target, bool) {
+	i := d.ingress(r.Ingress.Name)
+	if i == nil || r.Ingress.Namespace != d.Namespace {
+		return target{}, false
+	}
+	if r.PathType == "" && i.Spec.DefaultBackend != nil {
+		return target{i, r.Field, "/", *i.Spec.DefaultBackend}, true
+	}
+	for n := range i.Spec.Rules {
+		for _, t := range targets(i, n) {
+			if t.field == r.Field+".backend" {
+				return t, true
+			}
+		}
+	}
+	return target{}, false
+}
+
+// ruleField returns the field of the rule that a field is in: spec.rules[0].
+func ruleField(field string) string {
+	rule, _, _ := strings.Cut(field, ".http")
+	return rule
+}
