@@ -89,7 +89,7 @@ func TestADamagedAuthorityIsSaid(t *testing.T) {
 func TestAuthoritiesDoNotTrustEachOther(t *testing.T) {
 	dir := t.TempDir()
 	cluster := authority(t, dir)
-	frontProxy, err := openAuthority(dir, frontProxyAuthority)
+	frontProxy, err := openAuthority(dir, frontProxyCA)
 	if err != nil {
 		t.Fatal(err)
 	}

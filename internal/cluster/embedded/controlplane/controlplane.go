@@ -1,3 +1,9 @@
+// Package controlplane runs etcd, kube-apiserver, kube-controller-manager and kube-scheduler as
+// child processes, and restarts them. It creates their certificates and kubeconfigs, and waits
+// until they are ready.
+//
+// Read controlplane.go first. components.go has the arguments and their reasons, component.go runs
+// one process, and authority.go and identity.go create the certificates.
 package controlplane
 
 import (
@@ -21,22 +27,30 @@ import (
 )
 
 const (
-	// APIPort is the API server's on the hub's own address.
+	// APIPort is the port of the API server on the hub's address.
 	APIPort = 6443
-	// readyPoll is how often a server that starts is asked whether it is ready.
+	// readyPoll is the interval of readiness checks.
 	readyPoll = 20 * time.Millisecond
 )
 
-// Config says which control plane to run, and where it keeps its things.
+// Binaries locates the executables of a control plane.
+type Binaries struct {
+	// Dir contains etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
+	Dir string
+	// Version is the Kubernetes version: "v1.36.3".
+	Version string
+}
+
+// Config configures Start.
 type Config struct {
 	Binaries Binaries
-	// Dir is the cluster's directory; certificates, etcd's data and logs are below it.
+	// Dir is the cluster's directory. It contains the certificates, the data of etcd and the logs.
 	Dir string
-	// Log hears of programs that ended and are started again.
+	// Log receives a message when a component exits.
 	Log func(format string, arguments ...any)
 }
 
-// ControlPlane is one that runs.
+// ControlPlane is a running control plane.
 type ControlPlane struct {
 	config    Config
 	authority *Authority
@@ -44,15 +58,15 @@ type ControlPlane struct {
 	failed    chan error
 }
 
-// PKIDir is where the certificates of the cluster in dir are.
+// PKIDir returns the directory of the certificates of the cluster in dir.
 func PKIDir(dir string) string { return filepath.Join(dir, "pki") }
 
-// LogDir is where the logs of the cluster in dir are.
+// LogDir returns the directory of the logs of the cluster in dir.
 func LogDir(dir string) string { return filepath.Join(dir, "logs") }
 
-// Start starts the control plane in the network namespace of the calling process and returns when the API server has
-// what nodes need; the rest comes with AwaitReady. The programs run until ctx ends. If one of them ends before
-// that, or ctx does, Start returns an error that says why: a *DamagedError if it is the data.
+// Start starts etcd and the API server in the network namespace of the process. It returns when
+// nodes can register; AwaitReady does the rest. The components run until ctx ends. Start returns an
+// error if a component exits or ctx ends: a *DamagedError if the data is the reason.
 func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	authority, err := OpenAuthority(PKIDir(c.Dir))
 	if err != nil {
@@ -70,12 +84,12 @@ func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	return p, nil
 }
 
-// AwaitReady waits until the API server is ready, and then starts the programs that are its clients. It is called once.
-// The wait ends with waiting; the programs run until living ends. Its errors are those of Start.
+// AwaitReady waits until the API server is ready, and then starts its clients. Call it once. The
+// wait ends with waiting. The components run until living ends. The errors are those of Start.
 //
-// Between its first answer and its readiness the API server lets a whole second pass: only then does it make the roles and
-// the priority classes that every cluster has. Its clients come last, for a controller manager that finds it not yet ready
-// asks again after another second.
+// The API server becomes ready a second after its first response, when it has created the default
+// roles and priority classes. Its clients start last, because a controller manager that starts
+// earlier waits for another second.
 func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	if err := p.await(waiting, readiness); err != nil {
 		return err
@@ -85,23 +99,25 @@ func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	return nil
 }
 
-// Failed tells why a program that never worked ended; the control plane is of no use then.
+// Failed receives an error if the first start of a component fails. The control plane is then
+// unusable.
 func (p *ControlPlane) Failed() <-chan error { return p.failed }
 
-// Wait returns when every program has ended, after the end of Start's ctx.
+// Wait waits until all components have exited, after the end of Start's ctx.
 func (p *ControlPlane) Wait() { p.running.Wait() }
 
-// Admin is a configuration that may do everything.
+// Admin returns a client configuration with all permissions.
 func (p *ControlPlane) Admin() (*rest.Config, error) {
 	return restConfig(p.authority, localServer, adminUser, adminGroup)
 }
 
-// Client is a configuration for a user of the API.
+// Client returns a client configuration for a user.
 func (p *ControlPlane) Client(user string, groups ...string) (*rest.Config, error) {
 	return restConfig(p.authority, localServer, user, groups...)
 }
 
-// NodeTLS is what the API of a node serves with: its certificate, and the demand for one of the API server's.
+// NodeTLS returns the TLS configuration of a kubelet API. It requires the API server's client
+// certificate.
 func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
 	pair, err := p.authority.Issue(Leaf{
 		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
@@ -120,17 +136,17 @@ func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, er
 		ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if user := state.PeerCertificates[0].Subject.CommonName; user != kubeletClientUser {
-				return fmt.Errorf("user %s may not use the API of a node", user)
+				return fmt.Errorf("user %s cannot use the kubelet API", user)
 			}
 			return nil
 		},
 	}, nil
 }
 
-// localServer is the API server as processes in the hub reach it.
+// localServer is the API server's URL for processes in the hub.
 var localServer = "https://" + net.JoinHostPort(network.Hub.String(), strconv.Itoa(APIPort))
 
-// writeFiles writes what the programs read: certificates and kubeconfigs.
+// writeFiles writes the components' certificates and kubeconfigs.
 func (p *ControlPlane) writeFiles() error {
 	dir := PKIDir(p.config.Dir)
 	if err := os.MkdirAll(LogDir(p.config.Dir), 0o700); err != nil {
@@ -143,7 +159,7 @@ func (p *ControlPlane) writeFiles() error {
 		"apiserver": {
 			User:      "kube-apiserver",
 			Hosts:     []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
-			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), network.Hub, apiService},
+			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), network.Hub, kubernetesService},
 		},
 		"apiserver-kubelet-client": {User: kubeletClientUser, Groups: []string{adminGroup}},
 	}
@@ -171,10 +187,10 @@ func (p *ControlPlane) writeFiles() error {
 	return nil
 }
 
-// writeFrontProxy writes what the API server shows to aggregated ones.
+// writeFrontProxy writes the API server's client certificate for extension API servers.
 func (p *ControlPlane) writeFrontProxy() error {
 	dir := PKIDir(p.config.Dir)
-	authority, err := openAuthority(dir, frontProxyAuthority)
+	authority, err := openAuthority(dir, frontProxyCA)
 	if err != nil {
 		return err
 	}
@@ -192,16 +208,17 @@ func (p *ControlPlane) pki(name string) string { return filepath.Join(PKIDir(p.c
 
 func (p *ControlPlane) kubeconfig(name string) string { return p.pki(name + ".kubeconfig") }
 
-// Paths whose answer is waited for.
+// Paths for await.
 const (
-	// lastNamespace is the last that the API server makes of the namespaces that every cluster has. Events of nodes are in it,
-	// and those from before it is there are lost.
+	// lastNamespace is the last of the default namespaces that the API server creates. It contains
+	// the Events of nodes. Events from before its creation are lost.
 	lastNamespace = "/api/v1/namespaces/default"
-	// readiness is of the API server as a whole (https://kubernetes.io/docs/reference/using-api/health-checks/).
+	// readiness is the API server's readiness endpoint
+	// (https://kubernetes.io/docs/reference/using-api/health-checks/).
 	readiness = "/readyz"
 )
 
-// await waits until the API server has a good answer for a path.
+// await waits until a GET request for a path succeeds.
 func (p *ControlPlane) await(ctx context.Context, path string) error {
 	config, err := p.Admin()
 	if err != nil {
@@ -216,8 +233,8 @@ func (p *ControlPlane) await(ctx context.Context, path string) error {
 			return nil
 		}
 		select {
-		case why := <-p.failed:
-			return why
+		case err := <-p.failed:
+			return err
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), fmt.Errorf("the API server is not ready: %w", err))
 		case <-time.After(readyPoll):

@@ -31,8 +31,8 @@ const (
 	kubeletClientUser = "kube-apiserver-kubelet-client"
 	// frontProxyUser is the API server towards aggregated ones. Its authority is another than the cluster's: who has one of
 	// its certificates may speak for everybody.
-	frontProxyUser      = "front-proxy-client"
-	frontProxyAuthority = "front-proxy-ca"
+	frontProxyUser = "front-proxy-client"
+	frontProxyCA   = "front-proxy-ca"
 	// NodeGroup is the group of all nodes; the user of one is NodeUserPrefix and its name.
 	NodeGroup      = "system:nodes"
 	NodeUserPrefix = "system:node:"

@@ -1,7 +1,8 @@
-// Package supervisor is what runs inside an embedded cluster as process 1: it brings up the network, the control plane, the
-// nodes and the Services, opens the cluster's ports on this machine, and then waits. supervisor.go is the whole story;
-// request.go is how the provider and the supervisor talk.
+// Package supervisor is PID 1 of an embedded cluster. It starts the network, the control plane, the
+// nodes and the Services, serves the port mappings, and waits. Read supervisor.go first. request.go
+// defines the messages between the provider and the supervisor.
 //
-// Nothing of it needs a helper outside. The listeners of this machine are inherited: a socket stays in the network namespace
-// it was made in (network_namespaces(7)), so process 1 accepts out there and dials in here.
+// The supervisor needs no helper process outside its namespaces. It inherits the listeners on the
+// machine: a socket stays in the network namespace where it was created (network_namespaces(7)).
+// PID 1 accepts connections on the machine and dials in the cluster.
 package supervisor

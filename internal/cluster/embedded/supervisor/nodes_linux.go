@@ -19,15 +19,16 @@ import (
 )
 
 const (
-	// nodePort is where a node's API listens, as kubelets do.
-	nodePort = 10250
-	// clusterDomain is what names in the cluster end in.
+	// kubeletPort is the port of the kubelet API.
+	kubeletPort = 10250
+	// clusterDomain is the DNS domain of the cluster.
 	clusterDomain = "cluster.local"
-	// controlPlaneRole is the label and the taint that kubeadm, and with it kind, gives to the control plane's node.
+	// controlPlaneRole is the label and the taint of the control-plane node, as in kubeadm and
+	// kind.
 	controlPlaneRole = "node-role.kubernetes.io/control-plane"
 )
 
-// startNodes starts all nodes. They register themselves; whether they are Ready is for the API to say.
+// startNodes starts all nodes. Each node registers itself; bootstrap waits until they are Ready.
 func (s *supervisor) startNodes(ctx context.Context) error {
 	runtime, err := container.NewHost()
 	if err != nil {
@@ -46,11 +47,11 @@ func (s *supervisor) startNodes(ctx context.Context) error {
 
 func (s *supervisor) startNode(ctx context.Context, i int, images container.Images, runtime container.Runtime) error {
 	name, address := NodeName(s.Name, i), NodeAddress(i)
-	space, err := s.network.AddNode(ctx, address)
+	ns, err := s.network.AddNode(ctx, address)
 	if err != nil {
 		return err
 	}
-	s.nodes[name] = space
+	s.nodes[name] = ns
 	client, err := s.client(controlplane.NodeUserPrefix+name, controlplane.NodeGroup)
 	if err != nil {
 		return err
@@ -58,15 +59,15 @@ func (s *supervisor) startNode(ctx context.Context, i int, images container.Imag
 	node, err := kubelet.New(kubelet.Config{
 		Name: name, Address: address, PodRange: podRange(i), Taints: s.taints(i),
 		Version: s.Binaries.Version, Client: client,
-		Namespace: space, AddPod: s.network.AddPod,
+		Namespace: ns, AddPod: s.network.AddPod,
 		Images: images, Runtime: runtime,
-		Dir: filepath.Join(NodesDir(s.Dir), name), APIPort: nodePort,
+		Dir: filepath.Join(NodesDir(s.Dir), name), APIPort: kubeletPort,
 		DNS: network.DNS, ClusterDomain: clusterDomain, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.serveNode(ctx, name, space, node); err != nil {
+	if err := s.serveNode(ctx, name, ns, node); err != nil {
 		return err
 	}
 	s.background.Go(func() {
@@ -77,32 +78,32 @@ func (s *supervisor) startNode(ctx context.Context, i int, images container.Imag
 	return nil
 }
 
-// serveNode opens the API of a node.
-func (s *supervisor) serveNode(ctx context.Context, name string, space network.Namespace, node *kubelet.Kubelet) error {
-	config, err := s.plane.NodeTLS(name, space.Address())
+// serveNode serves the kubelet API of a node.
+func (s *supervisor) serveNode(ctx context.Context, name string, ns network.Namespace, node *kubelet.Kubelet) error {
+	config, err := s.plane.NodeTLS(name, ns.Address())
 	if err != nil {
 		return err
 	}
-	listener, err := space.Listen(ctx, "tcp4", net.JoinHostPort(space.Address().String(), strconv.Itoa(nodePort)))
+	listener, err := ns.Listen(ctx, "tcp4", net.JoinHostPort(ns.Address().String(), strconv.Itoa(kubeletPort)))
 	if err != nil {
 		return err
 	}
 	s.background.Go(func() {
 		if err := nodeapi.Serve(ctx, listener, config, node); err != nil {
-			s.log("API of node %s: %v", name, err)
+			s.log("kubelet API of node %s: %v", name, err)
 		}
 	})
 	return nil
 }
 
-// podRange is that of node number i: a /24 of network.Pods.
+// podRange returns the /24 of network.Pods for node i.
 func podRange(i int) netip.Prefix {
 	base := network.Pods.Addr().As4()
-	base[2] = byte(i) //nolint:gosec // clusters have at most cluster.MaxNodes nodes
+	base[2] = byte(i) //nolint:gosec // i < cluster.MaxNodes
 	return netip.PrefixFrom(netip.AddrFrom4(base), 24)
 }
 
-// taints keep ordinary pods from the control plane's node if there is another for them.
+// taints keep ordinary pods off the control-plane node if the cluster has another node.
 func (s *supervisor) taints(i int) []corev1.Taint {
 	if i > 0 || s.Nodes == 1 {
 		return nil
@@ -110,7 +111,7 @@ func (s *supervisor) taints(i int) []corev1.Taint {
 	return []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
 }
 
-// client is one with the rights of a user.
+// client returns a client with the permissions of a user.
 func (s *supervisor) client(user string, groups ...string) (kubernetes.Interface, error) {
 	config, err := s.plane.Client(user, groups...)
 	if err != nil {

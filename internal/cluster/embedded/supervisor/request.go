@@ -12,31 +12,31 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// ChildCommand is the first argument with which the provider starts the program it is part of as a supervisor. The program
-// has to call Run when it sees it.
+// ChildCommand is the argument with which the provider starts its own executable as a supervisor.
+// The executable must then call Run.
 const ChildCommand = "embedded-supervisor"
 
-// Request is what the supervisor is told, as one line of JSON on its standard input.
+// Request configures the supervisor: one line of JSON on its standard input.
 //
-// The standard input stays open for as long as its starter wants to be able to change its mind: if it ends before the line
-// Keep came, because the starter was killed, say, the supervisor ends at once and leaves nothing behind.
+// The standard input is a lifetime pipe. If it closes before the line Keep, for example because the
+// parent was killed, the supervisor stops at once and removes a new cluster.
 type Request struct {
-	// Name of the cluster, Dir its directory.
+	// Name is the name of the cluster, and Dir its directory.
 	Name, Dir string
-	// New says that the directory is, too, and goes when nobody keeps the cluster; Lock is the file to lock meanwhile.
+	// New makes the supervisor remove Dir if the cluster is not kept. It then holds the file Lock.
 	New  bool
 	Lock string
-	// Nodes is their number.
+	// Nodes is the number of nodes.
 	Nodes    int
 	Binaries controlplane.Binaries
-	// Executable is the program, for children of its own.
+	// Executable is the path of this program, for child processes.
 	Executable string
 }
 
-// Keep is the line that lets the supervisor outlive its starter.
+// Keep is the line that lets the supervisor outlive its parent.
 const Keep = "keep\n"
 
-// The listeners that a supervisor inherits, as numbers of descriptors.
+// File descriptors of the inherited listeners.
 const (
 	apiListener = 3 + iota
 	httpListener
@@ -44,18 +44,18 @@ const (
 	statusListener
 )
 
-// Event is what the supervisor tells, one JSON line each on its standard output.
+// Event is a line of JSON on the standard output of the supervisor. One field is set.
 type Event struct {
-	// Step says that something begins; what began before has ended well.
+	// Step is the name of a step that begins. The previous step has succeeded.
 	Step string `json:",omitempty"`
-	// Ready says that the cluster is, and that nothing else will be told.
+	// Ready is the last event: the cluster is Ready.
 	Ready bool `json:",omitempty"`
-	// Error is why there will be no cluster. Damaged says that its data is the reason.
+	// Error is the reason why the cluster failed. Damaged means that its data is damaged.
 	Error   string `json:",omitempty"`
 	Damaged bool   `json:",omitempty"`
 }
 
-// events writes events. Who should hear them may be gone, and that is no matter.
+// events writes events. It ignores errors, because the parent might have exited.
 type events struct {
 	mu  sync.Mutex
 	out *json.Encoder
@@ -63,13 +63,13 @@ type events struct {
 
 func newEvents(w io.Writer) *events { return &events{out: json.NewEncoder(w)} }
 
-func (e *events) tell(event Event) {
+func (e *events) send(event Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_ = e.out.Encode(event)
 }
 
-// NodeName is the name of node number i, from 0; kind's names.
+// NodeName returns the name of node i, from 0, as in kind.
 func NodeName(cluster string, i int) string {
 	switch i {
 	case 0:
@@ -80,7 +80,7 @@ func NodeName(cluster string, i int) string {
 	return fmt.Sprintf("%s-worker%d", cluster, i)
 }
 
-// NodeAddress is the address of node number i, from 0: those after the hub's.
+// NodeAddress returns the address of node i, from 0. The first follows the hub's address.
 func NodeAddress(i int) netip.Addr {
 	address := network.Hub.Next()
 	for range i {
@@ -89,8 +89,8 @@ func NodeAddress(i int) netip.Addr {
 	return address
 }
 
-// NodesDir is the directory below that of a cluster where each node has its own, by its name.
+// NodesDir returns the directory of the nodes' directories in a cluster's directory.
 func NodesDir(cluster string) string { return filepath.Join(cluster, "nodes") }
 
-// ImageDir is the directory below that of a cluster with the images that its nodes run.
+// ImageDir returns the directory of the nodes' images in a cluster's directory.
 func ImageDir(cluster string) string { return filepath.Join(cluster, "images") }

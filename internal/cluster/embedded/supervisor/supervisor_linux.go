@@ -13,31 +13,43 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/service"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/virtual"
+	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// startTimeout bounds everything until the cluster is Ready. A busy machine takes ten times what an idle one does.
-const startTimeout = 2 * time.Minute
+const (
+	// startTimeout limits the time until the cluster is Ready. A busy machine takes 10 times as
+	// long as an idle one.
+	startTimeout = 2 * time.Minute
+	// removeTimeout limits the removal of the directory of an abandoned cluster.
+	removeTimeout = 10 * time.Second
+	// removePoll is the delay between attempts: a process that is about to end might still be
+	// writing.
+	removePoll = 20 * time.Millisecond
+)
 
-// supervisor is one that runs.
+// supervisor is a running supervisor.
 type supervisor struct {
 	Request
 	events  *events
 	network *network.Network
 	plane   *controlplane.ControlPlane
-	// nodes are the networks of the nodes, by name.
+	// nodes maps a node's name to its network namespace.
 	nodes map[string]network.Namespace
-	// background is what runs until the end.
+	// background contains the goroutines that run until the end.
 	background sync.WaitGroup
 }
 
-// Run is the life of a cluster: it reads the Request from stdin, tells events on stdout, and returns when the cluster is to
-// end. It expects to be process 1 of its namespaces, so that its own end is that of everybody. It returns false if there
-// was no cluster, which has been told as an event.
+// Run runs a cluster until it is stopped. It reads the Request from stdin and writes events to
+// stdout. It must be PID 1 of its namespaces, so that all processes end with it. It returns false
+// if the cluster failed, which it also reports as an event.
 func Run(stdin io.Reader, stdout io.Writer) bool {
-	// Whoever reads what it tells may end, and the terminal it was started from be closed.
+	// The reader of stdout might end, and the terminal might close.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -45,12 +57,12 @@ func Run(stdin io.Reader, stdout io.Writer) bool {
 	defer abandon(nil)
 	s := &supervisor{events: newEvents(stdout)}
 	in := bufio.NewReader(stdin)
-	if err := s.read(in); err != nil {
-		s.events.tell(Event{Error: err.Error()})
+	if err := s.readRequest(in); err != nil {
+		s.events.send(Event{Error: err.Error()})
 		return false
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.live(ctx) }()
+	go func() { ended <- s.run(ctx) }()
 	go func() {
 		if line, err := in.ReadString('\n'); err != nil || line != Keep {
 			abandon(errAbandoned)
@@ -60,32 +72,32 @@ func Run(stdin io.Reader, stdout io.Writer) bool {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		// Not waited for: the kernel ends whatever is still on its way.
+		// Do not wait for run: the kernel ends everything that is still running.
 		err = context.Cause(ctx)
 	}
 	return s.end(err)
 }
 
-// errAbandoned says that the starter is gone and nobody has said to keep the cluster.
-var errAbandoned = errors.New("nobody wants the cluster")
+// errAbandoned means that the lifetime pipe closed before Keep arrived.
+var errAbandoned = errors.New("startup canceled: the parent process exited")
 
-func (s *supervisor) read(in *bufio.Reader) error {
+func (s *supervisor) readRequest(in *bufio.Reader) error {
 	line, err := in.ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &s.Request)
 	}
 	if err != nil {
-		return fmt.Errorf("bad request: %w", err)
+		return fmt.Errorf("invalid request: %w", err)
 	}
 	return nil
 }
 
-// live brings everything up, tells that it is there, and waits for the end.
-func (s *supervisor) live(ctx context.Context) error {
+// run starts the cluster, reports that it is Ready, and waits for the end.
+func (s *supervisor) run(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	s.events.tell(Event{Ready: true})
+	s.events.send(Event{Ready: true})
 	s.log("ready")
 	select {
 	case err := <-s.plane.Failed():
@@ -95,14 +107,16 @@ func (s *supervisor) live(ctx context.Context) error {
 	}
 }
 
-// start is the order of things.
+var errTimeout = fmt.Errorf("the cluster was not Ready after %v", startTimeout)
+
+// start starts all parts of the cluster in order.
 func (s *supervisor) start(ctx context.Context) error {
-	starting, cancel := context.WithTimeoutCause(ctx, startTimeout, errSlow)
+	starting, cancel := context.WithTimeoutCause(ctx, startTimeout, errTimeout)
 	defer cancel()
-	if err := s.settle(); err != nil {
+	if err := s.setUpNamespaces(); err != nil {
 		return err
 	}
-	entries, err := inherit()
+	mappings, err := inheritMappings()
 	if err != nil {
 		return err
 	}
@@ -121,7 +135,7 @@ func (s *supervisor) start(ctx context.Context) error {
 		return err
 	}
 	s.log("the API server is ready")
-	s.serve(ctx, entries)
+	s.serve(ctx, mappings)
 	if err := s.startVirtual(ctx); err != nil {
 		return err
 	}
@@ -129,7 +143,7 @@ func (s *supervisor) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.furnish(starting); err != nil {
+	if err := s.bootstrap(starting); err != nil {
 		return err
 	}
 	select {
@@ -140,8 +154,8 @@ func (s *supervisor) start(ctx context.Context) error {
 	}
 }
 
-// startServices makes Services work, and names. It returns where to hear that those that exist do,
-// or why none will.
+// startServices starts the implementation of Services and DNS. The channel receives nil when all
+// existing Services are served, or an error.
 func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, err error) {
 	client, err := s.client(controlplane.ProxyUser)
 	if err != nil {
@@ -156,17 +170,37 @@ func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, e
 			s.log("services: %v", err)
 			select {
 			case started <- fmt.Errorf("services: %w", err):
-			default: // they worked before
+			default: // service.Run was ready before it failed
 			}
 		}
 	})
 	return started, nil
 }
 
-// errSlow is why a start is given up.
-var errSlow = fmt.Errorf("the cluster was not Ready after %v", startTimeout)
+// startVirtual starts the kubelet of the virtual nodes (docs/scale.md). Their errors are only
+// logged.
+func (s *supervisor) startVirtual(ctx context.Context) error {
+	config, err := s.plane.Admin()
+	if err != nil {
+		return fmt.Errorf("virtual nodes: %w", err)
+	}
+	config.QPS = -1 // the API server belongs to this cluster only
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("virtual nodes: %w", err)
+	}
+	s.background.Go(func() {
+		err := virtual.Run(ctx, virtual.Config{
+			Client: client, Version: s.Binaries.Version, Listen: s.network.Hub().Listen, Log: s.log,
+		})
+		if err != nil {
+			s.log("virtual nodes: %v", err)
+		}
+	})
+	return nil
+}
 
-// startControlPlane waits no longer than waiting lives; the programs run as long as living does.
+// startControlPlane waits until waiting ends at most. The components run until living ends.
 func (s *supervisor) startControlPlane(waiting, living context.Context) error {
 	started := make(chan error, 1)
 	go func() {
@@ -178,52 +212,84 @@ func (s *supervisor) startControlPlane(waiting, living context.Context) error {
 	case err := <-started:
 		return err
 	case <-waiting.Done():
-		return fmt.Errorf("control plane: %w; its logs are in %s", context.Cause(waiting), controlplane.LogDir(s.Dir))
+		return fmt.Errorf("control plane: %w; see the logs in %s", context.Cause(waiting), controlplane.LogDir(s.Dir))
 	}
 }
 
-// settle makes the process at home in its namespaces.
-func (s *supervisor) settle() error {
-	// Mounts of the cluster are nobody else's: without this they would go to the machine where its own are shared.
+// setUpNamespaces prepares the mount, PID and UTS namespaces of the process.
+func (s *supervisor) setUpNamespaces() error {
+	// Mounts would propagate to the machine if its mounts are shared.
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	// The processes of the namespace, in place of the machine's. Machines whose own /proc is partly covered, as in a
-	// container, do not allow it to user namespaces (user_namespaces(7)); then the machine's stays, which serves as well.
+	// /proc must show the PID namespace. If the machine's /proc is partly masked, as in a
+	// container, user namespaces cannot mount it (user_namespaces(7)). The machine's /proc works,
+	// too.
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
-		s.log("processes are seen in the machine's /proc: %v", err)
+		s.log("using the machine's /proc: %v", err)
 	}
 	if err := syscall.Sethostname([]byte(NodeName(s.Name, 0))); err != nil {
-		s.log("host name: %v", err)
+		s.log("hostname: %v", err)
 	}
 	return nil
 }
 
-// end ends everything, and removes what nobody wants. It returns whether there was a cluster.
-func (s *supervisor) end(why error) bool {
-	s.log("ends: %v", why)
-	abandoned := errors.Is(why, errAbandoned)
-	var damaged *controlplane.DamagedError
-	if !abandoned && !errors.Is(why, context.Canceled) {
-		s.events.tell(Event{Error: why.Error(), Damaged: errors.As(why, &damaged)})
+// end stops all processes, and removes an abandoned new cluster. It reports whether the end was
+// requested.
+func (s *supervisor) end(cause error) bool {
+	s.log("stopping: %v", cause)
+	abandoned := errors.Is(cause, errAbandoned)
+	if !abandoned && !errors.Is(cause, context.Canceled) {
+		_, damaged := errors.AsType[*controlplane.DamagedError](cause)
+		s.events.send(Event{Error: cause.Error(), Damaged: damaged})
 	}
-	// Everybody but the caller, in a process namespace of which the caller is process 1 (kill(2)).
+	// In a PID namespace, this kills all processes except the caller, which is PID 1 (kill(2)).
 	if os.Getpid() == 1 {
-		_ = syscall.Kill(-1, syscall.SIGKILL) // nobody there is as good
+		_ = syscall.Kill(-1, syscall.SIGKILL) // fails if there are no other processes
 	}
 	if abandoned && s.New {
 		s.remove()
 	}
-	return errors.Is(why, context.Canceled)
+	return errors.Is(cause, context.Canceled)
 }
 
-// step tells that something begins.
+// remove removes the cluster's directory. The lock keeps other commands from using a partly removed
+// directory. A parent that still runs and holds the lock removes the directory itself.
+func (s *supervisor) remove() {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
+	defer cancel()
+	release, err := filelock.Acquire(ctx, s.Lock, func() {})
+	if err == nil {
+		defer release()
+		err = retry(ctx, removePoll, func() error { return os.RemoveAll(s.Dir) })
+	}
+	if err != nil {
+		s.log("remove %s: %v", s.Dir, err)
+	}
+}
+
+// retry calls f until it returns nil or ctx ends. Then the error includes f's last error.
+func retry(ctx context.Context, delay time.Duration, f func() error) error {
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// step reports the start of a step.
 func (s *supervisor) step(text string) {
 	s.log("%s", text)
-	s.events.tell(Event{Step: text})
+	s.events.send(Event{Step: text})
 }
 
-// log writes a line into the supervisor's log, which is its standard error.
+// log writes a line to the supervisor's log: its standard error.
 func (s *supervisor) log(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+format+"\n", arguments...)
 }

@@ -4,8 +4,8 @@ package supervisor
 
 import "io"
 
-// Run is for Linux alone.
+// Run always fails.
 func Run(_ io.Reader, stdout io.Writer) bool {
-	newEvents(stdout).tell(Event{Error: "an embedded cluster needs Linux"})
+	newEvents(stdout).send(Event{Error: "embedded clusters need Linux"})
 	return false
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-func TestNodesHaveKindsNames(t *testing.T) {
+func TestNodeNamesMatchKind(t *testing.T) {
 	for i, want := range []string{"lab-control-plane", "lab-worker", "lab-worker2", "lab-worker3"} {
 		if got := NodeName("lab", i); got != want {
-			t.Errorf("node %d is %s, want %s", i, got, want)
+			t.Errorf("node %d: name %s, want %s", i, got, want)
 		}
 	}
 }
 
-func TestNoTwoNodesShareAddresses(t *testing.T) {
-	taken := map[netip.Addr]int{network.Hub: -1}
+func TestNodesHaveUniqueAddresses(t *testing.T) {
+	used := map[netip.Addr]int{network.Hub: -1}
 	ranges := map[netip.Prefix]int{}
 	for i := range cluster.MaxNodes {
 		address, pods := NodeAddress(i), podRange(i)
-		if other, ok := taken[address]; ok || !network.Nodes.Contains(address) {
-			t.Errorf("node %d has the address %s, which is node %d's or outside of %s", i, address, other, network.Nodes)
+		if other, ok := used[address]; ok || !network.Nodes.Contains(address) {
+			t.Errorf("node %d: address %s belongs to node %d or is outside %s", i, address, other, network.Nodes)
 		}
 		if other, ok := ranges[pods]; ok || !network.Pods.Contains(pods.Addr()) || pods != pods.Masked() {
-			t.Errorf("node %d has the pods %s, which are node %d's or outside of %s", i, pods, other, network.Pods)
+			t.Errorf("node %d: pod range %s belongs to node %d or is outside %s", i, pods, other, network.Pods)
 		}
-		taken[address], ranges[pods] = i, i
+		used[address], ranges[pods] = i, i
 	}
 }
 
-func TestTheControlPlanesNodeIsTaintedIfThereAreOthers(t *testing.T) {
+func TestControlPlaneNodeIsTaintedIfOthersExist(t *testing.T) {
 	for _, c := range []struct {
 		nodes, node int
 		tainted     bool
@@ -41,17 +41,17 @@ func TestTheControlPlanesNodeIsTaintedIfThereAreOthers(t *testing.T) {
 		s := &supervisor{Request: Request{Nodes: c.nodes}}
 		taints := s.taints(c.node)
 		if (len(taints) > 0) != c.tainted {
-			t.Errorf("node %d of %d has the taints %v", c.node, c.nodes, taints)
+			t.Errorf("node %d of %d: taints %v", c.node, c.nodes, taints)
 		}
 		for _, taint := range taints {
 			if taint.Effect != corev1.TaintEffectNoSchedule {
-				t.Errorf("taint %v; want NoSchedule, as kubeadm has it", taint)
+				t.Errorf("taint %v; want NoSchedule, as in kubeadm", taint)
 			}
 		}
 	}
 }
 
-func TestANodeTheControllersHoldForAwayIsNotReady(t *testing.T) {
+func TestNotReadyTaintMakesNodeUnreachable(t *testing.T) {
 	for key, want := range map[string]bool{
 		corev1.TaintNodeNotReady: true, corev1.TaintNodeUnreachable: true, controlPlaneRole: false,
 	} {
