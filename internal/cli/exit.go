@@ -67,7 +67,7 @@ func exitCode(err error) int {
 		usage    *usageError
 		spec     *cluster.SpecError
 		mismatch *cluster.MismatchError
-		faults   strictyaml.Faults
+		faults   strictyaml.Diagnostics
 		noScene  *scenario.UnknownError
 		noLab    *lab.UnknownError
 		noPart   *scenario.PartError
@@ -92,7 +92,7 @@ func exitCode(err error) int {
 // file, which are one a line so that editors find them.
 func errorText(err error) string {
 	var ended *outcome
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	switch {
 	case err == nil, errors.As(err, &ended):
 		return ""

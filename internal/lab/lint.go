@@ -14,7 +14,7 @@ import (
 // Lint returns everything that is wrong with the labs and scenarios at paths, in the order of the paths, and the files
 // that it has looked at. A path is a lesson.md, a scenario file, or a directory with any number of them at any depth. A
 // path that is not there, or has neither, is an error. What labs have in common is looked for in all of the paths.
-func Lint(paths []string) (faults strictyaml.Faults, files []string, err error) {
+func Lint(paths []string) (faults strictyaml.Diagnostics, files []string, err error) {
 	var labs []*Lab
 	for _, path := range paths {
 		found, more, err := lintable(path)
@@ -41,7 +41,7 @@ func Lint(paths []string) (faults strictyaml.Faults, files []string, err error) 
 }
 
 // lintable returns the files at or below path that can be checked, and the directories that look like a lab without being one.
-func lintable(path string) (files []string, faults strictyaml.Faults, err error) {
+func lintable(path string) (files []string, faults strictyaml.Diagnostics, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, err
@@ -56,7 +56,7 @@ func lintable(path string) (files []string, faults strictyaml.Faults, err error)
 		case !entry.IsDir() && (entry.Name() == scenario.FileName || entry.Name() == LessonFile):
 			files = append(files, file)
 		case entry.IsDir() && directoryName.MatchString(entry.Name()) && !has(file, LessonFile) && (has(file, "start") || has(file, "solution")):
-			faults = append(faults, strictyaml.Fault{File: file, Message: "looks like a lab, and has no " + LessonFile})
+			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "looks like a lab, and has no " + LessonFile})
 		}
 		return nil
 	})
@@ -64,15 +64,15 @@ func lintable(path string) (files []string, faults strictyaml.Faults, err error)
 }
 
 // sharedNumbers finds labs with the number of another one, which could not be started by it.
-func sharedNumbers(labs []*Lab) strictyaml.Faults {
-	var faults strictyaml.Faults
+func sharedNumbers(labs []*Lab) strictyaml.Diagnostics {
+	var faults strictyaml.Diagnostics
 	first := map[int]*Lab{}
 	for _, l := range labs {
 		if l.Name == "" {
 			continue // its directory's name is a fault already
 		}
 		if other := first[l.Number]; other != nil {
-			faults = append(faults, strictyaml.Fault{File: l.lessonFile(), Message: fmt.Sprintf("%s is number %d, too: a lab has a number of its own", other.Dir, l.Number)})
+			faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(), Message: fmt.Sprintf("%s is number %d, too: a lab has a number of its own", other.Dir, l.Number)})
 			continue
 		}
 		first[l.Number] = l
@@ -92,7 +92,7 @@ func sameDir(a, b string) bool {
 }
 
 // lintFile returns the faults of a file, and the lab if it is a lesson.
-func lintFile(file string) (*Lab, strictyaml.Faults, error) {
+func lintFile(file string) (*Lab, strictyaml.Diagnostics, error) {
 	if filepath.Ext(file) == ".md" {
 		l, faults, err := load(filepath.Dir(file))
 		return l, faults.Sorted(), err

@@ -23,7 +23,7 @@ const LessonFile = "lesson.md"
 
 var directoryName = regexp.MustCompile(`^(\d{2})-([a-z][-a-z0-9]*)$`)
 
-// Load reads the lab in a directory. If anything is wrong with it, the error is a strictyaml.Faults with everything
+// Load reads the lab in a directory. If anything is wrong with it, the error is a strictyaml.Diagnostics with everything
 // that is; a file that cannot be read is a *fs.PathError.
 func Load(dir string) (*Lab, error) {
 	l, faults, err := load(dir)
@@ -36,7 +36,7 @@ func Load(dir string) (*Lab, error) {
 	return l, nil
 }
 
-func load(dir string) (*Lab, strictyaml.Faults, error) {
+func load(dir string) (*Lab, strictyaml.Diagnostics, error) {
 	file := filepath.Join(dir, LessonFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -88,45 +88,45 @@ func load(dir string) (*Lab, strictyaml.Faults, error) {
 func (l *Lab) lessonFile() string { return filepath.Join(l.Dir, LessonFile) }
 
 // name takes number and name from the directory's name.
-func (l *Lab) name(file string) strictyaml.Faults {
+func (l *Lab) name(file string) strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(l.Dir)
 	if err != nil {
 		absolute = l.Dir
 	}
 	m := directoryName.FindStringSubmatch(filepath.Base(absolute))
 	if m == nil {
-		return strictyaml.Faults{{File: file, Message: fmt.Sprintf("the directory %q is not called NN-name, as 01-host-routing is", filepath.Base(absolute))}}
+		return strictyaml.Diagnostics{{File: file, Message: fmt.Sprintf("the directory %q is not called NN-name, as 01-host-routing is", filepath.Base(absolute))}}
 	}
 	l.Number, err = strconv.Atoi(m[1])
 	if err != nil {
-		return strictyaml.Faults{{File: file, Message: err.Error()}}
+		return strictyaml.Diagnostics{{File: file, Message: err.Error()}}
 	}
 	l.Name = m[2]
 	return nil
 }
 
 // cut parts the front matter from the text. The front matter begins in the file's second line.
-func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Fault) {
+func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Diagnostic) {
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	rest, found := bytes.CutPrefix(data, []byte("---\n"))
 	if !found {
-		return nil, nil, &strictyaml.Fault{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter is missing: the first line must be ---"}
+		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter is missing: the first line must be ---"}
 	}
 	matter, text, found = bytes.Cut(rest, []byte("\n---\n"))
 	if !found {
-		return nil, nil, &strictyaml.Fault{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter has no end: a line --- is missing"}
+		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter has no end: a line --- is missing"}
 	}
 	return append(matter, '\n'), text, nil
 }
 
 // readManifests reads the manifests of a directory, in the order of their names.
-func readManifests(dir string) ([]scenario.Manifest, strictyaml.Faults, error) {
+func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, error) {
 	there, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("lab: %w", err)
 	}
 	var files []string
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	for _, entry := range there {
 		file := filepath.Join(dir, entry.Name())
 		switch {
@@ -134,11 +134,11 @@ func readManifests(dir string) ([]scenario.Manifest, strictyaml.Faults, error) {
 			files = append(files, file)
 		case strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), "~"): // an editor's
 		default:
-			faults = append(faults, strictyaml.Fault{File: file, Message: "is not read: the names of manifests end in .yaml, .yml or .json"})
+			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "is not read: the names of manifests end in .yaml, .yml or .json"})
 		}
 	}
 	if len(files) == 0 {
-		return nil, append(faults, strictyaml.Fault{File: dir, Message: "there are no manifests in this directory"}), nil
+		return nil, append(faults, strictyaml.Diagnostic{File: dir, Message: "there are no manifests in this directory"}), nil
 	}
 	var manifests []scenario.Manifest
 	for _, file := range files {

@@ -90,7 +90,7 @@ func TestLoadReadsTheWholeLab(t *testing.T) {
 	if !strings.HasPrefix(strings.TrimSpace(l.Text), "# Lab 1") {
 		t.Errorf("the text begins with %.40q", l.Text)
 	}
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	dir := filepath.Join(t.TempDir(), "nameless")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)

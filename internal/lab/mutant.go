@@ -20,7 +20,7 @@ import (
 const MutantsFile = "mutants.yaml"
 
 // readMutants reads mutants.yaml, if there is one, and the manifests of mutants/.
-func (l *Lab) readMutants() (strictyaml.Faults, error) {
+func (l *Lab) readMutants() (strictyaml.Diagnostics, error) {
 	file := filepath.Join(l.Dir, MutantsFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,17 +18,17 @@ import (
 type checker struct {
 	file      string
 	positions strictyaml.Positions
-	faults    strictyaml.Faults
+	faults    strictyaml.Diagnostics
 }
 
 func (c *checker) fault(path, format string, args ...any) {
-	c.faults = append(c.faults, strictyaml.Fault{
+	c.faults = append(c.faults, strictyaml.Diagnostic{
 		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...),
 	})
 }
 
 // validate returns everything that is wrong with the front matter.
-func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Faults {
+func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if strings.TrimSpace(l.Title) == "" {
 		c.fault("title", "is missing")
@@ -90,8 +90,8 @@ func badNamespace(name string) string {
 }
 
 // validateObjects returns what is wrong with the objects of start/ or solution/ together.
-func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Faults {
-	var faults strictyaml.Faults
+func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Diagnostics {
+	var faults strictyaml.Diagnostics
 	seen := map[key]bool{}
 	for _, m := range manifests {
 		for _, o := range m.Objects {

@@ -16,7 +16,7 @@ import (
 
 // suggest adds a fault with the known name that was probably meant.
 func (c *checker) suggest(path, name string, known []string, format string, args ...any) {
-	c.faults = append(c.faults, strictyaml.Fault{
+	c.faults = append(c.faults, strictyaml.Diagnostic{
 		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...), Suggestion: strictyaml.Nearest(name, known),
 	})
 }
@@ -173,7 +173,7 @@ func (c *checker) files(path string, steps []scenario.Step, there map[string]sce
 }
 
 // validateMutants returns what is wrong with mutants.yaml.
-func (l *Lab) validateMutants(file string) strictyaml.Faults {
+func (l *Lab) validateMutants(file string) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: l.mutantPositions}
 	var hints []string
 	for _, h := range l.Hints {
@@ -215,9 +215,9 @@ func (l *Lab) validateMutants(file string) strictyaml.Faults {
 }
 
 // sharedHosts finds hosts that the Ingresses of two labs have: the labs could not be done side by side in one cluster.
-func sharedHosts(labs []*Lab) strictyaml.Faults {
+func sharedHosts(labs []*Lab) strictyaml.Diagnostics {
 	owners := map[string]*Lab{}
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	for _, l := range labs {
 		for _, host := range slices.Compact(slices.Sorted(slices.Values(l.meant().hosts))) {
 			first := owners[host]
@@ -226,7 +226,7 @@ func sharedHosts(labs []*Lab) strictyaml.Faults {
 			case first == nil:
 				owners[host] = l
 			case first != l:
-				faults = append(faults, strictyaml.Fault{File: l.lessonFile(), Position: l.positions.At("namespace"), Path: "namespace",
+				faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(), Position: l.positions.At("namespace"), Path: "namespace",
 					Message: fmt.Sprintf("its Ingresses have the host %s, which lab %d has, too: the two could not be done side by side", host, first.Number)})
 			}
 		}

@@ -20,7 +20,7 @@ var (
 
 // Parse reads a lesson's text, whose first line is firstLine in the file. It returns what it understood and everything that is
 // wrong; the tasks are compared with those of the lab by [Lesson.CheckTasks].
-func Parse(file, text string, firstLine int) (*Lesson, strictyaml.Faults) {
+func Parse(file, text string, firstLine int) (*Lesson, strictyaml.Diagnostics) {
 	p := &parser{
 		lesson: &Lesson{File: file, Intro: Screen{Line: firstLine}},
 		lines:  strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"),
@@ -38,10 +38,10 @@ func Parse(file, text string, firstLine int) (*Lesson, strictyaml.Faults) {
 }
 
 // CheckTasks returns what is wrong with the tasks that the screens name: each of the lab's is on exactly one screen.
-func (l *Lesson) CheckTasks(tasks []string) strictyaml.Faults {
-	var faults strictyaml.Faults
+func (l *Lesson) CheckTasks(tasks []string) strictyaml.Diagnostics {
+	var faults strictyaml.Diagnostics
 	fault := func(line int, suggestion, format string, args ...any) {
-		faults = append(faults, strictyaml.Fault{
+		faults = append(faults, strictyaml.Diagnostic{
 			File: l.File, Position: strictyaml.Position{Line: line}, Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
 		})
 	}
@@ -75,7 +75,7 @@ type parser struct {
 	offset int // the line in the file of lines[0]
 	at     int
 	screen *Screen
-	faults strictyaml.Faults
+	faults strictyaml.Diagnostics
 
 	shown []string // of the screen
 	prose []string // of the block
@@ -86,7 +86,7 @@ type parser struct {
 func (p *parser) line() int { return p.offset + p.at }
 
 func (p *parser) fault(line int, format string, args ...any) {
-	p.faults = append(p.faults, strictyaml.Fault{
+	p.faults = append(p.faults, strictyaml.Diagnostic{
 		File: p.lesson.File, Position: strictyaml.Position{Line: line}, Message: fmt.Sprintf(format, args...),
 	})
 }
@@ -252,7 +252,7 @@ func (p *parser) flags(b *Block, words []string) {
 		case word == "skip" && b.Kind == Console:
 			b.Skip = true
 		default:
-			f := strictyaml.Fault{
+			f := strictyaml.Diagnostic{
 				File: p.lesson.File, Position: strictyaml.Position{Line: b.Line},
 				Message:    fmt.Sprintf("unknown flag %q of a block: console has skip, others have file=NAME", word),
 				Suggestion: strictyaml.Nearest(word, []string{"skip"}),

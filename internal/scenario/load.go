@@ -14,7 +14,7 @@ import (
 const FileName = "scenario.yaml"
 
 // Load reads a scenario and its manifests. path is the scenario's file or the directory that it is in. If anything is
-// wrong with them, the error is a strictyaml.Faults with everything that is; a file that cannot be read is a
+// wrong with them, the error is a strictyaml.Diagnostics with everything that is; a file that cannot be read is a
 // *fs.PathError.
 func Load(path string) (*Scenario, error) {
 	s, faults, err := load(path)
@@ -28,12 +28,12 @@ func Load(path string) (*Scenario, error) {
 }
 
 // Lint returns everything that is wrong with the scenario at path. A file that is not there is an error.
-func Lint(path string) (strictyaml.Faults, error) {
+func Lint(path string) (strictyaml.Diagnostics, error) {
 	_, faults, err := load(path)
 	return faults.Sorted(), err
 }
 
-func load(path string) (*Scenario, strictyaml.Faults, error) {
+func load(path string) (*Scenario, strictyaml.Diagnostics, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, FileName)
 	}
@@ -57,12 +57,12 @@ func load(path string) (*Scenario, strictyaml.Faults, error) {
 }
 
 // misplaced finds a scenario that is not where its name says: it is looked for by the name of its directory.
-func (s *Scenario) misplaced() strictyaml.Faults {
+func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(s.file)
 	if err != nil || filepath.Base(absolute) != FileName || filepath.Base(filepath.Dir(absolute)) == s.Metadata.Name {
 		return nil
 	}
-	return strictyaml.Faults{{
+	return strictyaml.Diagnostics{{
 		File: s.file, Position: s.positions.At("metadata.name"), Path: "metadata.name",
 		Message: fmt.Sprintf("is %q, and the directory is called %q: they must be the same", s.Metadata.Name, filepath.Base(filepath.Dir(absolute))),
 	}}
@@ -94,12 +94,12 @@ func manifestFiles(s *Scenario) []string {
 type reading struct {
 	manifests map[string]Manifest
 	// faults is what is wrong inside of a file, errs why a file could not be read.
-	faults map[string]strictyaml.Faults
+	faults map[string]strictyaml.Diagnostics
 	errs   map[string]error
 }
 
 func readManifests(dir string, files []string) reading {
-	r := reading{manifests: map[string]Manifest{}, faults: map[string]strictyaml.Faults{}, errs: map[string]error{}}
+	r := reading{manifests: map[string]Manifest{}, faults: map[string]strictyaml.Diagnostics{}, errs: map[string]error{}}
 	for _, name := range files {
 		if !fs.ValidPath(name) {
 			r.errs[name] = errors.New("is not a path inside the scenario's directory")

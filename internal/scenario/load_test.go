@@ -81,7 +81,7 @@ func TestLoadReturnsFaultsAsAnError(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, scenario.FileName), []byte("kind: Scenery\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	if _, err := scenario.Load(dir); !errors.As(err, &faults) || len(faults) < 4 {
 		t.Errorf("a file with faults: %v", err)
 	}

@@ -30,7 +30,7 @@ type Manifest struct {
 
 // ReadManifest decodes a manifest and finds everything that can be found wrong with it without a server: syntax, removed
 // APIs, fields that the type does not have.
-func ReadManifest(file string, data []byte) (Manifest, strictyaml.Faults) {
+func ReadManifest(file string, data []byte) (Manifest, strictyaml.Diagnostics) {
 	objects, err := kube.Decode(file, data)
 	m := Manifest{File: file, Objects: objects, lines: locate(data)}
 	faults := decodeFaults(file, err)
@@ -41,8 +41,8 @@ func ReadManifest(file string, data []byte) (Manifest, strictyaml.Faults) {
 }
 
 // Fault returns a fault of one of the manifest's objects, where the field at path stands.
-func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args ...any) strictyaml.Fault {
-	return strictyaml.Fault{
+func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args ...any) strictyaml.Diagnostic {
+	return strictyaml.Diagnostic{
 		File: m.File, Position: m.lines.of(o, path), Path: path, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...),
 	}
 }
@@ -50,13 +50,13 @@ func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args 
 var positioned = regexp.MustCompile(`(?s)^(.*?):(\d+): (.*)$`)
 
 // decodeFaults takes kube.Decode's error apart, which has a line "file:line: what is wrong" for each fault.
-func decodeFaults(file string, err error) strictyaml.Faults {
+func decodeFaults(file string, err error) strictyaml.Diagnostics {
 	if err == nil {
 		return nil
 	}
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	for _, one := range unjoin(err) {
-		f := strictyaml.Fault{File: file, Message: one.Error()}
+		f := strictyaml.Diagnostic{File: file, Message: one.Error()}
 		if m := positioned.FindStringSubmatch(one.Error()); m != nil {
 			line, convErr := strconv.Atoi(m[2])
 			if convErr == nil {
@@ -82,10 +82,10 @@ var quotedPath = regexp.MustCompile(`^unknown field "(.*)"$`)
 
 // unknownFields decodes the object into its Go type, if it is one of Kubernetes' own, as the API server would with
 // fieldValidation=Strict (https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation).
-func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Faults {
+func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnostics {
 	data, err := o.MarshalJSON()
 	if err != nil {
-		return strictyaml.Faults{m.Fault(o, "", "cannot be read: %v", err)}
+		return strictyaml.Diagnostics{m.Fault(o, "", "cannot be read: %v", err)}
 	}
 	_, _, err = strictCodecs.UniversalDeserializer().Decode(data, nil, nil)
 	if err == nil || runtime.IsNotRegisteredError(err) {
@@ -93,9 +93,9 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Faults 
 	}
 	strict, ok := runtime.AsStrictDecodingError(err)
 	if !ok {
-		return strictyaml.Faults{m.Fault(o, "", "cannot be read: %v", err)}
+		return strictyaml.Diagnostics{m.Fault(o, "", "cannot be read: %v", err)}
 	}
-	var faults strictyaml.Faults
+	var faults strictyaml.Diagnostics
 	for _, one := range strict.Errors() {
 		if match := quotedPath.FindStringSubmatch(one.Error()); match != nil {
 			faults = append(faults, m.Fault(o, match[1], "has no such field"))
@@ -108,7 +108,7 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Faults 
 
 // validateManifests returns everything that is wrong with the manifest files that the steps name. A file that cannot be
 // read is a fault of the step that names it.
-func validateManifests(s *Scenario, read reading) strictyaml.Faults {
+func validateManifests(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	eachStep("steps", s.Steps, func(path string, step Step) {
 		for verb, targets := range map[string]Strings{"apply": step.Apply, "delete": step.Delete} {
@@ -135,8 +135,8 @@ func (c *checker) manifestFile(path, name string, err error) {
 
 // sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time. One that changes more
 // than its namespace, and says so, may bring objects of the controller's namespace.
-func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) strictyaml.Faults {
-	var faults strictyaml.Faults
+func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) strictyaml.Diagnostics {
+	var faults strictyaml.Diagnostics
 	switch {
 	case o.GetNamespace() == SystemNamespace && !changesMore:
 		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that",

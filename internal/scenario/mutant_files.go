@@ -161,7 +161,7 @@ func (c *checker) because(path string, texts Strings) {
 }
 
 // validateMutants returns everything that is wrong with what mutants do to the manifests.
-func validateMutants(s *Scenario, read reading) strictyaml.Faults {
+func validateMutants(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	for i, m := range s.Mutants {
 		readable := true

@@ -18,7 +18,7 @@ const maxName = 40
 var scenarioName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
 // Validate returns everything that is wrong with a scenario itself, leaving its manifests aside. It is pure.
-func Validate(s *Scenario) strictyaml.Faults {
+func Validate(s *Scenario) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	c.head(s)
 	for i, capability := range s.Requires {
@@ -36,7 +36,7 @@ func Validate(s *Scenario) strictyaml.Faults {
 
 // ValidateCheck returns everything that is wrong with the steps of a check, which may look and not touch: its verbs are
 // expect, wait, exec and traffic. path is where the steps stand in the file.
-func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Faults {
+func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if len(steps) == 0 {
 		c.fault(path, "a check needs steps")
@@ -59,7 +59,7 @@ func ValidateCheck(file string, positions strictyaml.Positions, path string, ste
 type checker struct {
 	file      string
 	positions strictyaml.Positions
-	faults    strictyaml.Faults
+	faults    strictyaml.Diagnostics
 	// clients have a certificate from a step before.
 	clients []string
 }
@@ -69,7 +69,7 @@ func (c *checker) fault(path, format string, args ...any) {
 }
 
 func (c *checker) add(path, suggestion, format string, args ...any) {
-	c.faults = append(c.faults, strictyaml.Fault{
+	c.faults = append(c.faults, strictyaml.Diagnostic{
 		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 // ValidateSolution returns everything that is wrong with the steps of a solution, which carry something out: apply, delete,
 // patch, scale, rollout, certificate, fault and wait. path is where the steps stand in the file.
-func ValidateSolution(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Faults {
+func ValidateSolution(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	for i, step := range steps {
 		c.onlyVerbs(fmt.Sprintf("%s[%d]", path, i), step, "a solution carries something out",

@@ -14,46 +14,44 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// UnknownFielder is a struct that knows better than "unknown field" what to say about a field that it does not have.
+// UnknownFielder is a struct with its own message for an unknown field.
 type UnknownFielder interface {
 	// UnknownField returns the message for a field called name.
 	UnknownField(name string) string
 }
 
-// Decode reads the one document of data into the struct that into points to, by its `yaml` tags. It returns where
-// every field stands and everything that is wrong. Fields of a document with faults are filled as far as possible, so
-// that further checks can find further faults.
+// Decode reads the only document of data into the struct that into points to, by its `yaml` tags. It returns the position of each
+// field, and all diagnostics. A document with errors is decoded as far as possible, so that further checks can find more.
 //
-// Structs, maps of strings, slices, strings, numbers, booleans, pointers to those and types with UnmarshalText are
-// understood, and any for what has no type of ours: it becomes what JSON has, with int64 for whole numbers. The numbers of
-// a struct are int, of 32 bits in the file, or float64. A list of strings may be given as one string. firstLine is the line
-// of the file that data begins with: 1, unless data was cut out of a larger file.
-func Decode(file string, data []byte, firstLine int, into any) (Positions, Faults) {
+// It supports structs, maps of strings, slices, strings, booleans, int (32 bits in the file), float64, pointers to those, and types
+// with UnmarshalText. A field of type any gets JSON's types, with int64 for whole numbers. A list of strings can be a single string.
+// firstLine is the line of the file in which data begins: 1, unless data is a part of a file.
+func Decode(file string, data []byte, firstLine int, into any) (Positions, Diagnostics) {
 	d := &decoder{file: file, offset: firstLine - 1, positions: Positions{}}
 	root := d.parse(data)
 	if root != nil {
 		d.value(root, reflect.ValueOf(into).Elem(), "")
 	}
-	return d.positions, d.faults
+	return d.positions, d.found
 }
 
 type decoder struct {
 	file      string
 	offset    int
 	positions Positions
-	faults    Faults
+	found     Diagnostics
 }
 
 var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
-// parse returns the root of the only document, or nil after adding a fault.
+// parse returns the root of the only document, or nil after a diagnostic.
 func (d *decoder) parse(data []byte) *yaml.Node {
 	dec := yaml.NewDecoder(strings.NewReader(string(data)))
 	var doc, extra yaml.Node
 	err := dec.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF):
-		d.faults = append(d.faults, Fault{File: d.file, Position: Position{Line: d.offset + 1}, Message: "the document is empty"})
+		d.found = append(d.found, Diagnostic{File: d.file, Position: Position{Line: d.offset + 1}, Message: "the document is empty"})
 		return nil
 	case err != nil:
 		d.syntax(err)
@@ -61,7 +59,7 @@ func (d *decoder) parse(data []byte) *yaml.Node {
 	}
 	switch err := dec.Decode(&extra); {
 	case err == nil:
-		d.fault(&extra, "", "one document is expected, a second one begins here")
+		d.report(&extra, "", "one document is expected, a second one begins here")
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
 	}
@@ -76,15 +74,15 @@ func (d *decoder) syntax(err error) {
 			at.Line = d.offset + line
 		}
 	}
-	d.faults = append(d.faults, Fault{File: d.file, Position: at, Message: "not valid YAML: " + message})
+	d.found = append(d.found, Diagnostic{File: d.file, Position: at, Message: "not valid YAML: " + message})
 }
 
 func (d *decoder) at(n *yaml.Node) Position {
 	return Position{Line: n.Line + d.offset, Column: n.Column}
 }
 
-func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
-	d.faults = append(d.faults, Fault{File: d.file, Position: d.at(n), Path: path, Message: fmt.Sprintf(format, args...)})
+func (d *decoder) report(n *yaml.Node, path, format string, args ...any) {
+	d.found = append(d.found, Diagnostic{File: d.file, Position: d.at(n), Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // value decodes n into v, which is settable.
@@ -93,7 +91,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.positions[path] = d.at(n)
 	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		d.fault(n, path, "anchors and aliases are not supported: write the value out")
+		d.report(n, path, "anchors and aliases are not supported: write the value out")
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -104,7 +102,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if d.scalar(n, path, "a single value") {
 			if err := text.UnmarshalText([]byte(n.Value)); err != nil {
-				d.fault(n, path, "%v", err)
+				d.report(n, path, "%v", err)
 			}
 		}
 		return
@@ -131,7 +129,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	d.entries(n, path, func(key, value *yaml.Node, inner string) {
 		name := newName(key.Value, names)
 		if name != key.Value {
-			d.fault(key, path, "%s", renamedTo(key.Value, name))
+			d.report(key, path, "%s", renamedTo(key.Value, name))
 		}
 		if index, known := fields[name]; known {
 			d.value(value, v.Field(index), inner)
@@ -141,8 +139,8 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	})
 }
 
-// entries calls each with the keys of n and their values, and with the path of the value. It notes where a key stands, and reports
-// keys that are no names, and those that were there before.
+// entries calls each with every key of n, its value, and the value's path. It records the positions of keys, and reports keys that
+// are not names or occur twice.
 func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.Node, inner string)) {
 	before := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -151,16 +149,16 @@ func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.
 		line, twice := before[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
-			d.fault(key, path, "a name is expected before the colon")
+			d.report(key, path, "a name is expected before the colon")
 			continue
 		case key.Anchor != "":
-			d.fault(key, path, "anchors and aliases are not supported: write the value out")
+			d.report(key, path, "anchors and aliases are not supported: write the value out")
 			continue
 		case key.Tag == "!!merge":
-			d.fault(key, path, "merge keys are not supported: write the fields out")
+			d.report(key, path, "merge keys are not supported: write the fields out")
 			continue
 		case twice:
-			d.fault(key, inner, "the field is given twice, first in line %d", line)
+			d.report(key, inner, "the field is given twice, first in line %d", line)
 			continue
 		}
 		before[key.Value] = d.at(key).Line
@@ -172,13 +170,13 @@ func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.
 }
 
 func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string, names []string) {
-	f := Fault{File: d.file, Position: d.at(key), Path: path, Suggestion: Nearest(key.Value, names)}
+	f := Diagnostic{File: d.file, Position: d.at(key), Path: path, Suggestion: Nearest(key.Value, names)}
 	if own, ok := v.Interface().(UnknownFielder); ok {
 		f.Message = own.UnknownField(key.Value)
 	} else {
 		f.Message = fmt.Sprintf("unknown field %q, the fields are %s", key.Value, strings.Join(names, ", "))
 	}
-	d.faults = append(d.faults, f)
+	d.found = append(d.found, f)
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
@@ -216,39 +214,43 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 		if d.scalar(n, path, "true or false") {
 			on, err := strconv.ParseBool(n.Value)
 			if err != nil || n.Tag != "!!bool" {
-				d.fault(n, path, "%q is neither true nor false", n.Value)
+				d.report(n, path, "%q is neither true nor false", n.Value)
 			}
 			v.SetBool(on)
 		}
 	case reflect.Float64:
 		if d.scalar(n, path, "a number") {
-			number, err := strconv.ParseFloat(n.Value, 64)
-			if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
-				d.fault(n, path, "%q is not a number", n.Value)
-			}
-			v.SetFloat(number)
+			v.SetFloat(d.float(n, path))
 		}
 	default:
 		if d.scalar(n, path, "a number") {
 			number, err := strconv.ParseInt(n.Value, 10, 32)
 			switch {
 			case errors.Is(err, strconv.ErrRange):
-				d.fault(n, path, "%q is too large or too small a number", n.Value)
+				d.report(n, path, "%q is too large or too small a number", n.Value)
 			case err != nil:
-				d.fault(n, path, "%q is not a whole number", n.Value)
+				d.report(n, path, "%q is not a whole number", n.Value)
 			}
 			v.SetInt(number)
 		}
 	}
 }
 
-// scalar reports whether n is a single value; if it is not, it adds a fault that says what is wanted.
+func (d *decoder) float(n *yaml.Node, path string) float64 {
+	number, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+		d.report(n, path, "%q is not a number", n.Value)
+	}
+	return number
+}
+
+// scalar reports whether n is a single value, and adds a diagnostic with the expected type if it is not.
 func (d *decoder) scalar(n *yaml.Node, path, wanted string) bool {
 	if !d.is(n, yaml.ScalarNode, path, wanted) {
 		return false
 	}
 	if n.Tag == "!!null" {
-		d.fault(n, path, "a value is missing: %s is expected", wanted)
+		d.report(n, path, "a value is missing: %s is expected", wanted)
 		return false
 	}
 	return true
@@ -262,11 +264,11 @@ func (d *decoder) is(n *yaml.Node, kind yaml.Kind, path, wanted string) bool {
 	if n.Tag == "!!null" {
 		found = "nothing"
 	}
-	d.fault(n, path, "%s expected, %s found", wanted, found)
+	d.report(n, path, "%s expected, %s found", wanted, found)
 	return false
 }
 
-// quoteShort quotes a value so that a message about it stays a line.
+// quoteShort quotes a value, and shortens it to keep a message on one line.
 func quoteShort(value string) string {
 	const most = 40
 	if runes := []rune(value); len(runes) > most {
@@ -293,4 +295,46 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
+}
+
+// free decodes a value without a type into those of Kubernetes' unstructured objects: map[string]any, []any, string, bool, int64,
+// float64, or nil (https://pkg.go.dev/k8s.io/apimachinery/pkg/runtime#DeepCopyJSONValue).
+func (d *decoder) free(n *yaml.Node, v reflect.Value, path string) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		fields := map[string]any{}
+		d.mapping(n, reflect.ValueOf(&fields).Elem(), path)
+		v.Set(reflect.ValueOf(fields))
+	case yaml.SequenceNode:
+		var items []any
+		d.list(n, reflect.ValueOf(&items).Elem(), path)
+		v.Set(reflect.ValueOf(items))
+	default:
+		if value := d.single(n, path); value != nil {
+			v.Set(reflect.ValueOf(value))
+		}
+	}
+}
+
+// single returns the value of a scalar by its YAML type. A type that JSON lacks, such as a date, remains text.
+func (d *decoder) single(n *yaml.Node, path string) any {
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		on, err := strconv.ParseBool(n.Value)
+		if err != nil {
+			d.report(n, path, "%q is neither true nor false", n.Value)
+		}
+		return on
+	case "!!int":
+		number, err := strconv.ParseInt(n.Value, 0, 64)
+		if err != nil {
+			d.report(n, path, "%q is not a whole number that fits 64 bits", n.Value)
+		}
+		return number
+	case "!!float":
+		return d.float(n, path)
+	}
+	return n.Value
 }

@@ -40,7 +40,7 @@ func (g *grade) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func TestDecodeFillsEveryKindOfField(t *testing.T) {
+func TestDecodeFillsAllFieldTypes(t *testing.T) {
 	const doc = `
 name: stilton
 age: 9
@@ -53,9 +53,9 @@ grade: strong
 wheels: [{color: brown}, {color: green}]
 `
 	var got cheese
-	positions, faults := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
-	if len(faults) > 0 {
-		t.Fatalf("a valid document has faults:\n%v", faults)
+	positions, diagnostics := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
+	if len(diagnostics) > 0 {
+		t.Fatalf("diagnostics for a valid document:\n%v", diagnostics)
 	}
 	want := cheese{
 		Name: "stilton", Age: 9, Fat: 32.5, Blue: true, Milk: []string{"cow"}, Labels: map[string]string{"county": "Derbyshire", "eggs": "0"},
@@ -72,7 +72,7 @@ wheels: [{color: brown}, {color: green}]
 	}
 }
 
-// TestDecodeGolden reads testdata/*.txtar: a file in, its faults out.
+// TestDecodeGolden reads testdata/*.txtar: a file and its diagnostics.
 func TestDecodeGolden(t *testing.T) {
 	goldens, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(goldens) == 0 {
@@ -85,24 +85,24 @@ func TestDecodeGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			var into cheese
-			_, faults := strictyaml.Decode(archive.Files[0].Name, archive.Files[0].Data, 1, &into)
-			got := strings.TrimSpace(faults.Error())
+			_, diagnostics := strictyaml.Decode(archive.Files[0].Name, archive.Files[0].Data, 1, &into)
+			got := strings.TrimSpace(diagnostics.Error())
 			if want := strings.TrimSpace(string(archive.Files[1].Data)); got != want {
-				t.Errorf("faults:\n%s\nwant:\n%s", got, want)
+				t.Errorf("diagnostics:\n%s\nwant:\n%s", got, want)
 			}
 		})
 	}
 }
 
-func TestDecodeCountsFromTheFirstLineOfTheFile(t *testing.T) {
+func TestDecodeCountsLinesFromFirstLine(t *testing.T) {
 	var into cheese
-	_, faults := strictyaml.Decode("lesson.md", []byte("nam: x\n"), 40, &into)
-	if len(faults) != 1 || faults[0].Line != 40 {
-		t.Errorf("faults of a part that begins in line 40: %v", faults)
+	_, diagnostics := strictyaml.Decode("lesson.md", []byte("nam: x\n"), 40, &into)
+	if len(diagnostics) != 1 || diagnostics[0].Line != 40 {
+		t.Errorf("diagnostics for a part from line 40: %v", diagnostics)
 	}
-	_, faults = strictyaml.Decode("lesson.md", []byte("name: x\nage: [\n"), 40, &into)
-	if len(faults) != 1 || faults[0].Line < 41 {
-		t.Errorf("syntax error of a part that begins in line 40: %v", faults)
+	_, diagnostics = strictyaml.Decode("lesson.md", []byte("name: x\nage: [\n"), 40, &into)
+	if len(diagnostics) != 1 || diagnostics[0].Line < 41 {
+		t.Errorf("syntax error in a part from line 40: %v", diagnostics)
 	}
 }
 

@@ -1,10 +1,8 @@
-// Package strictyaml reads the lab's own YAML files the way a good compiler reads source: every fault is found at
-// once, and each carries the file, the line, the column, the path of the field and, for a name that is nearly right,
-// the name that was probably meant.
+// Package strictyaml reads the lab's own YAML files and reports all errors at once. Each diagnostic has the file, the line, the
+// column, and the path of the field. An unknown name gets a suggestion if a similar name exists.
 //
-// The usual decoders stop at the first unknown field and know positions only for syntax errors; somebody who writes a
-// scenario for the first time deserves better. It reads a subset on purpose: one document, no anchors and no merge
-// keys, so that a line of a file means what it says.
+// Other decoders stop at the first unknown field, and know positions only for syntax errors. This package reads a subset: one
+// document, without anchors and merge keys.
 //
-// Read decode.go for how Go types steer it, then fault.go for what comes out.
+// Read decode.go for how Go types drive it, then diagnostic.go for the result.
 package strictyaml

@@ -14,7 +14,7 @@ type change struct {
 	JSON  []map[string]any `yaml:"json"`
 }
 
-func TestWhatHasNoTypeBecomesWhatJSONHas(t *testing.T) {
+func TestDecodeUntypedValueToJSONTypes(t *testing.T) {
 	const doc = `merge:
   metadata: {annotations: {example.dev/a: "8080", gone: null}}
   spec: {replicas: 3, ratio: 0.5, paused: true, since: 2024-01-01, ports: [80, http]}
@@ -22,9 +22,9 @@ json:
 - {op: replace, path: /spec/replicas, value: 0x10}
 `
 	var got change
-	positions, faults := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	positions, diagnostics := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
+	if len(diagnostics) > 0 {
+		t.Fatal(diagnostics)
 	}
 	want := change{
 		Merge: map[string]any{
@@ -43,7 +43,7 @@ json:
 	}
 }
 
-func TestFaultsInsideWhatHasNoTypeAreFound(t *testing.T) {
+func TestDecodeReportsErrorsInUntypedValue(t *testing.T) {
 	for doc, want := range map[string]string{
 		"merge: {spec: {replicas: 1, replicas: 2}}": "merge.spec.replicas: the field is given twice, first in line 1",
 		"merge: {spec: {a: &x 1}}":                  "anchors and aliases are not supported",
@@ -56,27 +56,27 @@ func TestFaultsInsideWhatHasNoTypeAreFound(t *testing.T) {
 		"merge: {<<: {a: 1}}":                       "merge: merge keys are not supported",
 	} {
 		var got change
-		_, faults := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
-		if !strings.Contains(faults.Error(), want) {
-			t.Errorf("%s: %v, want %q", doc, faults, want)
+		_, diagnostics := strictyaml.Decode("c.yaml", []byte(doc), 1, &got)
+		if !strings.Contains(diagnostics.Error(), want) {
+			t.Errorf("%s: %v, want %q", doc, diagnostics, want)
 		}
 	}
 }
 
 // Names of annotations have dots in them, as paths do.
-func TestANameWithADotIsNotTheFieldOfAnother(t *testing.T) {
+func TestDecodeKeepsDottedNameApart(t *testing.T) {
 	var got change
-	_, faults := strictyaml.Decode("c.yaml", []byte("merge: {a.b: 1, a: {b: 2}}"), 1, &got)
+	_, diagnostics := strictyaml.Decode("c.yaml", []byte("merge: {a.b: 1, a: {b: 2}}"), 1, &got)
 	want := map[string]any{"a.b": int64(1), "a": map[string]any{"b": int64(2)}}
-	if diff := cmp.Diff(want, got.Merge); diff != "" || len(faults) > 0 {
-		t.Errorf("%v\n%s", faults, diff)
+	if diff := cmp.Diff(want, got.Merge); diff != "" || len(diagnostics) > 0 {
+		t.Errorf("%v\n%s", diagnostics, diff)
 	}
 }
 
-func TestANumberThatDoesNotFitIsOneAllTheSame(t *testing.T) {
+func TestDecodeRejectsNumberOutOfRange(t *testing.T) {
 	var got cheese
-	_, faults := strictyaml.Decode("c.yaml", []byte("age: 99999999999"), 1, &got)
-	if want := `c.yaml:1:6: age: "99999999999" is too large or too small a number`; faults.Error() != want {
-		t.Errorf("%v, want %s", faults, want)
+	_, diagnostics := strictyaml.Decode("c.yaml", []byte("age: 99999999999"), 1, &got)
+	if want := `c.yaml:1:6: age: "99999999999" is too large or too small a number`; diagnostics.Error() != want {
+		t.Errorf("%v, want %s", diagnostics, want)
 	}
 }

@@ -5,9 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Nearest returns the candidate that name was probably meant to be, and "" if none is near: at most a third of its
-// letters may differ (one, in a short name), which catches slips of the finger and not other words. Case is ignored.
-// A name that is the beginning of exactly one candidate is near to it, too.
+// Nearest returns the candidate that is most similar to name, or "" without a similar one. At most a third of the letters differ,
+// or one in a short name. A name that is the prefix of exactly one candidate is similar to it, too. Case is ignored.
 func Nearest(name string, candidates []string) string {
 	length := utf8.RuneCountInString(name)
 	best, bestDistance := "", max(length/3, 1)+1
@@ -26,8 +25,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is the optimal string alignment distance: insertions, deletions, substitutions and swapped neighbors each
-// cost one. Swaps count once because "tset" for "test" is one slip, not two.
+// distance returns the optimal string alignment distance: an insertion, a deletion, a substitution, and a swap of neighbors each
+// cost one. So, "tset" for "test" is one typing error.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

@@ -33,7 +33,7 @@ func Record(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
 }
 
 // write writes the outputs that were not as recorded into the lab's lesson, and tells whether there were any.
-func write(l *lab.Lab, played []Played) (changed bool, faults strictyaml.Faults, err error) {
+func write(l *lab.Lab, played []Played) (changed bool, faults strictyaml.Diagnostics, err error) {
 	file := filepath.Join(l.Dir, lab.LessonFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -67,8 +67,8 @@ func steady() func(output string) bool {
 }
 
 // written returns the text of a lesson with the outputs that were not as recorded.
-func written(file, text string, played []Played) (string, strictyaml.Faults) {
-	var faults strictyaml.Faults
+func written(file, text string, played []Played) (string, strictyaml.Diagnostics) {
+	var faults strictyaml.Diagnostics
 	lines := strings.Split(text, "\n")
 	// From the end, so that the lines that are still to come keep their numbers.
 	for _, c := range slices.Backward(played) {
@@ -77,7 +77,7 @@ func written(file, text string, played []Played) (string, strictyaml.Faults) {
 		}
 		output, problem := recordable(c)
 		if problem != "" {
-			faults = append(faults, strictyaml.Fault{
+			faults = append(faults, strictyaml.Diagnostic{
 				File: file, Position: strictyaml.Position{Line: c.Line}, Message: fmt.Sprintf("`%s`: %s", firstLine(c.Text), problem),
 			})
 			continue

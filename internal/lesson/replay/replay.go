@@ -53,7 +53,7 @@ type Report struct {
 	Lab      string   `json:"lab"`
 	Commands []Played `json:"commands"`
 	// Faults are the differences, with file and line.
-	Faults strictyaml.Faults `json:"faults,omitempty"`
+	Faults strictyaml.Diagnostics `json:"faults,omitempty"`
 	// Changed says that Record has written the lesson anew.
 	Changed bool    `json:"changed,omitempty"`
 	Seconds float64 `json:"seconds"`
@@ -221,7 +221,7 @@ func (p *player) block(ctx context.Context, file string, b lesson.Block) error {
 		played.Indent = b.Indent
 		p.report.Commands = append(p.report.Commands, played)
 		if message := complaint(played); message != "" {
-			p.report.Faults = append(p.report.Faults, strictyaml.Fault{File: file, Position: strictyaml.Position{Line: c.Line}, Message: message})
+			p.report.Faults = append(p.report.Faults, strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: c.Line}, Message: message})
 			if p.settled == nil && len(p.report.Faults) >= enoughFaults {
 				p.patience = min(p.patience, lostPatience)
 			}
