@@ -247,8 +247,8 @@ func TestUserOfContainer(t *testing.T) {
 		}
 	}
 	s := spec(t, "")
-	s.Image = toolImage(t, v1.Config{User: "nobody-knows"})
-	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), `user "nobody-knows"`) {
+	s.Image = toolImage(t, v1.Config{User: "no-such-user"})
+	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), `user "no-such-user"`) {
 		t.Errorf("unknown user: %v", err)
 	}
 }

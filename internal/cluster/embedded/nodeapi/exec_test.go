@@ -26,10 +26,10 @@ func webSocketExecutor(config *rest.Config, u *url.URL) (remotecommand.Executor,
 	return remotecommand.NewWebSocketExecutorForProtocols(config, "GET", u.String(), "v4.channel.k8s.io")
 }
 
-// protocols are those in which the API server and its clients speak to a node.
+// protocols are the streaming protocols of the API server and its clients.
 var protocols = map[string]newExecutor{"SPDY": spdyExecutor, "WebSocket": webSocketExecutor}
 
-// run runs a command in shop/web-0 as kubectl exec does, with an input unless it is nil.
+// run runs a command in shop/web-0 as kubectl exec does; stdin can be nil.
 func run(ctx context.Context, config *rest.Config, executor newExecutor, query string, input io.Reader) (out, errOut string, err error) {
 	var stdout, stderr bytes.Buffer
 	query += "&output=1&error=1"
@@ -46,15 +46,15 @@ func run(ctx context.Context, config *rest.Config, executor newExecutor, query s
 	}
 	err = e.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: input, Stdout: &stdout, Stderr: &stderr})
 	if ctx.Err() != nil {
-		return "", "", err // the executor's goroutines may still be writing
+		return "", "", err // the executor's goroutines might still be writing
 	}
 	return stdout.String(), stderr.String(), err
 }
 
-func TestExecJoinsTheStreamsAndTellsTheExitCode(t *testing.T) {
+func TestExecStreamsAndExitCode(t *testing.T) {
 	node := &fakeNode{exec: func(_ context.Context, e container.Exec) (int, error) {
 		if e.TTY || e.Resize != nil && e.Stdin == nil {
-			return 0, errors.New("there is no terminal")
+			return 0, errors.New("no terminal")
 		}
 		if _, err := io.WriteString(e.Stdout, strings.Join(e.Command, "|")); err != nil {
 			return 0, err
@@ -80,7 +80,7 @@ func TestExecJoinsTheStreamsAndTellsTheExitCode(t *testing.T) {
 			_, _, err = run(t.Context(), config, executor, "command=fail", nil)
 			var exit utilexec.ExitError
 			if !errors.As(err, &exit) || exit.ExitStatus() != 42 {
-				t.Errorf("kubectl ends with the exit code of the command, got %v", err)
+				t.Errorf("want the exit code of the command, got %v", err)
 			}
 			_, _, err = run(t.Context(), config, executor, "command=nope", nil)
 			if err == nil || !strings.Contains(err.Error(), `exec: "nope": executable file not found in $PATH`) {
@@ -90,7 +90,7 @@ func TestExecJoinsTheStreamsAndTellsTheExitCode(t *testing.T) {
 	}
 }
 
-func TestExecPassesInputToItsEnd(t *testing.T) {
+func TestExecPassesAllInput(t *testing.T) {
 	config, _ := serve(t, &fakeNode{exec: func(_ context.Context, e container.Exec) (int, error) {
 		_, err := io.Copy(e.Stdout, e.Stdin)
 		return 0, err
@@ -98,11 +98,11 @@ func TestExecPassesInputToItsEnd(t *testing.T) {
 	large := strings.Repeat("0123456789abcdef", 64<<10)
 	out, _, err := run(t.Context(), config, spdyExecutor, "command=cat", strings.NewReader(large))
 	if err != nil || out != large {
-		t.Errorf("%d of %d bytes came back: %v", len(out), len(large), err)
+		t.Errorf("got %d of %d bytes: %v", len(out), len(large), err)
 	}
 }
 
-// terminal is one whose window has one size, and then is closed with the test.
+// terminal reports one window size and closes with the test.
 type terminal struct {
 	sizes chan remotecommand.TerminalSize
 	ctx   context.Context
@@ -117,7 +117,7 @@ func (s terminal) Next() *remotecommand.TerminalSize {
 	}
 }
 
-func TestATerminalHasASizeAndKeys(t *testing.T) {
+func TestTerminalHasSizeAndKeys(t *testing.T) {
 	config, _ := serve(t, &fakeNode{exec: func(_ context.Context, e container.Exec) (int, error) {
 		if !e.TTY {
 			return 0, errors.New("no terminal")
@@ -156,8 +156,8 @@ func TestATerminalHasASizeAndKeys(t *testing.T) {
 	}
 }
 
-// A kubectl that is killed says nothing; its connection just ends.
-func TestACommandEndsWithItsClient(t *testing.T) {
+// When kubectl is killed, its connection just ends.
+func TestCommandEndsWithClient(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan struct{})
 	config, _ := serve(t, &fakeNode{exec: func(ctx context.Context, _ container.Exec) (int, error) {
 		started <- struct{}{}
@@ -181,7 +181,7 @@ func TestACommandEndsWithItsClient(t *testing.T) {
 	}
 }
 
-func TestAttachJoinsTheFirstProcess(t *testing.T) {
+func TestAttachStreams(t *testing.T) {
 	config, _ := serve(t, &fakeNode{attach: func(_ context.Context, e container.Exec) error {
 		_, err := io.Copy(e.Stdout, e.Stdin)
 		return err

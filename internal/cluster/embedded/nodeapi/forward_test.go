@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// listen is a program in the pod: it answers each connection with what it says in capitals, once the client has said all.
+// listen is a program in the pod. It returns each connection's text in upper case after its end.
 func listen(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -42,7 +42,7 @@ func listen(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// forward starts what kubectl port-forward runs, and returns the local port, a channel with its end, and its messages.
+// forward starts a port-forward. It returns the local port, the forward's error, and its messages.
 func forward(t *testing.T, config *rest.Config, port int) (local uint16, ended <-chan error) {
 	t.Helper()
 	transport, upgrader, err := spdy.RoundTripperFor(config)
@@ -61,7 +61,7 @@ func forward(t *testing.T, config *rest.Config, port int) (local uint16, ended <
 	select {
 	case <-ready:
 	case err := <-done:
-		t.Fatalf("the forward ended: %v", err)
+		t.Fatalf("forward ended: %v", err)
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
@@ -70,7 +70,7 @@ func forward(t *testing.T, config *rest.Config, port int) (local uint16, ended <
 	return ports[0].Local, done
 }
 
-// say sends text through a local port and returns the answer.
+// say sends text through a local port and returns the response.
 func say(ctx context.Context, port uint16, text string) (string, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -89,7 +89,7 @@ func say(ctx context.Context, port uint16, text string) (string, error) {
 	return string(answer), err
 }
 
-func TestPortForwardCarriesManyConnectionsAtOnce(t *testing.T) {
+func TestPortForwardHandlesConcurrentConnections(t *testing.T) {
 	program := listen(t)
 	config, _ := serve(t, &fakeNode{dial: func(ctx context.Context, port uint16) (net.Conn, error) {
 		if port != 80 {
@@ -111,15 +111,15 @@ func TestPortForwardCarriesManyConnectionsAtOnce(t *testing.T) {
 	wait.Wait()
 }
 
-func TestAClosedPortIsReportedToKubectl(t *testing.T) {
+func TestPortForwardReportsClosedPort(t *testing.T) {
 	config, _ := serve(t, &fakeNode{dial: func(context.Context, uint16) (net.Conn, error) {
 		return nil, fmt.Errorf("dial tcp 127.0.0.1:81: connect: connection refused")
 	}})
 	local, ended := forward(t, config, 81)
-	// kubectl itself gives up the forward at the first error it is told, unless the refusal comes before it listens for one.
+	// kubectl ends the forward at the first error that arrives while it listens for errors.
 	for {
 		if got, _ := say(t.Context(), local, "hello"); got != "" {
-			t.Fatalf("got an answer: %q", got)
+			t.Fatalf("got a response: %q", got)
 		}
 		select {
 		case err := <-ended:
@@ -132,7 +132,7 @@ func TestAClosedPortIsReportedToKubectl(t *testing.T) {
 	}
 }
 
-func TestAForwardedConnectionEndsWithItsClient(t *testing.T) {
+func TestForwardedConnectionEndsWithClient(t *testing.T) {
 	inside, outside := net.Pipe()
 	dialed := make(chan struct{})
 	config, _ := serve(t, &fakeNode{dial: func(context.Context, uint16) (net.Conn, error) {
@@ -155,6 +155,6 @@ func TestAForwardedConnectionEndsWithItsClient(t *testing.T) {
 	}
 	kill()
 	if _, err := outside.Read(make([]byte, 1)); err == nil {
-		t.Error("the pod's end of the connection is still open")
+		t.Error("connection to the pod is still open")
 	}
 }

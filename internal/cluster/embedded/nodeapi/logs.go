@@ -1,28 +1,31 @@
 package nodeapi
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// logOptions is what kubectl logs may ask for (PodLogOptions of the API).
+// logOptions are the options of kubectl logs (PodLogOptions in the API).
 type logOptions struct {
 	follow, previous, timestamps bool
-	// tail is the number of lines to show from the end, negative for all; limit that of bytes.
-	tail, limit int64
-	// since leaves out what is older.
-	since time.Time
-	// stream is "stdout", "stderr", or empty for both.
-	stream string
+	tail, limit                  int64     // lines from the end and bytes to show; negative for all
+	since                        time.Time // skip older lines
+	stream                       string    // "stdout", "stderr", or empty for both
 }
 
-// parseLogOptions reads the query that the API server sends. It has checked the values, so that an error means a client of
-// another sort.
+// parseLogOptions parses the query, which the API server has validated.
 func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
 	o := logOptions{tail: -1, limit: -1}
 	var problem error
@@ -33,7 +36,7 @@ func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			problem = fmt.Errorf("%s: %q is not a number of at least 0", key, text)
+			problem = fmt.Errorf("%s: %q is not a non-negative number", key, text)
 		}
 		return n
 	}
@@ -44,7 +47,7 @@ func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
 		}
 		set, err := strconv.ParseBool(text)
 		if err != nil {
-			problem = fmt.Errorf("%s: %q is neither true nor false", key, text)
+			problem = fmt.Errorf("%s: %q is not true or false", key, text)
 		}
 		return set
 	}
@@ -72,7 +75,7 @@ func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
 	return o, problem
 }
 
-// logs answers kubectl logs. All errors have the status 400: of a 404 the API server would not pass on the text.
+// logs serves kubectl logs. Errors have status 400, because the API server drops the text of a 404.
 func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 	options, err := parseLogOptions(r.URL.Query(), time.Now())
 	if err != nil {
@@ -86,12 +89,205 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	log, err := openLog(path, options)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("failed to open the log of container %q in pod %q: %v", r.PathValue("container"), r.PathValue("pod"), err))
+		refuse(w, http.StatusBadRequest, fmt.Sprintf("open log of container %q in pod %q: %v", r.PathValue("container"), r.PathValue("pod"), err))
 		return
 	}
 	defer log.close()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusOK)
-	// Nothing can be said any more when this fails: the client sees that the answer breaks off.
+	// It is too late to report an error; the client sees an incomplete response.
 	_ = log.copy(r.Context(), w, http.NewResponseController(w).Flush, ended)
+}
+
+const (
+	// poll is the interval of checks for new output. inotify(7) has a limit of instances per user.
+	poll = 100 * time.Millisecond
+	// printed is the time format of `kubectl logs --timestamps`, with a fixed width.
+	printed = "2006-01-02T15:04:05.000000000Z07:00"
+)
+
+// logFile reads a container's log. Its lines are "time stream P|F text", with P for a partial line
+// (https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md).
+type logFile struct {
+	logOptions
+	path   string
+	file   *os.File
+	reader *bufio.Reader
+	rest   []byte // an incomplete line
+	inside bool   // the last line shown was partial
+}
+
+// openLog opens a log at the first line to show. A missing file counts as empty.
+func openLog(path string, options logOptions) (*logFile, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = os.Open(os.DevNull)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := &logFile{logOptions: options, path: path, file: file}
+	if options.tail >= 0 {
+		start, err := tailStart(file, options.tail)
+		if err == nil {
+			_, err = file.Seek(start, io.SeekStart)
+		}
+		if err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	l.reader = bufio.NewReaderSize(file, 64<<10)
+	return l, nil
+}
+
+func (l *logFile) close() { _ = l.file.Close() }
+
+// tailStart returns the offset of the last lines.
+func tailStart(file *os.File, lines int64) (int64, error) {
+	end, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	block := make([]byte, 64<<10)
+	// Start at -1, because the last line break ends the last line.
+	for seen := int64(-1); end > 0; {
+		size := min(end, int64(len(block)))
+		end -= size
+		if _, err := file.ReadAt(block[:size], end); err != nil {
+			return 0, err
+		}
+		for rest := block[:size]; ; {
+			i := bytes.LastIndexByte(rest, '\n')
+			if i < 0 {
+				break
+			}
+			if seen++; seen == lines {
+				return end + int64(i) + 1, nil
+			}
+			rest = rest[:i]
+		}
+	}
+	return 0, nil
+}
+
+// copy writes the log, with follow until ended closes or ctx ends. It flushes each batch.
+func (l *logFile) copy(ctx context.Context, w io.Writer, flush func() error, ended <-chan struct{}) error {
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for {
+		last := !l.follow
+		select {
+		case <-ended: // check before reading, so that no output is missed
+			last = true
+		default:
+		}
+		if err := l.copyFiles(ctx, w); err != nil {
+			return err
+		}
+		if last && len(l.rest) > 0 {
+			if err := l.show(w, l.rest); err != nil {
+				return err
+			}
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		if last || l.limit == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ended:
+		case <-ticker.C:
+		}
+	}
+}
+
+// copyFiles copies the log. With follow, it switches to a new file at the path, after a rotation or
+// if the file did not exist before.
+func (l *logFile) copyFiles(ctx context.Context, w io.Writer) error {
+	for {
+		if err := l.copyLines(ctx, w); err != nil || !l.follow {
+			return err
+		}
+		next := l.successor()
+		if next == nil {
+			return nil
+		}
+		// Copy what was written before the switch.
+		err := l.copyLines(ctx, w)
+		l.close()
+		l.file, l.rest = next, nil
+		l.reader.Reset(next)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// successor opens the file at the log's path if it is not the current one.
+func (l *logFile) successor() *os.File {
+	there, err := os.Stat(l.path)
+	if err != nil {
+		return nil
+	}
+	here, err := l.file.Stat()
+	if err != nil || os.SameFile(here, there) {
+		return nil
+	}
+	next, err := os.Open(l.path)
+	if err != nil {
+		return nil // retry at the next poll
+	}
+	return next
+}
+
+// copyLines shows all complete lines.
+func (l *logFile) copyLines(ctx context.Context, w io.Writer) error {
+	for l.limit != 0 && ctx.Err() == nil {
+		part, err := l.reader.ReadBytes('\n')
+		l.rest = append(l.rest, part...)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.show(w, l.rest); err != nil {
+			return err
+		}
+		l.rest = l.rest[:0]
+	}
+	return nil
+}
+
+// show writes a selected line up to the byte limit. It skips invalid lines.
+func (l *logFile) show(w io.Writer, line []byte) error {
+	stamp, line, _ := bytes.Cut(line, []byte(" "))
+	stream, line, _ := bytes.Cut(line, []byte(" "))
+	tag, text, ok := bytes.Cut(line, []byte(" "))
+	when, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err != nil || !ok || when.Before(l.since) || (l.stream != "" && l.stream != string(stream)) {
+		return nil
+	}
+	if l.timestamps && !l.inside {
+		if err := l.write(w, []byte(when.Format(printed)+" ")); err != nil {
+			return err
+		}
+	}
+	l.inside = bytes.HasPrefix(tag, []byte("P"))
+	if l.inside {
+		text = bytes.TrimSuffix(text, []byte("\n"))
+	}
+	return l.write(w, text)
+}
+
+func (l *logFile) write(w io.Writer, text []byte) error {
+	if l.limit >= 0 {
+		text = text[:min(int64(len(text)), l.limit)]
+		l.limit -= int64(len(text))
+	}
+	_, err := w.Write(text)
+	return err
 }

@@ -20,7 +20,7 @@ not a line of a log
 2026-01-02T03:04:09Z stdout F five 5
 `
 
-// logFile returns a node whose container's log holds text, and the file.
+// logFile returns a node whose container's log contains text, and the path of the log.
 func logNode(t *testing.T, text string, ended chan struct{}) (*fakeNode, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "0.log")
@@ -35,7 +35,7 @@ func logNode(t *testing.T, text string, ended chan struct{}) (*fakeNode, string)
 	}}, file
 }
 
-func TestLogs(t *testing.T) {
+func TestLogOptions(t *testing.T) {
 	node, _ := logNode(t, written, make(chan struct{}))
 	config, _ := serve(t, node)
 	for query, want := range map[string]string{
@@ -62,7 +62,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-func TestTheTailOfALongLogIsFound(t *testing.T) {
+func TestTailOfLongLog(t *testing.T) {
 	var all, want strings.Builder
 	for i := range 20000 {
 		fmt.Fprintf(&all, "2026-01-02T03:04:05Z stdout F line %d\n", i)
@@ -77,7 +77,7 @@ func TestTheTailOfALongLogIsFound(t *testing.T) {
 	}
 }
 
-func TestALogThatIsNotThereYetIsEmpty(t *testing.T) {
+func TestMissingLogIsEmpty(t *testing.T) {
 	node, file := logNode(t, "", make(chan struct{}))
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestALogThatIsNotThereYetIsEmpty(t *testing.T) {
 	}
 }
 
-func TestFollowedLogsGrowUntilTheContainerEnds(t *testing.T) {
+func TestFollowEndsWithContainer(t *testing.T) {
 	ended := make(chan struct{})
 	node, file := logNode(t, written, ended)
 	config, _ := serve(t, node)
@@ -121,11 +121,11 @@ func TestFollowedLogsGrowUntilTheContainerEnds(t *testing.T) {
 	close(ended)
 	expect("last words")
 	if lines.Scan() {
-		t.Errorf("the container has ended, but there is more: %q", lines.Text())
+		t.Errorf("output after the end of the container: %q", lines.Text())
 	}
 }
 
-func TestFollowedLogsGoOnInTheNextFile(t *testing.T) {
+func TestFollowContinuesInNextFile(t *testing.T) {
 	ended := make(chan struct{})
 	node, file := logNode(t, "2026-01-02T03:04:05Z stdout F one\n", ended)
 	config, _ := serve(t, node)
@@ -149,11 +149,11 @@ func TestFollowedLogsGoOnInTheNextFile(t *testing.T) {
 	}
 	close(ended)
 	if lines.Scan() {
-		t.Errorf("there is more: %q", lines.Text())
+		t.Errorf("unexpected output: %q", lines.Text())
 	}
 }
 
-func TestFollowedLogsEndWithTheNode(t *testing.T) {
+func TestFollowEndsWithNode(t *testing.T) {
 	node, _ := logNode(t, written, make(chan struct{}))
 	config, stop := serve(t, node)
 	response := open(t, config, "/containerLogs/shop/web-0/web?follow=true&sinceTime="+time.Now().Format(time.RFC3339))

@@ -1,5 +1,7 @@
-// Package nodeapi is the HTTPS API of a node, as the API server uses it for kubectl logs, exec, attach and port-forward
-// (https://kubernetes.io/docs/reference/node/kubelet-endpoints/ has no promise of stability; the paths are those of v1.36).
+// Package nodeapi serves the HTTPS API of a node for kubectl logs, exec, attach, and port-forward.
+// The API server is its client
+// (https://kubernetes.io/docs/reference/node/kubelet-endpoints/). The paths are those of v1.36,
+// because they are not stable.
 package nodeapi
 
 import (
@@ -15,38 +17,34 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// ClientName is the common name in the API server's certificate for nodes (its --kubelet-client-certificate).
+// ClientName is the common name in the API server's client certificate
+// (--kubelet-client-certificate).
 const ClientName = "kube-apiserver-kubelet-client"
 
 const (
-	// idleTimeout ends an exec, attach or port-forward without traffic: a kubelet's streamingConnectionIdleTimeout.
-	idleTimeout = 4 * time.Hour
-	// streamTimeout is how long a client may take to open the streams of what it asked for.
-	streamTimeout = 30 * time.Second
-	// headerTimeout is how long a client may take to say what it wants.
+	idleTimeout   = 4 * time.Hour    // for streams without traffic: a kubelet's streamingConnectionIdleTimeout
+	streamTimeout = 30 * time.Second // for a client to open the streams
 	headerTimeout = 30 * time.Second
 )
 
-// Node is the node behind the API; *kubelet.Kubelet is one, and its documentation says what the methods do.
+// Node is the node behind the API. *kubelet.Kubelet implements it and documents the methods.
 type Node interface {
 	Container(namespace, pod, container string) (container.Container, error)
 	Log(namespace, pod, container string, previous bool) (path string, ended <-chan struct{}, err error)
 	Dial(ctx context.Context, namespace, pod string, port uint16) (net.Conn, error)
 }
 
-// api answers for one node.
+// api serves the API of a node.
 type api struct {
-	node Node
-	// serving ends when the node does; connections that were taken over from net/http end with it.
-	serving context.Context
+	node    Node
+	serving context.Context // ends with the node, and closes hijacked connections
 }
 
-// Serve answers on l until ctx ends, and then closes l and every connection. config demands a client certificate of the
-// cluster's authority: who has the API server's (ClientName) may do everything, others nothing. It returns nil when ctx ends,
-// else why it cannot accept any more.
+// Serve serves l until ctx ends, then closes l and all connections and returns nil. config must
+// require a client certificate from the cluster's CA. Only ClientName has access.
 func Serve(ctx context.Context, l net.Listener, config *tls.Config, node Node) error {
 	a := &api{node: node, serving: ctx}
-	// Exec and port-forward take over the connection, which HTTP/2 has no way for.
+	// HTTP/2 does not support hijacking, which exec and port-forward need.
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	server := &http.Server{
@@ -62,14 +60,14 @@ func Serve(ctx context.Context, l net.Listener, config *tls.Config, node Node) e
 	if ctx.Err() != nil || errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("node's API on %s: %w", l.Addr(), err)
+	return fmt.Errorf("node API on %s: %w", l.Addr(), err)
 }
 
 func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", a.logs)
-	for _, method := range []string{"GET ", "POST "} { // a WebSocket starts with GET, SPDY with POST
+	for _, method := range []string{"GET ", "POST "} { // GET for WebSocket, POST for SPDY
 		for path, handler := range map[string]http.HandlerFunc{
 			"/exec/{namespace}/{pod}/{container}":         a.exec,
 			"/exec/{namespace}/{pod}/{uid}/{container}":   a.exec,
@@ -84,8 +82,8 @@ func (a *api) routes() http.Handler {
 	return mux
 }
 
-// onlyAPIServer lets nobody in but the API server. A kubelet asks the API server who may do what; here, it is the only one
-// with a reason to come.
+// onlyAPIServer rejects all clients except the API server. A kubelet authorizes each request; here,
+// the API server is the only client.
 func onlyAPIServer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -100,7 +98,7 @@ func onlyAPIServer(next http.Handler) http.Handler {
 	})
 }
 
-// refuse answers with text that ends up in a message of kubectl: without a line's end.
+// refuse responds with an error text for kubectl, without a line break.
 func refuse(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

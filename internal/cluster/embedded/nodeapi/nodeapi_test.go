@@ -25,7 +25,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/nodeapi"
 )
 
-// authority signs certificates for one test.
+// authority is the CA of a test.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -40,7 +40,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign signs with the authority, or with the new key if there is none yet.
+// sign signs with the CA's key, or with the new key if the CA has none yet.
 func (a *authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -69,7 +69,8 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// client returns the configuration of a client called name. Without a name it has no certificate.
+// client returns a client configuration with a certificate for name, or without one if name is
+// empty.
 func (a *authority) client(t *testing.T, address, name string) *rest.Config {
 	t.Helper()
 	config := &rest.Config{Host: "https://" + address}
@@ -87,7 +88,7 @@ func (a *authority) client(t *testing.T, address, name string) *rest.Config {
 	return config
 }
 
-// serve starts the API of a node for the length of a test and returns the API server's way to it.
+// serve starts the API of a node during a test and returns the API server's client configuration.
 func serve(t *testing.T, node nodeapi.Node) (config *rest.Config, stop context.CancelFunc) {
 	t.Helper()
 	config, stop, _, _ = start(t, node)
@@ -123,7 +124,7 @@ func start(t *testing.T, node nodeapi.Node) (config *rest.Config, stop context.C
 	return a.client(t, address, nodeapi.ClientName), cancel, a, address
 }
 
-// get returns the status and the body of an answer.
+// get returns the status and the body of a response.
 func get(t *testing.T, config *rest.Config, path string) (status int, body string) {
 	t.Helper()
 	response := open(t, config, path)
@@ -152,7 +153,7 @@ func open(t *testing.T, config *rest.Config, path string) *http.Response {
 	return response
 }
 
-// fakeNode has one pod, shop/web-0, with one container, web.
+// fakeNode has the pod shop/web-0 with the container web.
 type fakeNode struct {
 	exec   func(ctx context.Context, e container.Exec) (int, error)
 	attach func(ctx context.Context, e container.Exec) error
@@ -193,14 +194,14 @@ func (c fakeContainer) Attach(ctx context.Context, e container.Exec) error {
 	return c.node.attach(ctx, e)
 }
 
-func TestOnlyTheAPIServerIsLetIn(t *testing.T) {
+func TestOnlyAPIServerHasAccess(t *testing.T) {
 	config, _, a, address := start(t, &fakeNode{})
 	if status, body := get(t, config, "/healthz"); status != http.StatusOK || body != "ok" {
-		t.Errorf("the API server got %d %q", status, body)
+		t.Errorf("API server: got %d %q", status, body)
 	}
 	status, body := get(t, a.client(t, address, "system:node:node-2"), "/healthz")
 	if status != http.StatusForbidden || body != "Forbidden (user=system:node:node-2, verb=GET, resource=nodes)" {
-		t.Errorf("another node got %d %q", status, body)
+		t.Errorf("other node: got %d %q", status, body)
 	}
 	client, err := rest.HTTPClientFor(a.client(t, address, ""))
 	if err != nil {
@@ -212,18 +213,18 @@ func TestOnlyTheAPIServerIsLetIn(t *testing.T) {
 	}
 	if response, err := client.Do(request); err == nil {
 		_ = response.Body.Close()
-		t.Errorf("who has no certificate got %d", response.StatusCode)
+		t.Errorf("without a certificate: got %d", response.StatusCode)
 	}
 }
 
-func TestWhatIsNotThereIsSaid(t *testing.T) {
+func TestNotFoundErrors(t *testing.T) {
 	config, _ := serve(t, &fakeNode{})
 	for path, want := range map[string]struct {
 		status int
 		body   string
 	}{
 		"/containerLogs/shop/web-1/web":             {400, `container "web" in pod "web-1" is waiting to start: ContainerCreating`},
-		"/containerLogs/shop/web-0/web?tailLines=x": {400, `tailLines: "x" is not a number of at least 0`},
+		"/containerLogs/shop/web-0/web?tailLines=x": {400, `tailLines: "x" is not a non-negative number`},
 		"/containerLogs/shop/web-0/web?stream=both": {400, `invalid stream type "both"`},
 		"/exec/shop/web-0/db?command=ls&output=1":   {404, `container not found ("db")`},
 		"/exec/shop/web-0/web?command=ls":           {400, `you must specify at least 1 of stdin, stdout, stderr`},
@@ -236,7 +237,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 	}
 }
 
-func TestServeEndsWithItsContext(t *testing.T) {
+func TestServeEndsWithContext(t *testing.T) {
 	started := make(chan struct{})
 	config, stop := serve(t, &fakeNode{exec: func(ctx context.Context, _ container.Exec) (int, error) {
 		close(started)
@@ -246,7 +247,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _, _ = run(t.Context(), config, spdyExecutor, "command=sleep", nil) // to it, an end is an end
+		_, _, _ = run(t.Context(), config, spdyExecutor, "command=sleep", nil) // the error does not matter
 	}()
 	<-started
 	stop()

@@ -1,5 +1,4 @@
-// Package podspec turns what a pod's manifest says about a container into what a container runtime needs: the environment
-// with the downward API and the variables of Services, the command with $(VAR) replaced, the files of ConfigMap, Secret,
-// projected, downward API and emptyDir volumes, and the mounts. It reads the API and writes files below the pod's directory;
-// it starts nothing.
+// Package podspec translates a container in a pod's manifest into a container.Spec: environment
+// variables, command, mounts, and the files of its volumes. It reads the API and writes files to
+// the pod's directory. It starts nothing.
 package podspec

@@ -10,15 +10,16 @@ import (
 	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 )
 
-// envFile returns a variable from a file that an init container left in an emptyDir
-// (https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file/). An empty value counts as
-// none, as kubelets have it.
+// envFile returns a variable from a file that an init container wrote to an emptyDir
+// (https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file/).
+// As in a kubelet, an empty value counts as missing.
 func envFile(pod Pod, ref *corev1.FileKeySelector) (value string, ok bool, err error) {
 	text, err := readInside(volumeDir(pod, ref.VolumeName), ref.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && isTrue(ref.Optional):
+	case errors.Is(err, fs.ErrNotExist) && ptr.Deref(ref.Optional, false):
 		return "", false, nil
 	case err != nil:
 		return "", false, configErrorf("couldn't read env file %q of volume %q: %v", ref.Path, ref.VolumeName, err)
@@ -28,7 +29,7 @@ func envFile(pod Pod, ref *corev1.FileKeySelector) (value string, ok bool, err e
 		return "", false, configErrorf("couldn't parse env file: %v", err)
 	}
 	value = variables[ref.Key]
-	if value == "" && !isTrue(ref.Optional) {
+	if value == "" && !ptr.Deref(ref.Optional, false) {
 		return "", false, configErrorf("environment variable key %q not found in file %q", ref.Key, ref.Path)
 	}
 	return value, value != "", nil
@@ -40,30 +41,30 @@ func readInside(dir, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
-	// A container wrote it, and may have made a pipe of it, which would be waited for, or more than there is memory for.
+	// A container wrote the file. It might be a pipe, which would block, or be too large for memory.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // read only
 	info, err := f.Stat()
 	switch {
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		return "", errors.New("it is not a file")
-	case info.Size() > mostEnvFile:
-		return "", fmt.Errorf("it has more than %d bytes", mostEnvFile)
+		return "", errors.New("not a regular file")
+	case info.Size() > maxEnvFile:
+		return "", fmt.Errorf("larger than %d bytes", maxEnvFile)
 	}
-	content, err := io.ReadAll(io.LimitReader(f, mostEnvFile))
+	content, err := io.ReadAll(io.LimitReader(f, maxEnvFile))
 	return string(content), err
 }
 
-// mostEnvFile is more than a program can be given as its environment (MAX_ARG_STRLEN in execve(2) is 128 KiB for each).
-const mostEnvFile = 1 << 20
+// maxEnvFile exceeds the limit of a variable, 128 KiB (MAX_ARG_STRLEN in execve(2)).
+const maxEnvFile = 1 << 20
 
-// parseEnvFile reads lines of NAME='value', comments and empty lines. A value is taken as it is and may have several lines;
-// a space before the quote makes it empty, as in a shell. The first of two values wins.
+// parseEnvFile parses lines of NAME='value', comments, and empty lines. A value can have several
+// lines. As in a shell, a space before the quote makes it empty. The first value of a name wins.
 func parseEnvFile(text string) (map[string]string, error) {
 	variables := map[string]string{}
 	for number := 1; text != ""; number++ {
@@ -78,7 +79,7 @@ func parseEnvFile(text string) (map[string]string, error) {
 		case !found:
 			return nil, fmt.Errorf("line %d: missing '='", number)
 		case name == "" || strings.ContainsAny(name, " \t"):
-			return nil, fmt.Errorf("line %d: no name before '=', or a space in it", number)
+			return nil, fmt.Errorf("line %d: name before '=' is empty or has a space", number)
 		}
 		value := ""
 		if !strings.HasPrefix(rest, " ") && !strings.HasPrefix(rest, "\t") {
@@ -90,7 +91,7 @@ func parseEnvFile(text string) (map[string]string, error) {
 			var after string
 			for value, after, closed = strings.Cut(rest[1:], "'"); !closed; value, after, closed = strings.Cut(rest[1:], "'") {
 				if text == "" {
-					return nil, fmt.Errorf("line %d: the single quote is not closed", start)
+					return nil, fmt.Errorf("line %d: single quote is not closed", start)
 				}
 				line, text, _ = strings.Cut(text, "\n")
 				rest += "\n" + strings.TrimSuffix(line, "\r")

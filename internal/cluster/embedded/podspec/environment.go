@@ -1,21 +1,26 @@
 package podspec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 )
 
-// environment is what a container's variables are. A variable keeps the place where it was first set.
+// environment has a container's variables in the order in which they were first set.
 type environment struct {
-	names  []string
-	values map[string]string
-	// services are the variables of Services; those of the manifest win over them.
-	services map[string]string
+	names    []string
+	values   map[string]string
+	services map[string]string // variables of Services; values override them
 }
 
 func (e *environment) set(name, value string) {
@@ -33,8 +38,8 @@ func (e *environment) lookup(name string) (string, bool) {
 	return value, ok
 }
 
-// list returns KEY=value for each variable. HOSTNAME comes first, so that the manifest may have another: container runtimes
-// set it, kubelets do not, and a manifest cannot refer to it.
+// list returns KEY=value entries. HOSTNAME comes first: container runtimes set it, and the manifest
+// can override it but not refer to it.
 func (e *environment) list(hostname string) ([]string, error) {
 	out := []string{}
 	if _, own := e.values["HOSTNAME"]; !own {
@@ -49,16 +54,15 @@ func (e *environment) list(hostname string) ([]string, error) {
 		}
 	}
 	for _, variable := range out {
-		if strings.ContainsRune(variable, 0) { // execve(2) ends strings there
+		if strings.ContainsRune(variable, 0) { // execve(2) would cut it
 			name, _, _ := strings.Cut(variable, "=")
-			return nil, configErrorf("environment variable %q has a NUL byte in its value", name)
+			return nil, configErrorf("environment variable %q contains a NUL byte", name)
 		}
 	}
 	return out, nil
 }
 
-// environment works out a container's variables: envFrom first, then env in its order, each of which may refer to those
-// before it and to the variables of Services.
+// environment evaluates envFrom, then env in order. A variable can refer to earlier variables.
 func (n *Node) environment(ctx context.Context, pod Pod, c *corev1.Container) (*environment, error) {
 	services, err := n.serviceVariables(pod.Pod)
 	if err != nil {
@@ -91,8 +95,9 @@ func (n *Node) environment(ctx context.Context, pod Pod, c *corev1.Container) (*
 	return env, nil
 }
 
-// envFrom returns every key of a ConfigMap or Secret. Any key will do for a name: since v1.34 a variable may have every
-// printable character in it but "=" (https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/).
+// envFrom returns all keys of a ConfigMap or Secret. Since v1.34, each printable key without "=" is
+// a valid name
+// (https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/).
 func (n *Node) envFrom(ctx context.Context, pod *corev1.Pod, source *corev1.EnvFromSource) (map[string]string, error) {
 	switch {
 	case source.ConfigMapRef != nil:
@@ -115,7 +120,7 @@ func (n *Node) envFrom(ctx context.Context, pod *corev1.Pod, source *corev1.EnvF
 	return nil, nil
 }
 
-// valueFrom returns what a variable refers to; ok is false if that is optional and not there.
+// valueFrom returns a variable's value. ok is false if an optional source does not exist.
 func (n *Node) valueFrom(ctx context.Context, pod Pod, c *corev1.Container, from *corev1.EnvVarSource) (value string, ok bool, err error) {
 	switch {
 	case from.FieldRef != nil:
@@ -130,7 +135,7 @@ func (n *Node) valueFrom(ctx context.Context, pod Pod, c *corev1.Container, from
 		if err != nil {
 			return "", false, unlessOptional(err, ref.Optional)
 		}
-		if value, ok = configMap.Data[ref.Key]; !ok && !isTrue(ref.Optional) {
+		if value, ok = configMap.Data[ref.Key]; !ok && !ptr.Deref(ref.Optional, false) {
 			return "", false, configErrorf("couldn't find key %v in ConfigMap %v/%v", ref.Key, pod.Namespace, ref.Name)
 		}
 		return value, ok, nil
@@ -141,7 +146,7 @@ func (n *Node) valueFrom(ctx context.Context, pod Pod, c *corev1.Container, from
 			return "", false, unlessOptional(err, ref.Optional)
 		}
 		data, ok := secret.Data[ref.Key]
-		if !ok && !isTrue(ref.Optional) {
+		if !ok && !ptr.Deref(ref.Optional, false) {
 			return "", false, configErrorf("couldn't find key %v in Secret %v/%v", ref.Key, pod.Namespace, ref.Name)
 		}
 		return string(data), ok, nil
@@ -151,8 +156,101 @@ func (n *Node) valueFrom(ctx context.Context, pod Pod, c *corev1.Container, from
 	return "", false, nil
 }
 
-func isTrue(b *bool) bool { return b != nil && *b }
-
 func configErrorf(format string, arguments ...any) *ConfigError {
 	return &ConfigError{fmt.Sprintf(format, arguments...)}
 }
+
+// expand replaces $(NAME) with its value. Unknown names stay unchanged, and $$ becomes $
+// (https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/).
+func expand(text string, lookup func(name string) (value string, ok bool)) string {
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "$")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		text = after
+		switch {
+		case strings.HasPrefix(text, "$"):
+			out.WriteByte('$')
+			text = text[1:]
+		case strings.HasPrefix(text, "("):
+			name, rest, closed := strings.Cut(text[1:], ")")
+			if !closed {
+				out.WriteByte('$')
+				continue
+			}
+			if value, ok := lookup(name); ok {
+				out.WriteString(value)
+			} else {
+				out.WriteString("$(" + name + ")")
+			}
+			text = rest
+		default:
+			out.WriteByte('$')
+		}
+	}
+}
+
+func expandAll(texts []string, lookup func(string) (string, bool)) []string {
+	var out []string
+	for _, text := range texts {
+		out = append(out, expand(text, lookup))
+	}
+	return out
+}
+
+// serviceVariables returns the environment variables of Services
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): of
+// default/kubernetes, through which programs find the API server, and of the pod's namespace unless
+// enableServiceLinks is false.
+func (n *Node) serviceVariables(pod *corev1.Pod) (map[string]string, error) {
+	variables := map[string]string{}
+	if n.Services == nil {
+		return variables, nil
+	}
+	if api, err := n.Services.Services(metav1.NamespaceDefault).Get("kubernetes"); err == nil {
+		addServiceVariables(variables, api)
+	}
+	if !ptr.Deref(pod.Spec.EnableServiceLinks, true) {
+		return variables, nil
+	}
+	services, err := n.Services.Services(pod.Namespace).List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("services of namespace %s: %w", pod.Namespace, err)
+	}
+	for _, service := range services {
+		addServiceVariables(variables, service)
+	}
+	return variables, nil
+}
+
+// addServiceVariables adds NAME_SERVICE_HOST, NAME_SERVICE_PORT, and Docker's link variables.
+func addServiceVariables(variables map[string]string, service *corev1.Service) {
+	address := service.Spec.ClusterIP
+	if address == "" || address == corev1.ClusterIPNone || len(service.Spec.Ports) == 0 {
+		return
+	}
+	prefix := variableName(service.Name)
+	variables[prefix+"_SERVICE_HOST"] = address
+	variables[prefix+"_SERVICE_PORT"] = strconv.Itoa(int(service.Spec.Ports[0].Port))
+	for i, port := range service.Spec.Ports {
+		number := strconv.Itoa(int(port.Port))
+		if port.Name != "" {
+			variables[prefix+"_SERVICE_PORT_"+variableName(port.Name)] = number
+		}
+		protocol := cmp.Or(strings.ToLower(string(port.Protocol)), "tcp")
+		url := protocol + "://" + net.JoinHostPort(address, number)
+		if i == 0 {
+			variables[prefix+"_PORT"] = url
+		}
+		link := prefix + "_PORT_" + number + "_" + strings.ToUpper(protocol)
+		variables[link] = url
+		variables[link+"_PROTO"] = protocol
+		variables[link+"_PORT"] = number
+		variables[link+"_ADDR"] = address
+	}
+}
+
+func variableName(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

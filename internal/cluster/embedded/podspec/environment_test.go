@@ -99,7 +99,7 @@ func TestEnvironment(t *testing.T) {
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n" }
 
-func TestContainersAreToldAboutServices(t *testing.T) {
+func TestServiceVariables(t *testing.T) {
 	node, _ := newNode(t, objects()...)
 	all := variables(render(t, node, newPod(t, "containers: [{name: web, env: [{name: API_V2_PORT, value: mine}, {name: URL, value: http://$(API_V2_SERVICE_HOST)}]}]")).Env)
 	for name, want := range map[string]string{
@@ -115,12 +115,12 @@ func TestContainersAreToldAboutServices(t *testing.T) {
 	}
 	for name := range maps.Keys(all) {
 		if strings.HasPrefix(name, "PEERS_") {
-			t.Errorf("a headless Service has no address to tell: %s", name)
+			t.Errorf("variable of a headless Service: %s", name)
 		}
 	}
 	few := variables(render(t, node, newPod(t, "{enableServiceLinks: false, containers: [{name: web}]}")).Env)
 	if few["KUBERNETES_SERVICE_HOST"] != "10.96.0.1" || few["API_V2_SERVICE_HOST"] != "" {
-		t.Errorf("without enableServiceLinks only the API server is told of, got %v", few)
+		t.Errorf("want only the API server's variables without enableServiceLinks, got %v", few)
 	}
 }
 
@@ -142,11 +142,11 @@ func TestMissingReferencesAreConfigErrors(t *testing.T) {
 		`env: [{name: A, valueFrom: {secretKeyRef: {name: web-tls, key: k}}}]`:             `couldn't find key k in Secret shop/web-tls`,
 		`env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.nope}}}]`:                  `unsupported fieldPath: spec.nope`,
 		`env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.gpu}}}]`:          `unsupported container resource : limits.gpu`,
-		`env: [{name: A, value: "a\0b"}]`:                                                  `environment variable "A" has a NUL byte in its value`,
+		`env: [{name: A, value: "a\0b"}]`:                                                  `environment variable "A" contains a NUL byte`,
 		`volumeMounts: [{name: nope, mountPath: /x}]`:                                      `cannot find volume "nope" to mount into container "web"`,
-		`volumeDevices: [{name: disk, devicePath: /dev/xvda}]`:                             `container "web": volumeDevices are not supported on an embedded cluster; use kind`,
+		`volumeDevices: [{name: disk, devicePath: /dev/xvda}]`:                             `container "web": volumeDevices are not supported in embedded clusters; use kind`,
 		`volumeMounts: [{name: tmp, mountPath: /x, subPathExpr: "$(NOPE)/$(NO)"}]`:         `missing value for NO, NOPE`,
-		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`:                        `failed to prepare subPath for volumeMount "tmp" of container "web": it must be relative and have no .. in it`,
+		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`:                        `failed to prepare subPath for volumeMount "tmp" of container "web": the path must be relative, without ..`,
 		`env: [{name: A, valueFrom: {fileKeyRef: {volumeName: tmp, path: nope, key: K}}}]`: `couldn't read env file "nope" of volume "tmp": openat nope: no such file or directory`,
 	} {
 		node, _ := newNode(t, objects()...)

@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// field returns what a fieldRef selects; https://kubernetes.io/docs/concepts/workloads/pods/downward-api/ has the list. The
-// error is a *ConfigError.
+// field returns the value of a fieldRef
+// (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/), or a *ConfigError.
 func (n *Node) field(pod Pod, path string) (string, error) {
 	if base, key, ok := strings.Cut(path, "['"); ok && strings.HasSuffix(key, "']") {
 		key = strings.TrimSuffix(key, "']")
@@ -39,7 +39,7 @@ func (n *Node) field(pod Pod, path string) (string, error) {
 		return pod.Spec.NodeName, nil
 	case "spec.serviceAccountName":
 		return pod.Spec.ServiceAccountName, nil
-	case "status.hostIP", "status.hostIPs": // one each: the cluster has IPv4 only
+	case "status.hostIP", "status.hostIPs": // one address each, because the cluster has IPv4 only
 		return addressText(n.Address), nil
 	case "status.podIP", "status.podIPs":
 		return addressText(pod.Address), nil
@@ -54,7 +54,7 @@ func addressText(a netip.Addr) string {
 	return a.String()
 }
 
-// quoted writes labels or annotations as files of downward API volumes have them: key="value", a line each, sorted.
+// quoted formats labels or annotations for downward API volumes: sorted lines of key="value".
 func quoted(m map[string]string) string {
 	lines := make([]string, 0, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -63,9 +63,8 @@ func quoted(m map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-// resourceField returns what a resourceFieldRef selects, in units of its divisor and rounded up. A container without a
-// limit may use all that the node has to give. c is the container that is meant if the reference names none. The error is
-// a *ConfigError.
+// resourceField returns a resourceFieldRef divided by its divisor and rounded up, or a
+// *ConfigError. Without a limit, a container can use all of the node. c is the default container.
 func (n *Node) resourceField(pod *corev1.Pod, c *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" {
 		if c = containerOf(pod, ref.ContainerName); c == nil {

@@ -1,6 +1,7 @@
 package podspec
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -17,8 +18,7 @@ import (
 
 func volumeDir(pod Pod, volume string) string { return filepath.Join(pod.Dir, "volumes", volume) }
 
-// mounts are the volumeMounts of a container and the files that every container has. An outer one comes before what is
-// mounted inside it.
+// mounts returns a container's volumeMounts and the files of /etc. Outer mounts precede inner ones.
 func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]container.Mount, error) {
 	files, err := n.nodeFiles(pod)
 	if err != nil {
@@ -42,43 +42,7 @@ func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]contain
 	return mounts, nil
 }
 
-// nodeFiles writes the files that a node gives to every container of a pod and returns them by where they are mounted.
-func (n *Node) nodeFiles(pod Pod) (map[string]string, error) {
-	host, err := n.hostname(pod.Pod)
-	if err != nil {
-		return nil, err
-	}
-	files := map[string]string{}
-	for name, content := range map[string]string{
-		"hosts":       n.hosts(pod, host),
-		"hostname":    host.kernel + "\n",
-		"resolv.conf": n.resolver(pod.Pod).String(),
-	} {
-		file := filepath.Join(pod.Dir, "etc", name)
-		if err := writeFile(file, content); err != nil {
-			return nil, err
-		}
-		files["/etc/"+name] = file
-	}
-	return files, nil
-}
-
-// writeFile leaves a file with the right content alone: a container may have it mounted.
-func writeFile(file, content string) error {
-	old, err := os.ReadFile(file)
-	if err == nil && string(old) == content {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-		return err
-	}
-	return os.Chmod(file, 0o644) // umask(2) has no say
-}
-
-// mount finds the file or directory of a volumeMount. The error is a *ConfigError.
+// mount returns the mount of a volumeMount, or a *ConfigError.
 func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *environment) (container.Mount, error) {
 	var volume *corev1.Volume
 	for i := range pod.Spec.Volumes {
@@ -93,7 +57,7 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 	switch {
 	case volume.HostPath != nil:
 		source, within = n.hostPath(volume.HostPath.Path), n.HostDir
-	case volume.EmptyDir == nil: // kubelets mount what they write read-only
+	case volume.EmptyDir == nil: // kubelets mount their own files read-only
 		readOnly = true
 	}
 	subPath := m.SubPath
@@ -104,9 +68,7 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 		}
 	}
 	if subPath != "" {
-		if within == "" {
-			within = source
-		}
+		within = cmp.Or(within, source)
 		inner, err := inside(within, source, subPath)
 		if err != nil {
 			return container.Mount{}, configErrorf("failed to prepare subPath for volumeMount %q of container %q: %v", m.Name, c.Name, err)
@@ -116,7 +78,7 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 	return container.Mount{Source: source, Target: path.Clean("/" + m.MountPath), ReadOnly: readOnly, Within: within}, nil
 }
 
-// expandSubPath is expand, but every variable has to be there
+// expandSubPath is expand with the requirement that every variable has a value
 // (https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment).
 func expandSubPath(expression string, env *environment) (string, error) {
 	missing := map[string]bool{}
@@ -133,13 +95,12 @@ func expandSubPath(expression string, env *environment) (string, error) {
 	return expanded, nil
 }
 
-// inside returns what subPath is within a volume, with symbolic links resolved; a directory is made if there is nothing. A
-// container that may write to the volume may have put a link there that leads out of it, or in the place of the volume one
-// that leads out of top, which is the volume or a directory above it. What changes after this is for the mount to notice, see
-// container.Mount.
+// inside returns the path of subPath in a volume with symbolic links resolved. It creates a missing
+// directory. A container might have created links, so it rejects a subPath outside the volume and a
+// volume outside top. container.Mount handles later changes.
 func inside(top, volume, subPath string) (string, error) {
 	if !filepath.IsLocal(subPath) {
-		return "", errors.New("it must be relative and have no .. in it")
+		return "", errors.New("the path must be relative, without ..")
 	}
 	root, err := openVolume(top, volume)
 	if err != nil {
@@ -164,7 +125,7 @@ func inside(top, volume, subPath string) (string, error) {
 	}
 	within, err := filepath.Rel(whole, real)
 	if err != nil || !filepath.IsLocal(within) {
-		return "", errors.New("it leads out of the volume")
+		return "", errors.New("the path leaves the volume")
 	}
 	return filepath.Join(volume, within), nil
 }
@@ -182,7 +143,7 @@ func openVolume(top, volume string) (*os.Root, error) {
 	return root.OpenRoot(rel)
 }
 
-// makeSubPath makes a directory that may be used by whoever may use the volume, whatever umask(2) says.
+// makeSubPath creates a directory with the volume's permissions, independent of the umask.
 func makeSubPath(root *os.Root, subPath string) error {
 	volume, err := root.Stat(".")
 	if err != nil {

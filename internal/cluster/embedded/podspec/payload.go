@@ -1,16 +1,22 @@
 package podspec
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/utils/ptr"
 )
 
-// payload is the files of a volume by their path in it.
+// payload has the files of a volume by path.
 type payload map[string]file
 
 type file struct {
@@ -18,17 +24,14 @@ type file struct {
 	mode    fs.FileMode
 }
 
-// defaultMode is what the API server fills in.
+// defaultMode is the API server's default.
 const defaultMode = 0o644
 
 func modeOr(mode *int32, otherwise fs.FileMode) fs.FileMode {
-	if mode == nil {
-		return otherwise
-	}
-	return fs.FileMode(*mode) & fs.ModePerm
+	return fs.FileMode(ptr.Deref(mode, int32(otherwise))) & fs.ModePerm
 }
 
-// payload collects what a volume holds. Of a projected volume with several sources that fail, all are named.
+// payload collects the files of a volume. A projected volume reports the errors of all sources.
 func (n *Node) payload(ctx context.Context, pod Pod, v *corev1.Volume) (payload, error) {
 	files := payload{}
 	switch {
@@ -71,7 +74,7 @@ func (n *Node) addProjection(ctx context.Context, pod Pod, files payload, p *cor
 		files[path.Clean(p.ServiceAccountToken.Path)] = file{[]byte(text), mode}
 		return nil
 	}
-	return errors.New("clusterTrustBundle and podCertificate are not supported on an embedded cluster; use kind")
+	return errors.New("clusterTrustBundle and podCertificate are not supported in embedded clusters; use kind")
 }
 
 func (n *Node) addConfigMap(ctx context.Context, pod Pod, files payload, name string, items []corev1.KeyToPath, mode fs.FileMode, optional *bool) error {
@@ -86,7 +89,7 @@ func (n *Node) addConfigMap(ctx context.Context, pod Pod, files payload, name st
 	for key, content := range configMap.BinaryData {
 		data[key] = content
 	}
-	if key, ok := files.addKeys(data, items, mode); !ok && !isTrue(optional) {
+	if key, ok := files.addKeys(data, items, mode); !ok && !ptr.Deref(optional, false) {
 		return fmt.Errorf("configmap references non-existent config key: %s", key)
 	}
 	return nil
@@ -97,14 +100,14 @@ func (n *Node) addSecret(ctx context.Context, pod Pod, files payload, name strin
 	if err != nil {
 		return unlessOptional(err, optional)
 	}
-	if key, ok := files.addKeys(secret.Data, items, mode); !ok && !isTrue(optional) {
+	if key, ok := files.addKeys(secret.Data, items, mode); !ok && !ptr.Deref(optional, false) {
 		return fmt.Errorf("references non-existent secret key: %s", key)
 	}
 	return nil
 }
 
-// addKeys adds the keys that items select, or all if there are none. It returns the first key that is missing; ok is true
-// if none is.
+// addKeys adds the keys that items select, or all keys without items. If keys are missing, it
+// returns the first and false.
 func (p payload) addKeys(data map[string][]byte, items []corev1.KeyToPath, mode fs.FileMode) (missing string, ok bool) {
 	if len(items) == 0 {
 		for key, content := range data {
@@ -114,8 +117,7 @@ func (p payload) addKeys(data map[string][]byte, items []corev1.KeyToPath, mode 
 	}
 	ok = true
 	for _, item := range items {
-		content, there := data[item.Key]
-		if there {
+		if content, exists := data[item.Key]; exists {
 			p[path.Clean(item.Path)] = file{content, modeOr(item.Mode, mode)}
 		} else if ok {
 			missing, ok = item.Key, false
@@ -139,6 +141,160 @@ func (n *Node) addDownward(pod Pod, files payload, items []corev1.DownwardAPIVol
 			return err
 		}
 		files[path.Clean(item.Path)] = file{[]byte(text), modeOr(item.Mode, mode)}
+	}
+	return nil
+}
+
+// A volume with files of the node has this layout, so that readers see a consistent state:
+//
+//	tls.crt -> ..data/tls.crt
+//	tls.key -> ..data/tls.key
+//	..data  -> ..1723456
+//	..1723456/tls.crt
+//	..1723456/tls.key
+//
+// rename(2) swaps ..data atomically. Programs that reload certificates rely on these names.
+const (
+	dataLink    = "..data"
+	newDataLink = "..data_tmp"
+	hidden      = ".." // the prefix of internal names
+)
+
+// write updates the volume in dir to have exactly these files, if they differ.
+func (p payload) write(dir string, group *int64) error {
+	for name := range p {
+		if !filepath.IsLocal(name) || strings.HasPrefix(name, hidden) {
+			return fmt.Errorf("invalid path %q: it must be relative and must not start with ..", name)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	old, err := os.Readlink(filepath.Join(dir, dataLink))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if old == "" || !p.sameAs(filepath.Join(dir, old), group) {
+		if err := p.swap(dir, group); err != nil {
+			return err
+		}
+	}
+	return p.link(dir)
+}
+
+// groupMode returns the mode of a file that an fsGroup can read.
+func (f file) groupMode(group *int64) fs.FileMode {
+	if group == nil {
+		return f.mode
+	}
+	return f.mode | 0o440
+}
+
+// sameAs reports whether the directory has exactly these files.
+func (p payload) sameAs(dir string, group *int64) bool {
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		want, ok := p[name]
+		info, err := entry.Info()
+		if err != nil || !ok || (info.Mode().Perm() != want.mode && info.Mode().Perm() != want.groupMode(group)) {
+			return fs.ErrInvalid
+		}
+		content, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(content, want.content) {
+			return fs.ErrInvalid
+		}
+		found++
+		return nil
+	})
+	return err == nil && found == len(p)
+}
+
+// swap writes the files to a new directory, makes it current, and removes the old ones.
+func (p payload) swap(dir string, group *int64) error {
+	fresh, err := os.MkdirTemp(dir, hidden)
+	if err != nil {
+		return err
+	}
+	if err := p.fill(fresh, group); err != nil {
+		return errors.Join(err, os.RemoveAll(fresh))
+	}
+	link := filepath.Join(dir, newDataLink)
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(filepath.Base(fresh), link); err != nil {
+		return err
+	}
+	if err := os.Rename(link, filepath.Join(dir, dataLink)); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), hidden) && entry.Name() != filepath.Base(fresh) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+		}
+	}
+	return err
+}
+
+func (p payload) fill(dir string, group *int64) error {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	for name, file := range p {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, file.content, 0o600); err != nil {
+			return err
+		}
+		if err := os.Chmod(path, file.mode); err != nil {
+			return err
+		}
+		if err := own(path, group, file.groupMode(group)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link creates a link for each top-level name and removes the stale ones.
+func (p payload) link(dir string) error {
+	wanted := sets.New[string]()
+	for name := range p {
+		top, _, _ := strings.Cut(filepath.ToSlash(name), "/")
+		wanted.Insert(top)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		switch {
+		case wanted.Has(name):
+			wanted.Delete(name)
+		case !strings.HasPrefix(name, hidden):
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range sets.List(wanted) {
+		if err := os.Symlink(filepath.Join(dataLink, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

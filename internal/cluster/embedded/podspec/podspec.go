@@ -1,61 +1,62 @@
 package podspec
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// Node is what pods may learn about the node they run on, and what is needed to find out more. Its methods may be called
-// from any goroutine, but Volumes for one pod from one at a time.
+// Node has the facts about a node that pods can use. Its methods are safe for concurrent use,
+// except for concurrent calls of Volumes with the same pod.
 type Node struct {
-	// Client has the rights of the node: it may read the Secrets and ConfigMaps of the node's pods, and ask for tokens of
-	// their service accounts (https://kubernetes.io/docs/reference/access-authn-authz/node/).
-	Client kubernetes.Interface
-	// Name and Address are the node's.
+	// Client has the rights of the node: it can read the Secrets and ConfigMaps of the node's pods and
+	// create tokens of their service accounts
+	// (https://kubernetes.io/docs/reference/access-authn-authz/node/).
+	Client  kubernetes.Interface
 	Name    string
 	Address netip.Addr
-	// HostDir is the directory that hostPath volumes see as the root of the node's files: a pod reaches nothing of the
-	// machine that is outside it. If empty, hostPath volumes are refused.
+	// HostDir is the root directory of hostPath volumes. If it is empty, hostPath volumes fail.
 	HostDir string
-	// Services lists the Services whose addresses become variables of the environment.
+	// Services lists the Services for environment variables.
 	Services corelisters.ServiceLister
-	// DNS is the cluster's name server, ClusterDomain what its names end in ("cluster.local").
+	// DNS is the address of the DNS server, ClusterDomain the suffix of its names ("cluster.local").
 	DNS           netip.Addr
 	ClusterDomain string
-	// Allocatable is what the node has to give, for resourceFieldRef.
+	// Allocatable has the node's resources, for resourceFieldRef.
 	Allocatable corev1.ResourceList
 
-	objects objectCache
-	tokens  tokenCache
+	objects expiring[objectKey, cachedObject]
+	tokens  expiring[tokenKey, token]
 }
 
-// Pod is a pod that is about to run.
+// Pod is a pod to start.
 type Pod struct {
 	*corev1.Pod
-	// Address is the pod's; the status may not have it yet.
-	Address netip.Addr
-	// Dir is the pod's directory: volumes are below it.
-	Dir string
+	Address netip.Addr // the status might not have it yet
+	Dir     string     // the pod's directory, which contains its volumes
 }
 
-// ConfigError says what a container's manifest refers to that is not there.
+// ConfigError reports a missing object, or an invalid or unsupported field in a manifest.
 type ConfigError struct{ Message string }
 
 func (e *ConfigError) Error() string { return e.Message }
 
-// Render fills in what the manifest says about a container: Name, Command, Args, Env, WorkingDir, User, Group, Groups,
-// Hostname, Mounts, ReadOnly, Stdin, StdinOnce and TTY; the rest is the caller's. The file for terminationMessagePath is the
-// caller's as well. Volumes has to have succeeded before. The error is a *ConfigError if the manifest refers to something
-// that is not there: the container waits with CreateContainerConfigError and it is tried again.
+// Render fills in the fields of a container.Spec that the manifest determines: Name, Command, Args,
+// Env, WorkingDir, User, Group, Groups, Hostname, Mounts (without terminationMessagePath),
+// ReadOnly, Stdin, StdinOnce, and TTY. Call Volumes first. After a *ConfigError, the container
+// waits with CreateContainerConfigError and the caller retries.
 func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (container.Spec, error) {
 	if len(c.VolumeDevices) > 0 {
-		return container.Spec{}, configErrorf("container %q: volumeDevices are not supported on an embedded cluster; use kind", c.Name)
+		return container.Spec{}, configErrorf("container %q: volumeDevices are not supported in embedded clusters; use kind", c.Name)
 	}
 	host, err := n.hostname(pod.Pod)
 	if err != nil {
@@ -85,8 +86,69 @@ func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (contai
 	}
 	identity := identityOf(pod.Pod, c)
 	spec.User, spec.Group, spec.Groups = identity.user, identity.group, identity.groups
-	if security := c.SecurityContext; security != nil && security.ReadOnlyRootFilesystem != nil {
-		spec.ReadOnly = *security.ReadOnlyRootFilesystem
+	if security := c.SecurityContext; security != nil {
+		spec.ReadOnly = ptr.Deref(security.ReadOnlyRootFilesystem, false)
 	}
 	return spec, nil
+}
+
+// identity is the user of a container's PID 1. Nil and empty fields default to the image's.
+type identity struct {
+	user, group *int64
+	groups      []int64
+}
+
+// identityOf applies the container's securityContext to the pod's
+// (https://kubernetes.io/docs/tasks/configure-pod-container/security-context/).
+func identityOf(pod *corev1.Pod, c *corev1.Container) identity {
+	var id identity
+	if security := pod.Spec.SecurityContext; security != nil {
+		id.user, id.group = security.RunAsUser, security.RunAsGroup
+		if security.FSGroup != nil {
+			id.groups = append(id.groups, *security.FSGroup)
+		}
+		id.groups = append(id.groups, security.SupplementalGroups...)
+	}
+	if security := c.SecurityContext; security != nil {
+		if security.RunAsUser != nil {
+			id.user = security.RunAsUser
+		}
+		if security.RunAsGroup != nil {
+			id.group = security.RunAsGroup
+		}
+	}
+	return id
+}
+
+// CheckUser checks that a container with runAsNonRoot does not run as root. It returns a
+// *ConfigError with a kubelet's message.
+func CheckUser(pod *corev1.Pod, c *corev1.Container, image *container.Image) error {
+	var wanted *bool
+	if security := pod.Spec.SecurityContext; security != nil {
+		wanted = security.RunAsNonRoot
+	}
+	if security := c.SecurityContext; security != nil && security.RunAsNonRoot != nil {
+		wanted = security.RunAsNonRoot
+	}
+	if !ptr.Deref(wanted, false) {
+		return nil
+	}
+	where := pod.Name + "_" + pod.Namespace + "(" + string(pod.UID) + ")"
+	if user := identityOf(pod, c).user; user != nil {
+		if *user == 0 {
+			return configErrorf("container's runAsUser breaks non-root policy (pod: %q, container: %s)", where, c.Name)
+		}
+		return nil
+	}
+	name, _, _ := strings.Cut(image.User, ":")
+	name = cmp.Or(name, "0")
+	user, err := strconv.ParseInt(name, 10, 64)
+	switch {
+	case err != nil:
+		return configErrorf("container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root "+
+			"(pod: %q, container: %s)", name, where, c.Name)
+	case user == 0:
+		return configErrorf("container has runAsNonRoot and image will run as root (pod: %q, container: %s)", where, c.Name)
+	}
+	return nil
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// objects are what the tests' pods may refer to, Services included.
+// objects returns the API objects of the tests.
 func objects() []runtime.Object {
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "shop", Name: name} }
 	return []runtime.Object{
@@ -37,7 +37,7 @@ func objects() []runtime.Object {
 	}
 }
 
-// newNode returns a node of a cluster that holds the objects.
+// newNode returns a node in a cluster with the objects.
 func newNode(t *testing.T, objects ...runtime.Object) (*podspec.Node, *fake.Clientset) {
 	t.Helper()
 	services := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
@@ -64,7 +64,7 @@ func newNode(t *testing.T, objects ...runtime.Object) (*podspec.Node, *fake.Clie
 	}, client
 }
 
-// newPod reads a pod's spec and gives it a directory. The API server's defaults that matter are filled in.
+// newPod parses a pod's spec, creates its directory, and sets defaults like the API server.
 func newPod(t *testing.T, spec string) podspec.Pod {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -98,7 +98,7 @@ func render(t *testing.T, node *podspec.Node, pod podspec.Pod) container.Spec {
 	return spec
 }
 
-// source returns what the container sees at target.
+// source returns the source of the mount at target.
 func source(t *testing.T, spec container.Spec, target string) container.Mount {
 	t.Helper()
 	for _, mount := range spec.Mounts {
@@ -106,7 +106,7 @@ func source(t *testing.T, spec container.Spec, target string) container.Mount {
 			return mount
 		}
 	}
-	t.Fatalf("nothing is mounted at %s: %v", target, spec.Mounts)
+	t.Fatalf("no mount at %s: %v", target, spec.Mounts)
 	return container.Mount{}
 }
 

@@ -28,7 +28,7 @@ func setPort(t *testing.T, client *fake.Clientset, port string) {
 	}
 }
 
-func TestARunningPodSeesAChangedConfigMap(t *testing.T) {
+func TestChangedConfigMapReachesRunningPod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, client := newNode(t, objects()...)
 		pod := newPod(t, reader)
@@ -43,7 +43,7 @@ func TestARunningPodSeesAChangedConfigMap(t *testing.T) {
 			t.Fatal(err)
 		}
 		if same, err := os.Readlink(filepath.Join(dir, "..data")); err != nil || same != before {
-			t.Errorf("nothing has changed, but the files were written again: %s %v", same, err)
+			t.Errorf("unchanged files were written again: %s %v", same, err)
 		}
 		setPort(t, client, "9090")
 		<-time.After(after)
@@ -51,15 +51,15 @@ func TestARunningPodSeesAChangedConfigMap(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := files(t, dir); got != "PORT -rw-r--r-- 9090" {
-			t.Errorf("the new state has one key less, got %q", got)
+			t.Errorf("want one key less, got %q", got)
 		}
 		if _, err := os.Stat(filepath.Join(dir, before)); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the old files are still there: %v", err)
+			t.Errorf("old files still exist: %v", err)
 		}
 	})
 }
 
-func TestAPodCreatedAfterAChangeSeesIt(t *testing.T) {
+func TestNewPodGetsChangedObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, client := newNode(t, objects()...)
 		first := newPod(t, reader)
@@ -74,7 +74,7 @@ func TestAPodCreatedAfterAChangeSeesIt(t *testing.T) {
 	})
 }
 
-func TestThePodsOfARolloutShareWhatIsRead(t *testing.T) {
+func TestPodsOfRolloutShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, client := newNode(t, objects()...)
 		created := metav1.Now()
@@ -95,7 +95,7 @@ volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: token, au
 serviceAccountName: robot
 containers: [{name: web, volumeMounts: [{name: t, mountPath: /t}]}]`
 
-func TestTokensAreBoundToThePodAndRenewedInTime(t *testing.T) {
+func TestTokenIsBoundToPodAndRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, client := newNode(t)
 		asked := 0
@@ -107,7 +107,7 @@ func TestTokensAreBoundToThePodAndRenewedInTime(t *testing.T) {
 			asked++
 			ref := r.Spec.BoundObjectRef
 			if ref == nil || ref.Kind != "Pod" || ref.Name != "web-0" || ref.UID != "a-b-c" || r.Spec.Audiences[0] != "vault" || *r.Spec.ExpirationSeconds != 1000 {
-				t.Errorf("asked for %+v", r.Spec)
+				t.Errorf("request: %+v", r.Spec)
 			}
 			r.Status = authenticationv1.TokenRequestStatus{
 				Token: "token-" + strconv.Itoa(asked), ExpirationTimestamp: metav1.NewTime(time.Now().Add(1000 * time.Second)),
@@ -123,7 +123,7 @@ func TestTokensAreBoundToThePodAndRenewedInTime(t *testing.T) {
 		}{
 			{0, nil, "token-1"},
 			{799 * time.Second, nil, "token-1"},
-			{2 * time.Second, errors.New("the API server restarts"), "token-1"}, // it is good for 199 s more
+			{2 * time.Second, errors.New("API server restarts"), "token-1"}, // valid for 199 s more
 			{30 * time.Second, nil, "token-2"},
 			{900 * time.Second, nil, "token-3"},
 		} {
@@ -133,13 +133,13 @@ func TestTokensAreBoundToThePodAndRenewedInTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := readFile(t, filepath.Join(dir, "token")); got != step.want {
-				t.Errorf("after %v more: %s, want %s", step.wait, got, step.want)
+				t.Errorf("%v later: got %s, want %s", step.wait, got, step.want)
 			}
 		}
 		<-time.After(1001 * time.Second)
-		down = errors.New("no API server")
-		if err := node.Volumes(t.Context(), pod); err == nil || err.Error() != `MountVolume.SetUp failed for volume "t" : failed to fetch token: no API server` {
-			t.Errorf("the token has expired, got %v", err)
+		down = errors.New("API server is down")
+		if err := node.Volumes(t.Context(), pod); err == nil || err.Error() != `MountVolume.SetUp failed for volume "t" : failed to fetch token: API server is down` {
+			t.Errorf("want an error for an expired token, got %v", err)
 		}
 	})
 }

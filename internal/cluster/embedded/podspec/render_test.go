@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-func TestCommandAndArgsMayReferToTheEnvironment(t *testing.T) {
+func TestCommandAndArgsExpandVariables(t *testing.T) {
 	node, _ := newNode(t, objects()...)
 	spec := render(t, node, newPod(t, `
 containers:
@@ -35,11 +35,11 @@ containers:
 	}
 	plain := render(t, node, newPod(t, "containers: [{name: web}]"))
 	if plain.Command != nil || plain.Args != nil || plain.WorkingDir != "" || plain.Stdin || plain.TTY || plain.ReadOnly {
-		t.Errorf("what the manifest does not say is the image's, got %+v", plain)
+		t.Errorf("want empty fields for the image's defaults, got %+v", plain)
 	}
 }
 
-func TestOuterMountsComeBeforeInnerOnes(t *testing.T) {
+func TestOuterMountsPrecedeInnerMounts(t *testing.T) {
 	node, _ := newNode(t, objects()...)
 	spec := render(t, node, newPod(t, `
 volumes: [{name: tmp, emptyDir: {}}, {name: c, configMap: {name: web-config}}]
@@ -56,11 +56,11 @@ containers:
 		t.Errorf("got %v", targets)
 	}
 	if hosts := source(t, spec, "/etc/hosts"); !strings.HasSuffix(hosts.Source, "volumes/tmp/hosts") || len(targets) != len(slices.Compact(slices.Sorted(slices.Values(targets)))) {
-		t.Errorf("a file that the manifest mounts is not the node's to write: %v", spec.Mounts)
+		t.Errorf("a mount of the manifest must replace the node's file: %v", spec.Mounts)
 	}
 }
 
-func TestHostnames(t *testing.T) {
+func TestHostnameOfPod(t *testing.T) {
 	long := strings.Repeat("a", 62) + ".b"
 	for _, test := range []struct{ name, pod, hostname, hosts string }{
 		{"a pod is called by its name", `{}`, "web-0", "10.244.0.5\tweb-0"},
@@ -78,19 +78,19 @@ func TestHostnames(t *testing.T) {
 			pod.Spec.Containers = newPod(t, "containers: [{name: web}]").Spec.Containers
 			spec := render(t, node, pod)
 			if spec.Hostname != test.hostname || variables(spec.Env)["HOSTNAME"] != test.hostname {
-				t.Errorf("uname says %q, the environment %q, want %q", spec.Hostname, variables(spec.Env)["HOSTNAME"], test.hostname)
+				t.Errorf("uname has %q, the environment %q, want %q", spec.Hostname, variables(spec.Env)["HOSTNAME"], test.hostname)
 			}
 			if got := readFile(t, source(t, spec, "/etc/hostname").Source); got != test.hostname+"\n" {
-				t.Errorf("/etc/hostname is %q", got)
+				t.Errorf("/etc/hostname: %q", got)
 			}
 			if got := readFile(t, source(t, spec, "/etc/hosts").Source); !strings.Contains(got, "\n"+test.hosts+"\n") || !strings.Contains(got, "\n127.0.0.1\tlocalhost\n") {
-				t.Errorf("/etc/hosts has no line %q:\n%s", test.hosts, got)
+				t.Errorf("line %q not found in /etc/hosts:\n%s", test.hosts, got)
 			}
 		})
 	}
 }
 
-func TestAnFQDNThatTheKernelHasNoRoomForIsAConfigError(t *testing.T) {
+func TestLongFQDNIsConfigError(t *testing.T) {
 	node, _ := newNode(t)
 	pod := newPod(t, "{subdomain: "+strings.Repeat("s", 50)+", setHostnameAsFQDN: true, containers: [{name: web}]}")
 	_, err := node.Render(t.Context(), pod, &pod.Spec.Containers[0])
@@ -127,7 +127,7 @@ func TestResolvConf(t *testing.T) {
 	}
 }
 
-func TestIdentity(t *testing.T) {
+func TestUserGroupAndSupplementalGroups(t *testing.T) {
 	node, _ := newNode(t)
 	spec := render(t, node, newPod(t, `
 securityContext: {runAsUser: 1, runAsGroup: 2, fsGroup: 3, supplementalGroups: [4, 5]}
@@ -167,7 +167,7 @@ func TestRunAsNonRoot(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentFileThatIsNone(t *testing.T) {
+func TestInvalidEnvFile(t *testing.T) {
 	node, _ := newNode(t)
 	pod := newPod(t, `
 volumes: [{name: cfg, emptyDir: {}}]
@@ -177,8 +177,8 @@ containers: [{name: web, env: [{name: V, valueFrom: {fileKeyRef: {volumeName: cf
 	}
 	path := filepath.Join(pod.Dir, "volumes", "cfg", "app.env")
 	for want, put := range map[string]func() error{
-		"it is not a file":                func() error { return syscall.Mkfifo(path, 0o600) },
-		"it has more than 1048576 bytes":  func() error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o600) },
+		"not a regular file":              func() error { return syscall.Mkfifo(path, 0o600) },
+		"larger than 1048576 bytes":       func() error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o600) },
 		"app.env: path escapes from pare": func() error { return os.Symlink("/etc/passwd", path) },
 	} {
 		if err := put(); err != nil {
@@ -193,7 +193,7 @@ containers: [{name: web, env: [{name: V, valueFrom: {fileKeyRef: {volumeName: cf
 	}
 }
 
-func TestVariablesFromAFileOfAnInitContainer(t *testing.T) {
+func TestEnvFileOfInitContainer(t *testing.T) {
 	node, _ := newNode(t)
 	for text, want := range map[string]string{
 		"# note\n\n A='one' # why\nKEY='two words'\n": "two words",
@@ -218,9 +218,9 @@ containers: [{name: web, env: [{name: V, valueFrom: {fileKeyRef: {volumeName: cf
 	for text, want := range map[string]string{
 		"KEY=plain\n":     "couldn't parse env file: line 1: value must be enclosed in single quotes",
 		"\nKEY\n":         "couldn't parse env file: line 2: missing '='",
-		"KEY ='x'\n":      "couldn't parse env file: line 1: no name before '=', or a space in it",
+		"KEY ='x'\n":      "couldn't parse env file: line 1: name before '=' is empty or has a space",
 		"KEY='x' y\n":     "couldn't parse env file: line 1: text after the closing quote",
-		"A='x'\nKEY='x\n": "couldn't parse env file: line 2: the single quote is not closed",
+		"A='x'\nKEY='x\n": "couldn't parse env file: line 2: single quote is not closed",
 		"OTHER='x'\n":     `environment variable key "KEY" not found in file "app.env"`,
 	} {
 		pod := newPod(t, `

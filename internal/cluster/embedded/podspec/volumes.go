@@ -1,8 +1,8 @@
 package podspec
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,19 +12,22 @@ import (
 	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 )
 
-// written says whether the node writes the files of the volume.
+// written reports whether the node writes the files of a volume.
 func written(v *corev1.Volume) bool {
 	return v.ConfigMap != nil || v.Secret != nil || v.Projected != nil || v.DownwardAPI != nil
 }
 
-// Volumes writes the files of every volume of the pod into its directory. The error is one for an Event with the reason
-// FailedMount, in the words of a kubelet (`MountVolume.SetUp failed for volume "cert" : secret "web-tls" not found`; several
-// are joined by "; "), and the call can be repeated until what is missing is there; the other volumes are complete
-// nevertheless. Repeated for a running pod it brings changes to the containers, and new tokens when four fifths of
-// the life of the old ones are over: the files of later calls replace those before at once, as kubelets do it (a symbolic link
-// ..data that is swapped), and nothing is written if nothing has changed.
+// Volumes writes the files of the pod's volumes. An error has a kubelet's message for an Event with
+// the reason FailedMount, such as `MountVolume.SetUp failed for volume "cert" : secret "web-tls"
+// not found`. Several errors are joined by "; ". Other volumes are complete despite an error, and
+// the call can be repeated.
+//
+// For a running pod, Volumes updates the files and renews tokens at 80% of their lifetime. It swaps
+// the symbolic link ..data atomically, as a kubelet does, and writes nothing if nothing changed.
 func (n *Node) Volumes(ctx context.Context, pod Pod) error {
 	var problems volumeErrors
 	for i := range pod.Spec.Volumes {
@@ -48,7 +51,7 @@ func (e volumeErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// Unwrap returns the errors of the volumes, one each.
+// Unwrap returns the errors of the volumes.
 func (e volumeErrors) Unwrap() []error { return e }
 
 func (n *Node) volume(ctx context.Context, pod Pod, v *corev1.Volume) error {
@@ -65,7 +68,7 @@ func (n *Node) volume(ctx context.Context, pod Pod, v *corev1.Volume) error {
 			err = files.write(dir, fsGroup(pod.Pod))
 		}
 	default:
-		return fmt.Errorf("volume %q: %s is not supported on an embedded cluster; use kind", v.Name, sourceName(v))
+		return fmt.Errorf("volume %q: %s is not supported in embedded clusters; use kind", v.Name, sourceName(v))
 	}
 	if err != nil {
 		return fmt.Errorf("MountVolume.SetUp failed for volume %q : %w", v.Name, err)
@@ -73,8 +76,7 @@ func (n *Node) volume(ctx context.Context, pod Pod, v *corev1.Volume) error {
 	return nil
 }
 
-// makeEmptyDir makes the directory if the pod does not have it yet; later it is the containers'. Medium Memory, too, is a
-// plain directory: nothing limits memory here.
+// makeEmptyDir creates the directory once. With medium Memory, too, it is on disk.
 func makeEmptyDir(dir string, group *int64) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -86,7 +88,7 @@ func makeEmptyDir(dir string, group *int64) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o777); err != nil { // umask(2) has no say
+	if err := os.Chmod(dir, 0o777); err != nil { // independent of the umask
 		return err
 	}
 	return own(dir, group, 0o777|fs.ModeSetgid)
@@ -99,8 +101,7 @@ func fsGroup(pod *corev1.Pod) *int64 {
 	return pod.Spec.SecurityContext.FSGroup
 }
 
-// own gives a file to the pod's fsGroup with the mode that goes with it. Where the supervisor is not root there is one user
-// and one group, and nothing to do.
+// own sets a file's mode and the pod's fsGroup, which requires root.
 func own(file string, group *int64, mode fs.FileMode) error {
 	if group == nil {
 		return nil
@@ -115,18 +116,82 @@ func own(file string, group *int64, mode fs.FileMode) error {
 	return os.Chmod(file, mode)
 }
 
-// sourceName is the key of a volume in a manifest: "persistentVolumeClaim".
+// sourceName returns the key of a volume's source in a manifest, such as "persistentVolumeClaim".
 func sourceName(v *corev1.Volume) string {
-	text, err := json.Marshal(v.VolumeSource)
-	if err != nil {
-		return "its source"
-	}
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(text, &keys); err != nil {
-		return "its source"
-	}
+	keys, _ := runtime.DefaultUnstructuredConverter.ToUnstructured(&v.VolumeSource)
 	for key := range keys {
 		return key
 	}
 	return "its source"
+}
+
+// hostPath returns the host path of a path on the node. A node has its own root, HostDir, because
+// pods must not access the files of the user who started the cluster.
+func (n *Node) hostPath(path string) string {
+	return filepath.Join(n.HostDir, filepath.Clean("/"+path))
+}
+
+// prepareHostPath checks or creates the path of a hostPath volume
+// (https://kubernetes.io/docs/concepts/storage/volumes/#hostpath-volume-types). Without a type, it
+// creates a directory, as container runtimes do.
+func (n *Node) prepareHostPath(source *corev1.HostPathVolumeSource) error {
+	if n.HostDir == "" {
+		return errors.New("hostPath is not supported on this node; use kind")
+	}
+	if err := os.MkdirAll(n.HostDir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(n.HostDir) // ignores links that lead out
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	name := cmp.Or(filepath.Clean("/" + source.Path)[1:], ".")
+	kind := ptr.Deref(source.Type, corev1.HostPathUnset)
+	info, err := root.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		switch kind {
+		case corev1.HostPathUnset, corev1.HostPathDirectoryOrCreate:
+			return root.MkdirAll(name, 0o755)
+		case corev1.HostPathFileOrCreate:
+			return root.WriteFile(name, nil, 0o644)
+		}
+		return wrongType(source.Path, kind)
+	}
+	if err != nil {
+		return err
+	}
+	if !isOfType(info.Mode(), kind) {
+		return wrongType(source.Path, kind)
+	}
+	return nil
+}
+
+func isOfType(mode fs.FileMode, kind corev1.HostPathType) bool {
+	switch kind {
+	case corev1.HostPathDirectory, corev1.HostPathDirectoryOrCreate:
+		return mode.IsDir()
+	case corev1.HostPathFile, corev1.HostPathFileOrCreate:
+		return mode.IsRegular()
+	case corev1.HostPathSocket:
+		return mode&fs.ModeSocket != 0
+	case corev1.HostPathCharDev:
+		return mode&fs.ModeCharDevice != 0
+	case corev1.HostPathBlockDev:
+		return mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
+	}
+	return true
+}
+
+func wrongType(path string, kind corev1.HostPathType) error {
+	what := map[corev1.HostPathType]string{
+		corev1.HostPathDirectory:         "a directory",
+		corev1.HostPathDirectoryOrCreate: "a directory",
+		corev1.HostPathFile:              "a file",
+		corev1.HostPathFileOrCreate:      "a file",
+		corev1.HostPathSocket:            "a socket file",
+		corev1.HostPathCharDev:           "a character device",
+		corev1.HostPathBlockDev:          "a block device",
+	}[kind]
+	return fmt.Errorf("hostPath type check failed: %s is not %s", path, what)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// files lists what a container sees in a directory: "path mode content".
+// files lists the files in a directory as "path mode content".
 func files(t *testing.T, dir string) string {
 	t.Helper()
 	var lines []string
@@ -54,7 +54,7 @@ func files(t *testing.T, dir string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestVolumesHoldWhatTheManifestSays(t *testing.T) {
+func TestVolumesHaveFilesOfManifest(t *testing.T) {
 	for _, test := range []struct{ name, volume, want string }{
 		{
 			"every key of a ConfigMap",
@@ -99,7 +99,7 @@ func TestVolumesHoldWhatTheManifestSays(t *testing.T) {
 			pod := newPod(t, "containers: [{name: web, volumeMounts: [{name: v, mountPath: /v}]}]\nvolumes:\n- name: v\n"+indent(test.volume))
 			mount := source(t, render(t, node, pod), "/v")
 			if !mount.ReadOnly {
-				t.Error("containers must not write to what the node writes")
+				t.Error("volumes with files of the node must be read-only")
 			}
 			if got := files(t, mount.Source); got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
@@ -108,16 +108,16 @@ func TestVolumesHoldWhatTheManifestSays(t *testing.T) {
 	}
 }
 
-func TestVolumesThatCannotBeMadeSayWhy(t *testing.T) {
+func TestVolumeErrors(t *testing.T) {
 	for volume, want := range map[string]string{
 		`configMap: {name: nope}`:                                                   `MountVolume.SetUp failed for volume "v" : configmap "nope" not found`,
 		`secret: {secretName: nope}`:                                                `MountVolume.SetUp failed for volume "v" : secret "nope" not found`,
 		`configMap: {name: web-config, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: nope`,
 		`secret: {secretName: web-tls, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : references non-existent secret key: nope`,
-		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`:        `MountVolume.SetUp failed for volume "v" : invalid path "../a": it must be relative and have no .. before it`,
+		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`:        `MountVolume.SetUp failed for volume "v" : invalid path "../a": it must be relative and must not start with ..`,
 		`projected: {sources: [{secret: {name: nope}}, {configMap: {name: none}}]}`: `MountVolume.SetUp failed for volume "v" : secret "nope" not found; configmap "none" not found`,
-		`persistentVolumeClaim: {claimName: data}`:                                  `volume "v": persistentVolumeClaim is not supported on an embedded cluster; use kind`,
-		`nfs: {server: a, path: /b}`:                                                `volume "v": nfs is not supported on an embedded cluster; use kind`,
+		`persistentVolumeClaim: {claimName: data}`:                                  `volume "v": persistentVolumeClaim is not supported in embedded clusters; use kind`,
+		`nfs: {server: a, path: /b}`:                                                `volume "v": nfs is not supported in embedded clusters; use kind`,
 		`hostPath: {path: /var/run/docker.sock, type: Socket}`:                      `MountVolume.SetUp failed for volume "v" : hostPath type check failed: /var/run/docker.sock is not a socket file`,
 		`hostPath: {path: /etc, type: Directory}`:                                   `MountVolume.SetUp failed for volume "v" : hostPath type check failed: /etc is not a directory`,
 	} {
@@ -127,16 +127,16 @@ func TestVolumesThatCannotBeMadeSayWhy(t *testing.T) {
 			t.Errorf("%s\n got %v\nwant %s", volume, err, want)
 		}
 		if _, err := os.Stat(filepath.Join(pod.Dir, "volumes", "good", "PORT")); err != nil {
-			t.Errorf("%s: the other volume is not there: %v", volume, err)
+			t.Errorf("%s: the other volume does not exist: %v", volume, err)
 		}
 	}
 }
 
-func TestVolumesSucceedOnceWhatWasMissingIsThere(t *testing.T) {
+func TestVolumesSucceedAfterRetry(t *testing.T) {
 	node, client := newNode(t)
 	pod := newPod(t, "containers: [{name: web, volumeMounts: [{name: cert, mountPath: /cert}]}]\nvolumes: [{name: cert, secret: {secretName: late}}]")
 	if err := node.Volumes(t.Context(), pod); err == nil {
-		t.Fatal("the Secret is not there yet")
+		t.Fatal("want an error without the Secret")
 	}
 	create(t, client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late"}, Data: map[string][]byte{"k": []byte("v")}})
 	if got := files(t, source(t, render(t, node, pod), "/cert").Source); got != "k -rw-r--r-- v" {
@@ -159,14 +159,14 @@ func tokens(client *fake.Clientset, answer func(*authenticationv1.TokenRequest) 
 		}
 		request, ok := create.GetObject().(*authenticationv1.TokenRequest)
 		if !ok {
-			return true, nil, errors.New("not a TokenRequest")
+			return true, nil, errors.New("want a TokenRequest")
 		}
 		token, err := answer(request)
 		return true, token, err
 	})
 }
 
-func TestEmptyDirIsSharedByTheContainersAndKept(t *testing.T) {
+func TestEmptyDirIsSharedAndKept(t *testing.T) {
 	node, _ := newNode(t)
 	pod := newPod(t, `
 volumes: [{name: tmp, emptyDir: {medium: Memory}}]
@@ -176,13 +176,13 @@ containers:
 	spec := render(t, node, pod)
 	tmp, logs := source(t, spec, "/tmp"), source(t, spec, "/logs/today")
 	if tmp.ReadOnly || !logs.ReadOnly {
-		t.Errorf("readOnly is the mount's: %v %v", tmp, logs)
+		t.Errorf("readOnly must follow the volumeMount: %v %v", tmp, logs)
 	}
 	if logs.Source != filepath.Join(tmp.Source, "web-0", "logs") {
-		t.Errorf("subPathExpr leads to %s", logs.Source)
+		t.Errorf("subPathExpr: got %s", logs.Source)
 	}
 	if info, err := os.Stat(tmp.Source); err != nil || info.Mode().Perm() != 0o777 {
-		t.Errorf("every user may write to it: %v %v", info.Mode(), err)
+		t.Errorf("every user must be able to write: %v %v", info.Mode(), err)
 	}
 	if err := os.WriteFile(filepath.Join(tmp.Source, "kept"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -194,25 +194,25 @@ containers:
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(tmp.Source); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("what a container made of it is not undone: %v %v", info.Mode(), err)
+		t.Errorf("changes of a container must stay: %v %v", info.Mode(), err)
 	}
 	readFile(t, filepath.Join(tmp.Source, "kept"))
 }
 
-func TestSubPathOfAConfigMapIsTheFileItself(t *testing.T) {
+func TestSubPathOfConfigMapIsRegularFile(t *testing.T) {
 	node, _ := newNode(t, objects()...)
 	pod := newPod(t, "volumes: [{name: c, configMap: {name: web-config}}]\n"+
 		"containers: [{name: web, volumeMounts: [{name: c, mountPath: /etc/web/port, subPath: PORT}]}]")
 	mount := source(t, render(t, node, pod), "/etc/web/port")
 	if info, err := os.Lstat(mount.Source); err != nil || !info.Mode().IsRegular() {
-		t.Fatalf("a link cannot be mounted: %v %v", info, err)
+		t.Fatalf("want a regular file: %v %v", info, err)
 	}
 	if got := readFile(t, mount.Source); got != "8080" {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestSubPathDoesNotFollowALinkOutOfTheVolume(t *testing.T) {
+func TestSubPathRejectsLinkOutOfVolume(t *testing.T) {
 	node, _ := newNode(t)
 	pod := newPod(t, "volumes: [{name: tmp, emptyDir: {}}]\ncontainers: [{name: web, volumeMounts: [{name: tmp, mountPath: /x, subPath: out}]}]")
 	if err := node.Volumes(t.Context(), pod); err != nil {
@@ -228,8 +228,8 @@ func TestSubPathDoesNotFollowALinkOutOfTheVolume(t *testing.T) {
 	}
 }
 
-// A hostPath that was replaced by a link after it was looked at must not make directories elsewhere.
-func TestSubPathOfAHostPathMakesNothingOutside(t *testing.T) {
+// Replacing a hostPath with a link after the check must not create directories elsewhere.
+func TestSubPathOfHostPathCreatesNothingOutside(t *testing.T) {
 	node, _ := newNode(t)
 	pod := newPod(t, "volumes: [{name: h, hostPath: {path: /data}}]\n"+
 		"containers: [{name: web, volumeMounts: [{name: h, mountPath: /x, subPath: made}]}]")
@@ -247,30 +247,30 @@ func TestSubPathOfAHostPathMakesNothingOutside(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if made := files(t, outside); made != "" {
-		t.Errorf("it made %s", made)
+		t.Errorf("created %s", made)
 	}
 }
 
-func TestMountsOfWhatContainersWriteSayWhereTheyEnd(t *testing.T) {
+func TestMountsOfWritableVolumesHaveWithin(t *testing.T) {
 	node, _ := newNode(t)
 	spec := render(t, node, newPod(t, `
 volumes: [{name: h, hostPath: {path: /data}}, {name: tmp, emptyDir: {}}]
 containers: [{name: web, volumeMounts: [{name: h, mountPath: /h}, {name: h, mountPath: /hs, subPath: a}, {name: tmp, mountPath: /t, subPath: a/b}]}]`))
 	for target, want := range map[string]string{"/h": node.HostDir, "/hs": node.HostDir} {
 		if mount := source(t, spec, target); mount.Within != want {
-			t.Errorf("%+v may lead out of %s", mount, want)
+			t.Errorf("%+v can leave %s", mount, want)
 		}
 	}
 	mount := source(t, spec, "/t")
 	if mount.Source != filepath.Join(mount.Within, "a", "b") {
-		t.Errorf("%+v may lead out of its volume", mount)
+		t.Errorf("%+v can leave its volume", mount)
 	}
 	if info, err := os.Stat(mount.Source); err != nil || info.Mode().Perm() != 0o777 {
-		t.Errorf("every user may write to it: %v %v", info.Mode(), err)
+		t.Errorf("every user must be able to write: %v %v", info.Mode(), err)
 	}
 }
 
-func TestHostPathIsBelowTheNodesOwnDirectory(t *testing.T) {
+func TestHostPathIsInHostDir(t *testing.T) {
 	for volume, check := range map[string]func(fs.FileMode) bool{
 		`{path: /data/web}`:                            fs.FileMode.IsDir,
 		`{path: /../../data, type: DirectoryOrCreate}`: fs.FileMode.IsDir,
@@ -281,7 +281,7 @@ func TestHostPathIsBelowTheNodesOwnDirectory(t *testing.T) {
 		pod := newPod(t, "volumes: [{name: h, hostPath: "+volume+"}]\ncontainers: [{name: web, volumeMounts: [{name: h, mountPath: /h}]}]")
 		mount := source(t, render(t, node, pod), "/h")
 		if mount.Source != node.HostDir && !strings.HasPrefix(mount.Source, node.HostDir+"/") {
-			t.Errorf("%s is at %s, outside %s", volume, mount.Source, node.HostDir)
+			t.Errorf("%s: %s is outside %s", volume, mount.Source, node.HostDir)
 		}
 		if info, err := os.Stat(mount.Source); err != nil || !check(info.Mode()) {
 			t.Errorf("%s: %v %v", volume, info, err)
@@ -292,7 +292,7 @@ func TestHostPathIsBelowTheNodesOwnDirectory(t *testing.T) {
 	}
 }
 
-func TestHostPathDoesNotFollowALinkOutOfIt(t *testing.T) {
+func TestHostPathRejectsLinkOutOfHostDir(t *testing.T) {
 	node, _ := newNode(t)
 	if err := os.MkdirAll(node.HostDir, 0o755); err != nil {
 		t.Fatal(err)
@@ -306,13 +306,13 @@ func TestHostPathDoesNotFollowALinkOutOfIt(t *testing.T) {
 	}
 }
 
-func TestFilesBelongToTheFSGroup(t *testing.T) {
+func TestFilesBelongToFSGroup(t *testing.T) {
 	probe := filepath.Join(t.TempDir(), "probe")
 	if err := os.WriteFile(probe, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(probe, -1, 3000); err != nil {
-		t.Skip("who is not root cannot give files to another group: ", err)
+		t.Skip("changing the group of a file requires root: ", err)
 	}
 	node, _ := newNode(t, objects()...)
 	spec := render(t, node, newPod(t, `

@@ -1,0 +1,201 @@
+package podspec
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+)
+
+const (
+	maxLabel      = 63 // longer pod names are truncated for the host name
+	maxKernelName = 64 // the limit of uname(2)
+)
+
+// hostname has the names of a pod.
+type hostname struct {
+	name, domain string // the first label and the rest; domain is empty without spec.subdomain
+	kernel       string // as uname(2) reports it
+}
+
+// hostname returns a pod's names or a *ConfigError
+// (https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-hostname-and-subdomain-fields).
+func (n *Node) hostname(pod *corev1.Pod) (hostname, error) {
+	if pod.Spec.HostNetwork {
+		return hostname{name: n.Name, kernel: n.Name}, nil
+	}
+	if override := pod.Spec.HostnameOverride; override != nil {
+		name := cutName(*override)
+		return hostname{name: name, kernel: name}, nil
+	}
+	name := cutName(cmp.Or(pod.Spec.Hostname, pod.Name))
+	h := hostname{name: name, kernel: name}
+	if pod.Spec.Subdomain == "" {
+		return h, nil
+	}
+	h.domain = fmt.Sprintf("%s.%s.svc.%s", pod.Spec.Subdomain, pod.Namespace, n.ClusterDomain)
+	if ptr.Deref(pod.Spec.SetHostnameAsFQDN, false) {
+		h.kernel = h.name + "." + h.domain
+		if len(h.kernel) > maxKernelName {
+			return h, configErrorf("failed to construct FQDN from pod hostname and cluster domain, FQDN %s is too long "+
+				"(%d characters is the max, %d characters requested)", h.kernel, maxKernelName, len(h.kernel))
+		}
+	}
+	return h, nil
+}
+
+func cutName(name string) string {
+	if len(name) <= maxLabel {
+		return name
+	}
+	return strings.TrimRight(name[:maxLabel], "-.")
+}
+
+// hosts returns the content of /etc/hosts
+// (https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/).
+func (n *Node) hosts(pod Pod, h hostname) string {
+	var out strings.Builder
+	out.WriteString("# Kubernetes-managed hosts file.\n" +
+		"127.0.0.1\tlocalhost\n" +
+		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
+		"fe00::0\tip6-localnet\n" +
+		"fe00::0\tip6-mcastprefix\n" +
+		"fe00::1\tip6-allnodes\n" +
+		"fe00::2\tip6-allrouters\n")
+	address := pod.Address
+	if pod.Spec.HostNetwork {
+		address = n.Address
+	}
+	switch {
+	case !address.IsValid():
+	case h.domain != "":
+		fmt.Fprintf(&out, "%s\t%s.%s\t%s\n", address, h.name, h.domain, h.name)
+	default:
+		fmt.Fprintf(&out, "%s\t%s\n", address, h.name)
+	}
+	if len(pod.Spec.HostAliases) > 0 {
+		out.WriteString("\n# Entries added by HostAliases.\n")
+	}
+	for _, alias := range pod.Spec.HostAliases {
+		fmt.Fprintf(&out, "%s\t%s\n", alias.IP, strings.Join(alias.Hostnames, "\t"))
+	}
+	return out.String()
+}
+
+// nodeFiles writes the files that a kubelet manages and returns their paths by mount target.
+func (n *Node) nodeFiles(pod Pod) (map[string]string, error) {
+	host, err := n.hostname(pod.Pod)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for name, content := range map[string]string{
+		"hosts":       n.hosts(pod, host),
+		"hostname":    host.kernel + "\n",
+		"resolv.conf": n.resolver(pod.Pod).String(),
+	} {
+		file := filepath.Join(pod.Dir, "etc", name)
+		if err := writeFile(file, content); err != nil {
+			return nil, err
+		}
+		files["/etc/"+name] = file
+	}
+	return files, nil
+}
+
+// writeFile writes a file unless it is up to date, because containers might have mounted it.
+func writeFile(file, content string) error {
+	old, err := os.ReadFile(file)
+	if err == nil && string(old) == content {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		return err
+	}
+	return os.Chmod(file, 0o644) // independent of the umask
+}
+
+// Limits of resolv.conf in C libraries and in the API server
+const (
+	maxNameservers = 3
+	maxSearches    = 32
+)
+
+// resolver is the content of a resolv.conf(5).
+type resolver struct {
+	nameservers, searches, options []string
+}
+
+// resolver implements
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy.
+// The node's DNS server is the cluster's, because its network has no other.
+func (n *Node) resolver(pod *corev1.Pod) resolver {
+	var r resolver
+	policy := pod.Spec.DNSPolicy
+	if policy == corev1.DNSClusterFirst && pod.Spec.HostNetwork {
+		policy = corev1.DNSDefault
+	}
+	if policy != corev1.DNSNone && n.DNS.IsValid() {
+		r.nameservers = []string{n.DNS.String()}
+	}
+	if policy != corev1.DNSNone && policy != corev1.DNSDefault {
+		services := "svc." + n.ClusterDomain
+		r.searches = []string{pod.Namespace + "." + services, services, n.ClusterDomain}
+		r.options = []string{"ndots:5"}
+	}
+	if config := pod.Spec.DNSConfig; config != nil {
+		r.add(config)
+	}
+	r.nameservers = r.nameservers[:min(len(r.nameservers), maxNameservers)]
+	r.searches = r.searches[:min(len(r.searches), maxSearches)]
+	return r
+}
+
+// add applies the manifest's dnsConfig. Its options replace those of the same name.
+func (r *resolver) add(config *corev1.PodDNSConfig) {
+	r.nameservers = union(r.nameservers, config.Nameservers)
+	r.searches = union(r.searches, config.Searches)
+	for _, option := range config.Options {
+		text := option.Name
+		if option.Value != nil && *option.Value != "" {
+			text += ":" + *option.Value
+		}
+		r.options = slices.DeleteFunc(r.options, func(other string) bool {
+			name, _, _ := strings.Cut(other, ":")
+			return name == option.Name
+		})
+		r.options = append(r.options, text)
+	}
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r resolver) String() string {
+	var out strings.Builder
+	if len(r.searches) > 0 {
+		out.WriteString("search " + strings.Join(r.searches, " ") + "\n")
+	}
+	for _, nameserver := range r.nameservers {
+		out.WriteString("nameserver " + nameserver + "\n")
+	}
+	if len(r.options) > 0 {
+		out.WriteString("options " + strings.Join(r.options, " ") + "\n")
+	}
+	return out.String()
+}
