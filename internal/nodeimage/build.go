@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// build is a run of the whole pipeline.
+// build is a build of the node image.
 type build struct {
 	recipe   recipe
 	pipeline pipeline
@@ -18,8 +18,8 @@ type build struct {
 	kindDir  string
 }
 
-// stages are the build, in order. The root file system comes first because it fails first
-// where something about the machine is wrong.
+// stages returns the stages in order. The root file system is first, because it detects problems of
+// the machine early.
 func (b build) stages() []stage {
 	stages := []stage{{
 		name: "Debian root file system", key: rootfsKey, digest: b.recipe.digests[rootfsKey],
@@ -37,18 +37,18 @@ func (b build) stages() []stage {
 		stage{name: "node image", key: nodeKey, digest: b.recipe.digests[nodeKey], run: archive.run})
 }
 
-// compile is the stage that builds a component.
+// compile returns the stage that builds a component.
 func (r recipe) compile(c component, with runner) stage {
 	compile := goBuild{component: c, source: r.source, version: r.versions[c.key], arch: r.arch, runner: with}
 	return stage{name: c.name, key: c.key, digest: r.digests[c.key], run: compile.run}
 }
 
-// built is where a stage's result is.
+// built returns the directory of a stage's result.
 func (b build) built(key string) string {
 	return b.pipeline.path(stage{key: key, digest: b.recipe.digests[key]})
 }
 
-// compiled tells whether the stages that take most of the time and space are done.
+// compiled reports whether the stages with the most time and disk space are done.
 func (b build) compiled() bool {
 	for _, key := range []string{controlPlaneKey, kubernetesKey} {
 		if _, err := os.Stat(b.built(key)); err != nil {
@@ -58,7 +58,7 @@ func (b build) compiled() bool {
 	return true
 }
 
-// run builds what is not built yet and loads the image into Docker.
+// run builds the missing stages and loads the image into Docker.
 func (b build) run(ctx context.Context) error {
 	if err := b.pipeline.run(ctx, b.stages()); err != nil {
 		return err
@@ -70,8 +70,8 @@ func (b build) run(ctx context.Context) error {
 	return b.engine.removeOthers(ctx, repository, b.recipe.ref())
 }
 
-// kindDirectory finds the sources of the linked version of kind, and downloads them if
-// need be: a machine that only ever ran a released binary does not have them.
+// kindDirectory returns the sources of the linked version of kind. It downloads them on machines
+// that have only run a released binary.
 func kindDirectory(ctx context.Context, r runner, source string) (string, error) {
 	answer, err := output(ctx, r, command{
 		name: "go", args: []string{"mod", "download", "-json", kindModule},
@@ -82,7 +82,7 @@ func kindDirectory(ctx context.Context, r runner, source string) (string, error)
 	}
 	var module struct{ Dir string }
 	if err := json.Unmarshal([]byte(answer), &module); err != nil || module.Dir == "" {
-		return "", fmt.Errorf("find the sources of %s: go mod download says %q", kindModule, answer)
+		return "", fmt.Errorf("find the sources of %s: unexpected output of go mod download: %q", kindModule, answer)
 	}
 	return module.Dir, nil
 }

@@ -13,28 +13,27 @@ import (
 	"time"
 )
 
-// command is one run of another program.
+// command is a program to run.
 type command struct {
 	name string
 	args []string
-	dir  string   // working directory; empty is the caller's
-	env  []string // KEY=value, on top of this process's environment
-	// stdin, if not nil, is what the program reads. It reads nothing else, ever: no child
-	// of ours may ask a question.
+	dir  string   // working directory; default: that of this process
+	env  []string // KEY=VALUE, in addition to this process's environment
+	// stdin is the program's input. If nil, the input is empty, so that no program waits for a
+	// user.
 	stdin io.Reader
-	// stdout, if not nil, receives the output. Otherwise the output is treated as stderr.
+	// stdout receives the output. If nil, the output is treated like stderr.
 	stdout io.Writer
-	// line, if not nil, is called with every line of stderr, without its end, from one
-	// goroutine at a time.
+	// line is called with each line of stderr, if not nil. Calls are not concurrent.
 	line func(string)
 }
 
-// runner runs commands. Tests replace it; processes is the one that starts processes.
+// runner runs commands. Tests replace processes.
 type runner interface {
 	run(ctx context.Context, c command) error
 }
 
-// failure is what a command that failed leaves to tell: the last lines it wrote.
+// failure is the error of a command, with the last lines of its output.
 type failure struct {
 	command string
 	tail    string
@@ -50,10 +49,10 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// lastLine is the tail's last line: programs put the reason there.
+// lastLine returns the last line of the output, which usually has the reason.
 func (f *failure) lastLine() string { return f.tail[strings.LastIndexByte(f.tail, '\n')+1:] }
 
-// reason is the shortest text that says why err happened.
+// reason returns a short reason for err.
 func reason(err error) string {
 	var failed *failure
 	if errors.As(err, &failed) && failed.tail != "" {
@@ -62,12 +61,12 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// killGrace is how long a command may take to clean up after it was told to stop.
+// killGrace is how long a command can clean up after SIGTERM.
 const killGrace = 5 * time.Second
 
 // processes is the runner that starts processes.
 type processes struct {
-	grace time.Duration // instead of killGrace, if not 0
+	grace time.Duration // default: killGrace
 }
 
 func (p processes) run(ctx context.Context, c command) error {
@@ -75,7 +74,7 @@ func (p processes) run(ctx context.Context, c command) error {
 	child.Dir = c.dir
 	child.Env = append(os.Environ(), c.env...)
 	child.Stdin = c.stdin
-	// go build and mmdebstrap start processes of their own: all of them have to go.
+	// Stop child processes of go build and mmdebstrap, too.
 	ownGroup(child)
 	child.Cancel = func() error { return stopGroup(child) }
 	child.WaitDelay = cmp.Or(p.grace, killGrace)
@@ -98,7 +97,7 @@ func (p processes) run(ctx context.Context, c command) error {
 	return nil
 }
 
-// firstWords abbreviates arguments to what tells two commands apart.
+// firstWords returns the first arguments, for error messages.
 func firstWords(args []string) string {
 	const enough = 3
 	if len(args) > enough {
@@ -107,7 +106,7 @@ func firstWords(args []string) string {
 	return strings.Join(args, " ")
 }
 
-// output runs a command and returns what it wrote to stdout, without surrounding space.
+// output runs a command and returns its trimmed stdout.
 func output(ctx context.Context, r runner, c command) (string, error) {
 	var stdout bytes.Buffer
 	c.stdout = &stdout
@@ -115,8 +114,8 @@ func output(ctx context.Context, r runner, c command) (string, error) {
 	return strings.TrimSpace(stdout.String()), err
 }
 
-// lineWriter cuts a stream into lines, hands them on, and keeps the last few. Programs
-// that redraw a line end it with a carriage return.
+// lineWriter splits a stream into lines and keeps the last ones. A carriage return also ends a
+// line, because progress bars use it.
 type lineWriter struct {
 	line func(string)
 	part []byte

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestCommandThatFailsTellsWhy(t *testing.T) {
+func TestCommandErrorHasReason(t *testing.T) {
 	err := processes{}.run(t.Context(), command{name: "sh", args: []string{"-c", "echo first; echo 'the reason' >&2; exit 3"}})
 	if err == nil || !strings.Contains(err.Error(), "sh -c") || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("err = %v", err)
@@ -37,16 +37,16 @@ func TestCommandSplitsOutputAndLines(t *testing.T) {
 	}
 }
 
-// go build and mmdebstrap start programs that start programs. All of them hold the pipe,
-// so its end is the proof that all of them are gone.
-func TestCommandLeavesNoProcessBehind(t *testing.T) {
+// go build and mmdebstrap start programs that start programs. All of them hold the pipe open, so it
+// ends only after the last of them.
+func TestCommandStopsProcessGroup(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = reader.Close() }()
 	ctx, cancel := context.WithCancelCause(t.Context())
-	stopped := errors.New("the user had enough")
+	stopped := errors.New("interrupted by the user")
 	err = processes{grace: 50 * time.Millisecond}.run(ctx, command{
 		name: "sh", args: []string{"-c", "(trap '' TERM; sleep 600) & sleep 600 & echo started >&2; wait"},
 		stdout: writer,

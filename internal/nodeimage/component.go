@@ -7,41 +7,39 @@ import (
 	"strings"
 )
 
-// component is a Go program, or several of one module, that goes into the image.
+// component is a set of Go programs of one module for the image.
 type component struct {
-	key  string // names the stage's results
-	name string // for people
-	// module is the directory of the nested module, if it is not called like the key.
+	key  string // prefix of the stage's results
+	name string // for users
+	// module is the directory of the nested module. Default: key.
 	module string
-	// of is the module whose version is the component's; empty for our own programs,
-	// which are built from the project's module.
+	// of is the module that has the component's version. It is empty for programs of this project.
 	of string
-	// packages are what is built, as go build wants it. "tool" means all tools that the
-	// module's go.mod declares, which is also what keeps `go mod tidy` from dropping them.
+	// packages are the arguments of go build. "tool" means all tools in the module's go.mod, where
+	// `go mod tidy` keeps them.
 	packages []string
-	// binaries are the files that result. go build chooses the names, except where there
-	// is exactly one.
+	// binaries are the resulting files. go build chooses the names, unless there is only one.
 	binaries []string
 	tags     []string
-	// plain are packages, as patterns, that are compiled without optimization: large, and seldom what anybody waits for.
+	// plain are patterns of large packages that are compiled without optimization.
 	plain []string
-	// variables are set by the linker, as package.name=value. {version}, {major}, {minor}
-	// and {date} stand for those of the module in of.
+	// variables are the linker's -X settings, PACKAGE.NAME=VALUE. {version}, {major}, {minor} and
+	// {date} are replaced by those of the module in of.
 	variables []string
 }
 
-// modulesDir holds the nested modules, relative to the checkout's root.
+// modulesDir is the directory of the nested modules in the checkout.
 const modulesDir = "internal/nodeimage/modules"
 
-// Keys of the components that are referred to one by one.
+// Keys of components.
 const (
 	controlPlaneKey = "controlplane"
 	kubernetesKey   = "kubernetes"
 	etcdKey         = "etcd"
 )
 
-// components are in the order in which they are built: Kubernetes first, because it takes
-// two thirds of the time and fills the build cache for those that share its packages.
+// components returns the components in build order. Kubernetes is first: it takes two thirds of the
+// time, and others reuse its packages from the build cache.
 func components() []component {
 	return []component{
 		kubernetes(controlPlaneKey, "Kubernetes control plane", controlPlanePrograms()...),
@@ -50,7 +48,7 @@ func components() []component {
 			key: "containerd", name: "containerd", of: "github.com/containerd/containerd/v2",
 			packages: []string{"tool"},
 			binaries: []string{"containerd", "containerd-shim-runc-v2", "ctr"},
-			// Snapshotters that kind never selects; two of them would need C libraries.
+			// kind does not use these snapshotters, and two of them need C libraries.
 			tags:      []string{"no_btrfs", "no_devmapper", "no_zfs"},
 			variables: []string{"github.com/containerd/containerd/v2/version.Version={version}"},
 		},
@@ -84,8 +82,9 @@ func components() []component {
 	}
 }
 
-// kubernetes are programs of Kubernetes, which two stages build of one module: the control plane is all that an embedded
-// cluster takes. What one stage has compiled, the other finds in Go's build cache, because their flags are the same.
+// kubernetes returns a component with programs of Kubernetes. Two stages build them, because an
+// embedded cluster needs only the control plane. The flags are the same, so the stages share
+// packages in Go's build cache.
 func kubernetes(key, name string, programs ...string) component {
 	packages := make([]string, len(programs))
 	for i, program := range programs {
@@ -93,9 +92,9 @@ func kubernetes(key, name string, programs ...string) component {
 	}
 	return component{
 		key: key, name: name, module: "kubernetes", of: "k8s.io/kubernetes", packages: packages, binaries: programs,
-		// docs/decisions/0008-compile-shared-packages-once.md has what that saves and costs.
+		// See docs/decisions/0008-compile-shared-packages-once.md for the benefits and costs.
 		plain: []string{"k8s.io/kubernetes/...", "github.com/google/cadvisor/..."},
-		// Without these a node reports v0.0.0-master: hack/lib/version.sh there.
+		// Without these, a node reports v0.0.0-master (hack/lib/version.sh in Kubernetes).
 		variables: append(
 			versionVariables("k8s.io/component-base/version"),
 			versionVariables("k8s.io/client-go/pkg/version")...),
@@ -108,13 +107,13 @@ func versionVariables(pkg string) []string {
 		pkg + ".gitMajor={major}",
 		pkg + ".gitMinor={minor}",
 		pkg + ".gitTreeState=archive",
-		// The module proxy does not tell the commit; the default is a placeholder of git.
+		// The module proxy does not provide the commit, and the default is a placeholder.
 		pkg + ".gitCommit=",
 		pkg + ".buildDate={date}",
 	}
 }
 
-// dir is the directory to build in, relative to the checkout's root.
+// dir returns the directory to build in, relative to the checkout.
 func (c component) dir() string {
 	if c.of == "" {
 		return "."
@@ -122,25 +121,25 @@ func (c component) dir() string {
 	return path.Join(modulesDir, cmp.Or(c.module, c.key))
 }
 
-// needsDate tells whether {date} occurs, which costs a look into the module cache.
+// needsDate reports whether a variable contains {date}, which requires another go command.
 func (c component) needsDate() bool {
 	return strings.Contains(strings.Join(c.variables, " "), "{date}")
 }
 
-// linkerFlags renders -ldflags. version is that of the module in of (vMAJOR.MINOR...),
-// date its release in RFC 3339.
+// linkerFlags returns -ldflags. version (vMAJOR.MINOR...) and date (RFC 3339) are those of the
+// module in of.
 func (c component) linkerFlags(version, date string) string {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	fill := strings.NewReplacer("{version}", version, "{major}", major, "{minor}", minor, "{date}", date)
-	flags := []string{"-s", "-w"} // Nobody debugs a node's binaries; they are a third smaller.
+	flags := []string{"-s", "-w"} // without debug information, binaries are a third smaller
 	for _, variable := range c.variables {
 		flags = append(flags, "-X", fill.Replace(variable))
 	}
 	return strings.Join(flags, " ")
 }
 
-// buildArguments are those of the go command that puts the component's binaries into out.
+// buildArguments returns the arguments of the go command that builds the binaries in out.
 func (c component) buildArguments(out, version, date string) []string {
 	if len(c.binaries) == 1 {
 		out = path.Join(out, c.binaries[0])
@@ -161,15 +160,14 @@ func (c component) buildArguments(out, version, date string) []string {
 	return append(append(arguments, "-o", out), c.packages...)
 }
 
-// noDebugInformation keeps the compiler from making what the linker drops anyway, which saves time.
+// noDebugInformation saves compile time. The linker drops debug information anyway.
 const noDebugInformation = "-dwarf=false"
 
-// sharedFlags is the -gcflags of everything that a user compiles: the programs here, the CLI (in the Makefile) and the
-// images of the project. Go's build cache tells packages apart by them, so that what these programs have in common is
-// compiled once only if they are the same.
+// sharedFlags is the -gcflags of all programs that a user compiles: these, the CLI (Makefile) and
+// the project's images. With the same flags, they share packages in Go's build cache.
 const sharedFlags = "all=" + noDebugInformation
 
-// describe is a text that changes whenever what is built from the same sources does.
+// describe returns a text that changes when the build of the same sources changes.
 func (c component) describe() string {
 	return fmt.Sprintf("%q %q", c.buildArguments("out", "{version}", "{date}"), c.binaries)
 }

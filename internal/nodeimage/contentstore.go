@@ -10,31 +10,30 @@ import (
 	"time"
 )
 
-// contentStore is the stage that makes what a node has under /var/lib/containerd: the
-// system images, where containerd finds them without ever asking a registry.
+// contentStore is the stage that creates /var/lib/containerd of a node: the system images, so that
+// containerd needs no registry.
 //
-// containerd itself makes it: the one that was just built runs on this machine for the
-// seconds it takes, with directories and a socket of its own. Its database is its private
-// matter, so nothing else should write it.
+// The format of containerd's database is private. Therefore, the stage runs the containerd that was
+// just built for a few seconds, with its own directories and socket.
 type contentStore struct {
 	arch    string
 	kindDir string // directory of the kind module
-	// built is where the results of an earlier stage are.
+	// built returns the directory of an earlier stage's result.
 	built  func(key string) string
 	runner runner
-	// version of Kubernetes, as kubeadm is asked for it.
+	// version is the Kubernetes version for kubeadm.
 	version string
 }
 
-// storeDir is the result, in the stage's directory.
+// storeDir is the result of the stage.
 const storeDir = "containerd"
 
-// containerdNamespace is where the kubelet's images are: containerd's CRI plugin.
+// containerdNamespace is the namespace of containerd's CRI plugin, which has the kubelet's images.
 const containerdNamespace = "k8s.io"
 
 func (s contentStore) run(ctx context.Context, dir string, detail func(string)) error {
-	detail("asking kubeadm which images it wants")
-	images, err := s.wanted(ctx)
+	detail("listing the images of kubeadm")
+	images, err := s.required(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,8 +51,8 @@ func (s contentStore) run(ctx context.Context, dir string, detail func(string)) 
 	return os.Remove(archive)
 }
 
-// wanted asks the kubeadm that will run on the nodes, so that no list can be out of date.
-func (s contentStore) wanted(ctx context.Context) ([]placed, error) {
+// required returns the images that the kubeadm of the nodes lists.
+func (s contentStore) required(ctx context.Context) ([]placed, error) {
 	list, err := output(ctx, s.runner, command{
 		name: filepath.Join(s.built(kubernetesKey), "kubeadm"),
 		args: []string{"config", "images", "list", "--kubernetes-version", s.version},
@@ -72,10 +71,10 @@ func (s contentStore) wanted(ctx context.Context) ([]placed, error) {
 	return place(list, sandbox)
 }
 
-// fill runs containerd with root as its data, imports the archive, and makes sure that
-// every image is there under its name.
+// fill runs containerd with data directory root, imports the archive, and checks the names of all
+// images.
 func (s contentStore) fill(ctx context.Context, root, archive string, images []placed) (err error) {
-	// Apart from the cache, because a socket's path may have 107 bytes at most: unix(7).
+	// Not in the cache, because the path of a socket is limited to 107 bytes (unix(7)).
 	state, err := os.MkdirTemp("", "ingresslab-containerd-")
 	if err != nil {
 		return err
@@ -98,7 +97,7 @@ func (s contentStore) fill(ctx context.Context, root, archive string, images []p
 	return missing(list, images)
 }
 
-// ctr is a command of containerd's own client.
+// ctr returns a command of containerd's client.
 func (s contentStore) ctr(socket string, args ...string) command {
 	return command{
 		name: filepath.Join(s.built("containerd"), "ctr"),
@@ -113,24 +112,24 @@ func missing(list string, images []placed) error {
 	}
 	for _, image := range images {
 		if !present[image.ref] {
-			return fmt.Errorf("containerd imported no %s, only: %s", image.ref, list)
+			return fmt.Errorf("containerd did not import %s, only: %s", image.ref, list)
 		}
 	}
 	return nil
 }
 
-// errStopped ends the containerd that start started.
-var errStopped = errors.New("containerd is no longer needed")
+// errStopped is the cause when stop ends containerd.
+var errStopped = errors.New("containerd was stopped")
 
-// server is a containerd that runs on this machine.
+// server is a running containerd.
 type server struct {
 	socket string
 	cancel context.CancelCauseFunc
-	ended  chan struct{} // closed when it has ended, and then err says how
+	ended  chan struct{} // closed when containerd has ended and err is set
 	err    error
 }
 
-// stop ends it and waits for that. Only an end of its own accord is an error.
+// stop stops containerd and waits. It returns an error if containerd had already ended.
 func (s *server) stop() error {
 	s.cancel(errStopped)
 	<-s.ended
@@ -140,7 +139,7 @@ func (s *server) stop() error {
 	return s.err
 }
 
-// start starts containerd and waits until it answers.
+// start starts containerd and waits until it is ready.
 func (s contentStore) start(ctx context.Context, root, state string) (*server, error) {
 	socket := filepath.Join(state, "containerd.sock")
 	config := filepath.Join(state, "config.toml")
@@ -159,14 +158,14 @@ func (s contentStore) start(ctx context.Context, root, state string) (*server, e
 	if err := s.await(ctx, started); err != nil {
 		stopErr := started.stop()
 		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause // And stopErr says the same.
+			return nil, cause // stopErr is the same
 		}
 		return nil, fmt.Errorf("start containerd: %w", errors.Join(err, stopErr))
 	}
 	return started, nil
 }
 
-// storeConfig has containerd keep content and nothing else: no CRI, no running containers.
+// storeConfig disables all plugins that run containers.
 func storeConfig(root, state, socket string) string {
 	return fmt.Sprintf(`version = 3
 root = %q
@@ -179,10 +178,10 @@ address = %q
 `, root, filepath.Join(state, "run"), socket, socket+".ttrpc")
 }
 
-// startTimeout is ample: containerd opens an empty database.
+// startTimeout is generous, because containerd only opens an empty database.
 const startTimeout = 30 * time.Second
 
-var errSlowStart = fmt.Errorf("it does not answer after %s", startTimeout)
+var errSlowStart = fmt.Errorf("not ready after %s", startTimeout)
 
 func (s contentStore) await(ctx context.Context, started *server) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errSlowStart)
@@ -197,7 +196,7 @@ func (s contentStore) await(ctx context.Context, started *server) error {
 		}
 		select {
 		case <-started.ended:
-			return errors.New("it ended at once")
+			return errors.New("it exited at once")
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ticker.C:

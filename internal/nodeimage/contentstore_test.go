@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// fakeContainerd opens its "socket" and runs until it is told to stop, unless it dies.
+// fakeContainerd creates its socket and runs until it is stopped, unless it dies.
 func fakeContainerd(dies error) reply {
 	return reply{do: func(ctx context.Context, c command) error {
 		if dies != nil {
@@ -29,7 +29,7 @@ func fakeContainerd(dies error) reply {
 	}}
 }
 
-// storeStage is the stage on made-up results of the stages before it.
+// storeStage returns the stage with fake results of the earlier stages.
 func storeStage(t *testing.T, containerd, listing reply) (contentStore, *fakeRunner) {
 	t.Helper()
 	kind, built := t.TempDir(), t.TempDir()
@@ -52,7 +52,7 @@ func storeStage(t *testing.T, containerd, listing reply) (contentStore, *fakeRun
 	}, r
 }
 
-// ctr answers `images list` with the listing, and does the rest without a word.
+// ctr prints the listing for `images list`, and succeeds for all other commands.
 func ctr(listing reply) func(context.Context, command) error {
 	return func(_ context.Context, c command) error {
 		if !strings.Contains(strings.Join(c.args, " "), "images list") {
@@ -63,7 +63,7 @@ func ctr(listing reply) func(context.Context, command) error {
 	}
 }
 
-func TestContentStoreHoldsWhatKubeadmWants(t *testing.T) {
+func TestContentStoreContainsImagesOfKubeadm(t *testing.T) {
 	all := strings.ReplaceAll(kubeadmList, "pause:3.10.2", "pause:3.10") + podnetRef
 	stage, r := storeStage(t, fakeContainerd(nil), reply{stdout: all})
 	dir := t.TempDir()
@@ -71,22 +71,22 @@ func TestContentStoreHoldsWhatKubeadmWants(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := names(t, dir); len(left) != 0 {
-		t.Errorf("beside the store, the stage leaves %v", left)
+		t.Errorf("the stage also left %v", left)
 	}
 	if r.count("containerd") != 1 {
 		t.Errorf("ran %q", r.ran)
 	}
 }
 
-func TestContentStoreMissesAnImage(t *testing.T) {
+func TestContentStoreReportsMissingImage(t *testing.T) {
 	stage, _ := storeStage(t, fakeContainerd(nil), reply{stdout: "registry.test/pause:3.10"})
 	err := stage.run(t.Context(), t.TempDir(), func(string) {})
-	if err == nil || !strings.Contains(err.Error(), "imported no "+podnetRef) {
+	if err == nil || !strings.Contains(err.Error(), "did not import "+podnetRef) {
 		t.Errorf("err = %v", err)
 	}
 }
 
-func TestContentStoreTellsWhyContainerdDied(t *testing.T) {
+func TestContentStoreReportsExitOfContainerd(t *testing.T) {
 	died := errors.New("exit status 1")
 	stage, _ := storeStage(t, fakeContainerd(died), reply{})
 	err := stage.run(t.Context(), t.TempDir(), func(string) {})
@@ -98,7 +98,7 @@ func TestContentStoreTellsWhyContainerdDied(t *testing.T) {
 func TestContentStoreStopsWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	hangs := reply{do: func(ctx context.Context, _ command) error {
-		cancel() // before it ever answers
+		cancel() // before containerd is ready
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}}

@@ -7,53 +7,55 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
-// Programs are those of a control plane, ready to run on this machine.
+// Programs locates the executables of a control plane.
 type Programs struct {
-	// Dir holds etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
+	// Dir contains etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
 	Dir string
-	// KubernetesVersion is that of all but etcd, as v1.36.3.
+	// KubernetesVersion is the version of all except etcd: v1.36.3.
 	KubernetesVersion string
 }
 
-// etcdProgram is the one program of a control plane that is not Kubernetes'.
+// etcdProgram is the only program of a control plane that is not part of Kubernetes.
 const etcdProgram = "etcd"
 
-// controlPlanePrograms are those of Kubernetes.
+// controlPlanePrograms returns the other programs.
 func controlPlanePrograms() []string {
 	return []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 }
 
-// programsKey is the stage that brings the four programs together in one directory.
+// programsKey is the stage that links the four programs into one directory.
 const programsKey = "programs"
 
-// ControlPlanePresent returns what ControlPlane would return without compiling anything, and whether it is there. It
-// only looks for files, and starts nothing.
+// ControlPlanePresent returns the result of ControlPlane and reports whether the programs exist. It
+// compiles and runs nothing.
 func ControlPlanePresent(o Options) (Programs, bool, error) {
 	o = o.complete()
 	if o.KubeBin != "" {
-		// What runs is found out when it is used.
-		return Programs{Dir: o.KubeBin}, readyPrograms(o.KubeBin).missing() == nil, nil
+		// ControlPlane checks the version.
+		return Programs{Dir: o.KubeBin}, kubeBin(o.KubeBin).missing() == nil, nil
 	}
 	r, err := readRecipe(o.Source, runtime.GOARCH)
 	if err != nil {
 		return Programs{}, false, err
 	}
 	p := o.programs(r)
-	return p, readyPrograms(p.Dir).missing() == nil, nil
+	return p, kubeBin(p.Dir).missing() == nil, nil
 }
 
-// ControlPlane returns the programs of a control plane. Those that Options.KubeBin or INGRESSLAB_KUBE_BIN names are checked
-// and taken; else they are compiled from their modules, unless that was done before: it takes minutes, and
-// Options.Progress tells how far it is. Compiling needs the go command and room on the disk, and neither root nor Docker.
+// ControlPlane returns the programs of a control plane. It checks and uses those in
+// Options.KubeBin. Otherwise it compiles them from their Go modules if necessary, which takes
+// minutes and reports to Options.Progress. Compiling needs Go and disk space, but no root and no
+// Docker.
 //
-// A build that ctx ends leaves no process, and the next one goes on from there. The error is ErrCannotCompile where the
-// machine is the reason.
+// When ctx ends, the build stops its processes, and the next build resumes. If the machine is the
+// reason for a failure, the error is ErrCannotCompile.
 func ControlPlane(ctx context.Context, o Options) (Programs, error) {
 	o = o.complete()
 	if o.KubeBin != "" {
-		version, err := readyPrograms(o.KubeBin).check(ctx, o.runner)
+		version, err := kubeBin(o.KubeBin).check(ctx, o.runner)
 		return Programs{Dir: o.KubeBin, KubernetesVersion: version}, err
 	}
 	r, err := readRecipe(o.Source, runtime.GOARCH)
@@ -61,7 +63,7 @@ func ControlPlane(ctx context.Context, o Options) (Programs, error) {
 		return Programs{}, err
 	}
 	p := o.programs(r)
-	if !o.Force && readyPrograms(p.Dir).missing() == nil {
+	if !o.Force && kubeBin(p.Dir).missing() == nil {
 		return p, nil
 	}
 	if err := o.machine.checkCompiler(o.CacheDir); err != nil {
@@ -69,15 +71,12 @@ func ControlPlane(ctx context.Context, o Options) (Programs, error) {
 	}
 	pipe := pipeline{purpose: "compile the control plane", dir: o.CacheDir, progress: o.Progress, fresh: o.Force}
 	if err := pipe.run(ctx, r.controlPlaneStages(pipe, o.runner)); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w; the next time it goes on from here: %w", ctx.Err(), err)
-		}
-		return Programs{}, err
+		return Programs{}, resumable(ctx, err)
 	}
 	return p, nil
 }
 
-// programs are where the recipe's will be.
+// programs returns the location of the recipe's programs.
 func (o Options) programs(r recipe) Programs {
 	dir := pipeline{dir: o.CacheDir}.path(stage{key: programsKey, digest: r.programsDigest()})
 	return Programs{Dir: dir, KubernetesVersion: r.kubernetesVersion()}
@@ -87,7 +86,8 @@ func (r recipe) programsDigest() string {
 	return digestOf(programsKey, r.digests[controlPlaneKey], r.digests[etcdKey])
 }
 
-// controlPlaneStages are two of the node image's, and one that links their programs into one directory.
+// controlPlaneStages returns two stages of the node image, and one that links their programs into
+// one directory.
 func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 	var stages []stage
 	targets := map[string]string{} // program -> directory
@@ -105,7 +105,7 @@ func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 		name: "all four programs", key: programsKey, digest: r.programsDigest(),
 		run: func(_ context.Context, dir string, _ func(string)) error {
 			for program, target := range targets {
-				// Relative to the directory, which is renamed when the stage is done and stays beside the others.
+				// A relative link, because the directory is renamed after the stage.
 				if err := os.Symlink(filepath.Join("..", target, program), filepath.Join(dir, program)); err != nil {
 					return err
 				}
@@ -115,20 +115,20 @@ func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 	})
 }
 
-// ErrCannotCompile says that the control plane cannot be compiled on this machine. The message that wraps it says what is
-// missing.
-var ErrCannotCompile = errors.New("the control plane cannot be compiled here")
+// ErrCannotCompile means that this machine cannot compile the control plane. The wrapping error
+// names the missing requirement.
+var ErrCannotCompile = errors.New("cannot compile the control plane on this machine")
 
-// spaceControlPlane is what compiling the control plane from zero takes.
+// spaceControlPlane is the disk space for compiling the control plane with empty caches.
 const spaceControlPlane = 4 * gibibyte
 
-// checkCompiler looks, before any work, for what compiling the control plane would miss.
+// checkCompiler checks the requirements for compiling the control plane.
 func (h host) checkCompiler(cacheDir string) error {
 	if h.system != "linux" {
-		return fmt.Errorf("%w: its programs run on Linux only, and this is %s", ErrCannotCompile, h.system)
+		return fmt.Errorf("%w: it runs only on Linux, and this machine runs %s", ErrCannotCompile, h.system)
 	}
 	if _, err := h.find("go"); err != nil {
-		return fmt.Errorf("%w: there is no go command in PATH; install Go, or set %s to a directory with the programs",
+		return fmt.Errorf("%w: the go command is not in PATH; install Go, or set %s to a directory with the programs",
 			ErrCannotCompile, kubeBinVariable)
 	}
 	free, err := h.free(cacheDir)
@@ -136,8 +136,99 @@ func (h host) checkCompiler(cacheDir string) error {
 		return err
 	}
 	if free < spaceControlPlane {
-		return fmt.Errorf("%w: %s has %d MiB free, and it takes %d MiB; XDG_CACHE_HOME and GOCACHE choose another place",
+		return fmt.Errorf("%w: %s has %d MiB free, and compiling needs %d MiB; set XDG_CACHE_HOME and GOCACHE to another disk",
 			ErrCannotCompile, cacheDir, free/bytesPerMebi, uint64(spaceControlPlane)/bytesPerMebi)
 	}
 	return nil
+}
+
+// kubeBinVariable is the environment variable for Options.KubeBin.
+const kubeBinVariable = "INGRESSLAB_KUBE_BIN"
+
+// kubeBin is a directory with the programs of a control plane.
+type kubeBin string
+
+// missing returns an error that names the missing programs.
+func (d kubeBin) missing() error {
+	var problems []error
+	for _, program := range append(controlPlanePrograms(), etcdProgram) {
+		info, err := os.Stat(filepath.Join(string(d), program))
+		const executable = 0o111
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			problems = append(problems, fmt.Errorf("%s not found", program))
+		case err != nil:
+			problems = append(problems, err)
+		case !info.Mode().IsRegular() || info.Mode()&executable == 0:
+			problems = append(problems, fmt.Errorf("%s is not an executable file", program))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// check runs every program with --version and returns the version of the API server.
+func (d kubeBin) check(ctx context.Context, with runner) (version string, err error) {
+	if err := d.missing(); err != nil {
+		return "", fmt.Errorf("%s=%s: %w", kubeBinVariable, d, err)
+	}
+	var problems []error
+	for _, program := range append(controlPlanePrograms(), etcdProgram) {
+		answer, err := output(ctx, with, command{name: filepath.Join(string(d), program), args: []string{"--version"}})
+		if err == nil && program == controlPlanePrograms()[0] {
+			version, err = kubernetesVersionIn(answer)
+		}
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return "", fmt.Errorf("%s=%s: %w", kubeBinVariable, d, err)
+	}
+	return version, nil
+}
+
+// kubernetesVersionIn parses output such as "Kubernetes v1.36.3".
+func kubernetesVersionIn(answer string) (string, error) {
+	words := strings.Fields(answer)
+	if len(words) == 2 && words[0] == "Kubernetes" && strings.HasPrefix(words[1], "v") {
+		return words[1], nil
+	}
+	return "", fmt.Errorf("unexpected output of %s --version: %q", controlPlanePrograms()[0], answer)
+}
+
+// kubectlKey is the stage that compiles only kubectl.
+const kubectlKey = "kubectl"
+
+// Kubectl returns the path of a kubectl with the version of the nodes. It uses the one of a node
+// image that was built on this machine. Otherwise it compiles kubectl once, which needs Go and
+// takes a minute or two.
+func Kubectl(ctx context.Context, o Options) (string, error) {
+	o = o.complete()
+	r, err := readRecipe(o.Source, runtime.GOARCH)
+	if err != nil {
+		return "", err
+	}
+	alone := kubernetes(kubectlKey, "kubectl", kubectlKey)
+	// The root module is not needed, because kubectl is in a nested module.
+	if err := r.readComponent(alone, nil); err != nil {
+		return "", err
+	}
+	pipe := pipeline{purpose: "compile kubectl", dir: o.CacheDir, progress: o.Progress, fresh: o.Force}
+	compile := r.compile(alone, o.runner)
+	own := filepath.Join(pipe.path(compile), kubectlKey)
+	ofNode := filepath.Join(pipe.path(stage{key: kubernetesKey, digest: r.digests[kubernetesKey]}), kubectlKey)
+	if !o.Force {
+		for _, program := range []string{ofNode, own} {
+			if _, err := os.Stat(program); err == nil {
+				return program, nil
+			}
+		}
+	}
+	if err := o.machine.checkCompiler(o.CacheDir); err != nil {
+		return "", err
+	}
+	if err := pipe.run(ctx, []stage{compile}); err != nil {
+		return "", resumable(ctx, err)
+	}
+	return own, nil
 }

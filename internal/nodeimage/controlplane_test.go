@@ -5,12 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// laptop is a machine that can compile, and nothing else: no root, no Docker, no Debian.
+// laptop is a machine with Go, but without root, Docker and Debian.
 func laptop() *host {
 	return &host{
 		system: "linux",
@@ -24,7 +25,7 @@ func laptop() *host {
 	}
 }
 
-// toolchain is a go command that makes whatever it is asked for.
+// toolchain is a go command that creates all requested files.
 func toolchain() *fakeRunner {
 	return &fakeRunner{replies: map[string]reply{
 		"go list": {stdout: "2026-07-22T18:07:38Z"},
@@ -57,7 +58,7 @@ func TestControlPlaneIsCompiledOnce(t *testing.T) {
 	r := toolchain()
 	o := compileOptions(t, r)
 	if _, there, err := ControlPlanePresent(o); there || err != nil {
-		t.Errorf("an empty cache has one: %v, %v", there, err)
+		t.Errorf("found in an empty cache: %v, %v", there, err)
 	}
 	p, err := ControlPlane(t.Context(), o)
 	if err != nil {
@@ -82,8 +83,8 @@ func TestControlPlaneIsCompiledOnce(t *testing.T) {
 	}
 }
 
-// The node image takes the same results, and compiles only what they lack.
-func TestNodeImageSharesTheControlPlane(t *testing.T) {
+// The build of a node image uses the results of the control plane.
+func TestNodeImageReusesControlPlane(t *testing.T) {
 	r := toolchain()
 	o := compileOptions(t, r)
 	if _, err := ControlPlane(t.Context(), o); err != nil {
@@ -102,16 +103,16 @@ func TestNodeImageSharesTheControlPlane(t *testing.T) {
 	if err := b.pipeline.run(t.Context(), compiling); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Kubernetes control plane: done before", "Kubernetes node: done", "etcd: done before"}
+	want := []string{"Kubernetes control plane: cached", "Kubernetes node: done", "etcd: cached"}
 	if !slices.Equal(progress.outcomes, want) {
-		t.Errorf("progress says %q, want %q", progress.outcomes, want)
+		t.Errorf("outcomes are %q, want %q", progress.outcomes, want)
 	}
 	if _, there, err := ControlPlanePresent(o); !there || err != nil {
-		t.Errorf("building the image took the programs away: %v", err)
+		t.Errorf("the build of the image removed the programs: %v", err)
 	}
 }
 
-func TestControlPlaneGoesOnAfterAnInterruption(t *testing.T) {
+func TestControlPlaneResumesAfterInterruption(t *testing.T) {
 	r := toolchain()
 	o := compileOptions(t, r)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -123,7 +124,7 @@ func TestControlPlaneGoesOnAfterAnInterruption(t *testing.T) {
 		}
 		return compile.do(ctx, c)
 	}}
-	if _, err := ControlPlane(ctx, o); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "goes on from here") {
+	if _, err := ControlPlane(ctx, o); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "resumes here") {
 		t.Errorf("err = %v", err)
 	}
 	r.replies["go build"] = compile
@@ -132,13 +133,13 @@ func TestControlPlaneGoesOnAfterAnInterruption(t *testing.T) {
 	if _, err := ControlPlane(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Kubernetes control plane: done before", "etcd: done", "all four programs: done"}
+	want := []string{"Kubernetes control plane: cached", "etcd: done", "all four programs: done"}
 	if !slices.Equal(progress.outcomes, want) {
-		t.Errorf("progress says %q, want %q", progress.outcomes, want)
+		t.Errorf("outcomes are %q, want %q", progress.outcomes, want)
 	}
 }
 
-func TestMachinesThatCannotCompile(t *testing.T) {
+func TestControlPlaneReportsMissingRequirement(t *testing.T) {
 	cases := map[string]struct {
 		change func(*host)
 		want   string
@@ -155,13 +156,13 @@ func TestMachinesThatCannotCompile(t *testing.T) {
 			test.change(o.machine)
 			_, err := ControlPlane(t.Context(), o)
 			if !errors.Is(err, ErrCannotCompile) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("err = %v, want one that says %q", err, test.want)
+				t.Errorf("err = %v, want %q", err, test.want)
 			}
 		})
 	}
 }
 
-// readyDirectory is a directory with programs that answer --version.
+// readyDirectory returns a directory with programs that support --version.
 func readyDirectory(t *testing.T) (dir string, r *fakeRunner) {
 	t.Helper()
 	dir = t.TempDir()
@@ -177,12 +178,12 @@ func readyDirectory(t *testing.T) (dir string, r *fakeRunner) {
 	return dir, r
 }
 
-func TestReadyProgramsAreTaken(t *testing.T) {
+func TestControlPlaneUsesKubeBin(t *testing.T) {
 	dir, r := readyDirectory(t)
 	o := compileOptions(t, r)
 	t.Setenv(kubeBinVariable, dir)
-	o.Source = ""                                                                        // No checkout is needed for them,
-	o.machine.find = func(string) (string, error) { return "", errors.New("not found") } // and no Go.
+	o.Source = ""                                                                        // needs no checkout
+	o.machine.find = func(string) (string, error) { return "", errors.New("not found") } // and no Go
 	want := Programs{Dir: dir, KubernetesVersion: "v1.35.1"}
 	if p, err := ControlPlane(t.Context(), o); p != want || err != nil {
 		t.Errorf("got %v, %v; want %v", p, err, want)
@@ -192,30 +193,30 @@ func TestReadyProgramsAreTaken(t *testing.T) {
 	}
 }
 
-func TestReadyProgramsThatAreNot(t *testing.T) {
+func TestControlPlaneRejectsInvalidKubeBin(t *testing.T) {
 	cases := map[string]struct {
 		spoil func(t *testing.T, dir string, r *fakeRunner)
 		want  []string
 	}{
-		"two are missing": {func(t *testing.T, dir string, _ *fakeRunner) {
+		"two programs missing": {func(t *testing.T, dir string, _ *fakeRunner) {
 			t.Helper()
 			for _, program := range []string{"etcd", "kube-scheduler"} {
 				if err := os.Remove(filepath.Join(dir, program)); err != nil {
 					t.Fatal(err)
 				}
 			}
-		}, []string{"no etcd", "no kube-scheduler"}},
-		"one is not executable": {func(t *testing.T, dir string, _ *fakeRunner) {
+		}, []string{"etcd not found", "kube-scheduler not found"}},
+		"program not executable": {func(t *testing.T, dir string, _ *fakeRunner) {
 			t.Helper()
 			if err := os.Chmod(filepath.Join(dir, "etcd"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"etcd is no program"}},
-		"one does not run": {func(_ *testing.T, _ string, r *fakeRunner) {
+		}, []string{"etcd is not an executable file"}},
+		"program does not run": {func(_ *testing.T, _ string, r *fakeRunner) {
 			r.replies["kube-scheduler"] = reply{err: errors.New("exec format error")}
 			delete(r.replies, "kube-scheduler --version")
 		}, []string{"exec format error"}},
-		"one is something else": {func(_ *testing.T, _ string, r *fakeRunner) {
+		"unexpected version output": {func(_ *testing.T, _ string, r *fakeRunner) {
 			r.replies["kube-apiserver --version"] = reply{stdout: "hello"}
 		}, []string{"kube-apiserver", `"hello"`}},
 	}
@@ -228,9 +229,48 @@ func TestReadyProgramsThatAreNot(t *testing.T) {
 			_, err := ControlPlane(t.Context(), o)
 			for _, want := range append(test.want, kubeBinVariable, dir) {
 				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("err = %v, want one that says %q", err, want)
+					t.Errorf("err = %v, want %q", err, want)
 				}
 			}
 		})
+	}
+}
+
+func TestKubectlIsCompiledOnce(t *testing.T) {
+	r := toolchain()
+	o := compileOptions(t, r)
+	program, err := Kubectl(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(program); err != nil || string(content) != "I am kubectl" {
+		t.Errorf("%s: %q, %v", program, content, err)
+	}
+	ran := len(r.ran)
+	if again, err := Kubectl(t.Context(), o); again != program || err != nil || len(r.ran) != ran {
+		t.Errorf("second call: %s, %v after %d more commands", again, err, len(r.ran)-ran)
+	}
+	if _, there, err := ControlPlanePresent(o); there || err != nil {
+		t.Errorf("it also compiled a control plane: %v, %v", there, err)
+	}
+}
+
+func TestKubectlOfNodeImageIsUsed(t *testing.T) {
+	r := toolchain()
+	o := compileOptions(t, r)
+	recipe, err := readRecipe(o.Source, runtime.GOARCH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := pipeline{dir: o.CacheDir}.path(stage{key: kubernetesKey, digest: recipe.digests[kubernetesKey]})
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "kubectl")
+	if err := os.WriteFile(own, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if program, err := Kubectl(t.Context(), o); program != own || err != nil || len(r.ran) != 0 {
+		t.Errorf("%s, %v after %d commands, want %s", program, err, len(r.ran), own)
 	}
 }

@@ -1,21 +1,18 @@
-// Package nodeimage provides the one image that a kind cluster is made of, where no image
-// registry can be reached as well as where one can.
+// Package nodeimage provides the node image of kind clusters, with or without an image registry.
 //
-// Ensure looks for an image in this order and stops at the first:
+// Ensure uses the first of these images:
 //
-//  1. the image that this checkout describes, built here before and still in Docker;
+//  1. the image of this checkout's recipe, if it was built before and is still in Docker;
 //  2. the node image that the linked version of kind pins, if Docker has it;
-//  3. the same, pulled, if a registry answers within seconds;
-//  4. the image that this checkout describes, built from Go modules and Debian packages.
+//  3. the same image from a registry, if one answers within seconds;
+//  4. the image of this checkout's recipe, built from Go modules and Debian packages.
 //
-// What goes into a built image is its Recipe. The digest of the recipe is the image's tag,
-// so an image is rebuilt exactly when something that goes into it changed. The build is a
-// list of stages, each of which leaves one directory in the cache under the digest of its
-// own inputs: a build that was interrupted goes on where it stopped.
+// The Recipe lists the inputs of a built image. Its digest is the image's tag, so a change of an
+// input causes a new build. A build is a list of stages. Each stage leaves a directory in the
+// cache, named by the digest of the stage's inputs, so an interrupted build resumes.
 //
-// Read nodeimage.go first (the order above), then recipe.go (what goes in), build.go (the
-// stages, one line each) and pipeline.go (how stages run and resume). One file for each
-// stage follows: rootfs.go, gobuild.go, contentstore.go, nodelayer.go. Package podnet is
-// the pod network of a built image; modules/ holds one Go module for each component, apart
-// from the project's own, so that nobody who builds the CLI compiles Kubernetes.
+// Read nodeimage.go first (the order above), then recipe.go (the inputs), build.go (the stages) and
+// pipeline.go (run and resume stages). One file for each stage follows: rootfs.go, gobuild.go,
+// contentstore.go, nodelayer.go. Package podnet is the pod network of a built image. modules/ has
+// one Go module for each component, so that a build of the CLI does not compile Kubernetes.
 package nodeimage

@@ -9,15 +9,13 @@ import (
 	"time"
 )
 
-// ErrNoEngine says that Docker cannot be used. The message that wraps it says why and
-// what to do.
+// ErrNoEngine means that Docker does not work. The wrapping error has the reason and the fix.
 var ErrNoEngine = errors.New("no Docker engine")
 
-// engine is the docker command. kind uses the same command, and with it the same
-// settings of contexts, hosts and credentials.
+// engine runs the docker command. kind runs it, too, with the same contexts, hosts and credentials.
 type engine struct{ runner runner }
 
-// has tells whether Docker has the image.
+// has reports whether Docker has the image.
 func (e engine) has(ctx context.Context, ref string) (bool, error) {
 	_, err := output(ctx, e.runner, command{name: "docker", args: []string{"image", "inspect", "--format", "{{.Id}}", ref}})
 	if err == nil {
@@ -30,31 +28,31 @@ func (e engine) has(ctx context.Context, ref string) (bool, error) {
 	return false, explainEngine(err)
 }
 
-// explainEngine says what to do about a docker command that cannot work at all.
+// explainEngine adds the fix for a docker command that does not work.
 func explainEngine(err error) error {
-	const remedy = "on Debian or Ubuntu run `make engine`, elsewhere install Docker and start it"
+	const remedy = "on Debian or Ubuntu, run `make engine`; elsewhere, install and start Docker"
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("%w: there is no docker command: %s", ErrNoEngine, remedy)
+		return fmt.Errorf("%w: the docker command is not in PATH; %s", ErrNoEngine, remedy)
 	}
-	return fmt.Errorf("%w: %s: %s", ErrNoEngine, reason(err), remedy)
+	return fmt.Errorf("%w: %s; %s", ErrNoEngine, reason(err), remedy)
 }
 
-// Limits on a pull. Where no registry can be reached the answer must come fast, because a
-// build follows; where one can, a slow line must not be taken for none.
+// Time limits of a pull. The first is short, because a build follows if no registry is reachable.
+// The second allows for a slow connection.
 const (
 	firstAnswer = 10 * time.Second
-	nextAnswer  = 10 * time.Minute // docker tells of layers, not of bytes
+	nextAnswer  = 10 * time.Minute // docker reports layers, not bytes
 )
 
 var (
 	errNoAnswer = fmt.Errorf("no registry answered within %s", firstAnswer)
-	errStalled  = fmt.Errorf("nothing happened for %s", nextAnswer)
+	errStalled  = fmt.Errorf("no progress for %s", nextAnswer)
 )
 
-// pull fetches an image and gives up when the registry is silent.
+// pull pulls an image. It fails if the registry does not answer in time.
 func (e engine) pull(ctx context.Context, ref string, detail func(string)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -73,7 +71,7 @@ func (e engine) pull(ctx context.Context, ref string, detail func(string)) error
 	})
 }
 
-// load hands an archive to Docker.
+// load loads an archive into Docker.
 func (e engine) load(ctx context.Context, archive string) error {
 	err := e.runner.run(ctx, command{name: "docker", args: []string{"load", "--quiet", "--input", archive}})
 	if err != nil {
@@ -82,8 +80,8 @@ func (e engine) load(ctx context.Context, archive string) error {
 	return nil
 }
 
-// removeOthers removes the images of a repository except for one. An image that a cluster
-// still runs stays: Docker refuses, and that is no failure of ours.
+// removeOthers removes the other images of a repository. It ignores Docker's errors, because a
+// cluster might still use an image.
 func (e engine) removeOthers(ctx context.Context, repository, keep string) error {
 	list, err := output(ctx, e.runner, command{
 		name: "docker", args: []string{"image", "list", "--format", "{{.Repository}}:{{.Tag}}", repository},

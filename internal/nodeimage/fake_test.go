@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// reply says what a fake command does: write to stdout, fail with a message, or more.
+// reply is the result of a fake command: output, an error, or a function.
 type reply struct {
 	stdout string
-	stderr string // with any, the command fails
+	stderr string // if not empty, the command fails
 	err    error
 	do     func(ctx context.Context, c command) error
 }
 
-// fakeRunner answers commands by the longest prefix of "name arg arg ..." it knows. A
-// command it does not know is not installed.
+// fakeRunner replies to commands by the longest known prefix of "name arg arg ...". Other commands
+// are not installed.
 type fakeRunner struct {
 	mu      sync.Mutex
 	replies map[string]reply
@@ -68,7 +68,7 @@ func (f *fakeRunner) count(prefix string) int {
 	return n
 }
 
-// recorder is a Progress that keeps what it is told.
+// recorder is a Progress that records all calls.
 type recorder struct {
 	outcomes []string // "name: outcome"
 	notes    []string
@@ -90,7 +90,7 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
-// checkout makes a source tree with all that a recipe is read from.
+// checkout creates a source tree with all inputs of a recipe.
 func checkout(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -102,7 +102,8 @@ require (
 	github.com/spf13/cobra v1.10.2
 )
 `)
-	writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"), "package podnet\n\nimport _ \"github.com/vishvananda/netlink/nl\"\n")
+	writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"),
+		"package podnet\n\nimport _ \"github.com/vishvananda/netlink/nl\"\n")
 	writeFile(t, filepath.Join(root, "internal/nodeimage/cmd/podnet/main.go"),
 		"package main\n\nimport _ \"example.test/lab/internal/nodeimage/podnet\"\n")
 	writeFile(t, filepath.Join(root, "internal/nodeimage/cmd/pause/main.go"), "package main\n")
@@ -117,7 +118,7 @@ require (
 	return root
 }
 
-// versionFor makes up a version that go.mod accepts for the path.
+// versionFor returns a version that is valid in go.mod for the path.
 func versionFor(path string) string {
 	switch {
 	case strings.HasSuffix(path, "/v2"):

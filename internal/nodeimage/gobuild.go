@@ -7,20 +7,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // goBuild is the stage that compiles a component.
 type goBuild struct {
 	component component
-	source    string // the checkout's root
+	source    string // root of the checkout
 	version   string
 	arch      string
 	runner    runner
 }
 
-// run compiles into dir. The results are static binaries for Linux, whatever the
-// environment of the caller says about modules, workspaces and cgo.
+// run compiles static Linux binaries into dir. It overrides the user's settings for modules,
+// workspaces and cgo.
 func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -31,16 +32,16 @@ func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error
 		dir:  filepath.Join(b.source, filepath.FromSlash(b.component.dir())),
 		env: []string{
 			"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + b.arch, "GOWORK=off",
-			// Never touch go.mod, and do not ask git: the source may be no repository.
+			// Do not change go.mod. Do not run git, because the source might not be a repository.
 			"GOFLAGS=-mod=readonly -buildvcs=false",
 		},
 	}
 	c.env = append(c.env, compilerGC(os.Getenv, totalMemory())...)
 	date := ""
 	if b.component.needsDate() {
-		look := c
-		look.args = []string{"list", "-m", "-f", `{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}`, b.component.of}
-		if date, err = output(ctx, b.runner, look); err != nil {
+		list := c
+		list.args = []string{"list", "-m", "-f", `{{.Time.UTC.Format "2006-01-02T15:04:05Z"}}`, b.component.of}
+		if date, err = output(ctx, b.runner, list); err != nil {
 			return fmt.Errorf("look up %s: %w", b.component.of, err)
 		}
 	}
@@ -53,11 +54,11 @@ func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error
 	return b.check(dir)
 }
 
-// check makes sure that the build left what the later stages take from it.
+// check checks that the build created all binaries.
 func (b goBuild) check(dir string) error {
 	for _, name := range b.component.binaries {
 		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("go build made no %s", name)
+			return fmt.Errorf("go build did not create %s", name)
 		} else if err != nil {
 			return err
 		}
@@ -65,8 +66,7 @@ func (b goBuild) check(dir string) error {
 	return nil
 }
 
-// buildLog reads what `go build -v` writes to stderr: the path of each package when it is
-// about to be compiled, a line for each download, and what went wrong.
+// buildLog parses the stderr of `go build -v`: import paths of packages, downloads and errors.
 type buildLog struct {
 	detail   func(string)
 	packages int
@@ -90,17 +90,47 @@ func (l *buildLog) line(line string) {
 	}
 }
 
-// isPackage tells an import path from a message: messages have spaces or colons in them.
+// isPackage reports whether a line is an import path. Messages contain spaces or colons.
 func isPackage(line string) bool {
 	return line != "" && !strings.ContainsAny(line, " \t:#")
 }
 
-// explain replaces the end of the output, which with several compilers at work is mostly
-// names of packages, by the lines that are messages.
+// explain returns an error with the messages. The end of the output can be only import paths,
+// because compilers run in parallel.
 func (l *buildLog) explain(err error) error {
 	var failed *failure
 	if !errors.As(err, &failed) || len(l.problems) == 0 {
 		return err
 	}
 	return &failure{command: failed.command, tail: strings.Join(l.problems, "\n"), err: failed.err}
+}
+
+// compilerGC returns the GOGC setting (https://go.dev/doc/gc-guide#GOGC) that makes the Go compiler
+// faster on machines with enough memory; see docs/node-image.md. It keeps a GOGC of the user. The
+// setting does not affect the compiled packages or the build cache.
+func compilerGC(getenv func(string) string, memory uint64) []string {
+	const enough = 8 << 30 // bytes; a cautious estimate
+	if getenv("GOGC") != "" || memory < enough {
+		return nil
+	}
+	return []string{"GOGC=400"}
+}
+
+// totalMemory returns the memory of the machine in bytes, or 0 if unknown.
+// https://docs.kernel.org/filesystems/proc.html#meminfo
+func totalMemory() uint64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "MemTotal:" {
+			kibibytes, err := strconv.ParseUint(fields[1], 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kibibytes << 10
+		}
+	}
+	return 0
 }

@@ -10,9 +10,11 @@ import (
 	"testing"
 )
 
-var oneBinary = component{key: "etcd", name: "etcd", of: "go.etcd.io/etcd/server/v3", packages: []string{"tool"}, binaries: []string{"etcd"}}
+var oneBinary = component{
+	key: "etcd", name: "etcd", of: "go.etcd.io/etcd/server/v3", packages: []string{"tool"}, binaries: []string{"etcd"},
+}
 
-// compiler is a go command that says lines and then makes the files.
+// compiler is a go command that prints lines and creates the files.
 func compiler(lines, files []string, failed error) reply {
 	return reply{do: func(_ context.Context, c command) error {
 		for _, line := range lines {
@@ -34,7 +36,7 @@ func compiler(lines, files []string, failed error) reply {
 	}}
 }
 
-func TestGoBuildTellsWhatIsCompiled(t *testing.T) {
+func TestGoBuildReportsPackages(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{"go build": compiler([]string{
 		"go: downloading go.uber.org/zap v1.27.0", "internal/abi", "go.etcd.io/etcd/server/v3/embed",
 	}, []string{"etcd"}, nil)}}
@@ -49,7 +51,7 @@ func TestGoBuildTellsWhatIsCompiled(t *testing.T) {
 	}
 }
 
-func TestGoBuildIsIndependentOfTheCallersSettings(t *testing.T) {
+func TestGoBuildOverridesUserSettings(t *testing.T) {
 	var got command
 	r := &fakeRunner{replies: map[string]reply{"go build": {do: func(_ context.Context, c command) error {
 		got = c
@@ -57,8 +59,8 @@ func TestGoBuildIsIndependentOfTheCallersSettings(t *testing.T) {
 	}}}}
 	build := goBuild{component: oneBinary, source: "/src", arch: "arm64", runner: r}
 	err := build.run(t.Context(), t.TempDir(), func(string) {})
-	if err == nil || !strings.Contains(err.Error(), "no etcd") {
-		t.Errorf("a build without its binary: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "did not create etcd") {
+		t.Errorf("missing binary: error is %v", err)
 	}
 	for _, want := range []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64", "GOWORK=off"} {
 		if !slices.Contains(got.env, want) {
@@ -66,15 +68,15 @@ func TestGoBuildIsIndependentOfTheCallersSettings(t *testing.T) {
 		}
 	}
 	if strings.Contains(strings.Join(got.env, " "), "-mod=mod") {
-		t.Errorf("go build may change go.mod: %q", got.env)
+		t.Errorf("go build can change go.mod: %q", got.env)
 	}
 	if got.dir != "/src/internal/nodeimage/modules/etcd" {
 		t.Errorf("built in %s", got.dir)
 	}
 }
 
-// With several compilers at work, names of packages follow the message.
-func TestGoBuildFailsWithTheMessage(t *testing.T) {
+// Compilers run in parallel, so import paths can follow the message.
+func TestGoBuildErrorHasMessage(t *testing.T) {
 	broken := errors.New("exit status 1")
 	r := &fakeRunner{replies: map[string]reply{"go build": compiler([]string{
 		"k8s.io/api/core/v1", "# k8s.io/kubernetes/pkg/x", "pkg/x/x.go:3:4: undefined: y", "k8s.io/api/batch/v1",
@@ -82,5 +84,26 @@ func TestGoBuildFailsWithTheMessage(t *testing.T) {
 	err := goBuild{component: oneBinary, runner: r}.run(t.Context(), t.TempDir(), func(string) {})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "undefined: y") || strings.Contains(err.Error(), "batch") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+func TestCompilerGCDependsOnMemory(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		gogc   string
+		memory uint64
+		want   []string
+	}{
+		{"16 GiB", "", 16 << 30, []string{"GOGC=400"}},
+		{"4 GiB", "", 4 << 30, nil},
+		{"unknown memory", "", 0, nil},
+		{"GOGC of the user", "50", 16 << 30, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := compilerGC(func(string) string { return test.gogc }, test.memory)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"runtime"
 )
 
-// ErrCannotBuild says that a node image cannot be built on this machine. The message that
-// wraps it says what is missing, and what else can be done.
-var ErrCannotBuild = errors.New("a node image cannot be built here")
+// ErrCannotBuild means that this machine cannot build a node image. The wrapping error names the
+// missing requirement and the alternative.
+var ErrCannotBuild = errors.New("cannot build a node image on this machine")
 
-// alternative is the way out for a machine that cannot build.
-const alternative = "let Docker reach an image registry, or load an image that was built elsewhere (docs/node-image.md)"
+// alternative is the advice for a machine that cannot build.
+const alternative = "give Docker access to an image registry, or load an image from another machine (docs/node-image.md)"
 
-// host is what a build needs to know about the machine. Tests make up their own.
+// host describes the machine. Tests replace it.
 type host struct {
-	system string // as GOOS has it
+	system string // a GOOS value
 	root   bool
 	find   func(program string) (path string, err error)
 	free   func(path string) (bytes uint64, err error)
@@ -27,10 +27,9 @@ func thisHost() host {
 	return host{system: runtime.GOOS, root: os.Geteuid() == 0, find: exec.LookPath, free: freeBytes}
 }
 
-// Space that a build takes. From zero these are 2 GiB of sources in Go's module cache, 4 of
-// compiled packages in its build cache, 2.5 of stages at work, and 1.5 in Docker while it
-// loads the image, with a tenth on top; usually all on one file system, and it is the cache
-// directory's that is looked at.
+// Disk space for a build. A complete build needs 2 GiB for Go's module cache, 4 GiB for its build
+// cache, 2.5 GiB for stages, and 1.5 GiB for Docker to load the image, plus 10%. Only the file
+// system of the cache directory is checked, because the others are usually the same.
 const (
 	gibibyte      = 1 << 30
 	spaceFromZero = 9 * gibibyte
@@ -38,19 +37,19 @@ const (
 	bytesPerMebi  = 1 << 20
 )
 
-// check looks, before any work, for what a build would miss after minutes of it.
+// check checks the requirements of a build, which would otherwise fail after minutes.
 func (h host) check(cacheDir string, compiled bool) error {
 	if h.system != "linux" {
-		return fmt.Errorf("%w: it is made of Debian packages, and this is %s: %s", ErrCannotBuild, h.system, alternative)
+		return fmt.Errorf("%w: it needs Debian packages, and this machine runs %s; %s", ErrCannotBuild, h.system, alternative)
 	}
 	if _, err := h.find("apt-get"); err != nil {
-		return fmt.Errorf("%w: it takes Debian or Ubuntu, and there is no apt-get: %s", ErrCannotBuild, alternative)
+		return fmt.Errorf("%w: it needs Debian or Ubuntu, and apt-get is not in PATH; %s", ErrCannotBuild, alternative)
 	}
 	if !h.root {
-		return fmt.Errorf("%w: making a root file system takes root: use sudo, or %s", ErrCannotBuild, alternative)
+		return fmt.Errorf("%w: creating a root file system requires root; use sudo, or %s", ErrCannotBuild, alternative)
 	}
 	if _, err := h.find("go"); err != nil {
-		return fmt.Errorf("%w: there is no go command in PATH", ErrCannotBuild)
+		return fmt.Errorf("%w: the go command is not in PATH; install Go", ErrCannotBuild)
 	}
 	needed := uint64(spaceFromZero)
 	if compiled {
@@ -61,7 +60,7 @@ func (h host) check(cacheDir string, compiled bool) error {
 		return err
 	}
 	if free < needed {
-		return fmt.Errorf("%w: %s has %d MiB free, and a build takes %d MiB",
+		return fmt.Errorf("%w: %s has %d MiB free, and a build needs %d MiB",
 			ErrCannotBuild, cacheDir, free/bytesPerMebi, needed/bytesPerMebi)
 	}
 	return nil

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup makes the child the leader of a process group, which all it starts belongs to.
+// ownGroup makes the child the leader of a new process group.
 func ownGroup(child *exec.Cmd) { child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// stopGroup asks the child's group to end. That none is left is no error.
+// stopGroup sends SIGTERM to the child's process group.
 func stopGroup(child *exec.Cmd) error {
 	err := unix.Kill(-child.Process.Pid, unix.SIGTERM)
 	if errors.Is(err, unix.ESRCH) {
@@ -25,15 +25,15 @@ func stopGroup(child *exec.Cmd) error {
 	return err
 }
 
-// killGroup ends what the child left running, whether or not it was asked to stop.
+// killGroup sends SIGKILL to the rest of the child's process group.
 func killGroup(child *exec.Cmd) {
 	if child.Process != nil {
-		_ = unix.Kill(-child.Process.Pid, unix.SIGKILL) // ESRCH, usually: nothing is left.
+		_ = unix.Kill(-child.Process.Pid, unix.SIGKILL) // usually ESRCH: no process is left
 	}
 }
 
-// freeBytes is what an ordinary user may still write to the file system of path, or of
-// the nearest directory above it that exists.
+// freeBytes returns the free space for ordinary users on the file system of path, or of its nearest
+// existing parent.
 func freeBytes(path string) (uint64, error) {
 	for {
 		var stat unix.Statfs_t
@@ -47,14 +47,4 @@ func freeBytes(path string) (uint64, error) {
 		}
 		return 0, fmt.Errorf("free space of %s: %w", path, err)
 	}
-}
-
-// tryLock takes an exclusive lock on the file, which ends with the process at the latest.
-// It returns false if another process holds it.
-func tryLock(file *os.File) (bool, error) {
-	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a descriptor fits
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// What the CLI, the controller, Kubernetes and etcd have in common is compiled once, if it is the same: then they share Go's
-// build cache, and the first lab starts minutes earlier (docs/decisions/0008-compile-shared-packages-once.md).
-func TestModulesThatAreSharedHaveOneVersion(t *testing.T) {
+// With the same versions, the CLI, the controller, Kubernetes and etcd share packages in Go's build
+// cache, and the first lab starts minutes earlier (docs/decisions/0008-compile-shared-packages-once.md).
+func TestSharedModulesHaveSameVersion(t *testing.T) {
 	exempt := map[string]bool{
-		// The project needs these for its tools or through others, and compiles no package of them.
+		// The project does not compile packages of these modules.
 		"google.golang.org/grpc": true, "google.golang.org/genproto/googleapis/rpc": true,
-		// etcd's own parts are of its release, and Kubernetes' of the one that it was tested with.
+		// etcd uses its own release, and Kubernetes the release that it was tested with.
 		"go.etcd.io/etcd/api/v3": true, "go.etcd.io/etcd/client/pkg/v3": true, "go.etcd.io/etcd/client/v3": true,
 	}
 	root := filepath.Join("..", "..")
@@ -39,14 +39,14 @@ func TestModulesThatAreSharedHaveOneVersion(t *testing.T) {
 			case versions[path] == "":
 				versions[path], owners[path] = version, file
 			case versions[path] != version:
-				t.Errorf("%s needs %s %s and %s %s: `go get` the newer one in the directory of the other",
+				t.Errorf("%s requires %s %s, but %s %s; run `go get` for the newer version in the other directory",
 					owners[path], path, versions[path], file, version)
 			}
 		}
 	}
 }
 
-// replaced is the version that is compiled.
+// replaced returns the compiled version, after replace directives.
 func replaced(module *modfile.File, required *modfile.Require) string {
 	for _, replace := range module.Replace {
 		if replace.Old.Path == required.Mod.Path {
@@ -56,8 +56,8 @@ func replaced(module *modfile.File, required *modfile.Require) string {
 	return required.Mod.Version
 }
 
-// For the same reason all of them are compiled with the same flags.
-func TestProgramsAreCompiledWithTheSameFlags(t *testing.T) {
+// Packages are also shared only with the same flags.
+func TestProgramsHaveSameCompilerFlags(t *testing.T) {
 	for _, file := range []string{"Makefile", "internal/image/compile.go"} {
 		content, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
 		if err != nil {
@@ -65,7 +65,7 @@ func TestProgramsAreCompiledWithTheSameFlags(t *testing.T) {
 		}
 		for _, flag := range []string{"-trimpath", "-gcflags=" + sharedFlags} {
 			if !strings.Contains(string(content), flag) {
-				t.Errorf("%s does not build with %s", file, flag)
+				t.Errorf("%s does not contain %s", file, flag)
 			}
 		}
 	}

@@ -23,10 +23,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// nodeArchive is the stage that makes the image: an archive for `docker load`, with one
-// layer that holds the root file system and everything laid over it.
-//
-// The layer is not compressed: Docker would undo it a second later, on this machine.
+// nodeArchive is the stage that creates the image: an archive for `docker load` with one layer. The
+// layer is not compressed, because Docker would decompress it at once.
 type nodeArchive struct {
 	recipe  recipe
 	kindDir string
@@ -34,10 +32,10 @@ type nodeArchive struct {
 	runner  runner
 }
 
-// archiveFile is the result, in the stage's directory.
+// archiveFile is the result of the stage.
 const archiveFile = "node-image.tar"
 
-// recipeLabel carries the whole digest of which the tag has the beginning.
+// recipeLabel is the label with the full digest. The tag has only its prefix.
 const recipeLabel = "io.ingresslab.recipe"
 
 func (s nodeArchive) run(ctx context.Context, dir string, detail func(string)) error {
@@ -66,7 +64,7 @@ func (s nodeArchive) run(ctx context.Context, dir string, detail func(string)) e
 	return os.Remove(layer)
 }
 
-// nodeConfig is the image's configuration; see the end of kind's images/base/Dockerfile.
+// nodeConfig returns the image's configuration; see the end of kind's images/base/Dockerfile.
 func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 	return v1.ConfigFile{
 		Created:      v1.Time{Time: time.Now()},
@@ -76,7 +74,7 @@ func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 			// systemd looks for this variable: https://systemd.io/CONTAINER_INTERFACE/
 			Env:        []string{"container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			Entrypoint: []string{"/usr/local/bin/entrypoint", "/sbin/init"},
-			// SIGTERM makes systemd start over; this one makes it end: systemd(1), SIGRTMIN+3.
+			// SIGTERM makes systemd restart; SIGRTMIN+3 makes it halt (systemd(1)).
 			StopSignal: "SIGRTMIN+3",
 			Labels: map[string]string{
 				recipeLabel:                        r.digests[nodeKey],
@@ -88,9 +86,10 @@ func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 	}
 }
 
-// nodeDescription covers what of ours goes into an image beside its parts.
+// nodeDescription returns a digest of this package's files and settings in an image.
 func nodeDescription() string {
-	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript, containerdOption, containerdBeside, containerdAfterAll, criBaseWithout)
+	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript,
+		containerdOption, containerdBeside, containerdAfterAll, criBaseWithout)
 }
 
 // writeLayer writes the layer and returns its SHA-256 in hexadecimal.
@@ -107,7 +106,7 @@ func writeLayer(ctx context.Context, file, rootfs string, over tree) (digest str
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = base.Close() }() // Only read.
+	defer func() { _ = base.Close() }() // it was only read
 	if err := layer.addBase(ctx, base, over); err != nil {
 		return "", err
 	}
@@ -125,7 +124,7 @@ type layerWriter struct {
 	written map[string]bool
 }
 
-// addBase copies the root file system, except for what is dropped or laid over.
+// addBase copies the root file system, except files that are dropped or replaced.
 func (w layerWriter) addBase(ctx context.Context, base io.Reader, over tree) error {
 	reader := tar.NewReader(bufio.NewReaderSize(base, 1<<20))
 	for {
@@ -150,7 +149,7 @@ func (w layerWriter) addBase(ctx context.Context, base io.Reader, over tree) err
 	}
 }
 
-// addTree adds the files in order, each after the directories it is in.
+// addTree adds the files in order, each after its parent directories.
 func (w layerWriter) addTree(ctx context.Context, over tree) error {
 	for _, name := range slices.Sorted(maps.Keys(over)) {
 		if err := context.Cause(ctx); err != nil {
@@ -159,7 +158,7 @@ func (w layerWriter) addTree(ctx context.Context, over tree) error {
 		for i, char := range name {
 			if parent := name[:i]; char == '/' && !w.written[parent] {
 				if _, own := over[parent]; own {
-					continue // Sorted before us, so it is written already or about to be.
+					continue // the sorted order contains it before this file
 				}
 				if err := w.add(parent, entry{mode: fs.ModeDir | 0o755}); err != nil {
 					return fmt.Errorf("%s: %w", parent, err)
@@ -191,7 +190,7 @@ func (w layerWriter) add(name string, e entry) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // Only read.
+	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err != nil {
 		return err

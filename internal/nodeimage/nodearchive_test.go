@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-func TestLayerIsTheRootFileSystemWithOursOnTop(t *testing.T) {
+func TestLayerAddsFilesToRootFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	base := filepath.Join(dir, "rootfs.tar")
 	writeTar(t, base, []tar.Header{
@@ -64,7 +64,7 @@ func TestLayerIsTheRootFileSystemWithOursOnTop(t *testing.T) {
 	}
 	for name := range got {
 		if !slices.Contains([]string{"./etc/", "opt/", "usr/", "usr/sbin/", "var/"}, name) {
-			t.Errorf("%s should not be in the layer", name)
+			t.Errorf("the layer contains %s", name)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestLayerStopsWhenInterrupted(t *testing.T) {
 	}
 }
 
-// What `docker load` takes is checked with a library that did not write it.
+// The test reads the archive with another library than the one that writes it.
 func TestImageArchiveIsValid(t *testing.T) {
 	dir := t.TempDir()
 	base := filepath.Join(dir, "rootfs.tar")
@@ -104,7 +104,7 @@ func TestImageArchiveIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := validate.Image(image); err != nil {
-		t.Errorf("not a valid image: %v", err)
+		t.Errorf("invalid image: %v", err)
 	}
 	file, err := image.ConfigFile()
 	if err != nil {
@@ -118,12 +118,13 @@ func TestImageArchiveIsValid(t *testing.T) {
 	}
 }
 
-func TestNodeTreeHasKindsFilesWithTheirModes(t *testing.T) {
+func TestNodeTreeKeepsModesOfKindFiles(t *testing.T) {
 	kind, built := t.TempDir(), t.TempDir()
 	for _, name := range []string{"usr/local/bin/entrypoint", "kind/bin/hook.sh", "kind/README.txt"} {
 		writeFile(t, filepath.Join(kind, kindFilesDir, name), name)
 	}
-	writeFile(t, filepath.Join(kind, kindFilesDir, "etc/containerd/config.toml"), "[runc.options]\n    SystemdCgroup = true\n[test-handler.options]\n    SystemdCgroup = true\n")
+	writeFile(t, filepath.Join(kind, kindFilesDir, "etc/containerd/config.toml"),
+		"[runc.options]\n    SystemdCgroup = true\n[test-handler.options]\n    SystemdCgroup = true\n")
 	blob := filepath.Join(built, imagesKey, storeDir, "content", "blob")
 	writeFile(t, blob, "blob")
 	over, err := nodeTree(kind, "v1.36.3", "{}", func(key string) string { return filepath.Join(built, key) })
@@ -140,28 +141,29 @@ func TestNodeTreeHasKindsFilesWithTheirModes(t *testing.T) {
 		"var/lib/containerd/content/blob": 0o644,
 	} {
 		if e, ok := over[name]; !ok || e.mode != mode {
-			t.Errorf("%s: there is %v with mode %v, want %v", name, ok, e.mode, mode)
+			t.Errorf("%s: exists is %v with mode %v, want %v", name, ok, e.mode, mode)
 		}
 	}
 	config := string(over["etc/containerd/config.toml"].content)
-	if strings.Count(config, "    SystemdCgroup = true\n    BinaryName = \"crun\"\n") != 2 || !strings.Contains(config, ".cni]\n  use_internal_loopback = true\n") {
-		t.Errorf("containerd is configured with %s", config)
+	if strings.Count(config, "    SystemdCgroup = true\n    BinaryName = \"crun\"\n") != 2 ||
+		!strings.Contains(config, ".cni]\n  use_internal_loopback = true\n") {
+		t.Errorf("the configuration of containerd is %s", config)
 	}
 	if version := string(over["kind/version"].content); version != "v1.36.3" {
 		t.Errorf("kind/version = %q", version)
 	}
 	if _, ok := over["kind/manifests/default-storage.yaml"]; ok {
-		t.Error("a storage manifest would need an image that is not there")
+		t.Error("the storage manifest needs an image that the node does not have")
 	}
 }
 
-func TestNodeTreeSaysWhatItCannotConfigure(t *testing.T) {
+func TestNodeTreeRejectsUnknownContainerdConfig(t *testing.T) {
 	kind := t.TempDir()
 	file := filepath.Join(kind, kindFilesDir, "etc/containerd/config.toml")
 	writeFile(t, file, "version = 9\n")
 	_, err := nodeTree(kind, "v1.36.3", "{}", func(string) string { return t.TempDir() })
-	if err == nil || !strings.Contains(err.Error(), file+" has no line \"SystemdCgroup = true\"") {
-		t.Errorf("of a configuration that it does not know it says: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "line \"SystemdCgroup = true\" not found in "+file) {
+		t.Errorf("unknown configuration: error is %v", err)
 	}
 }
 
@@ -174,6 +176,6 @@ func TestCRIBase(t *testing.T) {
 		t.Errorf("base = %s", base)
 	}
 	if _, err := criBase([]byte("not JSON")); err == nil {
-		t.Error("took what is no JSON")
+		t.Error("accepted invalid JSON")
 	}
 }

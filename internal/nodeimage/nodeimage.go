@@ -14,55 +14,55 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 )
 
-// Options say where to look and what to do. The zero value, with Source set, is right for
-// nearly everybody.
+// Options configure this package. Set at least Source.
 type Options struct {
-	// Source is the root of the checkout, which holds the recipe. Without one an image can
-	// be found and pulled, and not built.
+	// Source is the root of the checkout, which contains the recipe. Without it, Ensure can find
+	// and pull an image, but not build one.
 	Source string
-	// CacheDir keeps the results of stages, some 2 GB. Empty: ingresslab/node-image in the
-	// user's cache directory ($XDG_CACHE_HOME).
+	// CacheDir keeps the results of stages, about 2 GB. Default:
+	// $XDG_CACHE_HOME/ingresslab/node-image.
 	CacheDir string
-	// Kind is the directory of kind's sources. Empty: the module that Source requires.
+	// Kind is the directory of kind's sources. Default: the module that Source requires.
 	Kind string
-	// DebianMirror is the address of a Debian archive. Empty: what INGRESSLAB_DEBIAN_MIRROR
-	// says, and if it says nothing, the archive that apt on this machine uses.
+	// DebianMirror is the URL of a Debian archive. Default: INGRESSLAB_DEBIAN_MIRROR, then the
+	// archive in apt's configuration.
 	DebianMirror string
-	// KubeBin is a directory with ready programs of a control plane. Empty: what INGRESSLAB_KUBE_BIN says, and if it
-	// says nothing, they are compiled. Only ControlPlane and ControlPlanePresent look at it.
+	// KubeBin is a directory with a compiled control plane. Default: INGRESSLAB_KUBE_BIN; if it is
+	// not set, ControlPlane compiles the control plane. Only ControlPlane and ControlPlanePresent
+	// use it.
 	KubeBin string
-	// Force builds from the start, even if there is an image.
+	// Force builds all stages again, even if there is an image.
 	Force bool
-	// Offline asks no image registry.
+	// Offline disables pulling from an image registry.
 	Offline bool
-	// Progress is told what happens; nil for none.
+	// Progress receives the progress. It can be nil.
 	Progress Progress
 
-	runner   runner // nil: real processes
-	machine  *host  // nil: this one
-	imageRef string // empty: kind's default
+	runner   runner // default: processes
+	machine  *host  // default: this machine
+	imageRef string // default: kind's
 }
 
-// Where an image came from: the values of Image.Origin.
+// Values of Image.Origin.
 const (
-	OriginPresent = "present" // it was there
-	OriginPulled  = "pulled"  // a registry had it
-	OriginBuilt   = "built"   // from modules and packages, just now
+	OriginPresent = "present" // Docker already had it
+	OriginPulled  = "pulled"  // from a registry
+	OriginBuilt   = "built"   // from Go modules and Debian packages
 )
 
-// Image is a node image that Docker has.
+// Image is a node image in Docker.
 type Image struct {
-	// Ref is the name to create nodes from. It never changes its meaning: it carries the
-	// digest of the image or of its recipe.
+	// Ref is the image reference for nodes. It contains the digest of the image or of its recipe,
+	// so it always refers to the same content.
 	Ref string
-	// KubernetesVersion is what nodes will report, as v1.36.3.
+	// KubernetesVersion is the version that nodes report: v1.36.3.
 	KubernetesVersion string
-	// Origin says what Ensure had to do; one of the constants.
+	// Origin is where Ensure got the image: one of the constants.
 	Origin string
 }
 
-// Present returns the image that Ensure would return without pulling or building anything,
-// and whether there is one. The error is ErrNoEngine if Docker cannot be asked.
+// Present returns the image that Ensure would return without pulling or building, if any. It
+// returns ErrNoEngine if Docker does not work.
 func Present(ctx context.Context, o Options) (Image, bool, error) {
 	o = o.complete()
 	r, err := readRecipe(o.Source, runtime.GOARCH)
@@ -72,16 +72,14 @@ func Present(ctx context.Context, o Options) (Image, bool, error) {
 	return o.find(ctx, r)
 }
 
-// Ensure returns a node image that Docker has, and gets one if it has none; the package
-// comment gives the order. Where it is there already this takes a fraction of a second,
-// and a build takes minutes: Options.Progress tells which.
+// Ensure returns a node image in Docker. It pulls or builds one if necessary, in the order of the
+// package comment. A build takes minutes and reports to Options.Progress.
 //
-// A build that ctx ends leaves no process and nothing in Docker, and the stages it
-// finished are not repeated. The error is ErrNoEngine or ErrCannotBuild where the machine
-// is the reason.
+// When ctx ends, the build stops its processes. The next build reuses the finished stages. If the
+// machine is the reason for a failure, the error is ErrNoEngine or ErrCannotBuild.
 func Ensure(ctx context.Context, o Options) (Image, error) {
 	o = o.complete()
-	// A recipe that cannot be read matters only when it comes to building.
+	// A recipe error matters only for a build.
 	r, recipeErr := readRecipe(o.Source, runtime.GOARCH)
 	image, found, err := o.find(ctx, r)
 	if err != nil || found && !o.Force {
@@ -92,21 +90,26 @@ func Ensure(ctx context.Context, o Options) (Image, error) {
 		if err == nil || ctx.Err() != nil {
 			return image, err
 		}
-		o.Progress.Note(fmt.Sprintf("cannot pull %s (%s): building a node image", withoutDigest(o.imageRef), reason(err)))
+		o.Progress.Note(fmt.Sprintf("cannot pull %s (%s); building a node image", withoutDigest(o.imageRef), reason(err)))
 	}
 	if recipeErr != nil {
 		return Image{}, recipeErr
 	}
 	if err := o.build(ctx, r); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w; the next build goes on from here: %w", ctx.Err(), err)
-		}
-		return Image{}, err
+		return Image{}, resumable(ctx, err)
 	}
 	return Image{Ref: r.ref(), KubernetesVersion: r.kubernetesVersion(), Origin: OriginBuilt}, nil
 }
 
-// complete fills in what was left to us.
+// resumable adds to the error of an interrupted build that the next one reuses its stages.
+func resumable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w; the next run resumes here: %w", ctx.Err(), err)
+	}
+	return err
+}
+
+// complete sets the defaults.
 func (o Options) complete() Options {
 	o.CacheDir = cmp.Or(o.CacheDir, filepath.Join(xdg.CacheHome, "ingresslab", "node-image"))
 	o.DebianMirror = cmp.Or(o.DebianMirror, os.Getenv("INGRESSLAB_DEBIAN_MIRROR"))
@@ -125,11 +128,11 @@ func (o Options) complete() Options {
 	return o
 }
 
-// find looks in Docker: for what the recipe makes, unless there is none, and for kind's.
+// find searches Docker for the recipe's image, if there is a recipe, and for kind's image.
 func (o Options) find(ctx context.Context, r recipe) (Image, bool, error) {
 	candidates := []Image{
 		{Ref: o.imageRef, KubernetesVersion: versionIn(o.imageRef)},
-		// An image that came by `docker load` is known by its tag and not by its digest.
+		// After `docker load`, an image has its tag but not its digest.
 		{Ref: withoutDigest(o.imageRef), KubernetesVersion: versionIn(o.imageRef)},
 	}
 	if r.digests[nodeKey] != "" {
@@ -148,7 +151,7 @@ func (o Options) find(ctx context.Context, r recipe) (Image, bool, error) {
 	return Image{}, false, nil
 }
 
-// versionIn is the tag of a reference: kind tags its images with the version in them.
+// versionIn returns the tag of a reference. kind uses the Kubernetes version as the tag.
 func versionIn(ref string) string {
 	tagged := withoutDigest(ref)
 	return tagged[strings.LastIndexByte(tagged, ':')+1:]
@@ -187,4 +190,17 @@ func (o Options) build(ctx context.Context, r recipe) error {
 		b.kindDir = found
 	}
 	return b.run(ctx)
+}
+
+// Pull is like Ensure, but never builds an image. If no registry answers, it fails within seconds.
+// It returns ErrNoEngine if Docker does not work.
+func Pull(ctx context.Context, o Options) (Image, error) {
+	o = o.complete()
+	// Without a recipe, find searches only for kind's image.
+	r, _ := readRecipe(o.Source, runtime.GOARCH)
+	image, found, err := o.find(ctx, r)
+	if err != nil || found {
+		return image, err
+	}
+	return o.pull(ctx)
 }

@@ -13,7 +13,7 @@ const kindRef = "kindest/node:v1.37.0@sha256:abc"
 
 var noSuchImage = reply{stderr: "Error: No such image: x"}
 
-// debian is a machine that can build; each test takes away what it is about.
+// debian is a machine that can build. Tests remove one requirement.
 func debian() *host {
 	return &host{
 		system: "linux", root: true,
@@ -30,7 +30,7 @@ func options(t *testing.T, r *fakeRunner) Options {
 	}
 }
 
-func TestEnsurePrefersWhatItBuilt(t *testing.T) {
+func TestEnsurePrefersBuiltImage(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{"docker image inspect": {stdout: "sha256:1"}}}
 	o := options(t, r)
 	image, err := Ensure(t.Context(), o)
@@ -39,11 +39,11 @@ func TestEnsurePrefersWhatItBuilt(t *testing.T) {
 		t.Errorf("image = %+v, %v; want %s", image, err, want)
 	}
 	if len(r.ran) != 1 {
-		t.Errorf("an image that is there took %q", r.ran)
+		t.Errorf("an existing image caused %q", r.ran)
 	}
 }
 
-func TestEnsureTakesKindsImage(t *testing.T) {
+func TestEnsureUsesImageOfKind(t *testing.T) {
 	for _, there := range []string{kindRef, "kindest/node:v1.37.0"} { // pulled, and loaded from an archive
 		r := &fakeRunner{replies: map[string]reply{
 			"docker image inspect":                                            noSuchImage,
@@ -64,14 +64,14 @@ func TestEnsurePulls(t *testing.T) {
 		"docker pull":          {stdout: "v1.37.0: Pulling"},
 	}}
 	o := options(t, r)
-	o.Source = "" // A binary without its checkout can still pull.
+	o.Source = "" // no checkout is needed to pull
 	image, err := Ensure(t.Context(), o)
 	if err != nil || image != (Image{Ref: kindRef, KubernetesVersion: "v1.37.0", Origin: OriginPulled}) {
 		t.Errorf("image = %+v, %v", image, err)
 	}
 }
 
-func TestEnsureOfflineAsksNoRegistry(t *testing.T) {
+func TestEnsureOfflineDoesNotPull(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{"docker image inspect": noSuchImage}}
 	o := options(t, r)
 	o.Offline = true
@@ -84,8 +84,8 @@ func TestEnsureOfflineAsksNoRegistry(t *testing.T) {
 	}
 }
 
-// A build follows a pull that fails, and here the build fails at its first look.
-func TestEnsureBuildsWhereNoRegistryAnswers(t *testing.T) {
+// A build follows the failed pull. It fails, because this machine lacks a requirement.
+func TestEnsureBuildsIfPullFails(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{
 		"docker image inspect": noSuchImage,
 		"docker pull":          {stderr: "Error response from daemon: no such host"},
@@ -98,11 +98,11 @@ func TestEnsureBuildsWhereNoRegistryAnswers(t *testing.T) {
 	}
 	notes := o.Progress.(*recorder).notes
 	if !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "no such host") }) {
-		t.Errorf("nobody was told why it builds: %q", notes)
+		t.Errorf("no note has the reason for the build: %q", notes)
 	}
 }
 
-func TestPullGivesUpOnASilentRegistry(t *testing.T) {
+func TestPullFailsIfRegistryIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silentRegistry := &fakeRunner{replies: map[string]reply{"docker pull": {do: func(ctx context.Context, _ command) error {
 			<-ctx.Done()
@@ -147,7 +147,7 @@ func TestNoEngine(t *testing.T) {
 	}
 }
 
-func TestPresentNeitherPullsNorBuilds(t *testing.T) {
+func TestPresentOnlyInspects(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{"docker image inspect": noSuchImage}}
 	image, found, err := Present(t.Context(), options(t, r))
 	if err != nil || found {
@@ -158,7 +158,7 @@ func TestPresentNeitherPullsNorBuilds(t *testing.T) {
 	}
 }
 
-func TestMachinesThatCannotBuild(t *testing.T) {
+func TestEnsureReportsMissingRequirement(t *testing.T) {
 	missing := func(name string) func(string) (string, error) {
 		return func(program string) (string, error) {
 			if program == name {
@@ -174,7 +174,7 @@ func TestMachinesThatCannotBuild(t *testing.T) {
 		"macOS":         {func(h *host) { h.system = "darwin" }, "darwin"},
 		"Fedora":        {func(h *host) { h.find = missing("apt-get") }, "Debian or Ubuntu"},
 		"not root":      {func(h *host) { h.root = false }, "sudo"},
-		"no Go":         {func(h *host) { h.find = missing("go") }, "no go command"},
+		"no Go":         {func(h *host) { h.find = missing("go") }, "go command is not in PATH"},
 		"no disk space": {func(h *host) { h.free = func(string) (uint64, error) { return gibibyte, nil } }, "1024 MiB free"},
 	}
 	for name, test := range cases {
@@ -184,13 +184,13 @@ func TestMachinesThatCannotBuild(t *testing.T) {
 			test.change(o.machine)
 			_, err := Ensure(t.Context(), o)
 			if !errors.Is(err, ErrCannotBuild) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("err = %v, want one that says %q", err, test.want)
+				t.Errorf("err = %v, want %q", err, test.want)
 			}
 		})
 	}
 }
 
-func TestOtherImagesOfOursAreRemoved(t *testing.T) {
+func TestOtherNodeImagesAreRemoved(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{
 		"docker image list":                    {stdout: "ingresslab/node:old\ningresslab/node:used\ningresslab/node:new"},
 		"docker image rm ingresslab/node:old":  {},

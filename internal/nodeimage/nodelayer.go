@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// kindFilesDir has the entrypoint, services and settings of a node, in the kind module.
+// kindFilesDir contains the entrypoint, services and settings of a node in the kind module.
 const kindFilesDir = "images/base/files"
 
-// tree is a set of files by their path in the image, without a leading slash.
+// tree maps paths in the image, without a leading slash, to files.
 type tree map[string]entry
 
-// entry is one of: a file with content, a file copied from source, a directory, a link.
+// entry is a file with content, a file copied from source, a directory, or a symbolic link.
 type entry struct {
 	mode    fs.FileMode
 	content []byte
@@ -38,7 +38,7 @@ func (t tree) link(path, target string) {
 	t[path] = entry{mode: fs.ModeSymlink | 0o777, target: target}
 }
 
-// nodeTree collects everything that is laid over the root file system.
+// nodeTree returns all files that are added to the root file system.
 func nodeTree(kindDir, version, cri string, built func(key string) string) (tree, error) {
 	t := tree{}
 	if err := t.addKindFiles(filepath.Join(kindDir, kindFilesDir)); err != nil {
@@ -53,16 +53,15 @@ func nodeTree(kindDir, version, cri string, built func(key string) string) (tree
 	t.file("etc/systemd/journald.conf.d/10-node.conf", 0o644, journaldConf)
 	t.file("etc/systemd/system/containerd.service.d/10-oom-score.conf", 0o644, oomScoreConf)
 	t.file("kind/bin/restrict-oom-score.sh", 0o755, oomScoreScript)
-	// kind reads the version, and applies the network's manifest, from these places.
+	// kind reads the version and the manifest of the pod network from these paths.
 	t.file("kind/version", 0o644, version)
 	t.file("kind/manifests/default-cni.yaml", 0o644, podnetManifest)
-	// There is no default-storage.yaml: kind then installs a storage class of its own that
-	// needs no image.
+	// Without default-storage.yaml, kind installs a storage class that needs no image.
 	t["etc/kubernetes/manifests"] = entry{mode: fs.ModeDir | 0o755}
 	return t, t.addStore(filepath.Join(built(imagesKey), storeDir))
 }
 
-// addKindFiles takes over kind's files with the modes that its Dockerfile gives them.
+// addKindFiles adds kind's files with the modes of its Dockerfile.
 func (t tree) addKindFiles(dir string) error {
 	err := filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
 		if err != nil || found.IsDir() {
@@ -86,11 +85,11 @@ func (t tree) addKindFiles(dir string) error {
 	return nil
 }
 
-// containerdConfig is where containerd's configuration is, in kind's files and on a node.
+// containerdConfig is the path of containerd's configuration in kind's files and on a node.
 const containerdConfig = "etc/containerd/config.toml"
 
-// What a node changes in kind's configuration of containerd: containers are made with crun, and the loopback interface of a pod is
-// brought up by containerd itself, which spares it a process for each pod that comes or goes.
+// Changes to kind's configuration of containerd: it uses crun, and it sets up the loopback
+// interface of a pod itself, which saves a process for each new or deleted pod.
 // https://github.com/containerd/containerd/blob/main/docs/cri/config.md
 const (
 	containerdOption   = "    SystemdCgroup = true\n"
@@ -105,14 +104,14 @@ func (t tree) configureContainerd() error {
 		return fmt.Errorf("read kind's configuration of containerd: %w", err)
 	}
 	if !strings.Contains(string(content), containerdOption) {
-		return fmt.Errorf("%s has no line %q, beside which to say what makes containers", file.source, strings.TrimSpace(containerdOption))
+		return fmt.Errorf("line %[2]q not found in %[1]s, cannot select crun", file.source, strings.TrimSpace(containerdOption))
 	}
 	changed := strings.ReplaceAll(string(content), containerdOption, containerdOption+containerdBeside)
 	t.file(containerdConfig, file.mode, changed+containerdAfterAll)
 	return nil
 }
 
-// addBinaries puts the programs where kind's services expect them.
+// addBinaries adds the programs at the paths that kind's services use.
 func (t tree) addBinaries(built func(key string) string) {
 	for key, place := range map[string]struct {
 		dir   string
@@ -129,19 +128,19 @@ func (t tree) addBinaries(built func(key string) string) {
 	}
 }
 
-// addServices enables what a node runs. These links are what `systemctl enable` and
-// `systemctl mask` make: https://www.freedesktop.org/software/systemd/man/systemctl.html
+// addServices enables services with the links of `systemctl enable` and `systemctl mask`:
+// https://www.freedesktop.org/software/systemd/man/systemctl.html
 func (t tree) addServices() {
 	const units = "etc/systemd/system"
 	for _, service := range []string{"containerd.service", "kubelet.service", "undo-mount-hacks.service"} {
 		t.link(path.Join(units, "multi-user.target.wants", service), "/"+path.Join(units, service))
 	}
-	// It registers binary formats with the kernel, which is the host's.
+	// systemd-binfmt would register binary formats in the host's kernel.
 	t.link(path.Join(units, "systemd-binfmt.service"), "/dev/null")
 	t.link("usr/sbin/init", "/usr/lib/systemd/systemd")
 }
 
-// addStore takes over what the content store stage made.
+// addStore adds the result of the content store stage.
 func (t tree) addStore(dir string) error {
 	err := filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
 		if err != nil {
@@ -170,10 +169,9 @@ func (t tree) addStore(dir string) error {
 	return nil
 }
 
-// dropped tells what of the Debian root file system does not belong on a node: services
-// that would fight the host's over devices and mounts (the list is that of kind's
-// Dockerfile), and files that describe the machine that built it. Device nodes come from
-// the container runtime.
+// dropped reports whether a file of the Debian root file system is not for a node: services that
+// would conflict with the host (as in kind's Dockerfile), files that describe the build machine,
+// and device nodes, which the container runtime creates.
 func dropped(name string, header *tar.Header) bool {
 	for _, pattern := range []string{
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
@@ -186,19 +184,19 @@ func dropped(name string, header *tar.Header) bool {
 		"etc/resolv.conf",
 		"etc/hostname",
 	} {
-		if matched, _ := path.Match(pattern, name); matched { // The patterns are well formed.
+		if matched, _ := path.Match(pattern, name); matched { // the patterns are valid
 			return true
 		}
 	}
 	return header.Typeflag == tar.TypeChar || header.Typeflag == tar.TypeBlock
 }
 
-// criBaseWithout is what the base of every container on a node lacks of containerd's: no limits on resources of the process, as in
-// kind's Dockerfile. That has a hook in it, too, which copies files into the root file system to hide from pods which machine the node
-// runs on; it is left out, for crun runs it when a root file system that is to be read-only is so already.
+// criBaseWithout is the field to remove from containerd's base specification: no resource limits,
+// as in kind's Dockerfile. kind also adds a hook that hides the product name of the machine from
+// pods. It is not used here, because crun runs it after a root file system has become read-only.
 const criBaseWithout = "rlimits"
 
-// criBase turns the specification that `ctr oci spec` prints into the base of every container on a node.
+// criBase converts the output of `ctr oci spec` to the base specification of containers on a node.
 func criBase(spec []byte) (string, error) {
 	var document map[string]any
 	if err := json.Unmarshal(spec, &document); err != nil {
@@ -206,7 +204,7 @@ func criBase(spec []byte) (string, error) {
 	}
 	process, ok := document["process"].(map[string]any)
 	if !ok {
-		return "", fmt.Errorf("read output of ctr oci spec: no process in it: %s", spec)
+		return "", fmt.Errorf("read output of ctr oci spec: process is missing: %s", spec)
 	}
 	delete(process, criBaseWithout)
 	rendered, err := json.Marshal(document)
@@ -216,7 +214,7 @@ func criBase(spec []byte) (string, error) {
 	return string(rendered), nil
 }
 
-// ociSpec asks the containerd that goes into the image for its default specification.
+// ociSpec returns the default specification of the containerd in the image.
 func ociSpec(ctx context.Context, r runner, ctr string) (string, error) {
 	spec, err := output(ctx, r, command{name: ctr, args: []string{"oci", "spec"}})
 	if err != nil {

@@ -7,41 +7,41 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// stage is one step of a build. It fills a directory and depends on nothing but what its
-// digest covers, so a directory of that digest is as good as running it.
+// stage is one step of a build. It fills a directory. The result depends only on the inputs of its
+// digest, so a directory with the same digest is reused.
 type stage struct {
-	name   string // for people
-	key    string // for the cache: letters only
-	digest string // hexadecimal, of everything that shapes the result
-	// run fills dir, which is empty. detail tells what it does right now.
+	name   string // for users
+	key    string // letters only, for the name in the cache
+	digest string // hexadecimal, of all inputs
+	// run fills the empty directory dir. detail reports the current activity.
 	run func(ctx context.Context, dir string, detail func(string)) error
 }
 
-// digestLength is how many hexadecimal digits of a digest go into names. 48 bits are
-// plenty for the handful of builds one machine ever keeps.
+// digestLength is the number of hexadecimal digits in names. 48 bits are enough for a few builds.
 const digestLength = 12
 
-// workPrefix marks directories that are not complete.
+// workPrefix marks incomplete directories.
 const workPrefix = "work-"
 
-// pipeline keeps the results of stages.
+// pipeline runs stages and keeps their results.
 type pipeline struct {
-	purpose  string // what it is all for, as "build node image": errors begin with it
+	purpose  string // prefix of errors: "build node image"
 	dir      string
 	progress Progress
-	fresh    bool // do not use results of earlier runs
+	fresh    bool // ignore results of earlier runs
 }
 
-// path is where the result of a stage is, or will be.
+// path returns the directory of a stage's result.
 func (p pipeline) path(s stage) string {
 	return filepath.Join(p.dir, s.key+"-"+s.digest[:digestLength])
 }
 
-// run runs the stages that have no result yet, in order. It stops at the first failure or
-// when ctx ends; what was finished stays and is found by the next run.
+// run runs the stages without a result in order, until one fails or ctx ends. The next run reuses
+// the finished stages.
 func (p pipeline) run(ctx context.Context, stages []stage) error {
 	unlock, err := p.lock(ctx)
 	if err != nil {
@@ -86,50 +86,29 @@ func (p pipeline) runStage(ctx context.Context, s stage) (outcome string, err er
 		}
 		return OutcomeFailed, err
 	}
-	// The rename is what makes the result exist: there never is a half of one.
+	// The rename is atomic, so a result is always complete.
 	if err := os.Rename(work, result); err != nil {
 		return OutcomeFailed, err
 	}
 	return OutcomeDone, nil
 }
 
-// lock makes sure of being the only build in this cache. The lock is the kernel's, so a
-// build that was killed holds none.
+// lock waits until no other build uses the cache. The kernel releases the lock of a killed build.
 func (p pipeline) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make cache directory: %w", err)
+		return nil, fmt.Errorf("create cache directory: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(p.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lock cache directory: %w", err)
-	}
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for waiting := false; ; waiting = true {
-		held, err := tryLock(file)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), err), file.Close())
-		}
-		if held {
-			return func() { _ = file.Close() }, nil
-		}
-		if !waiting {
-			p.progress.Note("another build of the node image or the control plane is running: waiting for it")
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), file.Close())
-		case <-ticker.C:
-		}
-	}
+	return filelock.Acquire(ctx, filepath.Join(p.dir, "lock"), func() {
+		p.progress.Note("waiting for another build of the node image or the control plane")
+	})
 }
 
-// discardUnfinished removes what a build that was killed could not.
+// discardUnfinished removes the directories of killed builds.
 func (p pipeline) discardUnfinished() error {
 	return p.discard(func(name string) bool { return strings.HasPrefix(name, workPrefix) })
 }
 
-// discardSuperseded removes results of other digests of the same stages.
+// discardSuperseded removes older results of the same stages.
 func (p pipeline) discardSuperseded(stages []stage) error {
 	return p.discard(func(name string) bool {
 		for _, s := range stages {
@@ -154,3 +133,31 @@ func (p pipeline) discard(match func(name string) bool) error {
 	}
 	return errors.Join(failures...)
 }
+
+// Progress shows the progress to a user. Calls are not concurrent.
+type Progress interface {
+	// Begin starts a stage. number counts from 1 to total.
+	Begin(number, total int, name string)
+	// Detail reports the current activity of the stage. It can be called very often.
+	Detail(text string)
+	// End ends the stage. outcome is one of the constants.
+	End(outcome string)
+	// Note reports a message that belongs to no stage.
+	Note(text string)
+}
+
+// Outcomes of a stage.
+const (
+	OutcomeDone        = "done"
+	OutcomeReused      = "cached" // the result of an earlier build
+	OutcomeFailed      = "failed"
+	OutcomeInterrupted = "interrupted"
+)
+
+// silent is the default Progress.
+type silent struct{}
+
+func (silent) Begin(int, int, string) {}
+func (silent) Detail(string)          {}
+func (silent) End(string)             {}
+func (silent) Note(string)            {}

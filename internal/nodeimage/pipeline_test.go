@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 )
 
-// counted is a stage that leaves a file and counts its runs.
+// counted returns a stage that creates a file and counts its runs.
 func counted(key, digest string, runs *int, fail *error) stage {
 	return stage{
 		name: key, key: key, digest: strings.Repeat(digest, 64),
@@ -43,7 +43,7 @@ func names(t *testing.T, dir string) []string {
 	return result
 }
 
-func TestPipelineGoesOnWhereItStopped(t *testing.T) {
+func TestPipelineResumes(t *testing.T) {
 	dir := t.TempDir()
 	var first, second int
 	broken := errors.New("no space")
@@ -53,10 +53,10 @@ func TestPipelineGoesOnWhereItStopped(t *testing.T) {
 
 	err := p.run(t.Context(), stages)
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "two") {
-		t.Fatalf("the error does not name the stage and the reason: %v", err)
+		t.Fatalf("the stage or the reason is missing: %v", err)
 	}
 	if left := names(t, dir); !slices.Equal(left, []string{"one-aaaaaaaaaaaa"}) {
-		t.Errorf("a stage that failed left something: %v", left)
+		t.Errorf("the failed stage left %v", left)
 	}
 	broken = nil
 	if err := p.run(t.Context(), stages); err != nil {
@@ -65,29 +65,29 @@ func TestPipelineGoesOnWhereItStopped(t *testing.T) {
 	if first != 1 || second != 2 {
 		t.Errorf("ran the first stage %d times and the second %d times, want 1 and 2", first, second)
 	}
-	want := []string{"one: done", "two: failed", "one: done before", "two: done"}
+	want := []string{"one: done", "two: failed", "one: cached", "two: done"}
 	if !slices.Equal(progress.outcomes, want) {
-		t.Errorf("progress says %q, want %q", progress.outcomes, want)
+		t.Errorf("outcomes are %q, want %q", progress.outcomes, want)
 	}
 }
 
-func TestPipelineForgetsWhatWasSuperseded(t *testing.T) {
+func TestPipelineRemovesOldResults(t *testing.T) {
 	dir := t.TempDir()
 	var runs int
 	p := pipeline{dir: dir, progress: silent{}}
-	writeFile(t, filepath.Join(dir, "work-one-123", "half"), "") // of a build that was killed
-	writeFile(t, filepath.Join(dir, "somebody-elses", "file"), "")
+	writeFile(t, filepath.Join(dir, "work-one-123", "half"), "") // from a killed build
+	writeFile(t, filepath.Join(dir, "other", "file"), "")
 	for _, digest := range []string{"a", "b"} {
 		if err := p.run(t.Context(), []stage{counted("one", digest, &runs, nil)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if left := names(t, dir); !slices.Equal(left, []string{"one-bbbbbbbbbbbb", "somebody-elses"}) {
-		t.Errorf("the cache holds %v", left)
+	if left := names(t, dir); !slices.Equal(left, []string{"one-bbbbbbbbbbbb", "other"}) {
+		t.Errorf("the cache contains %v", left)
 	}
 }
 
-func TestPipelineRunsAllStagesAfreshOnDemand(t *testing.T) {
+func TestPipelineRunsAllStagesIfFresh(t *testing.T) {
 	var runs int
 	stages := []stage{counted("one", "a", &runs, nil)}
 	p := pipeline{dir: t.TempDir(), progress: silent{}}
@@ -122,11 +122,11 @@ func TestPipelineStopsWhenInterrupted(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	if !slices.Equal(progress.outcomes, []string{"long: interrupted"}) {
-		t.Errorf("progress says %q", progress.outcomes)
+		t.Errorf("outcomes are %q", progress.outcomes)
 	}
 }
 
-func TestPipelinesDoNotShareACacheAtOnce(t *testing.T) {
+func TestPipelineWaitsForOtherBuild(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		p := pipeline{dir: dir, progress: silent{}}
@@ -150,11 +150,11 @@ func TestPipelinesDoNotShareACacheAtOnce(t *testing.T) {
 		default:
 		}
 		if len(waiter.notes) != 1 {
-			t.Errorf("it says %q", waiter.notes)
+			t.Errorf("notes are %q", waiter.notes)
 		}
 		unlock()
 		if err := <-done; err != nil {
-			t.Errorf("the second build did not get the cache: %v", err)
+			t.Errorf("the second build did not get the lock: %v", err)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,9 +16,10 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
-// Files that go into the image, or shape it.
+// Files in the image, and scripts that build it.
 var (
 	//go:embed files/nettools.sh
 	nettoolsScript string
@@ -31,21 +33,21 @@ var (
 	oomScoreScript string
 )
 
-// layoutVersion stands for the code that puts the parts together. Raise it when that code
-// changes what it makes out of the same parts; everything else is covered by digests.
+// layoutVersion is the version of the code that assembles the parts. Increase it when that code
+// changes the result. Digests cover everything else.
 const layoutVersion = "1"
 
 // kindModule provides the entrypoint and the services of a node.
 const kindModule = "sigs.k8s.io/kind"
 
-// recipe is all that determines a built image.
+// recipe determines a built image.
 type recipe struct {
-	source string // the checkout's root
-	arch   string // as GOARCH has it
-	// versions holds, for each component's key and for "kind", the version that is pinned.
+	source string // root of the checkout
+	arch   string // a GOARCH value
+	// versions maps each component's key, and "kind", to the pinned version.
 	versions map[string]string
-	// digests holds, for each component's key and for rootfsKey, imagesKey and nodeKey, the
-	// digest of what goes into that stage.
+	// digests maps each component's key, rootfsKey, imagesKey and nodeKey to the digest of the
+	// stage's inputs.
 	digests map[string]string
 }
 
@@ -56,11 +58,11 @@ const (
 	nodeKey   = "node"
 )
 
-// ErrNoSource is what a binary without its checkout runs into when something has to be compiled.
-var ErrNoSource = errors.New("the programs of a cluster are compiled from a checkout of ingresslab, and this is none")
+// ErrNoSource means that there is no checkout to compile from.
+var ErrNoSource = errors.New("not a checkout of ingresslab, which is required to compile the programs of a cluster")
 
-// readRecipe reads the recipe of the checkout at source. It starts no process and uses no
-// network: it is what decides whether an image is up to date.
+// readRecipe reads the recipe of the checkout at source. It only reads files, because every command
+// uses it to check whether an image is up to date.
 func readRecipe(source, arch string) (recipe, error) {
 	r := recipe{source: source, arch: arch, versions: map[string]string{}, digests: map[string]string{}}
 	root, err := readModule(filepath.Join(source, "go.mod"))
@@ -84,7 +86,7 @@ func readRecipe(source, arch string) (recipe, error) {
 	return r, nil
 }
 
-// combined covers the parts that every later stage takes something from.
+// combined returns a digest of the parts that all later stages use.
 func (r recipe) combined(purpose string) string {
 	parts := []string{purpose, r.versions["kind"], r.digests[rootfsKey]}
 	for _, c := range components() {
@@ -93,13 +95,13 @@ func (r recipe) combined(purpose string) string {
 	return digestOf(parts...)
 }
 
-// kubernetesVersion is the version that nodes of the image report, as v1.36.3.
+// kubernetesVersion returns the version that nodes report: v1.36.3.
 func (r recipe) kubernetesVersion() string { return r.versions[kubernetesKey] }
 
-// repository is where the built images are in Docker.
+// repository is the repository of built images in Docker.
 const repository = "ingresslab/node"
 
-// ref is the name and tag of the image.
+// ref returns the reference of the image.
 func (r recipe) ref() string {
 	return fmt.Sprintf("%s:%s-%s", repository, r.kubernetesVersion(), r.digests[nodeKey][:digestLength])
 }
@@ -115,11 +117,11 @@ func (r recipe) readComponent(c component, root *modfile.File) error {
 		return nil
 	}
 	dir := filepath.Join(r.source, filepath.FromSlash(c.dir()))
-	module, err := readModule(filepath.Join(dir, "go.mod"))
+	file, err := readModule(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return err
 	}
-	if r.versions[c.key], err = versionOf(module, c.of); err != nil {
+	if r.versions[c.key], err = versionOf(file, c.of); err != nil {
 		return err
 	}
 	sources, err := readSources(dir, "go.mod", "go.sum", "*.go")
@@ -130,9 +132,9 @@ func (r recipe) readComponent(c component, root *modfile.File) error {
 	return nil
 }
 
-// ownSources covers our own programs: their sources, those of the packages of ours they
-// import, and the versions of the modules that any of them names. The project's go.mod as
-// a whole is left out, because most of what changes there has nothing to do with a node.
+// ownSources returns the inputs of this project's programs: their sources, the sources of imported
+// packages of this project, and the versions of imported modules. It does not include go.mod as a
+// whole, because most changes there do not affect a node.
 func ownSources(source string, packages []string, root *modfile.File) ([]string, error) {
 	var parts []string
 	seen := map[string]bool{}
@@ -155,20 +157,18 @@ func ownSources(source string, packages []string, root *modfile.File) ([]string,
 		for _, imported := range imports {
 			if strings.HasPrefix(imported, root.Module.Mod.Path+"/") {
 				queue = append(queue, imported)
-			} else if module := moduleOf(root, imported); module != "" {
-				modules[module] = true
+			} else if m := moduleOf(root, imported); m != "" {
+				modules[m] = true
 			}
 		}
 	}
-	for module := range modules {
-		parts = append(parts, module)
-	}
+	parts = slices.AppendSeq(parts, maps.Keys(modules))
 	slices.Sort(parts)
 	return parts, nil
 }
 
-// readSources returns the contents of dir's files that match a pattern, each with its
-// name. Tests are left out: they are not in the image.
+// readSources returns the names and contents of the files in dir that match a pattern, without
+// tests.
 func readSources(dir string, patterns ...string) ([]string, error) {
 	var parts []string
 	for _, pattern := range patterns {
@@ -216,20 +216,16 @@ func importsOf(dir string) ([]string, error) {
 	return imports, nil
 }
 
-// moduleOf returns module and version of an import, or nothing for the standard library.
+// moduleOf returns MODULE@VERSION of an import, or "" for the standard library.
 func moduleOf(root *modfile.File, imported string) string {
-	best := ""
-	version := ""
+	var longest module.Version
 	for _, required := range root.Require {
 		path := required.Mod.Path
-		if (imported == path || strings.HasPrefix(imported, path+"/")) && len(path) > len(best) {
-			best, version = path, required.Mod.Version
+		if (imported == path || strings.HasPrefix(imported, path+"/")) && len(path) > len(longest.Path) {
+			longest = required.Mod
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return best + "@" + version
+	return longest.String()
 }
 
 func readModule(path string) (*modfile.File, error) {
@@ -237,27 +233,27 @@ func readModule(path string) (*modfile.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read recipe: %w", err)
 	}
-	module, err := modfile.Parse(path, content, nil)
+	file, err := modfile.Parse(path, content, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read recipe: %w", err)
 	}
-	return module, nil
+	return file, nil
 }
 
-func versionOf(module *modfile.File, path string) (string, error) {
-	for _, required := range module.Require {
+func versionOf(file *modfile.File, path string) (string, error) {
+	for _, required := range file.Require {
 		if required.Mod.Path == path {
 			return required.Mod.Version, nil
 		}
 	}
-	return "", fmt.Errorf("read recipe: %s: no requirement on %s", module.Syntax.Name, path)
+	return "", fmt.Errorf("read recipe: %s does not require %s", file.Syntax.Name, path)
 }
 
-// digestOf covers the parts and where each ends.
+// digestOf returns the SHA-256 of the parts and their lengths.
 func digestOf(parts ...string) string {
 	sum := sha256.New()
 	for _, part := range parts {
-		_, _ = fmt.Fprintf(sum, "%d:%s", len(part), part) // A hash never fails: hash.Hash.
+		_, _ = fmt.Fprintf(sum, "%d:%s", len(part), part) // hash.Hash never returns an error
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }

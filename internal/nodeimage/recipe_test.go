@@ -30,49 +30,49 @@ func edit(t *testing.T, path, old, new string) {
 	writeFile(t, path, strings.Replace(string(content), old, new, 1))
 }
 
-// Each case changes one thing in a checkout, and says which stages have to run again.
-func TestRecipeCoversWhatGoesIntoTheImage(t *testing.T) {
+// Each case changes one input and lists the stages that must run again.
+func TestRecipeDigestsCoverInputs(t *testing.T) {
 	always := []string{imagesKey, nodeKey}
 	cases := map[string]struct {
 		change func(t *testing.T, root string)
 		keys   []string
 	}{
 		"nothing": {change: func(*testing.T, string) {}},
-		"a checksum of etcd": {
+		"checksum of etcd": {
 			change: func(t *testing.T, root string) {
 				writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.sum"), "another\n")
 			},
 			keys: append(always, "etcd"),
 		},
-		"a source of CoreDNS": {
+		"source of CoreDNS": {
 			change: func(t *testing.T, root string) {
 				writeFile(t, filepath.Join(root, modulesDir, "coredns", "coredns.go"), "package main\n")
 			},
 			keys: append(always, "coredns"),
 		},
-		"the package that our daemon imports": {
+		"package that podnet imports": {
 			change: func(t *testing.T, root string) {
 				edit(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"), "package podnet", "package podnet // changed")
 			},
 			keys: append(always, "own"),
 		},
-		"a test of it": {
+		"test of podnet": {
 			change: func(t *testing.T, root string) {
 				writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route_test.go"), "package podnet\n")
 			},
 		},
-		"the version of a module that it imports": {
+		"version of a module that podnet imports": {
 			change: func(t *testing.T, root string) {
 				edit(t, filepath.Join(root, "go.mod"), "netlink v1.3.1", "netlink v1.3.2")
 			},
 			keys: append(always, "own"),
 		},
-		"the version of a module that only the CLI imports": {
+		"version of a module that only the CLI imports": {
 			change: func(t *testing.T, root string) {
 				edit(t, filepath.Join(root, "go.mod"), "cobra v1.10.2", "cobra v1.10.3")
 			},
 		},
-		"kind, which provides the entrypoint": {
+		"version of kind": {
 			change: func(t *testing.T, root string) {
 				edit(t, filepath.Join(root, "go.mod"), "kind v0.33.0", "kind v0.34.0")
 			},
@@ -91,13 +91,13 @@ func TestRecipeCoversWhatGoesIntoTheImage(t *testing.T) {
 			}
 			for _, key := range test.keys {
 				if !changed[key] {
-					t.Errorf("stage %s keeps its digest", key)
+					t.Errorf("the digest of stage %s is unchanged", key)
 				}
 				delete(changed, key)
 			}
 			for key, is := range changed {
 				if is {
-					t.Errorf("stage %s has another digest, and nothing of it changed", key)
+					t.Errorf("the digest of stage %s changed without reason", key)
 				}
 			}
 			if (before.ref() != after.ref()) != (len(test.keys) > 0) {
@@ -107,14 +107,14 @@ func TestRecipeCoversWhatGoesIntoTheImage(t *testing.T) {
 	}
 }
 
-func TestRecipeDependsOnTheArchitecture(t *testing.T) {
+func TestRecipeDependsOnArchitecture(t *testing.T) {
 	root := checkout(t)
 	other, err := readRecipe(root, "arm64")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if amd64 := mustRead(t, root); amd64.ref() == other.ref() || amd64.digests[rootfsKey] == other.digests[rootfsKey] {
-		t.Errorf("%s is the image of two architectures", other.ref())
+		t.Errorf("%s is the reference for two architectures", other.ref())
 	}
 }
 
@@ -132,17 +132,17 @@ func TestRecipeOfThisCheckout(t *testing.T) {
 
 func TestRecipeProblems(t *testing.T) {
 	if _, err := readRecipe(t.TempDir(), "amd64"); !errors.Is(err, ErrNoSource) {
-		t.Errorf("an empty directory: %v", err)
+		t.Errorf("empty directory: error is %v", err)
 	}
 	root := checkout(t)
 	writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.mod"), "module example.test/etcd\n")
 	_, err := readRecipe(root, "amd64")
 	if err == nil || !strings.Contains(err.Error(), "etcd") || !strings.Contains(err.Error(), "go.etcd.io/etcd/server/v3") {
-		t.Errorf("a go.mod without its component: %v", err)
+		t.Errorf("go.mod without its component: error is %v", err)
 	}
 }
 
-// The linker's flags are what `kubectl get nodes` shows.
+// `kubectl get nodes` shows these values.
 func TestLinkerFlags(t *testing.T) {
 	kubernetes := components()[0]
 	flags := kubernetes.linkerFlags("v1.36.3", "2026-07-22T18:07:38Z")
@@ -158,6 +158,6 @@ func TestLinkerFlags(t *testing.T) {
 		}
 	}
 	if strings.Contains(flags, "{") {
-		t.Errorf("a placeholder is left in %s", flags)
+		t.Errorf("placeholder in %s", flags)
 	}
 }

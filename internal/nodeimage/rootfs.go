@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// suite is the Debian release that kind's own base image is made of.
+// suite is the Debian release of kind's base image.
 const suite = "trixie"
 
-// packages are what a node needs beside Go programs, by who needs it. The program that makes containers is Debian's: it is the one
-// part of a container runtime that cannot be built without a C compiler. It is crun and not runc, which takes several times as long
-// for each container; crun finds systemd by D-Bus. docs/decisions/0020-create-containers-with-crun.md has what that brings.
+// packages returns the Debian packages that a node needs. The low-level container runtime comes
+// from Debian, because building it requires a C compiler. It is crun, because runc takes several
+// times as long for each container; see docs/decisions/0020-create-containers-with-crun.md. crun
+// uses D-Bus to reach systemd.
 func packages() []string {
 	return []string{
 		"systemd", "procps", "bash", "ca-certificates", "curl", "jq", // the node itself
@@ -24,7 +25,7 @@ func packages() []string {
 	}
 }
 
-// What a root file system leaves behind and nobody reads on a node. Licenses stay.
+// unpackOptions exclude documentation, but not licenses.
 func unpackOptions() []string {
 	return []string{
 		"path-exclude=/usr/share/man/*",
@@ -39,20 +40,20 @@ func rootfsDescription() string {
 	return fmt.Sprintf("%q %q %q", suite, packages(), unpackOptions())
 }
 
-// Results of the stage, in its directory.
+// Results of the stage.
 const (
 	rootfsTar   = "rootfs.tar"
 	nettoolsTar = "nettools.tar"
 )
 
-// rootfs is the stage that makes a Debian root file system.
+// rootfs is the stage that creates a Debian root file system.
 type rootfs struct {
-	mirror string // address of a Debian archive; empty: apt's configuration says
+	mirror string // URL of a Debian archive; default: from apt's configuration
 	runner runner
 }
 
 func (s rootfs) run(ctx context.Context, dir string, detail func(string)) error {
-	detail("looking for a Debian archive")
+	detail("searching for a Debian archive")
 	mirror := s.mirror
 	if mirror == "" {
 		found, err := debianMirror(ctx, s.runner)
@@ -69,10 +70,10 @@ func (s rootfs) run(ctx context.Context, dir string, detail func(string)) error 
 		return err
 	}
 	hook := filepath.Join(dir, "nettools.sh")
-	if err := os.WriteFile(hook, []byte(nettoolsScript), 0o755); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(hook, []byte(nettoolsScript), 0o755); err != nil { //nolint:gosec // mmdebstrap runs it
 		return err
 	}
-	// Everything that mmdebstrap unpacks goes away with dir if it is killed.
+	// If mmdebstrap is killed, its temporary files are removed with dir.
 	temporary := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(temporary, 0o755); err != nil {
 		return err
@@ -109,12 +110,12 @@ func bootstrapArguments(dir, mirror string, apt []string) []string {
 	return append(args, suite, filepath.Join(dir, rootfsTar), mirror)
 }
 
-// keyring has the keys that sign Debian's releases. apt on a Debian machine trusts it
-// anyway; on others it has to be named.
+// keyring contains the keys of Debian's releases. apt on other systems does not trust it by
+// default.
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// ensureTools installs mmdebstrap, and brings the keyring up to date with it: a release's
-// keys reach older releases as an update.
+// ensureTools installs mmdebstrap and updates the keyring: older releases get the keys of new
+// releases as an update.
 func (s rootfs) ensureTools(ctx context.Context, detail func(string)) error {
 	probe := command{name: "mmdebstrap", args: []string{"--version"}}
 	if _, err := output(ctx, s.runner, probe); err == nil {
@@ -142,15 +143,81 @@ func (s rootfs) ensureTools(ctx context.Context, detail func(string)) error {
 	return nil
 }
 
-// explainBootstrap adds what to do where the message of apt does not say it.
+// explainBootstrap adds the fix for outdated keys.
 func explainBootstrap(err error) error {
 	var failed *failure
 	if errors.As(err, &failed) && (strings.Contains(failed.tail, "NO_PUBKEY") || strings.Contains(failed.tail, "not signed")) {
-		return fmt.Errorf("this machine's keys are older than Debian's %s: apt-get install --only-upgrade debian-archive-keyring: %w",
+		return fmt.Errorf("the keyring of this machine is too old for Debian %s; run `apt-get install --only-upgrade debian-archive-keyring`: %w",
 			suite, err)
 	}
 	return err
 }
 
-// shellQuote makes one word of text for sh, which is what mmdebstrap runs hooks with.
+// shellQuote quotes text for sh, which mmdebstrap runs hooks with.
 func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// errNoMirror means that apt's configuration contains no Debian archive.
+var errNoMirror = errors.New("the configuration of apt contains no Debian archive, which is required for the root file system of a node; " +
+	"set INGRESSLAB_DEBIAN_MIRROR to the URL of a mirror")
+
+// debianMirror returns the URL of the Debian archive in apt's configuration.
+func debianMirror(ctx context.Context, r runner) (string, error) {
+	mirror, err := configuredMirror(ctx, r)
+	if !errors.Is(err, errNoMirror) {
+		return mirror, err
+	}
+	// The origin of an archive is in its index, which a new machine does not have yet.
+	update := command{name: "apt-get", args: []string{"update", "-qq"}}
+	if err := r.run(ctx, update); err != nil {
+		return "", fmt.Errorf("read package lists: %w", err)
+	}
+	return configuredMirror(ctx, r)
+}
+
+func configuredMirror(ctx context.Context, r runner) (string, error) {
+	listing, err := output(ctx, r, command{
+		name: "apt-get",
+		args: []string{"indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(REPO_URI)", "Created-By: Packages"},
+	})
+	if err != nil {
+		return "", fmt.Errorf("read apt's configuration: %w", err)
+	}
+	return chooseMirror(listing)
+}
+
+// chooseMirror returns the first archive with all packages. Suites for updates (CODENAME-security)
+// have only a few packages.
+func chooseMirror(listing string) (string, error) {
+	for line := range strings.Lines(listing) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		const wanted = 3
+		if len(fields) != wanted || fields[0] != "Debian" || strings.Contains(fields[1], "-") {
+			continue
+		}
+		scheme, _, _ := strings.Cut(fields[2], ":")
+		switch scheme {
+		case "http", "https", "file", "copy":
+			return fields[2], nil
+		}
+	}
+	return "", errNoMirror
+}
+
+// aptOptions returns the host's proxy settings for the apt of mmdebstrap, which does not read the
+// host's configuration.
+func aptOptions(ctx context.Context, r runner) ([]string, error) {
+	dump, err := output(ctx, r, command{
+		name: "apt-config", args: []string{"dump", "--no-empty", "--format", `%f "%v";%n`, "Acquire"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read apt's configuration: %w", err)
+	}
+	options := []string{`Acquire::Retries "3";`}
+	for line := range strings.Lines(dump) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "Acquire::http") { // and https
+			options = append(options, line)
+		}
+	}
+	return options, nil
+}

@@ -21,26 +21,26 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// systemImage is a container image of the cluster itself: one binary, if need be on top of
-// the network tools.
+// systemImage is a container image of a cluster component: one binary, and optionally network
+// tools. The names of the fields are part of the recipe's digest.
 type systemImage struct {
-	// name is the last path element of the reference that asks for the image.
+	// name is the last path element of the image reference.
 	name      string
-	component string // key of the component that has the binary, which is called name
+	component string // key of the component with the binary, which is also called name
 	entry     []string
 	nettools  bool
 }
 
-// binDir is where the binaries are: it is in PATH, and kubeadm's manifest of kube-proxy
-// names it in full.
+// binDir is the directory of the binaries. It is in PATH, and kubeadm's manifest of kube-proxy uses
+// it.
 const binDir = "/usr/local/bin"
 
-// podnetRef names the pod network's image, as files/default-cni.yaml does. Its "registry"
-// is this machine, so no name can collide and no kubelet would ever get an answer there.
+// podnetRef is the pod network's image in files/default-cni.yaml. Its registry is localhost, so the
+// name cannot collide with a public image.
 const podnetRef = "localhost/ingresslab/podnet:v1"
 
-// systemImages are all that a cluster of this image runs. kubeadm's manifests say which
-// program to start, except where there is an entry.
+// systemImages returns all images that a cluster runs. The manifests of kubeadm specify the
+// command, unless entry does.
 func systemImages() []systemImage {
 	return []systemImage{
 		{name: "kube-apiserver", component: controlPlaneKey},
@@ -56,17 +56,16 @@ func systemImages() []systemImage {
 
 func systemImagesDescription() string { return fmt.Sprintf("%+v %s", systemImages(), podnetRef) }
 
-// placed is a system image and the reference under which it is looked for.
+// placed is a system image and its reference in the cluster.
 type placed struct {
 	systemImage
 
 	ref string
 }
 
-// place finds the image for each reference a cluster asks for: those that kubeadm lists,
-// except for its pause, the sandbox image of containerd's configuration, and the pod
-// network. A reference that nothing here can serve is an error, because a node without a
-// registry would wait for it for ever.
+// place assigns an image to each reference in a cluster: those that kubeadm lists except pause,
+// containerd's sandbox image, and the pod network. It returns an error for a missing image, because
+// a node without a registry would wait for it forever.
 func place(kubeadmList, sandbox string) ([]placed, error) {
 	refs := []string{sandbox, podnetRef}
 	for _, ref := range strings.Fields(kubeadmList) {
@@ -79,19 +78,19 @@ func place(kubeadmList, sandbox string) ([]placed, error) {
 	for _, ref := range refs {
 		at := slices.IndexFunc(known, func(i systemImage) bool { return i.name == baseName(ref) })
 		if at < 0 {
-			return nil, fmt.Errorf("the cluster asks for image %s, and the recipe has nothing called %s", ref, baseName(ref))
+			return nil, fmt.Errorf("the cluster requires image %s, but the recipe has no image %s", ref, baseName(ref))
 		}
 		result = append(result, placed{systemImage: known[at], ref: ref})
 	}
 	for _, image := range known {
 		if !slices.ContainsFunc(result, func(p placed) bool { return p.name == image.name }) {
-			return nil, fmt.Errorf("kubeadm lists no image called %s: is the output complete? %q", image.name, kubeadmList)
+			return nil, fmt.Errorf("the output of kubeadm contains no image %s: %q", image.name, kubeadmList)
 		}
 	}
 	return result, nil
 }
 
-// baseName is the last path element of a reference without its tag.
+// baseName returns the last path element of a reference, without the tag.
 func baseName(ref string) string {
 	base, _, _ := strings.Cut(path.Base(ref), ":")
 	return base
@@ -99,17 +98,17 @@ func baseName(ref string) string {
 
 var sandboxLine = regexp.MustCompile(`(?m)^\s*sandbox_image\s*=\s*"([^"]+)"`)
 
-// sandboxImage reads the reference of the image that containerd starts every pod with.
+// sandboxImage returns the reference of the sandbox image of all pods.
 func sandboxImage(containerdConfig string) (string, error) {
 	match := sandboxLine.FindStringSubmatch(containerdConfig)
 	if match == nil {
-		return "", errors.New("containerd's configuration in the kind module names no sandbox_image")
+		return "", errors.New("sandbox_image not found in the kind module's configuration of containerd")
 	}
 	return match[1], nil
 }
 
-// writeArchive writes all images into one archive that containerd can import. binary
-// tells where the binary of an image is.
+// writeArchive writes all images into one archive for `ctr images import`. binary returns the path
+// of an image's binary.
 func writeArchive(ctx context.Context, file, arch, nettools string, images []placed, binary func(systemImage) string) error {
 	tools, err := tarball.LayerFromFile(nettools, layerOptions()...)
 	if err != nil {
@@ -117,7 +116,7 @@ func writeArchive(ctx context.Context, file, arch, nettools string, images []pla
 	}
 	archive := map[name.Tag]v1.Image{}
 	for _, image := range images {
-		if err := context.Cause(ctx); err != nil { // Compressing one takes a second or more.
+		if err := context.Cause(ctx); err != nil { // compressing an image takes a second or more
 			return err
 		}
 		tag, err := name.NewTag(image.ref)
@@ -135,7 +134,7 @@ func writeArchive(ctx context.Context, file, arch, nettools string, images []pla
 	return tarball.MultiWriteToFile(file, archive)
 }
 
-// layerOptions compress lightly: a new node unpacks the layers, so they cost time twice.
+// layerOptions use fast compression, because every new node unpacks the layers.
 func layerOptions() []tarball.LayerOption {
 	return []tarball.LayerOption{tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching}
 }
@@ -160,7 +159,7 @@ func (i systemImage) pack(arch, binary string, below []v1.Layer) (v1.Image, erro
 	return mutate.ConfigFile(image, file)
 }
 
-// binaryLayer is a layer of one file. Its content depends on nothing but the binary.
+// binaryLayer returns a reproducible layer with one file.
 func binaryLayer(binary string) (v1.Layer, error) {
 	content, err := os.ReadFile(binary)
 	if err != nil {

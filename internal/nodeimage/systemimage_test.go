@@ -24,7 +24,7 @@ registry.test/pause:3.10.2
 registry.test/etcd:3.6.8-0
 `
 
-func TestEveryImageThatIsAskedForHasItsBinary(t *testing.T) {
+func TestPlaceAssignsBinaries(t *testing.T) {
 	images, err := place(kubeadmList, "registry.test/pause:3.10")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestEveryImageThatIsAskedForHasItsBinary(t *testing.T) {
 	for ref, want := range map[string]string{
 		"registry.test/coredns/coredns:v1.14.2": "coredns",
 		"registry.test/etcd:3.6.8-0":            "etcd",
-		"registry.test/pause:3.10":              "pause", // containerd's, and not kubeadm's
+		"registry.test/pause:3.10":              "pause", // from containerd, not from kubeadm
 		podnetRef:                               "podnet",
 	} {
 		if byRef[ref] != want {
@@ -48,14 +48,14 @@ func TestEveryImageThatIsAskedForHasItsBinary(t *testing.T) {
 	}
 }
 
-func TestImagesThatCannotBeServed(t *testing.T) {
+func TestPlaceRejectsUnknownAndMissingImages(t *testing.T) {
 	if _, err := place(kubeadmList+"registry.test/konnectivity:v1\n", "registry.test/pause:3.10"); err == nil ||
 		!strings.Contains(err.Error(), "registry.test/konnectivity:v1") {
-		t.Errorf("an unknown image: %v", err)
+		t.Errorf("unknown image: error is %v", err)
 	}
 	short := strings.ReplaceAll(kubeadmList, "registry.test/etcd:3.6.8-0\n", "")
 	if _, err := place(short, "registry.test/pause:3.10"); err == nil || !strings.Contains(err.Error(), "etcd") {
-		t.Errorf("a list without etcd: %v", err)
+		t.Errorf("list without etcd: error is %v", err)
 	}
 }
 
@@ -65,30 +65,29 @@ func TestSandboxImage(t *testing.T) {
 		t.Errorf("got %q, %v", ref, err)
 	}
 	if _, err := sandboxImage("# sandbox_image = \"x\"\n"); err == nil {
-		t.Error("a comment was taken for a setting")
+		t.Error("parsed a comment as a setting")
 	}
 }
 
-func TestManifestRunsTheImageThatIsBuilt(t *testing.T) {
+func TestManifestRunsBuiltImage(t *testing.T) {
 	if !strings.Contains(podnetManifest, "image: "+podnetRef+"\n") {
 		t.Errorf("files/default-cni.yaml does not run %s", podnetRef)
 	}
 }
 
-// Every binary that goes into an image has to come out of a component.
-func TestSystemImagesAreBuilt(t *testing.T) {
+func TestSystemImagesHaveComponent(t *testing.T) {
 	built := map[string][]string{}
 	for _, c := range components() {
 		built[c.key] = c.binaries
 	}
 	for _, image := range systemImages() {
 		if !slices.Contains(built[image.component], image.name) {
-			t.Errorf("component %q makes no %s", image.component, image.name)
+			t.Errorf("component %q does not build %s", image.component, image.name)
 		}
 	}
 }
 
-func TestArchiveHoldsBinariesAndTools(t *testing.T) {
+func TestArchiveContainsBinariesAndTools(t *testing.T) {
 	dir := t.TempDir()
 	for _, image := range systemImages() {
 		writeFile(t, filepath.Join(dir, image.name), "I am "+image.name)
@@ -106,17 +105,17 @@ func TestArchiveHoldsBinariesAndTools(t *testing.T) {
 	}
 	proxy := contents(t, archive, "registry.test/kube-proxy:v1.36.3")
 	if proxy["usr/local/bin/kube-proxy"] != "I am kube-proxy" {
-		t.Errorf("kube-proxy's image holds %v", proxy)
+		t.Errorf("the image of kube-proxy contains %v", proxy)
 	}
 	if _, ok := proxy["usr/sbin/nft"]; !ok {
-		t.Errorf("kube-proxy's image has no tools: %v", proxy)
+		t.Errorf("the image of kube-proxy contains no tools: %v", proxy)
 	}
 	if pause := contents(t, archive, "registry.test/pause:3.10"); len(pause) != 1 {
-		t.Errorf("pause's image holds more than pause: %v", pause)
+		t.Errorf("the image of pause contains other files: %v", pause)
 	}
 }
 
-// contents are the files of one image of an archive.
+// contents returns the files of an image in an archive.
 func contents(t *testing.T, archive, ref string) map[string]string {
 	t.Helper()
 	tag, err := name.NewTag(ref)

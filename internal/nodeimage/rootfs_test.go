@@ -9,18 +9,20 @@ import (
 
 func TestChooseMirror(t *testing.T) {
 	cases := map[string]struct{ listing, want string }{
-		"the suite with all packages, and not its updates": {
+		"suite with all packages, not the updates": {
 			"Debian|bookworm-security|http://mirror.test/debian-security/\n" +
 				"Debian|bookworm-updates|http://mirror.test/debian/\n" +
 				"Debian|bookworm|http://mirror.test/main/\n",
 			"http://mirror.test/main/",
 		},
-		"a third party's archive comes first": {"Tools Inc|stable|https://tools.test/\nDebian|trixie|https://mirror.test/debian/\n", "https://mirror.test/debian/"},
-		"a local copy":                        {"Debian|trixie|file:/srv/debian/\n", "file:/srv/debian/"},
-		"Ubuntu":                              {"Ubuntu|noble|http://mirror.test/ubuntu/\n", ""},
-		"a medium that is not in the drive":   {"Debian|trixie|cdrom:[Debian]/\n", ""},
-		"no index was fetched yet":            {"||http://mirror.test/debian/\n", ""},
-		"nothing":                             {"", ""},
+		"other archive first": {
+			"Tools Inc|stable|https://tools.test/\nDebian|trixie|https://mirror.test/debian/\n", "https://mirror.test/debian/",
+		},
+		"local copy":   {"Debian|trixie|file:/srv/debian/\n", "file:/srv/debian/"},
+		"Ubuntu":       {"Ubuntu|noble|http://mirror.test/ubuntu/\n", ""},
+		"CD-ROM":       {"Debian|trixie|cdrom:[Debian]/\n", ""},
+		"no index yet": {"||http://mirror.test/debian/\n", ""},
+		"nothing":      {"", ""},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -35,20 +37,20 @@ func TestChooseMirror(t *testing.T) {
 	}
 }
 
-func TestMirrorOfAFreshMachineIsKnownAfterAnUpdate(t *testing.T) {
+func TestDebianMirrorRunsAptUpdateOnce(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{
 		"apt-get indextargets": {stdout: "||http://mirror.test/debian/"},
 	}}
 	r.replies["apt-get update"] = reply{stdout: ""}
 	if _, err := debianMirror(t.Context(), r); !errors.Is(err, errNoMirror) || !strings.Contains(err.Error(), "INGRESSLAB_DEBIAN_MIRROR") {
-		t.Errorf("err = %v, want one that names the way out", err)
+		t.Errorf("err = %v, want one that names INGRESSLAB_DEBIAN_MIRROR", err)
 	}
 	if r.count("apt-get update") != 1 {
 		t.Errorf("ran %q", r.ran)
 	}
 }
 
-func TestAptOptionsCarryTheProxy(t *testing.T) {
+func TestAptOptionsContainProxy(t *testing.T) {
 	r := &fakeRunner{replies: map[string]reply{
 		"apt-config dump": {stdout: "Acquire::cdrom::mount \"/media\";\nAcquire::http::Proxy \"http://proxy.test:3128\";\n"},
 	}}
@@ -61,7 +63,7 @@ func TestAptOptionsCarryTheProxy(t *testing.T) {
 	}
 }
 
-func TestBootstrapSaysWhatToDoAboutOldKeys(t *testing.T) {
+func TestBootstrapErrorHasFixForOldKeyring(t *testing.T) {
 	failed := &failure{command: "mmdebstrap", tail: "W: GPG error: trixie InRelease: NO_PUBKEY 0123", err: errors.New("exit status 1")}
 	err := explainBootstrap(failed)
 	if !errors.Is(err, failed) || !strings.Contains(err.Error(), "debian-archive-keyring") {
@@ -69,13 +71,13 @@ func TestBootstrapSaysWhatToDoAboutOldKeys(t *testing.T) {
 	}
 }
 
-func TestBootstrapQuotesPathsForTheShell(t *testing.T) {
+func TestBootstrapQuotesPaths(t *testing.T) {
 	args := bootstrapArguments("/home/o'neil/my cache", "http://mirror.test/", nil)
 	hook := args[slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "--customize-hook=") })]
 	if !strings.Contains(hook, `'/home/o'\''neil/my cache/nettools.sh' "$1" '/home/o'\''neil/my cache/nettools.tar'`) {
 		t.Errorf("hook = %s", hook)
 	}
 	if args[len(args)-1] != "http://mirror.test/" || args[len(args)-3] != suite {
-		t.Errorf("arguments end in %q", args[len(args)-3:])
+		t.Errorf("the last arguments are %q", args[len(args)-3:])
 	}
 }
