@@ -10,15 +10,15 @@ import (
 	"path/filepath"
 )
 
-// conflistName sorts before what other networks install: the container runtime takes the
-// first file of its configuration directory in lexical order.
+// conflistName sorts before the files of other networks, because the container runtime uses the
+// first file in its configuration directory.
 const conflistName = "10-podnet.conflist"
 
-// leaseDir is where host-local notes the addresses it gave out. It is on a tmpfs because
-// no pod survives a restart of its node, and a note that did would leak the address.
+// leaseDir is where host-local records allocated addresses. It is on a tmpfs, because no pod
+// survives a restart of its node, and a record that does would leak the address.
 const leaseDir = "/run/podnet/leases"
 
-// The types below are the part of the CNI network configuration format that we write:
+// The types below are a part of the CNI network configuration format:
 // https://www.cni.dev/docs/spec/#section-1-network-configuration-format
 type conflist struct {
 	CNIVersion string   `json:"cniVersion"`
@@ -49,22 +49,22 @@ type ipRange struct {
 	Subnet string `json:"subnet"`
 }
 
-// Conflist renders the CNI configuration of a node whose pods take their addresses from
-// podRanges. mtu, in bytes, is that of the link between the nodes; 0 leaves it to the
-// kernel. No range is an error: a runtime with such a file would start pods without
-// addresses, and without the file it rightly reports the node as not ready.
+// Conflist returns the CNI configuration of a node with these pod ranges. mtu is the MTU of the
+// link between nodes in bytes; 0 means the kernel's default. It returns an error if podRanges is
+// empty: the runtime would start pods without addresses. Without the file, the node correctly stays
+// NotReady.
 func Conflist(podRanges []netip.Prefix, mtu int) ([]byte, error) {
 	if len(podRanges) == 0 {
 		return nil, errors.New("no pod range is assigned to this node")
 	}
-	masquerade := false // Per destination, which ptp cannot do: masquerade.go does it.
+	masquerade := false // ptp cannot exclude destinations; see masquerade.go
 	addresses := ipam{Type: "host-local", DataDir: leaseDir}
 	for _, podRange := range podRanges {
-		everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 		if podRange.Addr().Is6() {
-			everything = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+			all = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		}
-		addresses.Routes = append(addresses.Routes, ipamRoute{Dst: everything.String()})
+		addresses.Routes = append(addresses.Routes, ipamRoute{Dst: all.String()})
 		addresses.Ranges = append(addresses.Ranges, []ipRange{{Subnet: podRange.String()}})
 	}
 	rendered, err := json.MarshalIndent(conflist{
@@ -81,20 +81,19 @@ func Conflist(podRanges []netip.Prefix, mtu int) ([]byte, error) {
 	return append(rendered, '\n'), nil
 }
 
-// WriteConflist puts the configuration into dir so that a runtime that watches dir sees
-// the old content or the new, never a part. It writes nothing if nothing changed, because
-// every write makes the runtime reload.
+// WriteConflist writes the configuration to dir atomically, for runtimes that watch dir. It writes
+// only a changed file, because each write makes the runtime reload.
 func WriteConflist(dir string, content []byte) error {
 	path := filepath.Join(dir, conflistName)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
-	// The dot keeps a half-written file out of the runtime's *.conflist pattern.
+	// The runtime's pattern *.conflist does not match the temporary file.
 	temporary, err := os.CreateTemp(dir, ".podnet-*")
 	if err != nil {
 		return fmt.Errorf("write CNI configuration: %w", err)
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // Gone already after the rename.
+	defer func() { _ = os.Remove(temporary.Name()) }() // fails after the rename
 	_, err = temporary.Write(content)
 	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
 	if err != nil {

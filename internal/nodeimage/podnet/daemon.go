@@ -6,57 +6,61 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
-// healEvery bounds how long a route or rule that somebody else deleted stays missing.
-const healEvery = 30 * time.Second
+// resync is how long a route or rule can be missing after another program deleted it.
+const resync = 30 * time.Second
 
-// retryAfter is the pause after a failure, as when the kernel's tables are locked.
+// retryAfter is the delay after an error, for example if the kernel's tables are locked.
 const retryAfter = 2 * time.Second
 
 // Host is the kernel and file system of one node. All methods are idempotent.
 type Host interface {
-	// MTU returns the MTU, in bytes, of the link that holds the address.
+	// MTU returns the MTU in bytes of the link with the address.
 	MTU(address netip.Addr) (int, error)
-	// Routes returns the routes that this daemon, or an earlier run of it, installed.
+	// Routes returns the routes that the daemon added, also in earlier runs.
 	Routes() ([]Route, error)
-	// AddRoute installs a route and replaces one for the same range.
+	// AddRoute adds a route, or replaces the route to the same range.
 	AddRoute(Route) error
-	// RemoveRoute removes a route; that it is gone already is no error.
+	// RemoveRoute removes a route. It returns nil if the route does not exist.
 	RemoveRoute(Route) error
-	// Masquerade applies a text of Ruleset.
+	// Masquerade applies the result of Ruleset.
 	Masquerade(ctx context.Context, ruleset string) error
-	// Configure installs the text of Conflist.
+	// Configure installs the result of Conflist.
 	Configure(conflist []byte) error
 }
 
-// Daemon keeps the pod network of one node in line with the cluster's Node objects.
+// Daemon updates the pod network of one node when Node objects change.
 type Daemon struct {
-	// Node is the name of the node it runs on.
+	// Node is the name of its node.
 	Node string
-	// ClusterRanges hold the pods of all nodes.
+	// ClusterRanges contain the pods of all nodes.
 	ClusterRanges []netip.Prefix
-	// Host is where the network is applied.
+	// Host is the node to configure.
 	Host Host
-	// Log receives one line for every change and every failure.
+	// Log receives each change and error.
 	Log *slog.Logger
 
-	applied string // the last ruleset applied, to log only changes
+	applied string // the last ruleset, to log only changes
 }
 
-// Run watches the nodes until ctx ends, and then returns ctx's cause. A failure to apply
-// is logged and retried; nothing is taken down at the end, because pods outlive a restart
-// of the daemon.
+// Run watches the nodes until ctx ends, and returns ctx's cause. It logs and retries errors of
+// Apply. It removes nothing at the end, because pods survive a restart of the daemon.
 func (d *Daemon) Run(ctx context.Context, nodes cache.ListerWatcher) error {
-	dirty := make(chan struct{}, 1)
+	changed := make(chan struct{}, 1)
 	mark := func(any) {
 		select {
-		case dirty <- struct{}{}:
-		default: // A pass is due anyway, and it looks at everything.
+		case changed <- struct{}{}:
+		default: // the next pass is due already
 		}
 	}
 	informer := cache.NewSharedIndexInformer(nodes, &corev1.Node{}, 0, cache.Indexers{})
@@ -75,41 +79,33 @@ func (d *Daemon) Run(ctx context.Context, nodes cache.ListerWatcher) error {
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return context.Cause(ctx)
 	}
-	return d.loop(ctx, informer.GetStore(), dirty)
+	return d.loop(ctx, informer.GetStore(), changed)
 }
 
-func (d *Daemon) loop(ctx context.Context, nodes cache.Store, dirty <-chan struct{}) error {
+func (d *Daemon) loop(ctx context.Context, nodes cache.Store, changed <-chan struct{}) error {
 	for {
-		wait := healEvery
+		wait := resync
 		if err := d.pass(ctx, nodes.List()); err != nil {
-			d.Log.Error("pod network is not complete, will retry", "error", err)
+			d.Log.Error("pod network is incomplete; retrying", "error", err)
 			wait = retryAfter
 		}
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return context.Cause(ctx)
-		case <-dirty:
-		case <-timer.C:
+		case <-changed:
+		case <-time.After(wait):
 		}
-		timer.Stop()
 	}
 }
 
+// pass applies the state of all nodes. An invalid node affects only its own route.
 func (d *Daemon) pass(ctx context.Context, nodes []any) error {
-	peers, problems := d.peers(nodes)
-	return errors.Join(append(problems, d.Apply(ctx, peers))...)
-}
-
-// peers reads all nodes. One that cannot be read costs its own route and no other.
-func (d *Daemon) peers(nodes []any) ([]Peer, []error) {
 	var peers []Peer
 	var problems []error
 	for _, object := range nodes {
 		node, ok := object.(*corev1.Node)
 		if !ok {
-			continue // The informer holds nothing else.
+			continue // impossible: the informer contains only nodes
 		}
 		peer, err := PeerOf(node)
 		if err != nil {
@@ -118,11 +114,11 @@ func (d *Daemon) peers(nodes []any) ([]Peer, []error) {
 		}
 		peers = append(peers, peer)
 	}
-	return peers, problems
+	return errors.Join(append(problems, d.Apply(ctx, peers))...)
 }
 
-// Apply brings the host in line with the peers. It goes on after a failure, so that one
-// bad route does not cost the others, and returns all failures.
+// Apply configures the host for the peers. It continues after an error, so that an invalid route
+// does not affect others, and returns all errors.
 func (d *Daemon) Apply(ctx context.Context, peers []Peer) error {
 	failures := d.applyRoutes(peers)
 	for _, peer := range peers {
@@ -140,14 +136,15 @@ func (d *Daemon) applyRoutes(peers []Peer) error {
 	}
 	add, remove := Difference(present, Routes(d.Node, peers))
 	var failures []error
-	// Removing first would cut off a node whose address changed; replacing never does.
+	// Add first: replacing the route of a node whose address changed does not interrupt its
+	// traffic.
 	for _, route := range add {
 		d.Log.Info("add route", "route", route.String())
 		failures = append(failures, d.Host.AddRoute(route))
 	}
 	for _, route := range remove {
-		if replaced(route, add) {
-			continue
+		if slices.ContainsFunc(add, func(added Route) bool { return added.To == route.To }) {
+			continue // AddRoute replaced it
 		}
 		d.Log.Info("remove route", "route", route.String())
 		failures = append(failures, d.Host.RemoveRoute(route))
@@ -155,19 +152,10 @@ func (d *Daemon) applyRoutes(peers []Peer) error {
 	return errors.Join(failures...)
 }
 
-func replaced(route Route, added []Route) bool {
-	for _, other := range added {
-		if other.To == route.To {
-			return true
-		}
-	}
-	return false
-}
-
 func (d *Daemon) applySelf(ctx context.Context, self Peer) error {
 	if len(self.PodRanges) == 0 {
 		d.Log.Info("waiting for a pod range", "node", self.Name)
-		return nil // The update that assigns one starts the next pass.
+		return nil // the assignment causes the next pass
 	}
 	ruleset := Ruleset(self.PodRanges, d.ClusterRanges)
 	if err := d.Host.Masquerade(ctx, ruleset); err != nil {
@@ -185,7 +173,7 @@ func (d *Daemon) applySelf(ctx context.Context, self Peer) error {
 	if err != nil {
 		return fmt.Errorf("node %s: %w", self.Name, err)
 	}
-	// Last: this file makes the node Ready, so the rest has to be in place before it.
+	// Configure is last, because this file makes the node Ready.
 	if err := d.Host.Configure(content); err != nil {
 		return err
 	}
@@ -194,4 +182,22 @@ func (d *Daemon) applySelf(ctx context.Context, self Peer) error {
 		d.applied = ruleset
 	}
 	return nil
+}
+
+// Nodes returns a client for Node objects. The complete clientset of client-go would be two thirds
+// of the daemon's size and compile time.
+func Nodes(config *rest.Config) (cache.ListerWatcher, error) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("create API client: %w", err)
+	}
+	config = rest.CopyConfig(config)
+	config.APIPath = "/api"
+	config.GroupVersion = &corev1.SchemeGroupVersion
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("create API client: %w", err)
+	}
+	return cache.NewListWatchFromClient(client, "nodes", corev1.NamespaceAll, fields.Everything()), nil
 }

@@ -14,7 +14,7 @@ import (
 	framework "k8s.io/client-go/tools/cache/testing"
 )
 
-// fakeHost is a node without a kernel. Every change is announced on changed.
+// fakeHost is a Host in memory. It signals each change on channel changed.
 type fakeHost struct {
 	mu       sync.Mutex
 	routes   []Route
@@ -82,7 +82,7 @@ func (h *fakeHost) Configure(conflist []byte) error {
 	return nil
 }
 
-// await waits for the host to be as wanted, or for the test to run out of time.
+// await waits for a condition, or until ctx ends.
 func (h *fakeHost) await(ctx context.Context, t *testing.T, wanted func() bool) {
 	t.Helper()
 	for {
@@ -95,7 +95,7 @@ func (h *fakeHost) await(ctx context.Context, t *testing.T, wanted func() bool) 
 		select {
 		case <-h.changed:
 		case <-ctx.Done():
-			t.Fatalf("the host never got there; it did %q", h.order)
+			t.Fatalf("condition not met; calls: %q", h.order)
 		}
 	}
 }
@@ -107,8 +107,8 @@ func daemon(host Host) *Daemon {
 	}
 }
 
-// The configuration makes the node Ready, and pods follow at once.
-func TestApplyConfiguresTheRuntimeLast(t *testing.T) {
+// The configuration makes the node Ready, and pods start at once.
+func TestApplyConfiguresRuntimeLast(t *testing.T) {
 	host := newFakeHost(route("10.244.9.0/24", "172.18.0.9"))
 	peers := peersOf(t, node("a", "172.18.0.2", "10.244.0.0/24"), node("b", "172.18.0.3", "10.244.1.0/24"))
 	if err := daemon(host).Apply(t.Context(), peers); err != nil {
@@ -118,12 +118,12 @@ func TestApplyConfiguresTheRuntimeLast(t *testing.T) {
 		"add 10.244.1.0/24 via 172.18.0.3", "remove 10.244.9.0/24 via 172.18.0.9", "masquerade", "configure",
 	}
 	if !slices.Equal(host.order, want) {
-		t.Errorf("did %q, want %q", host.order, want)
+		t.Errorf("calls are %q, want %q", host.order, want)
 	}
 }
 
-// A node that restarts may come back with another address; its pods must stay reachable.
-func TestApplyReplacesARouteInOneStep(t *testing.T) {
+// After a restart, a node might have another address. Its pods must stay reachable.
+func TestApplyReplacesRouteInOneStep(t *testing.T) {
 	host := newFakeHost(route("10.244.1.0/24", "172.18.0.3"))
 	peers := peersOf(t, node("a", "172.18.0.2", "10.244.0.0/24"), node("b", "172.18.0.8", "10.244.1.0/24"))
 	if err := daemon(host).Apply(t.Context(), peers); err != nil {
@@ -136,23 +136,24 @@ func TestApplyReplacesARouteInOneStep(t *testing.T) {
 
 func isRemoval(step string) bool { return strings.HasPrefix(step, "remove") }
 
-func TestApplyWithoutARangeLeavesTheNodeNotReady(t *testing.T) {
+func TestApplyWithoutPodRangeDoesNotConfigureRuntime(t *testing.T) {
 	host := newFakeHost()
 	if err := daemon(host).Apply(t.Context(), peersOf(t, node("a", "172.18.0.2"))); err != nil {
-		t.Errorf("a node that waits for its range is no failure: %v", err)
+		t.Errorf("error for a node without a pod range: %v", err)
 	}
 	if host.conflist != "" {
-		t.Errorf("configured %s", host.conflist)
+		t.Errorf("unexpected configuration %s", host.conflist)
 	}
 	if err := daemon(host).Apply(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "node a") {
-		t.Errorf("the node itself is missing: %v", err)
+		t.Errorf("missing own node: error is %v", err)
 	}
 }
 
-func TestOneBadRouteDoesNotCostTheOthers(t *testing.T) {
+func TestApplyContinuesAfterRouteError(t *testing.T) {
 	host := newFakeHost()
 	host.failOnce = errors.New("network is unreachable")
-	peers := peersOf(t, node("a", "172.18.0.2", "10.244.0.0/24"), node("b", "172.18.0.3", "10.244.1.0/24"), node("c", "172.18.0.4", "10.244.2.0/24"))
+	peers := peersOf(t, node("a", "172.18.0.2", "10.244.0.0/24"), node("b", "172.18.0.3", "10.244.1.0/24"),
+		node("c", "172.18.0.4", "10.244.2.0/24"))
 	if err := daemon(host).Apply(t.Context(), peers); err == nil || !strings.Contains(err.Error(), "unreachable") {
 		t.Errorf("err = %v", err)
 	}
@@ -161,9 +162,9 @@ func TestOneBadRouteDoesNotCostTheOthers(t *testing.T) {
 	}
 }
 
-func TestRunFollowsTheNodes(t *testing.T) {
+func TestRunAppliesNodeChanges(t *testing.T) {
 	host := newFakeHost()
-	// The one that cannot be read stands for a controller with other ideas about fields.
+	// The invalid node must not affect the others.
 	source := framework.NewFakeControllerSource()
 	defer source.Shutdown()
 	source.Add(node("a", "172.18.0.2", "10.244.0.0/24"))
@@ -185,6 +186,6 @@ func TestRunFollowsTheNodes(t *testing.T) {
 		t.Errorf("Run returned %v", err)
 	}
 	if host.conflist == "" {
-		t.Error("ending the daemon took the pods' network away")
+		t.Error("the end of the daemon removed the network of the pods")
 	}
 }

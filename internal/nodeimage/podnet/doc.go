@@ -1,18 +1,14 @@
-// Package podnet is the pod network of a node image that is built without a registry: the
-// smallest thing that satisfies the Kubernetes network model
-// (https://kubernetes.io/docs/concepts/services-networking/#the-kubernetes-network-model)
-// on nodes that share one link, as kind's do.
+// Package podnet is the pod network of a built node image. It implements the Kubernetes network
+// model (https://kubernetes.io/docs/concepts/services-networking/#the-kubernetes-network-model) for
+// nodes on one link, as in kind.
 //
-// One daemon a node does three things, all derived from the Node objects:
+// On each node, a daemon watches the Node objects and does three things:
 //
-//   - it writes the CNI configuration for the node's own pod range (conflist.go), which
-//     also makes the node Ready;
-//   - it keeps one route for each other node's pod range, by way of that node's internal
-//     address (route.go);
-//   - it masquerades what pods send out of the cluster (masquerade.go), because nobody
-//     out there has a route back to a pod.
+//   - it writes the CNI configuration for the node's pod range, which makes the node Ready (conflist.go);
+//   - it adds a route to the pod range of each other node, through that node's internal address (peer.go);
+//   - it masquerades packets from pods that leave the cluster, which has no route back to a pod
+//     (masquerade.go).
 //
-// Read peer.go first: everything else is a pure function of a list of peers. daemon.go
-// waits for changes and applies the result; nodes.go is where they come from; host_linux.go is the only file that touches
-// the kernel.
+// Read peer.go first. All files except daemon.go and host_linux.go contain pure functions of a list
+// of peers. daemon.go watches the nodes and applies the result. host_linux.go uses the kernel.
 package podnet

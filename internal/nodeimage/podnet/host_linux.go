@@ -14,19 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// routeOwner marks our routes in the kernel's table, as every routing daemon does with a
-// number of its own (rtnetlink(7), rtm_protocol; values above RTPROT_STATIC are free). It
-// is how a restarted daemon knows which routes are its to remove.
+// routeOwner marks the daemon's routes in the kernel's table (rtm_protocol in rtnetlink(7); values
+// above RTPROT_STATIC are free), so that it can remove them after a restart.
 const routeOwner = netlink.RouteProtocol(112)
 
-// nftTimeout is far above what a few rules take. It is there so that a hung nft cannot
-// stop the daemon from keeping routes.
+// nftTimeout is far above the usual time. It keeps a hung nft from blocking route updates.
 const nftTimeout = 20 * time.Second
 
-// Linux is the Host that the daemon runs on: it needs CAP_NET_ADMIN, the network
-// namespace of the node, and nft in PATH.
+// Linux implements Host. It needs CAP_NET_ADMIN, the network namespace of the node, and nft in
+// PATH.
 type Linux struct {
-	// ConfigDir is where the container runtime looks for CNI configuration.
+	// ConfigDir is the container runtime's directory for CNI configuration.
 	ConfigDir string
 }
 
@@ -47,7 +45,7 @@ func (Linux) MTU(address netip.Addr) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("no link of this node has its internal address %s", address)
+	return 0, fmt.Errorf("no link on this node has internal address %s", address)
 }
 
 // Routes implements Host.
@@ -60,7 +58,7 @@ func (Linux) Routes() ([]Route, error) {
 	var routes []Route
 	for _, route := range found {
 		if route.Dst == nil {
-			continue // A default route is never ours.
+			continue // the daemon adds no default route
 		}
 		to, okTo := netip.AddrFromSlice(route.Dst.IP)
 		via, okVia := netip.AddrFromSlice(route.Gw)

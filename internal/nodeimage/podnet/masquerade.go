@@ -6,15 +6,13 @@ import (
 	"strings"
 )
 
-// Ruleset renders the nftables commands that make packets of this node's pods leave the
-// cluster with the node's address. clusterRanges hold all pods of the cluster: between
-// them addresses are kept, as the network model demands.
+// Ruleset returns the nftables commands that masquerade packets from this node's pods to
+// destinations outside clusterRanges. Between pods, the network model requires unchanged addresses.
 //
-// The text is fit for `nft --file -`, which applies it as one transaction. Declaring the
-// table before deleting it makes the deletion succeed the first time, too, so applying
-// the text again replaces it: https://wiki.nftables.org/wiki-nftables/index.php/Atomic_rule_replacement
-// The table is ours alone. Rules of kube-proxy and of CNI plugins, in whichever of the
-// two iptables back ends they live, are not touched.
+// `nft --file -` applies the text as one transaction. The text declares the table before it deletes
+// it, so that the deletion also succeeds the first time:
+// https://wiki.nftables.org/wiki-nftables/index.php/Atomic_rule_replacement The table belongs to
+// the daemon, so it does not affect rules of kube-proxy and CNI plugins.
 func Ruleset(podRanges, clusterRanges []netip.Prefix) string {
 	var script strings.Builder
 	for _, podRange := range podRanges {
@@ -30,15 +28,15 @@ func Ruleset(podRanges, clusterRanges []netip.Prefix) string {
 				fmt.Fprintf(&script, "\t\t%s daddr %s return\n", family, cluster)
 			}
 		}
-		// Multicast keeps to the link, and its listeners answer the true sender.
+		// Multicast stays on the link, and its receivers reply to the pod.
 		fmt.Fprintf(&script, "\t\tfib daddr type multicast return\n")
 		fmt.Fprintf(&script, "\t\t%s saddr %s masquerade\n\t}\n}\n", family, podRange)
 	}
 	return script.String()
 }
 
-// ParseRanges reads the comma-separated list of ranges in which kind hands the pod subnet
-// of the cluster to a network's manifest.
+// ParseRanges parses the comma-separated pod subnets that kind writes into the manifest of the
+// network.
 func ParseRanges(list string) ([]netip.Prefix, error) {
 	var ranges []netip.Prefix
 	for item := range strings.SplitSeq(list, ",") {

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// node makes a Node with an internal address and pod ranges.
+// node returns a Node with an internal address and pod ranges.
 func node(name, address string, podRanges ...string) *corev1.Node {
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -49,7 +49,7 @@ func route(to, via string) Route {
 	return Route{To: netip.MustParsePrefix(to), Via: netip.MustParseAddr(via)}
 }
 
-func TestRoutesLeadToEveryOtherNode(t *testing.T) {
+func TestRoutesIncludeAllOtherNodes(t *testing.T) {
 	dual := node("c", "172.18.0.4", "10.244.2.0/24", "fd00:10:244:2::/64")
 	dual.Status.Addresses = append(dual.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "fc00::4"})
 	onlyFour := node("d", "172.18.0.5", "10.244.3.0/24", "fd00:10:244:3::/64")
@@ -62,7 +62,7 @@ func TestRoutesLeadToEveryOtherNode(t *testing.T) {
 	want := []Route{
 		route("10.244.1.0/24", "172.18.0.3"),
 		route("10.244.2.0/24", "172.18.0.4"),
-		route("10.244.3.0/24", "172.18.0.5"), // its IPv6 range has no address to go by
+		route("10.244.3.0/24", "172.18.0.5"), // no IPv6 address for its IPv6 range
 		route("10.244.4.0/24", "172.18.0.6"),
 		route("fd00:10:244:2::/64", "fc00::4"),
 	}
@@ -71,7 +71,7 @@ func TestRoutesLeadToEveryOtherNode(t *testing.T) {
 	}
 	slices.Reverse(peers)
 	if again := Routes("a", peers); !slices.Equal(again, want) {
-		t.Errorf("another order of nodes gives %v", again)
+		t.Errorf("with another order of nodes, routes = %v", again)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestDifference(t *testing.T) {
 	}
 }
 
-func TestPeerProblemsNameNodeAndField(t *testing.T) {
+func TestPeerErrorNamesNodeAndField(t *testing.T) {
 	for field, broken := range map[string]*corev1.Node{
 		"spec.podCIDRs":    node("n1", "172.18.0.2", "10.244.0.0"),
 		"status.addresses": node("n1", "somewhere", "10.244.0.0/24"),
@@ -112,16 +112,16 @@ func TestConflist(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 	if _, err := Conflist(nil, 0); err == nil {
-		t.Error("a node without pod range got a configuration, and would report itself ready")
+		t.Error("a node without a pod range got a configuration and would become Ready")
 	}
 }
 
-func TestWriteConflistReplacesTheFileAndNothingElse(t *testing.T) {
+func TestWriteConflistReplacesOnlyItsFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, conflistName)
 	previous := ""
 	for _, content := range []string{"one", "two", "two"} {
-		before, _ := os.Stat(path) // Not there the first time.
+		before, _ := os.Stat(path) // nil the first time
 		if err := WriteConflist(dir, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestWriteConflistReplacesTheFileAndNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A new file for new content, so that no reader sees half of one; otherwise the old.
+		// Changed content is in a new file, so that readers never see a part.
 		if same := before != nil && os.SameFile(before, after); same != (content == previous) {
 			t.Errorf("after %q, %q: the same file = %v", previous, content, same)
 		}
@@ -141,14 +141,14 @@ func TestWriteConflistReplacesTheFileAndNothingElse(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("left in the directory: %v, %v", entries, err)
+		t.Errorf("the directory contains %v, %v", entries, err)
 	}
 	if err := WriteConflist(filepath.Join(dir, "missing"), []byte("x")); err == nil {
-		t.Error("no error for a directory that is not there")
+		t.Error("no error for a missing directory")
 	}
 }
 
-func TestRulesetMasqueradesOnlyWhatLeavesTheCluster(t *testing.T) {
+func TestRulesetMasqueradesOnlyPacketsThatLeaveCluster(t *testing.T) {
 	got := Ruleset(prefixes("10.244.1.0/24"), prefixes("10.244.0.0/16", "fd00:10:244::/56"))
 	order := []string{
 		"table ip podnet {}", "delete table ip podnet", "hook postrouting",
@@ -158,14 +158,15 @@ func TestRulesetMasqueradesOnlyWhatLeavesTheCluster(t *testing.T) {
 	for _, part := range order {
 		next := strings.Index(got[at:], part)
 		if next < 0 {
-			t.Fatalf("%q is missing, or too early, in:\n%s", part, got)
+			t.Fatalf("%q is missing or too early in:\n%s", part, got)
 		}
 		at += next
 	}
 	if strings.Contains(got, "ip6") || strings.Contains(got, "fd00") {
 		t.Errorf("IPv6 rules for a node without IPv6:\n%s", got)
 	}
-	if dual := Ruleset(prefixes("10.244.1.0/24", "fd00::/64"), prefixes("10.244.0.0/16", "fd00::/56")); !strings.Contains(dual, "ip6 saddr fd00::/64 masquerade") {
+	dual := Ruleset(prefixes("10.244.1.0/24", "fd00::/64"), prefixes("10.244.0.0/16", "fd00::/56"))
+	if !strings.Contains(dual, "ip6 saddr fd00::/64 masquerade") {
 		t.Errorf("no IPv6 rules:\n%s", dual)
 	}
 }
@@ -177,7 +178,7 @@ func TestParseRanges(t *testing.T) {
 	}
 	for _, broken := range []string{"", "{{ .PodSubnet }}", "10.244.0.0/16,"} {
 		if _, err := ParseRanges(broken); err == nil {
-			t.Errorf("took %q", broken)
+			t.Errorf("accepted %q", broken)
 		}
 	}
 }

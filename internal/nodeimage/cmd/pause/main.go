@@ -1,7 +1,7 @@
 //go:build unix
 
-// Command pause is the process that holds a pod's namespaces. As process 1 of a pod that
-// shares its PID namespace it inherits every orphan, so it reaps:
+// Command pause keeps the namespaces of a pod alive. In a pod with a shared PID namespace it is PID
+// 1 and reaps orphaned processes:
 // https://kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace/
 package main
 
@@ -18,7 +18,7 @@ func main() {
 		if received != syscall.SIGCHLD {
 			return
 		}
-		// One signal may stand for several children: wait until none is left to reap.
+		// One signal can represent several children.
 		for {
 			if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {
 				break

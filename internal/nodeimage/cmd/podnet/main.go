@@ -1,15 +1,14 @@
 //go:build linux
 
-// Command podnet runs the pod network of one node; see package podnet. It takes its
-// settings from the environment, where the manifest of its DaemonSet puts them:
+// Command podnet runs the pod network of one node; see package podnet. It reads environment
+// variables that the manifest of its DaemonSet sets:
 //
-//	NODE_NAME   the node it runs on (required; downward API, spec.nodeName)
-//	POD_SUBNET  the ranges of all pods of the cluster, separated by commas (required)
-//	CNI_DIR     where the container runtime looks for CNI configuration (/etc/cni/net.d)
+//	NODE_NAME   the name of the node (required; spec.nodeName from the downward API)
+//	POD_SUBNET  the pod ranges of the cluster, separated by commas (required)
+//	CNI_DIR     the container runtime's directory for CNI configuration (default: /etc/cni/net.d)
 //	CONTROL_PLANE_ENDPOINT
-//	            host and port of the API server (that of the service account). kind knows it
-//	            and adds it. It does away with waiting for kube-proxy, whose rules the
-//	            service's address needs.
+//	            HOST:PORT of the API server (default: the Service kubernetes). kind sets it, so that
+//	            podnet does not wait for the rules of kube-proxy.
 package main
 
 import (

@@ -1,9 +1,9 @@
-// Command coredns is CoreDNS with exactly the plugins that kubeadm's default Corefile
-// names, which makes it a fraction of the size of the release binary:
+// Command coredns is CoreDNS with only the plugins of kubeadm's default Corefile, which makes it
+// much smaller than the release binary:
 // https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/#coredns-configmap-options
 //
-// A plugin registers itself when it is imported; hosts, log and rewrite are there because
-// they are the first lines that people add to a Corefile when they look into DNS.
+// The import of a plugin registers it. The plugins hosts, log and rewrite are included, because
+// users often add them to debug DNS.
 package main
 
 import (
