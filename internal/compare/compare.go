@@ -1,45 +1,52 @@
+// Package compare compares the results of scenarios on two clusters. Embedded clusters should have the same results as kind
+// clusters. Compare matches two lists of reports; WriteTable and WriteJSON print the result.
 package compare
 
 import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Side is a cluster and what the scenarios came to on it.
+// Side is a cluster with the reports of its scenarios.
 type Side struct {
-	// Cluster is what the cluster is made with ("kind").
+	// Cluster is the cluster's provider, such as "kind".
 	Cluster string
-	// Reports are in the order in which the scenarios ran; they are fewer than the scenarios if something ended the run.
+	// Reports are in the order in which the scenarios ran. After an interruption, some are missing.
 	Reports []*scenario.Report
 }
 
-// Comparison is what two sides came to.
+// Comparison is the result of two sides.
 type Comparison struct {
-	// Left and Right name the sides.
+	// Left and Right are the names of the sides.
 	Left, Right string
-	// Rows has a row for each scenario, in the order of the left side; those that only the right side ran come last.
+	// Rows has one row for each scenario, in the order of the left side. Scenarios that only the right side ran come last.
 	Rows []Row
 }
 
-// Row is a scenario on both sides.
+// Row is the result of a scenario on both sides.
 type Row struct {
 	Scenario string
-	// Left and Right are nil where the scenario did not run.
+	// Left and Right are nil if the scenario did not run there.
 	Left, Right *Verdict
 }
 
-// Verdict is how a scenario ended on one side.
+// Verdict is the result of a scenario on one side.
 type Verdict struct {
 	Outcome scenario.Outcome `json:"outcome"`
 	Seconds float64          `json:"seconds"`
-	// Step counts from 1 and says which step did not hold; 0 if all did or none ran.
+	// Step is the number of the failed step, from 1. It is 0 if no step failed.
 	Step int `json:"step,omitempty"`
-	// Field is what was not as expected in that step ("status"); empty if that is not what was wrong.
+	// Field is the first field that differed from the expectation in that step ("status"), if any.
 	Field string `json:"field,omitempty"`
-	// Reason says why the outcome is not Passed: why it was skipped, or the first mismatch.
+	// Reason explains an outcome other than Passed: the reason for a skip, or the first mismatch.
 	Reason string `json:"reason,omitempty"`
 }
 
-// Compare puts the reports of two sides side by side.
+// Compare compares the reports of two sides.
 func Compare(left, right Side) Comparison {
 	c := Comparison{Left: left.Cluster, Right: right.Cluster}
 	others := map[string]*scenario.Report{}
@@ -58,7 +65,7 @@ func Compare(left, right Side) Comparison {
 	return c
 }
 
-// verdict is nil for no report.
+// verdict returns nil for a nil report.
 func verdict(r *scenario.Report) *Verdict {
 	if r == nil {
 		return nil
@@ -81,8 +88,8 @@ func verdict(r *scenario.Report) *Verdict {
 	return v
 }
 
-// Same tells whether a scenario ended alike: with the same outcome, and if it was not to its end, in the same step because of
-// the same field. What was observed there may name pods and addresses, which never are the same.
+// Same reports whether both sides have the same outcome, failed step, and failed field. It ignores observed values, because pod
+// names and addresses always differ.
 func (r Row) Same() bool {
 	if r.Left == nil || r.Right == nil {
 		return false
@@ -90,7 +97,7 @@ func (r Row) Same() bool {
 	return r.Left.Outcome == r.Right.Outcome && r.Left.Step == r.Right.Step && r.Left.Field == r.Right.Field
 }
 
-// Differences are the rows that are not the same.
+// Differences returns the rows whose sides differ.
 func (c Comparison) Differences() []Row {
 	var rows []Row
 	for _, r := range c.Rows {
@@ -99,4 +106,90 @@ func (c Comparison) Differences() []Row {
 		}
 	}
 	return rows
+}
+
+// WriteTable writes one line for each difference, and a summary.
+func WriteTable(w io.Writer, c Comparison) error {
+	differences := c.Differences()
+	if len(differences) > 0 {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintf(table, "SCENARIO\tON %s\tON %s\n", c.Left, c.Right) // Flush returns the error
+		for _, r := range differences {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", r.Scenario, r.Left.text(), r.Right.text())
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(w, c.summary())
+	return err
+}
+
+func (c Comparison) summary() string {
+	scenarios := text.Count(len(c.Rows), "scenario")
+	if differ := len(c.Differences()); differ > 0 {
+		return fmt.Sprintf("%s: %s and %s differ in %d", scenarios, c.Left, c.Right, differ)
+	}
+	summary := fmt.Sprintf("%s: same results on %s and %s", scenarios, c.Left, c.Right)
+	failed := 0
+	for _, r := range c.Rows {
+		if r.Left == nil || r.Left.Outcome != scenario.Passed {
+			failed++
+		}
+	}
+	if failed > 0 {
+		summary += fmt.Sprintf("; %d did not pass", failed)
+	}
+	return summary
+}
+
+// text returns the content of a table cell.
+func (v *Verdict) text() string {
+	if v == nil {
+		return "did not run"
+	}
+	cell := scenario.OutcomeText(v.Outcome)
+	if v.Step > 0 {
+		cell += fmt.Sprintf(" in step %d", v.Step)
+	}
+	if v.Reason != "" {
+		cell += ": " + v.Reason
+	}
+	return cell
+}
+
+// document is the JSON form of a Comparison.
+type document struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Same is true if all scenarios have the same results.
+	Same bool `json:"same"`
+	// Clusters are the providers, which are also the keys of Verdicts.
+	Clusters  [2]string `json:"clusters"`
+	Scenarios []entry   `json:"scenarios"`
+}
+
+type entry struct {
+	Scenario string `json:"scenario"`
+	Same     bool   `json:"same"`
+	// Verdicts omits a cluster on which the scenario did not run.
+	Verdicts map[string]*Verdict `json:"verdicts"`
+}
+
+// WriteJSON writes all rows as an indented JSON document.
+func WriteJSON(w io.Writer, c Comparison) error {
+	doc := document{
+		APIVersion: scenario.APIVersion, Kind: "Parity",
+		Same: len(c.Differences()) == 0, Clusters: [2]string{c.Left, c.Right}, Scenarios: []entry{},
+	}
+	for _, r := range c.Rows {
+		e := entry{Scenario: r.Scenario, Same: r.Same(), Verdicts: map[string]*Verdict{}}
+		for name, v := range map[string]*Verdict{c.Left: r.Left, c.Right: r.Right} {
+			if v != nil {
+				e.Verdicts[name] = v
+			}
+		}
+		doc.Scenarios = append(doc.Scenarios, e)
+	}
+	return scenario.EncodeJSON(w, doc)
 }

@@ -18,7 +18,7 @@ func skipped(name, why string) *scenario.Report {
 	return &scenario.Report{Scenario: name, Outcome: scenario.Skipped, Reason: why}
 }
 
-// failed is a scenario whose step did not observe what it expected in a field; the next step did not run.
+// failed returns the report of a scenario with a mismatch in a field of a step. The next step did not run.
 func failed(name string, step int, field, observed string) *scenario.Report {
 	return &scenario.Report{Scenario: name, Outcome: scenario.Failed, Reason: "see the step", Steps: []scenario.StepReport{
 		{Number: step, Outcome: scenario.Failed, Mismatches: []probe.Mismatch{{Field: field, Expected: "200", Observed: observed}}},
@@ -36,20 +36,20 @@ func sides(kind, embedded []*scenario.Report) compare.Comparison {
 	return compare.Compare(compare.Side{Cluster: "kind", Reports: kind}, compare.Side{Cluster: "embedded", Reports: embedded})
 }
 
-func TestWhatIsTheSame(t *testing.T) {
+func TestSameIgnoresObservedValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind, embedded *scenario.Report
 		same           bool
 	}{
-		"both passed":                          {passed("a"), passed("a"), true},
-		"one failed":                           {passed("a"), failed("a", 2, "status", "503"), false},
-		"one was skipped":                      {passed("a"), skipped("a", "requires nodes"), false},
-		"skipped for reasons of their own":     {skipped("a", "requires nodes: x"), skipped("a", "requires nodes: y"), true},
-		"failed alike, on other pods":          {failed("a", 2, "pod", "web-x1"), failed("a", 2, "pod", "web-y2"), true},
-		"failed in another step":               {failed("a", 2, "status", "503"), failed("a", 3, "status", "503"), false},
-		"failed for another field":             {failed("a", 2, "status", "503"), failed("a", 2, "header", "503"), false},
-		"one failed, the other waited in vain": {failed("a", 2, "status", "503"), timedOut("a", 2, "pods are not ready"), false},
-		"one did not run":                      {passed("a"), nil, false},
+		"both passed":                            {passed("a"), passed("a"), true},
+		"one failed":                             {passed("a"), failed("a", 2, "status", "503"), false},
+		"one was skipped":                        {passed("a"), skipped("a", "requires nodes"), false},
+		"skipped for different reasons":          {skipped("a", "requires nodes: x"), skipped("a", "requires nodes: y"), true},
+		"failed in the same field on other pods": {failed("a", 2, "pod", "web-x1"), failed("a", 2, "pod", "web-y2"), true},
+		"failed in another step":                 {failed("a", 2, "status", "503"), failed("a", 3, "status", "503"), false},
+		"failed for another field":               {failed("a", 2, "status", "503"), failed("a", 2, "header", "503"), false},
+		"one failed, the other timed out":        {failed("a", 2, "status", "503"), timedOut("a", 2, "pods are not ready"), false},
+		"one did not run":                        {passed("a"), nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			embedded := []*scenario.Report{c.embedded}
@@ -57,7 +57,7 @@ func TestWhatIsTheSame(t *testing.T) {
 				embedded = nil
 			}
 			if got := len(sides([]*scenario.Report{c.kind}, embedded).Differences()) == 0; got != c.same {
-				t.Errorf("the same: %v, want %v", got, c.same)
+				t.Errorf("same is %v, want %v", got, c.same)
 			}
 		})
 	}
@@ -67,14 +67,14 @@ func TestTableShowsOnlyDifferences(t *testing.T) {
 	var b strings.Builder
 	c := sides(
 		[]*scenario.Report{passed("a"), passed("tls"), passed("limits"), failed("nodes", 3, "status", "503")},
-		[]*scenario.Report{passed("a"), failed("tls", 2, "status", "503"), skipped("limits", "requires dns: there is none"), failed("nodes", 3, "status", "504"), timedOut("extra", 1, "no answer")},
+		[]*scenario.Report{passed("a"), failed("tls", 2, "status", "503"), skipped("limits", "requires dns: it has none"), failed("nodes", 3, "status", "504"), timedOut("extra", 1, "no answer")},
 	)
 	if err := compare.WriteTable(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	want := `SCENARIO  ON kind      ON embedded
 tls       passed       failed in step 2: status: expected 200, observed 503
-limits    passed       was skipped: requires dns: there is none
+limits    passed       was skipped: requires dns: it has none
 extra     did not run  timed out in step 1: no answer
 5 scenarios: kind and embedded differ in 3
 `
@@ -85,8 +85,8 @@ extra     did not run  timed out in step 1: no answer
 
 func TestTableWithoutDifferences(t *testing.T) {
 	for want, reports := range map[string][]*scenario.Report{
-		"1 scenario: kind and embedded agree\n":                                   {passed("a")},
-		"2 scenarios: kind and embedded agree, though 1 did not pass on either\n": {passed("a"), failed("b", 1, "status", "503")},
+		"1 scenario: same results on kind and embedded\n":                  {passed("a")},
+		"2 scenarios: same results on kind and embedded; 1 did not pass\n": {passed("a"), failed("b", 1, "status", "503")},
 	} {
 		var b strings.Builder
 		if err := compare.WriteTable(&b, sides(reports, reports)); err != nil || b.String() != want {
@@ -122,12 +122,12 @@ func TestJSONHasEveryScenario(t *testing.T) {
 	}
 	second, third := doc.Scenarios[1], doc.Scenarios[2]
 	if !doc.Scenarios[0].Same || second.Same || third.Same {
-		t.Errorf("only a is the same: %s", b.String())
+		t.Errorf("only scenario a has the same result: %s", b.String())
 	}
 	if v := second.Verdicts["embedded"]; v.Outcome != "failed" || v.Step != 2 || v.Field != "status" || v.Reason != "status: expected 200, observed 503" {
 		t.Errorf("b on embedded: %+v", v)
 	}
 	if _, ran := third.Verdicts["embedded"]; ran {
-		t.Error("c did not run on embedded, and has a verdict")
+		t.Error("scenario c has a verdict for embedded, where it did not run")
 	}
 }
