@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// student is somebody who does lab 1 of a small checkout in a cluster that is made up.
+// student works on lab 1 of a small checkout in a fake cluster.
 type student struct {
 	*testing.T
 	cluster *fakecluster.Cluster
@@ -52,8 +52,8 @@ func newStudent(t *testing.T) *student {
 	return s
 }
 
-// checks runs check with arguments, and returns its exit code with what it prints and says.
-func (s *student) checks(args ...string) (code int, out, said string) {
+// checks runs check with arguments, and returns its exit code, standard output, and standard error.
+func (s *student) checks(args ...string) (code int, out, errText string) {
 	s.Helper()
 	var printed, errs bytes.Buffer
 	a := newApp(Streams{Out: &printed, Err: &errs})
@@ -63,21 +63,21 @@ func (s *student) checks(args ...string) (code int, out, said string) {
 	return code, printed.String(), errs.String()
 }
 
-// wants fails the test unless check exits so, and its output has all of the texts.
+// wants fails the test unless check exits with code and its output has all texts.
 func (s *student) wants(code int, args []string, texts ...string) {
 	s.Helper()
-	got, out, said := s.checks(args...)
+	got, out, errText := s.checks(args...)
 	if got != code {
 		s.Errorf("check %s: exit code %d, want %d", strings.Join(args, " "), got, code)
 	}
 	for _, text := range texts {
-		if !strings.Contains(out+said, text) {
-			s.Errorf("check %s: %q is missing in\n%s%s", strings.Join(args, " "), text, out, said)
+		if !strings.Contains(out+errText, text) {
+			s.Errorf("check %s: %q is missing in\n%s%s", strings.Join(args, " "), text, out, errText)
 		}
 	}
 }
 
-func TestCheckSaysWhatIsDone(t *testing.T) {
+func TestCheckReportsProgress(t *testing.T) {
 	s := newStudent(t)
 	s.wants(ExitFailed, []string{"1"}, "✓ A host that no rule names is answered with 404", "○ cheddar.localhost shows the cheddar (cheddar)\n",
 		"GET http://cheddar.localhost/ answers 200", "expected 200 OK", "observed 404 Not Found", "\n    hint  ", "more: --hint-level 2", "lab 1: 2 of 5 tasks done\n")
@@ -89,22 +89,22 @@ func TestCheckSaysWhatIsDone(t *testing.T) {
 	s.wants(ExitOK, []string{"1"}, "✓ wensleydale.localhost shows the wensleydale", "lab 1: 5 of 5 tasks done\n")
 }
 
-func TestCheckGivesHintsAsFarAsAsked(t *testing.T) {
+func TestCheckLimitsHintsToLevel(t *testing.T) {
 	s := newStudent(t)
 	var shown []int
-	for _, tier := range []string{"0", "1", "2", "3"} {
-		_, out, _ := s.checks("1", "cheddar", "--hint-level", tier)
+	for _, level := range []string{"0", "1", "2", "3"} {
+		_, out, _ := s.checks("1", "cheddar", "--hint-level", level)
 		shown = append(shown, strings.Count(out, "\n"))
-		if strings.Contains(out, "    hint  ") != (tier != "0") || strings.Contains(out, "more: --hint-level") != (tier == "1" || tier == "2") {
-			t.Errorf("--hint-level %s:\n%s", tier, out)
+		if strings.Contains(out, "    hint  ") != (level != "0") || strings.Contains(out, "more: --hint-level") != (level == "1" || level == "2") {
+			t.Errorf("--hint-level %s:\n%s", level, out)
 		}
 	}
 	if shown[0] >= shown[1] || shown[1] >= shown[2] {
-		t.Errorf("lines of the tiers: %v", shown)
+		t.Errorf("lines of the levels: %v", shown)
 	}
 }
 
-func TestCheckSaysWhatIsGone(t *testing.T) {
+func TestCheckReportsMissingObjects(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(s *student)
 		texts []string
@@ -113,8 +113,8 @@ func TestCheckSaysWhatIsGone(t *testing.T) {
 			if err := s.cluster.DeleteNamespace(s.Context(), "lab-1", false); err != nil {
 				s.Fatal(err)
 			}
-		}, []string{"✗ the namespace lab-1 is gone, with everything in it", "`ingresslab start 1` puts it back", "lab 1: 0 of 5 tasks done"}},
-		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{"✗ the ingress controller is gone", "`ingresslab up` installs the controller again"}},
+		}, []string{"✗ the namespace lab-1 is gone, with everything in it", "run `ingresslab start 1` to restore the start of the lab", "lab 1: 0 of 5 tasks done"}},
+		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{"✗ the ingress controller is gone", "run `ingresslab up` to install the controller again"}},
 		"API server": {func(s *student) {
 			set, ok := s.cluster.Clientset().(*fake.Clientset)
 			if !ok {
@@ -133,8 +133,8 @@ func TestCheckSaysWhatIsGone(t *testing.T) {
 	}
 }
 
-// An object of start/ that is gone is work that is not done: the student can put it back.
-func TestCheckDoesNotBlameTheClusterForAnObject(t *testing.T) {
+// A deleted object of start/ counts as unfinished work, because the student can restore it.
+func TestCheckReportsDeletedObjectAsUnfinished(t *testing.T) {
 	s := newStudent(t)
 	l := s.session.Lab()
 	for _, o := range l.Start {
@@ -146,13 +146,13 @@ func TestCheckDoesNotBlameTheClusterForAnObject(t *testing.T) {
 			}
 		}
 	}
-	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with", "`ingresslab start 1` puts it back")
+	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with", "run `ingresslab start 1` to restore the start of the lab")
 }
 
-func TestCheckForMachines(t *testing.T) {
+func TestCheckWritesJSON(t *testing.T) {
 	s := newStudent(t)
 	code, out, _ := s.checks("1", "-o", "json")
-	var result checkResult
+	var result lab.ProgressReport
 	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
@@ -161,11 +161,11 @@ func TestCheckForMachines(t *testing.T) {
 	}
 }
 
-func TestCheckRefusesWhatMakesNoSense(t *testing.T) {
+func TestCheckRefusesInvalidArguments(t *testing.T) {
 	s := newStudent(t)
-	s.wants(ExitUsage, nil, "check takes a lab")
+	s.wants(ExitUsage, nil, "check needs a lab")
 	s.wants(ExitUsage, []string{"1", "cheder"}, "cheddar")
 	s.wants(ExitUsage, []string{"99"}, `no lab "99"`)
-	s.wants(ExitUsage, []string{"1", "--hint-level", "4"}, "--hint-level: 4 is not one of 0, 1, 2 and 3")
+	s.wants(ExitUsage, []string{"1", "--hint-level", "4"}, "--hint-level: 4 is not between 0 and 3")
 	s.wants(ExitUsage, []string{"1", "-o", "junit"}, "unknown output format")
 }
