@@ -11,57 +11,56 @@ import (
 	"github.com/ingresslab/ingresslab/internal/simulate"
 )
 
-// simulateFlags are the flags of simulate beside those of the cluster.
-type simulateFlags struct {
-	spec   specFlags
-	size   simulate.Size
-	output string
-	keep   bool
+type benchmarkFlags struct {
+	spec specFlags
+	size simulate.Size
+	outputFlags
+	keep bool
 }
 
 func (a *app) benchmarkCommand() *cobra.Command {
-	var flags simulateFlags
+	var flags benchmarkFlags
 	c := &cobra.Command{
 		Use:   "benchmark",
-		Short: "Fill a cluster with thousands of Ingresses and pods, and measure the controller",
-		Long: `Fill an embedded cluster with Ingresses, Services and virtual pods (Ready in the API, with no
-process behind them), start the controller anew in it, replace pods at a rate, and print what the
-controller needs: time until it is in sync, memory, CPU, time to build a table, and how long an
-endpoint change takes to reach clients.
+		Short: "Measure the controller with thousands of Ingresses and pods",
+		Long: `Create Ingresses, Services, and virtual pods (Ready in the API, but without a process) in an embedded
+cluster. Restart the controller, replace pods at a fixed rate, and print the time to sync, memory, CPU,
+the time to build a table, and the time until an endpoint change reaches clients. docs/scale.md
+explains the metrics.
 
-A cluster that was not there before has one node, and is removed afterwards; from one that was
-there, everything simulated is. docs/scale.md says what the figures mean.`,
+If the cluster does not exist, the command creates one with one node, and deletes it afterwards. In a
+cluster that exists, it deletes only the objects of the benchmark.`,
 		Example: `  ingresslab dev benchmark --ingresses 1000 --pods 2000 --churn 10
   ingresslab dev benchmark --ingresses 10000 --pods 20000 --churn 10 --duration 1m -o json`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.simulate(c, &flags) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.benchmark(c, &flags) },
 	}
 	flags.spec.register(c)
 	f := c.Flags()
-	f.Lookup("nodes").DefValue = "1" // what the help says; simulate sets it
-	f.IntVar(&flags.size.Ingresses, "ingresses", 1000, "number of Ingresses, each with a host of its own")
+	f.Lookup("nodes").DefValue = "1" // for the help; benchmark sets the value
+	f.IntVar(&flags.size.Ingresses, "ingresses", 1000, "number of Ingresses, each with its own host")
 	f.IntVar(&flags.size.Pods, "pods", 2000, "number of virtual pods")
 	f.IntVar(&flags.size.Services, "services", 0, "number of Services (default: one for each Ingress)")
-	f.Float64Var(&flags.size.Churn, "churn", 10, "pods to replace in a second; 0 changes nothing")
-	f.DurationVar(&flags.size.Duration, "duration", 30*time.Second, "for how long to replace pods")
-	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty or json")
-	f.BoolVar(&flags.keep, "keep", false, "leave everything in the cluster, and the cluster")
+	f.Float64Var(&flags.size.Churn, "churn", 10, "number of pods to replace per second; 0 replaces none")
+	f.DurationVar(&flags.size.Duration, "duration", 30*time.Second, "how long to replace pods")
+	flags.register(c, outputPretty, outputJSON)
+	f.BoolVar(&flags.keep, "keep", false, "keep the cluster and all objects in it")
 	return c
 }
 
-func (a *app) simulate(c *cobra.Command, flags *simulateFlags) (err error) {
-	if err := checkOutput(flags.output, outputPretty, outputJSON); err != nil {
+func (a *app) benchmark(c *cobra.Command, flags *benchmarkFlags) (err error) {
+	if err := flags.outputFlags.check(); err != nil {
 		return err
 	}
 	if err := flags.size.Check(); err != nil {
-		return simulateFault(err)
+		return benchmarkError(err)
 	}
-	exists, err := a.chooseSimulated(c.Context())
+	exists, err := a.selectEmbedded(c.Context())
 	if err != nil {
 		return err
 	}
 	if !exists && !c.Flags().Changed("nodes") {
-		if err := c.Flags().Set("nodes", "1"); err != nil { // one controller, which has the machine to itself
+		if err := c.Flags().Set("nodes", "1"); err != nil { // a single controller uses the whole machine
 			return err
 		}
 	}
@@ -74,10 +73,10 @@ func (a *app) simulate(c *cobra.Command, flags *simulateFlags) (err error) {
 		defer func() { err = errors.Join(err, a.down(context.WithoutCancel(c.Context()))) }()
 	}
 	report, err := simulate.Run(c.Context(), up, simulate.Options{
-		Size: flags.size, Keep: flags.keep || remove, Progress: simulateProgress{a.display},
+		Size: flags.size, Keep: flags.keep || remove, Progress: benchmarkProgress{a.display},
 	})
 	if err != nil {
-		return simulateFault(err)
+		return benchmarkError(err)
 	}
 	if flags.output == outputJSON {
 		return report.WriteJSON(a.std.Out)
@@ -85,10 +84,10 @@ func (a *app) simulate(c *cobra.Command, flags *simulateFlags) (err error) {
 	return report.WriteTable(a.std.Out)
 }
 
-// chooseSimulated sees to it that the cluster is an embedded one, and reports whether it exists.
-func (a *app) chooseSimulated(ctx context.Context) (exists bool, err error) {
+// selectEmbedded selects the embedded provider, and reports whether the cluster exists. Another provider is an error.
+func (a *app) selectEmbedded(ctx context.Context) (exists bool, err error) {
 	if a.provider != auto && a.provider != simulate.Provider {
-		return false, simulateFault(&simulate.UnsupportedError{Name: a.name, Provider: a.provider})
+		return false, benchmarkError(&simulate.UnsupportedError{Name: a.name, Provider: a.provider})
 	}
 	if err := (cluster.Spec{Name: a.name}).Check(); err != nil {
 		return false, err
@@ -108,14 +107,14 @@ func (a *app) chooseSimulated(ctx context.Context) (exists bool, err error) {
 		}
 	}
 	if len(found) > 0 && a.provider == auto {
-		return false, simulateFault(&simulate.UnsupportedError{Name: a.name, Provider: found[0].Provider.Name()})
+		return false, benchmarkError(&simulate.UnsupportedError{Name: a.name, Provider: found[0].Provider.Name()})
 	}
 	a.provider = simulate.Provider
 	return false, nil
 }
 
-// simulateFault makes a usage error of what cannot be meant.
-func simulateFault(err error) error {
+// benchmarkError turns an error in the flags into a usage error.
+func benchmarkError(err error) error {
 	var limit *simulate.LimitError
 	var unsupported *simulate.UnsupportedError
 	if errors.As(err, &limit) || errors.As(err, &unsupported) {
@@ -124,11 +123,11 @@ func simulateFault(err error) error {
 	return err
 }
 
-// simulateProgress shows a simulation on the display.
-type simulateProgress struct{ *display }
+// benchmarkProgress shows a benchmark on the display.
+type benchmarkProgress struct{ *display }
 
 // Begin implements simulate.Progress.
-func (p simulateProgress) Begin(text string) (detail func(string), done func(error)) {
+func (p benchmarkProgress) Begin(text string) (detail func(string), done func(error)) {
 	s := p.begin(text)
 	return func(text string) { p.detail(s, text) }, func(err error) { p.end(s, err) }
 }

@@ -21,9 +21,8 @@ type Streams struct {
 	Err io.Writer // progress and errors
 }
 
-// Run runs the command that args (without the program's name) say, and returns
-// the exit code; see ExitUsage and its neighbors. When ctx ends the command
-// cleans up and returns.
+// Run runs the command in args, which exclude the program's name, and returns its exit code. When ctx ends, the command cleans
+// up and returns.
 func Run(ctx context.Context, args []string, std Streams) int {
 	if len(args) > 0 {
 		if code, found := runChild(args[0], std); found {
@@ -34,24 +33,23 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	return newApp(std).run(ctx, args)
 }
 
-// silenceClient drops what client-go logs, errors included: it would stand between the lines of a report, and a picture would be
-// spoiled by it. What matters of it comes as an error, too.
+// silenceClient drops the log of client-go, which would mix with reports and the tutor's pages. It also returns its errors.
 var silenceClient = sync.OnceFunc(func() { klog.SetLogger(klog.Logger{}) })
 
-// runChild runs what the program starts itself as, in other processes than the user's own.
+// runChild runs the child process in which ingresslab starts itself, if command names one.
 func runChild(command string, std Streams) (code int, found bool) {
-	well := false
+	ok := false
 	switch command {
 	case kind.ChildCommand:
-		well = kind.RunChild(std.In, std.Out)
+		ok = kind.RunChild(std.In, std.Out)
 	case supervisor.ChildCommand:
-		well = supervisor.Run(std.In, std.Out)
+		ok = supervisor.Run(std.In, std.Out)
 	case container.ChildCommand:
-		_ = container.RunChild() // it has told its parent, and returns only if it failed
+		_ = container.RunChild() // it returns only after a failure, which its parent has already read
 	default:
 		return 0, false
 	}
-	if well {
+	if ok {
 		return ExitOK, true
 	}
 	return ExitFailed, true
@@ -63,7 +61,7 @@ func newApp(std Streams) *app {
 	return a
 }
 
-// run runs a command line.
+// run executes a command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)

@@ -12,8 +12,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestClientGoSaysNothing has client-go log in both of its ways while a command runs.
-func TestClientGoSaysNothing(t *testing.T) {
+// TestClientGoLogsNothing makes client-go log with both of its functions while a command runs.
+func TestClientGoLogsNothing(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
@@ -34,8 +34,8 @@ func TestClientGoSaysNothing(t *testing.T) {
 	}
 }
 
-// TestRenamedCommandsExist keeps the table of old names from going stale: each new name works, and each old one is refused.
-func TestRenamedCommandsExist(t *testing.T) {
+// TestRenamedTableIsCurrent checks that each new name exists, and that each old name is refused.
+func TestRenamedTableIsCurrent(t *testing.T) {
 	for old, now := range renamed {
 		root := newApp(Streams{Out: io.Discard, Err: io.Discard}).rootCommand()
 		command, flag, hasFlag := strings.Cut(now, " --")

@@ -19,41 +19,39 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// parityFlags are the flags of parity.
-type parityFlags struct {
-	nodes  int
-	output string
-	file   string
-	keep   bool
+type compareFlags struct {
+	outputFlags
+	nodes int
+	keep  bool
 }
 
-// parityDownTimeout bounds the removal of a cluster that was made for the comparison.
-const parityDownTimeout = 2 * time.Minute
+// downTimeout limits the deletion of a temporary cluster.
+const downTimeout = 2 * time.Minute
 
 func (a *app) compareCommand() *cobra.Command {
-	var flags parityFlags
+	var flags compareFlags
 	c := &cobra.Command{
 		Use:   "compare [SCENARIO...]",
-		Short: "Compare what scenarios come to on kind and on embedded",
-		Long: `Run scenarios, all of them if none is named, on a kind cluster and then on an embedded one,
-and show where they differ: how a scenario ended, in which step, and what was not as expected.
-The clusters are those of the name that exist, else NAME-kind and NAME-embedded, which are
-made and removed again. The exit code is 1 if the two differ, 3 if one of them cannot be had.`,
+		Short: "Compare scenario results on kind and embedded clusters",
+		Long: `Run scenarios on a kind cluster and then on an embedded cluster, and show the differences: the outcome,
+the failed step, and the failed expectation. Without arguments, run all scenarios.
+
+The command uses running clusters of the name. Otherwise, it creates NAME-kind and NAME-embedded, and
+deletes them afterwards. The exit code is 1 if the results differ, and 3 if a cluster is not available.`,
 		Example: `  ingresslab dev compare
   ingresslab dev compare 'conformance-*' -o json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error { return a.parity(c, args, &flags) },
+		RunE: func(c *cobra.Command, args []string) error { return a.compare(c, args, &flags) },
 	}
 	f := c.Flags()
-	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of each new cluster, the control plane included")
-	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty or json")
-	f.StringVar(&flags.file, "output-file", "", "write the json report to this file")
-	f.BoolVar(&flags.keep, "keep", false, "leave the clusters that were made")
+	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "number of nodes of each new cluster, including the control plane")
+	flags.registerFile(c, outputPretty, outputJSON)
+	f.BoolVar(&flags.keep, "keep", false, "keep the new clusters")
 	return c
 }
 
-func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error {
-	spec, err := a.paritySpec(c, flags)
+func (a *app) compare(c *cobra.Command, args []string, flags *compareFlags) error {
+	spec, err := a.compareSpec(c, flags)
 	if err != nil {
 		return err
 	}
@@ -66,7 +64,7 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 		return err
 	}
 	defer file.discard()
-	places, err := a.parityPlaces(c.Context(), spec)
+	places, err := a.compareClusters(c.Context(), spec)
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 		sides = append(sides, compare.Side{Cluster: p.provider.Name(), Reports: reports})
 		code = worse(code, ended)
 		if c.Context().Err() != nil {
-			return context.Cause(c.Context()) // half a comparison says that the rest differs
+			return context.Cause(c.Context()) // an incomplete comparison would report differences
 		}
 	}
 	comparison := compare.Compare(sides[0], sides[1])
@@ -89,12 +87,11 @@ func (a *app) parity(c *cobra.Command, args []string, flags *parityFlags) error 
 			return err
 		}
 	}
-	return a.report(flags.output, file, parityCode(comparison, code), func(w io.Writer) error { return compare.WriteJSON(w, comparison) })
+	return a.report(flags.output, file, compareCode(comparison, code), func(w io.Writer) error { return compare.WriteJSON(w, comparison) })
 }
 
-// parityCode is the exit code of a comparison, where code is the worst of what the scenarios ended with. What a scenario
-// comes to is not judged, unless the lab itself is broken.
-func parityCode(c compare.Comparison, code int) int {
+// compareCode returns the exit code of a comparison. It ignores the worst exit code of the scenarios unless the lab is broken.
+func compareCode(c compare.Comparison, code int) int {
 	switch {
 	case code == ExitBroken:
 		return code
@@ -104,17 +101,14 @@ func parityCode(c compare.Comparison, code int) int {
 	return ExitOK
 }
 
-// paritySpec is what both clusters are to be.
-func (a *app) paritySpec(c *cobra.Command, flags *parityFlags) (cluster.Spec, error) {
+// compareSpec returns the requested spec of both clusters.
+func (a *app) compareSpec(c *cobra.Command, flags *compareFlags) (cluster.Spec, error) {
 	spec := cluster.Spec{Name: a.name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
 	if a.provider != auto {
-		return spec, usagef("dev compare runs on %s and on %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
+		return spec, usagef("--cluster %s is not supported by dev compare, which uses %s and %s", a.provider, kind.Name, embedded.Name)
 	}
-	if err := checkOutput(flags.output, outputPretty, outputJSON); err != nil {
+	if err := flags.check(); err != nil {
 		return spec, err
-	}
-	if flags.file != "" && flags.output == outputPretty {
-		return spec, usagef("--output-file: needs -o json")
 	}
 	if c.Flags().Changed("nodes") {
 		if flags.nodes < 1 {
@@ -125,24 +119,23 @@ func (a *app) paritySpec(c *cobra.Command, flags *parityFlags) (cluster.Spec, er
 	if err := spec.Check(); err != nil {
 		return spec, err
 	}
-	// The longer of the names that may be made of it must be one, too.
+	// The longer of the two new names must be valid, too.
 	longest := spec
 	longest.Name = ownName(a.name, embedded.Name)
 	return spec, longest.Check()
 }
 
-// place is where the scenarios run.
+// place is a cluster in which scenarios run.
 type place struct {
 	provider cluster.Provider
 	spec     cluster.Spec
 }
 
-// ownName is the name of a cluster that is made for a comparison.
+// ownName returns the name of a new cluster for a comparison.
 func ownName(name, provider string) string { return name + "-" + provider }
 
-// parityPlaces finds or names the two clusters. Both can be had: nothing runs for minutes on the first before the second
-// turns out to be impossible.
-func (a *app) parityPlaces(ctx context.Context, spec cluster.Spec) ([]place, error) {
+// compareClusters finds the two clusters. It checks both providers first, so that an unavailable second one is found early.
+func (a *app) compareClusters(ctx context.Context, spec cluster.Spec) ([]place, error) {
 	options, err := a.options()
 	if err != nil {
 		return nil, err
@@ -153,7 +146,7 @@ func (a *app) parityPlaces(ctx context.Context, spec cluster.Spec) ([]place, err
 			if o.Provider.Name() != name {
 				continue
 			}
-			p, err := a.parityPlace(ctx, o, spec)
+			p, err := a.compareCluster(ctx, o, spec)
 			if err != nil {
 				return nil, err
 			}
@@ -161,13 +154,13 @@ func (a *app) parityPlaces(ctx context.Context, spec cluster.Spec) ([]place, err
 		}
 	}
 	if len(places) != 2 {
-		return nil, fmt.Errorf("dev compare needs %s and %s: this program was built without one of them", kind.Name, embedded.Name)
+		return nil, fmt.Errorf("dev compare needs %s and %s: this build of ingresslab lacks one of them", kind.Name, embedded.Name)
 	}
 	return places, nil
 }
 
-// parityPlace takes the provider's running cluster of the name, else the one that an earlier comparison kept, else a new one.
-func (a *app) parityPlace(ctx context.Context, o autoselect.Option, spec cluster.Spec) (place, error) {
+// compareCluster selects the running cluster of the name, a cluster that an earlier comparison kept, or a new one.
+func (a *app) compareCluster(ctx context.Context, o autoselect.Option, spec cluster.Spec) (place, error) {
 	own := ownName(spec.Name, o.Provider.Name())
 	found, err := o.Provider.List(ctx)
 	if err != nil {
@@ -185,33 +178,33 @@ func (a *app) parityPlace(ctx context.Context, o autoselect.Option, spec cluster
 	_, err = o.Ready(ctx, spec, a.display)
 	var unready *autoselect.UnreadyError
 	if errors.As(err, &unready) {
-		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", o.What, unready, parityRemedy(unready))
+		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", o.What, unready, fixOf(unready))
 	}
 	return place{o.Provider, spec}, err
 }
 
-// parityRemedy says what to do first, where the choice among providers would say how to do without.
-func parityRemedy(e *autoselect.UnreadyError) string {
+// fixOf returns how to make a provider available. Automatic selection suggests another provider instead.
+func fixOf(e *autoselect.UnreadyError) string {
 	if e.Slow {
-		return "`ingresslab build node-image` builds one, in some ten minutes"
+		return "run `ingresslab build node-image` to build one in about ten minutes"
 	}
 	return cmp.Or(e.Remedy, "see docs/embedded.md")
 }
 
-// runPlace brings a cluster up, runs the scenarios on it, and removes it if it was made for that.
+// runPlace starts a cluster, runs the scenarios in it, and deletes it if it is new.
 func (a *app) runPlace(ctx context.Context, p place, scenarios []*scenario.Scenario, keep bool) (reports []*scenario.Report, code int, err error) {
 	root, err := a.checkout()
 	if err != nil {
 		return nil, ExitBroken, err
 	}
-	a.display.Note(fmt.Sprintf("scenarios on %s: cluster %q", p.provider.Name(), p.spec.Name))
+	a.display.Note(fmt.Sprintf("running scenarios on %s, in cluster %q", p.provider.Name(), p.spec.Name))
 	up, err := deploy.Lab{Provider: p.provider, Root: root, Progress: a.display}.Up(ctx, p.spec)
 	if err != nil {
 		return nil, ExitBroken, err
 	}
 	if up.Created && !keep {
 		defer func() {
-			down, cancel := context.WithTimeout(context.WithoutCancel(ctx), parityDownTimeout)
+			down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 			defer cancel()
 			err = errors.Join(err, p.provider.Down(down, up.Name, a.display))
 		}()

@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// completeLabs proposes the labs by number and by name. Where there is no checkout, there is nothing to propose.
+// completeLabs completes labs by number and by name. Without a checkout, it completes nothing.
 func (a *app) completeLabs(_ *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	root, err := a.checkout()
 	if err != nil {
@@ -29,18 +29,18 @@ func (a *app) completeLabs(_ *cobra.Command, _ []string, _ string) ([]cobra.Comp
 	return proposals, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeOneLab is completeLabs for commands that take one lab.
-func (a *app) completeOneLab(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeOneLab is completeLabs for commands with one argument.
+func (a *app) completeOneLab(c *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return a.completeLabs(c, args, begun)
+	return a.completeLabs(c, args, prefix)
 }
 
-// completeCheck proposes a lab, and then a task of it.
-func (a *app) completeCheck(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeCheck completes a lab, and then one of its tasks.
+func (a *app) completeCheck(c *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) == 0 {
-		return a.completeLabs(c, args, begun)
+		return a.completeLabs(c, args, prefix)
 	}
 	root, err := a.checkout()
 	if err != nil || len(args) > 1 {
@@ -57,7 +57,7 @@ func (a *app) completeCheck(c *cobra.Command, args []string, begun string) ([]co
 	return proposals, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeScenarios proposes scenarios by name. Files are proposed, too: run takes them.
+// completeScenarios completes scenarios by name, and files.
 func (a *app) completeScenarios(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	root, err := a.checkout()
 	if err != nil {
@@ -74,14 +74,14 @@ func (a *app) completeScenarios(*cobra.Command, []string, string) ([]cobra.Compl
 	return proposals, cobra.ShellCompDirectiveDefault
 }
 
-// completeLabsAndScenarios proposes both.
-func (a *app) completeLabsAndScenarios(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	labs, _ := a.completeLabs(c, args, begun)
-	scenarios, directive := a.completeScenarios(c, args, begun)
+// completeLabsAndScenarios completes both.
+func (a *app) completeLabsAndScenarios(c *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	labs, _ := a.completeLabs(c, args, prefix)
+	scenarios, directive := a.completeScenarios(c, args, prefix)
 	return append(labs, scenarios...), directive
 }
 
-// completeContexts proposes the contexts of the kubeconfig: that of --kubeconfig, or the one that kubectl takes.
+// completeContexts completes the contexts in --kubeconfig, or in the kubeconfig that kubectl uses.
 func (a *app) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = a.guest.kubeconfig

@@ -2,12 +2,16 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson/replay"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -96,5 +100,49 @@ func renamedError(old string) error {
 	if now := renamed[old]; now != "" {
 		return usagef("`%s` is now `%s`", old, now)
 	}
+	return nil
+}
+
+func (a *app) lintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint [PATH...]",
+		Short: "Check scenario and lab files for errors",
+		Long: `Check scenario and lab files for unknown fields, missing manifests, and invalid durations or URLs.
+Without arguments, check all files of the checkout. The command prints each error on one line, with
+file, line, and column. The exit code is 1 if there are errors.`,
+		Example: "  ingresslab dev lint scenarios/host-routing",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				root, err := a.checkout()
+				if err != nil {
+					return err
+				}
+				args = []string{
+					relative(filepath.Join(root, scenariosDir)),
+					relative(filepath.Join(root, labsDir)),
+				}
+			}
+			return a.lint(args)
+		},
+	}
+}
+
+func (a *app) lint(paths []string) error {
+	diagnostics, files, err := lab.Lint(paths)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("lint: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range diagnostics {
+		printf(a.std.Out, "%s\n", f)
+	}
+	if len(diagnostics) > 0 {
+		printf(a.std.Err, "✗ %s (%s checked)\n", text.Count(len(diagnostics), "error"), text.Count(len(files), "file"))
+		return &outcome{ExitFailed}
+	}
+	printf(a.std.Err, "✓ no errors (%s checked)\n", text.Count(len(files), "file"))
 	return nil
 }

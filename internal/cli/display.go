@@ -17,41 +17,38 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// display shows progress to a person. On a terminal there is one moving line
-// at the bottom for what is going on, and a line with a tick or a cross stays
-// of whatever has ended. Anywhere else, or with TERM=dumb, there are only
-// lines that stay. NO_COLOR (https://no-color.org) takes the colors away.
+// display shows progress. On a terminal, the bottom line shows the running steps, and each finished step leaves a line with its
+// result. Without a terminal, or with TERM=dumb, it only prints lines. NO_COLOR (https://no-color.org) turns off colors.
 type display struct {
 	out   io.Writer
-	live  bool // the bottom line may move
+	live  bool // the bottom line is animated
 	color bool
 	width func() int
 
 	mu      sync.Mutex
 	running []*step
-	drawn   bool // the bottom line is on the screen
+	drawn   bool // the bottom line is visible
 	ticker  *time.Ticker
 	stop    chan struct{}
 }
 
 var _ cluster.Progress = (*display)(nil)
 
-// step is something that goes on.
+// step is a running step.
 type step struct {
 	text   string
 	detail string
 	began  time.Time
-	timer  *time.Timer // announces it, and says again that it goes on
-	quiet  bool        // it has not been announced
+	timer  *time.Timer // announces the step repeatedly
+	quiet  bool        // not announced yet
 	ended  bool
 }
 
 const (
 	frameTime = 120 * time.Millisecond
-	// announceAfter is how long a step may take, without a terminal, before a
-	// line says that it goes on; shorter ones have a line when they end.
+	// announceAfter is how long a step can run without a terminal before a line announces it.
 	announceAfter = 2 * time.Second
-	// repeatAfter is when it is said again, so that a CI system sees life.
+	// repeatAfter is when it is announced again, so that a CI system sees progress.
 	repeatAfter = 15 * time.Second
 )
 
@@ -83,7 +80,7 @@ func (d *display) Step(text string) func(error) {
 	return func(err error) { d.end(s, err) }
 }
 
-// begin is Step for a caller who has details to tell.
+// begin starts a step that can have details.
 func (d *display) begin(text string) *step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,14 +102,14 @@ func (d *display) Note(text string) {
 	printf(d.out, "%s %s\n", d.paint(yellow, "!"), text)
 }
 
-// detail says what a step is doing right now.
+// detail sets the current detail of a step.
 func (d *display) detail(s *step, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.detail = text
 }
 
-// end leaves a line about a step that has ended.
+// end removes a step and prints its result.
 func (d *display) end(s *step, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +118,7 @@ func (d *display) end(s *step, err error) {
 	}
 	d.remove(s)
 	if errors.Is(err, context.Canceled) && time.Since(s.began) < announceAfter {
-		return // something else failed before this had begun in earnest: that is what there is to say
+		return // another step failed first and has already reported its error
 	}
 	mark := d.paint(green, "✓")
 	if err != nil {
@@ -130,14 +127,14 @@ func (d *display) end(s *step, err error) {
 	printf(d.out, "%s %s %s\n", mark, s.text, d.paint(dim, "("+elapsed(time.Since(s.began))+")"))
 }
 
-// drop forgets a step in which there was nothing to do.
+// drop removes a step without a line.
 func (d *display) drop(s *step) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.remove(s)
 }
 
-// remove takes a step out of those that go on; d.mu is held.
+// remove removes a running step; d.mu is held.
 func (d *display) remove(s *step) {
 	if s.ended = true; s.timer != nil {
 		s.timer.Stop()
@@ -151,7 +148,7 @@ func (d *display) remove(s *step) {
 	}
 }
 
-// announce says, where there is no terminal, that a step goes on.
+// announce prints a line for a running step, without a terminal.
 func (d *display) announce(s *step) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -170,7 +167,7 @@ func (d *display) announce(s *step) {
 	s.timer.Reset(repeatAfter)
 }
 
-// startDrawing makes the bottom line move; d.mu is held.
+// startDrawing starts the animation of the bottom line; d.mu is held.
 func (d *display) startDrawing() {
 	if d.stop != nil {
 		return
@@ -202,7 +199,7 @@ func (d *display) draw(frame rune) {
 		}
 		parts = append(parts, text)
 	}
-	// A line that wraps could not be erased.
+	// A wrapped line could not be erased.
 	line := []rune(string(frame) + " " + strings.Join(parts, ", "))
 	if limit := d.width() - 1; len(line) > limit && limit > 1 {
 		line = append(line[:limit-1], '…')
@@ -212,7 +209,7 @@ func (d *display) draw(frame rune) {
 	d.drawn = true
 }
 
-// erase takes the bottom line away; d.mu is held.
+// erase erases the bottom line; d.mu is held.
 func (d *display) erase() {
 	if d.drawn {
 		printf(d.out, "\r\x1b[K")
@@ -235,7 +232,7 @@ func (d *display) paint(color, text string) string {
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
 
-// elapsed writes a duration as people say it: 0.3s, 12s, 4m05s.
+// elapsed formats a duration: 0.3s, 12s, 4m05s.
 func elapsed(t time.Duration) string {
 	switch {
 	case t < 10*time.Second:

@@ -10,9 +10,8 @@ import (
 
 func noEnv(string) string { return "" }
 
-// Without a terminal every line stays: one when a step ends, and lines in
-// between so that a long one is seen to go on.
-func TestDisplayWithoutATerminal(t *testing.T) {
+// Without a terminal, the display prints a line when a step ends, and further lines during a long step.
+func TestDisplayWithoutTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		d := newDisplay(&out, noEnv)
@@ -38,7 +37,7 @@ func TestDisplayWithoutATerminal(t *testing.T) {
 	})
 }
 
-func TestDisplayForgetsAStepWithNothingToDo(t *testing.T) {
+func TestDisplayDropsStepWithoutWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		d := newDisplay(&out, noEnv)
@@ -53,9 +52,9 @@ func TestDisplayForgetsAStepWithNothingToDo(t *testing.T) {
 	})
 }
 
-// On a terminal one line moves, is cut to the width, and goes when its step
-// ends, so that what stays reads like the lines without a terminal.
-func TestDisplayOnATerminal(t *testing.T) {
+// On a terminal, the bottom line is animated, is cut to the width, and disappears when its step ends. The remaining lines equal
+// those without a terminal.
+func TestDisplayOnTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		d := newDisplay(&out, noEnv)
@@ -86,5 +85,5 @@ func TestElapsed(t *testing.T) {
 	}
 }
 
-// sleep lets the fake time of a synctest bubble pass.
+// sleep advances the fake clock of a synctest bubble.
 func sleep(d time.Duration) { <-time.After(d) }

@@ -1,9 +1,6 @@
-// Package cli is the command line of ingresslab: flags, words and exit codes
-// around packages that do the work. A command here reads its flags, calls one
-// thing, and prints what came of it; anything that could be tested without a
-// command line belongs elsewhere.
+// Package cli is the command line of ingresslab: flags, messages, and exit codes. A command reads its flags, calls another
+// package, and prints the result. Logic that can be tested without a command line belongs elsewhere.
 //
-// Read cli.go first, then exit.go for the exit codes and display.go for how
-// progress looks. Data goes to the standard output, everything else to the
-// standard error. testdata/script holds what every command does, as scripts.
+// Read root.go first: it lists the commands. dev.go has the renamed ones, exit.go the exit codes, and display.go the progress.
+// Data goes to standard output, everything else to standard error. The tests in testdata/script show what each command prints.
 package cli

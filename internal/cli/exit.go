@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -17,15 +19,15 @@ import (
 
 // Exit codes.
 const (
-	ExitOK          = 0   // everything that was asked for is so
+	ExitOK          = 0   // success
 	ExitFailed      = 1   // a check failed: the controller or the exercise is wrong
-	ExitUsage       = 2   // the command line makes no sense
-	ExitBroken      = 3   // the lab itself does not work: no engine, a port taken, ...
-	ExitTimeout     = 4   // something was waited for and did not come
-	ExitInterrupted = 130 // Ctrl-C, as shells count it
+	ExitUsage       = 2   // the command line is invalid
+	ExitBroken      = 3   // the lab does not work: no container engine, a port in use, ...
+	ExitTimeout     = 4   // a wait timed out
+	ExitInterrupted = 130 // Ctrl-C, by the convention of shells
 )
 
-// usageError is a fault of the command line.
+// usageError is an error in the command line.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
@@ -34,8 +36,7 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// unknown says that there is no such thing, which one may have been meant, and
-// how to see what there is.
+// unknown returns a usage error for an unknown name, with the nearest known name or, if none is near, with seeAll.
 func unknown(what, name string, known []string, seeAll string) error {
 	text := fmt.Sprintf("unknown %s %q", what, name)
 	if near := strictyaml.Nearest(name, known); near != "" {
@@ -44,14 +45,12 @@ func unknown(what, name string, known []string, seeAll string) error {
 	return usagef("%s; %s", text, seeAll)
 }
 
-// outcome ends the program with a code when what there is to say has been said
-// already, in a report.
+// outcome ends the program with a code and without a message, after a report.
 type outcome struct{ code int }
 
 func (o *outcome) Error() string { return fmt.Sprintf("exit code %d", o.code) }
 
-// worse returns the code that tells more: being interrupted, then a broken
-// lab, then a time-out, then a failed check.
+// worse returns the more severe code; ExitInterrupted is the most severe.
 func worse(a, b int) int {
 	order := []int{ExitOK, ExitFailed, ExitTimeout, ExitBroken, ExitUsage, ExitInterrupted}
 	if slices.Index(order, a) > slices.Index(order, b) {
@@ -60,7 +59,7 @@ func worse(a, b int) int {
 	return b
 }
 
-// exitCode maps what went wrong to the exit code.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var (
 		ended    *outcome
@@ -88,8 +87,7 @@ func exitCode(err error) int {
 	return ExitBroken
 }
 
-// errorText is what is printed of an error: one line, but for the faults of a
-// file, which are one a line so that editors find them.
+// errorText returns the message for an error: one line, or one line for each error in a file, as editors expect.
 func errorText(err error) string {
 	var ended *outcome
 	var faults strictyaml.Diagnostics
@@ -97,25 +95,24 @@ func errorText(err error) string {
 	case err == nil, errors.As(err, &ended):
 		return ""
 	case errors.As(err, &faults):
-		return "the file has faults\n" + strings.TrimRight(err.Error(), "\n")
+		return "the file has errors\n" + strings.TrimRight(err.Error(), "\n")
 	case errors.Is(err, context.Canceled):
 		return interruptedText(err)
 	}
 	text := oneLine(err.Error())
 	if diskFull(err) {
-		text += "; make room on that disk and try again"
+		text += "; free some disk space and try again"
 	}
 	return text
 }
 
-// diskFull tells whether a file could not be written for lack of space. The kernel says the same of namespaces and watches.
+// diskFull reports whether a write failed for lack of space. The kernel returns ENOSPC for namespaces and watches, too.
 func diskFull(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) && path.Op != "fork/exec" && (errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT))
 }
 
-// interruptedText says that it was Ctrl-C, and anything that went wrong while
-// cleaning up after it.
+// interruptedText returns the message after Ctrl-C, with the errors of the cleanup.
 func interruptedText(err error) string {
 	var rest []string
 	for _, line := range strings.Split(err.Error(), "\n") {
@@ -129,7 +126,7 @@ func interruptedText(err error) string {
 	return "interrupted; " + oneLine(strings.Join(rest, "\n"))
 }
 
-// oneLine joins the lines that errors.Join makes.
+// oneLine joins the lines of errors.Join.
 func oneLine(s string) string {
 	var parts []string
 	for line := range strings.Lines(s) {
@@ -138,4 +135,20 @@ func oneLine(s string) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// flagError replaces pflag's message for an invalid value, which names the parser's function.
+func flagError(err error) string {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err.Error()
+	}
+	wanted := "a " + invalid.GetFlag().Value.Type()
+	switch invalid.GetFlag().Value.Type() {
+	case "int":
+		wanted = "a whole number"
+	case "bool":
+		wanted = "true or false"
+	}
+	return fmt.Sprintf("--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), wanted)
 }

@@ -14,27 +14,27 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	var q explain.Question
-	var output string
+	var output outputFlags
 	c := &cobra.Command{
 		Use:   "explain URL",
-		Short: "Say where a request would go, and why",
-		Long: `Ask the controller what it would do with a request, and why: the rule that wins, every
-other rule that was considered and why it lost, what else would be asked of the client,
-and the pods that could answer. Nothing is sent to any of them.
+		Short: "Explain how the controller routes a request",
+		Long: `Show what the controller would do with a request, and why: the rule that matches, the reason why each
+other candidate loses, further requirements for the client, and the pods that could respond. No pod
+receives a request. The query goes through the Kubernetes API, so it works even if you can't reach the
+controller's ports.
 
-The question goes through the Kubernetes API, so it works where the ingress itself cannot
-be reached.`,
+This command is not ` + "`kubectl explain`" + `, which documents the fields of API objects.`,
 		Example: `  ingresslab explain http://shop.test/cart
   ingresslab explain https://shop.test/ --header "X-Canary: always" --header "Cookie: user=me"
   ingresslab explain shop.test/admin --method POST --client 10.1.2.3 -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("explain takes one URL, such as http://shop.test/path; see `ingresslab explain --help`")
+				return usagef("explain needs one URL, such as http://shop.test/path; see `ingresslab explain --help`")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkOutput(output, outputPretty, outputJSON); err != nil {
+			if err := output.check(); err != nil {
 				return err
 			}
 			if q.URL = args[0]; !strings.Contains(q.URL, "://") {
@@ -45,7 +45,7 @@ be reached.`,
 				return err
 			}
 			format := explain.Text
-			if output == outputJSON {
+			if output.output == outputJSON {
 				format = explain.JSON
 			}
 			answer, err := explain.Ask(c.Context(), client, q, format)
@@ -60,15 +60,15 @@ be reached.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&q.Method, "method", "X", http.MethodGet, "method of the request")
-	c.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, `header of the request, as "Name: value"; may be given several times`)
-	c.Flags().StringVar(&q.Client, "client", "", "IP address that the request comes from (default that of the API server, which asks)")
-	c.Flags().StringVar(&q.Draw, "random", "", "the number from 0 to 1 that shares of canaries are drawn with (default 0.5)")
-	c.Flags().StringVarP(&output, "output", "o", outputPretty, "how to print it: pretty or json")
+	c.Flags().StringVarP(&q.Method, "method", "X", http.MethodGet, "HTTP method of the request")
+	c.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, `request header as "Name: value"; can be repeated`)
+	c.Flags().StringVar(&q.Client, "client", "", "IP address of the client (default: the address of the API server)")
+	c.Flags().StringVar(&q.Draw, "random", "", "random value from 0 to 1 that selects between canary and main backend (default: 0.5)")
+	output.register(c, outputPretty, outputJSON)
 	return c
 }
 
-// client is what talks to the cluster's API server.
+// client returns a client for the cluster's API server.
 func (a *app) client(ctx context.Context) (*kube.Client, error) {
 	_, up, err := a.cluster(ctx)
 	if err != nil {

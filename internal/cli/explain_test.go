@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// apiServer answers for an API server with the given controller pods; what is asked of a pod through it goes to controller.
+// apiServer fakes an API server with controller pods. It forwards requests through the pod proxy to controller.
 func apiServer(t *testing.T, controller http.HandlerFunc, pods ...corev1.Pod) *kube.Client {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -51,7 +51,7 @@ func controllerPod(name string, ready corev1.ConditionStatus) corev1.Pod {
 	}
 }
 
-// run gives what a command line prints, with the error and the exit code below it.
+// run returns the output of a command line, followed by the exit code and the error.
 func run(t *testing.T, client *kube.Client, args ...string) string {
 	var out strings.Builder
 	a := &app{std: Streams{Out: &out, Err: io.Discard}}
@@ -64,12 +64,11 @@ func run(t *testing.T, client *kube.Client, args ...string) string {
 	return out.String()
 }
 
-// TestExplainAsksTheController runs testdata/explain: a command line, what the controller is asked, what it answers, and
-// what is printed.
-func TestExplainAsksTheController(t *testing.T) {
+// TestExplain runs testdata/explain: a command line, the request to the controller, its response, and the output.
+func TestExplain(t *testing.T) {
 	files, err := filepath.Glob("testdata/explain/*.txtar")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no goldens: %v", err)
+		t.Fatalf("no test files: %v", err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -103,7 +102,7 @@ func TestExplainAsksTheController(t *testing.T) {
 	}
 }
 
-func TestExplainSaysWhatToDo(t *testing.T) {
+func TestExplainErrorsNameNextAction(t *testing.T) {
 	old := func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }
 	for _, test := range []struct {
 		name, want string

@@ -15,10 +15,10 @@ import (
 func (a *app) exportLogsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export-logs [DIR]",
-		Short: "Collect the logs of nodes and pods, and the objects that matter",
-		Long: `Collect the logs of all nodes and pods, and the objects that explain what the ingress
-does, into DIR (default ingresslab-logs/NAME). Works on a cluster that is broken, too: what
-cannot be had is said. Secrets are not collected.`,
+		Short: "Collect logs and objects of the cluster in a directory",
+		Long: `Collect the logs of all nodes and pods, and the objects that affect Ingress, in DIR (default:
+ingresslab-logs/NAME). Works on a broken cluster, too, and lists what it could not collect. It does
+not collect Secrets.`,
 		Example: "  ingresslab export-logs out/logs",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,8 +39,8 @@ cannot be had is said. Secrets are not collected.`,
 	}
 }
 
-// collect gathers what the provider has and what the API server has. One of
-// them missing is worth a note, both an error.
+// collect writes the logs of the provider and the objects of the API server. If one of them fails, it prints a note; if both
+// fail, it returns an error.
 func (a *app) collect(ctx context.Context, provider cluster.Provider, dir string) error {
 	done := a.display.Step("Collecting logs into " + dir)
 	logsErr := provider.Logs(ctx, a.name, dir)

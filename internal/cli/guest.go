@@ -13,23 +13,23 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/existing"
 )
 
-// guestFlags are the flags for clusters that are not the lab's own.
+// guestFlags are the flags for existing clusters.
 type guestFlags struct {
 	context, kubeconfig, registry string
 	httpAddress, httpsAddress     string
 	yes                           bool
 }
 
-// register registers those that only commands need which change something; the others are global.
+// register registers the flags of commands that change a cluster. The others are global.
 func (g *guestFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&g.registry, "registry", "", "HOST/PATH that an existing cluster pulls images from; they are pushed there (default: its nodes have them, see 'ingresslab image save')")
-	f.StringVar(&g.httpAddress, "http-address", "", "HOST:PORT at which the ingress of an existing cluster is reached (default: through its API server)")
-	f.StringVar(&g.httpsAddress, "https-address", "", "HOST:PORT for HTTPS")
-	f.BoolVar(&g.yes, "yes", false, "agree to what is made in an existing cluster that is not on this machine")
+	f.StringVar(&g.registry, "registry", "", "HOST/PATH of a registry that an existing cluster pulls from, to push images to (default: the nodes have the images; see 'ingresslab image save')")
+	f.StringVar(&g.httpAddress, "http-address", "", "HOST:PORT of the controller in an existing cluster (default: through the API server)")
+	f.StringVar(&g.httpsAddress, "https-address", "", "HOST:PORT of the controller in an existing cluster, for HTTPS")
+	f.BoolVar(&g.yes, "yes", false, "skip the confirmation prompt for a remote cluster")
 }
 
-// impliedProvider makes --context say --cluster existing.
+// impliedProvider makes --context imply --cluster existing.
 func (a *app) impliedProvider() {
 	if a.guest.context != "" && a.provider == auto {
 		a.provider = existing.Name
@@ -44,7 +44,7 @@ func (a *app) guestOptions() existing.Options {
 	}
 }
 
-// ask puts a question to whoever sits at the terminal. Where nobody does, only --yes is an answer.
+// ask prompts the user for confirmation. Without a terminal, --yes is required.
 func (a *app) ask(ctx context.Context, question string) error {
 	printf(a.std.Err, "%s\n", question)
 	if a.guest.yes {
@@ -52,12 +52,12 @@ func (a *app) ask(ctx context.Context, question string) error {
 	}
 	in, ok := a.std.In.(*os.File)
 	if !ok || !isatty.IsTerminal(in.Fd()) {
-		return usagef("nobody is here to agree to it; --yes does")
+		return usagef("confirmation required, but there is no terminal; pass --yes to confirm")
 	}
-	printf(a.std.Err, "Go on? [y/N] ")
+	printf(a.std.Err, "Continue? [y/N] ")
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(in).ReadString('\n') // the end of the input is no answer
+		line, _ := bufio.NewReader(in).ReadString('\n') // the end of input means no
 		answer <- line
 	}()
 	select {
@@ -66,7 +66,7 @@ func (a *app) ask(ctx context.Context, question string) error {
 		case "y", "yes":
 			return nil
 		}
-		return usagef("not agreed: nothing was changed")
+		return usagef("canceled; nothing was changed")
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -12,7 +12,7 @@ func (a *app) kubeconfigCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "kubeconfig",
 		Short: "Print the path of the cluster's kubeconfig",
-		Long:  "Print the path of the file with which kubectl reaches the cluster. Your own kubeconfig is not touched.",
+		Long:  "Print the path of the cluster's kubeconfig for kubectl. The command does not change your own kubeconfig.",
 		Example: `  kubectl --kubeconfig "$(ingresslab kubeconfig)" get nodes
   eval "$(ingresslab kubeconfig --export)"`,
 		Args: noArgs,
@@ -29,13 +29,13 @@ func (a *app) kubeconfigCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&export, "export", false, "print a line for the shell instead")
+	c.Flags().BoolVar(&export, "export", false, "print an export command for the shell")
 	return c
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./~:@%+=,-]+$`)
 
-// shellQuote writes a word so that a POSIX shell reads it back as it is.
+// shellQuote quotes a word for a POSIX shell.
 func shellQuote(word string) string {
 	if plainWord.MatchString(word) {
 		return word

@@ -13,13 +13,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
-// labFlags are the flags of lab beside those of the cluster.
+// labFlags are the flags of lab and start.
 type labFlags struct {
-	spec   specFlags
-	output string
-	file   string
-	start  bool
-	all    bool
+	spec specFlags
+	outputFlags
+	all   bool
+	start bool // the command is start
 }
 
 func (a *app) labCommand() *cobra.Command {
@@ -27,19 +26,19 @@ func (a *app) labCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lab N|NAME...",
 		Short: "Run a lab from start to solution",
-		Long: `Run a lab: bring up the cluster if need be, put what a student begins with into the lab's
-namespace, show that nothing is solved, then solve one task after the other and show that its
-check holds. The solution keeps running, for you to look at. Of several labs, all are run,
-whatever becomes of the first, and the worst decides about the exit code.
+		Long: `Run a lab for you: create the cluster if necessary, set up the lab's namespace, and show that every
+check fails. Then solve one task after another, and show that its check passes. The solution keeps
+running, so that you can explore it.
 
-To solve a lab yourself, use ` + "`ingresslab learn N` or `ingresslab start N`.",
+If you name several labs, all of them run, even after a failure. The exit code reflects the worst
+result. To solve a lab yourself, use ` + "`ingresslab learn N` or `ingresslab start N`.",
 		Example: `  ingresslab lab 1
   ingresslab lab --all -o junit --output-file out/labs.xml`,
 		RunE:              func(c *cobra.Command, args []string) error { return a.labs(c, args, &flags) },
 		ValidArgsFunction: a.completeLabs,
 	}
-	c.Flags().BoolVar(&flags.all, "all", false, "run every lab, by number")
-	a.labFlags(c, &flags)
+	c.Flags().BoolVar(&flags.all, "all", false, "run all labs in order")
+	a.registerLab(c, &flags)
 	return c
 }
 
@@ -48,22 +47,20 @@ func (a *app) startCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "start N|NAME",
 		Short: "Set up a lab, so that you can solve it yourself",
-		Long: `Set up a lab and stop: create the cluster if it doesn't exist, put the lab's start into its namespace,
+		Long: `Set up a lab and stop: create the cluster if necessary, put the start of the lab into its namespace,
 make a directory to work in, and print the next steps. ` + "`ingresslab check N`" + ` then checks your progress.`,
 		Example:           "  ingresslab start 1",
 		RunE:              func(c *cobra.Command, args []string) error { return a.labs(c, args, &flags) },
 		ValidArgsFunction: a.completeOneLab,
 	}
-	a.labFlags(c, &flags)
+	a.registerLab(c, &flags)
 	return c
 }
 
-func (a *app) labFlags(c *cobra.Command, flags *labFlags) {
+func (a *app) registerLab(c *cobra.Command, flags *labFlags) {
 	flags.spec.register(c)
 	a.guest.register(c)
-	f := c.Flags()
-	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
-	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
+	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
 }
 
 // verb returns the name of the command.
@@ -75,20 +72,15 @@ func (f *labFlags) verb() string {
 }
 
 func (f *labFlags) check(args []string) error {
-	if err := checkOutput(f.output, outputPretty, outputJSON, outputJUnit); err != nil {
-		return err
-	}
 	switch {
-	case f.file != "" && f.output == outputPretty:
-		return usagef("--output-file: needs -o json or -o junit")
 	case f.all && len(args) > 0:
-		return usagef("--all runs every lab: name none, or leave it out")
+		return usagef("--all cannot be combined with lab names")
 	case f.start && len(args) != 1:
-		return usagef("start takes the number or the name of one lab; `ingresslab list` lists them")
+		return usagef("start needs the number or name of one lab; run `ingresslab list` for a list")
 	case !f.all && len(args) == 0:
-		return usagef("lab takes the number or the name of a lab; `ingresslab list` lists them")
+		return usagef("lab needs the number or name of a lab; run `ingresslab list` for a list")
 	}
-	return nil
+	return f.outputFlags.check()
 }
 
 func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
@@ -99,20 +91,18 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	if err != nil {
 		return err
 	}
-	// A lab with faults is said before a cluster is created.
+	// Errors in a lab, a lock, and an unwritable report are found before a cluster is created.
 	list, err := loadLabs(root, args)
 	if err != nil {
 		return err
 	}
 	if len(list) == 1 {
-		// That somebody else has it is said before a cluster is created, too.
 		release, err := lab.Lock(list[0], a.name, flags.verb())
 		if err != nil {
 			return err
 		}
 		defer release()
 	}
-	// So is a report that cannot be written.
 	file, err := openReport(flags.file)
 	if err != nil {
 		return err
@@ -122,21 +112,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	if err != nil {
 		return err
 	}
-	var reports []*lab.Report
-	code := ExitOK
-	for _, l := range list {
-		report, err := a.lab(c.Context(), up, l, len(list) == 1, flags)
-		if report != nil {
-			reports, code = append(reports, report), worse(code, codeOf(report.Outcome))
-		}
-		if err != nil {
-			a.display.Note(oneLine(err.Error()))
-			code = worse(code, exitCode(err))
-		}
-		if c.Context().Err() != nil {
-			break
-		}
-	}
+	reports, code := a.runLabs(c.Context(), up, list, flags)
 	ended := a.report(flags.output, file, code, func(w io.Writer) error {
 		if flags.output == outputJUnit {
 			return lab.WriteJUnit(w, reports)
@@ -144,44 +120,32 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 		return lab.WriteJSON(w, reports)
 	})
 	if exitCode(ended) == ExitOK && len(list) == 1 && reports[0].Outcome == scenario.Passed {
-		return a.goOn(up, root, list[0], flags)
+		return a.printAfterLab(up, root, list[0], flags)
 	}
 	return ended
 }
 
-// loadLabs loads the labs that args name, or all.
-func loadLabs(root string, args []string) ([]*lab.Lab, error) {
-	var dirs []string
-	if len(args) == 0 {
-		entries, err := lab.List(filepath.Join(root, labsDir))
-		if err != nil {
-			return nil, err
+// runLabs runs labs one after another, and returns their reports with the worst exit code.
+func (a *app) runLabs(ctx context.Context, up *cluster.Cluster, list []*lab.Lab, flags *labFlags) (reports []*lab.Report, code int) {
+	for _, l := range list {
+		report, err := a.lab(ctx, up, l, len(list) == 1, flags)
+		if report != nil {
+			reports, code = append(reports, report), worse(code, codeOf(report.Outcome))
 		}
-		for _, e := range entries {
-			dirs = append(dirs, e.Dir)
+		if err != nil {
+			a.display.Note(oneLine(err.Error()))
+			code = worse(code, exitCode(err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	for _, argument := range args {
-		dir, err := lab.Find(filepath.Join(root, labsDir), argument)
-		if err != nil {
-			return nil, err
-		}
-		dirs = append(dirs, dir)
-	}
-	var list []*lab.Lab
-	for _, dir := range dirs {
-		l, err := lab.Load(relative(dir))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, l)
-	}
-	return list, nil
+	return reports, code
 }
 
-// lab runs one lab, unless somebody else does; mine says that it is locked for us already. The report is nil if it did not begin.
-func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine bool, flags *labFlags) (*lab.Report, error) {
-	if !mine {
+// lab runs one lab. The report is nil if it did not start.
+func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, locked bool, flags *labFlags) (*lab.Report, error) {
+	if !locked {
 		release, err := lab.Lock(l, a.name, flags.verb())
 		if err != nil {
 			return nil, err
@@ -197,7 +161,7 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine boo
 	}
 	w := a.std.Out
 	if flags.output != outputPretty && flags.file == "" {
-		w = a.std.Err // the standard output is for the report
+		w = a.std.Err // standard output is for the report
 	}
 	env.Progress = lab.NewPretty(w, a.style(w))
 	if flags.start {
@@ -206,10 +170,40 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, mine boo
 	return lab.Run(ctx, l, env)
 }
 
-// goOn says how to go on after a lab that went well, and makes the directory to do that in. It writes for people.
-func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) error {
+// loadLabs loads the labs in args, or all labs.
+func loadLabs(root string, args []string) ([]*lab.Lab, error) {
+	var list []*lab.Lab
+	load := func(dir string, err error) error {
+		if err != nil {
+			return err
+		}
+		l, err := lab.Load(relative(dir))
+		list = append(list, l)
+		return err
+	}
+	if len(args) == 0 {
+		entries, err := lab.List(filepath.Join(root, labsDir))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if err := load(e.Dir, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, argument := range args {
+		if err := load(lab.Find(filepath.Join(root, labsDir), argument)); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// printAfterLab prints the next steps after a successful run. After start, it also makes the directory to work in.
+func (a *app) printAfterLab(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) error {
 	if flags.output != outputPretty && flags.file == "" {
-		return nil // the report is what was asked for
+		return nil // standard output is for the report
 	}
 	if !flags.start {
 		a.printNext(up, l)
@@ -220,54 +214,49 @@ func (a *app) goOn(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags
 		return err
 	}
 	w := a.std.Out
-	printf(w, "\nGo on by hand:\n  %s\n", exportLine(up))
+	printf(w, "\nSolve the lab yourself:\n  %s\n", exportLine(up))
 	if line := programLine(); line != "" {
 		printf(w, "  %s\n", line)
 	}
 	printf(w, "  cd %s\n", shellQuote(relative(work.Path)))
 	printf(w, "\n  the lesson                 %s\n", filepath.Join(l.Dir, lab.LessonFile))
-	printf(w, "  ingresslab check %d%s       says what is done, and what is wrong\n", l.Number, a.nameFlag())
-	printf(w, "  ingresslab learn %d%s       shows the lesson, and watches\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab check %d%s       checks your progress and gives hints\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab learn %d%s       shows the lesson and checks each task\n", l.Number, a.nameFlag())
 	return nil
 }
 
-// printNext says where to look when a lab has been done.
+// printNext prints how to explore a solved lab, how to do it yourself, and how to clean up.
 func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	w := a.std.Out
-	printf(w, "\nLook at it:\n")
+	printf(w, "\nExplore the result:\n")
 	if c.Lent != nil {
-		printf(w, "  open the ingress first:         %s\n", c.Lent.Forward)
+		printf(w, "  forward the ports first         %s\n", c.Lent.Forward)
 	}
 	printf(w, "  status page of the controller   http://%s/\n", c.Addresses.Status)
 	printf(w, "  the lesson                      %s\n", filepath.Join(l.Dir, lab.LessonFile))
-	printf(w, "\nWith kubectl (this kubeconfig is the lab's own, its namespace is now %s):\n", l.Namespace)
+	printf(w, "\nWith kubectl (this kubeconfig belongs to ingresslab; its namespace is now %s):\n", l.Namespace)
 	printf(w, "  %s\n", exportLine(c))
-	printKubectl(w, l)
-	removes := "the cluster"
-	if c.Lent != nil {
-		removes = "what the lab made in it"
-	}
-	printf(w, "\n  ingresslab down%s   removes %s\n", a.nameFlag(), removes)
-	printf(w, "\nNow do the lab yourself:\n")
-	if line := programLine(); line != "" {
-		printf(w, "  %s\n", line)
-	}
-	printf(w, "  ingresslab learn %d%s   guides you through the lab and checks each step\n", l.Number, a.nameFlag())
-	printf(w, "  ingresslab start %d%s   only sets up the lab; solve it with kubectl and the lesson\n", l.Number, a.nameFlag())
-}
-
-// printKubectl proposes commands that show what the lab is about.
-func printKubectl(w io.Writer, l *lab.Lab) {
 	printf(w, "  kubectl get ingresses,services,pods -o wide\n")
 	for _, o := range l.Solution {
 		if o.GetKind() == "Ingress" {
 			printf(w, "  kubectl describe ingress %s\n", o.GetName())
-			return
+			break
 		}
 	}
+	printf(w, "\nDo the lab yourself:\n")
+	if line := programLine(); line != "" {
+		printf(w, "  %s\n", line)
+	}
+	deleted := "the cluster"
+	if c.Lent != nil {
+		deleted = "what ingresslab created in the cluster"
+	}
+	printf(w, "  ingresslab learn %d%s   guides you through the lab and checks each task\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab start %d%s   sets up the lab, so that you can solve it with kubectl\n", l.Number, a.nameFlag())
+	printf(w, "  ingresslab down%s      deletes %s\n", a.nameFlag(), deleted)
 }
 
-// nameFlag is what a command has to carry to be about the same cluster.
+// nameFlag returns the flag that makes a command use the same cluster.
 func (a *app) nameFlag() string {
 	if a.name == cluster.DefaultName {
 		return ""

@@ -22,69 +22,61 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// proveFlags are the flags of prove.
-type proveFlags struct {
-	nodes    int
-	retry    bool
-	parallel int
-	keep     bool
-	output   string
-	file     string
+type testFlags struct {
+	outputFlags
+	nodes, parallel int
+	retry, keep     bool
 }
 
-// proveCluster is what clusters that are made for a proof are called; the provider follows.
-const proveCluster = "ingresslab-prove"
-
-// proveDownTimeout bounds the removal of a cluster that was made for a proof.
-const proveDownTimeout = 2 * time.Minute
+// testCluster is the name of temporary clusters, without the provider.
+const testCluster = "ingresslab-test"
 
 func (a *app) testCommand() *cobra.Command {
-	var flags proveFlags
+	var flags testFlags
 	c := &cobra.Command{
 		Use:   "test [LAB|SCENARIO...]",
-		Short: "Prove that labs and scenarios tell right from wrong",
-		Long: `Prove labs and scenarios, all of them if none is named. A lab has to fail from start/, to pass with
-solution/ task by task, to catch each of its mutants (plausible wrong answers) for the reason that they
-say, to give each of its hints somewhere, to answer its quiz, to say what the lesson prints, and to be as
-at first after a reset. A scenario with mutants has to pass, and to fail with each of them.
+		Short: "Test that labs accept right answers and reject wrong ones",
+		Long: `Test labs and scenarios; without arguments, test all. A lab must fail at the start, pass with its
+solution task by task, and fail with each mutant (a plausible wrong answer) for the specified reason.
+It must also give each hint for some mutant, answer its quiz, match the outputs in its lesson, and
+return to the start after a reset. A scenario with mutants must pass, and fail with each mutant.
 
-This is done on every sort of cluster that this machine can have, one after the other: kind if a container
-engine answers, embedded on Linux. --cluster restricts it to one of them. The clusters are called
-` + proveCluster + `-PROVIDER; they are made for it and removed afterwards. --name means a cluster that
-exists instead, in which the labs' namespaces must not be in use: they are removed.
+The tests run on each cluster type that the machine supports, one after another: kind if a container
+engine is available, and embedded on Linux. --cluster selects one of them. The command creates clusters
+named ` + testCluster + `-PROVIDER, and deletes them afterwards. With --name, it uses an existing
+cluster, which must not have the labs' namespaces.
 
-The exit code is 1 if something is not as it should be, 3 if a cluster could not be had.`,
+The exit code is 1 if a test fails, and 3 if no cluster is available.`,
 		Example: `  ingresslab dev test
-  ingresslab dev test 1 canary --cluster embedded -o junit --output-file out/prove.xml`,
+  ingresslab dev test 1 canary --cluster embedded -o junit --output-file out/test.xml`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeLabsAndScenarios,
-		RunE:              func(c *cobra.Command, args []string) error { return a.prove(c, args, &flags) },
+		RunE:              func(c *cobra.Command, args []string) error { return a.test(c, args, &flags) },
 	}
 	f := c.Flags()
-	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")
-	f.IntVar(&flags.parallel, "parallel", labtest.DefaultParallel, "how many labs and scenarios to prove at the same time")
-	f.BoolVar(&flags.retry, "retry", false, "give what was not proven a second try, alone in the cluster; both are reported")
-	f.BoolVar(&flags.keep, "keep", false, "leave the clusters that were made, and the labs in them")
-	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
-	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
+	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "number of nodes of a new cluster, including the control plane")
+	f.IntVar(&flags.parallel, "parallel", labtest.DefaultParallel, "number of labs and scenarios to test in parallel")
+	f.BoolVar(&flags.retry, "retry", false, "retry failed labs and scenarios one at a time; report both attempts")
+	f.BoolVar(&flags.keep, "keep", false, "keep the new clusters and the labs in them")
+	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
 	return c
 }
 
-func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
-	if err := a.checkProve(flags); err != nil {
+func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
+	if err := a.checkTestFlags(flags); err != nil {
 		return err
 	}
-	plan, err := a.provePlan(args)
+	plan, err := a.testPlan(args)
 	if err != nil {
 		return err
 	}
-	// A report that cannot be written is said before anything is proven, which takes minutes.
+	// An unwritable report is found before the tests, which take minutes.
 	file, err := openReport(flags.file)
 	if err != nil {
 		return err
 	}
 	defer file.discard()
-	sites, err := a.proveSites(c, flags)
+	sites, err := a.testSites(c, flags)
 	if err != nil {
 		return err
 	}
@@ -95,14 +87,14 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 	pretty := labtest.NewPretty(w, a.style(w))
 	var places []*labtest.Place
 	for _, s := range sites {
-		place := a.proveAt(c.Context(), s, plan, flags, pretty)
+		place := a.testSite(c.Context(), s, plan, flags, pretty)
 		places = append(places, place)
 		if c.Context().Err() != nil {
 			break
 		}
 	}
 	proof := labtest.NewProof(places...)
-	return a.report(flags.output, file, proveCode(proof), func(w io.Writer) error {
+	return a.report(flags.output, file, testCode(proof), func(w io.Writer) error {
 		if flags.output == outputJUnit {
 			return labtest.WriteJUnit(w, proof)
 		}
@@ -110,8 +102,8 @@ func (a *app) prove(c *cobra.Command, args []string, flags *proveFlags) error {
 	})
 }
 
-// proveCode is the exit code of a proof. That nothing could be proven anywhere is no success.
-func proveCode(proof *labtest.Proof) int {
+// testCode returns the exit code of a report. It is ExitBroken if all clusters were skipped.
+func testCode(proof *labtest.Proof) int {
 	for _, place := range proof.Places {
 		if place.Outcome != scenario.Skipped {
 			return codeOf(proof.Outcome)
@@ -120,25 +112,20 @@ func proveCode(proof *labtest.Proof) int {
 	return ExitBroken
 }
 
-func (a *app) checkProve(flags *proveFlags) error {
-	if err := checkOutput(flags.output, outputPretty, outputJSON, outputJUnit); err != nil {
-		return err
-	}
+func (a *app) checkTestFlags(flags *testFlags) error {
 	switch {
-	case flags.file != "" && flags.output == outputPretty:
-		return usagef("--output-file: needs -o json or -o junit")
 	case flags.parallel < 1:
-		return usagef("--parallel: %d is not at least 1", flags.parallel)
+		return usagef("--parallel must be at least 1, but is %d", flags.parallel)
 	case flags.nodes < 1:
 		return &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not between 1 and %d", flags.nodes, cluster.MaxNodes)}
 	case a.provider != auto && a.provider != kind.Name && a.provider != embedded.Name:
-		return usagef("dev test makes its clusters itself, with %s or %s: --cluster %s makes no sense", kind.Name, embedded.Name, a.provider)
+		return usagef("--cluster %s is not supported by dev test; use %s or %s", a.provider, kind.Name, embedded.Name)
 	}
-	return nil
+	return flags.check()
 }
 
-// provePlan finds and loads what args name, before anything is created. A name that a lab and a scenario share means both.
-func (a *app) provePlan(args []string) (labtest.Plan, error) {
+// testPlan loads the labs and scenarios in args, or all. If a lab and a scenario have the same name, it loads both.
+func (a *app) testPlan(args []string) (labtest.Plan, error) {
 	var plan labtest.Plan
 	root, err := a.checkout()
 	if err != nil {
@@ -177,7 +164,7 @@ func (a *app) provePlan(args []string) (labtest.Plan, error) {
 	return plan, nil
 }
 
-// wholePlan is every lab, and every scenario that has mutants.
+// wholePlan returns all labs, and all scenarios with mutants.
 func (a *app) wholePlan(root string) (labtest.Plan, error) {
 	var plan labtest.Plan
 	entries, err := lab.List(filepath.Join(root, labsDir))
@@ -203,23 +190,23 @@ func (a *app) wholePlan(root string) (labtest.Plan, error) {
 	return plan, nil
 }
 
-// site is a sort of cluster, and the cluster to use or to make; or why there is none.
+// site is a cluster to use or to create, or the reason why the provider is not available.
 type site struct {
 	option autoselect.Option
 	spec   cluster.Spec
-	// mine says that the cluster is made for the proof, or was for an earlier one.
+	// mine is true for a temporary cluster of this command.
 	mine   bool
 	absent *labtest.Place
 }
 
-// proveSites are the clusters to prove on, the most real first.
-func (a *app) proveSites(c *cobra.Command, flags *proveFlags) ([]site, error) {
+// testSites returns the clusters for the tests, the preferred provider first.
+func (a *app) testSites(c *cobra.Command, flags *testFlags) ([]site, error) {
 	options, err := a.options()
 	if err != nil {
 		return nil, err
 	}
 	if c.Flags().Changed("name") {
-		return a.proveGuest(c.Context(), options)
+		return a.testExisting(c.Context(), options)
 	}
 	var sites []site
 	for _, o := range options {
@@ -228,7 +215,7 @@ func (a *app) proveSites(c *cobra.Command, flags *proveFlags) ([]site, error) {
 			continue
 		}
 		s := site{option: o, mine: true, spec: cluster.Spec{
-			Name: proveCluster + "-" + name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort,
+			Name: testCluster + "-" + name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort,
 		}}
 		if c.Flags().Changed("nodes") {
 			s.spec.Nodes = flags.nodes
@@ -243,7 +230,7 @@ func (a *app) proveSites(c *cobra.Command, flags *proveFlags) ([]site, error) {
 		if why != "" {
 			s.absent = &labtest.Place{Provider: name, Outcome: scenario.Skipped, Reason: why, Items: []*labtest.Item{}}
 			if a.provider == name {
-				s.absent.Outcome = scenario.Broken // it was asked for
+				s.absent.Outcome = scenario.Broken // the user selected it
 			}
 		}
 		sites = append(sites, s)
@@ -251,24 +238,24 @@ func (a *app) proveSites(c *cobra.Command, flags *proveFlags) ([]site, error) {
 	return sites, nil
 }
 
-// absence says why a provider cannot make a cluster here; empty if it can.
+// absence returns the reason why a provider is not available, if it is not.
 func (a *app) absence(ctx context.Context, s site) (string, error) {
 	if s.option.Provider.Name() == embedded.Name && runtime.GOOS != "linux" {
-		return "embedded clusters take Linux, and this is " + runtime.GOOS, nil
+		return "embedded clusters need Linux, but this machine runs " + runtime.GOOS, nil
 	}
 	_, err := s.option.Ready(ctx, s.spec, a.display)
 	var unready *autoselect.UnreadyError
 	if errors.As(err, &unready) {
 		if unready.Slow && a.provider == s.option.Provider.Name() {
-			return "", nil // whoever asks for it by name gets it
+			return "", nil // the user selected this provider
 		}
-		return fmt.Sprintf("%v; %s", unready, parityRemedy(unready)), nil
+		return fmt.Sprintf("%v; %s", unready, fixOf(unready)), nil
 	}
 	return "", err
 }
 
-// proveGuest is the cluster that --name names.
-func (a *app) proveGuest(ctx context.Context, options autoselect.Options) ([]site, error) {
+// testExisting returns the cluster of --name.
+func (a *app) testExisting(ctx context.Context, options autoselect.Options) ([]site, error) {
 	found, err := options.Find(ctx, a.name)
 	if err != nil {
 		return nil, err
@@ -278,17 +265,17 @@ func (a *app) proveGuest(ctx context.Context, options autoselect.Options) ([]sit
 			return []site{{option: f.Option, spec: cluster.Spec{Name: a.name}}}, nil
 		}
 	}
-	return nil, fmt.Errorf("no running cluster %q to prove in; without --name, one is made for it", a.name)
+	return nil, fmt.Errorf("no running cluster %q; omit --name to use a new cluster", a.name)
 }
 
-// proveAt proves the plan in one cluster, which is removed afterwards if it was made for that.
-func (a *app) proveAt(ctx context.Context, s site, plan labtest.Plan, flags *proveFlags, pretty *labtest.Pretty) *labtest.Place {
+// testSite runs the plan in one cluster, and deletes the cluster afterwards if it is temporary.
+func (a *app) testSite(ctx context.Context, s site, plan labtest.Plan, flags *testFlags, pretty *labtest.Pretty) *labtest.Place {
 	if s.absent != nil {
 		pretty.Absent(s.absent)
 		return s.absent
 	}
 	place := &labtest.Place{Provider: s.option.Provider.Name(), Cluster: s.spec.Name, Started: time.Now(), Items: []*labtest.Item{}}
-	env, down, err := a.proveEnv(ctx, s, flags)
+	env, down, err := a.testEnv(ctx, s, flags)
 	place.UpSeconds = time.Since(place.Started).Seconds()
 	defer func() {
 		if err := down(); err != nil {
@@ -311,8 +298,8 @@ func (a *app) proveAt(ctx context.Context, s site, plan labtest.Plan, flags *pro
 	return place
 }
 
-// proveEnv brings the cluster up. down is never nil; it removes what was made.
-func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env labtest.Env, down func() error, err error) {
+// testEnv starts the cluster. down deletes a temporary cluster; it is never nil.
+func (a *app) testEnv(ctx context.Context, s site, flags *testFlags) (env labtest.Env, down func() error, err error) {
 	down = func() error { return nil }
 	root, err := a.checkout()
 	if err != nil {
@@ -324,7 +311,7 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env labt
 	}
 	if s.mine && !flags.keep {
 		down = func() error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), proveDownTimeout)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 			defer cancel()
 			return s.option.Provider.Down(ctx, up.Name, a.display)
 		}
@@ -341,7 +328,7 @@ func (a *app) proveEnv(ctx context.Context, s site, flags *proveFlags) (env labt
 	return env, down, nil
 }
 
-// verifyLesson plays a lesson, and returns how many commands it has.
+// verifyLesson replays a lesson, and returns the number of its commands and its errors.
 func verifyLesson(ctx context.Context, l *lab.Lab, env replay.Env) (int, []labtest.Fault, error) {
 	report, err := replay.Verify(ctx, l, env)
 	if err != nil {

@@ -19,38 +19,37 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
-// learnFlags are the flags of learn.
 type learnFlags struct {
-	spec          specFlags
-	plain, forget bool
+	spec         specFlags
+	plain, reset bool
 }
 
 func (a *app) learnCommand() *cobra.Command {
 	var flags learnFlags
 	c := &cobra.Command{
 		Use:   "learn [N|NAME]",
-		Short: "Do a lab by hand, with a tutor that watches",
-		Long: `Do a lab by hand: the tutor shows the lesson a screen at a time, watches the cluster and your
-files, ticks tasks off as they come true, and gives hints when you ask. It goes on where you
-were. Work with kubectl and an editor in another terminal; the first screen says how.
+		Short: "Work through a lab interactively",
+		Long: `Work through a lab: the tutor shows the lesson page by page, watches the cluster and your files, marks
+tasks as done, and gives hints on request. It resumes where you stopped. Work with kubectl and an
+editor in a second terminal; the first page shows how. Without an argument, the command lists the
+labs with your progress, and offers to continue.
 
-Without a terminal, or with --plain, the tutor is a dialog of lines: it reads words from the
-standard input (next, hint, solve, quit, ...; help lists them). Without a lab, the labs and
-your progress are listed, and the tutor goes on with the one you were in.`,
+With --plain, or without a terminal, the tutor reads words from standard input: next, hint, solve,
+quit, and others. The word help lists them.`,
 		Example: `  ingresslab learn 1
-  printf 'solve\nnext\n' | ingresslab learn 1    # words instead of keys
-  ingresslab learn --reset-progress 1            # forget the progress in lab 1`,
+  printf 'solve\nnext\n' | ingresslab learn 1    # words replace keys
+  ingresslab learn --reset-progress 1            # delete your progress in lab 1`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeOneLab,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("learn takes the number or the name of one lab, got %q, too; `ingresslab list` lists them", args[1])
+				return usagef("learn accepts one lab, but got %q, too; run `ingresslab list` for a list", args[1])
 			}
 			return a.learn(c, strings.Join(args, ""), &flags)
 		},
 	}
-	c.Flags().BoolVar(&flags.plain, "plain", false, "a dialog of lines instead of the whole terminal, for scripts and screen readers")
-	c.Flags().BoolVar(&flags.forget, "reset-progress", false, "forget the progress in the lab, or in all of them, and end")
+	c.Flags().BoolVar(&flags.plain, "plain", false, "use line-based output, for scripts and screen readers")
+	c.Flags().BoolVar(&flags.reset, "reset-progress", false, "delete saved progress for the lab, or for all labs, and exit")
 	flags.spec.register(c)
 	a.guest.register(c)
 	return c
@@ -62,22 +61,19 @@ func (a *app) learn(c *cobra.Command, argument string, flags *learnFlags) error 
 		return err
 	}
 	store := progress.NewStore(progress.DefaultFile())
-	if flags.forget {
-		return a.forget(c.Context(), store, filepath.Join(root, labsDir), argument)
+	if flags.reset {
+		return a.resetProgress(c.Context(), store, filepath.Join(root, labsDir), argument)
 	}
 	if argument == "" {
 		if argument, err = a.chooseLab(store, filepath.Join(root, labsDir)); err != nil || argument == "" {
 			return err
 		}
 	}
-	dir, err := lab.Find(filepath.Join(root, labsDir), argument)
+	list, err := loadLabs(root, []string{argument})
 	if err != nil {
 		return err
 	}
-	l, err := lab.Load(relative(dir))
-	if err != nil {
-		return err
-	}
+	l := list[0]
 	release, err := lab.Lock(l, a.name, "learn")
 	if err != nil {
 		return err
@@ -99,7 +95,7 @@ type tutoring struct {
 	where   labPlace
 }
 
-// run prepares everything, and then hands over to one of the tutor's faces.
+// run sets up the lab, and starts a front end of the tutor.
 func (t *tutoring) run(ctx context.Context) error {
 	text, faults := lesson.Parse(filepath.Join(t.lab.Dir, lab.LessonFile), t.lab.Text, t.lab.TextLine)
 	if err := faults.Err(); err != nil {
@@ -109,9 +105,9 @@ func (t *tutoring) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.flags.spec.recreate = false // once: what is restored later is not to be taken apart first
+	t.flags.spec.recreate = false // a later restore must not recreate the cluster
 	if why := t.where.session().Lacks(); len(why) > 0 {
-		return fmt.Errorf("lab %d cannot be done in this cluster: %s", t.lab.Number, strings.Join(why, "; "))
+		return fmt.Errorf("lab %d does not work in this cluster: %s", t.lab.Number, strings.Join(why, "; "))
 	}
 	if err := t.ensureStarted(ctx, session); err != nil {
 		return err
@@ -136,7 +132,7 @@ func (t *tutoring) run(ctx context.Context) error {
 	return t.show(ctx, tutor.New(t.course(text), t.remembered()), host)
 }
 
-// show runs the face that fits, and says at the end how to go on.
+// show runs the front end that fits the terminal, and prints how to continue.
 func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.Host) error {
 	in, out, terminal := t.terminal()
 	if t.flags.plain || !terminal {
@@ -149,15 +145,15 @@ func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.H
 			done++
 		}
 	}
-	printf(t.std.Err, "Lab %d: %d of %d tasks done. `ingresslab learn%s %d` goes on here; the lab keeps running.\n",
-		t.lab.Number, done, len(all), t.nameFlag(), t.lab.Number)
+	printf(t.std.Err, "Lab %d: %d of %d tasks done. The lab keeps running. To continue, run `ingresslab learn %[1]d%[4]s`.\n",
+		t.lab.Number, done, len(all), t.nameFlag())
 	if errors.Is(err, tui.ErrInterrupted) {
 		return &outcome{ExitInterrupted}
 	}
 	return err
 }
 
-// terminal returns the terminal, if there is one that can be drawn on.
+// terminal returns the terminal, if the streams are one that supports cursor movement.
 func (a *app) terminal() (in, out *os.File, is bool) {
 	in, isIn := a.std.In.(*os.File)
 	out, isOut := a.std.Out.(*os.File)
@@ -166,7 +162,7 @@ func (a *app) terminal() (in, out *os.File, is bool) {
 	return in, out, is
 }
 
-// remembered is the lab's progress. What cannot be read is said, and the tutor goes on without.
+// remembered returns the saved progress in the lab. A read error is only a note.
 func (t *tutoring) remembered() progress.Record {
 	p, err := t.store.Load()
 	if err != nil {
@@ -175,7 +171,7 @@ func (t *tutoring) remembered() progress.Record {
 	return p.Labs[t.lab.Name]
 }
 
-// ensureStarted brings the lab to its start if the cluster does not hold it. What a student has made is never touched.
+// ensureStarted sets up the lab if its namespace doesn't exist. It never changes the student's objects.
 func (t *tutoring) ensureStarted(ctx context.Context, s tutor.Session) error {
 	state, err := s.Poll(ctx)
 	if err != nil {
@@ -185,7 +181,7 @@ func (t *tutoring) ensureStarted(ctx context.Context, s tutor.Session) error {
 		if loss.What != lab.MissingNamespace {
 			continue
 		}
-		done := t.display.Step(fmt.Sprintf("Start of lab %d in namespace %s", t.lab.Number, t.lab.Namespace))
+		done := t.display.Step(fmt.Sprintf("Setting up lab %d in namespace %s", t.lab.Number, t.lab.Namespace))
 		notes, err := s.Start(ctx)
 		done(err)
 		for _, note := range notes {

@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// forget forgets the progress in a lab, or in all.
-func (a *app) forget(ctx context.Context, store *progress.Store, dir, argument string) error {
+// resetProgress deletes the saved progress in a lab, or in all labs.
+func (a *app) resetProgress(ctx context.Context, store *progress.Store, dir, argument string) error {
 	name, what := "", "all labs"
 	if argument != "" {
 		found, err := lab.Find(dir, argument)
@@ -37,12 +37,12 @@ func (a *app) forget(ctx context.Context, store *progress.Store, dir, argument s
 	} else if err != nil {
 		return err
 	}
-	printf(a.std.Out, "The progress in %s is forgotten.\n", what)
+	printf(a.std.Out, "Deleted the saved progress for %s.\n", what)
 	return nil
 }
 
-// chooseLab lists the labs with the progress in them, and returns the one to go on with: the answer to a question at a
-// terminal, and nothing anywhere else.
+// chooseLab lists the labs with the user's progress, and returns the lab that the user selects. Without a terminal, it returns
+// nothing.
 func (a *app) chooseLab(store *progress.Store, dir string) (string, error) {
 	entries, err := lab.List(dir)
 	if err != nil {
@@ -60,10 +60,10 @@ func (a *app) chooseLab(store *progress.Store, dir string) (string, error) {
 		return "", nil
 	}
 	if _, _, terminal := a.terminal(); !terminal {
-		printf(a.std.Out, "\n`ingresslab learn %d` goes on with lab %d, %s.\n", next.Number, next.Number, titleOf(next.Title))
+		printf(a.std.Out, "\nTo continue with lab %d (%s), run `ingresslab learn %[1]d`.\n", next.Number, titleOf(next.Title))
 		return "", nil
 	}
-	printf(a.std.Out, "\nEnter goes on with lab %d, %s; or give the number of another one; q quits: ", next.Number, titleOf(next.Title))
+	printf(a.std.Out, "\nPress Enter to continue with lab %d (%s), or type another number (q quits): ", next.Number, titleOf(next.Title))
 	switch answer, err := readLine(a.std.In); {
 	case err != nil || answer == "q":
 		printf(a.std.Out, "\n")
@@ -74,7 +74,7 @@ func (a *app) chooseLab(store *progress.Store, dir string) (string, error) {
 	return next.Name, nil
 }
 
-// nextLab is the lab to go on with: the last one unless it is finished, else the first that is not.
+// nextLab returns the current lab if it is unfinished, and otherwise the first unfinished lab.
 func nextLab(entries []lab.Entry, p progress.Progress) lab.Entry {
 	for _, e := range entries {
 		if e.Name == p.Last && p.Labs[e.Name].Finished == nil {
@@ -92,7 +92,7 @@ func nextLab(entries []lab.Entry, p progress.Progress) lab.Entry {
 	return lab.Entry{}
 }
 
-// writeProgress lists the labs and how far each is.
+// writeProgress lists the labs with the progress in each.
 func writeProgress(w io.Writer, entries []lab.Entry, p progress.Progress) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	printf(table, "LAB\tTITLE\tPROGRESS\n")
@@ -129,12 +129,12 @@ func progressText(e lab.Entry, p progress.Progress) string {
 		parts = append(parts, fmt.Sprintf("%d solved by the tutor", solved))
 	}
 	if r.Quiz != nil {
-		parts = append(parts, map[bool]string{true: "question answered", false: "question missed"}[r.Quiz.Right])
+		parts = append(parts, map[bool]string{true: "quiz passed", false: "quiz failed"}[r.Quiz.Right])
 	}
 	return strings.Join(parts, ", ")
 }
 
-// readLine reads up to the end of a line and not beyond: what follows is for somebody else.
+// readLine reads a line byte by byte, because the tutor reads the rest.
 func readLine(in io.Reader) (string, error) {
 	var line []byte
 	one := make([]byte, 1)

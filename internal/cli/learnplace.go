@@ -18,7 +18,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// labPlace is the cluster in which a lab is done at the moment. It is safe for concurrent use.
+// labPlace is the current cluster of a lab. It is safe for concurrent use.
 type labPlace struct {
 	mu      sync.Mutex
 	cluster *cluster.Cluster
@@ -44,7 +44,7 @@ func (p *labPlace) kube() scenario.Kube {
 	return p.env.Kube
 }
 
-// text says which cluster it is and on which ports it listens.
+// text returns the name, provider, and ports of the cluster.
 func (p *labPlace) text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +58,7 @@ func (p *labPlace) text() string {
 	return text
 }
 
-// up brings up the cluster and returns the lab's session in it.
+// up starts the cluster and returns the lab's session in it.
 func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	t.command.SetContext(ctx)
 	c, err := t.bringUp(t.command, &t.flags.spec)
@@ -80,8 +80,7 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	return s, nil
 }
 
-// stay makes a cluster that is brought up again the same as this one: made with the same, on the same ports, which the lesson
-// on the screen names.
+// stay sets the flags so that a restored cluster has the same provider and ports, which the lesson shows.
 func (t *tutoring) stay(c *cluster.Cluster) error {
 	t.provider = c.Provider
 	if c.Lent != nil {
@@ -101,7 +100,7 @@ func (t *tutoring) stay(c *cluster.Cluster) error {
 	return nil
 }
 
-// gone returns why the cluster is not there anymore, and nil if it is or that cannot be said. It prints nothing.
+// gone returns an error if the cluster no longer exists, and nil if it exists or its state is unknown. It prints nothing.
 func (t *tutoring) gone(ctx context.Context) error {
 	none := &cluster.NotFoundError{Name: t.name}
 	owners, err := t.owners(ctx)
@@ -118,32 +117,32 @@ func (t *tutoring) gone(ctx context.Context) error {
 	return nil
 }
 
-// course is the lesson with the ports of this cluster, and with a first screen that says how to work beside the tutor.
+// course returns the lesson with the cluster's ports. The first page describes how to work in a second terminal.
 func (t *tutoring) course(text *lesson.Lesson) tutor.Course {
 	c := tutor.Course{Lab: t.lab}
 	for i, s := range text.All() {
-		screen := tutor.Page{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.cluster.Addresses), Tasks: s.Tasks}
+		page := tutor.Page{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.cluster.Addresses), Tasks: s.Tasks}
 		if i == 0 {
-			screen.Title = "Before you begin"
-			screen.Text = strings.TrimRight(screen.Text, "\n") + "\n\n" + t.besides()
+			page.Title = "Before you begin"
+			page.Text = strings.TrimRight(page.Text, "\n") + "\n\n" + t.secondTerminal()
 		}
-		c.Pages = append(c.Pages, screen)
+		c.Pages = append(c.Pages, page)
 	}
 	return c
 }
 
-// besides says how to work in another terminal.
-func (t *tutoring) besides() string {
+// secondTerminal describes how to work in a second terminal.
+func (t *tutoring) secondTerminal() string {
 	dir, err := filepath.Abs(t.space.Path)
 	if err != nil {
 		dir = t.space.Path
 	}
 	kubectl := ""
 	if _, err := exec.LookPath("kubectl"); err != nil {
-		kubectl = "There is no kubectl in your PATH: `make kubectl` puts one into `bin/`.\n\n"
+		kubectl = "kubectl is not in your PATH. To compile it into `bin/`, run `make kubectl`.\n\n"
 		if own, err := filepath.Abs(filepath.Join(t.root, "bin")); err == nil {
 			if _, err := os.Stat(filepath.Join(own, "kubectl")); err == nil {
-				kubectl = "There is no kubectl in your PATH, but one in " + own + ".\n\n"
+				kubectl = "kubectl is not in your PATH, but in `" + own + "`.\n\n"
 			}
 		}
 	}
@@ -151,12 +150,12 @@ func (t *tutoring) besides() string {
 	if line := programLine(); line != "" {
 		program = "$ " + line + "\n"
 	}
-	return fmt.Sprintf("**Your part** happens in another terminal, where kubectl knows this cluster and works in namespace %s:\n\n"+
-		"```console\n$ cd %s\n$ %s\n%s```\n\n%sTasks are ticked off here as they come true.\n",
+	return fmt.Sprintf("**Work in a second terminal.** These commands point kubectl at this cluster, in namespace %s:\n\n"+
+		"```console\n$ cd %s\n$ %s\n%s```\n\n%sThe tutor marks each task as done when its check passes.\n",
 		t.lab.Namespace, shellQuote(dir), exportLine(t.where.cluster), program, kubectl)
 }
 
-// programLine makes a shell find "ingresslab", as lessons call it; empty if it is in PATH, or this program is called otherwise.
+// programLine returns a shell command that adds ingresslab to PATH. It is empty if PATH has it, or the program has another name.
 func programLine() string {
 	own, err := os.Executable()
 	if err != nil || filepath.Base(own) != "ingresslab" {

@@ -13,7 +13,7 @@ import (
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the labs and the scenarios",
+		Short:   "List labs and scenarios",
 		Example: "  ingresslab list",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -44,9 +44,10 @@ func (a *app) listCommand() *cobra.Command {
 	}
 }
 
+// titleOf returns the title of a lab or scenario, which is empty if its files have errors.
 func titleOf(title string) string {
 	if title == "" {
-		return "(has faults; see `ingresslab dev lint`)"
+		return "(invalid; run `ingresslab dev lint`)"
 	}
 	return title
 }

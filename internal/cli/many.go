@@ -14,15 +14,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// many runs many things in one cluster, and reports each whole when it has ended.
+// many runs scenarios or mutants in one cluster, in parallel.
 type many struct {
 	app      *app
 	out      io.Writer
 	parallel int
 }
 
-// scenarios runs scenarios, and returns their reports in the order of the list with the exit code of the worst. A broken lab
-// ends it: the next scenario would say the same.
+// scenarios runs scenarios, and returns their reports in the order of the list, with the worst exit code. A broken lab ends the
+// run, because each later scenario would fail in the same way.
 func (m many) scenarios(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.Report, int) {
 	style := m.app.style(m.out)
 	reports := make([]*scenario.Report, len(list))
@@ -49,35 +49,35 @@ func (m many) scenarios(ctx context.Context, list []*scenario.Scenario, env scen
 	scenario.Pool(ctx, m.parallel, jobs)
 	for i, s := range list {
 		if reports[i] == nil {
-			reports[i] = s.NotBegun(whyNotBegun(ctx))
+			reports[i] = s.NotBegun(whyNotStarted(ctx))
 		}
 	}
-	m.unbegun(reports)
+	m.noteUnstarted(reports)
 	return reports, worst(ctx, codes)
 }
 
-// whyNotBegun says why something that was to run did not.
-func whyNotBegun(ctx context.Context) string {
+// whyNotStarted returns why a scenario did not start.
+func whyNotStarted(ctx context.Context) string {
 	if ctx.Err() != nil {
-		return "has not begun: interrupted"
+		return "not started: interrupted"
 	}
-	return "has not begun: the lab is broken"
+	return "not started: the lab is broken"
 }
 
-// unbegun says how many scenarios have not begun.
-func (m many) unbegun(reports []*scenario.Report) {
+// noteUnstarted prints the number of scenarios that did not start.
+func (m many) noteUnstarted(reports []*scenario.Report) {
 	n := 0
 	for _, r := range reports {
-		if r.Outcome == scenario.Skipped && strings.HasPrefix(r.Reason, "has not begun") {
+		if r.Outcome == scenario.Skipped && strings.HasPrefix(r.Reason, "not started") {
 			n++
 		}
 	}
 	if n > 0 {
-		m.app.display.Note(text.Count(n, "scenario") + " not begun")
+		m.app.display.Note(text.Count(n, "scenario") + " not started")
 	}
 }
 
-// mutants runs the mutants of scenarios, and returns their reports in their order.
+// mutants runs the mutants of scenarios, and returns their reports in order, with the worst exit code.
 func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.MutantReport, int) {
 	total := 0
 	for _, s := range list {
@@ -109,7 +109,7 @@ func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenar
 	scenario.Pool(ctx, m.parallel, jobs)
 	reports = slices.DeleteFunc(reports, func(r *scenario.MutantReport) bool { return r == nil })
 	if missing := total - len(reports); missing > 0 {
-		m.app.display.Note(text.Count(missing, "mutant") + " not begun")
+		m.app.display.Note(text.Count(missing, "mutant") + " not started")
 	}
 	printf(m.out, "%s\n", scenario.CountVerdicts(reports))
 	return reports, worst(ctx, codes)
@@ -126,8 +126,8 @@ func worst(ctx context.Context, codes []int) int {
 	return code
 }
 
-// bulletin lets things that run at the same time report one after the other. A single one is written as it goes; of several,
-// each is held back until it is whole, and a line at the bottom of a terminal tells what is under way.
+// bulletin prints the reports of parallel jobs one after another. It prints a single job's report immediately, and buffers those
+// of several jobs until they end. On a terminal, the bottom line lists the running jobs.
 type bulletin struct {
 	w           io.Writer
 	style       scenario.Style
@@ -137,19 +137,19 @@ type bulletin struct {
 	done, total int
 }
 
-// newBulletin returns the bulletin of total things, of which so many run at a time; 0 holds back even a single one.
+// newBulletin returns a bulletin for total jobs, of which parallel run at a time. If parallel is 0, it buffers even a single job.
 func newBulletin(w io.Writer, style scenario.Style, total, parallel int) *bulletin {
 	return &bulletin{w: w, style: style, total: total, immediate: parallel == 1 || total == 1 && parallel > 0}
 }
 
-// styleOf is how those that report are to write.
+// styleOf returns the style of the reports.
 func (b *bulletin) styleOf() scenario.Style {
 	style := b.style
 	style.Live = style.Live && b.immediate
 	return style
 }
 
-// begin returns where something that begins is to report to, and what it is to call at its end.
+// begin returns the writer for the report of a job, and a function to call at its end.
 func (b *bulletin) begin(name string) (w io.Writer, done func()) {
 	if b.immediate {
 		return b.w, func() {}
@@ -165,10 +165,10 @@ func (b *bulletin) begin(name string) (w io.Writer, done func()) {
 	}
 }
 
-// statusWidth keeps the line at the bottom from wrapping, which would leave its first part behind.
+// statusWidth limits the bottom line, because a wrapped line could not be erased.
 const statusWidth = 76
 
-// change writes what has been reported, and the line at the bottom anew.
+// change applies how, prints a report, and redraws the bottom line.
 func (b *bulletin) change(report []byte, how func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,11 +176,11 @@ func (b *bulletin) change(report []byte, how func()) {
 	if b.style.Live {
 		printf(b.w, "\r\x1b[K")
 	}
-	_, _ = b.w.Write(report) // whoever reads may stop
+	_, _ = b.w.Write(report) // the reader can stop early
 	if !b.style.Live || len(b.running) == 0 {
 		return
 	}
-	line := []rune(fmt.Sprintf("… %d of %d done, under way: %s", b.done, b.total, strings.Join(b.running, ", ")))
+	line := []rune(fmt.Sprintf("… %d of %d done, running: %s", b.done, b.total, strings.Join(b.running, ", ")))
 	if len(line) > statusWidth {
 		line = append(line[:statusWidth-1], '…')
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// smallScenarios writes scenarios of two steps, and loads them.
+// smallScenarios writes and loads scenarios with two steps.
 func smallScenarios(t *testing.T, names ...string) []*scenario.Scenario {
 	t.Helper()
 	root := t.TempDir()
@@ -38,7 +38,7 @@ func smallScenarios(t *testing.T, names ...string) []*scenario.Scenario {
 	return list
 }
 
-func TestScenariosThatRunTogetherReportOneAfterTheOther(t *testing.T) {
+func TestParallelScenariosReportInOnePiece(t *testing.T) {
 	c, http := fakecluster.New(t)
 	var out bytes.Buffer
 	m := many{app: newApp(Streams{Out: io.Discard, Err: io.Discard}), out: &out, parallel: 3}
@@ -50,7 +50,7 @@ func TestScenariosThatRunTogetherReportOneAfterTheOther(t *testing.T) {
 	for i, s := range list {
 		name := s.Metadata.Name
 		if reports[i].Scenario != name {
-			t.Errorf("report %d is that of %s, want %s", i, reports[i].Scenario, name)
+			t.Errorf("report %d is for %s, want %s", i, reports[i].Scenario, name)
 		}
 		whole := regexp.MustCompile(`(?m)^scenario ` + name + `: .*\n  namespace lab-` + name + `-.*\n(  ✓ GET http://` + name + `\..*\n){2}✓ ` + name + ` passed`)
 		if !whole.MatchString(out.String()) {
@@ -59,21 +59,21 @@ func TestScenariosThatRunTogetherReportOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// TestABrokenLabIsNotTriedAgain lets the API server fail: what did not begin is reported as such.
-func TestABrokenLabIsNotTriedAgain(t *testing.T) {
+// After a failure of the API server, no further scenario starts.
+func TestBrokenLabEndsRun(t *testing.T) {
 	c, http := fakecluster.New(t)
 	c.NamespaceErr = errors.New("connection refused")
 	m := many{app: newApp(Streams{Out: io.Discard, Err: io.Discard}), out: io.Discard, parallel: 1}
 	reports, code := m.scenarios(t.Context(), smallScenarios(t, "one", "two"), scenario.Env{Kube: c, HTTP: http})
-	if code != ExitBroken || reports[0].Outcome != scenario.Broken || reports[1].Reason != "has not begun: the lab is broken" {
+	if code != ExitBroken || reports[0].Outcome != scenario.Broken || reports[1].Reason != "not started: the lab is broken" {
 		t.Errorf("exit code %d, %s, then %s", code, reports[0].Outcome, reports[1].Reason)
 	}
 }
 
-// TestAReportThatDoesNotGetIntoItsFileIsNotLost writes to a device that is always full, and to a file that is there already.
-func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
-	var out, said bytes.Buffer
-	a := newApp(Streams{Out: &out, Err: &said})
+// The test writes to a device that is always full, and to a file that exists.
+func TestUnwrittenReportGoesToStandardOutput(t *testing.T) {
+	var out, errs bytes.Buffer
+	a := newApp(Streams{Out: &out, Err: &errs})
 	write := func(w io.Writer) error { _, err := io.WriteString(w, "the report"); return err }
 	if _, err := os.Stat("/dev/full"); err == nil {
 		file, err := openReport("/dev/full")
@@ -82,7 +82,7 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 		}
 		err = a.report(outputJSON, file, ExitOK, write)
 		if want := "--output-file /dev/full: no space left on device"; err == nil || err.Error() != want || exitCode(err) != ExitBroken || out.String() != "the report" {
-			t.Errorf("%v, printed %q; want %s", err, out.String(), want)
+			t.Errorf("got error %v and output %q, want error %s", err, out.String(), want)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "new", "report.json")
@@ -97,7 +97,7 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// What could not be written leaves the former report as it was.
+	// A failed write keeps the previous report.
 	file, err := openReport(path)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 		return &os.PathError{Op: "write", Path: file.part.Name(), Err: syscall.ENOSPC}
 	})
 	file.discard()
-	if want := "--output-file " + path + ": no space left on device; make room on that disk and try again"; errorText(err) != want || exitCode(err) != ExitBroken {
+	if want := "--output-file " + path + ": no space left on device; free some disk space and try again"; errorText(err) != want || exitCode(err) != ExitBroken {
 		t.Errorf("%q, want %q", errorText(err), want)
 	}
 	unfinished, err := openReport(path)
@@ -120,7 +120,7 @@ func TestAReportThatDoesNotGetIntoItsFileIsNotLost(t *testing.T) {
 	if err != nil || string(got) != "the report" || len(entries) != 1 {
 		t.Errorf("%q, %v, %d files", got, err, len(entries))
 	}
-	if !strings.Contains(said.String(), "the report goes to the standard output instead") {
-		t.Errorf("said %q", said.String())
+	if !strings.Contains(errs.String(), "printing the report to standard output instead") {
+		t.Errorf("standard error: %q", errs.String())
 	}
 }

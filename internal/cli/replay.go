@@ -2,59 +2,55 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson/replay"
+	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// playFunc is Verify or Record.
-type playFunc func(context.Context, *lab.Lab, replay.Env) (*replay.Report, error)
+// replayFunc is replay.Verify or replay.Record.
+type replayFunc func(context.Context, *lab.Lab, replay.Env) (*replay.Report, error)
 
-func (a *app) replayCommand(verb, short string, do playFunc) *cobra.Command {
+func (a *app) replayCommand(verb, short string, do replayFunc) *cobra.Command {
 	var flags specFlags
-	var output string
+	var output outputFlags
 	c := &cobra.Command{
-		Use:     verb + " N|NAME...",
-		Short:   short,
+		Use:   verb + " N|NAME...",
+		Short: short,
+		Long: short + `. The command runs the lesson's commands as a student
+does, in a temporary workspace. First it resets the lab's namespace to its start and deletes everything
+else in it.`,
 		Example: "  ingresslab dev " + verb + " 1 2",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("dev %s takes the numbers or names of labs; `ingresslab list` lists them", verb)
+				return usagef("dev %s needs the number or name of a lab; run `ingresslab list` for a list", verb)
 			}
-			return checkOutput(output, outputPretty, outputJSON)
+			return output.check()
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.playLessons(c, args, &flags, output, do) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.replayLessons(c, args, &flags, output.output, do)
+		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", outputPretty, "pretty or json")
+	output.register(c, outputPretty, outputJSON)
 	flags.register(c)
 	a.guest.register(c)
 	return c
 }
 
-func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, output string, do playFunc) error {
+func (a *app) replayLessons(c *cobra.Command, args []string, flags *specFlags, output string, do replayFunc) error {
 	root, err := a.checkout()
 	if err != nil {
 		return err
 	}
-	var labs []*lab.Lab
-	for _, argument := range args {
-		dir, err := lab.Find(filepath.Join(root, labsDir), argument)
-		if err != nil {
-			return err
-		}
-		l, err := lab.Load(relative(dir))
-		if err != nil {
-			return err
-		}
-		labs = append(labs, l)
+	labs, err := loadLabs(root, args)
+	if err != nil {
+		return err
 	}
 	up, err := a.bringUp(c, flags)
 	if err != nil {
@@ -65,7 +61,7 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		return err
 	}
 	if output != outputJSON {
-		env.Progress = func(p replay.Played) { printf(a.std.Out, "  %s\n", playedLine(p)) }
+		env.Progress = func(p replay.Played) { printf(a.std.Out, "  %s\n", commandLine(p)) }
 	}
 	var reports []*replay.Report
 	code := ExitOK
@@ -73,7 +69,7 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 		if output != outputJSON {
 			printf(a.std.Out, "lesson %d: %s\n", l.Number, l.Title)
 		}
-		report, err := a.playLesson(c.Context(), l, env, do)
+		report, err := a.replayLesson(c.Context(), l, c.Name(), env, do)
 		if err != nil {
 			return fmt.Errorf("lesson %d (%s): %w", l.Number, l.Name, err)
 		}
@@ -82,29 +78,27 @@ func (a *app) playLessons(c *cobra.Command, args []string, flags *specFlags, out
 			code = ExitFailed
 		}
 		if output != outputJSON {
-			a.printPlayed(report)
+			a.printReplay(report)
 		}
 	}
 	if output == outputJSON {
-		enc := json.NewEncoder(a.std.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(reports); err != nil {
+		if err := scenario.EncodeJSON(a.std.Out, reports); err != nil {
 			return err
 		}
 	}
 	return &outcome{code}
 }
 
-// playLesson plays one lesson, unless somebody else does the lab.
-func (a *app) playLesson(ctx context.Context, l *lab.Lab, env replay.Env, do playFunc) (*replay.Report, error) {
-	release, err := lab.Lock(l, a.name, "lesson")
+// replayLesson replays one lesson, unless another process uses the lab.
+func (a *app) replayLesson(ctx context.Context, l *lab.Lab, verb string, env replay.Env, do replayFunc) (*replay.Report, error) {
+	release, err := lab.Lock(l, a.name, "dev "+verb)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	report, err := do(ctx, l, env)
 	if err == nil && l.Exclusive {
-		// What it leaves would answer in the lessons after it, and in the cluster at large.
+		// The objects of an exclusive lab would affect later lessons.
 		if err := lab.NewSession(l, env.Env).Remove(ctx); err != nil {
 			return nil, fmt.Errorf("remove lab %d: %w", l.Number, err)
 		}
@@ -112,7 +106,7 @@ func (a *app) playLesson(ctx context.Context, l *lab.Lab, env replay.Env, do pla
 	return report, err
 }
 
-// lessonEnv is where lessons are played: in a cluster, with this very program.
+// lessonEnv returns the environment of a replay: the cluster and this program.
 func (a *app) lessonEnv(root string, up *cluster.Cluster) (replay.Env, error) {
 	env, err := lab.NewEnv(up)
 	if err != nil {
@@ -128,7 +122,7 @@ func (a *app) lessonEnv(root string, up *cluster.Cluster) (replay.Env, error) {
 	}, nil
 }
 
-func playedLine(p replay.Played) string {
+func commandLine(p replay.Played) string {
 	mark := "✓"
 	switch {
 	case p.Problem != "":
@@ -139,16 +133,16 @@ func playedLine(p replay.Played) string {
 	return fmt.Sprintf("%s %s (%.1fs)", mark, p.Summary(), p.Seconds)
 }
 
-func (a *app) printPlayed(r *replay.Report) {
+func (a *app) printReplay(r *replay.Report) {
 	for _, f := range r.Faults {
 		printf(a.std.Out, "%s\n", f)
 	}
 	switch {
 	case len(r.Faults) > 0:
-		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", text.Count(len(r.Faults), "fault"), text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", text.Count(len(r.Faults), "error"), text.Count(len(r.Commands), "command"), r.Seconds)
 	case r.Changed:
-		printf(a.std.Out, "✓ %s played, and the lesson has new outputs: `git diff` shows them (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ replayed %s and updated the outputs in the lesson; review them with `git diff` (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
 	default:
-		printf(a.std.Out, "✓ %s: every output is as recorded (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ %s: all outputs match (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
 	}
 }

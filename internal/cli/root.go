@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,30 +17,30 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// app is what the commands share: the streams, the display and the global flags.
+// app holds what the commands share: the streams, the display, and the global flags.
 type app struct {
 	std      Streams
 	display  *display
 	provider string // --cluster
 	name     string // --name
 	guest    guestFlags
-	// connect gives what talks to the cluster's API server.
+	// connect returns a client for the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
-	// options are the providers; tests have others.
+	// options returns the providers. Tests replace it, and labEnv, too.
 	options func() (autoselect.Options, error)
-	// labEnv is where a lab is done in a cluster; tests have another.
-	labEnv func(*cluster.Cluster) (lab.Env, error)
+	labEnv  func(*cluster.Cluster) (lab.Env, error)
 }
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ingresslab",
-		Short: "Learn how HTTP gets into a Kubernetes cluster, by watching a real ingress controller do it",
-		Long: `ingresslab brings up a Kubernetes cluster on this machine with an ingress controller
-in it, and runs labs and scenarios against it.`,
-		Example: `  ingresslab lab 1     # from nothing to a lab that has been done
-  ingresslab status    # what is there, and where to look at it
-  ingresslab down      # remove all of it`,
+		Short: "Learn Kubernetes Ingress with hands-on labs",
+		Long: `ingresslab starts a Kubernetes cluster on your machine, installs an Ingress controller, and checks
+your work in hands-on labs. It also runs scenarios, which test the controller.`,
+		Example: `  ingresslab learn 1    # start a cluster and work through lab 1
+  ingresslab lab 1      # create a cluster and run lab 1
+  ingresslab status     # show the cluster and its addresses
+  ingresslab down       # delete the cluster`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
@@ -52,7 +54,7 @@ in it, and runs labs and scenarios against it.`,
 		if renamed := renamedFlag(c, err); renamed != nil {
 			return renamed
 		}
-		return usagef("%s; see `%s --help`", flagFault(err), c.CommandPath())
+		return usagef("%s; see `%s --help`", flagError(err), c.CommandPath())
 	})
 	a.globalFlags(root)
 	root.AddGroup(&cobra.Group{ID: groupLearn, Title: "Learn:"}, &cobra.Group{ID: groupCluster, Title: "Cluster:"},
@@ -88,21 +90,20 @@ const (
 	groupAuthors   = "authors"
 )
 
-// globalFlags say which cluster a command is about.
+// globalFlags registers the flags that select the cluster.
 func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&a.provider, "cluster", auto, "what the cluster is made with: "+strings.Join(providerNames(), ", "))
-	f.StringVar(&a.name, "name", cluster.DefaultName, "name of the cluster")
-	f.StringVar(&a.guest.context, "context", "", "context of your kubeconfig, for --cluster existing (which it implies)")
-	f.StringVar(&a.guest.kubeconfig, "kubeconfig", "", "file with the context (default: where kubectl looks)")
+	f.StringVar(&a.provider, "cluster", auto, "cluster provider: "+strings.Join(providerNames(), ", "))
+	f.StringVar(&a.name, "name", cluster.DefaultName, "cluster name")
+	f.StringVar(&a.guest.context, "context", "", "kubeconfig context to use; implies --cluster existing")
+	f.StringVar(&a.guest.kubeconfig, "kubeconfig", "", "path to the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
 	complete := cobra.FixedCompletions(clusterValues(), cobra.ShellCompDirectiveNoFileComp)
-	// The error says that there is no such flag; there is.
+	// The only error is an unknown flag; both flags exist.
 	_ = root.RegisterFlagCompletionFunc("cluster", complete)
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
 }
 
-// asGroup makes a command with subcommands print its help when it is called
-// alone, and name the nearest subcommand when there is no such one.
+// asGroup makes c print its help without a subcommand, and suggest the nearest subcommand for an unknown one.
 func asGroup(c *cobra.Command) {
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -111,25 +112,23 @@ func asGroup(c *cobra.Command) {
 		}
 		var known []string
 		for _, sub := range c.Commands() {
-			if sub.Hidden {
-				continue
+			if !sub.Hidden {
+				known = append(append(known, sub.Name()), sub.Aliases...)
 			}
-			known = append(append(known, sub.Name()), sub.Aliases...)
 		}
-		return unknown("command", args[0], known, "`"+c.CommandPath()+" --help` lists them")
+		return unknown("command", args[0], known, "run `"+c.CommandPath()+" --help` for a list")
 	}
 }
 
-// noArgs is cobra.NoArgs as a usage error.
+// noArgs is cobra.NoArgs with a usage error.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no arguments, got %q; see `%s --help`", c.Name(), args[0], c.CommandPath())
+		return usagef("%s accepts no arguments, but got %q; see `%s --help`", c.Name(), args[0], c.CommandPath())
 	}
 	return nil
 }
 
-// checkout finds the sources: around the working directory, or around the
-// program itself, which `make build` puts into a checkout.
+// checkout finds the checkout with the sources: above the working directory, or above the program (`make build` puts it there).
 func (a *app) checkout() (string, error) {
 	dirs := []string{"."}
 	if wd, err := os.Getwd(); err == nil {
@@ -139,4 +138,38 @@ func (a *app) checkout() (string, error) {
 		dirs = append(dirs, filepath.Dir(exe))
 	}
 	return image.FindCheckout(dirs...)
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of ingresslab",
+		Example: "  ingresslab version",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			printf(a.std.Out, "ingresslab %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}
+
+// version returns the project's version with the commit, if Go recorded one in the binary
+// (https://pkg.go.dev/runtime/debug#BuildSetting).
+func version() string {
+	v := image.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if rev := settings["vcs.revision"]; len(rev) >= 12 {
+		v += "+" + rev[:12]
+	}
+	if settings["vcs.modified"] == "true" {
+		v += ".modified"
+	}
+	return v
 }

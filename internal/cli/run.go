@@ -10,11 +10,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// runFlags are the flags of run beside those of the cluster.
 type runFlags struct {
-	spec             specFlags
-	output           string
-	file             string
+	spec specFlags
+	outputFlags
 	keep, mutants    bool
 	parallel         int
 	seed             uint64
@@ -26,16 +24,16 @@ func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [SCENARIO...]",
 		Short: "Run scenarios against the cluster",
-		Long: `Run scenarios, all of them if none is named: by name, by a pattern such as 'host-*', or by
-file. The cluster is brought up if need be. Every run has its own namespace and host names,
-and removes them afterwards. Several scenarios run at the same time, but for those that say
-that they change what others meet; each is reported whole when it has ended.
+		Long: `Run scenarios by name, by a pattern such as 'host-*', or by file; without arguments, run all. The command
+creates the cluster if necessary. Each run has its own namespace and host names, and deletes them
+afterwards. Scenarios run in parallel, except those marked exclusive. Each report is printed when its
+scenario ends.
 
---until-step runs a scenario up to a step and keeps its namespace; --from-step goes on there. With
---mutants, what runs are the mistakes that scenarios list, each of which has to make its
-scenario fail where and why it says: exit code 1 tells that one did not.`,
+--until-step runs a scenario up to a step and keeps its namespace; --from-step continues there.
+--mutants runs the mutants of each scenario, which are deliberate mistakes. Each mutant must make its
+scenario fail in the specified step, for the specified reason. Otherwise, the exit code is 1.`,
 		Example: `  ingresslab run host-routing
-  ingresslab run canary --until-step 5     # and then: --from-step 6
+  ingresslab run canary --until-step 5     # to continue: --from-step 6
   ingresslab run --mutants 'host-*'
   ingresslab run -o junit --output-file out/report.xml`,
 		Args:              cobra.ArbitraryArgs,
@@ -45,15 +43,14 @@ scenario fail where and why it says: exit code 1 tells that one did not.`,
 	flags.spec.register(c)
 	a.guest.register(c)
 	f := c.Flags()
-	f.StringVarP(&flags.output, "output", "o", outputPretty, "how to report: pretty, json or junit")
-	f.StringVar(&flags.file, "output-file", "", "write the json or junit report to this file")
-	f.BoolVar(&flags.keep, "keep", false, "leave what the scenarios made in the cluster")
-	f.IntVar(&flags.parallel, "parallel", scenario.DefaultParallel, "how many scenarios run at the same time")
-	f.Uint64Var(&flags.seed, "seed", 0, "what everything that a run draws follows from, as its report tells it (default: drawn)")
-	f.StringVar(&flags.until, "until-step", "", "number or name of the last step to run; what it leaves is kept")
-	f.StringVar(&flags.from, "from-step", "", "number or name of the first step to run, in the namespace of a run that was kept")
-	f.StringVar(&flags.run, "run-id", "", "the kept run that --from-step goes on with (default: the newest)")
-	f.BoolVar(&flags.mutants, "mutants", false, "run the scenarios' mutants, each of which has to be caught")
+	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
+	f.BoolVar(&flags.keep, "keep", false, "keep the namespaces of the scenarios")
+	f.IntVar(&flags.parallel, "parallel", scenario.DefaultParallel, "number of scenarios that run in parallel")
+	f.Uint64Var(&flags.seed, "seed", 0, "random seed; pass the seed from a report to repeat that run (default: random)")
+	f.StringVar(&flags.until, "until-step", "", "stop after this step (number or name) and keep the namespace")
+	f.StringVar(&flags.from, "from-step", "", "start at this step (number or name), in the namespace of a saved run")
+	f.StringVar(&flags.run, "run-id", "", "ID of the saved run that --from-step continues (default: the newest)")
+	f.BoolVar(&flags.mutants, "mutants", false, "run the mutants of each scenario; every mutant must fail")
 	return c
 }
 
@@ -68,7 +65,7 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	if err := flags.checkPart(scenarios); err != nil {
 		return err
 	}
-	// A report that cannot be written is said before a cluster is created.
+	// An unwritable report is found before a cluster is created.
 	file, err := openReport(flags.file)
 	if err != nil {
 		return err
@@ -97,55 +94,30 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	})
 }
 
-// report writes a report and ends the command with its code. A report that does not get into its file is not lost.
-func (a *app) report(output string, file *reportFile, code int, write func(io.Writer) error) error {
-	if output == outputPretty {
-		return &outcome{code}
-	}
-	if file == nil {
-		if err := write(a.std.Out); err != nil {
-			return err
-		}
-		return &outcome{code}
-	}
-	if err := file.write(write); err != nil {
-		a.display.Note("the report goes to the standard output instead")
-		_ = write(a.std.Out) // the error before it is the one to tell
-		return err
-	}
-	return &outcome{code}
-}
-
 func (f *runFlags) check() error {
-	if err := checkOutput(f.output, outputPretty, outputJSON, outputJUnit); err != nil {
-		return err
-	}
-	part := f.from != "" || f.until != ""
 	switch {
-	case f.file != "" && f.output == outputPretty:
-		return usagef("--output-file: needs -o json or -o junit")
 	case f.parallel < 1:
-		return usagef("--parallel: %d is not at least 1", f.parallel)
+		return usagef("--parallel must be at least 1, but is %d", f.parallel)
 	case f.run != "" && f.from == "":
-		return usagef("--run-id: names the run to go on with, so it goes with --from-step STEP")
-	case f.mutants && part:
-		return usagef("--mutants: a mutant runs up to where it is caught, --from-step and --until-step make no sense")
+		return usagef("--run-id needs --from-step")
+	case f.mutants && (f.from != "" || f.until != ""):
+		return usagef("--mutants cannot be combined with --from-step or --until-step")
 	}
-	return nil
+	return f.outputFlags.check()
 }
 
-// checkPart refuses a part of more than one scenario, or one that the scenario does not have.
+// checkPart checks --from-step and --until-step, which need a single scenario with these steps.
 func (f *runFlags) checkPart(scenarios []*scenario.Scenario) error {
 	if f.from == "" && f.until == "" {
 		return nil
 	}
 	if len(scenarios) != 1 {
-		return usagef("--from-step and --until-step: are about the steps of one scenario, and %d are named", len(scenarios))
+		return usagef("--from-step and --until-step need a single scenario, but there are %d", len(scenarios))
 	}
 	return scenario.CheckPart(scenarios[0], scenario.Env{From: f.from, Until: f.until})
 }
 
-// reportTo is where people read along: the standard output if that is what was asked for, beside the report otherwise.
+// reportTo returns the writer for progress: standard error if standard output is for the report.
 func (a *app) reportTo(f *runFlags) io.Writer {
 	if f.output != outputPretty {
 		return a.std.Err
@@ -153,7 +125,7 @@ func (a *app) reportTo(f *runFlags) io.Writer {
 	return a.std.Out
 }
 
-// codeOf is the exit code of an outcome. A skip is no failure: it is explained.
+// codeOf returns the exit code for an outcome. A skip counts as success.
 func codeOf(o scenario.Outcome) int {
 	switch o {
 	case scenario.Passed, scenario.Skipped:
@@ -168,7 +140,7 @@ func codeOf(o scenario.Outcome) int {
 	return ExitBroken
 }
 
-// loadScenarios finds and loads what args name, before anything is created.
+// loadScenarios finds and loads the scenarios in args, or all scenarios.
 func (a *app) loadScenarios(args []string) ([]*scenario.Scenario, error) {
 	root, err := a.checkout()
 	if err != nil {
@@ -205,7 +177,7 @@ const (
 	labsDir      = "labs"
 )
 
-// relative shortens a path below the working directory, for people to read.
+// relative returns path relative to the working directory if it is below it.
 func relative(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {

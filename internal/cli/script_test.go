@@ -14,20 +14,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets scripts run this test binary as ingresslab.
+// TestMain makes the scripts run this test binary as ingresslab.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ingresslab": func() {
 			a := newApp(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 			a.options = fakeOptions(a.providers, os.Getenv("FAKE_EMBEDDED"))
-			os.Exit(a.run(context.Background(), os.Args[1:])) //nolint:forbidigo // here it is the program's main
+			os.Exit(a.run(context.Background(), os.Args[1:])) //nolint:forbidigo // this function replaces main
 		},
 	})
 }
 
-// TestScripts runs testdata/script: what each command line gets. No script
-// needs an engine or a cluster; where one would be asked, a little docker of
-// the script's own answers.
+// TestScripts runs testdata/script, which shows the output of each command. No script needs a container engine or a cluster; some
+// bring a fake docker.
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -51,7 +50,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
-			// Builds that a script may begin find what this test was built with.
+			// Builds in a script use the caches of this test.
 			e.Setenv("GOCACHE", dirs[0])
 			e.Setenv("GOMODCACHE", dirs[1])
 			return nil
@@ -60,7 +59,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits is "exits CODE PROGRAM ARGS...": the program must end with that code.
+// exits implements "exits CODE PROGRAM ARGS...", which checks the exit code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")

@@ -8,7 +8,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// specFlags are the flags of every command that may create a cluster.
+// specFlags are the flags of commands that can create a cluster.
 type specFlags struct {
 	nodes, httpPort, httpsPort, statusPort int
 	nodeImage                              string
@@ -17,18 +17,17 @@ type specFlags struct {
 
 func (s *specFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	f.IntVar(&s.nodes, "nodes", cluster.DefaultNodes, "nodes of a new cluster, the control plane included")
-	f.IntVar(&s.httpPort, "http-port", cluster.DefaultHTTPPort, "port on 127.0.0.1 for HTTP; 0 picks a free one")
-	f.IntVar(&s.httpsPort, "https-port", cluster.DefaultHTTPSPort, "port on 127.0.0.1 for HTTPS; 0 picks a free one")
-	f.IntVar(&s.statusPort, "status-port", cluster.DefaultStatusPort, "port on 127.0.0.1 for the controller's status page; 0 picks a free one")
-	f.StringVar(&s.nodeImage, "node-image", "", "image of a new cluster's nodes (default: found, pulled or built, see 'ingresslab build node-image')")
-	f.BoolVar(&s.keep, "keep-on-failure", false, "leave a cluster that could not be completed, to look at it")
-	f.BoolVar(&s.merge, "merge-kubeconfig", false, "also write the cluster into your own kubeconfig")
-	f.BoolVar(&s.recreate, "recreate", false, "remove an existing cluster of the name first")
+	f.IntVar(&s.nodes, "nodes", cluster.DefaultNodes, "number of nodes of a new cluster, including the control plane")
+	f.IntVar(&s.httpPort, "http-port", cluster.DefaultHTTPPort, "port on 127.0.0.1 for HTTP; 0 selects a free port")
+	f.IntVar(&s.httpsPort, "https-port", cluster.DefaultHTTPSPort, "port on 127.0.0.1 for HTTPS; 0 selects a free port")
+	f.IntVar(&s.statusPort, "status-port", cluster.DefaultStatusPort, "port on 127.0.0.1 for the controller's status page; 0 selects a free port")
+	f.StringVar(&s.nodeImage, "node-image", "", "node image of a new kind cluster (default: see 'ingresslab build node-image')")
+	f.BoolVar(&s.keep, "keep-on-failure", false, "keep the cluster for debugging if creation fails")
+	f.BoolVar(&s.merge, "merge-kubeconfig", false, "also add the cluster to your own kubeconfig")
+	f.BoolVar(&s.recreate, "recreate", false, "delete an existing cluster of this name first")
 }
 
-// spec turns the flags into wishes. A flag that nobody gave is no wish: what
-// exists is then good as it is.
+// spec returns the requested cluster. A flag that is not set matches any existing cluster.
 func (s *specFlags) spec(c *cobra.Command, name string) (cluster.Spec, error) {
 	spec := cluster.Spec{
 		Name: name, NodeImage: s.nodeImage,

@@ -1,22 +1,25 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// clusterStatus is what `ingresslab status` tells.
+// clusterStatus is the result of `ingresslab status`.
 type clusterStatus struct {
 	Cluster    string           `json:"cluster"`
 	Provider   string           `json:"provider"`
@@ -26,7 +29,7 @@ type clusterStatus struct {
 	StatusPage string           `json:"statusPage"`
 	Nodes      []nodeStatus     `json:"nodes"`
 	Controller controllerStatus `json:"controller"`
-	// Lacks is what the cluster cannot do, with the reason; scenarios that require it are skipped.
+	// Lacks lists the capabilities that the cluster does not have, with reasons. Scenarios that require one are skipped.
 	Lacks cluster.Capabilities `json:"lacks,omitempty"`
 }
 
@@ -38,7 +41,7 @@ type nodeStatus struct {
 	Address string `json:"address"`
 }
 
-// controllerStatus is the state of the controller's workload.
+// controllerStatus is the state of the controller's DaemonSet or Deployment.
 type controllerStatus struct {
 	Image string `json:"image,omitempty"`
 	Ready int32  `json:"ready"`
@@ -46,19 +49,19 @@ type controllerStatus struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var output string
+	var output outputFlags
 	var all bool
 	c := &cobra.Command{
 		Use:     "status",
-		Short:   "Show the cluster, its nodes, its addresses and the controller",
+		Short:   "Show the cluster's nodes, addresses, and controller",
 		Example: "  ingresslab status -o json\n  ingresslab status --all",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkOutput(output, outputPretty, outputJSON); err != nil {
+			if err := output.check(); err != nil {
 				return err
 			}
 			if all {
-				return a.listClusters(c.Context(), output)
+				return a.listClusters(c.Context(), output.output)
 			}
 			_, up, err := a.cluster(c.Context())
 			if err != nil {
@@ -68,16 +71,14 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == outputJSON {
-				enc := json.NewEncoder(a.std.Out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(st)
+			if output.output == outputJSON {
+				return scenario.EncodeJSON(a.std.Out, st)
 			}
 			return a.printStatus(up, st)
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", outputPretty, "how to print it: pretty or json")
-	c.Flags().BoolVar(&all, "all", false, "list every cluster of this machine that the lab made")
+	output.register(c, outputPretty, outputJSON)
+	c.Flags().BoolVar(&all, "all", false, "list all clusters that ingresslab created on this machine")
 	return c
 }
 
@@ -104,7 +105,7 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 	return st, nil
 }
 
-// pageAt is the address of a page; empty if there is none.
+// pageAt returns the URL of an address, or nothing for no address.
 func pageAt(scheme, address string) string {
 	if address == "" {
 		return ""
@@ -112,8 +113,8 @@ func pageAt(scheme, address string) string {
 	return scheme + "://" + address + "/"
 }
 
-// readController looks for the controller as a DaemonSet, as in clusters of the lab's own, and as a Deployment. It is zero if
-// there is neither.
+// readController finds the controller as a DaemonSet (new clusters) or a Deployment (existing clusters). It returns the zero
+// value if neither exists.
 func readController(ctx context.Context, client *kube.Client) (controllerStatus, error) {
 	sets, err := client.Clientset().AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
 		LabelSelector: controllerSelector,
@@ -136,12 +137,12 @@ func readController(ctx context.Context, client *kube.Client) (controllerStatus,
 	return controllerStatus{}, nil
 }
 
-// controllerSelector finds the controller by the labels of its manifests.
+// controllerSelector is the label selector of the controller.
 const controllerSelector = explain.Controller
 
 func statusOfNode(n corev1.Node) nodeStatus {
 	s := nodeStatus{Name: n.Name, Role: "worker", Version: n.Status.NodeInfo.KubeletVersion}
-	// The label is how `kubectl get nodes` knows the role.
+	// `kubectl get nodes` reads the role from this label, too.
 	if _, ok := n.Labels["node-role.kubernetes.io/control-plane"]; ok {
 		s.Role = "control-plane"
 	}
@@ -162,7 +163,7 @@ func statusOfNode(n corev1.Node) nodeStatus {
 func (a *app) printStatus(c *cluster.Cluster, st *clusterStatus) error {
 	printAddresses(a.std.Out, c)
 	if ctl := st.Controller; ctl.Image == "" {
-		printf(a.std.Out, "controller   not installed; `ingresslab up` installs it\n")
+		printf(a.std.Out, "controller   not installed; run `ingresslab up` to install it\n")
 	} else {
 		printf(a.std.Out, "controller   %s, %d of %d pods ready\n", ctl.Image, ctl.Ready, ctl.Want)
 	}
@@ -177,4 +178,49 @@ func (a *app) printStatus(c *cluster.Cluster, st *clusterStatus) error {
 		printf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, ready, n.Version, n.Address)
 	}
 	return w.Flush()
+}
+
+// listedCluster is one line of `ingresslab status --all`.
+type listedCluster struct {
+	Name     string    `json:"name"`
+	Provider string    `json:"provider"`
+	State    string    `json:"state"`
+	Nodes    int       `json:"nodes"`
+	Created  time.Time `json:"created,omitzero"`
+	Problem  string    `json:"problem,omitempty"`
+}
+
+// listClusters prints the clusters of all providers. If a provider fails, it prints a note and the other clusters.
+func (a *app) listClusters(ctx context.Context, output string) error {
+	options, err := a.options()
+	if err != nil {
+		return err
+	}
+	found, err := options.All(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		a.display.Note(oneLine(err.Error()))
+	}
+	list := []listedCluster{}
+	for _, f := range found {
+		list = append(list, listed(f))
+	}
+	if output == outputJSON {
+		return scenario.EncodeJSON(a.std.Out, list)
+	}
+	w := tabwriter.NewWriter(a.std.Out, 0, 0, 2, ' ', 0)
+	printf(w, "NAME\tPROVIDER\tSTATE\tNODES\tPROBLEM\n")
+	for _, c := range list {
+		printf(w, "%s\t%s\t%s\t%d\t%s\n", c.Name, c.Provider, c.State, c.Nodes, cmp.Or(c.Problem, "-"))
+	}
+	return w.Flush()
+}
+
+func listed(f autoselect.Found) listedCluster {
+	return listedCluster{
+		Name: f.Name, Provider: f.Provider.Name(), State: string(f.State),
+		Nodes: len(f.Nodes), Created: f.Created, Problem: f.Problem,
+	}
 }

@@ -16,10 +16,9 @@ func (a *app) upCommand() *cobra.Command {
 	var flags specFlags
 	c := &cobra.Command{
 		Use:   "up",
-		Short: "Bring up the cluster with the controller in it",
-		Long: `Bring up the cluster: create it unless it exists, load the images, install the
-controller, and wait until the ingress answers. Running it again is quick, and brings a
-changed controller into the cluster.`,
+		Short: "Create the cluster and install the controller",
+		Long: `Create the cluster if it does not exist, load the images, install the controller, and wait until it
+responds. To update the controller in a running cluster, run the command again.`,
 		Example: "  ingresslab up --nodes 1 --http-port 9080",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -36,7 +35,7 @@ changed controller into the cluster.`,
 	return c
 }
 
-// bringUp is what up, lab and run have in common.
+// bringUp creates or reuses the cluster that the flags select, and installs the controller.
 func (a *app) bringUp(c *cobra.Command, flags *specFlags) (*cluster.Cluster, error) {
 	spec, err := flags.spec(c, a.name)
 	if err != nil {
@@ -57,8 +56,8 @@ func (a *app) bringUp(c *cobra.Command, flags *specFlags) (*cluster.Cluster, err
 func (a *app) downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
-		Short:   "Remove the cluster and everything that belongs to it",
-		Long:    "Remove the cluster and everything that belongs to it, whatever it was made with; if several clusters have the name,\nall of them, unless --cluster names one.",
+		Short:   "Delete the cluster and all its files",
+		Long:    "Delete the cluster and all its files. If clusters of several providers have the name, delete all of them, unless\n--cluster selects one. In an existing cluster, delete only what ingresslab created.",
 		Example: "  ingresslab down --name mine",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -77,7 +76,7 @@ func (a *app) down(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		owners = append(owners, autoselect.Found{Option: options[0]}) // it says that there is none, or whose it is
+		owners = append(owners, autoselect.Found{Option: options[0]}) // its error explains why there is nothing to delete
 	}
 	for _, o := range owners {
 		err = errors.Join(err, o.Provider.Down(ctx, a.name, a.display))
@@ -85,7 +84,7 @@ func (a *app) down(ctx context.Context) error {
 	return err
 }
 
-// cluster returns the cluster that exists, without touching it.
+// cluster returns the running cluster.
 func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, error) {
 	provider, err := a.owner(ctx)
 	if err != nil {
@@ -95,11 +94,11 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, 
 	return provider, c, err
 }
 
-// printAddresses says where things are, for people and for grep.
+// printAddresses prints the addresses of the cluster.
 func printAddresses(w io.Writer, c *cluster.Cluster) {
 	printf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
 	if c.Lent != nil {
-		printf(w, "ingress      while this runs: %s\n", c.Lent.Forward)
+		printf(w, "ingress      while this command runs: %s\n", c.Lent.Forward)
 	} else {
 		printf(w, "http         http://%s/\n", c.Addresses.HTTP)
 		printf(w, "https        https://%s/\n", c.Addresses.HTTPS)
@@ -108,5 +107,5 @@ func printAddresses(w io.Writer, c *cluster.Cluster) {
 	printf(w, "kubectl      %s\n", exportLine(c))
 }
 
-// exportLine is what to paste into a shell so that kubectl finds the cluster.
+// exportLine returns the shell command that points kubectl at the cluster.
 func exportLine(c *cluster.Cluster) string { return "export KUBECONFIG=" + shellQuote(c.Kubeconfig) }
