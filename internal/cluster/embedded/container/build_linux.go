@@ -1,10 +1,14 @@
 package container
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
@@ -108,3 +112,104 @@ func (o *order) finish() error {
 	}
 	return nil
 }
+
+// keptCapabilities are the capabilities of a container's root: Docker's default without CAP_MKNOD,
+// because no cgroup restricts devices here.
+var keptCapabilities = map[uintptr]bool{
+	unix.CAP_CHOWN: true, unix.CAP_DAC_OVERRIDE: true, unix.CAP_FSETID: true, unix.CAP_FOWNER: true,
+	unix.CAP_NET_RAW: true, unix.CAP_SETGID: true, unix.CAP_SETUID: true, unix.CAP_SETFCAP: true,
+	unix.CAP_SETPCAP: true, unix.CAP_NET_BIND_SERVICE: true, unix.CAP_SYS_CHROOT: true, unix.CAP_KILL: true,
+	unix.CAP_AUDIT_WRITE: true,
+}
+
+// dropPrivileges switches to the container's user and drops all other capabilities. The program
+// cannot regain privileges.
+func (o *order) dropPrivileges() error {
+	account, err := o.identity()
+	if err != nil {
+		return err
+	}
+	o.Env = withDefault(o.Env, "HOME", account.Home)
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		if !keptCapabilities[c] {
+			// An older kernel returns EINVAL for an unknown capability.
+			if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EINVAL {
+				return fmt.Errorf("drop capability %d: %w", c, err)
+			}
+		}
+	}
+	if !o.OneUser {
+		if err := switchTo(account, o.Groups); err != nil {
+			return fmt.Errorf("user %q: %w", o.User, err)
+		}
+	}
+	// Changing the user cleared the signal; see PR_SET_PDEATHSIG(2const).
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set parent death signal: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbid new privileges: %w", err)
+	}
+	return nil
+}
+
+// identity looks up the user in the container's /etc/passwd and /etc/group.
+func (o *order) identity() (*user.ExecUser, error) {
+	passwd, group := accounts("/etc/passwd"), accounts("/etc/group")
+	account, err := user.GetExecUser(o.User, &user.ExecUser{Home: "/"}, passwd, group)
+	if err != nil {
+		return nil, fmt.Errorf("user %q: %w", o.User, err)
+	}
+	return account, nil
+}
+
+// accounts returns the content of a regular file of at most 1 MiB, or nil.
+func accounts(path string) io.Reader {
+	const most = 1 << 20
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return bytes.NewReader(data)
+}
+
+// switchTo changes the user and groups of this thread. Package syscall would change all threads,
+// but execve(2) keeps only this one.
+func switchTo(account *user.ExecUser, more []int64) error {
+	ownStreams(account)
+	groups := slices.Clone(account.Sgids)
+	for _, g := range more {
+		groups = append(groups, int(g))
+	}
+	if err := unix.Setgroups(groups); err != nil { // of this thread only
+		return fmt.Errorf("set groups: %w", err)
+	}
+	gid, uid := uintptr(account.Gid), uintptr(account.Uid)
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, gid, gid, gid); errno != 0 {
+		return fmt.Errorf("set group %d: %w", gid, errno)
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid); errno != 0 {
+		return fmt.Errorf("set user %d: %w", uid, errno)
+	}
+	return nil
+}
+
+// ownStreams lets the user reopen /dev/stdout and /dev/stderr, where images redirect log files.
+func ownStreams(account *user.ExecUser) {
+	for fd := range 3 {
+		var s unix.Stat_t
+		if unix.Fstat(fd, &s) != nil {
+			continue
+		}
+		if isTTY := s.Mode&unix.S_IFMT == unix.S_IFCHR && unix.Major(s.Rdev) != memoryDevices; isTTY || s.Mode&unix.S_IFMT == unix.S_IFIFO {
+			_ = unix.Fchown(fd, account.Uid, int(s.Gid)) // best effort, because few programs need it
+		}
+	}
+}
+
+// memoryDevices is the major number of /dev/null and similar devices.
+const memoryDevices = 1

@@ -86,7 +86,6 @@ func readOrder() (*order, error) {
 	return o, nil
 }
 
-// reportFailure reports a failure on the status socket.
 func reportFailure(err error) {
 	f := failure{Message: err.Error()}
 	var execErr *ExecError

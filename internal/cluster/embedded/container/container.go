@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 )
 
 // ChildCommand is the first argument of the programs that a Runtime starts. A program with this
@@ -102,7 +104,7 @@ type Exec struct {
 }
 
 // Size is the size of a terminal in characters.
-type Size struct{ Width, Height uint16 }
+type Size = remotecommand.TerminalSize
 
 // ExecError reports a command that did not start, in the words of container runtimes: `exec: "sh":
 // executable file not found in $PATH`.

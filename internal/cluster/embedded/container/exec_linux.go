@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNotRunning is the cause of an ExecError for a container that has ended.
 var errNotRunning = errors.New("container is not running")
 
 // Exec implements Container. The command has the container's environment, working directory, and
@@ -63,7 +62,6 @@ func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 	return code, nil
 }
 
-// enter starts a command in the container.
 func (c *instance) enter(ctx context.Context, e Exec, p *pipes) (child *process, terminal *os.File, err error) {
 	defer p.closeChild()
 	o := &order{
@@ -96,7 +94,6 @@ func (c *instance) enter(ctx context.Context, e Exec, p *pipes) (child *process,
 	return child, terminal, err
 }
 
-// withDefault adds a variable unless env has it.
 func withDefault(env []string, name, value string) []string {
 	if slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") }) {
 		return env
@@ -143,7 +140,6 @@ func copyOutput(w io.Writer, r *os.File, ended <-chan struct{}) {
 	})
 }
 
-// resize applies terminal sizes until the channel or ctx ends.
 func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 	for {
 		select {
@@ -209,7 +205,6 @@ func (c *instance) Attach(ctx context.Context, e Exec) error {
 	return nil
 }
 
-// feed copies r to the container's standard input.
 func (c *instance) feed(r io.Reader) {
 	_, _ = io.Copy(c.input, r) // ends with the container or the reader
 	if c.inputOnce && c.terminal == nil {
@@ -287,7 +282,6 @@ func (a *broadcast) write(p []byte) {
 	}
 }
 
-// end closes the stream for all listeners.
 func (a *broadcast) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

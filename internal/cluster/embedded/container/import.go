@@ -69,7 +69,6 @@ func (s *Store) saveArchive(ctx context.Context, archive io.Reader) (path string
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// addAll adds every image of an archive to the index.
 func (s *Store) addAll(ctx context.Context, x *index, path string) error {
 	open := func() (io.ReadCloser, error) { return os.Open(filepath.Clean(path)) }
 	manifest, err := tarball.LoadManifest(open)
@@ -130,7 +129,6 @@ func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []s
 	return nil
 }
 
-// runnable rejects images for other architectures.
 func runnable(c *v1.ConfigFile) error {
 	if c.OS != "linux" || c.Architecture != runtime.GOARCH {
 		return fmt.Errorf("built for %s/%s, but this machine is linux/%s", c.OS, c.Architecture, runtime.GOARCH)
@@ -201,7 +199,6 @@ func (s *Store) assemble(r *record, hex string) error {
 	return os.Rename(filepath.Join(s.dir, "tmp", hex), filepath.Join(s.dir, r.Dirs[0]))
 }
 
-// contextReader stops reading when its context ends.
 type contextReader struct {
 	ctx context.Context // io.Reader has no parameter for it
 	r   io.Reader

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -16,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// instance is a Container of a Host.
 type instance struct {
 	host    *Host
 	id      string
@@ -49,16 +49,10 @@ func newInstance(h *Host, s Spec, o *order, release func()) *instance {
 	}
 }
 
-// ID implements Container.
-func (c *instance) ID() string { return c.id }
-
-// Started implements Container.
-func (c *instance) Started() time.Time { return c.started }
-
-// Done implements Container.
+func (c *instance) ID() string            { return c.id }
+func (c *instance) Started() time.Time    { return c.started }
 func (c *instance) Done() <-chan struct{} { return c.done }
 
-// Exit implements Container.
 func (c *instance) Exit() Exit {
 	select {
 	case <-c.done:
@@ -68,7 +62,6 @@ func (c *instance) Exit() Exit {
 	}
 }
 
-// Signal implements Container.
 func (c *instance) Signal(s syscall.Signal) error {
 	if err := c.process.signal(s); err != nil {
 		return fmt.Errorf("signal container %s: %w", c.id, err)
@@ -76,18 +69,7 @@ func (c *instance) Signal(s syscall.Signal) error {
 	return nil
 }
 
-// StopSignal implements Container.
 func (c *instance) StopSignal() syscall.Signal { return c.stop }
-
-func (c *instance) openLog(path string) error {
-	if path == "" {
-		return nil
-	}
-	if err := c.log.open(filepath.Clean(path)); err != nil {
-		return fmt.Errorf("log: %w", err)
-	}
-	return nil
-}
 
 // launch starts the program and the goroutines that serve it.
 func (c *instance) launch(ctx context.Context, s Spec) error {
@@ -95,9 +77,7 @@ func (c *instance) launch(ctx context.Context, s Spec) error {
 	if err != nil {
 		return err
 	}
-	child, status, err := c.host.starter.start(&job{
-		order: c.order, streams: p.child, namespace: networkOf(s), into: -1,
-	})
+	child, status, err := c.host.starter.start(&job{order: c.order, streams: p.child, namespace: cmp.Or(s.Network, -1), into: -1})
 	p.closeChild()
 	if err != nil {
 		p.closeParent()
@@ -126,21 +106,12 @@ func (c *instance) launch(ctx context.Context, s Spec) error {
 	return nil
 }
 
-func networkOf(s Spec) int {
-	if s.Network > 0 {
-		return s.Network
-	}
-	return -1
-}
-
-// end kills a child that did not run its program.
 func end(child *process) error {
 	err := child.signal(syscall.SIGKILL)
 	_, waitErr := child.wait()
 	return errors.Join(err, waitErr)
 }
 
-// pump copies one output stream to the log and the listeners.
 func (c *instance) pump(name string, r *os.File, to *broadcast) {
 	c.pumps.Go(func() {
 		s := &stream{log: c.log, name: name}

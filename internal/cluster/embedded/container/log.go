@@ -29,7 +29,6 @@ type logger struct {
 // maxLog is a kubelet's default of containerLogMaxSize, in bytes.
 const maxLog = 10 << 20
 
-// open creates the log at path or appends to it.
 func (l *logger) open(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
@@ -43,7 +42,6 @@ func (l *logger) open(path string) error {
 	return nil
 }
 
-// rotate starts a new log. On an error, the old one stays.
 func (l *logger) rotate() {
 	next := l.path + ".next"
 	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o640)
@@ -67,7 +65,6 @@ type stream struct {
 	rest []byte // an incomplete line
 }
 
-// write logs output. It ignores write errors, because a full disk must not stop the container.
 func (s *stream) write(p []byte) {
 	now := time.Now()
 	s.rest = append(s.rest, p...)
@@ -89,7 +86,6 @@ func (s *stream) write(p []byte) {
 	}
 }
 
-// end writes an incomplete last line.
 func (s *stream) end() {
 	if len(s.rest) > 0 {
 		s.log.write(s.line(nil, time.Now(), "F", s.rest))

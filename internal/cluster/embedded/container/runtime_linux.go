@@ -81,8 +81,10 @@ func (h *Host) start(ctx context.Context, s Spec) (_ *instance, err error) {
 	if err := makeDirs(o.Dir); err != nil {
 		return nil, err
 	}
-	if err := c.openLog(s.Log); err != nil {
-		return nil, err
+	if s.Log != "" {
+		if err := c.log.open(filepath.Clean(s.Log)); err != nil {
+			return nil, fmt.Errorf("log: %w", err)
+		}
 	}
 	if err := c.launch(ctx, s); err != nil {
 		return nil, err
@@ -104,7 +106,6 @@ func makeDirs(dir string) error {
 	return nil
 }
 
-// orderFor returns the request to the child of a container.
 func (h *Host) orderFor(s Spec) (*order, error) {
 	command := commandOf(s)
 	if len(command) == 0 {
@@ -116,10 +117,8 @@ func (h *Host) orderFor(s Spec) (*order, error) {
 	}
 	return &order{
 		Command: command, Env: environment(s), WorkingDir: filepath.Join("/", cmp.Or(s.WorkingDir, s.Image.WorkingDir)),
-		User: userOf(s), Groups: s.Groups, TTY: s.TTY,
-		OneUser: h.oneUser, Nested: h.nested,
-		Dir: dir, Layers: s.Image.Layers, Hostname: s.Hostname, Mounts: s.Mounts, ReadOnly: s.ReadOnly,
-		OwnNetwork: s.Network > 0,
+		User: userOf(s), Groups: s.Groups, TTY: s.TTY, OneUser: h.oneUser, Nested: h.nested, Dir: dir, Layers: s.Image.Layers,
+		Hostname: s.Hostname, Mounts: s.Mounts, ReadOnly: s.ReadOnly, OwnNetwork: s.Network > 0,
 	}, nil
 }
 

@@ -26,7 +26,6 @@ type starter struct {
 	own  *os.File // this program's PID namespace
 }
 
-// job is a child to start.
 type job struct {
 	order     *order
 	streams   [3]*os.File // the child's standard streams; the caller closes them
@@ -72,27 +71,19 @@ func (s *starter) start(j *job) (*process, *net.UnixConn, error) {
 	defer func() { _ = theirs.Close() }() // so that ours reads EOF when the child closes its copy
 	j.done = make(chan struct{})
 	files := append(slices.Clone(j.streams[:]), theirs, text)
-	child, err := s.run(j, files)
-	if err != nil {
-		_ = ours.Close() // unused
-		return nil, nil, err
-	}
-	return child, ours, nil
-}
-
-func (s *starter) run(j *job, files []*os.File) (*process, error) {
-	fds := make([]uintptr, 0, len(files)+1)
 	for _, f := range files {
-		fds = append(fds, f.Fd())
+		j.fds = append(j.fds, f.Fd())
 	}
 	if j.namespace >= 0 {
-		fds = append(fds, uintptr(j.namespace))
+		j.fds = append(j.fds, uintptr(j.namespace))
 	}
-	j.fds = fds
 	s.jobs <- j
 	<-j.done
 	runtime.KeepAlive(files)
-	return j.child, j.err
+	if j.err != nil {
+		return nil, nil, errors.Join(j.err, ours.Close())
+	}
+	return j.child, ours, nil
 }
 
 func (s *starter) fork(j *job) (*process, error) {
@@ -122,7 +113,6 @@ func (s *starter) fork(j *job) (*process, error) {
 	return newProcess(pid, pidfd)
 }
 
-// orderFile returns an anonymous file with the order.
 func orderFile(o *order) (*os.File, error) {
 	data, err := json.Marshal(o)
 	if err != nil {
@@ -133,11 +123,7 @@ func orderFile(o *order) (*os.File, error) {
 		return nil, fmt.Errorf("memfd_create: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "order")
-	_, err = f.Write(data)
-	if err == nil {
-		_, err = f.Seek(0, 0)
-	}
-	if err != nil {
+	if _, err := f.WriteAt(data, 0); err != nil { // leaves the offset at 0 for the child
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -198,7 +184,6 @@ func listen(status *net.UnixConn) (message []byte, terminal *os.File, err error)
 	}
 }
 
-// received returns the terminal from a message's control data.
 func received(oob []byte) *os.File {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil || len(messages) != 1 {
@@ -215,7 +200,6 @@ func received(oob []byte) *os.File {
 	return os.NewFile(uintptr(fds[0]), "terminal")
 }
 
-// decodeFailure decodes the error of a child.
 func decodeFailure(message []byte) error {
 	var f failure
 	if err := json.Unmarshal(message, &f); err != nil {
@@ -231,7 +215,6 @@ func decodeFailure(message []byte) error {
 	return cause
 }
 
-// childError is an error in another process.
 type childError struct {
 	message string
 	errno   syscall.Errno
@@ -239,5 +222,4 @@ type childError struct {
 
 func (e *childError) Error() string { return e.message }
 
-// Is compares the error number.
 func (e *childError) Is(target error) bool { return e.errno != 0 && errors.Is(e.errno, target) }

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 // Store keeps images in a directory. Several processes can use it: an import takes a lock, and
@@ -29,13 +33,11 @@ var _ Images = (*Store)(nil)
 // NewStore returns the store in a directory. Import creates the directory.
 func NewStore(dir string) *Store { return &Store{dir} }
 
-// index is the content of index.json.
 type index struct {
 	Refs   map[string]string  `json:"refs"`   // full references (name.Reference.Name) to IDs
 	Images map[string]*record `json:"images"` // by ID
 }
 
-// record is an image in the index.
 type record struct {
 	Config v1.Config `json:"config"`
 	Dirs   []string  `json:"dirs"`   // its files, lowest first, relative to the store
@@ -46,24 +48,17 @@ const indexFile = "index.json"
 
 // read returns the index. An invalid index counts as empty, so that a new import fills it.
 func (s *Store) read() (*index, error) {
-	x := &index{}
+	x := &index{Refs: map[string]string{}, Images: map[string]*record{}}
 	data, err := os.ReadFile(filepath.Join(s.dir, indexFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("image store: %w", err)
 	}
-	if err == nil && json.Unmarshal(data, x) != nil {
-		x = &index{}
-	}
-	if x.Refs == nil {
-		x.Refs = map[string]string{}
-	}
-	if x.Images == nil {
-		x.Images = map[string]*record{}
+	if err == nil && json.Unmarshal(data, x) != nil || x.Refs == nil || x.Images == nil {
+		x = &index{Refs: map[string]string{}, Images: map[string]*record{}}
 	}
 	return x, nil
 }
 
-// write replaces the index atomically.
 func (s *Store) write(x *index) error {
 	data, err := json.MarshalIndent(x, "", "\t")
 	if err != nil {
@@ -135,7 +130,6 @@ func (s *Store) complete(r *record) bool {
 	})
 }
 
-// shortRef removes the default registry and the "library/" prefix.
 func shortRef(ref string) string {
 	path, ok := strings.CutPrefix(ref, name.DefaultRegistry+"/")
 	if !ok {
@@ -182,4 +176,137 @@ func (e *InvalidImageError) Unwrap() error { return e.Err }
 type Images interface {
 	// Find returns an image, an *UnknownImageError, or an *InvalidImageError.
 	Find(ref string) (*Image, error)
+}
+
+func (x *index) dropUnreferenced() {
+	used := sets.New(slices.Collect(maps.Values(x.Refs))...)
+	maps.DeleteFunc(x.Images, func(id string, _ *record) bool { return !used.Has(id) })
+}
+
+// sweep removes unused files. A later import removes those that containers still use.
+func (s *Store) sweep(x *index) error {
+	needed := sets.New[string]()
+	for _, r := range x.Images {
+		needed.Insert(r.Dirs...).Insert(r.Layers...)
+	}
+	var failed error
+	for _, kind := range []string{"layers", "merged"} {
+		entries, err := os.ReadDir(filepath.Join(s.dir, kind))
+		failed = errors.Join(failed, err)
+		for _, e := range entries {
+			if rel := filepath.Join(kind, e.Name()); !needed.Has(rel) {
+				failed = errors.Join(failed, s.discard(rel))
+			}
+		}
+	}
+	if failed != nil {
+		return fmt.Errorf("image store: remove unused files: %w", failed)
+	}
+	return nil
+}
+
+// discard removes an unused directory. It renames it first, so that no partial one is visible.
+func (s *Store) discard(rel string) error {
+	path := filepath.Join(s.dir, rel)
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // read only
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil //nolint:nilerr // a container uses it
+	}
+	gone := filepath.Join(s.dir, "tmp", filepath.Base(rel))
+	if err := errors.Join(removeTree(gone), os.Rename(path, gone)); err != nil {
+		return err
+	}
+	return removeTree(gone)
+}
+
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, removeTree(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+// removeTree is os.RemoveAll that also removes directories without write permission.
+func removeTree(path string) error {
+	if os.RemoveAll(path) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			_ = os.Chmod(p, 0o700) //nolint:gosec // a directory; RemoveAll reports what failed
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}
+
+// leases keep directories of the store from removal while containers use them. Each directory has
+// one shared flock(2), which the kernel releases when the process ends.
+type leases struct {
+	mu   sync.Mutex
+	held map[string]*lease
+}
+
+type lease struct {
+	file  *os.File
+	users int
+}
+
+// acquire leases directories until release is called. It fails if a directory does not exist.
+func (l *leases) acquire(dirs []string) (release func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, d := range dirs {
+		if err := l.add(d); err != nil {
+			l.release(dirs[:i])
+			return nil, err
+		}
+	}
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.release(dirs)
+	}), nil
+}
+
+func (l *leases) add(dir string) error {
+	if held := l.held[dir]; held != nil {
+		held.users++
+		return nil
+	}
+	f, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("%s is being removed", dir), f.Close())
+	}
+	// The directory might have been removed between open and flock.
+	mine, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if theirs, err := os.Stat(dir); err != nil || !os.SameFile(mine, theirs) {
+		return errors.Join(fmt.Errorf("%s is being removed", dir), f.Close())
+	}
+	if l.held == nil {
+		l.held = map[string]*lease{}
+	}
+	l.held[dir] = &lease{file: f, users: 1}
+	return nil
+}
+
+func (l *leases) release(dirs []string) {
+	for _, d := range dirs {
+		held := l.held[d]
+		if held.users--; held.users == 0 {
+			_ = held.file.Close() // read only
+			delete(l.held, d)
+		}
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -70,7 +72,6 @@ type Kubelet struct {
 	goroutines sync.WaitGroup // of workers
 }
 
-// manifests is the part of podspec.Node that starts pods.
 type manifests interface {
 	Volumes(ctx context.Context, p podspec.Pod) error
 	Render(ctx context.Context, p podspec.Pod, c *corev1.Container) (container.Spec, error)
@@ -219,4 +220,31 @@ const maxPodDirName = 150
 func (k *Kubelet) podDir(pod *corev1.Pod) string {
 	name := pod.Name[:min(len(pod.Name), maxPodDirName)]
 	return filepath.Join(k.config.Dir, "pods", pod.Namespace+"_"+name+"_"+string(pod.UID))
+}
+
+const reasonFailed = "Failed" // of Events
+
+// recordEvents opens k.events and returns the function that closes it.
+func (k *Kubelet) recordEvents(ctx context.Context) (stop func()) {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: k.config.Client.CoreV1().Events("")})
+	k.events = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: k.config.Name})
+	return broadcaster.Shutdown
+}
+
+// nodeEvent records an Event of the node. Like a kubelet, it puts the node's name into the UID,
+// which kubectl describe expects.
+func (k *Kubelet) nodeEvent(reason, message string) {
+	ref := &corev1.ObjectReference{Kind: "Node", Name: k.config.Name, UID: types.UID(k.config.Name)}
+	k.events.Event(ref, corev1.EventTypeNormal, reason, message)
+}
+
+func (k *Kubelet) podEvent(pod *corev1.Pod, s *slot, kind, reason, format string, arguments ...any) {
+	ref := &corev1.ObjectReference{
+		APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,
+	}
+	if s != nil {
+		ref.FieldPath = s.fieldPath()
+	}
+	k.events.Eventf(ref, kind, reason, format, arguments...)
 }

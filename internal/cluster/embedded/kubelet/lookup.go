@@ -33,7 +33,6 @@ type containerView struct {
 	log, previous string              // paths; empty if there is no log
 }
 
-// publish updates the view of the pod.
 func (w *worker) publish() {
 	v := &view{namespace: w.setup.namespace}
 	for _, s := range w.slots {

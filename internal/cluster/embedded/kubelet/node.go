@@ -34,12 +34,12 @@ const (
 
 // keepNode registers the node, then maintains its Lease and status.
 func (k *Kubelet) keepNode(ctx context.Context) {
-	k.nodeEvent(reasonStarting, "Starting kubelet.")
+	k.nodeEvent("Starting", "Starting kubelet.")
 	node := k.register(ctx)
 	if node == nil {
 		return // ctx ended
 	}
-	k.nodeEvent(reasonNodeReady, fmt.Sprintf("Node %s status is now: NodeReady", k.config.Name))
+	k.nodeEvent("NodeReady", fmt.Sprintf("Node %s status is now: NodeReady", k.config.Name))
 	var both sync.WaitGroup
 	both.Go(func() { k.keepLease(ctx, node) })
 	both.Go(func() { k.keepStatus(ctx, node.Status.Images) })
@@ -117,9 +117,7 @@ func (k *Kubelet) node() *corev1.Node {
 			// (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 			Annotations: map[string]string{"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
 		},
-		Spec: corev1.NodeSpec{
-			PodCIDR: k.config.PodRange.String(), PodCIDRs: []string{k.config.PodRange.String()}, Taints: k.config.Taints,
-		},
+		Spec:   corev1.NodeSpec{PodCIDR: k.config.PodRange.String(), PodCIDRs: []string{k.config.PodRange.String()}, Taints: k.config.Taints},
 		Status: k.nodeStatus(nil),
 	}
 }
@@ -223,7 +221,6 @@ func (m machine) resources() corev1.ResourceList {
 	return list
 }
 
-// memory returns MemTotal of proc_meminfo(5) in bytes.
 func memory(path string) int64 {
 	text, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(text)) {
@@ -279,7 +276,6 @@ const (
 	leaseRetry   = 200 * time.Millisecond
 )
 
-// keepLease renews the node's Lease until ctx ends.
 func (k *Kubelet) keepLease(ctx context.Context, node *corev1.Node) {
 	var held *coordinationv1.Lease
 	for {
@@ -330,7 +326,6 @@ func (k *Kubelet) lease(node *corev1.Node) *coordinationv1.Lease {
 	}
 }
 
-// diskSize returns the size in bytes of the file system at path.
 func diskSize(path string) int64 {
 	var s unix.Statfs_t
 	if unix.Statfs(path, &s) != nil {

@@ -26,7 +26,6 @@ func (w *worker) startProbes(ctx context.Context, s *slot) {
 	})
 }
 
-// startedUp starts the readiness and liveness probes.
 func (w *worker) startedUp(ctx context.Context, s *slot) {
 	s.started = true
 	if s.kind == initContainer || s.kind == ephemeral {
@@ -79,11 +78,11 @@ func (w *worker) probe(ctx context.Context, s *slot, name string, spec *corev1.P
 func (w *worker) recordOutcome(s *slot, name string, o outcome) {
 	switch {
 	case o.err != nil:
-		w.event(s, corev1.EventTypeWarning, reasonUnhealthy, "%s probe errored and resulted in unknown state: %v", name, o.err)
+		w.event(s, corev1.EventTypeWarning, "Unhealthy", "%s probe errored and resulted in unknown state: %v", name, o.err)
 	case !o.ok:
-		w.event(s, corev1.EventTypeWarning, reasonUnhealthy, "%s probe failed: %s", name, o.note)
+		w.event(s, corev1.EventTypeWarning, "Unhealthy", "%s probe failed: %s", name, o.note)
 	case o.note != "":
-		w.event(s, corev1.EventTypeWarning, reasonProbeWarning, "%s probe warning: %s", name, o.note)
+		w.event(s, corev1.EventTypeWarning, "ProbeWarning", "%s probe warning: %s", name, o.note)
 	}
 }
 
@@ -106,7 +105,6 @@ const (
 	retryWindow   = 10 * time.Second
 )
 
-// prober repeats a probe while its container runs.
 type prober struct {
 	probe *corev1.Probe
 	check func(context.Context, *corev1.Probe) outcome
@@ -117,7 +115,6 @@ type prober struct {
 	report func(o outcome, v verdict)
 }
 
-// verdict is the result of a probe after counting.
 type verdict int
 
 const (
@@ -133,7 +130,6 @@ func (p *prober) period() time.Duration {
 	return defaultPeriod
 }
 
-// run probes until ctx ends. The container started at since.
 func (p *prober) run(ctx context.Context, since time.Time) {
 	next := since.Add(time.Duration(p.probe.InitialDelaySeconds) * time.Second)
 	retryUntil := since.Add(min(p.period(), retryWindow))
@@ -161,7 +157,6 @@ func failureThreshold(p *corev1.Probe) int {
 	return 3 // the API's default
 }
 
-// streak counts consecutive equal outcomes.
 type streak struct {
 	success, failure int // thresholds
 	ok               bool

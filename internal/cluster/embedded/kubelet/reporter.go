@@ -33,7 +33,6 @@ func newReporter(k *Kubelet, pod *corev1.Pod) *reporter {
 	return &reporter{k: k, namespace: pod.Namespace, name: pod.Name, uid: pod.UID, latest: pod, signal: make(chan struct{}, 1)}
 }
 
-// seen records the API's version of the pod.
 func (r *reporter) seen(pod *corev1.Pod) {
 	r.mu.Lock()
 	r.latest = pod
@@ -56,7 +55,6 @@ func (r *reporter) notify() {
 	}
 }
 
-// run writes until ctx ends.
 func (r *reporter) run(ctx context.Context) {
 	delays := retryDelays(50*time.Millisecond, 5*time.Second)
 	wait := delays

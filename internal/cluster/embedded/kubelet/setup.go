@@ -1,9 +1,14 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +16,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
 const (
@@ -38,7 +44,6 @@ func newSetup() setup {
 	return setup{retry: retryDelays(time.Second, 8*time.Second)}
 }
 
-// release closes the pod's network and releases its address.
 func (s *setup) release(k *Kubelet) {
 	s.ports.close()
 	if s.own && s.namespace != nil {
@@ -50,7 +55,6 @@ func (s *setup) release(k *Kubelet) {
 	s.ports, s.namespace, s.own, s.ready = nil, nil, false, false
 }
 
-// setupFault is the Event of a failed setup.
 type setupFault struct{ reason, message string }
 
 // prepare starts the setup. step calls it until the setup is complete.
@@ -83,7 +87,7 @@ func (w *worker) prepared(next setup, fault *setupFault) {
 
 func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir string) *setupFault {
 	sandbox := func(err error) *setupFault {
-		return &setupFault{reasonFailedSandbox, "Failed to create pod sandbox: " + err.Error()}
+		return &setupFault{"FailedCreatePodSandBox", "Failed to create pod sandbox: " + err.Error()}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return sandbox(err)
@@ -95,7 +99,7 @@ func (s *setup) complete(ctx context.Context, k *Kubelet, pod *corev1.Pod, dir s
 		return k.manifests.Volumes(ctx, podspec.Pod{Pod: pod, Address: s.address, Dir: dir})
 	})
 	if err != nil {
-		return &setupFault{reasonFailedMount, err.Error()}
+		return &setupFault{"FailedMount", err.Error()}
 	}
 	if s.namespace == nil {
 		if s.namespace, err = k.config.AddPod(ctx, s.address); err != nil {
@@ -153,8 +157,117 @@ func (w *worker) refreshVolumes(now time.Time) {
 		w.post(func() {
 			w.setup.busy = false
 			if err != nil {
-				w.event(nil, corev1.EventTypeWarning, reasonFailedMount, "%v", err)
+				w.event(nil, corev1.EventTypeWarning, "FailedMount", "%v", err)
 			}
 		})
 	})
+}
+
+// addressPool allocates pod addresses. It reuses a released address as late as possible, because
+// clients might still have it.
+type addressPool struct {
+	mu    sync.Mutex
+	first netip.Addr // .2
+	last  netip.Addr // .254
+	next  netip.Addr
+	used  map[netip.Addr]bool
+}
+
+func newAddressPool(r netip.Prefix) (*addressPool, error) {
+	if !r.IsValid() || !r.Addr().Is4() || r.Bits() != 24 {
+		return nil, fmt.Errorf("pod range %s is not an IPv4 /24", r)
+	}
+	b := r.Masked().Addr().As4()
+	at := func(host byte) netip.Addr { return netip.AddrFrom4([4]byte{b[0], b[1], b[2], host}) }
+	return &addressPool{first: at(2), last: at(254), next: at(2), used: map[netip.Addr]bool{}}, nil
+}
+
+func (p *addressPool) allocate() (netip.Addr, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range 253 { // .2 to .254
+		a := p.next
+		if p.next = a.Next(); a == p.last {
+			p.next = p.first
+		}
+		if !p.used[a] {
+			p.used[a] = true
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("all addresses from %s to %s are in use", p.first, p.last)
+}
+
+func (p *addressPool) release(a netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.used, a)
+}
+
+type hostPorts struct{ cancel context.CancelFunc }
+
+func (p *hostPorts) close() {
+	if p != nil {
+		p.cancel()
+	}
+}
+
+// openHostPorts listens on the node's address for each hostPort of the pod and relays traffic to
+// the pod. If a port is in use, it opens none.
+func (k *Kubelet) openHostPorts(ctx context.Context, pod *corev1.Pod, address netip.Addr) (*hostPorts, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var serve []func()
+	var opened []func() error
+	for _, c := range append(append([]corev1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
+		for _, p := range c.Ports {
+			if p.HostPort == 0 {
+				continue
+			}
+			run, closer, err := k.hostPort(ctx, p, address)
+			if err != nil {
+				cancel()
+				for _, closer := range opened {
+					_ = closer()
+				}
+				return nil, fmt.Errorf("host port %d/%s of container %s: %w", p.HostPort, p.Protocol, c.Name, err)
+			}
+			serve, opened = append(serve, run), append(opened, closer)
+		}
+	}
+	for _, run := range serve {
+		k.goroutines.Go(run)
+	}
+	return &hostPorts{cancel}, nil
+}
+
+func (k *Kubelet) hostPort(ctx context.Context, p corev1.ContainerPort, address netip.Addr) (serve func(), closer func() error, err error) {
+	port := func(n int32) string { return strconv.Itoa(int(n)) }
+	here := net.JoinHostPort(cmp.Or(p.HostIP, "0.0.0.0"), port(p.HostPort))
+	there := net.JoinHostPort(address.String(), port(p.ContainerPort))
+	dial := func(network string) relay.Dial {
+		return func(ctx context.Context, _ net.Addr) (net.Conn, error) {
+			return k.config.Namespace.Dial(ctx, network, there)
+		}
+	}
+	reported := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			k.config.Log("node %s: host port %s: %v", k.config.Name, here, err)
+		}
+	}
+	switch p.Protocol {
+	case corev1.ProtocolTCP, "":
+		l, err := k.config.Namespace.Listen(ctx, "tcp4", here)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func() { reported(relay.Stream(ctx, l, dial("tcp4"))) }, l.Close, nil
+	case corev1.ProtocolUDP:
+		l, err := k.config.Namespace.ListenPacket(ctx, "udp4", here)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func() { reported(relay.Packets(ctx, l, dial("udp4"))) }, l.Close, nil
+	default:
+		return nil, nil, fmt.Errorf("protocol %s is not supported; use TCP or UDP", p.Protocol)
+	}
 }

@@ -54,10 +54,8 @@ type slot struct {
 	log, previousLog string
 }
 
-// configDelays are the delays after a configuration error.
 var configDelays = retryDelays(time.Second, 10*time.Second)
 
-// slots returns the slots of a pod in start order.
 func slots(pod *corev1.Pod) []*slot {
 	var all []*slot
 	for i := range pod.Spec.InitContainers {
@@ -90,13 +88,11 @@ func newSlot(k kind, c *corev1.Container) *slot {
 	return &slot{kind: k, spec: c, configs: configDelays}
 }
 
-// fieldPath returns the container's field path in Events.
 func (s *slot) fieldPath() string {
 	field := map[kind]string{initContainer: "initContainers", sidecar: "initContainers", app: "containers", ephemeral: "ephemeralContainers"}
 	return fmt.Sprintf("spec.%s{%s}", field[s.kind], s.spec.Name)
 }
 
-// idle reports whether no container runs or starts.
 func (s *slot) idle() bool { return s.running == nil && !s.busy }
 
 // shouldRestart reports whether a container with this exit code restarts

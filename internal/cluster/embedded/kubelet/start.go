@@ -19,15 +19,8 @@ import (
 
 // Reasons of waiting containers.
 const (
-	waitCreating     = "ContainerCreating"
-	waitInitializing = "PodInitializing"
-	waitErrPull      = "ErrImagePull"
-	waitPullBackOff  = "ImagePullBackOff"
-	waitNeverPull    = "ErrImageNeverPull"
-	waitInvalidImage = "InvalidImageName"
-	waitConfig       = "CreateContainerConfigError"
-	waitRun          = "RunContainerError"
-	waitCrashLoop    = "CrashLoopBackOff"
+	waitErrPull     = "ErrImagePull"
+	waitPullBackOff = "ImagePullBackOff"
 	// backOffAfter is how long a failed pull keeps its own reason before ImagePullBackOff replaces it.
 	backOffAfter = 3 * time.Second
 	// terminatedFor is how long an exited container stays terminated before CrashLoopBackOff.
@@ -60,7 +53,6 @@ func (w *worker) startContainers(now time.Time) {
 	}
 }
 
-// initialized reports whether every init container passed.
 func (w *worker) initialized() bool {
 	return !slices.ContainsFunc(w.slots, func(s *slot) bool { return (s.kind == initContainer || s.kind == sidecar) && !s.passed })
 }
@@ -87,7 +79,7 @@ func (w *worker) ensure(s *slot, now time.Time) bool {
 func (w *worker) reportBackOff(s *slot) {
 	s.waiting, s.later = s.later, nil
 	if s.waiting.Reason == waitPullBackOff {
-		w.event(s, corev1.EventTypeNormal, reasonBackOff, "Back-off pulling image %q", s.spec.Image)
+		w.event(s, corev1.EventTypeNormal, "BackOff", "Back-off pulling image %q", s.spec.Image)
 		w.event(s, corev1.EventTypeWarning, reasonFailed, "Error: %s", waitPullBackOff)
 	}
 }
@@ -114,7 +106,6 @@ type attempt struct {
 	run     int
 }
 
-// startResult is the result: a container, a reason to wait, or an error of the runtime.
 type startResult struct {
 	container container.Container
 	image     *container.Image
@@ -139,26 +130,27 @@ func (a *attempt) start(ctx context.Context) startResult {
 	if waiting != nil {
 		return startResult{waiting: waiting}
 	}
+	failed := func(err error) { a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err) }
 	spec, err := a.render(ctx)
 	if err == nil {
 		err = podspec.CheckUser(a.pod, a.spec, image)
 	}
 	if err != nil {
-		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
-		return startResult{waiting: &corev1.ContainerStateWaiting{Reason: waitConfig, Message: err.Error()}}
+		failed(err)
+		return startResult{waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: err.Error()}}
 	}
 	spec.Image, spec.Network, spec.Log, spec.Dir = image, a.network, a.log(a.run), a.root()
 	if err := a.files(&spec); err != nil {
-		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
+		failed(err)
 		return startResult{waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerError", Message: err.Error()}}
 	}
 	c, err := a.k.config.Runtime.Start(ctx, spec)
-	a.event(corev1.EventTypeNormal, reasonCreated, "Container created")
+	a.event(corev1.EventTypeNormal, "Created", "Container created")
 	if err != nil {
-		a.event(corev1.EventTypeWarning, reasonFailed, "Error: %v", err)
+		failed(err)
 		return startResult{image: image, failed: err}
 	}
-	a.event(corev1.EventTypeNormal, reasonStarted, "Container started")
+	a.event(corev1.EventTypeNormal, "Started", "Container started")
 	return startResult{container: c, image: image}
 }
 
@@ -205,7 +197,6 @@ func (a *attempt) event(kind, reason, format string, arguments ...any) {
 	a.k.podEvent(a.pod, a.slot, kind, reason, format, arguments...)
 }
 
-// launched handles the result of an attempt.
 func (w *worker) launched(s *slot, a *attempt, r startResult) {
 	if r.image != nil {
 		s.image = r.image
@@ -251,19 +242,17 @@ func (w *worker) postStarted(ctx context.Context, s *slot, c container.Container
 		return
 	}
 	if err != nil {
-		w.event(s, corev1.EventTypeWarning, reasonPostStartFailed, "PostStartHook failed")
+		w.event(s, corev1.EventTypeWarning, "FailedPostStartHook", "PostStartHook failed")
 		w.stopSlot(s, w.grace(), fmt.Sprintf("Container %s failed its postStart hook", s.spec.Name))
 	}
 	w.markRunning(ctx, s)
 }
 
-// markRunning marks a container as running and starts its probes.
 func (w *worker) markRunning(ctx context.Context, s *slot) {
 	s.busy, s.waiting = false, nil
 	w.startProbes(ctx, s)
 }
 
-// waitToStart schedules the next attempt.
 func (w *worker) waitToStart(s *slot, why *corev1.ContainerStateWaiting) {
 	now := time.Now()
 	s.waiting, s.later = why, nil
@@ -287,7 +276,7 @@ func (w *worker) failedToStart(s *slot, err error) {
 	}
 	w.decideRestart(s, 0)
 	if !s.done {
-		s.waiting = &corev1.ContainerStateWaiting{Reason: waitRun, Message: err.Error()}
+		s.waiting = &corev1.ContainerStateWaiting{Reason: "RunContainerError", Message: err.Error()}
 		s.then = now.Add(backOffAfter)
 	}
 }
@@ -296,7 +285,7 @@ func (w *worker) failedToStart(s *slot, err error) {
 func (a *attempt) image() (*container.Image, *corev1.ContainerStateWaiting) {
 	image, err := a.k.config.Images.Find(a.spec.Image)
 	if err == nil {
-		a.event(corev1.EventTypeNormal, reasonPulled,
+		a.event(corev1.EventTypeNormal, "Pulled",
 			"Container image %q already present on machine and can be accessed by the pod", a.spec.Image)
 		return image, nil
 	}
@@ -304,14 +293,14 @@ func (a *attempt) image() (*container.Image, *corev1.ContainerStateWaiting) {
 	var invalid *container.InvalidImageError
 	switch {
 	case errors.As(err, &invalid):
-		waiting.Reason = waitInvalidImage
-		a.event(corev1.EventTypeWarning, reasonInspectFailed, "%v", err)
+		waiting.Reason = "InvalidImageName"
+		a.event(corev1.EventTypeWarning, "InspectFailed", "%v", err)
 	case a.spec.ImagePullPolicy == corev1.PullNever:
-		waiting.Reason = waitNeverPull
+		waiting.Reason = "ErrImageNeverPull"
 		waiting.Message = fmt.Sprintf("Container image %q is not present with pull policy of Never", a.spec.Image)
-		a.event(corev1.EventTypeWarning, reasonNeverPull, "%s", waiting.Message)
+		a.event(corev1.EventTypeWarning, "ErrImageNeverPull", "%s", waiting.Message)
 	default:
-		a.event(corev1.EventTypeNormal, reasonPulling, "Pulling image %q", a.spec.Image)
+		a.event(corev1.EventTypeNormal, "Pulling", "Pulling image %q", a.spec.Image)
 		a.event(corev1.EventTypeWarning, reasonFailed, "Failed to pull image %q: %v", a.spec.Image, err)
 	}
 	a.event(corev1.EventTypeWarning, reasonFailed, "Error: %s", waiting.Reason)

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// report passes the pod's status to the reporter.
 func (w *worker) report() {
 	w.status = w.podStatus(time.Now())
 	w.reporter.want(w.status, w.terminal && w.end != nil && w.end.deleted && !w.end.removed)
@@ -20,12 +19,9 @@ func (w *worker) report() {
 func (w *worker) podStatus(now time.Time) corev1.PodStatus {
 	began := metav1.NewTime(w.began)
 	status := corev1.PodStatus{
-		ObservedGeneration: w.pod.Generation,
-		StartTime:          &began,
-		HostIP:             w.k.config.Address.String(),
-		HostIPs:            []corev1.HostIP{{IP: w.k.config.Address.String()}},
-		QOSClass:           w.pod.Status.QOSClass,
-		Reason:             w.status.Reason, Message: w.status.Message,
+		ObservedGeneration: w.pod.Generation, StartTime: &began, QOSClass: w.pod.Status.QOSClass,
+		HostIP: w.k.config.Address.String(), HostIPs: []corev1.HostIP{{IP: w.k.config.Address.String()}},
+		Reason: w.status.Reason, Message: w.status.Message,
 	}
 	if w.setup.address.IsValid() && (w.setup.ready || w.status.PodIP != "" || w.terminal) {
 		address := w.setup.address.String()
@@ -94,15 +90,14 @@ func (w *worker) containerState(s *slot) corev1.ContainerState {
 	return corev1.ContainerState{Waiting: w.waitingState(s)}
 }
 
-// waitingState returns why a container does not run.
 func (w *worker) waitingState(s *slot) *corev1.ContainerStateWaiting {
 	if s.waiting != nil {
 		return s.waiting
 	}
 	if len(w.pod.Spec.InitContainers) > 0 && s.kind != ephemeral && (s.kind != app || !w.initialized()) {
-		return &corev1.ContainerStateWaiting{Reason: waitInitializing}
+		return &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
 	}
-	return &corev1.ContainerStateWaiting{Reason: waitCreating}
+	return &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
 }
 
 func volumeMounts(c *corev1.Container) []corev1.VolumeMountStatus {
@@ -143,7 +138,6 @@ func (w *worker) phase(status *corev1.PodStatus) corev1.PodPhase {
 
 func isTerminal(p corev1.PodPhase) bool { return p == corev1.PodSucceeded || p == corev1.PodFailed }
 
-// terminalPhase returns the phase of a pod whose containers have all ended.
 func terminalPhase(status *corev1.PodStatus, slots []*slot) corev1.PodPhase {
 	initFailed := func(s *slot) bool { return s.kind == initContainer && s.ended != nil && s.ended.ExitCode != 0 }
 	notSucceeded := func(c corev1.ContainerStatus) bool {
@@ -158,11 +152,7 @@ func terminalPhase(status *corev1.PodStatus, slots []*slot) corev1.PodPhase {
 // Reasons of conditions
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions).
 const (
-	conditionCompleted      = "PodCompleted"
-	conditionFailed         = "PodFailed"
-	conditionNotReady       = "ContainersNotReady"
-	conditionNotInitialized = "ContainersNotInitialized"
-	conditionGates          = "ReadinessGatesNotReady"
+	conditionCompleted = "PodCompleted"
 )
 
 // setConditions adds the conditions that the kubelet owns. mergeStatus keeps the others.
@@ -208,7 +198,7 @@ func (w *worker) containersReady(phase corev1.PodPhase) corev1.PodCondition {
 		c.Reason = conditionCompleted
 		return c
 	case corev1.PodFailed:
-		c.Reason = conditionFailed
+		c.Reason = "PodFailed"
 		return c
 	}
 	var unready []string
@@ -218,7 +208,7 @@ func (w *worker) containersReady(phase corev1.PodPhase) corev1.PodCondition {
 		}
 	}
 	if len(unready) > 0 {
-		c.Reason, c.Message = conditionNotReady, fmt.Sprintf("containers with unready status: %v", unready)
+		c.Reason, c.Message = "ContainersNotReady", fmt.Sprintf("containers with unready status: %v", unready)
 		return c
 	}
 	c.Status = corev1.ConditionTrue
@@ -243,7 +233,7 @@ func (w *worker) podReady(containers corev1.PodCondition) corev1.PodCondition {
 		}
 	}
 	if len(missing) > 0 {
-		c.Status, c.Reason, c.Message = corev1.ConditionFalse, conditionGates, strings.Join(missing, ", ")
+		c.Status, c.Reason, c.Message = corev1.ConditionFalse, "ReadinessGatesNotReady", strings.Join(missing, ", ")
 	}
 	return c
 }
@@ -264,7 +254,7 @@ func (w *worker) initializedCondition(phase corev1.PodPhase) corev1.PodCondition
 		}
 	}
 	if len(incomplete) > 0 {
-		c.Status, c.Reason = corev1.ConditionFalse, conditionNotInitialized
+		c.Status, c.Reason = corev1.ConditionFalse, "ContainersNotInitialized"
 		c.Message = fmt.Sprintf("containers with incomplete status: %v", incomplete)
 	}
 	return c

@@ -1,13 +1,17 @@
 package kubelet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
@@ -20,7 +24,6 @@ const (
 	extension = 2 * time.Second
 )
 
-// termination is the termination of a pod.
 type termination struct {
 	deadline        time.Time
 	deleted         bool   // the API server waits for the kubelet to confirm the deletion
@@ -28,7 +31,6 @@ type termination struct {
 	reason, message string // for the pod's status
 }
 
-// stopState is the termination of a container.
 type stopState struct {
 	deadline           time.Time
 	hook               context.CancelFunc // cancels the preStop hook; nil if none runs
@@ -76,11 +78,10 @@ func (w *worker) enforceDeadline(now time.Time) {
 		return
 	}
 	const message = "Pod was active on the node longer than the specified deadline"
-	w.event(nil, corev1.EventTypeNormal, reasonDeadlineExceeded, message)
-	w.end = &termination{deadline: now.Add(w.grace()), reason: reasonDeadlineExceeded, message: message}
+	w.event(nil, corev1.EventTypeNormal, "DeadlineExceeded", message)
+	w.end = &termination{deadline: now.Add(w.grace()), reason: "DeadlineExceeded", message: message}
 }
 
-// grace returns the pod's termination grace period.
 func (w *worker) grace() time.Duration {
 	if s := w.pod.Spec.TerminationGracePeriodSeconds; s != nil {
 		return max(shortestGrace, time.Duration(*s)*time.Second)
@@ -112,12 +113,11 @@ func (w *worker) stopSidecars(grace time.Duration) {
 	}
 }
 
-// stopSlot starts to stop a running container.
 func (w *worker) stopSlot(s *slot, grace time.Duration, message string) {
 	if s.running == nil || s.stop != nil {
 		return
 	}
-	w.event(s, corev1.EventTypeNormal, reasonKilling, "%s", message)
+	w.event(s, corev1.EventTypeNormal, "Killing", "%s", message)
 	now := time.Now()
 	s.stop = &stopState{deadline: now.Add(grace)}
 	if l := s.spec.Lifecycle; l != nil && l.PreStop != nil {
@@ -135,7 +135,7 @@ func (w *worker) startPreStop(s *slot, c container.Container, hook *corev1.Lifec
 		err := target.hook(ctx, hook)
 		w.post(func() {
 			if err != nil && s.running == c {
-				w.event(s, corev1.EventTypeWarning, reasonPreStopFailed, "PreStopHook failed")
+				w.event(s, corev1.EventTypeWarning, "FailedPreStopHook", "PreStopHook failed")
 			}
 			if stop.hook != nil {
 				stop.hook = nil
@@ -172,4 +172,129 @@ func (w *worker) signal(s *slot, sig syscall.Signal) {
 	if err := s.running.Signal(sig); err != nil {
 		w.event(s, corev1.EventTypeWarning, "FailedKillPod", "error killing container %s: %v", s.spec.Name, err)
 	}
+}
+
+// Limits of the termination message
+// (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message).
+const (
+	messageBytes  = 4096
+	logTailBytes  = 2048
+	logTailLines  = 80
+	logFieldCount = 4        // time, stream, tag, text
+	logWindow     = 64 << 10 // read this much from the end of a log to get its tail
+)
+
+func (a *attempt) watch(w *worker, s *slot, c container.Container) {
+	select {
+	case <-c.Done():
+	case <-w.ctx.Done():
+		return
+	}
+	ended := terminated(c, a.terminationMessage(c.Exit().Code))
+	w.post(func() { w.exited(s, c, ended) })
+	_ = os.RemoveAll(a.root()) // the pod's cleanup removes what remains
+}
+
+func terminated(c container.Container, message string) *corev1.ContainerStateTerminated {
+	exit := c.Exit()
+	t := &corev1.ContainerStateTerminated{
+		ExitCode: int32(exit.Code), Reason: "Completed", Message: message, ContainerID: runtimeName + "://" + c.ID(),
+		StartedAt: metav1.NewTime(exit.Started), FinishedAt: metav1.NewTime(exit.Finished),
+	}
+	switch {
+	case exit.Err != nil:
+		t.Reason, t.Message = "StartError", exit.Err.Error()
+	case exit.Code != 0:
+		t.Reason = "Error"
+	}
+	return t
+}
+
+func (w *worker) exited(s *slot, c container.Container, ended *corev1.ContainerStateTerminated) {
+	if s.running != c {
+		return
+	}
+	s.cancel()
+	s.running, s.stop, s.waiting, s.later = nil, nil, nil, nil
+	s.started, s.ready = false, false
+	s.ended = ended
+	w.decideRestart(s, ended.FinishedAt.Sub(ended.StartedAt.Time))
+}
+
+func (w *worker) decideRestart(s *slot, ran time.Duration) {
+	code := s.ended.ExitCode
+	switch {
+	case s.kind == initContainer && code == 0:
+		s.passed, s.done = true, true
+		return
+	case w.end != nil, !s.shouldRestart(w.pod, code), s.kind == sidecar && w.completed():
+		s.done = true
+		return
+	}
+	delay := s.crashes.ended(ran)
+	s.notBefore = s.ended.FinishedAt.Add(delay)
+	if delay == 0 {
+		return
+	}
+	name := fmt.Sprintf("%s_%s(%s)", w.pod.Name, w.pod.Namespace, w.pod.UID)
+	w.event(s, corev1.EventTypeWarning, "BackOff", "Back-off restarting failed container %s in pod %s", s.spec.Name, name)
+	s.then = s.ended.FinishedAt.Add(terminatedFor)
+	s.later = &corev1.ContainerStateWaiting{
+		Reason:  "CrashLoopBackOff",
+		Message: fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", delay, s.spec.Name, name),
+	}
+}
+
+// terminationMessage reads the message from the container's file, or from its log if allowed.
+func (a *attempt) terminationMessage(code int) string {
+	if a.spec.TerminationMessagePath == "" {
+		return ""
+	}
+	if text := fileEnd(a.message(), messageBytes); len(text) > 0 {
+		return string(text)
+	}
+	if a.spec.TerminationMessagePolicy != corev1.TerminationMessageFallbackToLogsOnError || code == 0 {
+		return ""
+	}
+	return logTail(a.log(a.run))
+}
+
+// fileEnd returns at most the last `most` bytes of a file, or nil if it is unreadable.
+func fileEnd(path string, most int64) []byte {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	text, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-most), most))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// logTail returns the last 80 lines of a container's log, at most 2048 bytes.
+func logTail(path string) string {
+	lines := bytes.SplitAfter(fileEnd(path, logWindow), []byte("\n"))
+	var tail []byte
+	taken := 0
+	for _, line := range slices.Backward(lines) {
+		parts := bytes.SplitN(line, []byte(" "), logFieldCount)
+		if len(parts) < logFieldCount {
+			continue
+		}
+		text := parts[3]
+		if string(parts[2]) == "P" { // a partial line
+			text = bytes.TrimSuffix(text, []byte("\n"))
+		}
+		tail = append(bytes.Clone(text), tail...)
+		if taken++; taken == logTailLines || len(tail) >= logTailBytes {
+			break
+		}
+	}
+	return string(tail[max(0, len(tail)-logTailBytes):])
 }

@@ -101,7 +101,6 @@ func (c *target) get(ctx context.Context, a *corev1.HTTPGetAction, agent string,
 	return response.StatusCode, string(text), err
 }
 
-// sameHost follows redirects within a host. A redirect to another host is the final response.
 func sameHost(next *http.Request, via []*http.Request) error {
 	switch {
 	case next.URL.Hostname() != via[0].URL.Hostname():
@@ -147,7 +146,6 @@ func (c *target) request(ctx context.Context, a *corev1.HTTPGetAction, agent str
 	return request, nil
 }
 
-// exec runs a command in the container.
 func (c *target) exec(ctx context.Context, command []string) (code int, output string, err error) {
 	var text limited
 	code, err = c.container.Exec(ctx, container.Exec{Command: command, Stdout: &text, Stderr: &text})
@@ -189,7 +187,6 @@ func (l *limited) Write(p []byte) (int, error) {
 
 func (l *limited) String() string { return l.buffer.String() }
 
-// outcome is the result of one probe.
 type outcome struct {
 	ok   bool
 	note string // why the probe failed, or a warning if ok

@@ -55,7 +55,6 @@ func (k *Kubelet) newWorker(ctx context.Context, pod *corev1.Pod) *worker {
 	return w
 }
 
-// update passes a newer version of the pod to the worker.
 func (w *worker) update(pod *corev1.Pod) {
 	w.mu.Lock()
 	w.newer = pod
@@ -63,7 +62,6 @@ func (w *worker) update(pod *corev1.Pod) {
 	w.notify()
 }
 
-// remove tells the worker that the pod no longer exists in the API.
 func (w *worker) remove() {
 	w.mu.Lock()
 	w.removed = true
@@ -86,7 +84,6 @@ func (w *worker) post(f func()) {
 	}
 }
 
-// run runs the pod until it is gone or ctx ends.
 func (w *worker) run() {
 	defer close(w.done)
 	reporting, stop := context.WithCancel(w.ctx)
@@ -203,7 +200,6 @@ func (w *worker) cleanUp() {
 	}
 }
 
-// event records an Event of a container, or of the pod if s is nil.
 func (w *worker) event(s *slot, kind, reason, format string, arguments ...any) {
 	w.k.podEvent(w.pod, s, kind, reason, format, arguments...)
 }

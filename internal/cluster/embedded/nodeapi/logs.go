@@ -142,7 +142,6 @@ func openLog(path string, options logOptions) (*logFile, error) {
 
 func (l *logFile) close() { _ = l.file.Close() }
 
-// tailStart returns the offset of the last lines.
 func tailStart(file *os.File, lines int64) (int64, error) {
 	end, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -243,7 +242,6 @@ func (l *logFile) successor() *os.File {
 	return next
 }
 
-// copyLines shows all complete lines.
 func (l *logFile) copyLines(ctx context.Context, w io.Writer) error {
 	for l.limit != 0 && ctx.Err() == nil {
 		part, err := l.reader.ReadBytes('\n')

@@ -34,7 +34,6 @@ type Node interface {
 	Dial(ctx context.Context, namespace, pod string, port uint16) (net.Conn, error)
 }
 
-// api serves the API of a node.
 type api struct {
 	node    Node
 	serving context.Context // ends with the node, and closes hijacked connections
@@ -48,11 +47,8 @@ func Serve(ctx context.Context, l net.Listener, config *tls.Config, node Node) e
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	server := &http.Server{
-		Handler:           onlyAPIServer(a.routes()),
-		TLSConfig:         config,
-		Protocols:         protocols,
-		ReadHeaderTimeout: headerTimeout,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		Handler: onlyAPIServer(a.routes()), TLSConfig: config, Protocols: protocols, ReadHeaderTimeout: headerTimeout,
+		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

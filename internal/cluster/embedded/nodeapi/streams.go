@@ -20,7 +20,6 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// command implements exec and attach for a container.
 type command struct{ container container.Container }
 
 func (a *api) exec(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +41,6 @@ func (a *api) attach(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// command finds the container and calls serve with a request that ends when the client disconnects.
 func (a *api) command(w http.ResponseWriter, r *http.Request, serve func(command, http.ResponseWriter, *http.Request, *remotecommand.Options)) {
 	options, err := remotecommand.NewOptions(r)
 	if err != nil {
@@ -66,7 +64,7 @@ func (c command) ExecInContainer(ctx context.Context, _, _, _ string, words []st
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	code, err := c.container.Exec(ctx, container.Exec{
-		Command: words, Stdin: in, Stdout: out, Stderr: errOut, TTY: tty, Resize: sizes(ctx, resize),
+		Command: words, Stdin: in, Stdout: out, Stderr: errOut, TTY: tty, Resize: resize,
 	})
 	if err != nil {
 		return err
@@ -77,43 +75,13 @@ func (c command) ExecInContainer(ctx context.Context, _, _, _ string, words []st
 	return nil
 }
 
-// AttachContainer implements remotecommand.Attacher.
 func (c command) AttachContainer(ctx context.Context, _, _, _ string, in io.Reader, out, errOut io.WriteCloser,
 	tty bool, resize <-chan remotecommand.TerminalSize) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return c.container.Attach(ctx, container.Exec{Stdin: in, Stdout: out, Stderr: errOut, TTY: tty, Resize: sizes(ctx, resize)})
+	return c.container.Attach(ctx, container.Exec{Stdin: in, Stdout: out, Stderr: errOut, TTY: tty, Resize: resize})
 }
 
-// sizes converts the terminal sizes of the client until ctx ends; nil without a terminal.
-func sizes(ctx context.Context, from <-chan remotecommand.TerminalSize) <-chan container.Size {
-	if from == nil {
-		return nil
-	}
-	to := make(chan container.Size)
-	go func() {
-		defer close(to)
-		for {
-			var size remotecommand.TerminalSize
-			var ok bool
-			select {
-			case size, ok = <-from:
-			case <-ctx.Done():
-			}
-			if !ok {
-				return
-			}
-			select {
-			case to <- container.Size(size):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return to
-}
-
-// forwarder connects the streams of a kubectl port-forward to a pod.
 type forwarder struct {
 	node      Node
 	namespace string
@@ -174,7 +142,6 @@ func (a *api) watch(w http.ResponseWriter, r *http.Request) (wrapped http.Respon
 	return &takeover{w, a.serving, gone}, r.WithContext(ctx), gone
 }
 
-// Hijack implements http.Hijacker.
 func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(t.ResponseWriter).Hijack()
 	if err != nil {
@@ -190,7 +157,6 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return watched, bufio.NewReadWriter(reader, buffered.Writer), nil
 }
 
-// watchedConn calls gone when reading fails or ends.
 type watchedConn struct {
 	net.Conn
 	gone   context.CancelFunc

@@ -42,7 +42,6 @@ func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]contain
 	return mounts, nil
 }
 
-// mount returns the mount of a volumeMount, or a *ConfigError.
 func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *environment) (container.Mount, error) {
 	var volume *corev1.Volume
 	for i := range pod.Spec.Volumes {

@@ -57,7 +57,6 @@ func (c *expiring[K, V]) set(key K, value V, until time.Time) {
 	c.values[key] = expiringValue[V]{value, until}
 }
 
-// missingError reports a missing object in the words of a kubelet.
 type missingError struct{ kind, name string }
 
 func (e *missingError) Error() string { return fmt.Sprintf("%s %q not found", e.kind, e.name) }

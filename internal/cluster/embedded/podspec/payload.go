@@ -16,7 +16,6 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// payload has the files of a volume by path.
 type payload map[string]file
 
 type file struct {
@@ -24,14 +23,12 @@ type file struct {
 	mode    fs.FileMode
 }
 
-// defaultMode is the API server's default.
 const defaultMode = 0o644
 
 func modeOr(mode *int32, otherwise fs.FileMode) fs.FileMode {
 	return fs.FileMode(ptr.Deref(mode, int32(otherwise))) & fs.ModePerm
 }
 
-// payload collects the files of a volume. A projected volume reports the errors of all sources.
 func (n *Node) payload(ctx context.Context, pod Pod, v *corev1.Volume) (payload, error) {
 	files := payload{}
 	switch {
@@ -182,7 +179,6 @@ func (p payload) write(dir string, group *int64) error {
 	return p.link(dir)
 }
 
-// groupMode returns the mode of a file that an fsGroup can read.
 func (f file) groupMode(group *int64) fs.FileMode {
 	if group == nil {
 		return f.mode
@@ -269,7 +265,6 @@ func (p payload) fill(dir string, group *int64) error {
 	return nil
 }
 
-// link creates a link for each top-level name and removes the stale ones.
 func (p payload) link(dir string) error {
 	wanted := sets.New[string]()
 	for name := range p {

@@ -71,15 +71,8 @@ func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (contai
 		return container.Spec{}, err
 	}
 	spec := container.Spec{
-		Name:       c.Name,
-		Command:    expandAll(c.Command, vars.lookup),
-		Args:       expandAll(c.Args, vars.lookup),
-		WorkingDir: c.WorkingDir,
-		Hostname:   host.kernel,
-		Mounts:     mounts,
-		Stdin:      c.Stdin,
-		StdinOnce:  c.StdinOnce,
-		TTY:        c.TTY,
+		Name: c.Name, Command: expandAll(c.Command, vars.lookup), Args: expandAll(c.Args, vars.lookup), WorkingDir: c.WorkingDir,
+		Hostname: host.kernel, Mounts: mounts, Stdin: c.Stdin, StdinOnce: c.StdinOnce, TTY: c.TTY,
 	}
 	if spec.Env, err = vars.list(host.kernel); err != nil {
 		return container.Spec{}, err

@@ -16,7 +16,6 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// written reports whether the node writes the files of a volume.
 func written(v *corev1.Volume) bool {
 	return v.ConfigMap != nil || v.Secret != nil || v.Projected != nil || v.DownwardAPI != nil
 }
@@ -148,50 +147,31 @@ func (n *Node) prepareHostPath(source *corev1.HostPathVolumeSource) error {
 	defer func() { _ = root.Close() }()
 	name := cmp.Or(filepath.Clean("/" + source.Path)[1:], ".")
 	kind := ptr.Deref(source.Type, corev1.HostPathUnset)
+	wanted, typed := hostPathTypes[kind]
 	info, err := root.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		switch kind {
-		case corev1.HostPathUnset, corev1.HostPathDirectoryOrCreate:
-			return root.MkdirAll(name, 0o755)
-		case corev1.HostPathFileOrCreate:
-			return root.WriteFile(name, nil, 0o644)
-		}
-		return wrongType(source.Path, kind)
-	}
-	if err != nil {
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && (kind == corev1.HostPathUnset || kind == corev1.HostPathDirectoryOrCreate):
+		return root.MkdirAll(name, 0o755)
+	case missing && kind == corev1.HostPathFileOrCreate:
+		return root.WriteFile(name, nil, 0o644)
+	case err != nil && !missing:
 		return err
-	}
-	if !isOfType(info.Mode(), kind) {
-		return wrongType(source.Path, kind)
+	case missing, typed && !wanted.match(info.Mode()):
+		return fmt.Errorf("hostPath type check failed: %s is not %s", source.Path, wanted.name)
 	}
 	return nil
 }
 
-func isOfType(mode fs.FileMode, kind corev1.HostPathType) bool {
-	switch kind {
-	case corev1.HostPathDirectory, corev1.HostPathDirectoryOrCreate:
-		return mode.IsDir()
-	case corev1.HostPathFile, corev1.HostPathFileOrCreate:
-		return mode.IsRegular()
-	case corev1.HostPathSocket:
-		return mode&fs.ModeSocket != 0
-	case corev1.HostPathCharDev:
-		return mode&fs.ModeCharDevice != 0
-	case corev1.HostPathBlockDev:
-		return mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
-	}
-	return true
-}
-
-func wrongType(path string, kind corev1.HostPathType) error {
-	what := map[corev1.HostPathType]string{
-		corev1.HostPathDirectory:         "a directory",
-		corev1.HostPathDirectoryOrCreate: "a directory",
-		corev1.HostPathFile:              "a file",
-		corev1.HostPathFileOrCreate:      "a file",
-		corev1.HostPathSocket:            "a socket file",
-		corev1.HostPathCharDev:           "a character device",
-		corev1.HostPathBlockDev:          "a block device",
-	}[kind]
-	return fmt.Errorf("hostPath type check failed: %s is not %s", path, what)
+var hostPathTypes = map[corev1.HostPathType]struct {
+	name  string
+	match func(fs.FileMode) bool
+}{
+	corev1.HostPathDirectory:         {"a directory", fs.FileMode.IsDir},
+	corev1.HostPathDirectoryOrCreate: {"a directory", fs.FileMode.IsDir},
+	corev1.HostPathFile:              {"a file", fs.FileMode.IsRegular},
+	corev1.HostPathFileOrCreate:      {"a file", fs.FileMode.IsRegular},
+	corev1.HostPathSocket:            {"a socket file", func(m fs.FileMode) bool { return m&fs.ModeSocket != 0 }},
+	corev1.HostPathCharDev:           {"a character device", func(m fs.FileMode) bool { return m&fs.ModeCharDevice != 0 }},
+	corev1.HostPathBlockDev:          {"a block device", func(m fs.FileMode) bool { return m&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice }},
 }
