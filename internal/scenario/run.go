@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/ingresslab/ingresslab/internal/pki"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
@@ -89,7 +90,7 @@ type runner struct {
 	classes []*unstructured.Unstructured
 	// sessions, authorities and clients are what later steps name: who keeps cookies, who signs, who has a certificate.
 	sessions    map[string]*session
-	authorities map[string]*authority
+	authorities map[string]*pki.Authority
 	clients     map[string]*tls.Certificate
 	// rand draws what the run leaves to chance, such as which pod a fault meets: the same with the same seed.
 	rand *rand.Rand
@@ -107,7 +108,7 @@ type runner struct {
 func newRunner(env Env, names isolation) *runner {
 	return &runner{
 		env: env, names: names,
-		sessions: map[string]*session{}, authorities: map[string]*authority{}, clients: map[string]*tls.Certificate{},
+		sessions: map[string]*session{}, authorities: map[string]*pki.Authority{}, clients: map[string]*tls.Certificate{},
 		rand: draws(cmp.Or(env.Seed, NewSeed()), names.namespace),
 	}
 }

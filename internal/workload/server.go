@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
 // DefaultDrain is how long a pod goes on serving after SIGTERM.
@@ -158,7 +161,7 @@ func (s *Server) serve(srv *http.Server) (<-chan error, error) {
 		}()
 	}
 	if s.TLSListener != nil {
-		certificate, err := selfSigned(time.Now())
+		certificate, err := selfSigned()
 		if err != nil {
 			return nil, errors.Join(err, s.Listener.Close(), s.TLSListener.Close())
 		}
@@ -167,4 +170,14 @@ func (s *Server) serve(srv *http.Server) (<-chan error, error) {
 	}
 	start(s.Listener, func() error { return srv.Serve(s.Listener) })
 	return failed, nil
+}
+
+// selfSigned creates a certificate whose name matches no host. A proxy that verifies its backends must reject it.
+func selfSigned() (tls.Certificate, error) {
+	const name = "workload.invalid"
+	pair, err := pki.SelfSigned(pki.Leaf{User: name, Hosts: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, 365*24*time.Hour)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return pair.TLS()
 }

@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
-func authority(t *testing.T, dir string) *Authority {
+func authority(t *testing.T, dir string) *pki.Authority {
 	t.Helper()
 	a, err := OpenAuthority(dir)
 	if err != nil {
@@ -23,7 +25,7 @@ func authority(t *testing.T, dir string) *Authority {
 func TestAnAuthorityStaysTheSame(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pki")
 	first, again := authority(t, dir), authority(t, dir)
-	pair, err := again.Issue(Leaf{User: "web", Hosts: []string{"kubernetes"}, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}})
+	pair, err := again.Issue(pki.Leaf{User: "web", Hosts: []string{"kubernetes"}, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestTheKubeconfigIsTheAdministrators(t *testing.T) {
 		t.Fatalf("%+v, %v", cfg, err)
 	}
 	user := cfg.AuthInfos["embedded-x"]
-	certificate, err := KeyPair{user.ClientCertificateData, user.ClientKeyData}.TLS()
+	certificate, err := pki.KeyPair{Certificate: user.ClientCertificateData, Key: user.ClientKeyData}.TLS()
 	if err != nil || !slices.Contains(certificate.Leaf.Subject.Organization, "system:masters") {
 		t.Errorf("%v, %v; want a certificate of the group system:masters", certificate.Leaf, err)
 	}
@@ -93,7 +95,7 @@ func TestAuthoritiesDoNotTrustEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := frontProxy.Issue(Leaf{User: adminUser, Groups: []string{adminGroup}})
+	pair, err := frontProxy.Issue(pki.Leaf{User: adminUser, Groups: []string{adminGroup}})
 	if err != nil {
 		t.Fatal(err)
 	}

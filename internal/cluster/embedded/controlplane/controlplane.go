@@ -9,7 +9,6 @@ package controlplane
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
+	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
 const (
@@ -53,7 +53,7 @@ type Config struct {
 // ControlPlane is a running control plane.
 type ControlPlane struct {
 	config    Config
-	authority *Authority
+	authority *pki.Authority
 	running   sync.WaitGroup
 	failed    chan error
 }
@@ -119,7 +119,7 @@ func (p *ControlPlane) Client(user string, groups ...string) (*rest.Config, erro
 // NodeTLS returns the TLS configuration of a kubelet API. It requires the API server's client
 // certificate.
 func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
-	pair, err := p.authority.Issue(Leaf{
+	pair, err := p.authority.Issue(pki.Leaf{
 		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
 	})
 	if err != nil {
@@ -129,11 +129,9 @@ func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, er
 	if err != nil {
 		return nil, fmt.Errorf("certificate of node %s: %w", name, err)
 	}
-	trusted := x509.NewCertPool()
-	trusted.AddCert(p.authority.certificate)
 	return &tls.Config{
 		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-		ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: p.authority.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if user := state.PeerCertificates[0].Subject.CommonName; user != kubeletClientUser {
 				return fmt.Errorf("user %s cannot use the kubelet API", user)
@@ -155,7 +153,7 @@ func (p *ControlPlane) writeFiles() error {
 	if err := ensureAccountKeys(dir); err != nil {
 		return err
 	}
-	leaves := map[string]Leaf{
+	leaves := map[string]pki.Leaf{
 		"apiserver": {
 			User:      "kube-apiserver",
 			Hosts:     []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
@@ -166,7 +164,7 @@ func (p *ControlPlane) writeFiles() error {
 	for name, leaf := range leaves {
 		pair, err := p.authority.Issue(leaf)
 		if err == nil {
-			err = pair.write(dir, name)
+			err = pair.Write(dir, name)
 		}
 		if err != nil {
 			return fmt.Errorf("certificate %s: %w", name, err)
@@ -176,7 +174,7 @@ func (p *ControlPlane) writeFiles() error {
 		return err
 	}
 	for name, user := range map[string]string{"controller-manager": controllerManagerUser, "scheduler": schedulerUser} {
-		pair, err := p.authority.Issue(Leaf{User: user})
+		pair, err := p.authority.Issue(pki.Leaf{User: user})
 		if err != nil {
 			return err
 		}
@@ -194,9 +192,9 @@ func (p *ControlPlane) writeFrontProxy() error {
 	if err != nil {
 		return err
 	}
-	pair, err := authority.Issue(Leaf{User: frontProxyUser})
+	pair, err := authority.Issue(pki.Leaf{User: frontProxyUser})
 	if err == nil {
-		err = pair.write(dir, frontProxyUser)
+		err = pair.Write(dir, frontProxyUser)
 	}
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", frontProxyUser, err)

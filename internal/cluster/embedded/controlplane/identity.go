@@ -11,10 +11,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
 // Users of the API, with the names that the authorizers know
@@ -38,17 +41,28 @@ const (
 	NodeUserPrefix = "system:node:"
 )
 
+// validity exceeds the lifetime of a lab cluster, because nothing renews the certificates.
+const validity = 10 * 365 * 24 * time.Hour
+
+// OpenAuthority returns the cluster's certificate authority, whose files are in dir. All clients of the API server, and the API server
+// itself, have its certificates (https://kubernetes.io/docs/setup/best-practices/certificates/).
+func OpenAuthority(dir string) (*pki.Authority, error) { return openAuthority(dir, "ca") }
+
+func openAuthority(dir, name string) (*pki.Authority, error) {
+	return pki.OpenAuthority(dir, name, "ingresslab embedded cluster "+name, validity)
+}
+
 // WriteKubeconfig writes a kubeconfig of the cluster's administrator, only for the owner to read. context is the name of
 // context, cluster and user alike; server is the URL of the API server.
-func WriteKubeconfig(a *Authority, path, context, server string) error {
-	pair, err := a.Issue(Leaf{User: adminUser, Groups: []string{adminGroup}})
+func WriteKubeconfig(a *pki.Authority, path, context, server string) error {
+	pair, err := a.Issue(pki.Leaf{User: adminUser, Groups: []string{adminGroup}})
 	if err != nil {
 		return err
 	}
 	return writeKubeconfig(a, pair, path, context, server)
 }
 
-func writeKubeconfig(a *Authority, pair KeyPair, path, context, server string) error {
+func writeKubeconfig(a *pki.Authority, pair pki.KeyPair, path, context, server string) error {
 	cfg := clientcmdapi.NewConfig()
 	cfg.CurrentContext = context
 	cfg.Contexts[context] = &clientcmdapi.Context{Cluster: context, AuthInfo: context}
@@ -68,8 +82,8 @@ func writeKubeconfig(a *Authority, pair KeyPair, path, context, server string) e
 const protobuf = "application/vnd.kubernetes.protobuf"
 
 // restConfig is a configuration for one user. Rate limits are off: the API server guards itself.
-func restConfig(a *Authority, server, user string, groups ...string) (*rest.Config, error) {
-	pair, err := a.Issue(Leaf{User: user, Groups: groups})
+func restConfig(a *pki.Authority, server, user string, groups ...string) (*rest.Config, error) {
+	pair, err := a.Issue(pki.Leaf{User: user, Groups: groups})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +105,7 @@ func ensureAccountKeys(dir string) error {
 	if err != nil {
 		return fmt.Errorf("key of service accounts: %w", err)
 	}
-	private, err := encodeKey(key)
+	private, err := pki.EncodeKey(key)
 	if err != nil {
 		return fmt.Errorf("key of service accounts: %w", err)
 	}
