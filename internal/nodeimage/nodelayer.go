@@ -63,26 +63,46 @@ func nodeTree(kindDir, version, cri string, built func(key string) string) (tree
 
 // addKindFiles adds kind's files with the modes of its Dockerfile.
 func (t tree) addKindFiles(dir string) error {
-	err := filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
-		if err != nil || found.IsDir() {
+	return walk(dir, "", func(inside, name string, info fs.FileInfo) {
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(inside, "usr/local/bin/") || strings.HasPrefix(inside, "kind/bin/") {
+			mode = 0o755
+		}
+		if !info.IsDir() {
+			t.copy(inside, mode, name)
+		}
+	})
+}
+
+// addStore adds the result of the content store stage.
+func (t tree) addStore(dir string) error {
+	return walk(dir, "var/lib/containerd", func(inside, name string, info fs.FileInfo) {
+		switch {
+		case info.IsDir():
+			t[inside] = entry{mode: fs.ModeDir | info.Mode().Perm()}
+		case info.Mode().IsRegular():
+			t.copy(inside, info.Mode().Perm(), name)
+		}
+	})
+}
+
+// walk calls add for all files and directories in dir. inside is the path in the image, below prefix.
+func walk(dir, prefix string, add func(inside, name string, info fs.FileInfo)) error {
+	return filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("read files of the node image: %w", err)
+		}
+		info, err := found.Info()
+		if err != nil {
 			return err
 		}
 		relative, err := filepath.Rel(dir, name)
 		if err != nil {
 			return err
 		}
-		inside := filepath.ToSlash(relative)
-		mode := fs.FileMode(0o644)
-		if strings.HasPrefix(inside, "usr/local/bin/") || strings.HasPrefix(inside, "kind/bin/") {
-			mode = 0o755
-		}
-		t.copy(inside, mode, name)
+		add(path.Join(prefix, filepath.ToSlash(relative)), name, info)
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read kind's files: %w", err)
-	}
-	return nil
 }
 
 // containerdConfig is the path of containerd's configuration in kind's files and on a node.
@@ -138,35 +158,6 @@ func (t tree) addServices() {
 	// systemd-binfmt would register binary formats in the host's kernel.
 	t.link(path.Join(units, "systemd-binfmt.service"), "/dev/null")
 	t.link("usr/sbin/init", "/usr/lib/systemd/systemd")
-}
-
-// addStore adds the result of the content store stage.
-func (t tree) addStore(dir string) error {
-	err := filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := found.Info()
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
-		inside := path.Join("var/lib/containerd", filepath.ToSlash(relative))
-		switch {
-		case info.IsDir():
-			t[inside] = entry{mode: fs.ModeDir | info.Mode().Perm()}
-		case info.Mode().IsRegular():
-			t.copy(inside, info.Mode().Perm(), name)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read containerd's store: %w", err)
-	}
-	return nil
 }
 
 // dropped reports whether a file of the Debian root file system is not for a node: services that

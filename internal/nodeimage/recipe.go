@@ -6,13 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"go/parser"
-	"go/token"
+	gobuild "go/build"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -136,6 +134,8 @@ func (r recipe) readComponent(c component, root *modfile.File) error {
 // packages of this project, and the versions of imported modules. It does not include go.mod as a
 // whole, because most changes there do not affect a node.
 func ownSources(source string, packages []string, root *modfile.File) ([]string, error) {
+	linux := gobuild.Default
+	linux.GOOS = "linux"
 	var parts []string
 	seen := map[string]bool{}
 	modules := map[string]bool{}
@@ -150,11 +150,11 @@ func ownSources(source string, packages []string, root *modfile.File) ([]string,
 			return nil, err
 		}
 		parts = append(parts, sources...)
-		imports, err := importsOf(dir)
+		pkg, err := linux.ImportDir(dir, 0)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read recipe: %w", err)
 		}
-		for _, imported := range imports {
+		for _, imported := range pkg.Imports {
 			if strings.HasPrefix(imported, root.Module.Mod.Path+"/") {
 				queue = append(queue, imported)
 			} else if m := moduleOf(root, imported); m != "" {
@@ -191,29 +191,6 @@ func readSources(dir string, patterns ...string) ([]string, error) {
 		return nil, fmt.Errorf("read recipe: no sources in %s: %w", dir, ErrNoSource)
 	}
 	return parts, nil
-}
-
-func importsOf(dir string) ([]string, error) {
-	matches, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		return nil, err
-	}
-	var imports []string
-	for _, match := range matches {
-		if strings.HasSuffix(match, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), match, nil, parser.ImportsOnly)
-		if err != nil {
-			return nil, fmt.Errorf("read recipe: %w", err)
-		}
-		for _, spec := range file.Imports {
-			if imported, err := strconv.Unquote(spec.Path.Value); err == nil {
-				imports = append(imports, imported)
-			}
-		}
-	}
-	return imports, nil
 }
 
 // moduleOf returns MODULE@VERSION of an import, or "" for the standard library.
