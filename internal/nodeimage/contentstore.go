@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (s contentStore) required(ctx context.Context) ([]placed, error) {
 }
 
 // fill runs containerd with data directory root, imports the archive, and checks the names of all
-// images.
+// images. If containerd exits, the other commands stop with its error.
 func (s contentStore) fill(ctx context.Context, root, archive string, images []placed) (err error) {
 	// Not in the cache, because the path of a socket is limited to 107 bytes (unix(7)).
 	state, err := os.MkdirTemp("", "ingresslab-containerd-")
@@ -80,21 +81,34 @@ func (s contentStore) fill(ctx context.Context, root, archive string, images []p
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
-	store, err := s.start(ctx, root, state)
-	if err != nil {
+	socket, config := filepath.Join(state, "containerd.sock"), filepath.Join(state, "config.toml")
+	if err := os.WriteFile(config, []byte(storeConfig(root, state, socket)), 0o600); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.stop()) }()
+	ctx, stop := context.WithCancelCause(ctx)
+	var containerd sync.WaitGroup
+	containerd.Go(func() {
+		err := s.runner.run(ctx, command{
+			name: filepath.Join(s.built("containerd"), "containerd"),
+			args: []string{"--config", config, "--log-level", "warn"},
+		})
+		stop(errors.Join(errExited, err))
+	})
+	defer containerd.Wait()
+	defer stop(errStopped)
 
-	err = s.runner.run(ctx, s.ctr(store.socket, "images", "import", "--all-platforms", "--no-unpack", archive))
+	if err := s.await(ctx, socket); err != nil {
+		return fmt.Errorf("start containerd: %w", err)
+	}
+	err = s.runner.run(ctx, s.ctr(socket, "images", "import", "--all-platforms", "--no-unpack", archive))
 	if err != nil {
 		return err
 	}
-	list, err := output(ctx, s.runner, s.ctr(store.socket, "images", "list", "--quiet"))
+	list, err := output(ctx, s.runner, s.ctr(socket, "images", "list", "--quiet"))
 	if err != nil {
 		return err
 	}
-	return missing(list, images)
+	return errors.Join(missing(list, images), context.Cause(ctx))
 }
 
 // ctr returns a command of containerd's client.
@@ -118,52 +132,10 @@ func missing(list string, images []placed) error {
 	return nil
 }
 
-// errStopped is the cause when stop ends containerd.
-var errStopped = errors.New("containerd was stopped")
-
-// server is a running containerd.
-type server struct {
-	socket string
-	cancel context.CancelCauseFunc
-	ended  chan struct{} // closed when containerd has ended and err is set
-	err    error
-}
-
-// stop stops containerd and waits. It returns an error if containerd had already ended.
-func (s *server) stop() error {
-	s.cancel(errStopped)
-	<-s.ended
-	if errors.Is(s.err, errStopped) {
-		return nil
-	}
-	return s.err
-}
-
-// start starts containerd and waits until it is ready.
-func (s contentStore) start(ctx context.Context, root, state string) (*server, error) {
-	socket := filepath.Join(state, "containerd.sock")
-	config := filepath.Join(state, "config.toml")
-	if err := os.WriteFile(config, []byte(storeConfig(root, state, socket)), 0o600); err != nil {
-		return nil, err
-	}
-	runCtx, cancel := context.WithCancelCause(ctx)
-	started := &server{socket: socket, cancel: cancel, ended: make(chan struct{})}
-	go func() {
-		defer close(started.ended)
-		started.err = s.runner.run(runCtx, command{
-			name: filepath.Join(s.built("containerd"), "containerd"),
-			args: []string{"--config", config, "--log-level", "warn"},
-		})
-	}()
-	if err := s.await(ctx, started); err != nil {
-		stopErr := started.stop()
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause // stopErr is the same
-		}
-		return nil, fmt.Errorf("start containerd: %w", errors.Join(err, stopErr))
-	}
-	return started, nil
-}
+var (
+	errStopped = errors.New("containerd was stopped")
+	errExited  = errors.New("containerd exited")
+)
 
 // storeConfig disables all plugins that run containers.
 func storeConfig(root, state, socket string) string {
@@ -183,23 +155,20 @@ const startTimeout = 30 * time.Second
 
 var errSlowStart = fmt.Errorf("not ready after %s", startTimeout)
 
-func (s contentStore) await(ctx context.Context, started *server) error {
+// await waits until containerd is ready.
+func (s contentStore) await(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errSlowStart)
 	defer cancel()
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
 	for {
-		if _, err := os.Stat(started.socket); err == nil {
-			if _, err := output(ctx, s.runner, s.ctr(started.socket, "version")); err == nil {
+		if _, err := os.Stat(socket); err == nil {
+			if _, err := output(ctx, s.runner, s.ctr(socket, "version")); err == nil {
 				return nil
 			}
 		}
 		select {
-		case <-started.ended:
-			return errors.New("it exited at once")
+		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-ticker.C:
 		}
 	}
 }

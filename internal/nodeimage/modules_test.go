@@ -11,7 +11,8 @@ import (
 )
 
 // With the same versions, the CLI, the controller, Kubernetes and etcd share packages in Go's build
-// cache, and the first lab starts minutes earlier (docs/decisions/0008-compile-shared-packages-once.md).
+// cache, and the first lab starts minutes earlier
+// (docs/decisions/0008-compile-shared-packages-once.md).
 func TestSharedModulesHaveSameVersion(t *testing.T) {
 	exempt := map[string]bool{
 		// The project does not compile packages of these modules.

@@ -86,7 +86,8 @@ func (t tree) addStore(dir string) error {
 	})
 }
 
-// walk calls add for all files and directories in dir. inside is the path in the image, below prefix.
+// walk calls add for all files and directories in dir. inside is the path in the image, below
+// prefix.
 func walk(dir, prefix string, add func(inside, name string, info fs.FileInfo)) error {
 	return filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
 		if err != nil {
@@ -108,7 +109,7 @@ func walk(dir, prefix string, add func(inside, name string, info fs.FileInfo)) e
 // containerdConfig is the path of containerd's configuration in kind's files and on a node.
 const containerdConfig = "etc/containerd/config.toml"
 
-// Changes to kind's configuration of containerd: it uses crun, and it sets up the loopback
+// Changes to kind's configuration of containerd. containerd uses crun. It sets up the loopback
 // interface of a pod itself, which saves a process for each new or deleted pod.
 // https://github.com/containerd/containerd/blob/main/docs/cri/config.md
 const (
@@ -160,9 +161,9 @@ func (t tree) addServices() {
 	t.link("usr/sbin/init", "/usr/lib/systemd/systemd")
 }
 
-// dropped reports whether a file of the Debian root file system is not for a node: services that
-// would conflict with the host (as in kind's Dockerfile), files that describe the build machine,
-// and device nodes, which the container runtime creates.
+// dropped reports whether a file of the Debian root file system is excluded. Excluded are services
+// that conflict with the host (as in kind's Dockerfile) and files that describe the build machine.
+// Device nodes are excluded, too, because the container runtime creates them.
 func dropped(name string, header *tar.Header) bool {
 	for _, pattern := range []string{
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // memberInterface is the name of the interface in nodes and pods.
@@ -156,24 +157,14 @@ func neighbor(index int, ip netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
 // awaitUp waits until the kernel reports that both ends of a veth pair are up. Until then it drops
 // packets, and the retransmission would delay the first connection by a second.
 func awaitUp(ctx context.Context, routes *netlink.Handle, index int) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		l, err := routes.LinkByIndex(index)
-		if err != nil {
-			return fmt.Errorf("interface: %w", err)
-		}
-		if l.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("interface %s is not up: %w", l.Attrs().Name, ctx.Err())
-		}
+	up := func(context.Context) (bool, error) {
+		link, err := routes.LinkByIndex(index)
+		return err == nil && link.Attrs().OperState == netlink.OperUp, err
 	}
+	if err := wait.PollUntilContextTimeout(ctx, time.Millisecond, 10*time.Second, true, up); err != nil {
+		return fmt.Errorf("wait until the veth interface is up: %w", err)
+	}
+	return nil
 }
 
 // loopback sets lo up.

@@ -57,7 +57,7 @@ func (n *Network) setUp() (err error) {
 		return fmt.Errorf("address %s: %w", Hub, err)
 	}
 	for _, local := range []netip.Prefix{Services, Virtual} {
-		// A local route makes every address of the range local (ip-route(8)): sockets can listen on
+		// A local route makes every address of the range local (ip-route(8)). Sockets can listen on
 		// it and connect to it without an address on an interface. Connections to it come from the
 		// hub's address.
 		r := &netlink.Route{LinkIndex: lo.Index, Dst: ipNet(local), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,

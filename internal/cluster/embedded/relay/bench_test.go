@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// BenchmarkHTTP compares a relayed connection with a direct one: "small" measures the latency of a
-// request on a kept-alive connection, "large" the throughput of a body.
+// BenchmarkHTTP compares a relayed connection with a direct one. "small" measures the latency of a
+// request on a kept-alive connection, and "large" the throughput of a body.
 func BenchmarkHTTP(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("bytes"))

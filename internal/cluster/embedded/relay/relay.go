@@ -1,5 +1,5 @@
-// Package relay copies TCP streams and UDP packets between network namespaces: from a port of the
-// machine to the cluster, from a cluster IP to an endpoint, or from a host port to a pod.
+// Package relay copies TCP streams and UDP packets between network namespaces. It implements port
+// mappings, cluster IPs, node ports and host ports.
 package relay
 
 import (
