@@ -71,11 +71,10 @@ test-unit: go-present ## run unit and feature tests with the race detector; no c
 test-e2e: build ## run end-to-end tests and test all labs, on kind and embedded clusters
 	@hack/test-e2e.sh
 
-.PHONY: test-labs prove
+.PHONY: test-labs
 test-labs: build $(ENGINE) ## test labs and scenarios with their mutants; ARGS="1 canary" selects some
 	@PATH="$$(dirname "$$(hack/kubectl.sh)"):$$PATH" $(LAB) dev test $(FLAGS)
-prove:
-	@echo 'make: `make prove` is now `make test-labs`' >&2; exit 2
+prove: ; @echo 'make: `make prove` is now `make test-labs`' >&2; exit 2
 
 .PHONY: verify
 verify: lint test-unit ## run everything that CI runs, except the cluster tests

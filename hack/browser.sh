@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs Chromium, which the test of the status page looks at it with (Debian or Ubuntu, as root), or says how to. Running
-# it again is cheap.
+# Installs Chromium for the test of the status page (Debian or Ubuntu, as root), or prints how to install it. If Chromium exists,
+# the script does nothing.
 set -euo pipefail
 
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null; then exit 0; fi
 done
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "browser: install Chromium with your system's packages (Debian, as root: apt-get install chromium)" >&2
+  echo "browser: Chromium not found; install it with your system's packages (Debian, as root: apt-get install chromium)" >&2
   exit 1
 fi
 echo "browser: installing chromium with apt-get" >&2

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Gives this machine a Docker engine that can run kind's nodes, or says what to install.
+# Installs and starts a Docker engine that can run kind nodes, or prints what to install.
 #
-#   engine.sh           install and start what is missing (Debian or Ubuntu, as root)
-#   engine.sh --check   only report; change nothing
+#   engine.sh           install and start Docker if necessary (Debian or Ubuntu, as root)
+#   engine.sh --check   report the state; change nothing
 #
-# Running it again is cheap and safe: every step looks before it acts. It reads nothing
-# from stdin and writes only short messages, to stderr. Exit status: 0 the engine works,
-# 1 it does not and the message says why, 2 wrong usage.
+# You can run the script repeatedly: each step first checks the state. The script reads
+# nothing from stdin and writes messages to stderr. Exit code: 0 the engine works,
+# 1 the engine does not work (the message gives the reason), 2 wrong usage.
 #
-# In reading order: main at the bottom, then ensure_daemon, then ensure_privileged.
+# Reading order: main at the bottom, then ensure_daemon, then ensure_privileged.
 set -euo pipefail
 
-# Daemons and runc are there, and the PATH of an ordinary user's sudo may lack them.
+# These directories contain the daemons and runc. The PATH of sudo might lack them.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 readonly LOG=/var/log/dockerd.log
@@ -30,18 +30,18 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# limited runs a command for at most $1 seconds, where the system can (macOS has no timeout).
+# limited runs a command for at most $1 seconds. On macOS, which has no timeout command, there is no limit.
 limited() {
 	local seconds=$1
 	shift
 	if have timeout; then timeout "$seconds" "$@"; else "$@"; fi
 }
 
-# answers tells whether the engine that the docker client points at talks to it. The time
-# limit is for a socket that accepts and then says nothing.
+# answers reports whether the engine of the docker client responds. The time limit is for
+# a socket that accepts a connection but never responds.
 answers() { limited 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 </dev/null; }
 
-# why_silent prints the last line of what the client says when it gets no answer.
+# why_silent prints the last line of the error of the docker client.
 why_silent() { limited 10 docker version 2>&1 >/dev/null </dev/null | tail -n 1; }
 
 is_debian() { [[ -r /etc/os-release ]] && grep -Eqx '(ID|ID_LIKE)=.*(debian|ubuntu).*' /etc/os-release; }
@@ -49,18 +49,18 @@ is_debian() { [[ -r /etc/os-release ]] && grep -Eqx '(ID|ID_LIKE)=.*(debian|ubun
 # uses_systemd: https://www.freedesktop.org/software/systemd/man/sd_booted.html
 uses_systemd() { [[ -d /run/systemd/system ]] && systemctl cat docker.service >/dev/null 2>&1; }
 
-# is_process tells whether the pid file $1 names a living process called $2. A pid file
-# that outlived its daemon may name somebody else's process by now.
+# is_process reports whether the PID file $1 has the PID of a running process with name $2.
+# The PID in an old file might belong to another process.
 is_process() {
 	local pid
 	pid=$(cat "$1" 2>/dev/null) && [[ $pid =~ ^[0-9]+$ ]] || return 1
 	[[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]]
 }
 
-# is_bound tells whether a process listens on the unix socket whose path ends in $1.
+# is_bound reports whether a process listens on the unix socket whose path ends in $1.
 is_bound() { awk -v path="$1" '$8 ~ path "$" {found = 1} END {exit !found}' /proc/net/unix; }
 
-# --- how to get one, for machines this script does not change -----------------------
+# --- instructions for machines that this script does not change -----------------------
 
 advise() {
 	case $(uname -s) in
@@ -81,9 +81,9 @@ explain_missing() {
 	if ! have docker; then
 		say "no docker command found"
 	elif [[ -S /var/run/docker.sock && ! -w /var/run/docker.sock ]]; then
-		die "$(id -un) may not use /var/run/docker.sock: sudo usermod -aG docker $(id -un), log in again, and try again"
+		die "$(id -un) has no permission for /var/run/docker.sock: run sudo usermod -aG docker $(id -un), log in again, and try again"
 	else
-		say "no engine answers: $(why_silent)"
+		say "the engine does not respond: $(why_silent)"
 	fi
 	advise
 	exit 1
@@ -92,12 +92,12 @@ explain_missing() {
 # --- installing ------------------------------------------------------------------------
 
 apt_get() {
-	# The lock may be held by unattended-upgrades just after boot: wait rather than fail.
+	# Wait for the lock, because unattended-upgrades can hold it after boot.
 	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq "$@" </dev/null >&2
 }
 
-# install_packages installs what is named; the lists are refreshed only if they do not
-# know a package, because on a machine in use they usually do.
+# install_packages installs packages. It refreshes the package lists only if they lack
+# a package.
 install_packages() {
 	say "installing $* with apt-get"
 	apt_get install -y --no-install-recommends "$@" 2>/dev/null && return
@@ -113,14 +113,14 @@ install_docker() {
 	if ! have docker && apt-cache show docker-cli 2>/dev/null | grep -q '^Package:'; then packages+=(docker-cli); fi
 	if ((${#packages[@]})); then install_packages "${packages[@]}"; fi
 	hash -r
-	have dockerd || die "docker.io is installed, but there is no dockerd in PATH ($PATH)"
+	have dockerd || die "docker.io is installed, but dockerd is not in PATH ($PATH)"
 }
 
 # --- starting --------------------------------------------------------------------------
 
-# clear_remains removes what a daemon that was killed leaves behind and its successor
-# trips over: pid files whose number may belong to another process now, and a containerd
-# socket nobody listens on, which dockerd would take for a containerd to wait for.
+# clear_remains deletes files of a killed daemon that would break a new one: PID files,
+# whose PID can belong to another process, and a containerd socket without a listener,
+# which makes dockerd wait for containerd.
 clear_remains() {
 	local pidfile=/var/run/docker.pid
 	if [[ -e $pidfile ]] && ! is_process "$pidfile" dockerd; then rm -f "$pidfile"; fi
@@ -132,8 +132,8 @@ clear_remains() {
 	fi
 }
 
-# launch starts dockerd in a session of its own with nothing of ours open, so that it
-# outlives the terminal, the CI step, and whoever waits for our pipes to close.
+# launch starts dockerd in its own session and without open files of this script. It then
+# survives the terminal and the CI step, and does not keep their pipes open.
 launch() {
 	say "starting dockerd (log: $LOG)"
 	(
@@ -153,7 +153,7 @@ show_log() {
 	fi
 }
 
-# wait_for_daemon waits at most START_SECONDS, and no longer than the daemon lives.
+# wait_for_daemon waits at most START_SECONDS, and stops early if the daemon exits.
 wait_for_daemon() {
 	local deadline=$((SECONDS + START_SECONDS)) grace=$((SECONDS + 5))
 	until answers; do
@@ -163,19 +163,19 @@ wait_for_daemon() {
 	done
 	if answers; then return; fi
 	if is_process /var/run/docker.pid dockerd && is_bound docker.sock; then
-		say "dockerd runs, but $(command -v docker) cannot talk to it: $(why_silent)"
-		die "a client that is much newer or older than the daemon is one reason: try with PATH=/usr/bin:\$PATH"
+		say "dockerd runs, but $(command -v docker) cannot connect to it: $(why_silent)"
+		die "the versions of client and daemon might be incompatible; try again with PATH=/usr/bin:\$PATH"
 	fi
-	say "dockerd did not come up within $START_SECONDS s; the end of its log:"
+	say "dockerd did not start within $START_SECONDS s; the end of its log:"
 	show_log
-	if ! grep -q cgroup /proc/mounts; then say "no cgroup file system is mounted: apt-get install cgroupfs-mount, run cgroupfs-mount"; fi
+	if ! grep -q cgroup /proc/mounts; then say "no cgroup file system is mounted; install the package cgroupfs-mount and run cgroupfs-mount"; fi
 	exit 1
 }
 
 ensure_daemon() {
 	if answers; then return; fi
 	if [[ -n ${DOCKER_HOST:-} && $DOCKER_HOST != unix:///var/run/docker.sock && $DOCKER_HOST != unix:///run/docker.sock ]]; then
-		die "DOCKER_HOST=$DOCKER_HOST does not answer ($(why_silent)): start that engine, or unset DOCKER_HOST"
+		die "DOCKER_HOST=$DOCKER_HOST does not respond ($(why_silent)); start that engine, or unset DOCKER_HOST"
 	fi
 	if ! is_debian || ((EUID != 0)); then explain_missing; fi
 	install_docker
@@ -195,22 +195,22 @@ ensure_daemon() {
 
 # --- privileged containers -------------------------------------------------------------
 
-# make_probe_image packs /bin/true of this machine with its libraries: an image to try
-# the engine with where none can be pulled.
+# make_probe_image builds an image from /bin/true of this machine and its libraries, to
+# test the engine without a registry.
 make_probe_image() {
 	if docker image inspect "$PROBE_IMAGE" >/dev/null 2>&1; then return; fi
 	local true_path files=()
 	true_path=$(type -P true)
-	# Dynamic loader and libraries; a static binary makes ldd fail, and needs none.
+	# The dynamic loader and libraries. For a static binary, ldd fails, and none are needed.
 	mapfile -t files < <(ldd "$true_path" 2>/dev/null | grep -oE '/[^ ]+' | sed 's,^/,,')
 	tar -chf - --transform "s,^${true_path#/}\$,probe," -C / "${true_path#/}" "${files[@]}" |
 		docker import --change 'CMD ["/probe"]' - "$PROBE_IMAGE" >/dev/null
 }
 
-# try_privileged starts a container as kind starts its nodes, and prints why it failed.
+# try_privileged starts a privileged container, as kind does, and prints the error if it fails.
 try_privileged() { limited 60 docker run --rm --privileged --network none "$PROBE_IMAGE" 2>&1 </dev/null; }
 
-# lacks_capability tells whether this machine withholds a capability that its kernel has:
+# lacks_capability reports whether the bounding set lacks a capability of the kernel:
 # bits 0 to cap_last_cap of CapBnd, capabilities(7).
 lacks_capability() {
 	local bounding last
@@ -219,17 +219,17 @@ lacks_capability() {
 	(((16#$bounding & ((1 << (last + 1)) - 1)) != (1 << (last + 1)) - 1))
 }
 
-# write_shim writes the OCI runtime that asks for no capability this machine cannot give.
-# Names stand in the order of their numbers in <linux/capability.h>, which is kernel ABI.
+# write_shim writes an OCI runtime that requests only capabilities in the bounding set.
+# The names are in the order of their numbers in <linux/capability.h>, which is kernel ABI.
 write_shim() {
 	local runc
-	runc=$(type -P runc) || die "no runc in PATH: reinstall docker.io"
-	[[ $runc != "$SHIM_PATH" ]] || die "$SHIM_PATH hides the real runc: remove it"
+	runc=$(type -P runc) || die "runc not found in PATH; reinstall docker.io"
+	[[ $runc != "$SHIM_PATH" ]] || die "$SHIM_PATH hides the real runc; delete it"
 	cat >"$SHIM_PATH.new" <<SHIM
 #!/bin/sh
-# Written by ingresslab's hack/engine.sh. Runs runc after taking out of the container's
-# configuration every capability outside this machine's bounding set: runc treats one
-# that it cannot apply as an error, and "docker run --privileged" asks for all of them.
+# Written by hack/engine.sh of ingresslab. It removes each capability outside the bounding
+# set from the container's configuration, and then runs runc. "docker run --privileged"
+# requests all capabilities, and runc fails if it cannot apply one of them.
 set -eu
 RUNC=$runc
 SHIM
@@ -261,7 +261,7 @@ restrict() {
 	jq --argjson bounded "$(bounded)" \
 		"if $2.capabilities then $2.capabilities |= map_values(map(select(IN(\$bounded[])))) else . end" \
 		"$1" >"$1.bounded"
-	# Written back in place: owner and mode of the file stay what runc's caller chose.
+	# Write the file in place, to keep its owner and mode.
 	cat "$1.bounded" >"$1"
 	rm -f "$1.bounded"
 }
@@ -284,52 +284,52 @@ SHIM
 	mv "$SHIM_PATH.new" "$SHIM_PATH"
 }
 
-# register_shim adds the runtime to daemon.json and keeps every other key in it.
+# register_shim adds the runtime to daemon.json and keeps all other keys.
 register_shim() {
 	local merged
 	mkdir -p "${DAEMON_JSON%/*}"
 	[[ -s $DAEMON_JSON ]] || echo '{}' >"$DAEMON_JSON"
 	merged=$(jq --arg name "$SHIM_NAME" --arg path "$SHIM_PATH" \
 		'.runtimes[$name] = {path: $path} | .["default-runtime"] = $name' "$DAEMON_JSON") ||
-		die "$DAEMON_JSON is not JSON that can be extended: repair it, and try again"
+		die "$DAEMON_JSON is not a valid JSON object; fix it and try again"
 	printf '%s\n' "$merged" >"$DAEMON_JSON.new"
 	mv "$DAEMON_JSON.new" "$DAEMON_JSON"
 }
 
-# reload_daemon makes dockerd read daemon.json again. Both keys may change at run time
-# (dockerd's manual, "configuration reload behavior"), so no container is stopped.
+# reload_daemon makes dockerd read daemon.json again. Both keys can change at run time
+# (dockerd manual, "configuration reload behavior"), so dockerd stops no container.
 reload_daemon() {
 	local deadline=$((SECONDS + 20))
-	is_process /var/run/docker.pid dockerd || die "no dockerd of this machine to reload: restart your engine, and try again"
+	is_process /var/run/docker.pid dockerd || die "cannot reload dockerd, because it does not run on this machine; restart your engine and try again"
 	kill -HUP "$(cat /var/run/docker.pid)"
 	until [[ $(docker info --format '{{.DefaultRuntime}}' 2>/dev/null) == "$SHIM_NAME" ]]; do
-		((SECONDS < deadline)) || die "dockerd did not take the runtime of $DAEMON_JSON: see $LOG"
+		((SECONDS < deadline)) || die "dockerd did not load the runtime in $DAEMON_JSON; see $LOG"
 		sleep 0.2
 	done
 }
 
 adjust_runtime() {
-	((EUID == 0)) || die "privileged containers need a runtime adjustment: run this script as root"
+	((EUID == 0)) || die "privileged containers need another runtime; run this script as root"
 	if ! have jq; then
-		is_debian || die "the runtime adjustment needs jq: install it, and try again"
+		is_debian || die "jq not found; install it and try again"
 		install_packages jq
 	fi
-	say "this machine withholds a capability: registering the runtime $SHIM_NAME"
+	say "this machine lacks a capability; registering the runtime $SHIM_NAME"
 	write_shim
 	register_shim
 	reload_daemon
 }
 
-# ensure_privileged tries a privileged container and adjusts the runtime if, and only if,
-# it fails for want of a capability.
+# ensure_privileged tries a privileged container. It changes the runtime only if the
+# container fails because a capability is missing.
 ensure_privileged() {
 	local output
-	if [[ $(uname -s) != Linux ]]; then return; fi # The engine lives in a virtual machine that kind supports.
+	if [[ $(uname -s) != Linux ]]; then return; fi # The engine runs in a virtual machine that kind supports.
 	if [[ $1 == check ]] && ! docker image inspect "$PROBE_IMAGE" >/dev/null 2>&1; then
-		say "privileged containers: not tried yet (run without --check)"
+		say "privileged containers: not tested yet (run without --check)"
 		return
 	fi
-	make_probe_image || die "cannot make an image to try the engine with: $(docker info 2>&1 >/dev/null | tail -n 1)"
+	make_probe_image || die "cannot build an image to test the engine: $(docker info 2>&1 >/dev/null | tail -n 1)"
 	if output=$(try_privileged); then return; fi
 	if [[ $1 == fix ]] && lacks_capability; then
 		adjust_runtime
@@ -352,14 +352,14 @@ main() {
 		return
 		;;
 	*)
-		say "unknown argument $1 (only --check is known)"
+		say "unknown argument $1; the only option is --check"
 		exit 2
 		;;
 	esac
-	# Two runs at once would both start a daemon: the second waits for the first.
+	# A second run waits for the first, so that only one starts a daemon.
 	if ((EUID == 0)) && have flock; then
 		exec 9>"$LOCK"
-		flock -w 600 9 || die "another run has held $LOCK for ten minutes"
+		flock -w 600 9 || die "another run has held $LOCK for ten minutes; stop it and try again"
 	fi
 	ensure_daemon
 	ensure_privileged fix

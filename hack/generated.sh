@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails when a generated file is not what `go generate` makes: it generates into a copy and compares.
+# Fails if a generated file is outdated: runs `go generate` in a copy and compares.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,6 @@ git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t 
 (cd "$copy" && go generate ./...)
 git ls-files -z | while IFS= read -r -d '' file; do
   [ -f "$file" ] || continue
-  cmp -s "$file" "$copy/$file" || { echo "$file is not current"; diff -u "$file" "$copy/$file" | head -20; touch "$copy/.stale"; }
+  cmp -s "$file" "$copy/$file" || { echo "$file is outdated"; diff -u "$file" "$copy/$file" | head -20; touch "$copy/.stale"; }
 done
 [ ! -e "$copy/.stale" ]

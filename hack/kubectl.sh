@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Prints the path of a kubectl that can do the lessons: the one in PATH if it is new enough, else bin/kubectl, which is made of the
-# module that the nodes are made of.
+# Prints the path of a kubectl for the lessons: the one in PATH if it is new enough, or bin/kubectl. If necessary, the script
+# compiles bin/kubectl from the same module as the nodes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-oldest=28 # 1.28: what the lessons print was seen with it or newer ones
+oldest=28 # 1.28: the outputs in the lessons match this and later versions
 
-minor() { # minor KUBECTL: the 28 of its v1.28.3; nothing if it does not say, as those before 1.28 do not
+minor() { # minor KUBECTL: prints 28 for v1.28.3, and nothing for versions before 1.28
   "$1" version --client 2>/dev/null | sed -n 's/^Client Version: v1\.\([0-9][0-9]*\).*/\1/p'
 }
 
@@ -24,8 +24,8 @@ done
 [ -x bin/ingresslab ] || make build >&2
 program=$(bin/ingresslab build kubectl)
 mkdir -p bin
-# A copy: the cache may be cleared. First beside it, so that no half of it is ever found.
+# Copy the program, because a user can clear the cache. Rename it at the end, so that bin/kubectl is always complete.
 cp "$program" bin/kubectl.new
 mv bin/kubectl.new bin/kubectl
-echo "bin/kubectl is kubectl 1.$(minor bin/kubectl); put it into your PATH: export PATH=\"$PWD/bin:\$PATH\"" >&2
+echo "bin/kubectl is kubectl 1.$(minor bin/kubectl); add it to your PATH: export PATH=\"$PWD/bin:\$PATH\"" >&2
 echo "$PWD/bin/kubectl"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The e2e suite on every sort of cluster this machine can have: kind, then embedded; and on each the proof of every lab and of
-# every scenario with mutants. CLUSTER=kind or CLUSTER=embedded runs it on that one alone. What cannot be had is a failure in CI
-# (CI=true) and an explained omission elsewhere. FOCUS=REGEXP runs the specs that match, and no proof.
+# Runs the end-to-end suite on kind and then on embedded clusters. On each, it also tests all labs, and all scenarios with mutants.
+# CLUSTER=kind or CLUSTER=embedded selects one of them. An unavailable cluster type is a failure in CI (CI=true), and otherwise a
+# skip with a reason. FOCUS=REGEXP runs only the matching specs, without the lab tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,56 +19,56 @@ not_run() { # not_run CLUSTER REASON
   if [ "${CI:-}" = true ] || [ "${CLUSTER:-}" = "$1" ]; then failed=1; fi
 }
 
-suite() { # suite CLUSTER: scenarios and faults on a cluster made for them
-  local detail=-ginkgo.succinct # Ginkgo refuses it together with -ginkgo.v
+suite() { # suite CLUSTER: runs the scenarios and faults on a temporary cluster
+  local detail=-ginkgo.succinct # Ginkgo does not allow it together with -ginkgo.v
   if [ "${VERBOSE:-}" = true ]; then detail=-ginkgo.v; fi
   CLUSTER=$1 go test -tags e2e -count=1 -timeout 40m ./e2e \
     -args $detail -ginkgo.junit-report="$out/e2e-$1.xml" -ginkgo.focus="${FOCUS:-}"
 }
 
-proof() { # proof CLUSTER: labs and scenarios tell right from wrong, on a cluster made for them
+test_labs() { # test_labs CLUSTER: tests labs and scenarios with their mutants on a temporary cluster
   if [ -n "${FOCUS:-}" ]; then return; fi
-  local kubectl # the lessons are played with it
+  local kubectl # for the commands in the lessons
   kubectl=$(hack/kubectl.sh) || return 1
-  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab dev test --cluster "$1" --retry -o junit --output-file "$out/prove-$1.xml"
+  PATH="$(dirname "$kubectl"):$PATH" bin/ingresslab dev test --cluster "$1" --retry -o junit --output-file "$out/labs-$1.xml"
 }
 
 on_kind() {
   local node_image
   if ! docker info >/dev/null 2>&1 && ! hack/engine.sh; then
-    not_run kind "no container engine answers, and it could not be installed here"
+    not_run kind "no container engine is available, and the installation failed"
     return
   fi
   if ! node_image=$(bin/ingresslab build node-image); then
-    not_run kind "the node image can be neither pulled nor built here"
+    not_run kind "the node image is not available: pull and build failed"
     return
   fi
-  echo "e2e: on kind ($(docker version --format 'Docker {{.Server.Version}}')); cluster ingresslab-e2e is made for it and removed afterwards" >&2
-  # The provider's own tests first: they cancel the creation of clusters at its worst moments.
+  echo "e2e: on kind ($(docker version --format 'Docker {{.Server.Version}}')), in the temporary cluster ingresslab-e2e" >&2
+  # The tests of the provider run first: they cancel the creation of clusters.
   if [ -z "${FOCUS:-}" ]; then
-    INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind || fail "kind (the provider)"
+    INGRESSLAB_NODE_IMAGE=$node_image go test -tags e2e -count=1 -timeout 20m ./internal/cluster/kind || fail "kind (provider tests)"
   fi
   suite kind || fail kind
-  proof kind || fail "kind (the proof of labs and scenarios)"
+  test_labs kind || fail "kind (lab tests)"
 }
 
 on_embedded() {
   if [ "$(uname -s)" != Linux ]; then
-    echo "e2e: not on embedded: that takes Linux, and this is $(uname -s)" >&2
+    echo "e2e: NOT RUN on embedded: embedded clusters need Linux, but this machine runs $(uname -s)" >&2
     return
   fi
   local programs
   if ! programs=$(bin/ingresslab build control-plane); then
-    not_run embedded "the control plane can be neither found nor compiled here"
+    not_run embedded "the control plane is not available: the build failed"
     return
   fi
-  echo "e2e: on embedded; cluster ingresslab-e2e-embedded is made for it and removed afterwards" >&2
-  # The provider's own tests first: they kill clusters, and who makes them, at their worst moments.
+  echo "e2e: on embedded, in the temporary cluster ingresslab-e2e-embedded" >&2
+  # The tests of the provider run first: they kill clusters, and the processes that create them.
   if [ -z "${FOCUS:-}" ]; then
-    INGRESSLAB_KUBE_BIN=$programs go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded || fail "embedded (the provider)"
+    INGRESSLAB_KUBE_BIN=$programs go test -tags e2e -count=1 -timeout 20m ./internal/cluster/embedded || fail "embedded (provider tests)"
   fi
   suite embedded || fail embedded
-  proof embedded || fail "embedded (the proof of labs and scenarios)"
+  test_labs embedded || fail "embedded (lab tests)"
 }
 
 case ${CLUSTER:-} in
@@ -79,7 +79,7 @@ case ${CLUSTER:-} in
     on_embedded
     ;;
   *)
-    echo "e2e: CLUSTER=$CLUSTER: the suite makes its clusters itself, with kind or embedded" >&2
+    echo "e2e: CLUSTER=$CLUSTER is not supported; use kind or embedded" >&2
     exit 2
     ;;
 esac

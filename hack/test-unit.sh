@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unit and feature tests. They need no cluster and no network beyond loopback. The race detector needs a C compiler.
+# Runs the unit and feature tests. They need no cluster and no network except loopback. The race detector needs a C compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC | cut -d' ' -f1
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } >/dev/null </dev/null
     export CGO_ENABLED=1
   else
-    echo "unit tests: WITHOUT the race detector: it needs a C compiler, and there is none in PATH" >&2
+    echo "unit tests: WITHOUT the race detector: no C compiler found in PATH" >&2
     race=
   fi
 fi

@@ -1,5 +1,4 @@
-// Command ingresslab brings up the lab's clusters and runs its labs and
-// scenarios. Everything it does is in internal/cli.
+// Command ingresslab runs labs and scenarios on Kubernetes clusters. Package internal/cli implements it.
 package main
 
 import (
@@ -17,19 +16,18 @@ func main() {
 	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
-// interruptible returns a context that ends with the first Ctrl-C, so that the
-// command can clean up. The second one ends the program there and then: nobody
-// should have to wait for something that hangs.
+// interruptible returns a context that ends with the first Ctrl-C, so that the command can clean up. The second Ctrl-C ends the
+// program at once, because the cleanup can hang.
 func interruptible() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		<-signals
-		fmt.Fprintln(os.Stderr, "\ningresslab: stopping and cleaning up (again to stop at once)")
+		fmt.Fprintln(os.Stderr, "\ningresslab: stopping and cleaning up; press Ctrl-C again to stop at once")
 		cancel()
 		<-signals
-		fmt.Fprintln(os.Stderr, "\ningresslab: stopped without cleaning up; `ingresslab down` removes what is there")
+		fmt.Fprintln(os.Stderr, "\ningresslab: stopped without cleanup; run `ingresslab down` to delete the cluster")
 		os.Exit(cli.ExitInterrupted)
 	}()
 	return ctx
