@@ -66,7 +66,11 @@ func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
 	if err := a.checkTestFlags(flags); err != nil {
 		return err
 	}
-	plan, err := a.testPlan(args)
+	root, err := a.checkout()
+	if err != nil {
+		return err
+	}
+	plan, err := labtest.LoadPlan(relative(filepath.Join(root, labsDir)), relative(filepath.Join(root, scenariosDir)), args)
 	if err != nil {
 		return err
 	}
@@ -122,72 +126,6 @@ func (a *app) checkTestFlags(flags *testFlags) error {
 		return usagef("--cluster %s is not supported by dev test; use %s or %s", a.provider, kind.Name, embedded.Name)
 	}
 	return flags.check()
-}
-
-// testPlan loads the labs and scenarios in args, or all. If a lab and a scenario have the same name, it loads both.
-func (a *app) testPlan(args []string) (labtest.Plan, error) {
-	var plan labtest.Plan
-	root, err := a.checkout()
-	if err != nil {
-		return plan, err
-	}
-	if len(args) == 0 {
-		return a.wholePlan(root)
-	}
-	labs, scenarios := map[string]bool{}, map[string]bool{}
-	for _, arg := range args {
-		dir, noLab := lab.Find(filepath.Join(root, labsDir), arg)
-		if noLab == nil && !labs[dir] {
-			labs[dir] = true
-			l, err := lab.Load(relative(dir))
-			if err != nil {
-				return plan, err
-			}
-			plan.Labs = append(plan.Labs, l)
-		}
-		paths, noScenario := scenario.Find(filepath.Join(root, scenariosDir), arg)
-		if noLab != nil && noScenario != nil {
-			return plan, errors.Join(noScenario, noLab)
-		}
-		for _, path := range paths {
-			if scenarios[path] {
-				continue
-			}
-			scenarios[path] = true
-			s, err := scenario.Load(relative(path))
-			if err != nil {
-				return plan, err
-			}
-			plan.Scenarios = append(plan.Scenarios, s)
-		}
-	}
-	return plan, nil
-}
-
-// wholePlan returns all labs, and all scenarios with mutants.
-func (a *app) wholePlan(root string) (labtest.Plan, error) {
-	var plan labtest.Plan
-	entries, err := lab.List(filepath.Join(root, labsDir))
-	if err != nil {
-		return plan, err
-	}
-	for _, e := range entries {
-		l, err := lab.Load(relative(e.Dir))
-		if err != nil {
-			return plan, err
-		}
-		plan.Labs = append(plan.Labs, l)
-	}
-	all, err := a.loadScenarios(nil)
-	if err != nil {
-		return plan, err
-	}
-	for _, s := range all {
-		if len(s.Mutants) > 0 {
-			plan.Scenarios = append(plan.Scenarios, s)
-		}
-	}
-	return plan, nil
 }
 
 // site is a cluster to use or to create, or the reason why the provider is not available.

@@ -9,75 +9,36 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/ingresslab/ingresslab/internal/labtest"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// many runs scenarios or mutants in one cluster, in parallel.
+// many runs scenarios or mutants in one cluster, and prints their reports.
 type many struct {
 	app      *app
 	out      io.Writer
 	parallel int
 }
 
-// scenarios runs scenarios, and returns their reports in the order of the list, with the worst exit code. A broken lab ends the
-// run, because each later scenario would fail in the same way.
+// scenarios runs scenarios, and returns their reports with the worst exit code.
 func (m many) scenarios(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.Report, int) {
-	style := m.app.style(m.out)
-	reports := make([]*scenario.Report, len(list))
-	codes := make([]int, len(list))
-	b := newBulletin(m.out, style, len(list), m.parallel)
-	var jobs []scenario.Job
-	for i, s := range list {
-		jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
-			w, done := b.begin(s.Metadata.Name)
-			one := env
-			one.Progress = scenario.NewPretty(w, b.styleOf())
-			report, err := scenario.Run(ctx, s, one)
-			done()
-			reports[i], codes[i] = report, codeOf(report.Outcome)
-			var part *scenario.PartError
-			if errors.As(err, &part) {
-				codes[i] = ExitUsage
-			} else if err != nil {
-				m.app.display.Note(oneLine(err.Error()))
-			}
-			return err == nil
-		}})
-	}
-	scenario.Pool(ctx, m.parallel, jobs)
-	for i, s := range list {
-		if reports[i] == nil {
-			reports[i] = s.NotBegun(whyNotStarted(ctx))
-		}
-	}
-	m.noteUnstarted(reports)
-	return reports, worst(ctx, codes)
-}
-
-// whyNotStarted returns why a scenario did not start.
-func whyNotStarted(ctx context.Context) string {
-	if ctx.Err() != nil {
-		return "not started: interrupted"
-	}
-	return "not started: the lab is broken"
-}
-
-// noteUnstarted prints the number of scenarios that did not start.
-func (m many) noteUnstarted(reports []*scenario.Report) {
-	n := 0
+	b := newBulletin(m.out, m.app.style(m.out), len(list), m.parallel)
+	reports := m.batch(b, env).Scenarios(ctx, list)
+	code, unstarted := b.code(ctx), 0
 	for _, r := range reports {
+		code = worse(code, codeOf(r.Outcome))
 		if r.Outcome == scenario.Skipped && strings.HasPrefix(r.Reason, "not started") {
-			n++
+			unstarted++
 		}
 	}
-	if n > 0 {
-		m.app.display.Note(text.Count(n, "scenario") + " not started")
-	}
+	m.noteUnstarted(unstarted, "scenario")
+	return reports, code
 }
 
-// mutants runs the mutants of scenarios, and returns their reports in order, with the worst exit code.
+// mutants runs the mutants of scenarios, and returns their reports with the worst exit code.
 func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.MutantReport, int) {
 	total := 0
 	for _, s := range list {
@@ -86,44 +47,37 @@ func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenar
 		}
 		total += len(s.Mutants)
 	}
-	reports := make([]*scenario.MutantReport, total)
-	codes := make([]int, total)
 	b := newBulletin(m.out, m.app.style(m.out), total, 0)
-	var jobs []scenario.Job
-	for _, s := range list {
-		for _, mutant := range s.Mutants {
-			i := len(jobs)
-			jobs = append(jobs, scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
-				w, done := b.begin(s.Metadata.Name + ": " + mutant.Name)
-				report, err := scenario.RunMutant(ctx, s, mutant, env)
-				scenario.NewPretty(w, b.styleOf()).Mutant(*report)
-				done()
-				reports[i], codes[i] = report, codeOf(report.Outcome())
-				if err != nil {
-					m.app.display.Note(oneLine(err.Error()))
-				}
-				return err == nil
-			}})
-		}
+	reports := m.batch(b, env).Mutants(ctx, list)
+	code := b.code(ctx)
+	for _, r := range reports {
+		code = worse(code, codeOf(r.Outcome()))
 	}
-	scenario.Pool(ctx, m.parallel, jobs)
-	reports = slices.DeleteFunc(reports, func(r *scenario.MutantReport) bool { return r == nil })
-	if missing := total - len(reports); missing > 0 {
-		m.app.display.Note(text.Count(missing, "mutant") + " not started")
-	}
+	m.noteUnstarted(total-len(reports), "mutant")
 	printf(m.out, "%s\n", scenario.CountVerdicts(reports))
-	return reports, worst(ctx, codes)
+	return reports, code
 }
 
-func worst(ctx context.Context, codes []int) int {
-	code := ExitOK
-	for _, c := range codes {
-		code = worse(code, c)
+func (m many) noteUnstarted(n int, noun string) {
+	if n > 0 {
+		m.app.display.Note(text.Count(n, noun) + " not started")
 	}
-	if ctx.Err() != nil {
-		code = worse(code, ExitInterrupted)
-	}
-	return code
+}
+
+// batch returns a batch that reports to b.
+func (m many) batch(b *bulletin, env scenario.Env) labtest.Batch {
+	return labtest.Batch{Env: env, Parallel: m.parallel, Begin: func(name string) (*scenario.Pretty, func(error)) {
+		w, done := b.begin(name)
+		return scenario.NewPretty(w, b.styleOf()), func(err error) {
+			done()
+			var part *scenario.PartError
+			if errors.As(err, &part) {
+				b.usage.Store(true)
+			} else if err != nil {
+				m.app.display.Note(oneLine(err.Error()))
+			}
+		}
+	}}
 }
 
 // bulletin prints the reports of parallel jobs one after another. It prints a single job's report immediately, and buffers those
@@ -135,6 +89,7 @@ type bulletin struct {
 	mu          sync.Mutex
 	running     []string
 	done, total int
+	usage       atomic.Bool // a run returned a usage error
 }
 
 // newBulletin returns a bulletin for total jobs, of which parallel run at a time. If parallel is 0, it buffers even a single job.
@@ -185,4 +140,15 @@ func (b *bulletin) change(report []byte, how func()) {
 		line = append(line[:statusWidth-1], '…')
 	}
 	printf(b.w, "%s", b.style.Dim(string(line)))
+}
+
+// code returns the exit code of the runs apart from their reports.
+func (b *bulletin) code(ctx context.Context) int {
+	switch {
+	case ctx.Err() != nil:
+		return ExitInterrupted
+	case b.usage.Load():
+		return ExitUsage
+	}
+	return ExitOK
 }
