@@ -3,7 +3,7 @@
 // until they are ready.
 //
 // Read controlplane.go first. components.go has the arguments and their reasons, component.go runs
-// one process, and authority.go and identity.go create the certificates.
+// one process, and identity.go creates the certificates.
 package controlplane
 
 import (
@@ -52,10 +52,10 @@ type Config struct {
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
-	config    Config
-	authority *pki.Authority
-	running   sync.WaitGroup
-	failed    chan error
+	config  Config
+	ca      *pki.Authority
+	running sync.WaitGroup
+	failed  chan error
 }
 
 // PKIDir returns the directory of the certificates of the cluster in dir.
@@ -68,11 +68,11 @@ func LogDir(dir string) string { return filepath.Join(dir, "logs") }
 // nodes can register; AwaitReady does the rest. The components run until ctx ends. Start returns an
 // error if a component exits or ctx ends: a *DamagedError if the data is the reason.
 func Start(ctx context.Context, c Config) (*ControlPlane, error) {
-	authority, err := OpenAuthority(PKIDir(c.Dir))
+	ca, err := OpenAuthority(PKIDir(c.Dir))
 	if err != nil {
 		return nil, err
 	}
-	p := &ControlPlane{config: c, authority: authority, failed: make(chan error, 1)}
+	p := &ControlPlane{config: c, ca: ca, failed: make(chan error, 1)}
 	if err := p.writeFiles(); err != nil {
 		return nil, err
 	}
@@ -108,18 +108,18 @@ func (p *ControlPlane) Wait() { p.running.Wait() }
 
 // Admin returns a client configuration with all permissions.
 func (p *ControlPlane) Admin() (*rest.Config, error) {
-	return restConfig(p.authority, localServer, adminUser, adminGroup)
+	return restConfig(p.ca, localServer, adminUser, adminGroup)
 }
 
 // Client returns a client configuration for a user.
 func (p *ControlPlane) Client(user string, groups ...string) (*rest.Config, error) {
-	return restConfig(p.authority, localServer, user, groups...)
+	return restConfig(p.ca, localServer, user, groups...)
 }
 
 // NodeTLS returns the TLS configuration of a kubelet API. It requires the API server's client
 // certificate.
 func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
-	pair, err := p.authority.Issue(pki.Leaf{
+	pair, err := p.ca.Issue(pki.Leaf{
 		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, er
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-		ClientCAs: p.authority.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: p.ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if user := state.PeerCertificates[0].Subject.CommonName; user != kubeletClientUser {
 				return fmt.Errorf("user %s cannot use the kubelet API", user)
@@ -162,7 +162,7 @@ func (p *ControlPlane) writeFiles() error {
 		"apiserver-kubelet-client": {User: kubeletClientUser, Groups: []string{adminGroup}},
 	}
 	for name, leaf := range leaves {
-		pair, err := p.authority.Issue(leaf)
+		pair, err := p.ca.Issue(leaf)
 		if err == nil {
 			err = pair.Write(dir, name)
 		}
@@ -174,11 +174,11 @@ func (p *ControlPlane) writeFiles() error {
 		return err
 	}
 	for name, user := range map[string]string{"controller-manager": controllerManagerUser, "scheduler": schedulerUser} {
-		pair, err := p.authority.Issue(pki.Leaf{User: user})
+		pair, err := p.ca.Issue(pki.Leaf{User: user})
 		if err != nil {
 			return err
 		}
-		if err := writeKubeconfig(p.authority, pair, p.kubeconfig(name), name, localServer); err != nil {
+		if err := writeKubeconfig(p.ca, pair, p.kubeconfig(name), name, localServer); err != nil {
 			return err
 		}
 	}
@@ -188,11 +188,11 @@ func (p *ControlPlane) writeFiles() error {
 // writeFrontProxy writes the API server's client certificate for extension API servers.
 func (p *ControlPlane) writeFrontProxy() error {
 	dir := PKIDir(p.config.Dir)
-	authority, err := openAuthority(dir, frontProxyCA)
+	ca, err := openCA(dir, frontProxyCA)
 	if err != nil {
 		return err
 	}
-	pair, err := authority.Issue(pki.Leaf{User: frontProxyUser})
+	pair, err := ca.Issue(pki.Leaf{User: frontProxyUser})
 	if err == nil {
 		err = pair.Write(dir, frontProxyUser)
 	}

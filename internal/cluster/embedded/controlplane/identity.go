@@ -20,23 +20,24 @@ import (
 	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
-// Users of the API, with the names that the authorizers know
+// Users of the API with their default permissions
 // (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles).
 const (
 	controllerManagerUser = "system:kube-controller-manager"
 	schedulerUser         = "system:kube-scheduler"
-	// ProxyUser may list and watch Services and EndpointSlices.
+	// ProxyUser can list and watch Services and EndpointSlices.
 	ProxyUser = "system:kube-proxy"
-	// adminGroup may do everything, whatever the RBAC objects say.
+	// adminGroup has all permissions, regardless of RBAC objects.
 	adminGroup = "system:masters"
 	adminUser  = "kubernetes-admin"
-	// kubeletClientUser is the API server towards kubelets. The nodes of an embedded cluster let in nobody else.
+	// kubeletClientUser is the API server as a client of kubelets. Embedded nodes reject all other
+	// users.
 	kubeletClientUser = "kube-apiserver-kubelet-client"
-	// frontProxyUser is the API server towards aggregated ones. Its authority is another than the cluster's: who has one of
-	// its certificates may speak for everybody.
+	// frontProxyUser is the API server as a client of extension API servers. Its certificates allow
+	// a client to impersonate every user, so another CA than the cluster's issues them.
 	frontProxyUser = "front-proxy-client"
 	frontProxyCA   = "front-proxy-ca"
-	// NodeGroup is the group of all nodes; the user of one is NodeUserPrefix and its name.
+	// NodeGroup is the group of all nodes. The user of a node is NodeUserPrefix + its name.
 	NodeGroup      = "system:nodes"
 	NodeUserPrefix = "system:node:"
 )
@@ -44,16 +45,17 @@ const (
 // validity exceeds the lifetime of a lab cluster, because nothing renews the certificates.
 const validity = 10 * 365 * 24 * time.Hour
 
-// OpenAuthority returns the cluster's certificate authority, whose files are in dir. All clients of the API server, and the API server
-// itself, have its certificates (https://kubernetes.io/docs/setup/best-practices/certificates/).
-func OpenAuthority(dir string) (*pki.Authority, error) { return openAuthority(dir, "ca") }
+// OpenAuthority opens the certificate authority (CA) in dir, and creates it on first use. It issues
+// the certificates of the API server and its clients
+// (https://kubernetes.io/docs/setup/best-practices/certificates/).
+func OpenAuthority(dir string) (*pki.Authority, error) { return openCA(dir, "ca") }
 
-func openAuthority(dir, name string) (*pki.Authority, error) {
+func openCA(dir, name string) (*pki.Authority, error) {
 	return pki.OpenAuthority(dir, name, "ingresslab embedded cluster "+name, validity)
 }
 
-// WriteKubeconfig writes a kubeconfig of the cluster's administrator, only for the owner to read. context is the name of
-// context, cluster and user alike; server is the URL of the API server.
+// WriteKubeconfig writes an administrator's kubeconfig with mode 0600. context is the name of the
+// context, the cluster and the user. server is the URL of the API server.
 func WriteKubeconfig(a *pki.Authority, path, context, server string) error {
 	pair, err := a.Issue(pki.Leaf{User: adminUser, Groups: []string{adminGroup}})
 	if err != nil {
@@ -78,10 +80,11 @@ func writeKubeconfig(a *pki.Authority, pair pki.KeyPair, path, context, server s
 	return nil
 }
 
-// protobuf is the content type that costs the API server and its clients the least.
+// protobuf is the most efficient content type.
 const protobuf = "application/vnd.kubernetes.protobuf"
 
-// restConfig is a configuration for one user. Rate limits are off: the API server guards itself.
+// restConfig returns a client configuration without rate limits, because the API server limits
+// requests.
 func restConfig(a *pki.Authority, server, user string, groups ...string) (*rest.Config, error) {
 	pair, err := a.Issue(pki.Leaf{User: user, Groups: groups})
 	if err != nil {
@@ -95,35 +98,34 @@ func restConfig(a *pki.Authority, server, user string, groups ...string) (*rest.
 	}, nil
 }
 
-// ensureAccountKeys makes the key pair that signs tokens of service accounts, unless it is there: tokens that pods hold
-// stay valid over a new start.
+// ensureAccountKeys creates the key pair for service account tokens, unless it exists. The tokens
+// of pods stay valid after a restart.
 func ensureAccountKeys(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, accountPublicKey)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	var private, der []byte
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err == nil {
+		private, err = pki.EncodeKey(key)
+	}
+	if err == nil {
+		der, err = x509.MarshalPKIXPublicKey(key.Public())
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, accountKey), private, 0o600)
+	}
+	if err == nil {
+		public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		err = os.WriteFile(filepath.Join(dir, accountPublicKey), public, 0o600)
+	}
 	if err != nil {
-		return fmt.Errorf("key of service accounts: %w", err)
-	}
-	private, err := pki.EncodeKey(key)
-	if err != nil {
-		return fmt.Errorf("key of service accounts: %w", err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return fmt.Errorf("key of service accounts: %w", err)
-	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	if err := os.WriteFile(filepath.Join(dir, accountKey), private, 0o600); err != nil {
-		return fmt.Errorf("key of service accounts: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, accountPublicKey), public, 0o600); err != nil {
-		return fmt.Errorf("key of service accounts: %w", err)
+		return fmt.Errorf("service account keys: %w", err)
 	}
 	return nil
 }
 
-// Files of the service accounts' key, below the directory of certificates.
+// Files of the key pair, in the directory of certificates.
 const (
 	accountKey       = "service-accounts.key"
 	accountPublicKey = "service-accounts.pub"

@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
-func authority(t *testing.T, dir string) *pki.Authority {
+func openTestCA(t *testing.T, dir string) *pki.Authority {
 	t.Helper()
 	a, err := OpenAuthority(dir)
 	if err != nil {
@@ -22,10 +22,10 @@ func authority(t *testing.T, dir string) *pki.Authority {
 	return a
 }
 
-func TestAnAuthorityStaysTheSame(t *testing.T) {
+func TestCAIsCreatedOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pki")
-	first, again := authority(t, dir), authority(t, dir)
-	pair, err := again.Issue(pki.Leaf{User: "web", Hosts: []string{"kubernetes"}, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}})
+	created, opened := openTestCA(t, dir), openTestCA(t, dir)
+	pair, err := opened.Issue(pki.Leaf{User: "web", Hosts: []string{"kubernetes"}, Addresses: []netip.Addr{netip.MustParseAddr("10.96.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestAnAuthorityStaysTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(first.PEM)
+	trusted.AppendCertsFromPEM(created.PEM)
 	for _, host := range []string{"kubernetes", "10.96.0.1"} {
 		_, err := certificate.Leaf.Verify(x509.VerifyOptions{
 			DNSName: host, Roots: trusted, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -44,7 +44,7 @@ func TestAnAuthorityStaysTheSame(t *testing.T) {
 		}
 	}
 	if _, err := certificate.Leaf.Verify(x509.VerifyOptions{DNSName: "other", Roots: trusted}); err == nil {
-		t.Error("the certificate is good for a host it was not issued for")
+		t.Error("the certificate is valid for another host")
 	}
 	keys, err := filepath.Glob(filepath.Join(dir, "*.key"))
 	if err != nil || len(keys) == 0 {
@@ -57,10 +57,10 @@ func TestAnAuthorityStaysTheSame(t *testing.T) {
 	}
 }
 
-func TestTheKubeconfigIsTheAdministrators(t *testing.T) {
+func TestKubeconfigIsForAdministrator(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "kubeconfig")
-	if err := WriteKubeconfig(authority(t, dir), path, "embedded-x", "https://127.0.0.1:1"); err != nil {
+	if err := WriteKubeconfig(openTestCA(t, dir), path, "embedded-x", "https://127.0.0.1:1"); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := clientcmd.LoadFromFile(path)
@@ -77,21 +77,21 @@ func TestTheKubeconfigIsTheAdministrators(t *testing.T) {
 	}
 }
 
-func TestADamagedAuthorityIsSaid(t *testing.T) {
+func TestDamagedCAIsError(t *testing.T) {
 	dir := t.TempDir()
-	authority(t, dir)
+	openTestCA(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenAuthority(dir); err == nil {
-		t.Error("an empty certificate is no authority")
+		t.Error("no error for an empty certificate")
 	}
 }
 
-func TestAuthoritiesDoNotTrustEachOther(t *testing.T) {
+func TestFrontProxyCAIsNotTrustedByCluster(t *testing.T) {
 	dir := t.TempDir()
-	cluster := authority(t, dir)
-	frontProxy, err := openAuthority(dir, frontProxyCA)
+	cluster := openTestCA(t, dir)
+	frontProxy, err := openCA(dir, frontProxyCA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +107,6 @@ func TestAuthoritiesDoNotTrustEachOther(t *testing.T) {
 	trusted.AppendCertsFromPEM(cluster.PEM)
 	client := x509.VerifyOptions{Roots: trusted, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	if _, err := certificate.Leaf.Verify(client); err == nil {
-		t.Error("who may speak for others to aggregated servers is somebody to the cluster's own")
+		t.Error("the CA of the cluster trusts a certificate of the front-proxy CA")
 	}
 }
