@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	var q explain.Question
+	var q explain.Request
 	var output outputFlags
 	c := &cobra.Command{
 		Use:   "explain URL",

@@ -114,7 +114,7 @@ func TestExplainErrorsNameNextAction(t *testing.T) {
 			apiServer(t, old, controllerPod("broken", corev1.ConditionFalse)),
 		},
 		{
-			"another controller", "exit code 3: the controller answered 404 instead of explaining: 404 page not found\n",
+			"another controller", "exit code 3: the controller responded with 404 and no explanation: 404 page not found\n",
 			apiServer(t, old, controllerPod("ready", corev1.ConditionTrue)),
 		},
 	} {

@@ -1,9 +1,8 @@
-// Package explain has the controller explain what it would do with a request: which rule wins, which others were considered,
-// and which pods could answer. Nothing is sent to any of them.
+// Package explain asks the controller how it would route a request: which rule wins, which other rules it considers, and which pods
+// could serve the request. No pod receives anything.
 //
-// The question goes through the Kubernetes API to the controller's status page, so that it works where the ingress itself
-// cannot be reached.
+// The query goes through the Kubernetes API to the controller's status page, so it works even if no client can reach the
+// ingress. controller/routing makes the explanation, as it decides about real requests, and controller/dashboard serves it.
 //
-// Read explain.go, and there [Ask] first. The explanation itself is made by controller/routing, which decides about real requests,
-// too, and is served by controller/dashboard: this package only carries it.
+// Read [Ask] first.
 package explain

@@ -15,40 +15,87 @@ import (
 // Controller selects the controller's pods, in whichever namespace they are.
 const Controller = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
 
-// Question is a request that the controller is asked about.
-type Question struct {
+// Request is a request for the controller to explain.
+type Request struct {
 	// URL is an absolute http or https URL.
 	URL string
-	// Method is GET if it is empty.
+	// Method is empty for GET.
 	Method string
 	// Headers are written "Name: value".
 	Headers []string
-	// Client is the IP address that the request comes from, that of the API server if it is empty.
+	// Client is the IP address of the client; empty: that of the API server.
 	Client string
 	// Draw is the number from 0 to 1 that shares of canaries are drawn with, 0.5 if it is empty.
 	Draw string
 }
 
-// Asker asks a pod; *kube.Client is one.
+// Asker sends a request to a pod; *kube.Client is one.
 type Asker interface {
 	AskPod(ctx context.Context, selector, port, path string, query url.Values, accept string) (*kube.Answer, error)
 }
 
-// RefusedError says why a question makes no sense to the controller.
+// RefusedError is why the controller rejects a query as invalid.
 type RefusedError struct{ Why string }
 
 // Error implements error.
 func (e *RefusedError) Error() string { return e.Why }
 
-// The formats of an answer, as HTTP names them.
+// The media types of an explanation.
 const (
 	Text = "text/plain"
 	JSON = "application/json"
 )
 
-// Ask returns the controller's explanation in the format. The error is a *RefusedError for a question that makes no sense;
-// any other says why there is no controller to ask, and what to do about it.
-func Ask(ctx context.Context, asker Asker, q Question, format string) (string, error) {
+// Candidate is a rule or canary that the controller considered.
+type Candidate struct {
+	// Ingress is its namespace/name, Field the place in it.
+	Ingress, Field       string
+	Host, Path, PathType string
+	Service              string
+	Canary, Won          bool
+	// Cause and Args are why the candidate won or lost (routing.Cause); Why is the sentence.
+	Cause string
+	Args  map[string]string
+	Why   string
+}
+
+// Explanation is how the controller would route a request.
+type Explanation struct {
+	// Action is forward, redirect, refuse, or preflight. Status is that of the response if no pod serves the request.
+	Action     string
+	Status     int
+	Reason     string
+	Service    string
+	Candidates []Candidate
+}
+
+// Ingresses returns the names of the Ingresses in a namespace that have a rule for the request's host, or a default backend.
+func (e *Explanation) Ingresses(namespace string) map[string]bool {
+	all := map[string]bool{}
+	for _, c := range e.Candidates {
+		if in, name, _ := strings.Cut(c.Ingress, "/"); in == namespace && c.Cause != "OtherHost" {
+			all[name] = true
+		}
+	}
+	return all
+}
+
+// Explain returns the controller's explanation. Errors are those of Ask.
+func Explain(ctx context.Context, asker Asker, q Request) (*Explanation, error) {
+	text, err := Ask(ctx, asker, q, JSON)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{}
+	if err := json.Unmarshal([]byte(text), e); err != nil {
+		return nil, fmt.Errorf("read the controller's explanation: %w", err)
+	}
+	return e, nil
+}
+
+// Ask returns the controller's explanation in a format. The error is a *RefusedError for an invalid query. Any other error
+// says why no controller can answer, and what to do.
+func Ask(ctx context.Context, asker Asker, q Request, format string) (string, error) {
 	query := url.Values{"url": {q.URL}, "method": {q.Method}, "header": q.Headers}
 	if q.Method == "" {
 		query.Set("method", http.MethodGet)
@@ -75,10 +122,10 @@ func Ask(ctx context.Context, asker Asker, q Question, format string) (string, e
 		return "", &RefusedError{reasonOf(answer.Body)}
 	}
 	reason := strings.Join(strings.Fields(reasonOf(answer.Body)), " ")
-	return "", fmt.Errorf("the controller answered %d instead of explaining: %s", answer.Status, reason)
+	return "", fmt.Errorf("the controller responded with %d and no explanation: %s", answer.Status, reason)
 }
 
-// reasonOf is the message of a refusal, which is JSON if JSON was asked for.
+// reasonOf returns the message of an error response, which is JSON for a query in JSON.
 func reasonOf(body []byte) string {
 	var refusal struct{ Error, Message string }
 	if json.Unmarshal(body, &refusal) == nil && refusal.Error+refusal.Message != "" {

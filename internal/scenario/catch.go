@@ -40,13 +40,18 @@ func (r *runner) explanation(ctx context.Context, d *Diagnostics, request *Expec
 	if request == nil || r.env.Controller == nil {
 		return nil
 	}
-	q := explain.Question{URL: r.names.url(request.URL), Method: request.Method}
+	text, err := explain.Ask(ctx, r.env.Controller, r.query(request), explain.Text)
+	d.Explanation = firstLines(text, maxExplanation)
+	return err
+}
+
+// query returns the request of a step as the controller explains it.
+func (r *runner) query(request *Expect) explain.Request {
+	q := explain.Request{URL: r.names.url(request.URL), Method: request.Method}
 	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
 		q.Headers = append(q.Headers, name+": "+r.names.text(request.Header[name]))
 	}
-	text, err := explain.Ask(ctx, r.env.Controller, q, explain.Text)
-	d.Explanation = firstLines(text, maxExplanation)
-	return err
+	return q
 }
 
 func firstLines(text string, n int) []string {

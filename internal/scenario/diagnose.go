@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
@@ -74,7 +75,7 @@ func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost 
 	}
 	var failed []string
 	for _, collect := range []func(context.Context) error{
-		func(ctx context.Context) error { return r.routeStates(ctx, d, host) },
+		func(ctx context.Context) error { return r.routeStates(ctx, d, request) },
 		func(ctx context.Context) error { return r.podStates(ctx, d) },
 		func(ctx context.Context) error { return r.eventLines(ctx, d) },
 		func(ctx context.Context) error { return r.explanation(ctx, d, request) },
@@ -122,9 +123,9 @@ func (s Step) asks() *Expect {
 	return nil
 }
 
-// routeStates collects the Ingresses that have a rule for the host, and the Services that they name. If there are none,
-// the reason may be in any of them, so all are shown.
-func (r *runner) routeStates(ctx context.Context, d *Diagnostics, host string) error {
+// routeStates collects the Ingresses that the controller considers for the request, and their Services. If there are none, the fault
+// can be in any Ingress, so it collects all of them.
+func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expect) error {
 	ingresses, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -137,7 +138,8 @@ func (r *runner) routeStates(ctx context.Context, d *Diagnostics, host string) e
 	if err != nil {
 		return err
 	}
-	about := slices.DeleteFunc(slices.Clone(ingresses.Items), func(i networkingv1.Ingress) bool { return !hasHost(i, host) })
+	considered := r.considered(ctx, request)
+	about := slices.DeleteFunc(slices.Clone(ingresses.Items), func(i networkingv1.Ingress) bool { return !considered[i.Name] })
 	if len(about) == 0 {
 		about = ingresses.Items
 	}
@@ -156,11 +158,16 @@ func (r *runner) routeStates(ctx context.Context, d *Diagnostics, host string) e
 	return nil
 }
 
-func hasHost(i networkingv1.Ingress, host string) bool {
-	return slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool {
-		_, parent, _ := strings.Cut(host, ".")
-		return strings.EqualFold(rule.Host, host) || strings.EqualFold(rule.Host, "*."+parent)
-	})
+// considered returns the names of the Ingresses that the controller considers for the request; nil: unknown.
+func (r *runner) considered(ctx context.Context, request *Expect) map[string]bool {
+	if request == nil || r.env.Controller == nil {
+		return nil
+	}
+	e, err := explain.Explain(ctx, r.env.Controller, r.query(request))
+	if err != nil {
+		return nil // explanation reports the error
+	}
+	return e.Ingresses(r.names.namespace)
 }
 
 // servicesNamed returns the names of the Services that an Ingress sends requests to.
@@ -203,7 +210,7 @@ func ruleLines(rule networkingv1.IngressRule) []string {
 		host = "*"
 	}
 	if rule.HTTP == nil {
-		return []string{host + " -> the default back-end"}
+		return []string{host + " -> the default backend"}
 	}
 	var lines []string
 	for _, path := range rule.HTTP.Paths {

@@ -1,6 +1,10 @@
 package scenario
 
 import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 // apiOnly is a Kube of which only the typed client works.
@@ -39,16 +45,31 @@ func serviceOf(name string) *corev1.Service {
 	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}}
 }
 
-// TestDiagnosticsAreAboutTheRequest: of an expectation that failed, the Ingresses of its host matter and the Services
-// behind them; if there are none, any Ingress may be the one with the slip.
-func TestDiagnosticsAreAboutTheRequest(t *testing.T) {
+// explainer is a controller that considers the Ingress with a rule for the host, and others.
+type explainer struct{}
+
+func (explainer) AskPod(_ context.Context, _, _, _ string, query url.Values, _ string) (*kube.Answer, error) {
+	const all = `{"candidates": [%s
+		{"ingress": "other/c", "cause": "BestMatch"}, {"ingress": "ns/c", "cause": "OtherHost"}]}`
+	candidates := ""
+	switch query.Get("url") {
+	case "http://a.test/":
+		candidates = `{"ingress": "ns/a", "cause": "BestMatch", "won": true},`
+	case "http://x.b.test/":
+		candidates = `{"ingress": "ns/b", "cause": "PathUnmatched"},`
+	}
+	return &kube.Answer{Status: http.StatusOK, Body: fmt.Appendf(nil, all, candidates)}, nil
+}
+
+// The diagnostics of a failed expectation have the Ingresses that the controller considers, and their Services. If there are none, any
+// Ingress can have the fault.
+func TestDiagnosticsHaveConsideredIngresses(t *testing.T) {
 	api := fake.NewClientset(
 		ingressOf("a.test", "a"), ingressOf("*.b.test", "b"), serviceOf("a"), serviceOf("b"), serviceOf("c"),
 	)
-	r := &runner{env: Env{Kube: apiOnly{clientset: api}}, names: isolation{namespace: "ns"}}
+	r := &runner{env: Env{Kube: apiOnly{clientset: api}, Controller: explainer{}}, names: isolation{namespace: "ns"}}
 	for url, want := range map[string]string{
 		"http://a.test/":   "ingress a service a",
-		"http://A.test:1/": "ingress a service a",
 		"http://x.b.test/": "ingress b service b",
 		"http://b.test/":   "ingress a ingress b service a service b",
 	} {
