@@ -17,8 +17,7 @@ import (
 
 // order is the request to a child, as JSON in an open file.
 type order struct {
-	// Join runs the command in an existing container. Otherwise the child becomes PID 1 of a new one.
-	Join bool
+	Join bool // run in an existing container; otherwise the child becomes PID 1 of a new one
 	// User is as in image configurations: "user", "user:group", or empty, by name or number.
 	Command, Env     []string
 	WorkingDir, User string

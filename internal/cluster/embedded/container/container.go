@@ -18,38 +18,28 @@ const ChildCommand = "embedded-container"
 
 // Spec describes a container to start.
 type Spec struct {
-	// Name appears in errors and paths: letters, digits, dashes, dots, underscores.
-	Name string
-	// Dir is an empty directory for the container's root directory.
-	Dir string
-	// Image is a result of Store.Find.
-	Image *Image
+	Name  string // in errors and paths: letters, digits, dashes, dots, underscores
+	Dir   string // an empty directory for the container's root directory
+	Image *Image // a result of Store.Find
 	// Command replaces the image's entrypoint, and Args its command
 	// (https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/).
 	Command, Args []string
-	// Env has KEY=value entries that override the image's.
-	Env []string
-	// WorkingDir overrides the image's unless empty.
-	WorkingDir string
+	Env           []string // KEY=value entries that override the image's
+	WorkingDir    string   // overrides the image's unless empty
 	// User and Group override the image's if the supervisor is root. Otherwise every process runs as
 	// the user who started the cluster.
 	User, Group *int64
-	// Groups are supplementary groups in addition to those in the image.
-	Groups []int64
-	// Hostname is the host name in the UTS namespace.
-	Hostname string
-	// Network is the file descriptor of a network namespace (network.Namespace.FD).
-	Network int
-	Mounts  []Mount
-	// ReadOnly makes the root directory read-only, but not the mounts.
-	ReadOnly bool
+	Groups      []int64 // supplementary groups in addition to the image's
+	Hostname    string  // in the UTS namespace
+	Network     int     // file descriptor of a network namespace (network.Namespace.FD)
+	Mounts      []Mount
+	ReadOnly    bool // the root directory, not the mounts
 	// Log is the file to append both outputs to, in the CRI log format (time, stream, P or F, text;
 	// https://kubernetes.io/docs/concepts/cluster-administration/logging/). Empty discards them.
 	Log string
 	// Stdin keeps the standard input open for Attach. Without it, the input is empty.
 	Stdin, TTY bool
-	// StdinOnce closes the standard input when the input of the first Attach ends.
-	StdinOnce bool
+	StdinOnce  bool // close the standard input when the input of the first Attach ends
 }
 
 // Mount is a bind mount of a host file or directory. A missing Target is created.
@@ -63,23 +53,18 @@ type Mount struct {
 
 // Exit describes how a container ended.
 type Exit struct {
-	// Code is the exit code, or 128 plus the number of Signal.
-	Code              int
+	Code              int // the exit code, or 128 plus the number of Signal
 	Signal            syscall.Signal
 	Started, Finished time.Time
-	// Err is a start error; Code is then 128.
-	Err error
+	Err               error // a start error; Code is then 128
 }
 
 // Container is a started container.
 type Container interface {
-	// ID returns 64 hexadecimal digits.
-	ID() string
+	ID() string // 64 hexadecimal digits
 	Started() time.Time
-	// Done closes when all processes of the container have ended.
-	Done() <-chan struct{}
-	// Exit is valid after Done closes.
-	Exit() Exit
+	Done() <-chan struct{} // closes when all processes of the container have ended
+	Exit() Exit            // valid after Done closes
 	// Signal sends a signal to PID 1. It returns nil if the container has ended.
 	Signal(syscall.Signal) error
 	// StopSignal returns the image's stop signal; the default is SIGTERM.
@@ -93,14 +78,12 @@ type Container interface {
 
 // Exec is a command to run in a container.
 type Exec struct {
-	// Command is searched for in the container's PATH.
-	Command []string
+	Command []string // searched for in the container's PATH
 	// Stdin, Stdout, and Stderr can be nil. TTY does not use Stderr.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	TTY            bool
-	// Resize receives sizes of the terminal; it can be nil.
-	Resize <-chan Size
+	Resize         <-chan Size // sizes of the terminal; can be nil
 }
 
 // Size is the size of a terminal in characters.

@@ -147,22 +147,15 @@ func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 			if !ok {
 				return
 			}
-			setSize(terminal, s)
+			if raw, err := terminal.SyscallConn(); err == nil {
+				_ = raw.Control(func(fd uintptr) { // fails for a closed terminal
+					_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: s.Height, Col: s.Width})
+				})
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-// setSize sets the size of a terminal, which might be closed.
-func setSize(terminal *os.File, s Size) {
-	raw, err := terminal.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: s.Height, Col: s.Width})
-	})
 }
 
 // Attach implements Container. The end of e.Stdin closes the container's standard input only with

@@ -28,7 +28,7 @@ const whiteoutSuffix = ".wh"
 // removes unreferenced files unless containers use them. An unusable image does not block the
 // others; the error names each.
 func (s *Store) Import(ctx context.Context, archive io.Reader) error {
-	for _, dir := range []string{"layers", "merged", "tmp"} {
+	for _, dir := range []string{"layers", "merged"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o700); err != nil {
 			return fmt.Errorf("image store: %w", err)
 		}
@@ -39,7 +39,8 @@ func (s *Store) Import(ctx context.Context, archive io.Reader) error {
 	}
 	defer release()
 	// The lock excludes other imports, so files in tmp are from an import that was killed.
-	if err := empty(filepath.Join(s.dir, "tmp")); err != nil {
+	tmp := filepath.Join(s.dir, "tmp")
+	if err := errors.Join(removeTree(tmp), os.Mkdir(tmp, 0o700)); err != nil {
 		return fmt.Errorf("image store: %w", err)
 	}
 	path, err := s.saveArchive(ctx, archive)
@@ -90,7 +91,6 @@ func (s *Store) addAll(ctx context.Context, x *index, path string) error {
 	return failed
 }
 
-// add unpacks the missing layers of an image and adds its references.
 func (s *Store) add(ctx context.Context, x *index, open tarball.Opener, tags []string) error {
 	var refs []name.Tag
 	for _, t := range tags {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -25,11 +26,10 @@ type instance struct {
 	stop    syscall.Signal
 	release func() // of the image's layers
 
-	process *process
-	log     *logger
-	out     [2]broadcast // of standard output and error; a terminal uses only the first
-	// input is the standard input: a pipe, the terminal, or nil.
-	input     io.WriteCloser
+	process   *process
+	log       *logger
+	out       [2]broadcast   // of standard output and error; a terminal uses only the first
+	input     io.WriteCloser // a pipe, the terminal, or nil
 	inputOnce bool
 	terminal  *os.File
 	pumps     sync.WaitGroup // copy the output
@@ -71,7 +71,6 @@ func (c *instance) Signal(s syscall.Signal) error {
 
 func (c *instance) StopSignal() syscall.Signal { return c.stop }
 
-// launch starts the program and the goroutines that serve it.
 func (c *instance) launch(ctx context.Context, s Spec) error {
 	p, err := openPipes(s.Stdin && !s.TTY, !s.TTY, !s.TTY)
 	if err != nil {
@@ -141,7 +140,6 @@ func (c *instance) supervise(p *pipes) {
 	close(c.done)
 }
 
-// discard releases the container's resources.
 func (c *instance) discard() {
 	c.log.close()
 	for _, d := range []string{rootDir, upperDir, workDir, memoryDir} {
@@ -152,14 +150,8 @@ func (c *instance) discard() {
 
 // stopSignal parses the stop signal of an image: "SIGQUIT", "QUIT", or "3".
 func stopSignal(s string) syscall.Signal {
-	var number int
-	if _, err := fmt.Sscanf(s, "%d", &number); err == nil && number > 0 && number < 65 {
-		return syscall.Signal(number)
+	if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 65 {
+		return syscall.Signal(n)
 	}
-	for _, name := range []string{s, "SIG" + s} {
-		if n := unix.SignalNum(name); n != 0 {
-			return n
-		}
-	}
-	return syscall.SIGTERM
+	return cmp.Or(unix.SignalNum(s), unix.SignalNum("SIG"+s), syscall.SIGTERM)
 }

@@ -18,12 +18,11 @@ const maxLine = 16 << 10
 //
 // Like a kubelet, it starts a new log after maxLog bytes. Readers of the old log are unaffected.
 type logger struct {
-	mu   sync.Mutex
-	path string
-	to   *os.File // nil discards everything
-	size int64
-	// bounded is false for other than regular files, and after a failed rotation.
-	bounded bool
+	mu      sync.Mutex
+	path    string
+	to      *os.File // nil discards everything
+	size    int64
+	bounded bool // false unless a regular file, and after a failed rotation
 }
 
 // maxLog is a kubelet's default of containerLogMaxSize, in bytes.

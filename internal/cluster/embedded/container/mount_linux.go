@@ -113,7 +113,6 @@ func (s system) open() (fd int, err error) {
 	return unix.Fsmount(f, unix.FSMOUNT_CLOEXEC, s.attributes)
 }
 
-// bindMounts opens the host files and directories of a container's mounts.
 func bindMounts(list []Mount) ([]detached, error) {
 	var mounts []detached
 	for _, m := range list {
@@ -211,18 +210,16 @@ const (
 // (https://docs.kernel.org/filesystems/overlayfs.html). It tries an overlay in the container's
 // directory, an overlay in memory (if that directory is on an overlay), and a copy.
 func (o *order) mountRoot(root string) error {
-	first := o.mountOverlay(root, o.Dir)
-	if first == nil {
-		return nil
+	onDisk := func(root string) error { return o.mountOverlay(root, o.Dir) }
+	var failed error
+	for _, mount := range []func(string) error{onDisk, o.mountInMemory, o.mountCopy} {
+		err := mount(root)
+		if err == nil {
+			return nil
+		}
+		failed = errors.Join(failed, err)
 	}
-	second := o.mountInMemory(root)
-	if second == nil {
-		return nil
-	}
-	if err := o.mountCopy(root); err != nil {
-		return errors.Join(first, second, err)
-	}
-	return nil
+	return failed
 }
 
 const rootFlags = unix.MS_NOSUID | unix.MS_NODEV

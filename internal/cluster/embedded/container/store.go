@@ -146,8 +146,7 @@ type Image struct {
 	// (https://github.com/opencontainers/image-spec/blob/main/config.md).
 	Entrypoint, Cmd, Env         []string
 	WorkingDir, User, StopSignal string
-	// Layers are directories of unpacked layers, lowest first.
-	Layers []string
+	Layers                       []string // directories of unpacked layers, lowest first
 }
 
 // UnknownImageError reports a missing image. Known are the Store's references, sorted.
@@ -221,14 +220,6 @@ func (s *Store) discard(rel string) error {
 		return err
 	}
 	return removeTree(gone)
-}
-
-func empty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		err = errors.Join(err, removeTree(filepath.Join(dir, e.Name())))
-	}
-	return err
 }
 
 // removeTree is os.RemoveAll that also removes directories without write permission.

@@ -168,7 +168,7 @@ func (u *unpacker) owner(name string, h *tar.Header) error {
 		return nil
 	}
 	err := u.root.Lchown(name, h.Uid, h.Gid)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) || isInvalid(err) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) || errors.Is(err, syscall.EINVAL) {
 		return nil // the user namespace does not map this user
 	}
 	return err
@@ -266,6 +266,3 @@ func copyAttributes(root *os.Root, from, to string) error {
 	}
 	return root.Chmod(to, info.Mode().Perm()|info.Mode()&fs.ModeSticky)
 }
-
-// isInvalid reports whether the user namespace does not map a user ID.
-func isInvalid(err error) bool { return errors.Is(err, syscall.EINVAL) }

@@ -28,19 +28,16 @@ import (
 
 // Config configures a node.
 type Config struct {
-	// PodRange is a /24.
 	Name     string
 	Address  netip.Addr
-	PodRange netip.Prefix
+	PodRange netip.Prefix // a /24
 	// Labels and Taints are set at registration. The API server limits a node's own labels
 	// (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction).
-	Labels map[string]string
-	Taints []corev1.Taint
-	// Version is the kubelet version that the Node reports, such as "v1.36.3".
-	Version string
-	// Client authenticates as system:node:NAME in the group system:nodes. Set its rate limits well
-	// above client-go's defaults:
-	// a node with 100 pods sends bursts of requests.
+	Labels  map[string]string
+	Taints  []corev1.Taint
+	Version string // the kubelet version in the Node, such as "v1.36.3"
+	// Client authenticates as system:node:NAME in the group system:nodes. Its rate limits must be well
+	// above client-go's defaults, because a node with 100 pods sends bursts of requests.
 	Client kubernetes.Interface
 	// Namespace is the node's network namespace. AddPod creates a pod's.
 	Namespace network.Namespace
@@ -48,11 +45,9 @@ type Config struct {
 	Images    container.Images
 	Runtime   container.Runtime
 	// Dir has the files and logs of the node's pods. Run removes those of an earlier supervisor.
-	Dir string
-	// APIPort is the port of the node's API on Address.
-	APIPort int32
-	// DNS is the address of the cluster's DNS server.
-	DNS           netip.Addr
+	Dir           string
+	APIPort       int32      // of the node's API on Address
+	DNS           netip.Addr // of the cluster's DNS server
 	ClusterDomain string
 	// Log receives errors of the node; nil discards them. Errors of a pod become Events of the pod.
 	Log func(format string, arguments ...any)
@@ -63,8 +58,7 @@ type Kubelet struct {
 	config    Config
 	addresses *addressPool
 	machine   machine
-	// Run sets both before it watches pods.
-	manifests manifests
+	manifests manifests // set by Run, as is events
 	events    record.EventRecorder
 
 	mu         sync.Mutex
@@ -133,12 +127,10 @@ func (k *Kubelet) podspecNode(services corelisters.ServiceLister) *podspec.Node 
 
 // pause waits for d. It reports whether ctx is still active.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	}
 }

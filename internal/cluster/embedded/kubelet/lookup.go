@@ -38,11 +38,7 @@ func (w *worker) publish() {
 	for _, s := range w.slots {
 		c := containerView{name: s.spec.Name, running: s.running, log: s.log}
 		switch {
-		case s.running != nil:
-			if s.last != nil {
-				c.previous = s.previousLog
-			}
-		case s.ended != nil && s.waiting != nil:
+		case s.running == nil && s.ended != nil && s.waiting != nil:
 			// While a container waits for its restart, its latest run is also its previous run.
 			c.previous = s.log
 		case s.last != nil:

@@ -28,11 +28,9 @@ const (
 	registerRetry = 100 * time.Millisecond
 	statusEvery   = 5 * time.Minute // between reports of an unchanged status
 	imagesEvery   = 10 * time.Second
-	// runtimeName is the runtime's name in container IDs and in the Node.
-	runtimeName = "ingresslab"
+	runtimeName   = "ingresslab" // in container IDs and in the Node
 )
 
-// keepNode registers the node, then maintains its Lease and status.
 func (k *Kubelet) keepNode(ctx context.Context) {
 	k.nodeEvent("Starting", "Starting kubelet.")
 	node := k.register(ctx)

@@ -1,6 +1,7 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -100,9 +101,8 @@ func (w *worker) unhealthy(s *slot, name string, spec *corev1.Probe) {
 }
 
 const (
-	defaultPeriod = 10 * time.Second
-	firstRetry    = 25 * time.Millisecond
-	retryWindow   = 10 * time.Second
+	firstRetry  = 25 * time.Millisecond
+	retryWindow = 10 * time.Second
 )
 
 type prober struct {
@@ -124,17 +124,14 @@ const (
 )
 
 func (p *prober) period() time.Duration {
-	if s := p.probe.PeriodSeconds; s > 0 {
-		return time.Duration(s) * time.Second
-	}
-	return defaultPeriod
+	return time.Duration(cmp.Or(p.probe.PeriodSeconds, 10)) * time.Second // the API's default
 }
 
 func (p *prober) run(ctx context.Context, since time.Time) {
 	next := since.Add(time.Duration(p.probe.InitialDelaySeconds) * time.Second)
 	retryUntil := since.Add(min(p.period(), retryWindow))
 	soon := retryDelays(firstRetry, p.period())
-	count := streak{success: int(max(1, p.probe.SuccessThreshold)), failure: failureThreshold(p.probe)}
+	count := streak{success: int(max(1, p.probe.SuccessThreshold)), failure: int(cmp.Or(p.probe.FailureThreshold, 3))}
 	for pause(ctx, time.Until(next)) {
 		begun := time.Now()
 		o := p.check(ctx, p.probe)
@@ -148,13 +145,6 @@ func (p *prober) run(ctx context.Context, since time.Time) {
 		p.report(o, count.add(o.ok))
 		next = begun.Add(p.period())
 	}
-}
-
-func failureThreshold(p *corev1.Probe) int {
-	if p.FailureThreshold > 0 {
-		return int(p.FailureThreshold)
-	}
-	return 3 // the API's default
 }
 
 type streak struct {

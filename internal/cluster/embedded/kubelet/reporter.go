@@ -37,7 +37,7 @@ func (r *reporter) seen(pod *corev1.Pod) {
 	r.mu.Lock()
 	r.latest = pod
 	r.mu.Unlock()
-	r.notify() // another client might have changed our fields
+	notify(r.signal) // another client might have changed our fields
 }
 
 // want sets the desired status. With remove, the reporter then deletes the pod from the API.
@@ -45,14 +45,7 @@ func (r *reporter) want(status corev1.PodStatus, remove bool) {
 	r.mu.Lock()
 	r.wanted, r.remove = &status, remove
 	r.mu.Unlock()
-	r.notify()
-}
-
-func (r *reporter) notify() {
-	select {
-	case r.signal <- struct{}{}:
-	default:
-	}
+	notify(r.signal)
 }
 
 func (r *reporter) run(ctx context.Context) {
@@ -77,7 +70,7 @@ func (r *reporter) run(ctx context.Context) {
 		if !pause(ctx, wait.Step()) {
 			return
 		}
-		r.notify()
+		notify(r.signal)
 	}
 }
 

@@ -35,9 +35,9 @@ type setup struct {
 
 	address   netip.Addr // zero before allocation
 	namespace network.Namespace
-	own       bool // namespace belongs to the pod, not to the node
-	ports     *hostPorts
-	refresh   time.Time // next update of the volumes
+	own       bool               // namespace belongs to the pod, not to the node
+	ports     context.CancelFunc // closes the host ports
+	refresh   time.Time          // next update of the volumes
 }
 
 func newSetup() setup {
@@ -45,7 +45,9 @@ func newSetup() setup {
 }
 
 func (s *setup) release(k *Kubelet) {
-	s.ports.close()
+	if s.ports != nil {
+		s.ports()
+	}
 	if s.own && s.namespace != nil {
 		_ = s.namespace.Close()
 	}
@@ -204,17 +206,9 @@ func (p *addressPool) release(a netip.Addr) {
 	delete(p.used, a)
 }
 
-type hostPorts struct{ cancel context.CancelFunc }
-
-func (p *hostPorts) close() {
-	if p != nil {
-		p.cancel()
-	}
-}
-
 // openHostPorts listens on the node's address for each hostPort of the pod and relays traffic to
 // the pod. If a port is in use, it opens none.
-func (k *Kubelet) openHostPorts(ctx context.Context, pod *corev1.Pod, address netip.Addr) (*hostPorts, error) {
+func (k *Kubelet) openHostPorts(ctx context.Context, pod *corev1.Pod, address netip.Addr) (closeAll context.CancelFunc, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var serve []func()
 	var opened []func() error
@@ -237,7 +231,7 @@ func (k *Kubelet) openHostPorts(ctx context.Context, pod *corev1.Pod, address ne
 	for _, run := range serve {
 		k.goroutines.Go(run)
 	}
-	return &hostPorts{cancel}, nil
+	return cancel, nil
 }
 
 func (k *Kubelet) hostPort(ctx context.Context, p corev1.ContainerPort, address netip.Addr) (serve func(), closer func() error, err error) {

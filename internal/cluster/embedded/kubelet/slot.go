@@ -13,7 +13,6 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// kind is the type of a container in its pod.
 type kind int
 
 const (
@@ -92,6 +91,8 @@ func (s *slot) fieldPath() string {
 	field := map[kind]string{initContainer: "initContainers", sidecar: "initContainers", app: "containers", ephemeral: "ephemeralContainers"}
 	return fmt.Sprintf("spec.%s{%s}", field[s.kind], s.spec.Name)
 }
+
+func (s *slot) incomplete() bool { return (s.kind == initContainer || s.kind == sidecar) && !s.passed }
 
 func (s *slot) idle() bool { return s.running == nil && !s.busy }
 

@@ -53,9 +53,7 @@ func (w *worker) startContainers(now time.Time) {
 	}
 }
 
-func (w *worker) initialized() bool {
-	return !slices.ContainsFunc(w.slots, func(s *slot) bool { return (s.kind == initContainer || s.kind == sidecar) && !s.passed })
-}
+func (w *worker) initialized() bool { return !slices.ContainsFunc(w.slots, (*slot).incomplete) }
 
 // ensure starts a container when it is due. It reports whether a start is in progress.
 func (w *worker) ensure(s *slot, now time.Time) bool {

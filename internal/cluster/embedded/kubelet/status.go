@@ -112,25 +112,17 @@ func volumeMounts(c *corev1.Container) []corev1.VolumeMountStatus {
 	return mounts
 }
 
-// phase returns the pod phase
-// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase).
+// phase implements https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase.
 func (w *worker) phase(status *corev1.PodStatus) corev1.PodPhase {
-	if w.terminal {
-		if isTerminal(w.status.Phase) {
-			return w.status.Phase // a terminal phase never changes
-		}
+	notStarted := func(s *slot) bool {
+		return s.kind == app && (s.running == nil && s.ended == nil || s.running != nil && s.busy)
+	}
+	switch {
+	case w.terminal && !isTerminal(w.status.Phase):
 		return terminalPhase(status, w.slots)
-	}
-	if w.status.Phase == corev1.PodRunning {
-		return corev1.PodRunning // Running never changes to Pending
-	}
-	for _, s := range w.slots {
-		// A pod runs only after each container has started.
-		if s.kind == app && (s.running == nil && s.ended == nil || s.running != nil && s.busy) {
-			return corev1.PodPending
-		}
-	}
-	if !w.initialized() {
+	case w.terminal, w.status.Phase == corev1.PodRunning:
+		return w.status.Phase // a terminal phase never changes, and Running does not change to Pending
+	case !w.initialized(), slices.ContainsFunc(w.slots, notStarted):
 		return corev1.PodPending
 	}
 	return corev1.PodRunning
@@ -149,13 +141,8 @@ func terminalPhase(status *corev1.PodStatus, slots []*slot) corev1.PodPhase {
 	return corev1.PodSucceeded
 }
 
-// Reasons of conditions
+// setConditions adds the conditions that the kubelet owns. mergeStatus keeps the others
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions).
-const (
-	conditionCompleted = "PodCompleted"
-)
-
-// setConditions adds the conditions that the kubelet owns. mergeStatus keeps the others.
 func (w *worker) setConditions(status *corev1.PodStatus, now metav1.Time) {
 	ready := w.containersReady(status.Phase)
 	network := corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: truth(w.setup.ready)}
@@ -193,25 +180,17 @@ func condition(all []corev1.PodCondition, t corev1.PodConditionType) *corev1.Pod
 
 func (w *worker) containersReady(phase corev1.PodPhase) corev1.PodCondition {
 	c := corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionFalse}
-	switch phase {
-	case corev1.PodSucceeded:
-		c.Reason = conditionCompleted
-		return c
-	case corev1.PodFailed:
+	unready := w.names(func(s *slot) bool { return (s.kind == app || s.kind == sidecar) && !s.ready })
+	switch {
+	case phase == corev1.PodSucceeded:
+		c.Reason = "PodCompleted"
+	case phase == corev1.PodFailed:
 		c.Reason = "PodFailed"
-		return c
-	}
-	var unready []string
-	for _, s := range w.slots {
-		if (s.kind == app || s.kind == sidecar) && !s.ready {
-			unready = append(unready, s.spec.Name)
-		}
-	}
-	if len(unready) > 0 {
+	case len(unready) > 0:
 		c.Reason, c.Message = "ContainersNotReady", fmt.Sprintf("containers with unready status: %v", unready)
-		return c
+	default:
+		c.Status = corev1.ConditionTrue
 	}
-	c.Status = corev1.ConditionTrue
 	return c
 }
 
@@ -240,22 +219,25 @@ func (w *worker) podReady(containers corev1.PodCondition) corev1.PodCondition {
 
 func (w *worker) initializedCondition(phase corev1.PodPhase) corev1.PodCondition {
 	c := corev1.PodCondition{Type: corev1.PodInitialized, Status: corev1.ConditionTrue}
-	if phase == corev1.PodSucceeded {
-		c.Reason = conditionCompleted
-		return c
-	}
-	if before := condition(w.status.Conditions, c.Type); before != nil && before.Status == c.Status {
-		return c // Initialized never becomes false again
-	}
-	var incomplete []string
-	for _, s := range w.slots {
-		if (s.kind == initContainer || s.kind == sidecar) && !s.passed {
-			incomplete = append(incomplete, s.spec.Name)
-		}
-	}
-	if len(incomplete) > 0 {
+	before, incomplete := condition(w.status.Conditions, c.Type), w.names((*slot).incomplete)
+	switch {
+	case phase == corev1.PodSucceeded:
+		c.Reason = "PodCompleted"
+	case before != nil && before.Status == c.Status: // it never becomes false again
+	case len(incomplete) > 0:
 		c.Status, c.Reason = corev1.ConditionFalse, "ContainersNotInitialized"
 		c.Message = fmt.Sprintf("containers with incomplete status: %v", incomplete)
 	}
 	return c
+}
+
+// names returns the names of the matching containers.
+func (w *worker) names(match func(*slot) bool) []string {
+	var names []string
+	for _, s := range w.slots {
+		if match(s) {
+			names = append(names, s.spec.Name)
+		}
+	}
+	return names
 }

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
@@ -39,15 +40,12 @@ type stopState struct {
 
 // handleDeletion starts or shortens the termination of a deleted pod.
 func (w *worker) handleDeletion(removed bool) {
-	grace := shortestGrace
-	switch {
-	case removed:
-	case w.pod.DeletionTimestamp != nil:
-		if s := w.pod.DeletionGracePeriodSeconds; s != nil {
-			grace = max(grace, time.Duration(*s)*time.Second)
-		}
-	default:
+	if !removed && w.pod.DeletionTimestamp == nil {
 		return
+	}
+	grace := shortestGrace
+	if !removed {
+		grace = max(grace, time.Duration(ptr.Deref(w.pod.DeletionGracePeriodSeconds, 0))*time.Second)
 	}
 	deadline := time.Now().Add(grace)
 	if w.end == nil {
@@ -83,10 +81,8 @@ func (w *worker) enforceDeadline(now time.Time) {
 }
 
 func (w *worker) grace() time.Duration {
-	if s := w.pod.Spec.TerminationGracePeriodSeconds; s != nil {
-		return max(shortestGrace, time.Duration(*s)*time.Second)
-	}
-	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	seconds := ptr.Deref(w.pod.Spec.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds)
+	return max(shortestGrace, time.Duration(seconds)*time.Second)
 }
 
 // endContainers stops every container; sidecars come last, in reverse order
@@ -139,7 +135,9 @@ func (w *worker) startPreStop(s *slot, c container.Container, hook *corev1.Lifec
 			}
 			if stop.hook != nil {
 				stop.hook = nil
-				stop.deadline = slices.MaxFunc([]time.Time{stop.deadline, time.Now().Add(extension)}, time.Time.Compare)
+				if extended := time.Now().Add(extension); extended.After(stop.deadline) {
+					stop.deadline = extended
+				}
 			}
 		})
 	})

@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
@@ -73,10 +75,7 @@ func (c *target) authority(host string, p intstr.IntOrString) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if host == "" {
-		host = c.address.String()
-	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(cmp.Or(host, c.address.String()), port), nil
 }
 
 // get sends the request of an HTTP action. It returns the status and the first 10 KiB of the body.
@@ -130,18 +129,15 @@ func (c *target) request(ctx context.Context, a *corev1.HTTPGetAction, agent str
 	}
 	request.Header.Set("User-Agent", agent)
 	request.Header.Set("Accept", "*/*")
-	own := map[string]bool{}
 	for _, h := range a.HTTPHeaders {
-		name := http.CanonicalHeaderKey(h.Name)
-		if name == "Host" {
+		request.Header.Del(h.Name) // the manifest overrides the defaults
+	}
+	for _, h := range a.HTTPHeaders {
+		if http.CanonicalHeaderKey(h.Name) == "Host" {
 			request.Host = h.Value
 			continue
 		}
-		if !own[name] {
-			request.Header.Del(name) // the manifest overrides the default
-			own[name] = true
-		}
-		request.Header.Add(name, h.Value)
+		request.Header.Add(h.Name, h.Value)
 	}
 	return request, nil
 }
@@ -152,8 +148,7 @@ func (c *target) exec(ctx context.Context, command []string) (code int, output s
 	return code, text.String(), err
 }
 
-// hook runs a postStart or preStop hook
-// (https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/).
+// hook implements https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/.
 func (c *target) hook(ctx context.Context, h *corev1.LifecycleHandler) error {
 	switch {
 	case h.Exec != nil:
@@ -253,8 +248,7 @@ func (c *target) checkExec(ctx context.Context, command []string, timeout time.D
 	return outcome{ok: true}
 }
 
-// checkGRPC calls the health service
-// (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
+// checkGRPC implements https://github.com/grpc/grpc/blob/master/doc/health-checking.md.
 func (c *target) checkGRPC(ctx context.Context, a *corev1.GRPCAction, timeout time.Duration) outcome {
 	authority := net.JoinHostPort(c.address.String(), strconv.Itoa(int(a.Port)))
 	conn, err := grpc.NewClient("passthrough:///"+authority, grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -264,10 +258,7 @@ func (c *target) checkGRPC(ctx context.Context, a *corev1.GRPCAction, timeout ti
 		return outcome{err: err}
 	}
 	defer func() { _ = conn.Close() }()
-	request := &grpc_health_v1.HealthCheckRequest{}
-	if a.Service != nil {
-		request.Service = *a.Service
-	}
+	request := &grpc_health_v1.HealthCheckRequest{Service: ptr.Deref(a.Service, "")}
 	answer, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, request)
 	switch status.Code(err) {
 	case codes.OK:

@@ -59,19 +59,19 @@ func (w *worker) update(pod *corev1.Pod) {
 	w.mu.Lock()
 	w.newer = pod
 	w.mu.Unlock()
-	w.notify()
+	notify(w.changed)
 }
 
 func (w *worker) remove() {
 	w.mu.Lock()
 	w.removed = true
 	w.mu.Unlock()
-	w.notify()
+	notify(w.changed)
 }
 
-func (w *worker) notify() {
+func notify(c chan struct{}) {
 	select {
-	case w.changed <- struct{}{}:
+	case c <- struct{}{}:
 	default: // a notification is pending
 	}
 }
@@ -108,9 +108,7 @@ func (w *worker) run() {
 func (w *worker) listen() bool {
 	var alarm <-chan time.Time
 	if !w.wake.IsZero() {
-		t := time.NewTimer(time.Until(w.wake))
-		defer t.Stop()
-		alarm = t.C
+		alarm = time.After(time.Until(w.wake))
 	}
 	select {
 	case <-w.ctx.Done():
@@ -165,7 +163,6 @@ func (w *worker) at(t time.Time) {
 	}
 }
 
-// updateTerminal marks the pod as terminal when its containers have ended.
 func (w *worker) updateTerminal() {
 	if w.terminal || slices.ContainsFunc(w.slots, func(s *slot) bool { return !s.idle() }) {
 		return

@@ -116,11 +116,7 @@ func containerOf(pod *corev1.Pod, name string) *corev1.Container {
 }
 
 func ceiling(amount, divisor int64) string {
-	quotient := amount / divisor
-	if amount%divisor > 0 {
-		quotient++
-	}
-	return strconv.FormatInt(quotient, 10)
+	return strconv.FormatInt((amount+divisor-1)/divisor, 10)
 }
 
 const (
@@ -167,8 +163,7 @@ func cutName(name string) string {
 	return strings.TrimRight(name[:maxLabel], "-.")
 }
 
-// hosts returns the content of /etc/hosts
-// (https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/).
+// hosts implements https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/.
 func (n *Node) hosts(pod Pod, h hostname) string {
 	var out strings.Builder
 	out.WriteString("# Kubernetes-managed hosts file.\n" +

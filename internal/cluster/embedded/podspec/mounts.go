@@ -43,15 +43,11 @@ func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]contain
 }
 
 func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *environment) (container.Mount, error) {
-	var volume *corev1.Volume
-	for i := range pod.Spec.Volumes {
-		if pod.Spec.Volumes[i].Name == m.Name {
-			volume = &pod.Spec.Volumes[i]
-		}
-	}
-	if volume == nil {
+	i := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
+	if i < 0 {
 		return container.Mount{}, configErrorf("cannot find volume %q to mount into container %q", m.Name, c.Name)
 	}
+	volume := &pod.Spec.Volumes[i]
 	source, within, readOnly := volumeDir(pod, m.Name), "", m.ReadOnly
 	switch {
 	case volume.HostPath != nil:

@@ -25,14 +25,12 @@ type Node struct {
 	Name    string
 	Address netip.Addr
 	// HostDir is the root directory of hostPath volumes. If it is empty, hostPath volumes fail.
-	HostDir string
-	// Services lists the Services for environment variables.
-	Services corelisters.ServiceLister
+	HostDir  string
+	Services corelisters.ServiceLister // for environment variables
 	// DNS is the address of the DNS server, ClusterDomain the suffix of its names ("cluster.local").
 	DNS           netip.Addr
 	ClusterDomain string
-	// Allocatable has the node's resources, for resourceFieldRef.
-	Allocatable corev1.ResourceList
+	Allocatable   corev1.ResourceList // for resourceFieldRef
 
 	objects expiring[objectKey, cachedObject]
 	tokens  expiring[tokenKey, token]
@@ -79,9 +77,8 @@ func (n *Node) Render(ctx context.Context, pod Pod, c *corev1.Container) (contai
 	}
 	identity := identityOf(pod.Pod, c)
 	spec.User, spec.Group, spec.Groups = identity.user, identity.group, identity.groups
-	if security := c.SecurityContext; security != nil {
-		spec.ReadOnly = ptr.Deref(security.ReadOnlyRootFilesystem, false)
-	}
+	_, security := securityOf(pod.Pod, c)
+	spec.ReadOnly = ptr.Deref(security.ReadOnlyRootFilesystem, false)
 	return spec, nil
 }
 
@@ -94,36 +91,24 @@ type identity struct {
 // identityOf applies the container's securityContext to the pod's
 // (https://kubernetes.io/docs/tasks/configure-pod-container/security-context/).
 func identityOf(pod *corev1.Pod, c *corev1.Container) identity {
-	var id identity
-	if security := pod.Spec.SecurityContext; security != nil {
-		id.user, id.group = security.RunAsUser, security.RunAsGroup
-		if security.FSGroup != nil {
-			id.groups = append(id.groups, *security.FSGroup)
-		}
-		id.groups = append(id.groups, security.SupplementalGroups...)
+	shared, own := securityOf(pod, c)
+	var groups []int64
+	if shared.FSGroup != nil {
+		groups = append(groups, *shared.FSGroup)
 	}
-	if security := c.SecurityContext; security != nil {
-		if security.RunAsUser != nil {
-			id.user = security.RunAsUser
-		}
-		if security.RunAsGroup != nil {
-			id.group = security.RunAsGroup
-		}
+	return identity{
+		cmp.Or(own.RunAsUser, shared.RunAsUser), cmp.Or(own.RunAsGroup, shared.RunAsGroup), append(groups, shared.SupplementalGroups...),
 	}
-	return id
+}
+
+func securityOf(pod *corev1.Pod, c *corev1.Container) (shared corev1.PodSecurityContext, own corev1.SecurityContext) {
+	return ptr.Deref(pod.Spec.SecurityContext, shared), ptr.Deref(c.SecurityContext, own)
 }
 
 // CheckUser checks that a container with runAsNonRoot does not run as root. It returns a
 // *ConfigError with a kubelet's message.
 func CheckUser(pod *corev1.Pod, c *corev1.Container, image *container.Image) error {
-	var wanted *bool
-	if security := pod.Spec.SecurityContext; security != nil {
-		wanted = security.RunAsNonRoot
-	}
-	if security := c.SecurityContext; security != nil && security.RunAsNonRoot != nil {
-		wanted = security.RunAsNonRoot
-	}
-	if !ptr.Deref(wanted, false) {
+	if shared, own := securityOf(pod, c); !ptr.Deref(cmp.Or(own.RunAsNonRoot, shared.RunAsNonRoot), false) {
 		return nil
 	}
 	where := pod.Name + "_" + pod.Namespace + "(" + string(pod.UID) + ")"

@@ -94,10 +94,7 @@ func makeEmptyDir(dir string, group *int64) error {
 }
 
 func fsGroup(pod *corev1.Pod) *int64 {
-	if pod.Spec.SecurityContext == nil {
-		return nil
-	}
-	return pod.Spec.SecurityContext.FSGroup
+	return ptr.Deref(pod.Spec.SecurityContext, corev1.PodSecurityContext{}).FSGroup
 }
 
 // own sets a file's mode and the pod's fsGroup, which requires root.
