@@ -83,7 +83,7 @@ func describe(ctx context.Context) *cluster.Cluster {
 	GinkgoHelper()
 	var status struct {
 		Kubeconfig, HTTP, HTTPS, StatusPage string
-		Lacks                               cluster.Capabilities
+		Lacks                               cluster.Missing
 	}
 	Expect(json.Unmarshal([]byte(ingresslab(ctx, "status", "-o", "json")), &status)).To(Succeed())
 	config, err := clientcmd.BuildConfigFromFlags("", status.Kubeconfig)
@@ -94,7 +94,7 @@ func describe(ctx context.Context) *cluster.Cluster {
 		return u.Host
 	}
 	return &cluster.Cluster{
-		Name: clusterName, Provider: provider, Kubeconfig: status.Kubeconfig, Config: config, Capabilities: status.Lacks,
+		Name: clusterName, Provider: provider, Kubeconfig: status.Kubeconfig, Config: config, Missing: status.Lacks,
 		Addresses: cluster.Addresses{HTTP: host(status.HTTP), HTTPS: host(status.HTTPS), Status: host(status.StatusPage)},
 	}
 }

@@ -92,11 +92,7 @@ func (a *app) selectEmbedded(ctx context.Context) (exists bool, err error) {
 	if err := (cluster.Spec{Name: a.name}).Check(); err != nil {
 		return false, err
 	}
-	options, err := a.options()
-	if err != nil {
-		return false, err
-	}
-	found, err := options.Find(ctx, a.name)
+	found, err := a.options().Find(ctx, a.name)
 	if err != nil {
 		return false, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/compare"
@@ -136,17 +135,13 @@ func ownName(name, provider string) string { return name + "-" + provider }
 
 // compareClusters finds the two clusters. It checks both providers first, so that an unavailable second one is found early.
 func (a *app) compareClusters(ctx context.Context, spec cluster.Spec) ([]place, error) {
-	options, err := a.options()
-	if err != nil {
-		return nil, err
-	}
 	var places []place
 	for _, name := range []string{kind.Name, embedded.Name} {
-		for _, o := range options {
-			if o.Provider.Name() != name {
+		for _, provider := range a.options() {
+			if provider.Name() != name {
 				continue
 			}
-			p, err := a.compareCluster(ctx, o, spec)
+			p, err := a.compareCluster(ctx, provider, spec)
 			if err != nil {
 				return nil, err
 			}
@@ -160,9 +155,9 @@ func (a *app) compareClusters(ctx context.Context, spec cluster.Spec) ([]place, 
 }
 
 // compareCluster selects the running cluster of the name, a cluster that an earlier comparison kept, or a new one.
-func (a *app) compareCluster(ctx context.Context, o autoselect.Option, spec cluster.Spec) (place, error) {
-	own := ownName(spec.Name, o.Provider.Name())
-	found, err := o.Provider.List(ctx)
+func (a *app) compareCluster(ctx context.Context, p cluster.Provider, spec cluster.Spec) (place, error) {
+	own := ownName(spec.Name, p.Name())
+	found, err := p.List(ctx)
 	if err != nil {
 		return place{}, err
 	}
@@ -170,25 +165,25 @@ func (a *app) compareCluster(ctx context.Context, o autoselect.Option, spec clus
 		for _, s := range found {
 			if s.Name == name && s.State == cluster.Running {
 				spec.Name = name
-				return place{o.Provider, spec}, nil
+				return place{p, spec}, nil
 			}
 		}
 	}
 	spec.Name = own
-	_, err = o.Ready(ctx, spec, a.display)
-	var unready *autoselect.UnreadyError
+	_, err = p.Ready(ctx, spec, a.display)
+	var unready *cluster.UnreadyError
 	if errors.As(err, &unready) {
-		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", o.What, unready, fixOf(unready))
+		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", p.Info().Noun, unready, fixOf(unready))
 	}
-	return place{o.Provider, spec}, err
+	return place{p, spec}, err
 }
 
 // fixOf returns how to make a provider available. Automatic selection suggests another provider instead.
-func fixOf(e *autoselect.UnreadyError) string {
+func fixOf(e *cluster.UnreadyError) string {
 	if e.Slow {
 		return "run `ingresslab build node-image` to build one in about ten minutes"
 	}
-	return cmp.Or(e.Remedy, "see docs/embedded.md")
+	return cmp.Or(e.Fix, "see docs/embedded.md")
 }
 
 // runPlace starts a cluster, runs the scenarios in it, and deletes it if it is new.

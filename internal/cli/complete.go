@@ -84,7 +84,7 @@ func (a *app) completeLabsAndScenarios(c *cobra.Command, args []string, prefix s
 // completeContexts completes the contexts in --kubeconfig, or in the kubeconfig that kubectl uses.
 func (a *app) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = a.guest.kubeconfig
+	rules.ExplicitPath = a.existing.kubeconfig
 	config, err := rules.Load()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -24,7 +24,7 @@ func TestExitCodeAndText(t *testing.T) {
 		"usage":         {usagef("--x: no"), ExitUsage, "--x: no"},
 		"spec":          {fmt.Errorf("up: %w", &cluster.SpecError{Flag: "--nodes", Why: "no"}), ExitUsage, "up: --nodes: no"},
 		"no scenario":   {&scenario.UnknownError{Name: "x", Nearest: "y"}, ExitUsage, `no scenario "x" (did you mean "y"?)`},
-		"taken port":    {&cluster.PortTakenError{Port: 1, Flag: "--http-port"}, ExitBroken, "port 127.0.0.1:1 is taken; choose another with --http-port (0 picks a free one)"},
+		"port in use":   {&cluster.PortInUseError{Port: 1, Flag: "--http-port"}, ExitBroken, "port 127.0.0.1:1 is already in use; choose another with --http-port (0 picks a free one)"},
 		"time-out":      {&kube.NotReadyError{Missing: []string{"pod a/b: is Pending"}, Cause: context.DeadlineExceeded}, ExitTimeout, "not ready: pod a/b: is Pending: context deadline exceeded"},
 		"Ctrl-C":        {fmt.Errorf("create: %w", context.Canceled), ExitInterrupted, "interrupted"},
 		"Ctrl-C, dirty": {errors.Join(fmt.Errorf("create: %w", context.Canceled), errors.New("clean up: disk full")), ExitInterrupted, "interrupted; clean up: disk full"},

@@ -55,6 +55,7 @@ func controllerPod(name string, ready corev1.ConditionStatus) corev1.Pod {
 func run(t *testing.T, client *kube.Client, args ...string) string {
 	var out strings.Builder
 	a := &app{std: Streams{Out: &out, Err: io.Discard}}
+	a.options = a.providers
 	a.connect = func(context.Context) (*kube.Client, error) { return client, nil }
 	root := a.rootCommand()
 	root.SetArgs(args)

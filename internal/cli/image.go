@@ -78,9 +78,8 @@ func (a *app) loadImages(ctx context.Context, archives []string) error {
 	if err != nil {
 		return err
 	}
-	store, ok := provider.(cluster.ImageStore)
-	if !ok {
-		return usagef("cluster type %s does not support loading images", provider.Name())
+	if why, missing := up.Missing[cluster.ImageLoading]; missing {
+		return usagef("cannot load images into cluster %q: %s", up.Name, why)
 	}
 	if len(archives) == 0 {
 		set, err := a.builtImages(ctx)
@@ -89,7 +88,7 @@ func (a *app) loadImages(ctx context.Context, archives []string) error {
 		}
 		images = set.Images
 	}
-	nodes, err := store.ImageNodes(ctx, up.Name)
+	nodes, err := provider.ImageNodes(ctx, up.Name)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ make a directory to work in, and print the next steps. ` + "`ingresslab check N`
 
 func (a *app) registerLab(c *cobra.Command, flags *labFlags) {
 	flags.spec.register(c)
-	a.guest.register(c)
+	a.existing.register(c)
 	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
 }
 
@@ -229,8 +229,8 @@ func (a *app) printAfterLab(up *cluster.Cluster, root string, l *lab.Lab, flags 
 func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	w := a.std.Out
 	printf(w, "\nExplore the result:\n")
-	if c.Lent != nil {
-		printf(w, "  forward the ports first         %s\n", c.Lent.Forward)
+	if c.Forward != "" {
+		printf(w, "  forward the ports first         %s\n", c.Forward)
 	}
 	printf(w, "  status page of the controller   http://%s/\n", c.Addresses.Status)
 	printf(w, "  the lesson                      %s\n", filepath.Join(l.Dir, lab.LessonFile))
@@ -248,7 +248,7 @@ func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 		printf(w, "  %s\n", line)
 	}
 	deleted := "the cluster"
-	if c.Lent != nil {
+	if !c.Missing.Has(cluster.Isolation) {
 		deleted = "what ingresslab created in the cluster"
 	}
 	printf(w, "  ingresslab learn %d%s   guides you through the lab and checks each task\n", l.Number, a.nameFlag())

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/deploy"
@@ -130,8 +129,8 @@ func (a *app) checkTestFlags(flags *testFlags) error {
 
 // site is a cluster to use or to create, or the reason why the provider is not available.
 type site struct {
-	option autoselect.Option
-	spec   cluster.Spec
+	provider cluster.Provider
+	spec     cluster.Spec
 	// mine is true for a temporary cluster of this command.
 	mine   bool
 	absent *labtest.Place
@@ -139,20 +138,16 @@ type site struct {
 
 // testSites returns the clusters for the tests, the preferred provider first.
 func (a *app) testSites(c *cobra.Command, flags *testFlags) ([]site, error) {
-	options, err := a.options()
-	if err != nil {
-		return nil, err
-	}
 	if c.Flags().Changed("name") {
-		return a.testExisting(c.Context(), options)
+		return a.testExisting(c.Context())
 	}
 	var sites []site
-	for _, o := range options {
-		name := o.Provider.Name()
+	for _, p := range a.options() {
+		name := p.Name()
 		if name != kind.Name && name != embedded.Name || a.provider != auto && a.provider != name {
 			continue
 		}
-		s := site{option: o, mine: true, spec: cluster.Spec{
+		s := site{provider: p, mine: true, spec: cluster.Spec{
 			Name: testCluster + "-" + name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort,
 		}}
 		if c.Flags().Changed("nodes") {
@@ -178,13 +173,13 @@ func (a *app) testSites(c *cobra.Command, flags *testFlags) ([]site, error) {
 
 // absence returns the reason why a provider is not available, if it is not.
 func (a *app) absence(ctx context.Context, s site) (string, error) {
-	if s.option.Provider.Name() == embedded.Name && runtime.GOOS != "linux" {
+	if s.provider.Name() == embedded.Name && runtime.GOOS != "linux" {
 		return "embedded clusters need Linux, but this machine runs " + runtime.GOOS, nil
 	}
-	_, err := s.option.Ready(ctx, s.spec, a.display)
-	var unready *autoselect.UnreadyError
+	_, err := s.provider.Ready(ctx, s.spec, a.display)
+	var unready *cluster.UnreadyError
 	if errors.As(err, &unready) {
-		if unready.Slow && a.provider == s.option.Provider.Name() {
+		if unready.Slow && a.provider == s.provider.Name() {
 			return "", nil // the user selected this provider
 		}
 		return fmt.Sprintf("%v; %s", unready, fixOf(unready)), nil
@@ -193,14 +188,14 @@ func (a *app) absence(ctx context.Context, s site) (string, error) {
 }
 
 // testExisting returns the cluster of --name.
-func (a *app) testExisting(ctx context.Context, options autoselect.Options) ([]site, error) {
-	found, err := options.Find(ctx, a.name)
+func (a *app) testExisting(ctx context.Context) ([]site, error) {
+	found, err := a.options().Find(ctx, a.name)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range found {
 		if (a.provider == auto || a.provider == f.Provider.Name()) && f.State == cluster.Running {
-			return []site{{option: f.Option, spec: cluster.Spec{Name: a.name}}}, nil
+			return []site{{provider: f.Provider, spec: cluster.Spec{Name: a.name}}}, nil
 		}
 	}
 	return nil, fmt.Errorf("no running cluster %q; omit --name to use a new cluster", a.name)
@@ -212,7 +207,7 @@ func (a *app) testSite(ctx context.Context, s site, plan labtest.Plan, flags *te
 		pretty.Absent(s.absent)
 		return s.absent
 	}
-	place := &labtest.Place{Provider: s.option.Provider.Name(), Cluster: s.spec.Name, Started: time.Now(), Items: []*labtest.Item{}}
+	place := &labtest.Place{Provider: s.provider.Name(), Cluster: s.spec.Name, Started: time.Now(), Items: []*labtest.Item{}}
 	env, down, err := a.testEnv(ctx, s, flags)
 	place.UpSeconds = time.Since(place.Started).Seconds()
 	defer func() {
@@ -243,7 +238,7 @@ func (a *app) testEnv(ctx context.Context, s site, flags *testFlags) (env labtes
 	if err != nil {
 		return env, down, err
 	}
-	up, err := deploy.Lab{Provider: s.option.Provider, Root: root, Progress: a.display}.Up(ctx, s.spec)
+	up, err := deploy.Lab{Provider: s.provider, Root: root, Progress: a.display}.Up(ctx, s.spec)
 	if err != nil {
 		return env, down, err
 	}
@@ -251,7 +246,7 @@ func (a *app) testEnv(ctx context.Context, s site, flags *testFlags) (env labtes
 		down = func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 			defer cancel()
-			return s.option.Provider.Down(ctx, up.Name, a.display)
+			return s.provider.Down(ctx, up.Name, a.display)
 		}
 	}
 	lesson, err := a.lessonEnv(root, up)

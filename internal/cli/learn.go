@@ -51,7 +51,7 @@ quit, and others. The word help lists them.`,
 	c.Flags().BoolVar(&flags.plain, "plain", false, "use line-based output, for scripts and screen readers")
 	c.Flags().BoolVar(&flags.reset, "reset-progress", false, "delete saved progress for the lab, or for all labs, and exit")
 	flags.spec.register(c)
-	a.guest.register(c)
+	a.existing.register(c)
 	return c
 }
 

@@ -83,8 +83,8 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 // stay sets the flags so that a restored cluster has the same provider and ports, which the lesson shows.
 func (t *tutoring) stay(c *cluster.Cluster) error {
 	t.provider = c.Provider
-	if c.Lent != nil {
-		return nil
+	if c.Forward != "" {
+		return nil // its ports are not the cluster's
 	}
 	for flag, address := range map[string]string{
 		"http-port": c.Addresses.HTTP, "https-port": c.Addresses.HTTPS, "status-port": c.Addresses.Status,

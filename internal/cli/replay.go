@@ -39,7 +39,7 @@ else in it.`,
 	}
 	output.register(c, outputPretty, outputJSON)
 	flags.register(c)
-	a.guest.register(c)
+	a.existing.register(c)
 	return c
 }
 

@@ -23,11 +23,11 @@ type app struct {
 	display  *display
 	provider string // --cluster
 	name     string // --name
-	guest    guestFlags
+	existing existingFlags
 	// connect returns a client for the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
 	// options returns the providers. Tests replace it, and labEnv, too.
-	options func() (autoselect.Options, error)
+	options func() autoselect.Providers
 	labEnv  func(*cluster.Cluster) (lab.Env, error)
 }
 
@@ -93,11 +93,11 @@ const (
 // globalFlags registers the flags that select the cluster.
 func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&a.provider, "cluster", auto, "cluster provider: "+strings.Join(providerNames(), ", "))
+	f.StringVar(&a.provider, "cluster", auto, "cluster provider: "+strings.Join(a.providerNames(), ", "))
 	f.StringVar(&a.name, "name", cluster.DefaultName, "cluster name")
-	f.StringVar(&a.guest.context, "context", "", "kubeconfig context to use; implies --cluster existing")
-	f.StringVar(&a.guest.kubeconfig, "kubeconfig", "", "path to the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
-	complete := cobra.FixedCompletions(clusterValues(), cobra.ShellCompDirectiveNoFileComp)
+	f.StringVar(&a.existing.context, "context", "", "kubeconfig context to use; implies --cluster existing")
+	f.StringVar(&a.existing.kubeconfig, "kubeconfig", "", "path to the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+	complete := cobra.FixedCompletions(a.clusterValues(), cobra.ShellCompDirectiveNoFileComp)
 	// The only error is an unknown flag; both flags exist.
 	_ = root.RegisterFlagCompletionFunc("cluster", complete)
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)

@@ -41,7 +41,7 @@ scenario fail in the specified step, for the specified reason. Otherwise, the ex
 		RunE:              func(c *cobra.Command, args []string) error { return a.runScenarios(c, args, &flags) },
 	}
 	flags.spec.register(c)
-	a.guest.register(c)
+	a.existing.register(c)
 	f := c.Flags()
 	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
 	f.BoolVar(&flags.keep, "keep", false, "keep the namespaces of the scenarios")

@@ -30,7 +30,7 @@ type clusterStatus struct {
 	Nodes      []nodeStatus     `json:"nodes"`
 	Controller controllerStatus `json:"controller"`
 	// Lacks lists the capabilities that the cluster does not have, with reasons. Scenarios that require one are skipped.
-	Lacks cluster.Capabilities `json:"lacks,omitempty"`
+	Lacks cluster.Missing `json:"lacks,omitempty"`
 }
 
 type nodeStatus struct {
@@ -90,7 +90,7 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 	st := &clusterStatus{
 		Cluster: c.Name, Provider: c.Provider, Kubeconfig: c.Kubeconfig,
 		HTTP: pageAt("http", c.Addresses.HTTP), HTTPS: pageAt("https", c.Addresses.HTTPS), StatusPage: pageAt("http", c.Addresses.Status),
-		Lacks: c.Capabilities,
+		Lacks: c.Missing,
 	}
 	nodes, err := client.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -192,11 +192,7 @@ type listedCluster struct {
 
 // listClusters prints the clusters of all providers. If a provider fails, it prints a note and the other clusters.
 func (a *app) listClusters(ctx context.Context, output string) error {
-	options, err := a.options()
-	if err != nil {
-		return err
-	}
-	found, err := options.All(ctx)
+	found, err := a.options().All(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

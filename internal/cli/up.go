@@ -31,7 +31,7 @@ responds. To update the controller in a running cluster, run the command again.`
 		},
 	}
 	flags.register(c)
-	a.guest.register(c)
+	a.existing.register(c)
 	return c
 }
 
@@ -72,11 +72,7 @@ func (a *app) down(ctx context.Context) error {
 		return err
 	}
 	if len(owners) == 0 {
-		options, err := a.options()
-		if err != nil {
-			return err
-		}
-		owners = append(owners, autoselect.Found{Option: options[0]}) // its error explains why there is nothing to delete
+		owners = append(owners, autoselect.Found{Provider: a.options()[0]}) // its error explains why there is nothing to delete
 	}
 	for _, o := range owners {
 		err = errors.Join(err, o.Provider.Down(ctx, a.name, a.display))
@@ -97,8 +93,8 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, 
 // printAddresses prints the addresses of the cluster.
 func printAddresses(w io.Writer, c *cluster.Cluster) {
 	printf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
-	if c.Lent != nil {
-		printf(w, "ingress      while this command runs: %s\n", c.Lent.Forward)
+	if c.Forward != "" {
+		printf(w, "ingress      while this command runs: %s\n", c.Forward)
 	} else {
 		printf(w, "http         http://%s/\n", c.Addresses.HTTP)
 		printf(w, "https        https://%s/\n", c.Addresses.HTTPS)

@@ -7,77 +7,95 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Cluster is a cluster that is up: its API server answers and its nodes are
-// Ready. It is a description; holding one keeps nothing alive.
+// Cluster describes a running cluster: its API server responds and its nodes are Ready.
 type Cluster struct {
-	// Name is the name it was brought up under, unique for a provider.
+	// Name is unique for a provider.
 	Name string
-	// Provider is the name of the provider that runs it, e.g. "kind".
+	// Provider is the name of the cluster's provider: "kind".
 	Provider string
-	// Kubeconfig is the path of a kubeconfig file whose current context is
-	// this cluster. The file belongs to the lab, not to the user.
+	// Kubeconfig is the path of ingresslab's own kubeconfig file. Its current context is this cluster.
 	Kubeconfig string
-	// Config is what Kubeconfig says, ready for client-go.
+	// Config is the content of Kubeconfig for client-go.
 	Config *rest.Config
-	// Addresses is where the ingress is reached from this machine.
+	// Addresses reach the ingress from this machine.
 	Addresses Addresses
-	// Capabilities is what scenarios may ask of it.
-	Capabilities Capabilities
-	// Created is true if this very call of Up made the cluster, false if it
-	// was there before. Who cancels an Up may remove only what it created.
+	// Missing is what the cluster does not support.
+	Missing Missing
+	// Created is true if this call of Up created the cluster. A canceled Up removes only what it created.
 	Created bool
-	// Lent is nil for a cluster of the lab's own. In one that is somebody else's, Addresses are there only while a command
-	// keeps them open.
-	Lent *Lent
+	// Overrides change objects before they are applied to the cluster.
+	Overrides Overrides
+	// Registry is where nodes pull images from ("registry.example.com/lab"); empty if they have them.
+	Registry string
+	// Forward is the command that opens Addresses if no command of ingresslab keeps them open. It is
+	// empty if they are always open.
+	Forward string
 }
 
-// Addresses are host:port pairs on this machine that lead to the ports of the
-// ingress controller.
+// Overrides replace names in manifests by those of a cluster.
+type Overrides struct {
+	// Images maps the image references of manifests to the references that the nodes pull.
+	Images map[string]string
+	// Classes maps the Ingress classes of manifests to the classes of the cluster.
+	Classes map[string]string
+}
+
+// Addresses are host:port pairs on this machine that reach the ports of the controller.
 type Addresses struct {
-	HTTP   string // plain HTTP, container port 80
-	HTTPS  string // TLS, container port 443
+	HTTP   string // container port 80
+	HTTPS  string // container port 443
 	Status string // the controller's status page, container port 18080
 }
 
-// Capability is something a scenario can require of a cluster, as it is
-// written under `requires:` in a scenario file.
+// Capability is a feature that a cluster can support.
 type Capability string
 
-// The capabilities there are. A provider that lacks one leads to an explained
-// skip, never to a pass.
+// Scenarios list these capabilities in `requires:`. If one is missing, the scenario is skipped with a
+// reason; it never passes.
 const (
 	// Pods means that containers really run.
 	Pods Capability = "pods"
-	// Nodes means more than one node, so that spreading and node ports mean
-	// something.
+	// Nodes means more than one node, for tests of spreading and of node ports.
 	Nodes Capability = "nodes"
-	// Services means that a Service's virtual address leads somewhere.
+	// Services means that the cluster IP of a Service works.
 	Services Capability = "services"
 	// DNS means that names of Services resolve in pods.
 	DNS Capability = "dns"
 )
 
-// AllCapabilities lists every capability, in the order in which to print them.
-func AllCapabilities() []Capability { return []Capability{Pods, Nodes, Services, DNS} }
+// Commands check these capabilities.
+const (
+	// Creation means that the provider can create clusters.
+	Creation Capability = "creation"
+	// Isolation means that only ingresslab uses the cluster, so that it can change every object.
+	Isolation Capability = "isolation"
+	// ImageLoading means that nodes accept images from this machine without a registry.
+	ImageLoading Capability = "imageLoading"
+)
 
-// Capabilities maps each thing a cluster cannot do to the reason, in words
-// that complete "skipped: ". A capability that is not in the map is there, so
-// that a provider has to spell out only what it lacks.
-type Capabilities map[Capability]string
+// Requirements lists the capabilities that a scenario can require, in print order.
+func Requirements() []Capability { return []Capability{Pods, Nodes, Services, DNS} }
 
-// Lacks returns the reasons why the cluster cannot serve what is required, in
-// the order of the requirements; none means that it can. A requirement that
-// no cluster knows is a reason, too: it must never pass unnoticed.
-func (c Capabilities) Lacks(required ...Capability) []string {
+// Missing maps each capability that a cluster lacks to the reason, which completes "skipped: ".
+// A cluster supports every capability that is not in the map.
+type Missing map[Capability]string
+
+// Lacks returns the reasons why the cluster does not meet the requirements, in their order. An unknown
+// requirement is a reason, too, so that it never passes unnoticed.
+func (m Missing) Lacks(required ...Capability) []string {
 	var reasons []string
 	for _, r := range required {
-		if !slices.Contains(AllCapabilities(), r) {
+		if !slices.Contains(Requirements(), r) {
 			reasons = append(reasons, fmt.Sprintf("unknown requirement %q", r))
-			continue
-		}
-		if why, lacks := c[r]; lacks {
+		} else if why, lacks := m[r]; lacks {
 			reasons = append(reasons, fmt.Sprintf("requires %s: %s", r, why))
 		}
 	}
 	return reasons
+}
+
+// Has reports whether the cluster supports a capability.
+func (m Missing) Has(c Capability) bool {
+	_, lacks := m[c]
+	return !lacks
 }

@@ -5,73 +5,88 @@ import (
 	"strings"
 )
 
-// NoEngineError says that there is no container engine to run nodes in.
-type NoEngineError struct {
-	// Cause is what the attempt to reach the engine came to.
+// UnreadyError means that a provider cannot create a cluster without preparation.
+type UnreadyError struct {
+	// Why is the reason: "no Docker engine answers".
+	Why string
+	// Cause adds detail; it can be nil.
 	Cause error
+	// Fix says how to use the provider anyway: "--cluster kind builds the image".
+	Fix string
+	// Slow means that Up can do the preparation itself, in minutes.
+	Slow bool
 }
+
+func (e *UnreadyError) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s (%v)", e.Why, e.Cause)
+	}
+	return e.Why
+}
+
+// Unwrap returns the cause.
+func (e *UnreadyError) Unwrap() error { return e.Cause }
+
+// NoEngineError means that no container engine responds.
+type NoEngineError struct{ Cause error }
 
 func (e *NoEngineError) Error() string {
 	return fmt.Sprintf("no Docker engine: %v; kind clusters need one: on Debian or Ubuntu run `make engine` as root, "+
-		"elsewhere install Docker Engine or Docker Desktop and start it; --cluster embedded needs none (Linux)", e.Cause)
+		"elsewhere install and start Docker Engine or Docker Desktop; --cluster embedded needs no Docker (Linux)", e.Cause)
 }
 
 // Unwrap returns the cause.
 func (e *NoEngineError) Unwrap() error { return e.Cause }
 
-// PortTakenError says that a port of the Spec is in use by somebody else.
-type PortTakenError struct {
+// PortInUseError means that another process uses a port of the Spec.
+type PortInUseError struct {
 	Port int
-	// Flag is the command-line flag that chooses the port, e.g. "--http-port".
+	// Flag is the command-line flag that selects the port: "--http-port".
 	Flag string
-	// Holder says who has it, if that can be known; otherwise empty.
+	// Holder describes the other process; empty if it is unknown.
 	Holder string
 }
 
-func (e *PortTakenError) Error() string {
+func (e *PortInUseError) Error() string {
 	return fmt.Sprintf("%s; choose another with %s (0 picks a free one)", e.Fact(), e.Flag)
 }
 
-// Fact is the error without what to do about it.
-func (e *PortTakenError) Fact() string {
+// Fact returns the message without the suggested fix.
+func (e *PortInUseError) Fact() string {
 	by := ""
 	if e.Holder != "" {
 		by = " by " + e.Holder
 	}
-	return fmt.Sprintf("port 127.0.0.1:%d is taken%s", e.Port, by)
+	return fmt.Sprintf("port %s:%d is already in use%s", Loopback, e.Port, by)
 }
 
-// MismatchError says that a cluster of the name exists and is not what was
-// asked for.
+// MismatchError means that the cluster exists with other settings.
 type MismatchError struct {
 	Name string
-	// Differences are lines such as "nodes: has 1, asked for 3".
+	// Differences are lines such as "nodes: has 1, want 3".
 	Differences []string
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("cluster %q exists and differs (%s); use --recreate to replace it, or another --name",
+	return fmt.Sprintf("cluster %q already exists with other settings (%s); pass --recreate to replace it, or choose another --name",
 		e.Name, strings.Join(e.Differences, "; "))
 }
 
-// NotFoundError says that there is no such cluster.
+// NotFoundError means that the cluster does not exist.
 type NotFoundError struct{ Name string }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("no cluster %q; `%s` makes one", e.Name, up(e.Name))
+	return fmt.Sprintf("cluster %q not found; run `%s` to create it", e.Name, up(e.Name))
 }
 
-// BrokenError says that a cluster exists and cannot be used as it is.
-type BrokenError struct {
-	Name string
-	Why  string
-}
+// BrokenError means that the cluster exists and is not usable.
+type BrokenError struct{ Name, Why string }
 
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("cluster %q cannot be used: %s; `%s` repairs it", e.Name, e.Why, up(e.Name))
+	return fmt.Sprintf("cluster %q is not usable: %s; run `%s` to repair it", e.Name, e.Why, up(e.Name))
 }
 
-// up is the command that brings up a cluster.
+// up returns the command that brings up a cluster.
 func up(name string) string {
 	if name == DefaultName {
 		return "ingresslab up"
@@ -79,12 +94,9 @@ func up(name string) string {
 	return "ingresslab up --name " + name
 }
 
-// DamagedError says that the data of a cluster cannot be read, so that it cannot be started again.
-type DamagedError struct {
-	Name string
-	Why  string
-}
+// DamagedError means that the data of a stopped cluster is unreadable.
+type DamagedError struct{ Name, Why string }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("cluster %q cannot be started again: %s; use --recreate to replace it", e.Name, e.Why)
+	return fmt.Sprintf("cluster %q cannot restart: %s; pass --recreate to replace it", e.Name, e.Why)
 }

@@ -49,13 +49,13 @@ func TestAKubeconfigIsReplacedWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if old, err := os.ReadFile(before); err != nil || string(old) != kubeconfig {
-		t.Errorf("the old file was written over: %s, %v", old, err)
+		t.Errorf("the old file has changed: %s, %v", old, err)
 	}
 	if cfg, err := clientcmd.LoadFromFile(path); err != nil || cfg.Contexts["kind-x"].Namespace != "lab-1" {
 		t.Errorf("got %+v, %v", cfg, err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
-		t.Errorf("the link is %v now, %v", info.Mode(), err)
+		t.Errorf("link: mode %v, %v", info.Mode(), err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("mode %v, %v; want 0640", info.Mode(), err)
@@ -65,7 +65,7 @@ func TestAKubeconfigIsReplacedWhole(t *testing.T) {
 	}
 }
 
-func TestUseNamespaceWithoutACurrentContext(t *testing.T) {
+func TestUseNamespaceWithoutCurrentContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := os.WriteFile(path, []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -76,34 +76,34 @@ func TestUseNamespaceWithoutACurrentContext(t *testing.T) {
 	}
 }
 
-func TestMergeAndRemoveLeaveWhatIsNotOurs(t *testing.T) {
+func TestMergeAndRemoveKeepOtherContexts(t *testing.T) {
 	dir := t.TempDir()
-	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
-	if err := os.WriteFile(ours, []byte(kubeconfig), 0o600); err != nil {
+	own, users := filepath.Join(dir, "own"), filepath.Join(dir, "users")
+	if err := os.WriteFile(own, []byte(kubeconfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(theirs, []byte(strings.ReplaceAll(kubeconfig, "kind-x", "work")), 0o600); err != nil {
+	if err := os.WriteFile(users, []byte(strings.ReplaceAll(kubeconfig, "kind-x", "work")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.MergeKubeconfig(ours, theirs); err != nil {
+	if err := cluster.MergeKubeconfig(own, users); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := clientcmd.LoadFromFile(theirs)
+	cfg, err := clientcmd.LoadFromFile(users)
 	if err != nil || len(cfg.Contexts) != 2 || cfg.CurrentContext != "kind-x" || cfg.AuthInfos["work"].Token != "secret" {
-		t.Errorf("merged: %+v, %v; want both, and ours as the current context", cfg, err)
+		t.Errorf("merged: %+v, %v; want both, with the merged context as the current one", cfg, err)
 	}
-	if err := cluster.RemoveContext(theirs, "kind-x"); err != nil {
+	if err := cluster.RemoveContext(users, "kind-x"); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err = clientcmd.LoadFromFile(theirs)
+	cfg, err = clientcmd.LoadFromFile(users)
 	if err != nil || len(cfg.Contexts)+len(cfg.Clusters)+len(cfg.AuthInfos) != 3 || cfg.CurrentContext != "" {
-		t.Errorf("removed: %+v, %v; want only what was there before", cfg, err)
+		t.Errorf("removed: %+v, %v; want only the earlier entries", cfg, err)
 	}
 	fresh := filepath.Join(dir, "fresh")
-	if err := cluster.MergeKubeconfig(ours, fresh); err != nil {
+	if err := cluster.MergeKubeconfig(own, fresh); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Stat(fresh); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("a file that was not there: %v, %v; want mode 0600", info, err)
+		t.Errorf("new file: %v, %v; want mode 0600", info, err)
 	}
 }

@@ -1,86 +1,83 @@
+// Package cluster defines the contract between the lab and a Kubernetes cluster. A [Provider]
+// creates and removes clusters, and a [Cluster] describes one that runs.
+//
+// Read Provider first. Each provider is a subpackage: kind, embedded, and existing. To add one,
+// implement Provider in a new package and add a line to the list in internal/cli/providers.go.
+// [Lifecycle] is the shared part of providers that create clusters on this machine.
 package cluster
 
 import (
 	"context"
+	"io"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Defaults of a Spec.
-const (
-	// DefaultName is the name of a cluster nobody named.
-	DefaultName = "ingresslab"
-	// DefaultNodes is one control plane and two workers: the smallest cluster
-	// in which pods have a choice of nodes.
-	DefaultNodes = 3
-	// DefaultHTTPPort and its companions are the ports on 127.0.0.1. They are
-	// above 1024 so that nobody needs to be root.
-	DefaultHTTPPort   = 8080
-	DefaultHTTPSPort  = 8443
-	DefaultStatusPort = 18080
-)
-
-// AnyPort as a port of a Spec asks for a port that is free.
-const AnyPort = -1
-
-// Spec is what the caller wants of a cluster. The zero value of a field means
-// "no wish": an existing cluster keeps what it has, a new one gets the default.
-type Spec struct {
-	// Name of the cluster; empty is DefaultName. It must be a DNS label of at
-	// most 50 characters, since node names are made from it.
-	Name string
-	// Nodes is the number of nodes altogether; 1 is a control plane that also
-	// runs pods.
-	Nodes int
-	// HTTPPort, HTTPSPort and StatusPort are ports on 127.0.0.1, 1 to 65535 or
-	// AnyPort.
-	HTTPPort, HTTPSPort, StatusPort int
-	// NodeImage is the image that nodes run; empty lets the provider find one.
-	NodeImage string
-	// KeepOnFailure leaves whatever there is when Up fails or is canceled, so
-	// that it can be looked at.
-	KeepOnFailure bool
-	// MergeKubeconfig also writes the cluster's context into the user's own
-	// kubeconfig. Down takes it out again.
-	MergeKubeconfig bool
-	// Recreate removes an existing cluster of this name first.
-	Recreate bool
-}
-
-// Provider makes clusters. All methods are safe to call when there is nothing
-// to do, and from several processes as long as the names differ.
+// Provider manages one type of cluster. All methods are idempotent. Several processes can call them
+// at the same time if the cluster names differ. [Info] says what the clusters don't support; the
+// methods for it do nothing and return nil.
 type Provider interface {
-	// Name is what --cluster selects it by.
+	// Name returns the provider's value of --cluster.
 	Name() string
-	// Up returns the cluster that spec describes: an existing one that fits, or
-	// a new one. When ctx is canceled, or anything fails, it removes what it
-	// made before it returns, unless spec says to keep it. An existing cluster
-	// that does not fit is a *MismatchError; a port that is not free a
-	// *PortTakenError; no container engine a *NoEngineError.
+	// Info describes the provider and its clusters.
+	Info() Info
+	// Ready returns the reason why Up can create the cluster without minutes of preparation:
+	// "a Docker engine answers". The error is an *UnreadyError if Up can't.
+	Ready(ctx context.Context, spec Spec, progress Progress) (reason string, err error)
+
+	// Up returns the cluster that spec describes: an existing one that matches, or a new one. If it
+	// fails or ctx ends, it removes what it created, unless spec keeps it. Errors include
+	// *MismatchError, *PortInUseError, and *NoEngineError.
 	Up(ctx context.Context, spec Spec, progress Progress) (*Cluster, error)
-	// Down removes the cluster and every trace of it on this machine. It is no
-	// error if there is none.
-	Down(ctx context.Context, name string, progress Progress) error
-	// Get returns a cluster that is up, without changing anything. If there is
-	// none it returns a *NotFoundError, if it is not usable a *BrokenError.
-	Get(ctx context.Context, name string) (*Cluster, error)
-	// List tells about every cluster of this provider that the lab made.
-	List(ctx context.Context) ([]Summary, error)
-	// Logs writes what the nodes logged into dir, which is created.
-	Logs(ctx context.Context, name, dir string) error
-}
-
-// Keeper is a Provider whose clusters do not outlive the program that brought them up until it says that they shall: a program
-// that is killed before leaves nothing behind.
-type Keeper interface {
-	// Keep lets a cluster that Up returned live on. It is no error to keep one that does so already.
+	// Keep lets a cluster that Up returned outlive this process. Until then, a provider can end the
+	// cluster if the process is killed.
 	Keep(ctx context.Context, name string) error
+	// WaitDNS waits until the DNS of a cluster that Up has just created works. Up itself returns as
+	// soon as the cluster can start pods.
+	WaitDNS(ctx context.Context, name string, progress Progress) error
+	// ImageNodes returns the nodes that accept images from this machine, without a registry.
+	ImageNodes(ctx context.Context, name string) ([]ImageNode, error)
+	// CheckInstall returns nil if ingresslab can apply the objects that install the controller. It
+	// protects objects that others own, and asks the user to confirm if necessary.
+	CheckInstall(ctx context.Context, c *Cluster, objects []*unstructured.Unstructured) error
+	// OpenPorts makes c.Addresses reach the controller until ctx ends. Call it once the controller runs.
+	OpenPorts(ctx context.Context, c *Cluster, progress Progress) error
+
+	// Get returns a running cluster and changes nothing. The error is a *NotFoundError or a
+	// *BrokenError if there is no such cluster or it is not usable.
+	Get(ctx context.Context, name string) (*Cluster, error)
+	// List returns all clusters of this provider that ingresslab created or uses.
+	List(ctx context.Context) ([]Summary, error)
+	// Logs creates dir and writes the logs of the nodes into it.
+	Logs(ctx context.Context, name, dir string) error
+	// Down removes the cluster and all its traces on this machine. A missing cluster is not an error.
+	Down(ctx context.Context, name string, progress Progress) error
 }
 
-// Settler is a Provider whose Up returns as soon as pods can be started in a new cluster, so that other things can be done while
-// the rest of it comes up.
-type Settler interface {
-	// Settle waits until a cluster that Up has just made has what pods expect to find in one, such as its DNS.
-	Settle(ctx context.Context, name string, progress Progress) error
+// Info describes a provider.
+type Info struct {
+	// Summary describes the clusters in the help of --cluster: "real nodes, as Docker containers".
+	Summary string
+	// Noun completes "using ": "a kind cluster".
+	Noun string
+	// Instead says how to select the provider if another one is preferred; it can be empty.
+	Instead string
+	// Manifests is the kustomization that installs the controller, as a path in the checkout.
+	Manifests string
+	// Missing is what no cluster of the provider supports.
+	Missing Missing
+}
+
+// ImageNode is a node that stores container images.
+type ImageNode interface {
+	// Name returns the name of the node.
+	Name() string
+	// Images returns the node's images: from each reference without a registry ("cheese:cheddar") to
+	// the image's ID ("sha256:..."), which is the digest of its configuration.
+	Images(ctx context.Context) (map[string]string, error)
+	// Import adds the images of an archive in the format of `docker save`.
+	Import(ctx context.Context, archive io.Reader) error
 }
 
 // Summary is one line of a listing.
@@ -89,45 +86,45 @@ type Summary struct {
 	State   State
 	Nodes   []Node
 	Created time.Time
-	// Problem says why State is not Running; empty if it is.
+	// Problem is the reason if State is not Running.
 	Problem string
 }
 
-// Node is one machine of a cluster, as its provider sees it.
+// Node is one machine of a cluster, as its provider reports it.
 type Node struct {
 	Name  string
 	Role  string // "control-plane" or "worker"
 	State string // "running", "exited", "missing", ...
 }
 
-// State is the condition a cluster is in.
+// State is the condition of a cluster.
 type State string
 
 // The states of a cluster.
 const (
-	// Running: finished, and every node runs.
+	// Running means that the cluster is complete and all nodes run.
 	Running State = "running"
-	// Stopped: finished, but nodes are stopped, e.g. by a restart of the engine.
+	// Stopped means that the cluster is complete and nodes are stopped, for example by a restart of the engine.
 	Stopped State = "stopped"
-	// HalfCreated: an Up that did not come to its end.
+	// HalfCreated means that an Up did not finish.
 	HalfCreated State = "half-created"
-	// Absent: nothing is there.
+	// Absent means that the cluster does not exist.
 	Absent State = "absent"
-	// Unreachable: the lab made it, and what runs it does not answer, e.g. an engine that is not started.
+	// Unreachable means that ingresslab created the cluster and its engine does not respond.
 	Unreachable State = "unreachable"
+	// Foreign means that another program created a cluster of that name. ingresslab does not change it.
+	Foreign State = "foreign"
 )
 
-// Progress hears what is being done, for a person to follow. Implementations
-// are safe for concurrent use.
+// Progress reports work to the user. Implementations are safe for concurrent use.
 type Progress interface {
-	// Step says that something begins that takes a while. The function it
-	// returns is called once, when that has ended: with nil if it went well.
+	// Step reports the start of a longer step. Call done once at its end, with nil on success.
 	Step(text string) (done func(error))
-	// Note says something worth a line: a decision, a warning.
+	// Note reports a decision or a warning.
 	Note(text string)
 }
 
-// Quiet is a Progress that says nothing.
+// Quiet is a Progress that reports nothing.
 type Quiet struct{}
 
 // Step implements Progress.

@@ -7,33 +7,74 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
 )
 
-// Store is the directory in which a provider keeps what it remembers of its clusters, a record of type R each:
+// Store is the directory in which a provider keeps a record of type R for each cluster:
 //
 //	<name>/cluster.json   the record
-//	<name>/kubeconfig     readable by the user alone
-//	<name>.lock           held while somebody works on the cluster
-//	<name>.log            what there was to say when one could not be made
+//	<name>/kubeconfig     readable by the user only
+//	<name>.lock           locked while a process changes the cluster
+//	<name>.log            the log of a failed creation
 type Store[R any] struct{ Dir string }
 
-// ClusterDir is the directory of a cluster.
+// Record is the part of a cluster's record that all providers with a Lifecycle share.
+type Record struct {
+	// Nodes, the ports, and NodeImage are the actual values, never zero in place of a default.
+	Nodes      int    `json:"nodes"`
+	HTTPPort   int    `json:"httpPort"`
+	HTTPSPort  int    `json:"httpsPort"`
+	StatusPort int    `json:"statusPort"`
+	NodeImage  string `json:"nodeImage,omitempty"`
+	// Created is when Up started.
+	Created time.Time `json:"created"`
+	// Ready is when Up last saw the cluster Ready; zero if Up never finished.
+	Ready time.Time `json:"ready,omitzero"`
+	// MergedInto is the user's kubeconfig that contains the cluster's context, if any.
+	MergedInto string `json:"mergedInto,omitempty"`
+}
+
+// Shared returns r. A record that embeds Record implements the constraint of Lifecycle with it.
+func (r *Record) Shared() *Record { return r }
+
+// Finished reports whether the cluster has been Ready.
+func (r *Record) Finished() bool { return !r.Ready.IsZero() }
+
+// Ports returns the ports for HTTP, HTTPS, and status.
+func (r *Record) Ports() [3]int { return [3]int{r.HTTPPort, r.HTTPSPort, r.StatusPort} }
+
+// SetPorts sets the ports for HTTP, HTTPS, and status.
+func (r *Record) SetPorts(ports [3]int) {
+	r.HTTPPort, r.HTTPSPort, r.StatusPort = ports[0], ports[1], ports[2]
+}
+
+// StateDir returns dir, or the provider's directory under the user's XDG state directory if dir is empty.
+func StateDir(dir, provider string) string {
+	if dir != "" {
+		return dir
+	}
+	return filepath.Join(xdg.StateHome, "ingresslab", provider)
+}
+
+// ClusterDir returns the directory of a cluster.
 func (s Store[R]) ClusterDir(name string) string { return filepath.Join(s.Dir, name) }
 
-// Kubeconfig is the path of a cluster's kubeconfig.
+// Kubeconfig returns the path of a cluster's kubeconfig.
 func (s Store[R]) Kubeconfig(name string) string { return filepath.Join(s.Dir, name, "kubeconfig") }
 
-// LockFile is what to lock while working on a cluster.
+// LockFile returns the file to lock during changes of a cluster.
 func (s Store[R]) LockFile(name string) string { return filepath.Join(s.Dir, name+".lock") }
 
-// LogFile is where to keep what was said when a cluster could not be made; it outlives Forget.
+// LogFile returns the path for the log of a failed creation. Forget does not remove it.
 func (s Store[R]) LogFile(name string) string { return filepath.Join(s.Dir, name+".log") }
 
-// RecordFile is where the record of a cluster is.
+// RecordFile returns the path of a cluster's record.
 func (s Store[R]) RecordFile(name string) string { return filepath.Join(s.Dir, name, "cluster.json") }
 
-// Load returns the record of a cluster, or nil if there is none. One that cannot be read is an empty one: the file is
-// written as a whole, so something is badly wrong and starting over is the cure.
+// Load returns the record of a cluster, or nil if there is none. An unreadable record counts as empty:
+// Save is atomic, so something else damaged it, and only a new cluster helps.
 func (s Store[R]) Load(name string) (*R, error) {
 	data, err := os.ReadFile(s.RecordFile(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,26 +90,26 @@ func (s Store[R]) Load(name string) (*R, error) {
 	return r, nil
 }
 
-// Save writes the record so that a crash leaves the old one or the new one.
+// Save writes the record. After a crash, the file has the old or the new record.
 func (s Store[R]) Save(name string, r *R) error {
-	if err := os.MkdirAll(s.ClusterDir(name), 0o700); err != nil {
-		return fmt.Errorf("record of cluster %q: %w", name, err)
-	}
 	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("record of cluster %q: %w", name, err)
+	if err == nil {
+		err = os.MkdirAll(s.ClusterDir(name), 0o700)
 	}
 	tmp := s.RecordFile(name) + ".new"
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("record of cluster %q: %w", name, err)
+	if err == nil {
+		err = os.WriteFile(tmp, append(data, '\n'), 0o600)
 	}
-	if err := os.Rename(tmp, s.RecordFile(name)); err != nil {
+	if err == nil {
+		err = os.Rename(tmp, s.RecordFile(name))
+	}
+	if err != nil {
 		return fmt.Errorf("record of cluster %q: %w", name, err)
 	}
 	return nil
 }
 
-// Forget removes everything about a cluster but the log of a failure.
+// Forget removes all files of a cluster except the log of a failed creation.
 func (s Store[R]) Forget(name string) error {
 	if err := removeTree(s.ClusterDir(name)); err != nil {
 		return fmt.Errorf("files of cluster %q: %w", name, err)
@@ -76,15 +117,15 @@ func (s Store[R]) Forget(name string) error {
 	return nil
 }
 
-// removeTree is os.RemoveAll, also for a tree with directories that their owner may not read: overlayfs makes one for every
-// container (its "work", which has mode 0), and containers may make others.
+// removeTree is os.RemoveAll that also removes directories their owner can't read. overlayfs creates
+// one for every container ("work", mode 0), and containers can create others.
 func removeTree(path string) error {
 	if os.RemoveAll(path) == nil {
 		return nil
 	}
 	_ = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() {
-			_ = os.Chmod(p, 0o700) //nolint:gosec // a directory, before it is read; RemoveAll says what did not help
+			_ = os.Chmod(p, 0o700) //nolint:gosec // a directory that is about to be read; RemoveAll reports the error
 		}
 		return nil
 	})
@@ -94,10 +135,7 @@ func removeTree(path string) error {
 // Names returns the clusters that have a directory, sorted.
 func (s Store[R]) Names() ([]string, error) {
 	entries, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("records of clusters: %w", err)
 	}
 	var names []string

@@ -13,10 +13,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Without root, `down` met the directories that overlayfs leaves behind for every container: "permission denied".
-func TestForgetRemovesDirectoriesThatCannotBeRead(t *testing.T) {
-	if os.Geteuid() == 0 { // who may read every directory
-		againAsNobody(t)
+// overlayfs creates an unreadable directory for every container. Without root, `down` failed with "permission denied".
+func TestForgetRemovesUnreadableDirectories(t *testing.T) {
+	if os.Geteuid() == 0 { // root can read every directory
+		rerunAsNobody(t)
 		return
 	}
 	s := cluster.Store[struct{}]{Dir: t.TempDir()}
@@ -31,12 +31,12 @@ func TestForgetRemovesDirectoriesThatCannotBeRead(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(s.ClusterDir("lab")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it is still there (%v)", err)
+		t.Errorf("directory: got %v, want it removed", err)
 	}
 }
 
-// againAsNobody runs the test once more in a process of a user without rights.
-func againAsNobody(t *testing.T) {
+// rerunAsNobody runs the test in a process of the user nobody, who has no permissions.
+func rerunAsNobody(t *testing.T) {
 	t.Helper()
 	const nobody = 65534
 	home := t.TempDir()
@@ -56,6 +56,6 @@ func againAsNobody(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("as nobody: %v\n%s", err, out)
+		t.Errorf("run as user 65534: %v\n%s", err, out)
 	}
 }

@@ -9,9 +9,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// The webhook is a component that anybody may add to a kustomization: it must fit the DaemonSet for kind and the Deployment
-// for everywhere else.
-func TestTheAdmissionComponentFitsBothInstallations(t *testing.T) {
+// Users can add the webhook component to a kustomization with the DaemonSet for kind or with the Deployment.
+func TestAdmissionComponentMatchesBothWorkloads(t *testing.T) {
 	for name, resources := range map[string]string{"DaemonSet": "manifests/kind", "Deployment": "manifests"} {
 		disk := filesys.MakeFsOnDisk()
 		dir := t.TempDir()

@@ -15,21 +15,21 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// The manifests under test are those of this checkout.
-const checkout = "../.."
+// The tests use the manifests of this checkout.
+const checkout, variant = "../..", "manifests/kind"
 
-func TestRenderPutsTheImageIntoTheManifests(t *testing.T) {
+func TestRenderSetsImage(t *testing.T) {
 	objs, err := Render(checkout, variant, image.Controller+":0123456789ab")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first := kube.Describe(objs[0]); first != "namespace ingresslab-system" {
-		t.Errorf("first is %s, which the others need a namespace for", first)
+		t.Errorf("first object %s, want the namespace of the others", first)
 	}
 	images := 0
 	for _, o := range objs {
 		if o.GetLabels()[versionLabel] != image.Version {
-			t.Errorf("%s has the labels %v", kube.Describe(o), o.GetLabels())
+			t.Errorf("%s: labels %v", kube.Describe(o), o.GetLabels())
 		}
 		text, err := o.MarshalJSON()
 		if err != nil {
@@ -38,7 +38,7 @@ func TestRenderPutsTheImageIntoTheManifests(t *testing.T) {
 		if strings.Contains(string(text), `"image":"`+image.Controller) {
 			images++
 			if !strings.Contains(string(text), `"image":"`+image.Controller+`:0123456789ab"`) {
-				t.Errorf("%s runs another image", kube.Describe(o))
+				t.Errorf("%s: wrong image", kube.Describe(o))
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func TestRenderErrors(t *testing.T) {
 	}
 }
 
-func TestAnyAnswerOfTheIngressWillDo(t *testing.T) {
+func TestAwaitIngressAcceptsAnyStatus(t *testing.T) {
 	for _, status := range []int{http.StatusNotFound, http.StatusFound, http.StatusBadGateway} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.1:1/") // must not be followed
@@ -70,11 +70,11 @@ func TestAnyAnswerOfTheIngressWillDo(t *testing.T) {
 	}
 }
 
-func TestNoAnswerNamesTheAddress(t *testing.T) {
+func TestAwaitAnswerErrorNamesAddress(t *testing.T) {
 	srv := httptest.NewServer(nil)
 	address := srv.Listener.Addr().String()
 	srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*reachPoll)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*answerPoll)
 	defer cancel()
 	err := awaitAnswer(ctx, address)
 	if err == nil || !strings.Contains(err.Error(), "http://"+address+"/ does not answer") {
@@ -82,7 +82,7 @@ func TestNoAnswerNamesTheAddress(t *testing.T) {
 	}
 }
 
-// fakeProvider hands out a cluster that nothing can be installed into.
+// fakeProvider returns a cluster without an API server.
 type fakeProvider struct {
 	cluster.Provider
 	created bool
@@ -93,24 +93,26 @@ func (p *fakeProvider) Up(_ context.Context, spec cluster.Spec, _ cluster.Progre
 	return &cluster.Cluster{Name: spec.Name, Created: p.created}, nil
 }
 
+func (p *fakeProvider) Keep(context.Context, string) error { return nil }
+
 func (p *fakeProvider) Down(ctx context.Context, name string, _ cluster.Progress) error {
 	p.downs = append(p.downs, name)
 	return ctx.Err()
 }
 
-func TestAFailedUpRemovesOnlyWhatItCreated(t *testing.T) {
+func TestFailedUpRemovesOnlyNewCluster(t *testing.T) {
 	for name, c := range map[string]struct {
 		created, keep bool
 		downs         int
 	}{
-		"a new cluster goes":      {true, false, 1},
-		"unless it is to be kept": {true, true, 0},
-		"one that existed stays":  {false, false, 0},
+		"new cluster":       {true, false, 1},
+		"new cluster, kept": {true, true, 0},
+		"existing cluster":  {false, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &fakeProvider{created: c.created}
 			ctx, cancel := context.WithCancel(t.Context())
-			cancel() // so that the images are not built
+			cancel() // skips the build of the images
 			l := Lab{Provider: p, Root: t.TempDir(), CacheDir: filepath.Join(t.TempDir(), "cache"), Progress: cluster.Quiet{}}
 			_, err := l.Up(ctx, cluster.Spec{Name: "lab", KeepOnFailure: c.keep})
 			if !errors.Is(err, context.Canceled) || len(p.downs) != c.downs {
@@ -120,28 +122,31 @@ func TestAFailedUpRemovesOnlyWhatItCreated(t *testing.T) {
 	}
 }
 
-// settling is a provider whose new cluster never has all that pods expect.
-type settling struct {
+// noDNS is a provider whose new cluster never has a DNS.
+type noDNS struct {
 	cluster.Provider
-	settled []string
+	waited []string
 }
 
-func (p *settling) Settle(ctx context.Context, name string, _ cluster.Progress) error {
-	p.settled = append(p.settled, name)
+func (p *noDNS) Info() cluster.Info { return cluster.Info{Manifests: variant} }
+
+func (p *noDNS) ImageNodes(context.Context, string) ([]cluster.ImageNode, error) { return nil, nil }
+
+func (p *noDNS) WaitDNS(ctx context.Context, name string, _ cluster.Progress) error {
+	p.waited = append(p.waited, name)
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-// TestANewClusterSettlesWhileItIsFurnished furnishes one from a checkout without manifests: that ends the waiting, too, and is what
-// is said.
-func TestANewClusterSettlesWhileItIsFurnished(t *testing.T) {
+// The checkout has no manifests. That error also ends the wait for the DNS.
+func TestInstallWaitsForNewClusterOnly(t *testing.T) {
 	t.Parallel()
-	for created, settled := range map[bool]int{true: 1, false: 0} {
-		p := &settling{}
+	for created, waits := range map[bool]int{true: 1, false: 0} {
+		p := &noDNS{}
 		l := Lab{Provider: p, Root: t.TempDir(), Progress: cluster.Quiet{}}
-		err := l.furnish(t.Context(), &cluster.Cluster{Name: "lab", Created: created}, &image.Set{Controller: "ingress-controller:1.0.0"})
-		if !errors.Is(err, fs.ErrNotExist) || len(p.settled) != settled {
-			t.Errorf("created %t: got %v, and %d waited for the cluster, want %d", created, err, len(p.settled), settled)
+		err := l.deploy(t.Context(), &cluster.Cluster{Name: "lab", Created: created}, &image.Set{Controller: "ingress-controller:1.0.0"})
+		if !errors.Is(err, fs.ErrNotExist) || len(p.waited) != waits {
+			t.Errorf("created %t: got %v and %d waits, want %d", created, err, len(p.waited), waits)
 		}
 	}
 }

@@ -15,38 +15,32 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// versionLabel is Kubernetes' recommended label for the version of what an
-// object belongs to
+// versionLabel is Kubernetes' recommended label for a version
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
 const versionLabel = "app.kubernetes.io/version"
 
-// variant is the kustomization that is installed into the lab's own clusters: there a port of this machine leads to a port of
-// a node.
-const variant = "manifests/kind"
-
-// Render returns the objects that install the controller, in the order in
-// which to apply them, with the given reference in place of the controller's
-// image. root is the checkout, and variant the kustomization in it.
-func Render(root, variant, controllerImage string) ([]*unstructured.Unstructured, error) {
-	colon := strings.LastIndexByte(controllerImage, ':') // the first may be that of a registry's port
+// Render returns the objects of a kustomization that install the controller, in the order to apply them.
+// controllerImage replaces the controller's image. root is the checkout, and manifests a path in it.
+func Render(root, manifests, controllerImage string) ([]*unstructured.Unstructured, error) {
+	colon := strings.LastIndexByte(controllerImage, ':') // the first colon can be that of a registry's port
 	name, tag := controllerImage[:max(colon, 0)], controllerImage[colon+1:]
 	if name == "" || tag == "" || strings.Contains(tag, "/") {
-		return nil, fmt.Errorf("controller image %q: has no tag", controllerImage)
+		return nil, fmt.Errorf("controller image %q has no tag", controllerImage)
 	}
-	dir := filepath.Join(root, filepath.FromSlash(variant))
+	dir := filepath.Join(root, filepath.FromSlash(manifests))
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", variant, err)
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
 	}
 	retag := imagetag.LegacyFilter{ImageTag: types.Image{Name: image.Controller, NewName: name, NewTag: tag}}
 	if err := resources.ApplyFilter(retag); err != nil {
-		return nil, fmt.Errorf("render %s: %w", variant, err)
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
 	}
 	text, err := resources.AsYaml()
 	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", variant, err)
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
 	}
-	objs, err := kube.Decode(variant, text)
+	objs, err := kube.Decode(manifests, text)
 	if err != nil {
 		return nil, err
 	}

@@ -207,7 +207,7 @@ func TestOtherEnds(t *testing.T) {
 		"no ingress":  {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken, "nothing listens"},
 		"interrupted": {func(_ *fakecluster.Cluster, _ *lab.Env, cancel context.CancelFunc) { cancel() }, scenario.Interrupted, "canceled"},
 		"a cluster without pods": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) {
-			e.Capabilities = cluster.Capabilities{cluster.Pods: "no containers"}
+			e.Capabilities = cluster.Missing{cluster.Pods: "no containers"}
 		}, scenario.Skipped, "requires pods: no containers"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.D
 		c.fault("namespace", "%s", why)
 	}
 	for i, capability := range l.Requires {
-		if !slices.Contains(cluster.AllCapabilities(), capability) {
+		if !slices.Contains(cluster.Requirements(), capability) {
 			c.fault(fmt.Sprintf("requires[%d]", i), "nothing provides %q", capability)
 		}
 	}

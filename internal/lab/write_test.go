@@ -28,7 +28,7 @@ func ran(t *testing.T) map[scenario.Outcome]*lab.Report {
 			l.Tasks[1].Check = []scenario.Step{{Expect: &wrong}}
 		},
 		scenario.Skipped: func(_ *lab.Lab, e *lab.Env, _ *fakecluster.Cluster) {
-			e.Capabilities = cluster.Capabilities{cluster.Pods: "no containers"}
+			e.Capabilities = cluster.Missing{cluster.Pods: "no containers"}
 		},
 		scenario.Broken: func(_ *lab.Lab, _ *lab.Env, c *fakecluster.Cluster) {
 			c.NamespaceErr = errors.New("connection refused")

@@ -237,7 +237,7 @@ func TestSkipsSayWhy(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
-	env.Capabilities = cluster.Capabilities{cluster.Nodes: "there is one node"}
+	env.Capabilities = cluster.Missing{cluster.Nodes: "there is one node"}
 	l.Mutants[1].Requires = scenario.Capabilities{cluster.Nodes}
 	var text strings.Builder
 	pretty := labtest.NewPretty(&text, scenario.Style{})

@@ -24,7 +24,7 @@ type Env struct {
 	// Controller explains its decisions when a step fails; nil if nobody can be asked.
 	Controller explain.Asker
 	// Capabilities is what the cluster can do.
-	Capabilities cluster.Capabilities
+	Capabilities cluster.Missing
 	// Run names the run; a name is drawn if it is empty. Two runs at the same time must not have the same.
 	Run string
 	// Seed decides all that a run draws: its name, and which pods and nodes its faults meet. One is drawn if it is 0.
@@ -76,11 +76,11 @@ func NewEnv(c *cluster.Cluster) (Env, error) {
 	if err != nil {
 		return Env{}, err
 	}
-	if c.Lent != nil {
-		client = client.AsGuest(kube.Guest{Images: c.Lent.Images, Classes: c.Lent.Classes})
+	if !c.Missing.Has(cluster.Isolation) {
+		client = client.AsGuest(kube.Guest{Images: c.Overrides.Images, Classes: c.Overrides.Classes})
 	}
 	http := probe.NewClient(probe.Addresses{HTTP: c.Addresses.HTTP, HTTPS: c.Addresses.HTTPS})
-	return Env{Kube: client, HTTP: http, Controller: client, Capabilities: c.Capabilities}, nil
+	return Env{Kube: client, HTTP: http, Controller: client, Capabilities: c.Missing}, nil
 }
 
 func (e Env) progress() Progress {

@@ -61,7 +61,7 @@ func TestAMutantIsCaughtForItsReason(t *testing.T) {
 			c, http := fakecluster.New(t)
 			env := scenario.Env{
 				Kube: c, HTTP: http, Run: "r1", Patience: 300 * time.Millisecond,
-				Capabilities: cluster.Capabilities{cluster.Nodes: "one only"},
+				Capabilities: cluster.Missing{cluster.Nodes: "one only"},
 			}
 			got, err := scenario.RunMutant(t.Context(), s, s.Mutants[0], env)
 			if err != nil || got.Verdict != tc.verdict || !strings.HasPrefix(got.Reason, tc.reason) || got.Line != 13 {

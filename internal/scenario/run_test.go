@@ -164,7 +164,7 @@ func TestKeepLeavesEverything(t *testing.T) {
 func TestUnmetRequirementIsASkip(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n")
 	c, http := fakecluster.New(t)
-	env := scenario.Env{Kube: c, HTTP: http, Capabilities: cluster.Capabilities{cluster.Pods: "no containers here"}}
+	env := scenario.Env{Kube: c, HTTP: http, Capabilities: cluster.Missing{cluster.Pods: "no containers here"}}
 	report, err := scenario.Run(t.Context(), s, env)
 	if err != nil || report.Outcome != scenario.Skipped || report.Reason != "requires pods: no containers here" {
 		t.Errorf("%s: %q, %v", report.Outcome, report.Reason, err)

@@ -42,7 +42,7 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
 	case reflect.TypeFor[Capabilities]():
 		one := text()
-		for _, c := range cluster.AllCapabilities() {
+		for _, c := range cluster.Requirements() {
 			one.Enum = append(one.Enum, c)
 		}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one}}}

@@ -91,7 +91,7 @@ func (c *checker) head(s *Scenario) {
 
 func (c *checker) capability(path string, capability cluster.Capability) {
 	var known []string
-	for _, k := range cluster.AllCapabilities() {
+	for _, k := range cluster.Requirements() {
 		known = append(known, string(k))
 	}
 	if !slices.Contains(known, string(capability)) {

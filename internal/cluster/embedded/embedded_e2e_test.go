@@ -22,8 +22,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// These tests start real control planes. INGRESSLAB_KUBE_BIN names the directory with the programs; without it they are
-// taken from the cache, where `ingresslab build control-plane` puts them.
+// These tests start real control planes. INGRESSLAB_KUBE_BIN is the directory with the binaries. Without it, the tests
+// use the cache.
 
 func kubeBin(t *testing.T) controlplane.Binaries {
 	t.Helper()
@@ -33,7 +33,7 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 		t.Fatal(err)
 	}
 	if !present {
-		nstest.SkipOrFail(t, "the programs of the control plane are not there; `ingresslab build control-plane` compiles them")
+		nstest.SkipOrFail(t, "the control plane is not compiled; run `ingresslab build control-plane`")
 	}
 	programs, err := nodeimage.ControlPlane(t.Context(), options)
 	if err != nil {
@@ -42,14 +42,11 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 	return controlplane.Binaries{Dir: programs.Dir, Version: programs.KubernetesVersion}
 }
 
-// provider returns one with a state directory of its own, and removes its clusters in the end.
+// provider returns a Provider with its own state directory, and removes its clusters after the test.
 func provider(t *testing.T, names ...string) *Provider {
 	t.Helper()
-	p, err := New(Options{StateDir: filepath.Join(t.TempDir(), "state"), Binaries: programsIn(kubeBin(t))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Available(); err != nil {
+	p := New(Options{StateDir: filepath.Join(t.TempDir(), "state"), Binaries: programsIn(kubeBin(t))})
+	if err := checkMachine(); err != nil {
 		nstest.SkipOrFail(t, err.Error())
 	}
 	t.Cleanup(func() {
@@ -74,7 +71,7 @@ func up(t *testing.T, p *Provider, spec cluster.Spec) *cluster.Cluster {
 	return c
 }
 
-// logged is a Progress that calls a function when a step begins.
+// logged is a Progress that calls a function at the start of each step.
 type logged struct {
 	t    *testing.T
 	step func(text string)
@@ -101,7 +98,7 @@ func clientOf(t *testing.T, c *cluster.Cluster) kubernetes.Interface {
 
 func supervisorOf(t *testing.T, p *Provider, name string) process {
 	t.Helper()
-	rec, err := p.store.Load(name)
+	rec, err := p.Load(name)
 	if err != nil || rec == nil {
 		t.Fatalf("record: %v, %v", rec, err)
 	}
@@ -110,20 +107,20 @@ func supervisorOf(t *testing.T, p *Provider, name string) process {
 
 func portsOf(t *testing.T, p *Provider, name string) []int {
 	t.Helper()
-	rec, err := p.store.Load(name)
+	rec, err := p.Load(name)
 	if err != nil || rec == nil {
 		t.Fatalf("record: %v, %v", rec, err)
 	}
 	return []int{rec.APIPort, rec.HTTPPort, rec.HTTPSPort, rec.StatusPort}
 }
 
-func TestLifeOfACluster(t *testing.T) {
+func TestClusterLifecycle(t *testing.T) {
 	p := provider(t)
 	spec := smallSpec("test")
 	spec.Nodes = 3
 	made := up(t, p, spec)
 	if !made.Created {
-		t.Error("a new cluster is not Created")
+		t.Error("Created is false for a new cluster")
 	}
 	nodes, err := clientOf(t, made).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(nodes.Items) != 3 {
@@ -154,17 +151,16 @@ func TestLifeOfACluster(t *testing.T) {
 	if err := p.Down(t.Context(), "test", logged{t: t}); err != nil {
 		t.Error(err)
 	}
-	assertNothingLeft(t, p.store.Dir, ports...)
+	assertNothingLeft(t, p.Dir, ports...)
 }
 
-// testKilledSupervisor does to a cluster what a restart of the machine does: its data is all that is left, and Up makes the
-// same cluster of it.
+// testKilledSupervisor imitates a reboot: only the data remains, and Up restarts the same cluster from it.
 func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cluster.Cluster) {
 	t.Helper()
 	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left := processesOf(p.store.Dir); len(left) > 0 {
+	if left := processesOf(p.Dir); len(left) > 0 {
 		t.Errorf("processes outlive their supervisor: %v", left)
 	}
 	var broken *cluster.BrokenError
@@ -175,11 +171,11 @@ func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cl
 	if err != nil || len(list) != 1 || list[0].State != cluster.Stopped {
 		t.Errorf("List without a supervisor: %+v, %v; want one that is stopped", list, err)
 	}
-	woken := up(t, p, spec)
-	if woken.Created || woken.Addresses != made.Addresses || woken.Config.Host != made.Config.Host {
-		t.Errorf("Up after the supervisor was killed: %+v; want the same cluster at the same ports", woken)
+	revived := up(t, p, spec)
+	if revived.Created || revived.Addresses != made.Addresses || revived.Config.Host != made.Config.Host {
+		t.Errorf("Up after the supervisor was killed: %+v; want the same cluster at the same ports", revived)
 	}
-	if _, err := clientOf(t, woken).CoreV1().ConfigMaps("default").Get(t.Context(), "note", metav1.GetOptions{}); err != nil {
+	if _, err := clientOf(t, revived).CoreV1().ConfigMaps("default").Get(t.Context(), "note", metav1.GetOptions{}); err != nil {
 		t.Errorf("its data: %v", err)
 	}
 	if _, err := p.Get(t.Context(), "test"); err != nil {
@@ -187,7 +183,7 @@ func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cl
 	}
 }
 
-func TestTwoClustersSideBySide(t *testing.T) {
+func TestTwoClustersRunIndependently(t *testing.T) {
 	p := provider(t, "one", "two")
 	var both sync.WaitGroup
 	for _, name := range []string{"one", "two"} {
@@ -208,14 +204,14 @@ func TestTwoClustersSideBySide(t *testing.T) {
 	}
 	c, err := p.Get(t.Context(), "two")
 	if err != nil {
-		t.Fatalf("the end of one is felt by the other: %v", err)
+		t.Fatalf("after Down of the other cluster: %v", err)
 	}
 	if _, err := clientOf(t, c).CoreV1().Nodes().Get(t.Context(), "two-control-plane", metav1.GetOptions{}); err != nil {
 		t.Error(err)
 	}
 }
 
-// moments are when to interrupt the making of a cluster.
+// moments are when to interrupt the creation of a cluster.
 var moments = []struct {
 	step  string
 	after time.Duration
@@ -241,18 +237,18 @@ func TestCancelLeavesNothing(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want context.Canceled", err)
 			}
-			assertNothingLeft(t, p.store.Dir)
+			assertNothingLeft(t, p.Dir)
 		})
 	}
 }
 
-func TestDamagedDataIsSaidAndReplaced(t *testing.T) {
+func TestUpReportsDamagedData(t *testing.T) {
 	p := provider(t)
 	up(t, p, smallSpec("test"))
 	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(p.store.ClusterDir("test"), "etcd", "member", "snap", "db"), 5000); err != nil {
+	if err := os.Truncate(filepath.Join(p.ClusterDir("test"), "etcd", "member", "snap", "db"), 5000); err != nil {
 		t.Fatal(err)
 	}
 	var damaged *cluster.DamagedError
@@ -264,6 +260,6 @@ func TestDamagedDataIsSaidAndReplaced(t *testing.T) {
 	spec := smallSpec("test")
 	spec.Recreate = true
 	if c := up(t, p, spec); !c.Created {
-		t.Error("--recreate made no new cluster")
+		t.Error("--recreate created no new cluster")
 	}
 }

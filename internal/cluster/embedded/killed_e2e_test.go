@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// child is a program that brings up a cluster, with what it prints.
+// child is a process that brings up a cluster, with its output.
 type child struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -38,7 +38,7 @@ func startChild(t *testing.T, stateDir, keep string) *child {
 	return c
 }
 
-// await reads what the child prints until a line that begins so.
+// await reads the output until a line with this prefix.
 func (c *child) await(t *testing.T, prefix string) string {
 	t.Helper()
 	for c.lines.Scan() {
@@ -47,41 +47,41 @@ func (c *child) await(t *testing.T, prefix string) string {
 			return c.lines.Text()
 		}
 	}
-	t.Fatalf("the child ended before %q", prefix)
+	t.Fatalf("the child exited before %q", prefix)
 	return ""
 }
 
 func (c *child) kill() {
-	_ = c.cmd.Process.Signal(syscall.SIGKILL) // it may have been killed already
+	_ = c.cmd.Process.Signal(syscall.SIGKILL) // it may have exited
 	_ = c.cmd.Wait()
 }
 
-func TestAProgramThatIsKilledLeavesNothing(t *testing.T) {
+func TestKilledProcessLeavesNothing(t *testing.T) {
 	for _, moment := range moments {
 		t.Run(moment.step+"+"+moment.after.String(), func(t *testing.T) {
 			p := provider(t)
-			c := startChild(t, p.store.Dir, "")
+			c := startChild(t, p.Dir, "")
 			c.await(t, "step: "+moment.step)
-			<-time.After(moment.after) // the moment itself is what is tried
+			<-time.After(moment.after) // the test is about this moment
 			c.kill()
-			assertNothingLeft(t, p.store.Dir)
+			assertNothingLeft(t, p.Dir)
 		})
 	}
-	t.Run("before it has kept the cluster", func(t *testing.T) {
+	t.Run("before Keep", func(t *testing.T) {
 		p := provider(t)
-		c := startChild(t, p.store.Dir, "")
+		c := startChild(t, p.Dir, "")
 		if line := c.await(t, "up:"); line != "up: <nil>" {
 			t.Fatal(line)
 		}
 		ports := portsOf(t, p, "test")
 		c.kill()
-		assertNothingLeft(t, p.store.Dir, ports...)
+		assertNothingLeft(t, p.Dir, ports...)
 	})
 }
 
-func TestAClusterThatIsKeptOutlivesItsMaker(t *testing.T) {
+func TestKeptClusterOutlivesProcess(t *testing.T) {
 	p := provider(t)
-	c := startChild(t, p.store.Dir, "keep")
+	c := startChild(t, p.Dir, "keep")
 	if line := c.await(t, "up:"); line != "up: <nil>" {
 		t.Fatal(line)
 	}
@@ -92,18 +92,18 @@ func TestAClusterThatIsKeptOutlivesItsMaker(t *testing.T) {
 	if err := p.Down(t.Context(), "test", cluster.Quiet{}); err != nil {
 		t.Error(err)
 	}
-	assertNothingLeft(t, p.store.Dir)
+	assertNothingLeft(t, p.Dir)
 }
 
-// nobody is a user without rights.
-const nobody = 65534
+// unprivileged is the ID of a user without permissions.
+const unprivileged = 65534
 
 func TestWithoutRoot(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("every test of this run is without root")
+		t.Skip("all tests of this run are without root")
 	}
 	home := t.TempDir()
-	if err := os.Chown(home, nobody, nobody); err != nil {
+	if err := os.Chown(home, unprivileged, unprivileged); err != nil {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
@@ -121,10 +121,10 @@ func TestWithoutRoot(t *testing.T) {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "tests"), "-test.v",
-		"-test.run=TestLifeOfACluster|TestCancelLeavesNothing/Starting_the_nodes|TestAProgramThatIsKilledLeavesNothing/before")
+		"-test.run=TestClusterLifecycle|TestCancelLeavesNothing/Starting_the_nodes|TestKilledProcessLeavesNothing/before")
 	cmd.Dir = home
 	cmd.Env = []string{"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH"), "INGRESSLAB_KUBE_BIN=" + bin}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

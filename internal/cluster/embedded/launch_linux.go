@@ -14,98 +14,113 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
-// leash is what ties a supervisor to the program that started it.
-type leash struct {
+// checkMachine returns an error if this machine or this user rules out embedded clusters.
+func checkMachine() error { return network.Check() }
+
+// lifetimePipe stops the supervisor if this process exits before the cluster is kept.
+type lifetimePipe struct {
 	process process
-	// stdin is the leash itself: the supervisor ends when it is closed before Keep was written.
+	// stdin is the pipe: the supervisor exits if it closes before supervisor.Keep is written.
 	stdin *os.File
-	// stdout is where it tells what it does.
+	// stdout has the supervisor's events.
 	stdout *os.File
-	// reaped is closed when the process has ended and nothing is left of it.
+	// reaped is closed when the process has exited and its status is collected.
 	reaped chan struct{}
 }
 
-// damagedError is the failure of a supervisor that could not read its data.
+// damagedError is the failure of a supervisor that cannot read its data.
 type damagedError struct{ why string }
 
 func (e *damagedError) Error() string { return e.why }
 
-// launch starts a supervisor in namespaces of its own.
-func launch(req supervisor.Request, d *doors) (*leash, error) {
+// launch starts a supervisor in its own namespaces.
+func launch(req supervisor.Request, l *listeners) (_ *lifetimePipe, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start the supervisor: %w", err)
+		}
+	}()
+	if req.Executable == "" {
+		if req.Executable, err = os.Executable(); err != nil {
+			return nil, err
+		}
+	}
 	line, err := json.Marshal(req)
 	if err != nil {
-		return nil, fmt.Errorf("start the supervisor: %w", err)
+		return nil, err
 	}
-	l, err := launchWith(req, d)
+	pipe, err := startProcess(req, l)
 	if err != nil {
-		return nil, fmt.Errorf("start the supervisor: %w", err)
+		return nil, err
 	}
-	if l.process, err = identify(l.process.PID); err == nil {
-		_, err = l.stdin.Write(append(line, '\n'))
+	if pipe.process, err = identify(pipe.process.PID); err == nil {
+		_, err = pipe.stdin.Write(append(line, '\n'))
 	}
 	if err != nil {
-		l.close() // which ends it
-		return nil, fmt.Errorf("start the supervisor: %w", err)
+		pipe.close() // the supervisor then exits
+		return nil, err
 	}
-	return l, nil
+	return pipe, nil
 }
 
-func launchWith(req supervisor.Request, d *doors) (_ *leash, err error) {
-	var open []*os.File // in the end, the child's
+func startProcess(req supervisor.Request, l *listeners) (_ *lifetimePipe, err error) {
+	var inherited []*os.File
+	pipe := &lifetimePipe{reaped: make(chan struct{})}
 	defer func() {
-		for _, f := range open {
-			_ = f.Close() // the child has its own
+		for _, f := range inherited {
+			_ = f.Close() // the child has its own copy
+		}
+		if err != nil {
+			pipe.close()
 		}
 	}()
 	log, err := openLog(req.Dir)
 	if err != nil {
 		return nil, err
 	}
-	open = append(open, log)
-	stdin, leashEnd, err := os.Pipe()
+	inherited = append(inherited, log)
+	stdin, stdinWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	open = append(open, stdin)
-	told, stdout, err := os.Pipe()
+	inherited, pipe.stdin = append(inherited, stdin), stdinWriter
+	stdoutReader, stdout, err := os.Pipe()
 	if err != nil {
-		_ = leashEnd.Close()
 		return nil, err
 	}
-	open = append(open, stdout)
-	l := &leash{stdin: leashEnd, stdout: told, reaped: make(chan struct{})}
+	inherited, pipe.stdout = append(inherited, stdout), stdoutReader
 	cmd := exec.Command(req.Executable, supervisor.ChildCommand) //nolint:noctx // it outlives every context
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
 	cmd.Dir = req.Dir
 	cmd.SysProcAttr = namespaces()
-	for _, listener := range append([]net.Listener{d.api}, d.entries[:]...) {
+	for _, listener := range l.all() {
 		f, err := listener.(*net.TCPListener).File()
 		if err != nil {
-			l.close()
 			return nil, err
 		}
-		open = append(open, f)
+		inherited = append(inherited, f)
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
 	if err := cmd.Start(); err != nil {
-		l.close()
 		return nil, err
 	}
-	l.process.PID = cmd.Process.Pid
+	pipe.process.PID = cmd.Process.Pid
 	go func() {
-		_ = cmd.Wait() // how it ended, it has told
-		close(l.reaped)
+		_ = cmd.Wait() // its last event has the reason
+		close(pipe.reaped)
 	}()
-	return l, nil
+	return pipe, nil
 }
 
-// namespaces are those of a cluster. Root needs no user namespace, and without one can be other users in containers.
+// namespaces returns the namespaces of a cluster. Root needs no user namespace, and without one, its
+// containers can run as other users.
 func namespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
-		// A session of its own: Ctrl-C in the terminal is not for the cluster.
+		// In its own session, the cluster does not get Ctrl-C from the terminal.
 		Setsid: true,
 		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS |
 			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
@@ -126,19 +141,19 @@ func openLog(dir string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(logs, "supervisor.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
-// follow turns what the supervisor tells into progress, until the cluster is Ready, or there will be none, or ctx ends.
-func (l *leash) follow(ctx context.Context, progress cluster.Progress) error {
-	ended := make(chan error, 1)
-	go func() { ended <- l.listen(progress) }()
+// follow reports the supervisor's events until the cluster is Ready or failed, or ctx ends.
+func (l *lifetimePipe) follow(ctx context.Context, progress cluster.Progress) error {
+	finished := make(chan error, 1)
+	go func() { finished <- l.readEvents(progress) }()
 	select {
-	case err := <-ended:
+	case err := <-finished:
 		return err
 	case <-ctx.Done():
 		return errors.Join(context.Cause(ctx), l.kill(ctx))
 	}
 }
 
-func (l *leash) listen(progress cluster.Progress) error {
+func (l *lifetimePipe) readEvents(progress cluster.Progress) error {
 	done := func(error) {}
 	in := bufio.NewScanner(l.stdout)
 	for in.Scan() {
@@ -167,25 +182,25 @@ func (l *leash) listen(progress cluster.Progress) error {
 	return err
 }
 
-// release lets the supervisor live on.
-func (l *leash) release() error {
+// release lets the supervisor outlive this process.
+func (l *lifetimePipe) release() error {
 	defer l.close()
 	_, err := l.stdin.WriteString(supervisor.Keep)
 	return err
 }
 
-func (l *leash) close() {
+func (l *lifetimePipe) close() {
 	_ = l.stdin.Close()
 	_ = l.stdout.Close()
 }
 
-// kill ends the supervisor, whether or not ctx has ended.
-func (l *leash) kill(ctx context.Context) error {
+// kill ends the supervisor, even if ctx has ended.
+func (l *lifetimePipe) kill(ctx context.Context) error {
 	defer l.close()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := l.process.end(ctx); err != nil {
-		return fmt.Errorf("end the supervisor: %w", err)
+		return fmt.Errorf("stop the supervisor: %w", err)
 	}
 	select {
 	case <-l.reaped:

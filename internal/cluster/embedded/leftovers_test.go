@@ -8,17 +8,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// assertNothingLeft fails for everything that is left of the clusters below a state directory: files, mounts, processes and
-// the ports they had. What the kernel or a supervisor is just ending may take a moment.
+// assertNothingLeft fails for each trace of the clusters in a state directory: files, mounts, processes, and
+// ports. It waits because the kernel and the supervisor need a moment to end things.
 func assertNothingLeft(t *testing.T, stateDir string, ports ...int) {
 	t.Helper()
 	var left []string
 	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
 		left = append(append(filesOf(stateDir), processesOf(stateDir)...), mountsOf(t, stateDir)...)
 		for _, port := range ports {
-			l, err := listen(t.Context(), port)
+			l, err := cluster.Listen(t.Context(), port)
 			if err != nil {
 				left = append(left, err.Error())
 				continue
@@ -38,7 +40,7 @@ func assertNothingLeft(t *testing.T, stateDir string, ports ...int) {
 }
 
 func filesOf(stateDir string) []string {
-	entries, _ := os.ReadDir(stateDir) // there need not be one
+	entries, _ := os.ReadDir(stateDir) // it may be missing
 	var files []string
 	for _, e := range entries {
 		files = append(files, e.Name())
@@ -61,8 +63,8 @@ func mountsOf(t *testing.T, stateDir string) []string {
 	return mounts
 }
 
-// processesOf finds every process that is, or was started by, a supervisor of a cluster below the state directory: those work
-// in its directory, or see mounts below it. What has ended and waits for somebody to ask is not counted.
+// processesOf returns every supervisor of a cluster in the state directory, and its children. Their working
+// directories or mounts are in it. Zombies don't count.
 func processesOf(stateDir string) []string {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var found []string
@@ -73,7 +75,7 @@ func processesOf(stateDir string) []string {
 		}
 		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		if len(cmdline) > 0 && strings.Contains(string(cmdline), "bring-up") {
-			continue // the program that was killed, or is about to be
+			continue // the process that the test kills
 		}
 		cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
 		mounts, _ := os.ReadFile(filepath.Join(dir, "mountinfo"))

@@ -2,140 +2,82 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strconv"
-	"syscall"
+	"slices"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// doors are the listeners of a cluster on this machine, for the supervisor to inherit. They are held from the moment that
-// their ports are chosen, so that nobody else takes one meanwhile.
-type doors struct {
+// listeners are the open ports of a cluster on this machine. The supervisor inherits them, so that no
+// other process can take a port after the provider has chosen it.
+type listeners struct {
 	api net.Listener
-	// entries are those for HTTP, HTTPS and the status page.
-	entries [3]net.Listener
+	// mappings are the port mappings for HTTP, HTTPS, and the status page.
+	mappings cluster.Listeners
 }
 
-func (d *doors) close() {
-	for _, l := range append([]net.Listener{d.api}, d.entries[:]...) {
-		if l != nil {
-			_ = l.Close() // the supervisor has its own
-		}
+func (l *listeners) all() []net.Listener { return append([]net.Listener{l.api}, l.mappings[:]...) }
+
+// close closes this process's copies.
+func (l *listeners) close() {
+	l.mappings.Close()
+	if l.api != nil {
+		_ = l.api.Close() // the supervisor has its own copy
 	}
 }
 
-func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+func (p *Provider) opener(ctx context.Context, progress cluster.Progress) cluster.PortOpener {
+	return cluster.PortOpener{Fallback: true, Progress: progress, Holder: func(port int) string { return p.holder(ctx, port) }}
+}
 
-// open chooses the ports of a new cluster and writes them into its record. A port that somebody named has to be free; in
-// place of a default that is taken, another is found.
-func (p *Provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*doors, error) {
-	d := &doors{}
-	err := p.openEntries(ctx, spec, d, progress)
-	if err == nil {
-		d.api, err = listen(ctx, 0)
-	}
+// open chooses the ports of a new cluster and sets them in its record. A requested port must be free. A
+// free port replaces a default one that is in use.
+func (p *Provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*listeners, error) {
+	ports, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
 	if err != nil {
-		d.close()
 		return nil, err
 	}
-	rec.APIPort = port(d.api)
-	rec.HTTPPort, rec.HTTPSPort, rec.StatusPort = port(d.entries[0]), port(d.entries[1]), port(d.entries[2])
-	return d, nil
-}
-
-func (p *Provider) openEntries(ctx context.Context, spec cluster.Spec, d *doors, progress cluster.Progress) error {
-	// Ports that were named come first: a port picked freely must not be one of them.
-	for i, wish := range spec.Ports() {
-		if wish.Want <= 0 {
-			continue
-		}
-		var err error
-		if d.entries[i], err = p.named(ctx, wish.Want, wish.Flag); err != nil {
-			return err
-		}
+	l := &listeners{mappings: mappings}
+	if l.api, err = cluster.Listen(ctx, 0); err != nil {
+		l.close()
+		return nil, err
 	}
-	for i, wish := range spec.Ports() {
-		if wish.Want > 0 {
-			continue
-		}
-		var err error
-		if wish.Want == 0 {
-			if d.entries[i], err = listen(ctx, wish.Default); err == nil {
-				continue
-			}
-		}
-		if d.entries[i], err = listen(ctx, 0); err != nil {
-			return fmt.Errorf("find a free port on %s: %w", loopback, err)
-		}
-		if wish.Want == 0 {
-			taken := &cluster.PortTakenError{Port: wish.Default, Holder: p.holder(wish.Default)}
-			progress.Note(fmt.Sprintf("%s; %s is %d instead", taken.Fact(), wish.Flag, port(d.entries[i])))
-		}
-	}
-	return nil
-}
-
-// reopen opens the ports that a stopped cluster had.
-func (p *Provider) reopen(ctx context.Context, rec *record, progress cluster.Progress) (_ *doors, err error) {
-	d := &doors{}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
-	for i, wish := range (cluster.Spec{}).Ports() {
-		if d.entries[i], err = p.named(ctx, rec.ports()[i], wish.Flag); err != nil {
-			return nil, err
-		}
-	}
-	if d.api, err = listen(ctx, rec.APIPort); err == nil {
-		return d, nil
-	}
-	if d.api, err = listen(ctx, 0); err != nil {
-		return nil, fmt.Errorf("find a free port on %s: %w", loopback, err)
-	}
-	progress.Note(fmt.Sprintf("the API server moves from port %d, which is taken, to %d", rec.APIPort, port(d.api)))
-	rec.APIPort = port(d.api)
-	return d, nil
-}
-
-// named opens a port that has to be this one.
-func (p *Provider) named(ctx context.Context, port int, flag string) (net.Listener, error) {
-	l, err := listen(ctx, port)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &cluster.PortTakenError{Port: port, Flag: flag, Holder: p.holder(port)}
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("%s: port %d is for root alone here (net.ipv4.ip_unprivileged_port_start): %w", flag, port, err)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
+	rec.APIPort = cluster.PortOf(l.api)
+	rec.SetPorts(ports)
 	return l, nil
 }
 
-func listen(ctx context.Context, port int) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort(loopback, strconv.Itoa(port)))
+// reopen opens the ports of a stopped cluster. The API server gets another port if its own is in use.
+func (p *Provider) reopen(ctx context.Context, rec *record, progress cluster.Progress) (*listeners, error) {
+	spec := cluster.Spec{HTTPPort: rec.HTTPPort, HTTPSPort: rec.HTTPSPort, StatusPort: rec.StatusPort}
+	_, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	l := &listeners{mappings: mappings}
+	if l.api, err = cluster.Listen(ctx, rec.APIPort); err == nil {
+		return l, nil
+	}
+	if l.api, err = cluster.Listen(ctx, 0); err != nil {
+		l.close()
+		return nil, err
+	}
+	progress.Note(fmt.Sprintf("port %d is in use; the API server moves to port %d", rec.APIPort, cluster.PortOf(l.api)))
+	rec.APIPort = cluster.PortOf(l.api)
+	return l, nil
 }
 
-// holder says who has a port, or nothing if that cannot be known.
-func (p *Provider) holder(port int) string {
-	names, err := p.store.Names()
-	if err != nil {
-		return cluster.PortProcess(port)
-	}
+// holder describes the cluster or process that uses a port; it is empty if that is unknown.
+func (p *Provider) holder(ctx context.Context, port int) string {
+	names, _ := p.Names() // without names, only processes are found
 	for _, name := range names {
-		c, err := p.examine(name)
-		if err != nil || c.state != cluster.Running {
+		c, err := p.Inspect(ctx, name)
+		if err != nil || c.State != cluster.Running {
 			continue
 		}
-		for _, theirs := range append([]int{c.record.APIPort}, c.record.HTTPPort, c.record.HTTPSPort, c.record.StatusPort) {
-			if theirs == port {
-				return fmt.Sprintf("the embedded cluster %q", name)
-			}
+		if ports := c.Record.Ports(); c.Record.APIPort == port || slices.Contains(ports[:], port) {
+			return fmt.Sprintf("the embedded cluster %q", name)
 		}
 	}
 	return cluster.PortProcess(port)

@@ -13,20 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is one on this machine that cannot be taken for another, though numbers are used again: it has the number, was
-// started at that time, and since that start of the machine.
+// process identifies a process of this machine, even after the kernel reuses its PID.
 type process struct {
 	PID int `json:"pid"`
-	// Started is in clock ticks since the machine was started, as proc_pid_stat(5) has it.
+	// Started is in clock ticks since boot (proc_pid_stat(5)).
 	Started uint64 `json:"started"`
-	// Boot identifies the start of the machine.
+	// Boot identifies the boot of the machine.
 	Boot string `json:"boot"`
 }
 
-// endPoll is how often a process that was killed is looked for.
+// endPoll is the poll interval for a killed process.
 const endPoll = 100 * time.Millisecond
 
-// identify finds out the rest of a process by its number.
+// identify returns the process with this PID.
 func identify(pid int) (process, error) {
 	started, _, err := stat(pid)
 	if err != nil {
@@ -41,22 +40,22 @@ func bootID() (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// stat returns when a process was started and the letter of its state.
+// stat returns the start time of a process and the letter of its state.
 func stat(pid int) (started uint64, state byte, err error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, 0, err
 	}
-	// The second field is a name in parentheses that may have anything in it; the third is the state, the 22nd the time.
+	// The second field is a name in parentheses with any characters. The third is the state, the 22nd the time.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
-		return 0, 0, fmt.Errorf("process %d: /proc has no time of its start", pid)
+		return 0, 0, fmt.Errorf("process %d: /proc has no start time", pid)
 	}
 	started, err = strconv.ParseUint(string(fields[19]), 10, 64)
 	return started, fields[0][0], err
 }
 
-// runs tells whether the process is there. One that has ended and only waits for its parent to ask is not.
+// runs reports whether the process runs. A zombie does not.
 func (p process) runs() bool {
 	if p.PID == 0 {
 		return false
@@ -69,12 +68,12 @@ func (p process) runs() bool {
 	return err == nil && started == p.Started && state != 'Z' && state != 'X'
 }
 
-// end kills the process, if it is there, and waits until it has ended.
+// end kills the process if it runs, and waits until it has ended.
 func (p process) end(ctx context.Context) error {
 	if p.PID == 0 {
 		return nil
 	}
-	// The descriptor stays that of this process even if its number is given to another (pidfd_open(2)).
+	// The descriptor refers to this process even if the kernel reuses the PID (pidfd_open(2)).
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -82,7 +81,7 @@ func (p process) end(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("process %d: %w", p.PID, err)
 	}
-	defer func() { _ = unix.Close(fd) }() // nothing was written to it
+	defer func() { _ = unix.Close(fd) }() // it has no unwritten data
 	if !p.runs() {
 		return nil
 	}
@@ -98,7 +97,7 @@ func (p process) end(ctx context.Context) error {
 			return fmt.Errorf("process %d: %w", p.PID, err)
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("process %d does not end: %w", p.PID, context.Cause(ctx))
+			return fmt.Errorf("process %d did not end: %w", p.PID, context.Cause(ctx))
 		}
 	}
 }

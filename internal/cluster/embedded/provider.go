@@ -1,197 +1,350 @@
+// Package embedded creates clusters without a container engine: a real control plane, as processes of
+// this machine, and simulated nodes.
+//
+// A cluster is one process, the supervisor, and its children. The supervisor is PID 1 of a PID
+// namespace, with its own network and mount namespaces, and a user namespace unless it is root. When it
+// exits, the kernel ends everything in the cluster. Only files in the state directory remain.
+//
+// Reading order:
+//
+//	provider.go    how Up, Down, and Get start, find, and stop the supervisor
+//	supervisor/    the start of everything inside
+//	controlplane/  etcd and the Kubernetes programs: certificates, arguments, readiness
+//	network/       a network namespace for each node and each pod, and the routes between them
+//	container/     images, and processes that are containers: root directory, mounts, logs, exec
+//	podspec/       what a pod's manifest means for its containers: environment, volumes, tokens
+//	kubelet/       a node: registers itself, runs the pods that are bound to it, reports their status
+//	nodeapi/       the node's HTTPS API: kubectl logs, exec, and port-forward
+//	service/       cluster IPs, node ports, and cluster DNS
+//	relay/         copies the bytes of a connection between networks
 package embedded
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
+	"time"
 
-	"github.com/adrg/xdg"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
-	"github.com/ingresslab/ingresslab/internal/filelock"
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
-// Name is what --cluster selects the provider by.
+// Name is the provider's value of --cluster.
 const Name = "embedded"
 
-// BinariesFunc finds or makes the programs of the control plane.
-type BinariesFunc func(ctx context.Context, progress cluster.Progress) (controlplane.Binaries, error)
+// stopTimeout is the limit for the end of a supervisor after a failure or Ctrl-C.
+const stopTimeout = 30 * time.Second
 
 // Options configure a Provider.
 type Options struct {
-	// StateDir holds the clusters; empty is ingresslab/embedded under the user's XDG state directory.
+	// StateDir stores the clusters; empty is ingresslab/embedded under the user's XDG state directory.
 	StateDir string
-	// Binaries is asked when a cluster is started.
-	Binaries BinariesFunc
-	// Executable is the program that is started with supervisor.ChildCommand; empty is the running one.
+	// Binaries finds or compiles the control plane for the start of a cluster.
+	Binaries func(ctx context.Context, progress cluster.Progress) (controlplane.Binaries, error)
+	// Executable is the program that starts with supervisor.ChildCommand; empty is the running one.
 	Executable string
 }
 
-// Provider makes embedded clusters. It is safe for concurrent use, also by several processes.
+// Provider manages embedded clusters. It is safe for concurrent use, also by several processes.
+//
+// The directory of a cluster contains, in addition to the record and the kubeconfig:
+//
+//	pki/      certificates and keys
+//	etcd/     the data
+//	images/   the images of the nodes
+//	nodes/    the pods' files, for each node
+//	logs/     of the supervisor and the control plane
 type Provider struct {
-	store      store
-	binaries   BinariesFunc
-	executable string
+	*cluster.Lifecycle[record, *record]
+	options Options
 
 	mu sync.Mutex
-	// leashes are of supervisors that this program has started and nobody has kept yet, by the cluster's name.
-	leashes map[string]*leash
+	// pipes are the lifetime pipes of supervisors that this process has started and not kept, by cluster name.
+	pipes map[string]*lifetimePipe
 }
 
-var (
-	_ cluster.Provider   = (*Provider)(nil)
-	_ cluster.Keeper     = (*Provider)(nil)
-	_ cluster.ImageStore = (*Provider)(nil)
-)
+// record adds to the shared record. The ports never change, except for the API server's.
+type record struct {
+	cluster.Record
+	APIPort int `json:"apiPort"`
+	// Supervisor is the process of the last start.
+	Supervisor process `json:"supervisor,omitzero"`
+	// Kubernetes is the version of the control plane.
+	Kubernetes string `json:"kubernetes,omitempty"`
+}
 
-// New returns a provider. It touches nothing yet.
-func New(o Options) (*Provider, error) {
-	if o.StateDir == "" {
-		o.StateDir = filepath.Join(xdg.StateHome, "ingresslab", Name)
-	}
-	if o.Executable == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find the running program: %w", err)
-		}
-		o.Executable = exe
-	}
-	return &Provider{
-		store: store{cluster.Store[record]{Dir: o.StateDir}}, binaries: o.Binaries, executable: o.Executable,
-		leashes: map[string]*leash{},
-	}, nil
+type condition = cluster.Condition[record]
+
+var _ cluster.Provider = (*Provider)(nil)
+
+// New returns a provider. It changes nothing yet.
+func New(o Options) *Provider {
+	p := &Provider{options: o, pipes: map[string]*lifetimePipe{}}
+	p.Lifecycle = cluster.NewLifecycle[record, *record](Name, o.StateDir, p)
+	return p
 }
 
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// Available says why there can be no embedded cluster on this machine, for this user.
-func (p *Provider) Available() error { return possible() }
-
-// Up implements cluster.Provider. A cluster that it starts ends with the calling program until Keep is called.
-func (p *Provider) Up(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Cluster, error) {
-	spec = spec.WithDefaultName()
-	if err := check(spec); err != nil {
-		return nil, err
+// Info implements cluster.Provider.
+func (p *Provider) Info() cluster.Info {
+	return cluster.Info{
+		Noun: "an embedded cluster", Summary: "a real control plane and simulated nodes, as processes of this machine (Linux)",
+		Instead: "--cluster embedded needs no Docker", Manifests: "manifests/kind",
 	}
-	unlock, err := p.lock(ctx, spec.Name, progress)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	existing, err := p.examine(spec.Name)
-	if err != nil {
-		return nil, err
-	}
-	if existing.state != cluster.Absent {
-		usable, err := p.reuse(ctx, spec, existing, progress)
-		if usable != nil || err != nil {
-			return usable, err
-		}
-		if err := p.removeWithStep(ctx, spec.Name, existing, progress); err != nil {
-			return nil, err
-		}
-	}
-	return p.provision(ctx, spec, progress)
 }
 
-// check finds wishes that an embedded cluster cannot grant.
-func check(spec cluster.Spec) error {
-	if err := spec.Check(); err != nil {
-		return err
+// Ready implements cluster.Provider.
+func (p *Provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
+	if err := checkMachine(); err != nil {
+		return "", &cluster.UnreadyError{Why: "embedded clusters cannot run here", Cause: err}
 	}
+	return "this machine allows the namespaces that it needs", nil
+}
+
+// Check implements cluster.Backend.
+func (p *Provider) Check(_ context.Context, spec cluster.Spec) error {
 	if spec.NodeImage != "" {
-		return &cluster.SpecError{Flag: "--node-image", Why: "the nodes of an embedded cluster are simulated and run no image"}
+		return &cluster.SpecError{Flag: "--node-image", Why: "embedded clusters simulate their nodes, which run no image"}
 	}
 	return nil
 }
 
-// lock keeps two commands from working on the same cluster.
-func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (unlock func(), err error) {
-	return filelock.Acquire(ctx, p.store.LockFile(name), func() {
-		progress.Note(fmt.Sprintf("another ingresslab is working on cluster %q; waiting for it", name))
-	})
+// Inspect implements cluster.Backend.
+func (p *Provider) Inspect(_ context.Context, name string) (condition, error) {
+	rec, err := p.Load(name)
+	if err != nil {
+		return condition{}, err
+	}
+	return judge(name, rec, rec != nil && rec.Supervisor.runs()), nil
 }
 
-// reuse returns the existing cluster if it fits and works, or can be started again. It returns neither cluster nor error if
-// it is to be replaced.
-func (p *Provider) reuse(ctx context.Context, spec cluster.Spec, c condition, progress cluster.Progress) (*cluster.Cluster, error) {
+// judge is Inspect without I/O.
+func judge(name string, rec *record, runs bool) condition {
+	c := condition{Record: rec}
+	state := "stopped"
 	switch {
-	case spec.Recreate:
-		return nil, nil
-	case c.state == cluster.HalfCreated:
-		progress.Note(fmt.Sprintf("cluster %q is half-created (%s); starting over", spec.Name, c.why))
-		return nil, nil
+	case rec == nil:
+		c.State = cluster.Absent
+		return c
+	case !rec.Finished():
+		c.State, c.Why = cluster.HalfCreated, "its creation did not finish"
+	case !runs:
+		c.State, c.Why = cluster.Stopped, "its supervisor does not run"
+	default:
+		c.State, state = cluster.Running, "running"
 	}
-	if diffs := spec.Differences(c.record.Nodes, c.record.ports()); len(diffs) > 0 {
-		return nil, &cluster.MismatchError{Name: spec.Name, Differences: diffs}
+	for i := range rec.Nodes {
+		role := "worker"
+		if i == 0 {
+			role = "control-plane"
+		}
+		c.Nodes = append(c.Nodes, cluster.Node{Name: supervisor.NodeName(name, i), Role: role, State: state})
 	}
-	if err := p.ensureKubeconfig(spec.Name, c.record); err != nil {
+	return c
+}
+
+// Create implements cluster.Backend.
+func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*record, error) {
+	rec := &record{Record: cluster.Record{Nodes: spec.Nodes, Created: time.Now().UTC()}}
+	if rec.Nodes == 0 {
+		rec.Nodes = cluster.DefaultNodes
+	}
+	l, err := p.open(ctx, spec, rec, progress)
+	if err != nil {
 		return nil, err
 	}
-	if c.state == cluster.Running {
-		err := p.alive(ctx, spec.Name, c.record)
+	defer l.close()
+	if err := p.start(ctx, spec.Name, rec, l, true, progress); err != nil {
+		return nil, fmt.Errorf("create cluster %q: %w", spec.Name, err)
+	}
+	return rec, nil
+}
+
+// Revive implements cluster.Backend: it restarts a cluster that does not work from its data. After a
+// failure, the cluster is stopped, as before.
+func (p *Provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
+	rec := c.Record
+	if err := p.EnsureKubeconfig(name, rec); err != nil {
+		return false, err
+	}
+	if c.State == cluster.Running {
+		err := p.Alive(ctx, p.Kubeconfig(name), rec.Nodes)
 		if err == nil {
-			return p.finish(spec, c.record)
+			return false, nil
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
-		progress.Note(fmt.Sprintf("cluster %q does not work (%v); starting it again", spec.Name, err))
+		progress.Note(fmt.Sprintf("cluster %q does not work (%v); restarting it", name, err))
 	}
-	if err := p.stop(ctx, c.record); err != nil {
-		return nil, err
+	if err := stop(ctx, rec); err != nil {
+		return false, err
 	}
-	if err := p.restart(ctx, spec, c.record, progress); err != nil {
-		return nil, err
+	l, err := p.reopen(ctx, rec, progress)
+	if err != nil {
+		return false, err
 	}
-	return p.finish(spec, c.record)
+	defer l.close()
+	err = p.start(ctx, name, rec, l, false, progress)
+	var damaged *damagedError
+	if errors.As(err, &damaged) {
+		return false, &cluster.DamagedError{Name: name, Why: damaged.Error()}
+	}
+	if err != nil {
+		return false, fmt.Errorf("restart cluster %q: %w (logs: %s)", name, err, controlplane.LogDir(p.ClusterDir(name)))
+	}
+	return false, nil
 }
 
-// restart starts a cluster from what it left. If that fails, all is as before: stopped.
-func (p *Provider) restart(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) error {
-	doors, err := p.reopen(ctx, rec, progress)
+// start starts the supervisor of a cluster and waits until it reports that the cluster is Ready. fresh is
+// true for a new cluster.
+func (p *Provider) start(ctx context.Context, name string, rec *record, l *listeners, fresh bool, progress cluster.Progress) error {
+	if err := checkMachine(); err != nil {
+		return err
+	}
+	if p.options.Binaries == nil {
+		return errors.New("no control plane is set")
+	}
+	binaries, err := p.options.Binaries(ctx, progress)
+	if err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	rec.Kubernetes = binaries.Version
+	if err := p.Save(name, rec); err != nil {
+		return err
+	}
+	if err := p.EnsureKubeconfig(name, rec); err != nil {
+		return err
+	}
+	pipe, err := launch(supervisor.Request{
+		Name: name, Dir: p.ClusterDir(name), New: fresh, Lock: p.LockFile(name), Nodes: rec.Nodes,
+		Binaries: binaries, Executable: p.options.Executable,
+	}, l)
 	if err != nil {
 		return err
 	}
-	defer doors.close()
-	if err := p.start(ctx, spec.Name, rec, doors, false, progress); err != nil {
-		var damaged *damagedError
-		if errors.As(err, &damaged) {
-			return &cluster.DamagedError{Name: spec.Name, Why: damaged.Error()}
-		}
-		return fmt.Errorf("start cluster %q again: %w (logs: %s)", spec.Name, err, controlplane.LogDir(p.store.ClusterDir(spec.Name)))
+	rec.Supervisor = pipe.process
+	if err = p.Save(name, rec); err == nil {
+		err = pipe.follow(ctx, progress)
+	}
+	if err == nil {
+		err = p.MarkReady(name, rec)
+	}
+	if err != nil {
+		return errors.Join(err, pipe.kill(ctx))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pipes[name] = pipe
+	return nil
+}
+
+// Keep implements cluster.Provider: a cluster ends with the process that called Up until Keep is called.
+func (p *Provider) Keep(_ context.Context, name string) error {
+	pipe := p.takePipe(name)
+	if pipe == nil {
+		return nil
+	}
+	if err := pipe.release(); err != nil {
+		return &cluster.BrokenError{Name: name, Why: "its supervisor has exited: " + err.Error()}
 	}
 	return nil
 }
 
-// finish does what is wanted of a cluster that works, new or not.
-func (p *Provider) finish(spec cluster.Spec, rec *record) (*cluster.Cluster, error) {
-	if spec.MergeKubeconfig {
-		if err := p.merge(spec.Name, rec); err != nil {
-			return nil, err
-		}
-	}
-	return p.describe(spec.Name, rec)
+// takePipe removes and returns the lifetime pipe of a cluster, or returns nil.
+func (p *Provider) takePipe(name string) *lifetimePipe {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pipe := p.pipes[name]
+	delete(p.pipes, name)
+	return pipe
 }
 
-// describe makes the Cluster of a record.
-func (p *Provider) describe(name string, rec *record) (*cluster.Cluster, error) {
-	path := p.store.Kubeconfig(name)
-	cfg, err := clientcmd.BuildConfigFromFlags("", path)
+// WaitDNS implements cluster.Provider: Up waits for the DNS itself.
+func (p *Provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
+
+// Delete implements cluster.Backend: it stops the supervisor, and with it everything that runs.
+func (p *Provider) Delete(ctx context.Context, name string, c condition) error {
+	if c.Record != nil {
+		if err := stop(ctx, c.Record); err != nil {
+			return err
+		}
+	}
+	if pipe := p.takePipe(name); pipe != nil {
+		pipe.close()
+	}
+	return nil
+}
+
+// stop kills the supervisor of a cluster and waits until it has ended. By then, the kernel has ended all
+// its children (pid_namespaces(7)).
+func stop(ctx context.Context, rec *record) error {
+	if err := rec.Supervisor.end(ctx); err != nil {
+		return fmt.Errorf("stop the supervisor: %w", err)
+	}
+	return nil
+}
+
+// contextName is the name of a cluster's context, cluster, and user in kubeconfig files.
+func contextName(name string) string { return Name + "-" + name }
+
+// EnsureKubeconfig implements cluster.Backend. It keeps the user's changes, such as the namespace.
+func (p *Provider) EnsureKubeconfig(name string, rec *record) error {
+	path, server := p.Kubeconfig(name), fmt.Sprintf("https://%s:%d", cluster.Loopback, rec.APIPort)
+	cfg, err := clientcmd.LoadFromFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		authority, err := controlplane.OpenAuthority(controlplane.PKIDir(p.ClusterDir(name)))
+		if err != nil {
+			return err
+		}
+		return controlplane.WriteKubeconfig(authority, path, contextName(name), server)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+		return fmt.Errorf("kubeconfig %s: %w", path, err)
 	}
-	lacks := cluster.Capabilities{}
-	if rec.Nodes < 2 {
-		lacks[cluster.Nodes] = "the cluster has one node; --nodes 3 makes more"
+	if c := cfg.Clusters[contextName(name)]; c != nil && c.Server != server {
+		c.Server = server
+		if err := clientcmd.WriteToFile(*cfg, path); err != nil {
+			return fmt.Errorf("kubeconfig %s: %w", path, err)
+		}
+		if rec.MergedInto != "" {
+			return cluster.MergeKubeconfig(path, rec.MergedInto)
+		}
 	}
-	return &cluster.Cluster{
-		Name: name, Provider: Name, Kubeconfig: path, Config: cfg, Addresses: rec.addresses(), Capabilities: lacks,
-	}, nil
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("kubeconfig of cluster %q: %w", name, err)
+	}
+	return nil
+}
+
+// ImageNodes implements cluster.Provider. The nodes of a cluster share one store.
+func (p *Provider) ImageNodes(ctx context.Context, name string) ([]cluster.ImageNode, error) {
+	if _, err := p.Existing(ctx, name); err != nil {
+		return nil, err
+	}
+	return []cluster.ImageNode{imageNode{name, container.NewStore(supervisor.ImageDir(p.ClusterDir(name)))}}, nil
+}
+
+// imageNode implements cluster.ImageNode for all nodes of a cluster.
+type imageNode struct {
+	name  string
+	store *container.Store
+}
+
+func (n imageNode) Name() string { return n.name }
+
+func (n imageNode) Images(context.Context) (map[string]string, error) { return n.store.Images() }
+
+func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
+	return n.store.Import(ctx, archive)
 }

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,33 +16,29 @@ import (
 
 func idle(t *testing.T) *Provider {
 	t.Helper()
-	p, err := New(Options{StateDir: filepath.Join(t.TempDir(), "state")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return New(Options{StateDir: filepath.Join(t.TempDir(), "state")})
 }
 
 func TestJudge(t *testing.T) {
-	done := &record{Nodes: 1, Ready: time.Now()}
+	finished := &record{Record: cluster.Record{Nodes: 1, Ready: time.Now()}}
 	for name, c := range map[string]struct {
 		record *record
 		runs   bool
 		want   cluster.State
 	}{
-		"nothing":                {nil, false, cluster.Absent},
-		"never finished":         {&record{}, false, cluster.HalfCreated},
-		"about to be":            {&record{}, true, cluster.HalfCreated},
-		"without its supervisor": {done, false, cluster.Stopped},
-		"as it should be":        {done, true, cluster.Running},
+		"absent":             {nil, false, cluster.Absent},
+		"unfinished":         {&record{}, false, cluster.HalfCreated},
+		"in creation":        {&record{}, true, cluster.HalfCreated},
+		"without supervisor": {finished, false, cluster.Stopped},
+		"running":            {finished, true, cluster.Running},
 	} {
-		if got := judge(c.record, c.runs); got.state != c.want || (got.why == "") != (c.want == cluster.Running || c.want == cluster.Absent) {
-			t.Errorf("%s: got %s (%q), want %s", name, got.state, got.why, c.want)
+		if got := judge("test", c.record, c.runs); got.State != c.want || (got.Why == "") != (c.want == cluster.Running || c.want == cluster.Absent) {
+			t.Errorf("%s: got %s (%q), want %s", name, got.State, got.Why, c.want)
 		}
 	}
 }
 
-func TestAProcessIsKnownByMoreThanItsNumber(t *testing.T) {
+func TestProcessIdentityOutlivesPID(t *testing.T) {
 	cmd := exec.Command("sleep", "600")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -51,18 +46,18 @@ func TestAProcessIsKnownByMoreThanItsNumber(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	it, err := identify(cmd.Process.Pid)
 	if err != nil || !it.runs() {
-		t.Fatalf("%+v, %v; want a process that runs", it, err)
+		t.Fatalf("%+v, %v; want a running process", it, err)
 	}
 	for name, other := range map[string]process{
-		"another time":  {it.PID, it.Started + 1, it.Boot},
-		"another start": {it.PID, it.Started, "another"},
-		"none":          {},
+		"other start time": {it.PID, it.Started + 1, it.Boot},
+		"other boot":       {it.PID, it.Started, "another"},
+		"zero":             {},
 	} {
 		if other.runs() {
-			t.Errorf("%s: counts as running", name)
+			t.Errorf("%s: runs returned true", name)
 		}
 		if err := other.end(t.Context()); err != nil || !it.runs() {
-			t.Errorf("%s: %v; want it to be left alone", name, err)
+			t.Errorf("%s: %v; want no effect", name, err)
 		}
 	}
 	if err := it.end(t.Context()); err != nil || it.runs() {
@@ -71,16 +66,16 @@ func TestAProcessIsKnownByMoreThanItsNumber(t *testing.T) {
 }
 
 func TestPorts(t *testing.T) {
-	l, err := net.Listen("tcp4", loopback+":0")
+	l, err := cluster.Listen(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
 	p, rec := idle(t), &record{}
-	var taken *cluster.PortTakenError
-	_, err = p.open(t.Context(), cluster.Spec{HTTPSPort: port(l), HTTPPort: cluster.AnyPort, StatusPort: cluster.AnyPort}, rec, cluster.Quiet{})
-	if !errors.As(err, &taken) || taken.Port != port(l) || taken.Flag != "--https-port" {
-		t.Errorf("a port that was named and is taken: %v; want a *PortTakenError", err)
+	var inUse *cluster.PortInUseError
+	_, err = p.open(t.Context(), cluster.Spec{HTTPSPort: cluster.PortOf(l), HTTPPort: cluster.AnyPort, StatusPort: cluster.AnyPort}, rec, cluster.Quiet{})
+	if !errors.As(err, &inUse) || inUse.Port != cluster.PortOf(l) || inUse.Flag != "--https-port" {
+		t.Errorf("requested port in use: %v; want a *PortInUseError", err)
 	}
 	free := cluster.Spec{HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
 	d, err := p.open(t.Context(), free, rec, cluster.Quiet{})
@@ -88,13 +83,13 @@ func TestPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.close()
-	if other, err := listen(t.Context(), rec.HTTPPort); err == nil {
+	if other, err := cluster.Listen(t.Context(), rec.HTTPPort); err == nil {
 		_ = other.Close()
-		t.Error("a port that was chosen is not held")
+		t.Error("the chosen port is not open")
 	}
 }
 
-func TestWhatAnEmbeddedClusterCannotGrant(t *testing.T) {
+func TestUnsupportedSpecAndMissingCluster(t *testing.T) {
 	p := idle(t)
 	var spec *cluster.SpecError
 	if _, err := p.Up(t.Context(), cluster.Spec{NodeImage: "x:1"}, cluster.Quiet{}); !errors.As(err, &spec) {
@@ -105,24 +100,24 @@ func TestWhatAnEmbeddedClusterCannotGrant(t *testing.T) {
 		t.Errorf("Get: %v; want a *NotFoundError", err)
 	}
 	if err := p.Down(t.Context(), "nothing", cluster.Quiet{}); err != nil {
-		t.Errorf("Down of nothing: %v", err)
+		t.Errorf("Down without cluster: %v", err)
 	}
-	if left, err := os.ReadDir(p.store.Dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+	if left, err := os.ReadDir(p.Dir); err != nil || len(left) > 0 {
+		t.Errorf("remaining files: %v, %v", left, err)
 	}
 }
 
-func TestAStartThatFailsLeavesNothing(t *testing.T) {
+func TestFailedStartLeavesNothing(t *testing.T) {
 	p := idle(t)
-	if err := p.Available(); err != nil {
+	if err := checkMachine(); err != nil {
 		nstest.SkipOrFail(t, err.Error())
 	}
-	p.binaries = programsIn(controlplane.Binaries{Dir: t.TempDir()}) // where there are none
+	p.options.Binaries = programsIn(controlplane.Binaries{Dir: t.TempDir()}) // an empty directory
 	_, err := p.Up(t.Context(), smallSpec("test"), cluster.Quiet{})
 	if err == nil || !strings.Contains(err.Error(), "etcd") && !strings.Contains(err.Error(), "kube-apiserver") {
-		t.Errorf("got %v; want an error that names a program", err)
+		t.Errorf("got %v; want an error that names a binary", err)
 	}
-	if _, err := os.Stat(p.store.ClusterDir("test")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its directory: %v; want it to be gone", err)
+	if _, err := os.Stat(p.ClusterDir("test")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("directory of the cluster: %v; want it removed", err)
 	}
 }

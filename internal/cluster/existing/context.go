@@ -19,13 +19,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// loadKubeconfig reads the user's kubeconfig, or the file that is named.
+// loadKubeconfig reads the file at path, or the user's kubeconfig if path is empty.
 func loadKubeconfig(path string) (*clientcmdapi.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
 	cfg, err := rules.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &cluster.SpecError{Flag: "--kubeconfig", Why: fmt.Sprintf("there is no file %s", path)}
+		return nil, &cluster.SpecError{Flag: "--kubeconfig", Why: path + " not found"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
@@ -33,17 +33,17 @@ func loadKubeconfig(path string) (*clientcmdapi.Config, error) {
 	return cfg, nil
 }
 
-// listContexts completes a sentence with the contexts there are.
+// listContexts completes a sentence with the contexts of a kubeconfig.
 func listContexts(path string) string {
 	cfg, err := loadKubeconfig(path)
 	if err != nil || len(cfg.Contexts) == 0 {
-		return "; it has none"
+		return "; it has no context"
 	}
 	return ": " + strings.Join(slices.Sorted(maps.Keys(cfg.Contexts)), ", ")
 }
 
-// copyContext writes a kubeconfig of the cluster's own, with the one context and everything it needs in the file, and returns
-// the address of the API server. The namespace of labs is set in it, and the user's stays as it is.
+// copyContext writes the cluster's own kubeconfig, with only the one context and its data, and returns the
+// address of the API server. Labs set the namespace in this copy, and not in the user's file.
 func (p *Provider) copyContext(name string) (server string, err error) {
 	cfg, err := loadKubeconfig(p.options.Kubeconfig)
 	if err != nil {
@@ -51,31 +51,32 @@ func (p *Provider) copyContext(name string) (server string, err error) {
 	}
 	chosen := cfg.Contexts[p.options.Context]
 	if chosen == nil {
-		return "", &cluster.SpecError{Flag: "--context", Why: fmt.Sprintf("there is no context %q%s", p.options.Context, listContexts(p.options.Kubeconfig))}
+		return "", &cluster.SpecError{Flag: "--context", Why: fmt.Sprintf("context %q not found%s", p.options.Context, listContexts(p.options.Kubeconfig))}
 	}
 	target := cfg.Clusters[chosen.Cluster]
 	if target == nil {
-		return "", &cluster.SpecError{Flag: "--context", Why: fmt.Sprintf("context %q names the cluster %q, which the kubeconfig has not", p.options.Context, chosen.Cluster)}
+		why := fmt.Sprintf("context %q refers to cluster %q, which the kubeconfig does not contain", p.options.Context, chosen.Cluster)
+		return "", &cluster.SpecError{Flag: "--context", Why: why}
 	}
 	own := cfg.DeepCopy()
 	own.CurrentContext = p.options.Context
-	if err := clientcmdapi.MinifyConfig(own); err != nil {
+	if err = clientcmdapi.MinifyConfig(own); err == nil {
+		err = clientcmdapi.FlattenConfig(own)
+	}
+	if err != nil {
 		return "", fmt.Errorf("context %q: %w", p.options.Context, err)
 	}
-	if err := clientcmdapi.FlattenConfig(own); err != nil {
-		return "", fmt.Errorf("context %q: %w", p.options.Context, err)
+	if err = os.MkdirAll(p.store.ClusterDir(name), 0o700); err == nil {
+		err = clientcmd.WriteToFile(*own, p.store.Kubeconfig(name))
 	}
-	if err := os.MkdirAll(p.store.ClusterDir(name), 0o700); err != nil {
-		return "", fmt.Errorf("kubeconfig of cluster %q: %w", name, err)
-	}
-	if err := clientcmd.WriteToFile(*own, p.store.Kubeconfig(name)); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("kubeconfig of cluster %q: %w", name, err)
 	}
 	return target.Server, nil
 }
 
-// isLocal tells whether an API server is this machine, as those of kind, k3d, minikube's docker driver on macOS and Docker
-// Desktop are. Any other address, private ones too, may be a company's.
+// isLocal reports whether an API server runs on this machine, like those of kind, k3d, Docker Desktop, and
+// minikube's docker driver on macOS. Any other address, even a private one, might belong to a company.
 func isLocal(server string) bool {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -90,8 +91,8 @@ func isLocal(server string) bool {
 	return ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) || strings.HasSuffix(host, ".localhost")
 }
 
-// fits returns an error if no node can run the lab's images, which are built for this machine's processor.
-func fits(nodes []corev1.Node) error {
+// checkArchitecture returns an error if no node can run the images, which are built for this machine's processor.
+func checkArchitecture(nodes []corev1.Node) error {
 	var others []string
 	for _, n := range nodes {
 		has := n.Status.NodeInfo.OperatingSystem + "/" + n.Status.NodeInfo.Architecture
@@ -102,5 +103,5 @@ func fits(nodes []corev1.Node) error {
 			others = append(others, has)
 		}
 	}
-	return fmt.Errorf("its nodes are %s, and the images are built for linux/%s", strings.Join(others, ", "), runtime.GOARCH)
+	return fmt.Errorf("its nodes are %s, but the images are built for linux/%s", strings.Join(others, ", "), runtime.GOARCH)
 }

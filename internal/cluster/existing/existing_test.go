@@ -37,7 +37,7 @@ func object(apiVersion, kind, namespace, name string, labels map[string]string) 
 
 var ours = map[string]string{ownerLabel: owner}
 
-// fakeCluster holds objects of the kinds that the lab makes.
+// fakeCluster contains objects of the kinds that ingresslab creates.
 func fakeCluster(objects ...*unstructured.Unstructured) (*kube.Client, *dynamicfake.FakeDynamicClient) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	lists := map[schema.GroupVersionResource]string{}
@@ -57,7 +57,7 @@ func fakeCluster(objects ...*unstructured.Unstructured) (*kube.Client, *dynamicf
 	return kube.NewFor(fake.NewClientset(), dyn, mapper), dyn
 }
 
-func TestWhatSomebodyElseMadeIsNotOverwritten(t *testing.T) {
+func TestRefuseForeignProtectsUnlabeledObjects(t *testing.T) {
 	k, _ := fakeCluster(
 		object("networking.k8s.io/v1", "IngressClass", "", "ingresslab", nil),
 		object("rbac.authorization.k8s.io/v1", "ClusterRole", "", "ingresslab:ingress-controller", ours),
@@ -69,11 +69,11 @@ func TestWhatSomebodyElseMadeIsNotOverwritten(t *testing.T) {
 	})
 	var foreign *ForeignError
 	if !errors.As(err, &foreign) || !slices.Equal(foreign.Objects, []string{"ingressclass ingresslab"}) {
-		t.Errorf("got %v; want ingressclass ingresslab alone to be in the way", err)
+		t.Errorf("got %v; want only ingressclass ingresslab", err)
 	}
 }
 
-func TestDownRemovesWhatCarriesTheLabelsAndNothingElse(t *testing.T) {
+func TestRemoveDeletesOnlyLabeledObjects(t *testing.T) {
 	k, dyn := fakeCluster(
 		object("networking.k8s.io/v1", "IngressClass", "", "ingresslab", ours),
 		object("networking.k8s.io/v1", "IngressClass", "", "brought-x", map[string]string{"ingresslab.dev/run": "x"}),
@@ -99,14 +99,13 @@ func TestDownRemovesWhatCarriesTheLabelsAndNothingElse(t *testing.T) {
 		}
 	}
 	if want := []string{"default", "nginx", "admin"}; !slices.Equal(left, want) {
-		t.Errorf("left are %v, want %v", left, want)
+		t.Errorf("remaining objects %v, want %v", left, want)
 	}
 }
 
-// Whoever is asked has to see where it is, and what would be there for everybody.
-func TestTheQuestionSaysWhatWouldBeMadeWhere(t *testing.T) {
+func TestQuestionListsServerAndObjects(t *testing.T) {
 	k, _ := fakeCluster()
-	text, err := describe(k, &record{Context: "prod", Server: "https://api.example.com"}, []*unstructured.Unstructured{
+	text, err := describeChanges(k, &record{Context: "prod", Server: "https://api.example.com"}, []*unstructured.Unstructured{
 		object("networking.k8s.io/v1", "IngressClass", "", "ingresslab", ours),
 		object("v1", "Service", "ingresslab-system", "ingress-controller", ours),
 	})
@@ -115,7 +114,7 @@ func TestTheQuestionSaysWhatWouldBeMadeWhere(t *testing.T) {
 	}
 	for _, want := range []string{`context "prod"`, "https://api.example.com", "whole cluster: ingressclass ingresslab", "namespace ingresslab-system: 1 objects"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the question does not say %q:\n%s", want, text)
+			t.Errorf("the question does not contain %q:\n%s", want, text)
 		}
 	}
 }
@@ -147,7 +146,7 @@ users:
 - {name: play, user: {token: play-secret}}
 `
 
-func guest(t *testing.T, o Options) *Provider {
+func newProvider(t *testing.T, o Options) *Provider {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"config": userKubeconfig, "ca.crt": "certificate"} {
@@ -159,10 +158,10 @@ func guest(t *testing.T, o Options) *Provider {
 	return New(o)
 }
 
-// The lab works with a copy, in which there is what the one context needs and no other secret.
-func TestTheContextIsCopied(t *testing.T) {
-	p := guest(t, Options{Context: "play"})
-	rec, err := p.known("x")
+// The copy contains only the data of one context, and no other secret.
+func TestLoadCopiesContext(t *testing.T) {
+	p := newProvider(t, Options{Context: "play"})
+	rec, err := p.load("x")
 	if err != nil || rec.Server != "https://127.0.0.1:1" {
 		t.Fatalf("got %+v, %v", rec, err)
 	}
@@ -174,62 +173,62 @@ func TestTheContextIsCopied(t *testing.T) {
 		t.Errorf("copied: %+v", copied)
 	}
 	if string(copied.Clusters["play"].CertificateAuthorityData) != "certificate" {
-		t.Error("the copy refers to the file beside the original")
+		t.Error("the copy refers to a file of the original")
 	}
 }
 
-func TestContextsThatCannotBeMeant(t *testing.T) {
+func TestUpRejectsInvalidContext(t *testing.T) {
 	for context, want := range map[string]string{
-		"":     "--context: say which context of your kubeconfig it is: play, torn, work",
-		"plya": `--context: there is no context "plya": play, torn, work`,
-		"torn": `--context: context "torn" names the cluster "gone", which the kubeconfig has not`,
+		"":     "--context: name a context of your kubeconfig: play, torn, work",
+		"plya": `--context: context "plya" not found: play, torn, work`,
+		"torn": `--context: context "torn" refers to cluster "gone", which the kubeconfig does not contain`,
 	} {
-		_, err := guest(t, Options{Context: context}).Up(t.Context(), cluster.Spec{Name: "x"}, cluster.Quiet{})
+		_, err := newProvider(t, Options{Context: context}).Up(t.Context(), cluster.Spec{Name: "x"}, cluster.Quiet{})
 		var spec *cluster.SpecError
 		if !errors.As(err, &spec) || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", context, err, want)
 		}
 	}
-	if _, err := guest(t, Options{}).Get(t.Context(), "x"); !errors.As(err, new(*cluster.NotFoundError)) {
+	if _, err := newProvider(t, Options{}).Get(t.Context(), "x"); !errors.As(err, new(*cluster.NotFoundError)) {
 		t.Errorf("Get without a context: %v", err)
 	}
 }
 
-func TestWishesThatAnExistingClusterCannotFulfill(t *testing.T) {
+func TestUpRejectsSettingsOfNewClusters(t *testing.T) {
 	for flag, spec := range map[string]cluster.Spec{
 		"--nodes": {Nodes: 3}, "--node-image": {NodeImage: "x:1"}, "--recreate": {Recreate: true}, "--merge-kubeconfig": {MergeKubeconfig: true},
 	} {
-		_, err := guest(t, Options{Context: "play"}).Up(t.Context(), spec, cluster.Quiet{})
+		_, err := newProvider(t, Options{Context: "play"}).Up(t.Context(), spec, cluster.Quiet{})
 		if err == nil || !strings.HasPrefix(err.Error(), flag+": ") {
 			t.Errorf("%s: got %v", flag, err)
 		}
 	}
 }
 
-func TestImagesHaveToRunOnTheNodes(t *testing.T) {
+func TestCheckArchitecture(t *testing.T) {
 	node := func(arch string) (n corev1.Node) {
 		n.Status.NodeInfo.OperatingSystem, n.Status.NodeInfo.Architecture = "linux", arch
 		return n
 	}
-	if err := fits([]corev1.Node{node("m68k"), node(runtime.GOARCH)}); err != nil {
-		t.Errorf("one node that fits: %v", err)
+	if err := checkArchitecture([]corev1.Node{node("m68k"), node(runtime.GOARCH)}); err != nil {
+		t.Errorf("one matching node: %v", err)
 	}
-	if err := fits([]corev1.Node{node("m68k")}); err == nil || !strings.Contains(err.Error(), "linux/m68k") {
-		t.Errorf("no node that fits: %v", err)
+	if err := checkArchitecture([]corev1.Node{node("m68k")}); err == nil || !strings.Contains(err.Error(), "linux/m68k") {
+		t.Errorf("no matching node: %v", err)
 	}
 }
 
-func TestPortsOfThisMachine(t *testing.T) {
-	taken, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
+func TestChoosePorts(t *testing.T) {
+	inUse, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
-	port := taken.Addr().(*net.TCPAddr).Port
+	defer func() { _ = inUse.Close() }()
+	port := inUse.Addr().(*net.TCPAddr).Port
 	_, err = choosePorts(t.Context(), [3]int{cluster.AnyPort, port, cluster.AnyPort}, cluster.Quiet{})
-	var portTaken *cluster.PortTakenError
-	if !errors.As(err, &portTaken) || portTaken.Flag != "--https-port" {
-		t.Errorf("a port that was named and is taken: %v", err)
+	var portInUse *cluster.PortInUseError
+	if !errors.As(err, &portInUse) || portInUse.Flag != "--https-port" {
+		t.Errorf("requested port in use: %v", err)
 	}
 	ports, err := choosePorts(t.Context(), [3]int{cluster.AnyPort, cluster.AnyPort, cluster.AnyPort}, cluster.Quiet{})
 	if err != nil || ports[0] == 0 || ports[0] == ports[1] || ports[1] == ports[2] {
@@ -237,14 +236,14 @@ func TestPortsOfThisMachine(t *testing.T) {
 	}
 }
 
-// The command that opens the ingress has to open it where the pages that are printed beside it are.
-func TestTheForwardCommandNamesTheWishedPorts(t *testing.T) {
-	for want, wishes := range map[string][3]int{
+// The command must open the same ports as the printed addresses.
+func TestForwardCommandUsesRequestedPorts(t *testing.T) {
+	for want, requests := range map[string][3]int{
 		"8080:80 8443:443 18080:18080": {0, cluster.AnyPort, 0},
 		"9080:80 8443:443 9081:18080":  {9080, 0, 9081},
 	} {
-		if got := forwardCommand(usualPorts(wishes)); !strings.HasSuffix(got, " "+want) {
-			t.Errorf("ports %v: %q does not end in %q", wishes, got, want)
+		if got := forwardCommand(expectedPorts(requests)); !strings.HasSuffix(got, " "+want) {
+			t.Errorf("ports %v: %q does not end in %q", requests, got, want)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -18,51 +17,51 @@ import (
 )
 
 const (
-	// controllerPods finds the controller by the labels of its manifests.
+	// controllerPods selects the controller by the labels of its manifests.
 	controllerPods = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
-	loopback       = "127.0.0.1"
-	// againAfter is the pause before the next pod is tried.
-	againAfter = 200 * time.Millisecond
+	// retryDelay is the pause before the next pod.
+	retryDelay = 200 * time.Millisecond
 )
 
-// containerPorts are those of the controller, in the order of a Spec's.
+// containerPorts are the controller's ports, in the order of a Spec.
 var containerPorts = [3]int{80, 443, 18080}
 
-// Reach implements cluster.Guest. Ports of this machine lead to a pod of the controller through the API server, which needs
-// nothing but the right that kubectl port-forward needs; when the pod goes, to another one.
-func (p *Provider) Reach(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) (cluster.Addresses, error) {
-	rec, err := p.known(c.Name)
+// OpenPorts implements cluster.Provider. It forwards ports of this machine to a controller pod through the
+// API server, which requires the same permissions as kubectl port-forward. If the pod goes away, it
+// switches to another one.
+func (p *Provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) error {
+	rec, err := p.load(c.Name)
 	if err != nil {
-		return cluster.Addresses{}, err
+		return err
 	}
-	at := rec.Addresses
-	if at.HTTP != "" && at.HTTPS != "" && at.Status != "" {
-		return at, nil
+	c.Addresses = rec.Addresses
+	if c.Addresses.HTTP != "" && c.Addresses.HTTPS != "" && c.Addresses.Status != "" {
+		return nil
 	}
 	ports, err := choosePorts(ctx, rec.Ports, progress)
 	if err != nil {
-		return at, err
+		return err
 	}
-	c.Lent.Forward = forwardCommand(ports) // what is printed about the cluster names these ports, too
-	k, err := client(c)
+	c.Forward = forwardCommand(ports) // the command must open the same ports
+	k, err := kube.New(c.Config)
 	if err != nil {
-		return at, err
+		return err
 	}
 	f := &forwarder{config: c.Config, kube: k, ports: ports}
 	first := make(chan error, 1)
-	go f.keep(ctx, first)
+	go f.run(ctx, first)
 	if err := <-first; err != nil {
-		return at, fmt.Errorf("forward ports to the controller: %w", err)
+		return fmt.Errorf("forward ports to the controller: %w", err)
 	}
-	for i, address := range []*string{&at.HTTP, &at.HTTPS, &at.Status} {
+	for i, address := range []*string{&c.Addresses.HTTP, &c.Addresses.HTTPS, &c.Addresses.Status} {
 		if *address == "" {
-			*address = fmt.Sprintf("%s:%d", loopback, ports[i])
+			*address = fmt.Sprintf("%s:%d", cluster.Loopback, ports[i])
 		}
 	}
-	return at, nil
+	return nil
 }
 
-// forwardCommand does by hand what Reach does, for who wants the ports open for longer than a command runs.
+// forwardCommand returns the command that forwards the same ports for longer than a command runs.
 func forwardCommand(ports [3]int) string {
 	command := "kubectl -n ingresslab-system port-forward deployment/ingress-controller"
 	for i, port := range ports {
@@ -71,75 +70,57 @@ func forwardCommand(ports [3]int) string {
 	return command
 }
 
-// usualPorts are those that wishes come to where nothing is in the way: free ones can only be known when they are open.
-func usualPorts(wishes [3]int) (ports [3]int) {
-	spec := cluster.Spec{HTTPPort: wishes[0], HTTPSPort: wishes[1], StatusPort: wishes[2]}
-	for i, wish := range spec.Ports() {
-		if ports[i] = wish.Want; wish.Want <= 0 {
-			ports[i] = wish.Default
+func portSpec(requests [3]int) cluster.Spec {
+	return cluster.Spec{HTTPPort: requests[0], HTTPSPort: requests[1], StatusPort: requests[2]}
+}
+
+// expectedPorts returns the ports for a request if all are free. A port for AnyPort is unknown until it is open.
+func expectedPorts(requests [3]int) (ports [3]int) {
+	for i, r := range portSpec(requests).Ports() {
+		if ports[i] = r.Port; r.Port <= 0 {
+			ports[i] = r.Default
 		}
 	}
 	return ports
 }
 
-// choosePorts turns wishes into ports that are free now. A default that is taken is replaced, a port that was named is not.
-func choosePorts(ctx context.Context, wishes [3]int, progress cluster.Progress) (ports [3]int, err error) {
-	spec := cluster.Spec{HTTPPort: wishes[0], HTTPSPort: wishes[1], StatusPort: wishes[2]}
-	var listen net.ListenConfig
-	for i, wish := range spec.Ports() {
-		port := wish.Want
-		switch wish.Want {
-		case 0:
-			port = wish.Default
-		case cluster.AnyPort:
-			port = 0
-		}
-		l, err := listen.Listen(ctx, "tcp4", fmt.Sprintf("%s:%d", loopback, port))
-		if err != nil && wish.Want > 0 {
-			return ports, &cluster.PortTakenError{Port: port, Flag: wish.Flag}
-		}
-		if err != nil {
-			if l, err = listen.Listen(ctx, "tcp4", loopback+":0"); err != nil {
-				return ports, fmt.Errorf("find a free port on %s: %w", loopback, err)
-			}
-			progress.Note(fmt.Sprintf("port %s:%d is taken, %s is used for it", loopback, port, l.Addr()))
-		}
-		defer func() { _ = l.Close() }() // nobody connected to it
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
+// choosePorts returns ports that are free now. It replaces a default port that is in use, but no requested one.
+func choosePorts(ctx context.Context, requests [3]int, progress cluster.Progress) ([3]int, error) {
+	ports, open, err := cluster.PortOpener{Fallback: true, Progress: progress}.Open(ctx, portSpec(requests))
+	open.Close()
+	return ports, err
 }
 
-// forwarder keeps ports open to whichever pod of the controller is ready.
+// forwarder forwards ports to a ready controller pod.
 type forwarder struct {
 	config *rest.Config
 	kube   *kube.Client
 	ports  [3]int
 }
 
-// keep forwards until ctx ends. It tells once how the first attempt went.
-func (f *forwarder) keep(ctx context.Context, first chan<- error) {
-	tell := func(err error) {
+// run forwards until ctx ends. It sends the result of the first attempt.
+func (f *forwarder) run(ctx context.Context, first chan<- error) {
+	report := func(err error) {
 		select {
 		case first <- err:
-		default: // told already
+		default: // the result was sent before
 		}
 	}
 	for {
 		pod, err := f.kube.ReadyPod(ctx, controllerPods)
 		if err == nil {
-			err = f.forward(ctx, pod, func() { tell(nil) })
+			err = f.forward(ctx, pod, func() { report(nil) })
 		}
-		tell(err)
+		report(err)
 		select {
-		case <-time.After(againAfter):
+		case <-time.After(retryDelay):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// forward keeps ports open to one pod until it goes or ctx ends.
+// forward forwards ports to one pod until it goes away or ctx ends.
 func (f *forwarder) forward(ctx context.Context, pod *corev1.Pod, opened func()) error {
 	transport, upgrader, err := spdy.RoundTripperFor(f.config)
 	if err != nil {
@@ -153,7 +134,7 @@ func (f *forwarder) forward(ctx context.Context, pod *corev1.Pod, opened func())
 		pairs = append(pairs, fmt.Sprintf("%d:%d", port, containerPorts[i]))
 	}
 	ready := make(chan struct{})
-	pf, err := portforward.NewOnAddresses(dialer, []string{loopback}, pairs, ctx.Done(), ready, io.Discard, io.Discard)
+	pf, err := portforward.NewOnAddresses(dialer, []string{cluster.Loopback}, pairs, ctx.Done(), ready, io.Discard, io.Discard)
 	if err != nil {
 		return err
 	}

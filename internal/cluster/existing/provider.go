@@ -1,105 +1,121 @@
+// Package existing uses a cluster that ingresslab did not create: a context of the user's kubeconfig.
+//
+// ingresslab installs the controller in its own namespace, and gives each lab and each scenario another
+// one. It changes only objects with its labels: no node, no default class, no Service that costs money.
+// If the API server is not on this machine, the user confirms the first change. Down removes the objects
+// with the labels.
+//
+// Read this file, then install.go for the protection of other objects, and forward.go for the ports.
 package existing
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/adrg/xdg"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// Name is what --cluster selects the provider by.
+// Name is the provider's value of --cluster.
 const Name = "existing"
 
-// answerTimeout bounds the wait for an API server that may be anywhere, or nowhere.
-const answerTimeout = 10 * time.Second
+const (
+	// answerTimeout is the limit for the response of an API server, which can be far away or down.
+	answerTimeout = 10 * time.Second
+	// deleteTimeout is the limit for the deletion of namespaces, which waits for their pods to stop.
+	deleteTimeout = 2 * time.Minute
+)
 
-// Options say which cluster it is. What is empty is taken from the time before, see record.
+// Options select the cluster. An empty field keeps the value of an earlier command, see record.
 type Options struct {
-	// StateDir holds what the provider remembers; empty is ingresslab/existing under the user's XDG state directory.
+	// StateDir stores the records; empty is ingresslab/existing under the user's XDG state directory.
 	StateDir string
-	// Context is the context of the kubeconfig. There is no default: the current one may be anything.
+	// Context is the context of the kubeconfig. It has no default, because the current one can be any cluster.
 	Context string
 	// Kubeconfig is the file with the context; empty follows kubectl's rules ($KUBECONFIG, ~/.kube/config).
 	Kubeconfig string
 	// Registry is where images are pushed and pulled; empty if the nodes have them.
 	Registry string
-	// Addresses are where the ingress is reached, if the user knows; empty ones are opened through the API server.
+	// Addresses reach the ingress, if the user knows them; ports are forwarded for empty ones.
 	Addresses cluster.Addresses
-	// Ask puts a question to the user, and returns an error unless the answer is yes.
-	Ask func(ctx context.Context, question string) error
+	// Confirm asks the user, and returns an error unless the answer is yes.
+	Confirm func(ctx context.Context, question string) error
 }
 
-// Provider implements cluster.Provider and cluster.Guest.
+// Provider implements cluster.Provider.
 type Provider struct {
 	store   cluster.Store[record]
 	options Options
 }
 
-var _ cluster.Guest = (*Provider)(nil)
+var _ cluster.Provider = (*Provider)(nil)
 
-// record is what is remembered of a cluster, so that later commands need no flags.
+// record stores the options of a cluster, so that later commands need no flags.
 type record struct {
-	// Context, Server and Registry are as they were given or found.
 	Context  string `json:"context"`
 	Server   string `json:"server"`
 	Registry string `json:"registry,omitempty"`
-	// Addresses are those that the user gave.
+	// Addresses are those that the user set.
 	Addresses cluster.Addresses `json:"addresses,omitzero"`
-	// Ports are the wishes for ports on this machine, as in a Spec: HTTP, HTTPS, status.
+	// Ports are the requested ports of a Spec: HTTP, HTTPS, status.
 	Ports [3]int `json:"ports"`
-	// Agreed is true when the user has agreed to changes.
+	// Agreed is true once the user has confirmed changes.
 	Agreed  bool      `json:"agreed,omitempty"`
 	Created time.Time `json:"created"`
 }
 
-// New returns a provider. It touches nothing yet.
+// New returns a provider. It changes nothing yet.
 func New(o Options) *Provider {
-	if o.StateDir == "" {
-		o.StateDir = filepath.Join(xdg.StateHome, "ingresslab", Name)
-	}
-	return &Provider{store: cluster.Store[record]{Dir: o.StateDir}, options: o}
+	return &Provider{store: cluster.Store[record]{Dir: cluster.StateDir(o.StateDir, Name)}, options: o}
 }
 
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// Manifests implements cluster.Guest.
-func (p *Provider) Manifests() string { return "manifests/existing" }
-
-// Registry implements cluster.Guest.
-func (p *Provider) Registry(name string) string {
-	if p.options.Registry != "" {
-		return p.options.Registry
+// Info implements cluster.Provider.
+func (p *Provider) Info() cluster.Info {
+	return cluster.Info{
+		Noun: "an existing cluster", Summary: "your own cluster: a --context of your kubeconfig", Manifests: "manifests/existing",
+		Missing: cluster.Missing{
+			cluster.Creation:     "ingresslab does not create it",
+			cluster.Isolation:    "other programs use the cluster",
+			cluster.ImageLoading: "its nodes pull images from a --registry, or you load them yourself (`ingresslab image save`)",
+		},
 	}
-	if rec, err := p.store.Load(name); err == nil && rec != nil {
-		return rec.Registry
-	}
-	return ""
 }
 
-// Up implements cluster.Provider: it looks at the cluster, remembers it, and changes nothing in it.
+// Ready implements cluster.Provider.
+func (p *Provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
+	return "", &cluster.UnreadyError{Why: p.Info().Missing[cluster.Creation], Fix: "pass --context"}
+}
+
+// Up implements cluster.Provider: it records the cluster and changes nothing in it.
 func (p *Provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (*cluster.Cluster, error) {
 	spec = spec.WithDefaultName()
-	if err := check(spec); err != nil {
+	for flag, set := range map[string]bool{
+		"--nodes": spec.Nodes != 0, "--node-image": spec.NodeImage != "", "--recreate": spec.Recreate, "--merge-kubeconfig": spec.MergeKubeconfig,
+	} {
+		if set {
+			return nil, &cluster.SpecError{Flag: flag, Why: "cannot be combined with --cluster existing"}
+		}
+	}
+	if err := spec.Check(); err != nil {
 		return nil, err
 	}
-	rec, err := p.known(spec.Name)
+	rec, err := p.load(spec.Name)
 	if err != nil {
 		return nil, err
 	}
-	for i, wish := range spec.Ports() {
-		if wish.Want != 0 {
-			rec.Ports[i] = wish.Want
+	for i, request := range spec.Ports() {
+		if request.Port != 0 {
+			rec.Ports[i] = request.Port
 		}
 	}
 	c, err := p.describe(ctx, spec.Name, rec)
@@ -109,21 +125,9 @@ func (p *Provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress
 	return c, p.store.Save(spec.Name, rec)
 }
 
-// check refuses wishes that a cluster which exists cannot fulfill.
-func check(spec cluster.Spec) error {
-	for flag, wished := range map[string]bool{
-		"--nodes": spec.Nodes != 0, "--node-image": spec.NodeImage != "", "--recreate": spec.Recreate, "--merge-kubeconfig": spec.MergeKubeconfig,
-	} {
-		if wished {
-			return &cluster.SpecError{Flag: flag, Why: "an existing cluster is taken as it is"}
-		}
-	}
-	return spec.Check()
-}
-
-// known returns the record of a cluster, or makes one of the options. A context that is not the one of the record is a
-// *cluster.MismatchError; without either there is a *cluster.NotFoundError.
-func (p *Provider) known(name string) (*record, error) {
+// load returns the record of a cluster with the current options, or creates one. Without a record and a
+// context, the error is a *cluster.SpecError.
+func (p *Provider) load(name string) (*record, error) {
 	rec, err := p.store.Load(name)
 	if err != nil {
 		return nil, err
@@ -131,7 +135,7 @@ func (p *Provider) known(name string) (*record, error) {
 	o := p.options
 	if rec == nil || rec.Context == "" {
 		if o.Context == "" {
-			return nil, &cluster.SpecError{Flag: "--context", Why: "say which context of your kubeconfig it is" + listContexts(o.Kubeconfig)}
+			return nil, &cluster.SpecError{Flag: "--context", Why: "name a context of your kubeconfig" + listContexts(o.Kubeconfig)}
 		}
 		rec = &record{Context: o.Context, Created: time.Now().UTC()}
 		if rec.Server, err = p.copyContext(name); err != nil {
@@ -139,27 +143,25 @@ func (p *Provider) known(name string) (*record, error) {
 		}
 	}
 	if o.Context != "" && o.Context != rec.Context {
-		return nil, fmt.Errorf("cluster %q is context %q; `ingresslab down --name %s` first, or choose another --name", name, rec.Context, name)
+		return nil, fmt.Errorf("cluster %q is context %q; run `ingresslab down --name %[1]s`, or choose another --name", name, rec.Context)
 	}
-	if o.Registry != "" {
-		rec.Registry = o.Registry
-	}
-	for _, a := range []struct{ given, kept *string }{
-		{&o.Addresses.HTTP, &rec.Addresses.HTTP}, {&o.Addresses.HTTPS, &rec.Addresses.HTTPS}, {&o.Addresses.Status, &rec.Addresses.Status},
+	for _, a := range []struct{ option, recorded *string }{
+		{&o.Registry, &rec.Registry}, {&o.Addresses.HTTP, &rec.Addresses.HTTP},
+		{&o.Addresses.HTTPS, &rec.Addresses.HTTPS}, {&o.Addresses.Status, &rec.Addresses.Status},
 	} {
-		if *a.given != "" {
-			*a.kept = *a.given
+		if *a.option != "" {
+			*a.recorded = *a.option
 		}
 	}
 	return rec, nil
 }
 
-// describe asks the cluster what it is.
+// describe returns the Cluster of a record. It reads the cluster's nodes.
 func (p *Provider) describe(ctx context.Context, name string, rec *record) (*cluster.Cluster, error) {
 	path := p.store.Kubeconfig(name)
-	cfg, err := clientcmd.BuildConfigFromFlags("", path)
+	cfg, err := cluster.LoadConfig(path)
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
@@ -174,24 +176,24 @@ func (p *Provider) describe(ctx context.Context, name string, rec *record) (*clu
 		}
 		return nil, &cluster.BrokenError{Name: name, Why: fmt.Sprintf("context %q (%s): %v", rec.Context, rec.Server, err)}
 	}
-	if err := fits(nodes.Items); err != nil {
+	if err := checkArchitecture(nodes.Items); err != nil {
 		return nil, fmt.Errorf("context %q: %w", rec.Context, err)
 	}
-	lacks := cluster.Capabilities{}
+	missing := maps.Clone(p.Info().Missing)
 	if len(nodes.Items) < 2 {
-		lacks[cluster.Nodes] = "the cluster has one node"
+		missing[cluster.Nodes] = "the cluster has one node"
 	}
 	return &cluster.Cluster{
-		Name: name, Provider: Name, Kubeconfig: path, Config: cfg, Addresses: rec.Addresses, Capabilities: lacks,
-		Lent: &cluster.Lent{Classes: map[string]string{"nginx": "ingresslab"}, Forward: forwardCommand(usualPorts(rec.Ports))},
+		Name: name, Provider: Name, Kubeconfig: path, Config: cfg, Addresses: rec.Addresses, Missing: missing,
+		Overrides: cluster.Overrides{Classes: map[string]string{"nginx": "ingresslab"}},
+		Registry:  rec.Registry, Forward: forwardCommand(expectedPorts(rec.Ports)),
 	}, nil
 }
 
 // Get implements cluster.Provider.
 func (p *Provider) Get(ctx context.Context, name string) (*cluster.Cluster, error) {
-	rec, err := p.known(name)
-	var spec *cluster.SpecError
-	if errors.As(err, &spec) {
+	rec, err := p.load(name)
+	if errors.As(err, new(*cluster.SpecError)) {
 		return nil, &cluster.NotFoundError{Name: name}
 	}
 	if err != nil {
@@ -200,7 +202,7 @@ func (p *Provider) Get(ctx context.Context, name string) (*cluster.Cluster, erro
 	return p.describe(ctx, name, rec)
 }
 
-// List implements cluster.Provider. It asks no API server: one that is far away would make every command slow.
+// List implements cluster.Provider. It sends no request, because a remote API server would slow down every command.
 func (p *Provider) List(context.Context) ([]cluster.Summary, error) {
 	names, err := p.store.Names()
 	if err != nil {
@@ -215,7 +217,8 @@ func (p *Provider) List(context.Context) ([]cluster.Summary, error) {
 	return list, nil
 }
 
-// Logs implements cluster.Provider. The nodes' logs are not the lab's to take; those of pods are with the objects.
+// Logs implements cluster.Provider. The logs of the nodes belong to the cluster's owner; those of pods
+// are with the objects.
 func (p *Provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Get(ctx, name); err != nil {
 		return err
@@ -223,5 +226,35 @@ func (p *Provider) Logs(ctx context.Context, name, dir string) error {
 	return os.MkdirAll(dir, 0o755)
 }
 
-// client is what talks to the cluster with its own names for images and classes left out: for Admit and Down.
-func client(c *cluster.Cluster) (*kube.Client, error) { return kube.New(c.Config) }
+// Keep implements cluster.Provider: the cluster always outlives this process.
+func (p *Provider) Keep(context.Context, string) error { return nil }
+
+// WaitDNS implements cluster.Provider: Up never creates the cluster.
+func (p *Provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
+
+// ImageNodes implements cluster.Provider: no node accepts images.
+func (p *Provider) ImageNodes(context.Context, string) ([]cluster.ImageNode, error) { return nil, nil }
+
+// Down implements cluster.Provider: it removes the objects with ingresslab's labels, and the record.
+func (p *Provider) Down(ctx context.Context, name string, progress cluster.Progress) (err error) {
+	c, err := p.Get(ctx, name)
+	if errors.As(err, new(*cluster.NotFoundError)) {
+		progress.Note(fmt.Sprintf("cluster %q does not exist", name))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	k, err := kube.New(c.Config)
+	if err != nil {
+		return err
+	}
+	done := progress.Step("Removing ingresslab's objects from cluster " + name)
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
+	if err := remove(ctx, k); err != nil {
+		return err
+	}
+	return p.store.Forget(name)
+}

@@ -1,33 +1,33 @@
 package kind
 
 import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// loopback is the only address the lab listens on: a classroom's neighbors
-// have no business in it.
-const loopback = "127.0.0.1"
-
-// Ports of the ingress controller on its node
-// (manifests/kind runs it with these host ports).
+// Ports of the controller on its node. manifests/kind uses the same host ports.
 const (
 	containerHTTPPort   = 80
 	containerHTTPSPort  = 443
 	containerStatusPort = 18080
 )
 
-// cgroupV1Patch lets the kubelet start where the machine is still on cgroup v1,
-// which it refuses by default since Kubernetes 1.35
+// cgroupV1Patch lets the kubelet start on cgroup v1. Since Kubernetes 1.35 it refuses that by default
 // (https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1).
 const cgroupV1Patch = `kind: KubeletConfiguration
 apiVersion: kubelet.config.k8s.io/v1beta1
 failCgroupV1: false
 `
 
-// config renders what kind is told to create. The ports are those of the
-// control plane, the one node that every cluster has; the controller runs on
-// all nodes, so it is there, too.
-func config(name string, r *record, cgroupV1 bool) *v1alpha4.Cluster {
+// config returns kind's configuration of a cluster. The control plane has the port mappings, because
+// every cluster has this node and the controller runs on all nodes.
+func config(name string, r *cluster.Record, cgroupV1 bool) *v1alpha4.Cluster {
 	c := &v1alpha4.Cluster{
 		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
 		Name:     name,
@@ -50,12 +50,36 @@ func config(name string, r *record, cgroupV1 bool) *v1alpha4.Cluster {
 	return c
 }
 
-func mapping(inside, outside int) v1alpha4.PortMapping {
-	// Ports are checked to be at most 65535 before they come here.
+// mapping expects valid ports, at most 65535.
+func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
 	return v1alpha4.PortMapping{
-		ContainerPort: int32(inside),
-		HostPort:      int32(outside),
-		ListenAddress: loopback,
-		Protocol:      v1alpha4.PortMappingProtocolTCP,
+		ContainerPort: int32(containerPort), HostPort: int32(hostPort),
+		ListenAddress: cluster.Loopback, Protocol: v1alpha4.PortMappingProtocolTCP,
 	}
+}
+
+// inotifyLimit is the file of a kernel limit (https://man7.org/linux/man-pages/man7/inotify.7.html).
+const inotifyLimit = "/proc/sys/fs/inotify/max_user_instances"
+
+// inotifyInstances is enough for several clusters. All nodes share one user's instances, and a kubelet
+// without one restarts forever with "too many open files". Four nodes use up the default of 128
+// (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
+const inotifyInstances = 512
+
+// raiseInotify raises the limit in file if it is too low, and returns a note for the user. Without the
+// file, for example if Docker runs in a virtual machine, it does nothing.
+func raiseInotify(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || limit >= inotifyInstances {
+		return ""
+	}
+	if os.WriteFile(file, []byte(strconv.Itoa(inotifyInstances)), 0o644) != nil {
+		return fmt.Sprintf("fs.inotify.max_user_instances is %d, so a second cluster can fail; as root, run: sysctl -w fs.inotify.max_user_instances=%d",
+			limit, inotifyInstances)
+	}
+	return fmt.Sprintf("raised fs.inotify.max_user_instances from %d to %d until the next boot; nodes need many", limit, inotifyInstances)
 }

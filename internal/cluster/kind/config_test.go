@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-func TestConfigHasTheNodesAndPortsOfTheRecord(t *testing.T) {
-	rec := &record{Nodes: 3, HTTPPort: 8080, HTTPSPort: 8443, StatusPort: 18080, NodeImage: "node:1"}
+func TestConfigHasNodesAndPortsOfRecord(t *testing.T) {
+	rec := &cluster.Record{Nodes: 3, HTTPPort: 8080, HTTPSPort: 8443, StatusPort: 18080, NodeImage: "node:1"}
 	c := config("lab", rec, false)
 	if c.Name != "lab" || len(c.Nodes) != 3 || len(c.KubeadmConfigPatches) != 0 {
 		t.Fatalf("got %+v", c)
@@ -21,16 +23,16 @@ func TestConfigHasTheNodesAndPortsOfTheRecord(t *testing.T) {
 			want = v1alpha4.ControlPlaneRole
 		}
 		if n.Role != want || n.Image != "node:1" {
-			t.Errorf("node %d is %s of %s", i, n.Role, n.Image)
+			t.Errorf("node %d: role %s, image %s", i, n.Role, n.Image)
 		}
 		if i > 0 && len(n.ExtraPortMappings) > 0 {
-			t.Errorf("worker %d has ports of this machine", i)
+			t.Errorf("worker %d has port mappings", i)
 		}
 	}
 	got := map[int32]int32{}
 	for _, m := range c.Nodes[0].ExtraPortMappings {
 		if m.ListenAddress != "127.0.0.1" {
-			t.Errorf("port %d listens on %q", m.HostPort, m.ListenAddress)
+			t.Errorf("port %d: listen address %q", m.HostPort, m.ListenAddress)
 		}
 		got[m.ContainerPort] = m.HostPort
 	}
@@ -39,8 +41,8 @@ func TestConfigHasTheNodesAndPortsOfTheRecord(t *testing.T) {
 	}
 }
 
-func TestConfigAllowsCgroupV1OnlyWhereItIs(t *testing.T) {
-	c := config("lab", &record{Nodes: 1}, true)
+func TestConfigPatchesKubeletOnCgroupV1(t *testing.T) {
+	c := config("lab", &cluster.Record{Nodes: 1}, true)
 	if len(c.KubeadmConfigPatches) != 1 || c.KubeadmConfigPatches[0] != cgroupV1Patch {
 		t.Errorf("patches %q", c.KubeadmConfigPatches)
 	}
@@ -75,14 +77,14 @@ func TestRaiseInotify(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "max_user_instances")
 			writeFile(t, file, c.before)
 			if note := raiseInotify(file); !strings.HasPrefix(note, c.note) || (note == "") != (c.note == "") {
-				t.Errorf("said %q, want %q...", note, c.note)
+				t.Errorf("note %q, want %q...", note, c.note)
 			}
 			if after, err := os.ReadFile(file); err != nil || string(after) != c.after {
-				t.Errorf("the limit is %q, %v; want %q", after, err, c.after)
+				t.Errorf("limit %q, %v; want %q", after, err, c.after)
 			}
 		})
 	}
 	if note := raiseInotify(filepath.Join(t.TempDir(), "nothing")); note != "" {
-		t.Errorf("said %q where there is no limit", note)
+		t.Errorf("note %q without a limit", note)
 	}
 }

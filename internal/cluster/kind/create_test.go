@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// When an Up is canceled, kind and everything it has started must be gone
-// before anything is cleaned up.
-func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
+// kind and all its children must exit before the provider cleans up.
+func TestCancelKillsProcessGroup(t *testing.T) {
 	t.Setenv(childScript, "hang")
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := &pids{cancel: cancel}
@@ -21,17 +20,16 @@ func TestCancelKillsTheWholeProcessGroup(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if seen.child == 0 || seen.grandchild == 0 {
-		t.Fatal("the child told nothing")
+		t.Fatal("the child printed no PIDs")
 	}
 	for _, pid := range []int{seen.child, seen.grandchild} {
 		if running(t, pid) {
-			t.Errorf("process %d is still alive", pid)
+			t.Errorf("process %d still runs", pid)
 		}
 	}
 }
 
-// running tells a living process from one that is dead and not yet collected
-// by its new parent.
+// running reports whether a process runs and is not a zombie.
 func running(t *testing.T, pid int) bool {
 	t.Helper()
 	if syscall.Kill(pid, 0) != nil {
@@ -41,7 +39,7 @@ func running(t *testing.T, pid int) bool {
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-// pids is a Progress that cancels as soon as it knows the processes.
+// pids is a Progress that cancels once it has both PIDs.
 type pids struct {
 	cancel            context.CancelFunc
 	child, grandchild int
@@ -56,15 +54,15 @@ func (p *pids) Step(text string) func(error) {
 
 func (p *pids) Note(string) {}
 
-func TestAChildThatDiesSaysWhy(t *testing.T) {
+func TestFailedChildReportsReason(t *testing.T) {
 	t.Setenv(childScript, "die")
 	err := createInChild(t.Context(), os.Args[0], request{Name: "lab"}, &notes{})
-	if err == nil || !strings.Contains(err.Error(), "exit status 7: out of luck") {
+	if err == nil || !strings.Contains(err.Error(), "exit status 7: exit reason") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestFollowTurnsTheLogIntoSteps(t *testing.T) {
+func TestFollowConvertsLogToSteps(t *testing.T) {
 	n := &steps{}
 	failure := follow(strings.NewReader(strings.Join([]string{
 		`{"Log":"Creating cluster \"lab\" ...\n"}`,
@@ -81,11 +79,11 @@ func TestFollowTurnsTheLogIntoSteps(t *testing.T) {
 		t.Errorf("reason %q, want %q", failure.Error(), want)
 	}
 	if !strings.Contains(failure.log, "[init] ok") || !strings.Contains(failure.log, "Creating cluster") {
-		t.Errorf("the log is not whole: %q", failure.log)
+		t.Errorf("incomplete log: %q", failure.log)
 	}
 }
 
-// steps is a Progress that remembers how steps ended.
+// steps is a Progress that records how steps end.
 type steps struct{ ended []string }
 
 func (s *steps) Step(text string) func(error) {
@@ -94,12 +92,12 @@ func (s *steps) Step(text string) func(error) {
 
 func (s *steps) Note(string) {}
 
-func TestRunChildRefusesNonsense(t *testing.T) {
+func TestRunChildRejectsInvalidRequest(t *testing.T) {
 	var out strings.Builder
 	if RunChild(strings.NewReader("not JSON\n"), &out) {
-		t.Error("it went well")
+		t.Error("RunChild returned true")
 	}
-	if !strings.Contains(out.String(), `"Error":"bad request`) {
-		t.Errorf("told %q", out.String())
+	if !strings.Contains(out.String(), `"Error":"invalid request`) {
+		t.Errorf("output %q", out.String())
 	}
 }

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,52 +14,46 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Labels that kind puts on the containers that are nodes.
+// Labels that kind sets on the containers of nodes.
 const (
 	clusterLabel = "io.x-k8s.kind.cluster"
 	roleLabel    = "io.x-k8s.kind.role"
 )
 
-// container is a node as the engine sees it.
+// container is a container of the engine.
 type container struct {
 	name    string
-	cluster string // the kind cluster it belongs to, empty for other containers
+	cluster string // its kind cluster; empty for other containers
 	role    string // "control-plane" or "worker"
-	state   string // Docker's word: created, running, paused, exited, dead, ...
+	state   string // in Docker's words: created, running, paused, exited, dead, ...
 }
 
-// engine is the part of Docker that the provider uses beside kind.
+// engine is the part of Docker that the provider uses in addition to kind.
 type engine interface {
-	// check returns a *cluster.NoEngineError unless an engine answers that kind
-	// can use.
+	// check returns a *cluster.NoEngineError unless an engine responds that kind can use.
 	check(ctx context.Context) error
-	// cgroupV1 tells whether the engine's machine is on cgroup v1.
+	// cgroupV1 reports whether the engine's machine uses cgroup v1.
 	cgroupV1(ctx context.Context) (bool, error)
-	// nodes returns the containers of a kind cluster, of all clusters if the
-	// name is empty.
+	// nodes returns the containers of a kind cluster, or of all clusters if the name is empty.
 	nodes(ctx context.Context, clusterName string) ([]container, error)
 	// publisher returns the running container that publishes a port of the host.
 	publisher(ctx context.Context, port int) (container, bool, error)
-	// published returns the host's ports to which the ports of a container lead.
+	// published returns the ports of the host for the published ports of a container.
 	published(ctx context.Context, name string) (map[int]int, error)
-	// startedAt returns when each of the containers was last started.
+	// startedAt returns the time of each container's last start.
 	startedAt(ctx context.Context, names ...string) (map[string]time.Time, error)
 	start(ctx context.Context, names ...string) error
-	// remove stops and removes containers with their volumes. Names that do not
-	// exist are no error.
+	// remove stops and removes containers and their volumes. Missing containers are not an error.
 	remove(ctx context.Context, names ...string) error
-	// network tells whether a network exists, and how many containers, stopped
-	// ones too, are in it.
+	// network reports whether a network exists, and the number of containers in it, including stopped ones.
 	network(ctx context.Context, name string) (exists bool, users int, err error)
 	removeNetwork(ctx context.Context, name string) error
 }
 
-// docker is the engine behind the docker command, which finds the daemon by
-// DOCKER_HOST and its contexts as the user has set them up.
+// docker is the engine of the docker command, which finds the daemon by DOCKER_HOST and its contexts.
 type docker struct{}
 
-// run runs docker in a process group of its own: a Ctrl-C on the terminal is
-// for us to handle, it must not also hit the commands that clean up.
+// run runs docker in its own process group, because Ctrl-C must not stop the commands that clean up.
 func (docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -67,7 +62,7 @@ func (docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return "", context.Cause(ctx) // not what the killed command came to
+		return "", context.Cause(ctx) // err only says that the command was killed
 	}
 	if err != nil {
 		return stdout.String(), &dockerError{args: args, output: stderr.String(), err: err}
@@ -75,7 +70,7 @@ func (docker) run(ctx context.Context, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// dockerError keeps what a docker command said when it failed.
+// dockerError is a failed docker command with its output.
 type dockerError struct {
 	args   []string
 	output string
@@ -83,11 +78,7 @@ type dockerError struct {
 }
 
 func (e *dockerError) Error() string {
-	text := firstLine(e.output)
-	if text == "" {
-		text = e.err.Error()
-	}
-	return fmt.Sprintf("docker %s: %s", e.args[0], text)
+	return fmt.Sprintf("docker %s: %s", e.args[0], cmp.Or(firstLine(e.output), e.err.Error()))
 }
 
 func (e *dockerError) Unwrap() error { return e.err }
@@ -101,7 +92,7 @@ func lines(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }
 
-// answerTimeout bounds the wait for an engine: its socket may accept and then say nothing.
+// answerTimeout is the limit for an engine's response. A broken engine can accept a connection and never respond.
 const answerTimeout = 10 * time.Second
 
 func (d docker) check(ctx context.Context) error {
@@ -114,7 +105,7 @@ func (d docker) check(ctx context.Context) error {
 	case within.Err() != nil:
 		return &cluster.NoEngineError{Cause: fmt.Errorf("it did not answer within %s", answerTimeout)}
 	case errors.Is(err, exec.ErrNotFound):
-		return &cluster.NoEngineError{Cause: errors.New("there is no docker command")}
+		return &cluster.NoEngineError{Cause: errors.New("docker command not found")}
 	case err != nil:
 		var de *dockerError
 		errors.As(err, &de)
@@ -133,7 +124,7 @@ func (d docker) cgroupV1(ctx context.Context) (bool, error) {
 	return strings.TrimSpace(out) == "1", nil
 }
 
-// nodeFormat prints a container for parseContainers.
+// nodeFormat is the output format that parseContainers reads.
 const nodeFormat = `{{.Names}}|{{.Label "` + clusterLabel + `"}}|{{.Label "` + roleLabel + `"}}|{{.State}}`
 
 func (d docker) nodes(ctx context.Context, clusterName string) ([]container, error) {
@@ -221,16 +212,16 @@ func (d docker) remove(ctx context.Context, names ...string) error {
 	return err
 }
 
-// onlyGone tells whether all that a removal complained about is containers
-// that are gone, or that somebody else is removing at this moment.
+// onlyGone reports whether a removal failed only for containers that do not exist, or that another
+// process is removing.
 func onlyGone(output string) bool {
-	said := lines(output)
-	for _, line := range said {
+	failures := lines(output)
+	for _, line := range failures {
 		if !strings.Contains(line, "No such container") && !strings.Contains(line, "already in progress") {
 			return false
 		}
 	}
-	return len(said) > 0
+	return len(failures) > 0
 }
 
 func (d docker) network(ctx context.Context, name string) (exists bool, users int, err error) {

@@ -13,18 +13,17 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// fakeEngine is Docker as far as the provider sees it.
+// fakeEngine replaces Docker.
 type fakeEngine struct {
 	down       error // what check returns
 	containers []container
 	ports      map[int]int // published by the control plane
 	networks   []string
 	started    []string
-	// lateCreation appears after the first removal, as a container does whose
-	// `docker run` was killed.
+	// lateCreation appears after the first removal, like the container of a killed `docker run`.
 	lateCreation *container
-	// born is when the containers were started.
-	born time.Time
+	// startTime is the start time of all containers.
+	startTime time.Time
 }
 
 func (e *fakeEngine) check(context.Context) error            { return e.down }
@@ -54,7 +53,7 @@ func (e *fakeEngine) published(context.Context, string) (map[int]int, error) { r
 func (e *fakeEngine) startedAt(_ context.Context, names ...string) (map[string]time.Time, error) {
 	started := map[string]time.Time{}
 	for _, n := range names {
-		started[n] = e.born
+		started[n] = e.startTime
 	}
 	return started, nil
 }
@@ -87,7 +86,7 @@ func (e *fakeEngine) removeNetwork(_ context.Context, name string) error {
 	return nil
 }
 
-// notes is a Progress that remembers.
+// notes is a Progress that records.
 type notes struct{ lines []string }
 
 func (n *notes) Step(text string) func(error) {
@@ -99,35 +98,36 @@ func (n *notes) contains(text string) bool {
 	return strings.Contains(strings.Join(n.lines, "\n"), text)
 }
 
-// world is a provider on a fake engine, with a fake kind.
-type world struct {
+// fixture is a provider with a fake engine and a fake kind.
+type fixture struct {
 	*Provider
 	engine  *fakeEngine
 	notes   *notes
 	created int
-	// broken is what the next creation fails with, after it made its nodes.
+	// broken is the error of the next creation, after it created nodes.
 	broken error
-	// sick is what the API server answers.
+	// sick is the error of the API server.
 	sick error
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{engine: &fakeEngine{}, notes: &notes{}}
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{engine: &fakeEngine{}, notes: &notes{}}
 	p := &Provider{
-		store:     newStore(filepath.Join(t.TempDir(), "state")),
-		engine:    w.engine,
-		settle:    time.Microsecond,
-		nodeImage: func(context.Context, cluster.Progress) (string, error) { return "node:1", nil },
-		create:    w.kindCreate,
+		engine:  w.engine,
+		settle:  time.Microsecond,
+		options: Options{NodeImage: func(context.Context, cluster.Progress) (string, error) { return "node:1", nil }},
+		create:  w.kindCreate,
 		exportKubeconfig: func(_, path string) error {
 			return os.WriteFile(path, []byte(testKubeconfig), 0o644)
 		},
-		alive:       func(context.Context, string, int) error { return w.sick },
-		waitNodes:   func(context.Context, string, int) error { return w.sick },
-		waitDNS:     func(context.Context, string) error { return w.sick },
-		waitWoken:   func(context.Context, string, map[string]time.Time) error { return nil },
-		raiseLimits: func() string { return "" },
+		waitNodes:     func(context.Context, string, int) error { return w.sick },
+		waitDNS:       func(context.Context, string) error { return w.sick },
+		waitRestarted: func(context.Context, string, map[string]time.Time) error { return nil },
+		raiseLimits:   func() string { return "" },
 	}
+	dir := filepath.Join(t.TempDir(), "state")
+	p.Lifecycle = cluster.NewLifecycle[cluster.Record, *cluster.Record](Name, dir, p)
+	p.Alive = func(context.Context, string, int) error { return w.sick }
 	w.Provider = p
 	return w
 }
@@ -140,8 +140,8 @@ contexts: [{name: kind-lab, context: {cluster: kind-lab, user: kind-lab}}]
 users: [{name: kind-lab, user: {token: secret}}]
 `
 
-// kindCreate makes the containers of a request, as kind would.
-func (w *world) kindCreate(_ context.Context, req request, _ cluster.Progress) error {
+// kindCreate creates the containers of a request, like kind.
+func (w *fixture) kindCreate(_ context.Context, req request, _ cluster.Progress) error {
 	w.created++
 	if !slices.Contains(w.engine.networks, network) {
 		w.engine.networks = append(w.engine.networks, network)
@@ -162,7 +162,7 @@ func (w *world) kindCreate(_ context.Context, req request, _ cluster.Progress) e
 }
 
 // up brings up the cluster "lab" on free ports.
-func (w *world) up(t *testing.T, change func(*cluster.Spec)) (*cluster.Cluster, error) {
+func (w *fixture) up(t *testing.T, change func(*cluster.Spec)) (*cluster.Cluster, error) {
 	t.Helper()
 	spec := cluster.Spec{Name: "lab", HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
 	if change != nil {
@@ -171,7 +171,7 @@ func (w *world) up(t *testing.T, change func(*cluster.Spec)) (*cluster.Cluster, 
 	return w.Up(t.Context(), spec, w.notes)
 }
 
-func (w *world) mustUp(t *testing.T) *cluster.Cluster {
+func (w *fixture) mustUp(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	c, err := w.up(t, nil)
 	if err != nil {
@@ -180,17 +180,17 @@ func (w *world) mustUp(t *testing.T) *cluster.Cluster {
 	return c
 }
 
-// assertGone checks that nothing is left of any cluster.
-func (w *world) assertGone(t *testing.T) {
+// assertGone checks that no cluster has left a trace.
+func (w *fixture) assertGone(t *testing.T) {
 	t.Helper()
 	if len(w.engine.containers) > 0 || len(w.engine.networks) > 0 {
-		t.Errorf("left in the engine: %v, networks %v", w.engine.containers, w.engine.networks)
+		t.Errorf("remaining containers %v, networks %v", w.engine.containers, w.engine.networks)
 	}
-	entries, err := os.ReadDir(w.store.Dir)
+	entries, err := os.ReadDir(w.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		t.Errorf("left on disk: %s", e.Name())
+		t.Errorf("remaining file: %s", e.Name())
 	}
 }

@@ -14,25 +14,21 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// These tests make real clusters. INGRESSLAB_NODE_IMAGE names the image to
-// make them of; `ingresslab build node-image` prints one.
+// These tests create real clusters. INGRESSLAB_NODE_IMAGE names the node image; `ingresslab build node-image` prints one.
 
 func realProvider(t *testing.T) (*Provider, cluster.Spec) {
 	t.Helper()
 	image := os.Getenv("INGRESSLAB_NODE_IMAGE")
 	if image == "" {
-		const missing = "INGRESSLAB_NODE_IMAGE does not name the image of the nodes"
+		const missing = "INGRESSLAB_NODE_IMAGE is not set"
 		if os.Getenv("CI") == "true" {
-			t.Fatal(missing) // where a skip would go unnoticed
+			t.Fatal(missing) // a skip would go unnoticed
 		}
 		t.Skip(missing)
 	}
-	p, err := New(Options{StateDir: filepath.Join(t.TempDir(), "state")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := New(Options{StateDir: filepath.Join(t.TempDir(), "state")})
 	if err := p.engine.check(t.Context()); err != nil {
-		t.Fatal(err) // whoever names an image means the tests to run
+		t.Fatal(err) // with a node image, the tests must run
 	}
 	spec := cluster.Spec{
 		Name: "ingresslab-provider-test", Nodes: 2, NodeImage: image,
@@ -95,25 +91,25 @@ func assertNothingLeft(t *testing.T, p *Provider, name string) {
 	if err != nil || len(containers) > 0 {
 		t.Errorf("containers: %v, %v; want none", containers, err)
 	}
-	entries, err := os.ReadDir(p.store.Dir)
+	entries, err := os.ReadDir(p.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	for _, e := range entries {
-		if e.Name() != "network" { // stays while somebody else's nodes are in it
-			t.Errorf("%s is still there", e.Name())
+		if e.Name() != "network" { // it stays while other clusters use it
+			t.Errorf("remaining file: %s", e.Name())
 		}
 	}
 }
 
-func TestLifeOfACluster(t *testing.T) {
+func TestClusterLifecycle(t *testing.T) {
 	p, spec := realProvider(t)
 	made, err := p.Up(t.Context(), spec, cancelAt{t: t, step: "never"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !made.Created {
-		t.Error("a new cluster is not Created")
+		t.Error("Created is false for a new cluster")
 	}
 	again, err := p.Up(t.Context(), spec, cancelAt{t: t, step: "never"})
 	if err != nil || again.Created || again.Addresses != made.Addresses {
@@ -127,9 +123,9 @@ func TestLifeOfACluster(t *testing.T) {
 		t.Error(err)
 	}
 	stopAll(t, p, spec.Name)
-	woken, err := p.Up(t.Context(), spec, cancelAt{t: t, step: "never"})
-	if err != nil || woken.Created {
-		t.Errorf("Up after the nodes were stopped: %+v, %v; want the same cluster, not Created", woken, err)
+	revived, err := p.Up(t.Context(), spec, cancelAt{t: t, step: "never"})
+	if err != nil || revived.Created {
+		t.Errorf("Up after the nodes were stopped: %+v, %v; want the same cluster, not Created", revived, err)
 	}
 	if err := p.Down(t.Context(), spec.Name, cluster.Quiet{}); err != nil {
 		t.Error(err)
@@ -137,7 +133,7 @@ func TestLifeOfACluster(t *testing.T) {
 	assertNothingLeft(t, p, spec.Name)
 }
 
-// stopAll does to the nodes what a restart of the engine's machine does.
+// stopAll stops the nodes, like a reboot of the engine's machine.
 func stopAll(t *testing.T, p *Provider, name string) {
 	t.Helper()
 	containers, err := p.engine.nodes(t.Context(), name)

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// childScript, in the environment, makes the test binary a child that plays
-// kind instead of being it.
+// childScript is an environment variable that makes the child imitate kind.
 const childScript = "INGRESSLAB_TEST_CHILD"
 
 // TestMain lets the test binary be the child that the provider starts.
@@ -21,22 +20,21 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(childScript) {
 	case "":
 		if !RunChild(os.Stdin, os.Stdout) {
-			os.Exit(1) //nolint:forbidigo // here it is the program's main
+			os.Exit(1) //nolint:forbidigo // this function replaces main
 		}
 	case "hang":
 		hang()
 	case "die":
-		fmt.Fprintln(os.Stderr, "out of luck")
-		os.Exit(7) //nolint:forbidigo // here it is the program's main
+		fmt.Fprintln(os.Stderr, "exit reason")
+		os.Exit(7) //nolint:forbidigo // this function replaces main
 	}
 }
 
-// hang starts a process of its own, tells the pids of both, and waits for
-// ever, as kind does in the middle of a `docker run`.
+// hang starts a process, prints both PIDs, and waits forever, like kind during a `docker run`.
 func hang() {
 	grandchild := exec.Command("sleep", "3600")
 	if err := grandchild.Start(); err != nil {
-		return // the test misses what is told next
+		return // the test fails without the PIDs
 	}
 	fmt.Printf(`{"Log":" • pids %s %d  ...\n"}`+"\n", strconv.Itoa(os.Getpid()), grandchild.Process.Pid)
 	_ = grandchild.Wait()

@@ -15,9 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-var _ cluster.ImageStore = (*Provider)(nil)
-
-// ImageNodes implements cluster.ImageStore.
+// ImageNodes implements cluster.Provider.
 func (p *Provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNode, error) {
 	list, err := kindLibrary().ListInternalNodes(name)
 	if err != nil {
@@ -30,29 +28,26 @@ func (p *Provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNo
 	return found, nil
 }
 
-// imageNode is a node as a place for images.
+// imageNode implements cluster.ImageNode.
 type imageNode struct{ node nodes.Node }
 
-// Name implements cluster.ImageNode.
 func (n imageNode) Name() string { return n.node.String() }
 
-// Images implements cluster.ImageNode.
 func (n imageNode) Images(ctx context.Context) (map[string]string, error) {
 	out, err := exec.Output(n.node.CommandContext(ctx, "crictl", "images", "--output", "json"))
-	if err != nil {
-		return nil, fmt.Errorf("images of node %s: %w", n.Name(), lastWord(ctx, err))
+	var images map[string]string
+	if err == nil {
+		images, err = parseImages(out)
 	}
-	images, err := parseImages(out)
 	if err != nil {
-		return nil, fmt.Errorf("images of node %s: %w", n.Name(), err)
+		return nil, fmt.Errorf("images of node %s: %w", n.Name(), lastLine(ctx, err))
 	}
 	return images, nil
 }
 
-// parseImages reads what crictl prints. It names a registry in every tag, even
-// where nobody did; an image that was loaded belongs to none, so the part
-// before the first slash is dropped, and with it the namespace that the
-// registry would have filled in for a name without one.
+// parseImages reads the output of crictl. Each tag there has a registry, also for loaded images, which
+// belong to none. So parseImages drops the part before the first slash, and "library/", the namespace
+// that the registry adds to a name without one.
 func parseImages(out []byte) (map[string]string, error) {
 	var list struct {
 		Images []struct {
@@ -76,31 +71,28 @@ func parseImages(out []byte) (map[string]string, error) {
 	return images, nil
 }
 
-// Import implements cluster.ImageNode.
 func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
 	if err := nodeutils.LoadImageArchive(boundNode{n.node, ctx}, archive); err != nil {
-		return fmt.Errorf("load images into node %s: %w", n.Name(), lastWord(ctx, err))
+		return fmt.Errorf("load images into node %s: %w", n.Name(), lastLine(ctx, err))
 	}
 	return nil
 }
 
-// lastWord makes an error of the last line that a command printed; containerd's
-// tools warn first and say what went wrong at the end. A command that was killed
-// because ctx ended has nothing to say about that.
-func lastWord(ctx context.Context, err error) error {
+// lastLine returns the last line of a command's output as an error: containerd's tools print warnings
+// first. If ctx killed the command, it returns the cause of that.
+func lastLine(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if re := exec.RunErrorForError(err); re != nil {
-		if said := lines(strings.TrimSpace(string(re.Output))); len(said) > 0 {
-			return errors.New(strings.TrimSpace(said[len(said)-1]))
+		if output := lines(strings.TrimSpace(string(re.Output))); len(output) > 0 {
+			return errors.New(strings.TrimSpace(output[len(output)-1]))
 		}
 	}
 	return err
 }
 
-// boundNode is a node whose commands end with a context, for functions of kind
-// that take none.
+// boundNode is a node whose commands end with ctx, for functions of kind that take no context.
 type boundNode struct {
 	nodes.Node
 	ctx context.Context
@@ -109,4 +101,22 @@ type boundNode struct {
 // Command implements nodes.Node.
 func (n boundNode) Command(command string, args ...string) exec.Cmd {
 	return n.CommandContext(n.ctx, command, args...)
+}
+
+// Logs implements cluster.Provider. If ctx ends first, kind continues to collect until the program exits.
+func (p *Provider) Logs(ctx context.Context, name, dir string) error {
+	if _, err := p.Existing(ctx, name); err != nil {
+		return err
+	}
+	finished := make(chan error, 1)
+	go func() { finished <- kindLibrary().CollectLogs(name, dir) }()
+	select {
+	case err := <-finished:
+		if err != nil {
+			return fmt.Errorf("logs of cluster %q: some are missing: %w", name, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), fmt.Errorf("logs of cluster %q: %s is incomplete", name, dir))
+	}
 }

@@ -1,263 +1,251 @@
+// Package kind creates Kubernetes clusters whose nodes are containers, with kind
+// (https://kind.sigs.k8s.io) as a library and Docker as the engine.
+//
+// Read Create in this file first. Three parts need care:
+//
+//   - kind takes no context. It runs in a child process with its own process group (child.go), so that
+//     a canceled Up can kill it and all its children, and clean up afterwards.
+//   - The containers decide which clusters exist. A small record says how they were created and
+//     whether Up finished (inspect.go).
+//   - kind only warns after a timeout, so the provider checks the cluster itself (ready.go).
 package kind
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"github.com/adrg/xdg"
+	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// Name is what --cluster selects the provider by.
+// Name is the provider's value of --cluster.
 const Name = "kind"
-
-// NodeImageFunc finds or makes the image that nodes run, and returns its
-// reference. The image must be in the engine when it returns.
-type NodeImageFunc func(ctx context.Context, progress cluster.Progress) (string, error)
 
 // Options configure a Provider.
 type Options struct {
-	// StateDir holds what the provider remembers, and the kubeconfigs; empty is
-	// ingresslab/kind under the user's XDG state directory.
+	// StateDir stores records and kubeconfigs; empty is ingresslab/kind under the user's XDG state directory.
 	StateDir string
-	// NodeImage is asked when a cluster is created and its Spec names no image.
-	NodeImage NodeImageFunc
-	// Executable is the program that is started with ChildCommand; empty is the
-	// running one.
+	// NodeImage finds or builds the node image of a Spec that names none. The engine then has the image.
+	NodeImage func(ctx context.Context, progress cluster.Progress) (string, error)
+	// ImageReady is Ready once an engine responds: it returns an *UnreadyError if only a build provides the image.
+	ImageReady func(ctx context.Context) (reason string, err error)
+	// Executable is the program that starts with ChildCommand; empty is the running one.
 	Executable string
 }
 
-// Provider makes clusters with kind. It is safe for concurrent use, also by
-// several processes.
+// Provider manages kind clusters. It is safe for concurrent use, also by several processes.
 type Provider struct {
-	store     store
-	engine    engine
-	nodeImage NodeImageFunc
+	*cluster.Lifecycle[cluster.Record, *cluster.Record]
+	options Options
+	engine  engine
 
-	// What follows reaches kind and the clusters themselves; tests replace it.
+	// The functions below reach kind and the clusters; tests replace them.
 	create           func(context.Context, request, cluster.Progress) error
 	exportKubeconfig func(name, path string) error
-	alive            func(ctx context.Context, kubeconfig string, nodes int) error
 	waitNodes        func(ctx context.Context, kubeconfig string, nodes int) error
 	waitDNS          func(ctx context.Context, kubeconfig string) error
-	waitWoken        func(ctx context.Context, kubeconfig string, news map[string]time.Time) error
+	waitRestarted    func(ctx context.Context, kubeconfig string, started map[string]time.Time) error
 	raiseLimits      func() (note string)
 	settle           time.Duration
 }
 
 var _ cluster.Provider = (*Provider)(nil)
 
-// New returns a provider. It touches nothing yet.
-func New(o Options) (*Provider, error) {
-	if o.StateDir == "" {
-		o.StateDir = filepath.Join(xdg.StateHome, "ingresslab", Name)
-	}
-	if o.Executable == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find the running program: %w", err)
-		}
-		o.Executable = exe
-	}
-	return &Provider{
-		store:     newStore(o.StateDir),
-		engine:    docker{},
-		nodeImage: o.NodeImage,
+type condition = cluster.Condition[cluster.Record]
+
+// New returns a provider. It changes nothing yet.
+func New(o Options) *Provider {
+	p := &Provider{
+		options: o, engine: docker{},
 		create: func(ctx context.Context, req request, progress cluster.Progress) error {
 			return createInChild(ctx, o.Executable, req, progress)
 		},
 		exportKubeconfig: exportKubeconfig,
-		alive:            alive,
 		waitNodes:        waitNodes,
 		waitDNS:          waitDNS,
-		waitWoken:        waitWoken,
+		waitRestarted:    waitRestarted,
 		raiseLimits:      func() string { return raiseInotify(inotifyLimit) },
 		settle:           settleInterval,
-	}, nil
+	}
+	p.Lifecycle = cluster.NewLifecycle[cluster.Record, *cluster.Record](Name, o.StateDir, p)
+	return p
 }
 
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// Up implements cluster.Provider.
-func (p *Provider) Up(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Cluster, error) {
-	spec = spec.WithDefaultName()
-	if err := spec.Check(); err != nil {
-		return nil, err
-	}
-	if err := p.engine.check(ctx); err != nil {
-		return nil, err
-	}
-	unlock, err := p.lock(ctx, spec.Name, progress)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	existing, err := p.examine(ctx, spec.Name)
-	if err != nil {
-		return nil, err
-	}
-	if existing.state != cluster.Absent {
-		usable, err := p.reuse(ctx, spec, existing, progress)
-		if usable != nil || err != nil {
-			return usable, err
-		}
-		if err := p.removeWithStep(ctx, spec.Name, existing, progress); err != nil {
-			return nil, err
-		}
-	}
-	return p.provision(ctx, spec, progress)
+// Info implements cluster.Provider.
+func (p *Provider) Info() cluster.Info {
+	return cluster.Info{Noun: "a kind cluster", Summary: "real nodes, as Docker containers", Manifests: "manifests/kind"}
 }
 
-// lock keeps two commands from working on the same cluster: the second would
-// take what the first is creating for the remains of a crash.
-func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (unlock func(), err error) {
-	return filelock.Acquire(ctx, p.store.LockFile(name), func() {
-		progress.Note(fmt.Sprintf("another ingresslab is working on cluster %q; waiting for it", name))
-	})
-}
-
-// reuse returns the existing cluster if it fits and is healthy, or can be made
-// so by starting it. It returns neither cluster nor error if it is to be
-// replaced.
-func (p *Provider) reuse(
-	ctx context.Context, spec cluster.Spec, c condition, progress cluster.Progress,
-) (*cluster.Cluster, error) {
+// Ready implements cluster.Provider.
+func (p *Provider) Ready(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (string, error) {
+	err := p.engine.check(ctx)
+	var none *cluster.NoEngineError
 	switch {
-	case spec.Recreate:
-		return nil, nil
-	case c.state == cluster.HalfCreated:
-		progress.Note(fmt.Sprintf("cluster %q is half-created (%s); starting over", spec.Name, c.why))
-		return nil, nil
-	}
-	if diffs := differences(spec, c.record); len(diffs) > 0 {
-		return nil, &cluster.MismatchError{Name: spec.Name, Differences: diffs}
-	}
-	if err := p.revive(ctx, spec.Name, c, progress); err != nil {
-		if ctx.Err() != nil || isPortTaken(err) {
-			return nil, err
+	case errors.As(err, &none):
+		return "", &cluster.UnreadyError{
+			Why: "no Docker engine answers", Cause: none.Cause, Fix: "for real nodes, install Docker (`make engine`) and pass --cluster kind",
 		}
-		progress.Note(fmt.Sprintf("cluster %q does not work (%v); starting over", spec.Name, err))
-		return nil, nil
+	case err != nil:
+		return "", err
+	case spec.NodeImage != "":
+		return "--node-image names the image of its nodes", nil
 	}
-	if spec.MergeKubeconfig {
-		if err := p.merge(spec.Name, c.record); err != nil {
-			return nil, err
-		}
-	}
-	return p.describe(spec.Name, c.record)
+	return p.options.ImageReady(ctx)
 }
 
-// revive sees to it that an existing cluster is Ready: stopped nodes are
-// started, a cluster that is just coming up is waited for.
-func (p *Provider) revive(ctx context.Context, name string, c condition, progress cluster.Progress) (err error) {
-	if c.state == cluster.Running {
-		if err := p.ensureKubeconfig(name); err != nil {
-			return err
+// Check implements cluster.Backend.
+func (p *Provider) Check(ctx context.Context, _ cluster.Spec) error { return p.engine.check(ctx) }
+
+// Create implements cluster.Backend.
+func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
+	name := spec.Name
+	rec, err := p.plan(ctx, spec, progress)
+	if err != nil {
+		return nil, err
+	}
+	cgroupV1, err := p.engine.cgroupV1(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if note := p.raiseLimits(); note != "" {
+		progress.Note(note)
+	}
+	if err := p.claimNetwork(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.Save(name, rec); err != nil {
+		return nil, err
+	}
+	req := request{Name: name, Config: config(name, rec, cgroupV1), Kubeconfig: p.Kubeconfig(name)}
+	if err := p.create(ctx, req, progress); err != nil {
+		return nil, fmt.Errorf("create cluster %q: %w", name, err)
+	}
+	if err := p.EnsureKubeconfig(name, rec); err != nil {
+		return nil, err
+	}
+	err = p.wait(ctx, name, "Waiting for the nodes", progress, func(ctx context.Context) error {
+		return p.waitNodes(ctx, p.Kubeconfig(name), rec.Nodes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rec, p.MarkReady(name, rec)
+}
+
+// plan decides the settings of a new cluster. It changes nothing, but can build the node image.
+func (p *Provider) plan(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
+	// Report a port in use before a build of the image takes minutes...
+	if _, err := p.choosePorts(ctx, spec); err != nil {
+		return nil, err
+	}
+	rec := &cluster.Record{Nodes: spec.Nodes, NodeImage: spec.NodeImage, Created: time.Now().UTC()}
+	if rec.Nodes == 0 {
+		rec.Nodes = cluster.DefaultNodes
+	}
+	if rec.NodeImage == "" {
+		if p.options.NodeImage == nil {
+			return nil, errors.New("--node-image: no default node image is set")
+		}
+		var err error
+		if rec.NodeImage, err = p.options.NodeImage(ctx, progress); err != nil {
+			return nil, fmt.Errorf("node image: %w", err)
 		}
 	}
-	news, err := p.engine.startedAt(ctx, c.names()...)
-	if err != nil {
-		return err
+	// ... and check again, because another process can take the port meanwhile.
+	ports, err := p.choosePorts(ctx, spec)
+	rec.SetPorts(ports)
+	return rec, err
+}
+
+// choosePorts returns ports that are free now. Docker checks ports only after it creates the container,
+// and its error is less clear.
+func (p *Provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, error) {
+	opener := cluster.PortOpener{EngineIsRoot: true, Holder: func(port int) string { return p.holder(ctx, port) }}
+	ports, open, err := opener.Open(ctx, spec)
+	open.Close()
+	return ports, err
+}
+
+// holder describes the process or cluster that uses a port; it is empty if that is unknown.
+func (p *Provider) holder(ctx context.Context, port int) string {
+	c, found, err := p.engine.publisher(ctx, port)
+	switch {
+	case err != nil || !found:
+		return cluster.PortProcess(port)
+	case c.cluster == "":
+		return fmt.Sprintf("container %q", c.name)
 	}
-	maps.DeleteFunc(news, func(_ string, started time.Time) bool {
-		return time.Since(started) > justNow || !started.After(c.record.Ready)
+	if found, err := p.Inspect(ctx, c.cluster); err == nil && found.State != cluster.Foreign {
+		return fmt.Sprintf("the ingresslab cluster %q", c.cluster)
+	}
+	return fmt.Sprintf("the kind cluster %q", c.cluster)
+}
+
+// wait shows a step and limits its time.
+func (p *Provider) wait(ctx context.Context, name, step string, progress cluster.Progress, f func(context.Context) error) (err error) {
+	done := progress.Step(step)
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, createReadyTimeout)
+	defer cancel()
+	if err := f(ctx); err != nil {
+		return fmt.Errorf("cluster %q: %w", name, err)
+	}
+	return nil
+}
+
+// Keep implements cluster.Provider: the engine runs the nodes, so they always outlive this process.
+func (p *Provider) Keep(context.Context, string) error { return nil }
+
+// WaitDNS implements cluster.Provider.
+func (p *Provider) WaitDNS(ctx context.Context, name string, progress cluster.Progress) error {
+	return p.wait(ctx, name, "Waiting for the cluster's DNS", progress, func(ctx context.Context) error {
+		return p.waitDNS(ctx, p.Kubeconfig(name))
 	})
-	if c.state == cluster.Running && len(news) == 0 && p.alive(ctx, p.store.Kubeconfig(name), c.record.Nodes) == nil {
+}
+
+// FailureLog implements cluster.Backend: it returns the output of kind.
+func (p *Provider) FailureLog(_ string, err error) []byte {
+	var ce *createError
+	if !errors.As(err, &ce) {
 		return nil
 	}
-	done := progress.Step("Waking up cluster " + name)
-	defer func() { done(err) }()
-	started, err := p.startNodes(ctx, c)
+	return []byte(ce.log)
+}
+
+// kindLibrary returns kind's own provider, for the parts that neither create nor wait.
+func kindLibrary() *kindcluster.Provider {
+	return kindcluster.NewProvider(kindcluster.ProviderWithDocker())
+}
+
+// EnsureKubeconfig implements cluster.Backend. Only the owner can read the file, because it gives root
+// access to every node.
+func (p *Provider) EnsureKubeconfig(name string, _ *cluster.Record) (err error) {
+	path := p.Kubeconfig(name)
+	if _, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		err = p.exportKubeconfig(name, path)
+	}
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("kubeconfig of cluster %q: %w", name, err)
 	}
-	maps.Copy(news, started)
-	return p.awaken(ctx, name, c.record, news)
+	return nil
 }
 
-// justNow is how long after its start a node may not have said how it is.
-const justNow = 3 * time.Minute
-
-// awaken waits until a cluster is Ready, some of whose nodes have been started
-// at a time that news tells.
-func (p *Provider) awaken(ctx context.Context, name string, rec *record, news map[string]time.Time) error {
-	if err := p.ensureKubeconfig(name); err != nil {
+// exportKubeconfig gets the kubeconfig from the control plane's container.
+func exportKubeconfig(name, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, reuseReadyTimeout)
-	defer cancel()
-	if err := p.waitWoken(ctx, p.store.Kubeconfig(name), news); err != nil {
-		return err
-	}
-	if err := p.waitNodes(ctx, p.store.Kubeconfig(name), rec.Nodes); err != nil {
-		return err
-	}
-	if err := p.waitDNS(ctx, p.store.Kubeconfig(name)); err != nil {
-		return err
-	}
-	rec.Ready = time.Now().UTC()
-	return p.store.Save(name, rec)
-}
-
-// startNodes starts the nodes that are stopped, and returns when it did. If
-// the control plane is among them, its ports of this machine have to be free
-// still; that somebody took one in the meantime is said properly.
-func (p *Provider) startNodes(ctx context.Context, c condition) (map[string]time.Time, error) {
-	started := map[string]time.Time{}
-	for _, ct := range c.containers {
-		if ct.state == "running" {
-			continue
-		}
-		started[ct.name] = time.Now()
-		if ct.role != "control-plane" {
-			continue
-		}
-		spec := cluster.Spec{HTTPPort: c.record.HTTPPort, HTTPSPort: c.record.HTTPSPort, StatusPort: c.record.StatusPort}
-		if _, err := p.choosePorts(ctx, spec); err != nil {
-			return nil, err
-		}
-	}
-	if len(started) == 0 {
-		return nil, nil
-	}
-	return started, p.engine.start(ctx, slices.Sorted(maps.Keys(started))...)
-}
-
-func isPortTaken(err error) bool {
-	var taken *cluster.PortTakenError
-	return errors.As(err, &taken)
-}
-
-// describe makes the Cluster of a record.
-func (p *Provider) describe(name string, rec *record) (*cluster.Cluster, error) {
-	cfg, err := restConfig(p.store.Kubeconfig(name))
-	if err != nil {
-		return nil, err
-	}
-	lacks := cluster.Capabilities{}
-	if rec.Nodes < 2 {
-		lacks[cluster.Nodes] = "the cluster has one node; --nodes 3 makes more"
-	}
-	return &cluster.Cluster{
-		Name:         name,
-		Provider:     Name,
-		Kubeconfig:   p.store.Kubeconfig(name),
-		Config:       cfg,
-		Addresses:    addresses(rec),
-		Capabilities: lacks,
-	}, nil
-}
-
-func addresses(rec *record) cluster.Addresses {
-	at := func(port int) string { return fmt.Sprintf("%s:%d", loopback, port) }
-	return cluster.Addresses{HTTP: at(rec.HTTPPort), HTTPS: at(rec.HTTPSPort), Status: at(rec.StatusPort)}
+	return kindLibrary().ExportKubeConfig(name, path, false)
 }

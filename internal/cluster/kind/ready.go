@@ -2,48 +2,40 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 const (
-	// createReadyTimeout bounds each of the waits after kind's work: for every
-	// node, and for CoreDNS. A slow machine takes half a minute for both.
+	// createReadyTimeout is the limit for each wait after kind's work: for the nodes and for CoreDNS. A
+	// slow machine needs half a minute for both.
 	createReadyTimeout = 4 * time.Minute
-	// reuseReadyTimeout bounds it for a cluster that exists; after a restart of
-	// the engine everything in it starts again at once.
+	// reuseReadyTimeout is the limit for an existing cluster, in which everything restarts at once.
 	reuseReadyTimeout = 90 * time.Second
-	// aliveTimeout bounds one question to an API server on this machine.
-	aliveTimeout = 5 * time.Second
-	// readyPoll is how often nodes are looked at while waiting for them.
+	// readyPoll is the poll interval.
 	readyPoll = 150 * time.Millisecond
 )
 
-// restConfig reads a kubeconfig file.
-func restConfig(kubeconfig string) (*rest.Config, error) {
-	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig %s: %w", kubeconfig, err)
-	}
-	return cfg, nil
-}
-
-// connect returns a client for the cluster that a kubeconfig file names.
+// connect returns a client for the cluster of a kubeconfig file.
 func connect(kubeconfig string) (*kube.Client, error) {
-	cfg, err := restConfig(kubeconfig)
+	cfg, err := cluster.LoadConfig(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
 	return kube.New(cfg)
 }
 
-// waitNodes waits until the API server answers and all nodes are Ready.
+// waitNodes waits until the API server responds and all nodes are Ready.
 func waitNodes(ctx context.Context, kubeconfig string, nodes int) error {
 	client, err := connect(kubeconfig)
 	if err != nil {
@@ -58,26 +50,96 @@ func waitDNS(ctx context.Context, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
-	return client.WaitReady(ctx, coreDNS())
+	coreDNS := &unstructured.Unstructured{}
+	coreDNS.SetAPIVersion("apps/v1")
+	coreDNS.SetKind("Deployment")
+	coreDNS.SetNamespace("kube-system")
+	coreDNS.SetName("coredns")
+	return client.WaitReady(ctx, coreDNS)
 }
 
-// alive asks once whether the API server answers and all nodes are Ready.
-func alive(ctx context.Context, kubeconfig string, nodes int) error {
-	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
-	defer cancel()
+// waitRestarted waits until the API server has the current status of nodes that started at the given
+// times. At first it has the status from before they stopped: nodes and pods are Ready, which is outdated.
+func waitRestarted(ctx context.Context, kubeconfig string, started map[string]time.Time) error {
 	client, err := connect(kubeconfig)
 	if err != nil {
 		return err
 	}
-	return client.NodesReady(ctx, nodes)
+	return poll(ctx, func() error { return checkStale(ctx, client, started) })
 }
 
-// coreDNS is the Deployment without which no name resolves in the cluster.
-func coreDNS() *unstructured.Unstructured {
-	o := &unstructured.Unstructured{}
-	o.SetAPIVersion("apps/v1")
-	o.SetKind("Deployment")
-	o.SetNamespace("kube-system")
-	o.SetName("coredns")
-	return o
+// checkStale returns an error for a status that is older than the start of its node.
+func checkStale(ctx context.Context, client *kube.Client, started map[string]time.Time) error {
+	leases, err := client.Clientset().CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	if name := silentNode(leases.Items, started); name != "" {
+		return fmt.Errorf("node %s: the kubelet has not reported since the node started", name)
+	}
+	pods, err := client.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if since, ok := started[p.Spec.NodeName]; ok && isStale(p, since) {
+			return fmt.Errorf("pod %s/%s has not restarted yet", p.Namespace, p.Name)
+		}
+	}
+	return nil
 }
+
+// silentNode returns a node whose kubelet has not renewed its Lease since the node started
+// (https://kubernetes.io/docs/concepts/architecture/leases/#node-heart-beats).
+func silentNode(leases []coordinationv1.Lease, started map[string]time.Time) string {
+	for name, since := range started {
+		renewed := slices.ContainsFunc(leases, func(l coordinationv1.Lease) bool {
+			return l.Name == name && l.Spec.RenewTime != nil && l.Spec.RenewTime.After(since)
+		})
+		if !renewed {
+			return name
+		}
+	}
+	return ""
+}
+
+// isStale reports whether a pod is Ready because of containers that started before since.
+func isStale(p *corev1.Pod, since time.Time) bool {
+	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+	return ready && slices.ContainsFunc(p.Status.ContainerStatuses, func(cs corev1.ContainerStatus) bool {
+		// The API stores whole seconds.
+		return cs.State.Running != nil && cs.State.Running.StartedAt.Time.Before(since.Truncate(time.Second))
+	})
+}
+
+// poll calls check until it returns nil. After a deadline, the error is the last one from before the deadline.
+func poll(ctx context.Context, check func() error) error {
+	var last error
+	for {
+		err := check()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() == nil || last == nil:
+			last = err
+		}
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("timed out: %w", &lateError{last})
+		}
+	}
+}
+
+// lateError is the last error before a deadline. It is also a context.DeadlineExceeded.
+type lateError struct{ last error }
+
+func (e *lateError) Error() string { return e.last.Error() }
+
+func (e *lateError) Unwrap() []error { return []error{e.last, context.DeadlineExceeded} }

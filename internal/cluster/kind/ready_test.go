@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestSilentNodeWaitsForEveryLease(t *testing.T) {
+func TestSilentNodeChecksEveryLease(t *testing.T) {
 	since := time.Now()
 	lease := func(name string, renewed time.Time) coordinationv1.Lease {
 		l := coordinationv1.Lease{Spec: coordinationv1.LeaseSpec{RenewTime: &metav1.MicroTime{Time: renewed}}}
@@ -22,7 +22,7 @@ func TestSilentNodeWaitsForEveryLease(t *testing.T) {
 	}
 	leases := []coordinationv1.Lease{lease("a", since.Add(time.Second)), lease("b", since.Add(-time.Second))}
 	if got := silentNode(leases, map[string]time.Time{"a": since, "b": since}); got != "b" {
-		t.Errorf("got %q, want b, which was last heard of before", got)
+		t.Errorf("got %q, want b, whose lease is older", got)
 	}
 	if got := silentNode(leases, map[string]time.Time{"a": since, "b": since.Add(-time.Minute)}); got != "" {
 		t.Errorf("got %q, want none", got)
@@ -59,18 +59,18 @@ func TestIsStale(t *testing.T) {
 	}
 }
 
-func TestPollSaysWhatWasTheMatter(t *testing.T) {
+func TestPollReturnsErrorFromBeforeDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		err := poll(ctx, func() error {
 			if ctx.Err() != nil {
-				return errors.New("request failed because time was up")
+				return errors.New("request failed at the deadline")
 			}
 			return errors.New("node n1 is not ready")
 		})
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "node n1 is not ready") {
-			t.Errorf("got %v, want the deadline and the reason from before it", err)
+			t.Errorf("got %v, want the deadline and the error from before it", err)
 		}
 	})
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-func TestATakenPortNamesTheProcess(t *testing.T) {
+func TestPortProcessNamesProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/net/tcp"); err != nil {
-		t.Skip("this system has no /proc, so the process cannot be known")
+		t.Skip("this system has no /proc")
 	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -28,9 +28,9 @@ func TestListenerInode(t *testing.T) {
    1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 222 1
 `
 	if got := listenerInode(table, 8080); got != "222" {
-		t.Errorf("got %q, want the socket that listens, 222", got)
+		t.Errorf("got %q, want the listening socket, 222", got)
 	}
 	if got := listenerInode(table, 50000); got != "" {
-		t.Errorf("got %q for a port that only a client uses", got)
+		t.Errorf("got %q for a port of a client", got)
 	}
 }

@@ -1,0 +1,230 @@
+// Package deploy prepares a cluster for labs and scenarios: it brings up the cluster, loads the images,
+// installs the controller, and waits until the ingress responds.
+//
+// Read Lab.Up first. It uses the manifests that users apply by hand (manifests/), with another tag of the
+// controller's image. The tag changes with the image, so a new build is rolled out, and an old one is not.
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/image"
+	"github.com/ingresslab/ingresslab/internal/kube"
+)
+
+const (
+	// removeTimeout is the limit for the removal of a cluster after a failure or Ctrl-C.
+	removeTimeout = 2 * time.Minute
+	// rolloutTimeout is the limit for the rollout of the controller. Its pods are replaced one by one,
+	// because each uses host ports of its node.
+	rolloutTimeout = 3 * time.Minute
+	// answerTimeout is the limit from "every pod is ready" to the first response, usually milliseconds.
+	answerTimeout = 30 * time.Second
+	// answerPoll is the poll interval, and attemptTimeout the limit for one request.
+	answerPoll     = 100 * time.Millisecond
+	attemptTimeout = 3 * time.Second
+)
+
+// Lab deploys the lab into a cluster.
+type Lab struct {
+	// Provider creates or finds the cluster.
+	Provider cluster.Provider
+	// Root is the checkout with the sources and the manifests.
+	Root string
+	// CacheDir is image.Options.CacheDir.
+	CacheDir string
+	// Progress reports each step.
+	Progress cluster.Progress
+}
+
+// Up makes sure that the cluster exists, its nodes have the current images, the controller is installed, and
+// the ingress responds. It is idempotent, and takes seconds if nothing changed. After a failure, it
+// removes a cluster that it created, unless spec keeps it; an existing cluster stays.
+func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error) {
+	c, set, err := l.prepare(ctx, spec)
+	if err == nil {
+		err = l.deploy(ctx, c, set)
+	}
+	switch {
+	case err == nil:
+		return c, l.Provider.Keep(ctx, c.Name)
+	case c == nil:
+		return nil, err
+	case !c.Created:
+		return nil, errors.Join(err, l.Provider.Keep(ctx, c.Name))
+	case spec.KeepOnFailure:
+		l.Progress.Note(fmt.Sprintf("kept cluster %q for debugging; `ingresslab export-logs` and `ingresslab down` work on it", c.Name))
+		return nil, errors.Join(err, l.Provider.Keep(ctx, c.Name))
+	}
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	return nil, errors.Join(err, l.Provider.Down(down, c.Name, l.Progress))
+}
+
+// prepare brings up the cluster, which mostly waits, and builds the images, which mostly computes, at the
+// same time. It also returns the cluster if the images fail.
+func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, *image.Set, error) {
+	var c *cluster.Cluster
+	var set *image.Set
+	g, gctx := errgroup.WithContext(ctx)
+	// Without a cluster, the images are useless. The build stops without a cause, because the error of Up
+	// is the one to report.
+	building, stop := context.WithCancel(ctx)
+	defer stop()
+	g.Go(func() (err error) {
+		if c, err = l.Provider.Up(gctx, spec, l.Progress); err != nil {
+			stop()
+		}
+		return err
+	})
+	g.Go(func() (err error) {
+		set, err = image.Build(building, image.Options{Root: l.Root, CacheDir: l.CacheDir}, l.Progress)
+		return err
+	})
+	err := g.Wait()
+	return c, set, err
+}
+
+// deploy loads the images and installs the controller. A new cluster completes its DNS at the same time.
+func (l Lab) deploy(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
+	g, gctx := errgroup.WithContext(ctx)
+	if c.Created {
+		g.Go(func() error { return l.Provider.WaitDNS(gctx, c.Name, l.Progress) })
+	}
+	g.Go(func() error { return l.loadAndInstall(gctx, c, set) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	// The ports stay open until ctx ends. The group's context ends here.
+	if err := l.Provider.OpenPorts(ctx, c, l.Progress); err != nil {
+		return err
+	}
+	return awaitIngress(ctx, c.Addresses, l.Progress)
+}
+
+// loadAndInstall changes nothing before CheckInstall allows it.
+func (l Lab) loadAndInstall(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
+	nodes, err := l.Provider.ImageNodes(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := image.Load(ctx, nodes, set.Images, l.Progress); err != nil {
+		return err
+	}
+	manifests := l.Provider.Info().Manifests
+	objects, err := Render(l.Root, manifests, set.Controller)
+	if err != nil {
+		return err
+	}
+	if err := l.Provider.CheckInstall(ctx, c, objects); err != nil {
+		return err
+	}
+	if c.Registry != "" {
+		if c.Overrides.Images, err = image.Push(ctx, c.Registry, set.Images, l.Progress); err != nil {
+			return err
+		}
+		if objects, err = Render(l.Root, manifests, c.Overrides.Images[set.Controller]); err != nil {
+			return err
+		}
+	}
+	client, err := kube.New(c.Config)
+	if err != nil {
+		return err
+	}
+	return install(ctx, client, objects, l.Progress)
+}
+
+// install applies the objects and waits until the controller is ready on every node. It does not change
+// objects that match.
+func install(ctx context.Context, client *kube.Client, objects []*unstructured.Unstructured, progress cluster.Progress) (err error) {
+	done := progress.Step("Installing the controller")
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, rolloutTimeout)
+	defer cancel()
+	for _, o := range objects {
+		if o.GetKind() != "Namespace" {
+			continue
+		}
+		if err := client.OutlastNamespace(ctx, o.GetName()); err != nil {
+			return fmt.Errorf("controller: %w", err)
+		}
+	}
+	if err := client.Apply(ctx, objects...); err != nil {
+		return err
+	}
+	if err := client.WaitReady(ctx, workloads(objects)...); err != nil {
+		return fmt.Errorf("controller: %w", err)
+	}
+	return nil
+}
+
+// workloads returns the objects that run pods. All other objects are ready when they are applied.
+func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	var pods []*unstructured.Unstructured
+	for _, o := range objects {
+		if o.GroupVersionKind().Group == "apps" {
+			pods = append(pods, o)
+		}
+	}
+	return pods
+}
+
+// awaitIngress waits until the ingress and the status page respond at their addresses on this machine. Any
+// response is enough: it depends on the rules, and is a 404 without rules.
+func awaitIngress(ctx context.Context, at cluster.Addresses, progress cluster.Progress) (err error) {
+	done := progress.Step("Waiting for the ingress to answer at " + at.HTTP)
+	defer func() { done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	for _, address := range []string{at.HTTP, at.Status} {
+		if err := awaitAnswer(ctx, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func awaitAnswer(ctx context.Context, address string) error {
+	// The client uses no proxy of the environment, and no connection to a former pod.
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		Timeout:       attemptTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for {
+		err := attempt(ctx, client, address)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(answerPoll):
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("the controller's pods are ready, but http://%s/ does not answer: %w", address, err)
+		}
+	}
+}
+
+func attempt(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	return errors.Join(err, resp.Body.Close())
+}
