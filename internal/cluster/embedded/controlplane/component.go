@@ -46,13 +46,8 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("damaged data: %s: %s", e.Program, e.Reason)
 }
 
-// launch runs a component until ctx ends.
-func (p *ControlPlane) launch(ctx context.Context, c component) {
-	p.running.Go(func() { p.supervise(ctx, c) })
-}
-
-// supervise runs a component and restarts it when it exits. If the first start ends before
-// stableAfter, the control plane has failed.
+// supervise runs a component until ctx ends, and restarts it when it exits. If the first start ends
+// before stableAfter, the control plane has failed.
 func (p *ControlPlane) supervise(ctx context.Context, c component) {
 	log := filepath.Join(LogDir(p.config.Dir), c.name+".log")
 	if err := os.Rename(log, strings.TrimSuffix(log, ".log")+".previous.log"); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -52,10 +51,9 @@ type Config struct {
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
-	config  Config
-	ca      *pki.Authority
-	running sync.WaitGroup
-	failed  chan error
+	config Config
+	ca     *pki.Authority
+	failed chan error
 }
 
 // PKIDir returns the directory of the certificates of the cluster in dir.
@@ -76,8 +74,8 @@ func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	if err := p.writeFiles(); err != nil {
 		return nil, err
 	}
-	p.launch(ctx, p.etcd())
-	p.launch(ctx, p.apiServer())
+	go p.supervise(ctx, p.etcd())
+	go p.supervise(ctx, p.apiServer())
 	if err := p.await(ctx, lastNamespace); err != nil {
 		return nil, err
 	}
@@ -94,17 +92,14 @@ func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	if err := p.await(waiting, readiness); err != nil {
 		return err
 	}
-	p.launch(living, p.controllerManager())
-	p.launch(living, p.scheduler())
+	go p.supervise(living, p.controllerManager())
+	go p.supervise(living, p.scheduler())
 	return nil
 }
 
 // Failed receives an error if the first start of a component fails. The control plane is then
 // unusable.
 func (p *ControlPlane) Failed() <-chan error { return p.failed }
-
-// Wait waits until all components have exited, after the end of Start's ctx.
-func (p *ControlPlane) Wait() { p.running.Wait() }
 
 // Admin returns a client configuration with all permissions.
 func (p *ControlPlane) Admin() (*rest.Config, error) {
@@ -153,16 +148,23 @@ func (p *ControlPlane) writeFiles() error {
 	if err := ensureAccountKeys(dir); err != nil {
 		return err
 	}
-	leaves := map[string]pki.Leaf{
-		"apiserver": {
+	frontProxy, err := openCA(dir, frontProxyCA)
+	if err != nil {
+		return err
+	}
+	for name, c := range map[string]struct {
+		ca   *pki.Authority
+		leaf pki.Leaf
+	}{
+		"apiserver": {p.ca, pki.Leaf{
 			User:      "kube-apiserver",
 			Hosts:     []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
 			Addresses: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), network.Hub, kubernetesService},
-		},
-		"apiserver-kubelet-client": {User: kubeletClientUser, Groups: []string{adminGroup}},
-	}
-	for name, leaf := range leaves {
-		pair, err := p.ca.Issue(leaf)
+		}},
+		"apiserver-kubelet-client": {p.ca, pki.Leaf{User: kubeletClientUser, Groups: []string{adminGroup}}},
+		frontProxyUser:             {frontProxy, pki.Leaf{User: frontProxyUser}},
+	} {
+		pair, err := c.ca.Issue(c.leaf)
 		if err == nil {
 			err = pair.Write(dir, name)
 		}
@@ -170,34 +172,10 @@ func (p *ControlPlane) writeFiles() error {
 			return fmt.Errorf("certificate %s: %w", name, err)
 		}
 	}
-	if err := p.writeFrontProxy(); err != nil {
-		return err
-	}
 	for name, user := range map[string]string{"controller-manager": controllerManagerUser, "scheduler": schedulerUser} {
-		pair, err := p.ca.Issue(pki.Leaf{User: user})
-		if err != nil {
+		if err := writeKubeconfig(p.ca, pki.Leaf{User: user}, p.kubeconfig(name), name, localServer); err != nil {
 			return err
 		}
-		if err := writeKubeconfig(p.ca, pair, p.kubeconfig(name), name, localServer); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeFrontProxy writes the API server's client certificate for extension API servers.
-func (p *ControlPlane) writeFrontProxy() error {
-	dir := PKIDir(p.config.Dir)
-	ca, err := openCA(dir, frontProxyCA)
-	if err != nil {
-		return err
-	}
-	pair, err := ca.Issue(pki.Leaf{User: frontProxyUser})
-	if err == nil {
-		err = pair.Write(dir, frontProxyUser)
-	}
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", frontProxyUser, err)
 	}
 	return nil
 }

@@ -57,14 +57,14 @@ func openCA(dir, name string) (*pki.Authority, error) {
 // WriteKubeconfig writes an administrator's kubeconfig with mode 0600. context is the name of the
 // context, the cluster and the user. server is the URL of the API server.
 func WriteKubeconfig(a *pki.Authority, path, context, server string) error {
-	pair, err := a.Issue(pki.Leaf{User: adminUser, Groups: []string{adminGroup}})
+	return writeKubeconfig(a, pki.Leaf{User: adminUser, Groups: []string{adminGroup}}, path, context, server)
+}
+
+func writeKubeconfig(a *pki.Authority, user pki.Leaf, path, context, server string) error {
+	pair, err := a.Issue(user)
 	if err != nil {
 		return err
 	}
-	return writeKubeconfig(a, pair, path, context, server)
-}
-
-func writeKubeconfig(a *pki.Authority, pair pki.KeyPair, path, context, server string) error {
 	cfg := clientcmdapi.NewConfig()
 	cfg.CurrentContext = context
 	cfg.Contexts[context] = &clientcmdapi.Context{Cluster: context, AuthInfo: context}

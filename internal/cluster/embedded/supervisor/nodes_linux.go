@@ -70,11 +70,11 @@ func (s *supervisor) startNode(ctx context.Context, i int, images container.Imag
 	if err := s.serveNode(ctx, name, ns, node); err != nil {
 		return err
 	}
-	s.background.Go(func() {
+	go func() {
 		if err := node.Run(ctx); err != nil {
 			s.log("%v", err)
 		}
-	})
+	}()
 	return nil
 }
 
@@ -88,11 +88,11 @@ func (s *supervisor) serveNode(ctx context.Context, name string, ns network.Name
 	if err != nil {
 		return err
 	}
-	s.background.Go(func() {
+	go func() {
 		if err := nodeapi.Serve(ctx, listener, config, node); err != nil {
 			s.log("kubelet API of node %s: %v", name, err)
 		}
-	})
+	}()
 	return nil
 }
 

@@ -57,11 +57,11 @@ func inheritMappings() ([]portMapping, error) {
 func (s *supervisor) serve(ctx context.Context, mappings []portMapping) {
 	hub := s.network.Hub()
 	for _, m := range mappings {
-		s.background.Go(func() {
+		go func() {
 			dial := func(ctx context.Context, _ net.Addr) (net.Conn, error) { return hub.Dial(ctx, "tcp", m.target) }
 			if err := relay.Stream(ctx, m.listener, dial); err != nil {
 				s.log("port mapping for %s: %v", m.name, err)
 			}
-		})
+		}()
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -41,8 +40,6 @@ type supervisor struct {
 	plane   *controlplane.ControlPlane
 	// nodes maps a node's name to its network namespace.
 	nodes map[string]network.Namespace
-	// background contains the goroutines that run until the end.
-	background sync.WaitGroup
 }
 
 // Run runs a cluster until it is stopped. It reads the Request from stdin and writes events to
@@ -162,7 +159,7 @@ func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, e
 		return nil, err
 	}
 	started := make(chan error, 1)
-	s.background.Go(func() {
+	go func() {
 		err := service.Run(ctx, service.Config{
 			Client: client, Hub: s.network.Hub(), Nodes: s.nodes, ClusterDomain: clusterDomain, Log: s.log,
 		}, func() { started <- nil })
@@ -173,7 +170,7 @@ func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, e
 			default: // service.Run was ready before it failed
 			}
 		}
-	})
+	}()
 	return started, nil
 }
 
@@ -189,14 +186,14 @@ func (s *supervisor) startVirtual(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("virtual nodes: %w", err)
 	}
-	s.background.Go(func() {
+	go func() {
 		err := virtual.Run(ctx, virtual.Config{
 			Client: client, Version: s.Binaries.Version, Listen: s.network.Hub().Listen, Log: s.log,
 		})
 		if err != nil {
 			s.log("virtual nodes: %v", err)
 		}
-	})
+	}()
 	return nil
 }
 
