@@ -131,15 +131,7 @@ func (h host) checkCompiler(cacheDir string) error {
 		return fmt.Errorf("%w: the go command is not in PATH; install Go, or set %s to a directory with the programs",
 			ErrCannotCompile, kubeBinVariable)
 	}
-	free, err := h.free(cacheDir)
-	if err != nil {
-		return err
-	}
-	if free < spaceControlPlane {
-		return fmt.Errorf("%w: %s has %d MiB free, and compiling needs %d MiB; set XDG_CACHE_HOME and GOCACHE to another disk",
-			ErrCannotCompile, cacheDir, free/bytesPerMebi, uint64(spaceControlPlane)/bytesPerMebi)
-	}
-	return nil
+	return h.checkSpace(ErrCannotCompile, cacheDir, "compiling", spaceControlPlane)
 }
 
 // kubeBinVariable is the environment variable for Options.KubeBin.

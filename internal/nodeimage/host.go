@@ -56,13 +56,14 @@ func (h host) check(cacheDir string, compiled bool) error {
 	if compiled {
 		needed = spaceCompiled
 	}
+	return h.checkSpace(ErrCannotBuild, cacheDir, "a build", needed)
+}
+
+func (h host) checkSpace(kind error, cacheDir, action string, needed uint64) error {
 	free, err := h.free(cacheDir)
-	if err != nil {
-		return err
+	if err == nil && free < needed {
+		err = fmt.Errorf("%w: %s has %d MiB free, and %s needs %d MiB; set XDG_CACHE_HOME and GOCACHE to another disk",
+			kind, cacheDir, free/bytesPerMebi, action, needed/bytesPerMebi)
 	}
-	if free < needed {
-		return fmt.Errorf("%w: %s has %d MiB free, and a build needs %d MiB",
-			ErrCannotBuild, cacheDir, free/bytesPerMebi, needed/bytesPerMebi)
-	}
-	return nil
+	return err
 }
