@@ -27,12 +27,11 @@ type order struct {
 	OneUser, Nested bool
 
 	// The other fields are for new containers. Layers are ordered from the lowest.
-	Dir        string
-	Layers     []string
-	Hostname   string
-	Mounts     []Mount
-	ReadOnly   bool
-	OwnNetwork bool // enter the network namespace at namespaceFD
+	Dir, Hostname string
+	Layers        []string
+	Mounts        []Mount
+	ReadOnly      bool
+	OwnNetwork    bool // enter the network namespace at namespaceFD
 }
 
 // File descriptors of a child.
@@ -44,12 +43,9 @@ const (
 
 // failure reports, as JSON on the status socket, why a child did not run its program.
 type failure struct {
-	Message string
-	// Exec reports that executing Command failed; NotFound and Errno give the reason.
-	Exec     bool
-	Command  string
-	NotFound bool
-	Errno    uintptr
+	Message, Command string
+	Exec, NotFound   bool // executing Command failed; NotFound and Errno give the reason
+	Errno            uintptr
 }
 
 // RunChild turns this process into a container's program, as requested by the Runtime that started

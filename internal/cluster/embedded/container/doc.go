@@ -5,12 +5,11 @@
 //
 // Reading order:
 //
-//	container.go        the interface
-//	store.go            the image store; import.go, unpack.go, merge.go, and sweep.go fill and empty it
-//	runtime_linux.go    Host, which starts containers; starter_linux.go and process_linux.go run the child
-//	child_linux.go      the child that becomes the program; build_linux.go, root_linux.go, mount_linux.go,
-//	                    and identity_linux.go create its environment
-//	instance_linux.go   a running container; exec_linux.go adds exec and attach
+//	container.go      the interface
+//	store.go          the image store; import.go and unpack.go fill it
+//	runtime_linux.go  Host and its containers; starter_linux.go and process_linux.go run children
+//	child_linux.go    the child that becomes the program, in what build_linux.go and mount_linux.go set up
+//	exec_linux.go     exec and attach
 //
 // Orphaned processes become children of their container's PID 1 (pid_namespaces(7)), so the
 // supervisor waits only for its own children.

@@ -251,7 +251,6 @@ func (o *order) mountOverlay(root, dir string) error {
 	return nil
 }
 
-// escape escapes the separators of mount options in paths.
 var escape = strings.NewReplacer(`\`, `\\`, `:`, `\:`, `,`, `\,`)
 
 // mountInMemory mounts an overlay on a tmpfs in the container's directory.

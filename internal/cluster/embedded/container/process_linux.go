@@ -108,8 +108,7 @@ func (p *pipes) open(i int, want bool) (err error) {
 	return err
 }
 
-func (p *pipes) closeChild() { closeAll(p.child) }
-
+func (p *pipes) closeChild()  { closeAll(p.child) }
 func (p *pipes) closeParent() { closeAll(p.parent) }
 
 func (p *pipes) setDeadline(d time.Duration) {

@@ -93,11 +93,7 @@ func (k *Kubelet) registerOnce(ctx context.Context) (*corev1.Node, error) {
 		return node, err
 	}
 	// The Node exists from an earlier run. Update its own labels only.
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": k.labels()}})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := nodes.Patch(ctx, k.config.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	if err := k.patchNode(ctx, map[string]any{"metadata": map[string]any{"labels": k.labels()}}); err != nil {
 		return nil, err
 	}
 	if err := k.patchStatus(ctx); err != nil {
@@ -130,16 +126,20 @@ func (k *Kubelet) labels() map[string]string {
 }
 
 func (k *Kubelet) patchStatus(ctx context.Context) error {
+	node, err := k.config.Client.CoreV1().Nodes().Get(ctx, k.config.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	return k.patchNode(ctx, map[string]any{"status": k.nodeStatus(node.Status.Conditions)}, "status")
+}
+
+func (k *Kubelet) patchNode(ctx context.Context, content map[string]any, subresources ...string) error {
+	patch, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
 	nodes := k.config.Client.CoreV1().Nodes()
-	node, err := nodes.Get(ctx, k.config.Name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	patch, err := json.Marshal(map[string]any{"status": k.nodeStatus(node.Status.Conditions)})
-	if err != nil {
-		return err
-	}
-	_, err = nodes.Patch(ctx, k.config.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	_, err = nodes.Patch(ctx, k.config.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, subresources...)
 	return err
 }
 

@@ -168,11 +168,9 @@ func (w *worker) refreshVolumes(now time.Time) {
 // addressPool allocates pod addresses. It reuses a released address as late as possible, because
 // clients might still have it.
 type addressPool struct {
-	mu    sync.Mutex
-	first netip.Addr // .2
-	last  netip.Addr // .254
-	next  netip.Addr
-	used  map[netip.Addr]bool
+	mu                sync.Mutex
+	first, last, next netip.Addr // first is .2, last is .254
+	used              map[netip.Addr]bool
 }
 
 func newAddressPool(r netip.Prefix) (*addressPool, error) {

@@ -93,8 +93,7 @@ func (s *slot) fieldPath() string {
 }
 
 func (s *slot) incomplete() bool { return (s.kind == initContainer || s.kind == sidecar) && !s.passed }
-
-func (s *slot) idle() bool { return s.running == nil && !s.busy }
+func (s *slot) idle() bool       { return s.running == nil && !s.busy }
 
 // shouldRestart reports whether a container with this exit code restarts
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy).

@@ -231,7 +231,6 @@ func (w *worker) initializedCondition(phase corev1.PodPhase) corev1.PodCondition
 	return c
 }
 
-// names returns the names of the matching containers.
 func (w *worker) names(match func(*slot) bool) []string {
 	var names []string
 	for _, s := range w.slots {

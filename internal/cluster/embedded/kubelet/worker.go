@@ -220,16 +220,12 @@ func (w *worker) restore() {
 }
 
 func containerStatusOf(status *corev1.PodStatus, name string) *corev1.ContainerStatus {
-	for _, list := range [][]corev1.ContainerStatus{
-		status.InitContainerStatuses, status.ContainerStatuses, status.EphemeralContainerStatuses,
-	} {
-		for i := range list {
-			if list[i].Name == name {
-				return &list[i]
-			}
-		}
+	all := slices.Concat(status.InitContainerStatuses, status.ContainerStatuses, status.EphemeralContainerStatuses)
+	i := slices.IndexFunc(all, func(c corev1.ContainerStatus) bool { return c.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &all[i]
 }
 
 func (w *worker) restoreSlot(s *slot, c *corev1.ContainerStatus, over bool) {

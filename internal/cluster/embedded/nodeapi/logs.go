@@ -3,6 +3,7 @@ package nodeapi
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,33 +28,26 @@ type logOptions struct {
 
 // parseLogOptions parses the query, which the API server has validated.
 func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
-	o := logOptions{tail: -1, limit: -1}
+	var o logOptions
 	var problem error
-	number := func(key string, otherwise int64) int64 {
+	number := func(key string) int64 {
 		text := query.Get(key)
-		if text == "" {
-			return otherwise
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 {
+		n, err := strconv.ParseInt(cmp.Or(text, "-1"), 10, 64)
+		if err != nil || n < 0 && text != "" {
 			problem = fmt.Errorf("%s: %q is not a non-negative number", key, text)
 		}
 		return n
 	}
 	flag := func(key string) bool {
-		text := query.Get(key)
-		if text == "" {
-			return false
-		}
-		set, err := strconv.ParseBool(text)
+		set, err := strconv.ParseBool(cmp.Or(query.Get(key), "false"))
 		if err != nil {
-			problem = fmt.Errorf("%s: %q is not true or false", key, text)
+			problem = fmt.Errorf("%s: %q is not true or false", key, query.Get(key))
 		}
 		return set
 	}
 	o.follow, o.previous, o.timestamps = flag("follow"), flag("previous"), flag("timestamps")
-	o.tail, o.limit = number("tailLines", -1), number("limitBytes", -1)
-	if seconds := number("sinceSeconds", -1); seconds >= 0 {
+	o.tail, o.limit = number("tailLines"), number("limitBytes")
+	if seconds := number("sinceSeconds"); seconds >= 0 {
 		o.since = now.Add(-time.Duration(seconds) * time.Second)
 	}
 	if text := query.Get("sinceTime"); text != "" {

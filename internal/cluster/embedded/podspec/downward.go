@@ -71,9 +71,12 @@ func quoted(m map[string]string) string {
 // *ConfigError. Without a limit, a container can use all of the node. c is the default container.
 func (n *Node) resourceField(pod *corev1.Pod, c *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" {
-		if c = containerOf(pod, ref.ContainerName); c == nil {
+		all := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)
+		i := slices.IndexFunc(all, func(c corev1.Container) bool { return c.Name == ref.ContainerName })
+		if i < 0 {
 			return "", configErrorf("container %s not found", ref.ContainerName)
 		}
+		c = &all[i]
 	}
 	kind, name, _ := strings.Cut(ref.Resource, ".")
 	if c == nil || (kind != "limits" && kind != "requests") || !selectable(corev1.ResourceName(name)) {
@@ -102,17 +105,6 @@ func selectable(name corev1.ResourceName) bool {
 		return true
 	}
 	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
-}
-
-func containerOf(pod *corev1.Pod, name string) *corev1.Container {
-	for _, list := range [][]corev1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
-		for i := range list {
-			if list[i].Name == name {
-				return &list[i]
-			}
-		}
-	}
-	return nil
 }
 
 func ceiling(amount, divisor int64) string {

@@ -146,7 +146,7 @@ func TestMissingReferencesAreConfigErrors(t *testing.T) {
 		`volumeMounts: [{name: nope, mountPath: /x}]`:                                      `cannot find volume "nope" to mount into container "web"`,
 		`volumeDevices: [{name: disk, devicePath: /dev/xvda}]`:                             `container "web": volumeDevices are not supported in embedded clusters; use kind`,
 		`volumeMounts: [{name: tmp, mountPath: /x, subPathExpr: "$(NOPE)/$(NO)"}]`:         `missing value for NO, NOPE`,
-		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`:                        `failed to prepare subPath for volumeMount "tmp" of container "web": the path must be relative, without ..`,
+		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`:                        `failed to prepare subPath for volumeMount "tmp" of container "web": the path must be relative, without ".." elements`,
 		`env: [{name: A, valueFrom: {fileKeyRef: {volumeName: tmp, path: nope, key: K}}}]`: `couldn't read env file "nope" of volume "tmp": openat nope: no such file or directory`,
 	} {
 		node, _ := newNode(t, objects()...)

@@ -161,7 +161,7 @@ const (
 func (p payload) write(dir string, group *int64) error {
 	for name := range p {
 		if !filepath.IsLocal(name) || strings.HasPrefix(name, hidden) {
-			return fmt.Errorf("invalid path %q: it must be relative and must not start with ..", name)
+			return fmt.Errorf("invalid path %q: it must be relative, and \"..\" is not allowed at the start", name)
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -114,7 +114,7 @@ func TestVolumeErrors(t *testing.T) {
 		`secret: {secretName: nope}`:                                                `MountVolume.SetUp failed for volume "v" : secret "nope" not found`,
 		`configMap: {name: web-config, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: nope`,
 		`secret: {secretName: web-tls, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : references non-existent secret key: nope`,
-		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`:        `MountVolume.SetUp failed for volume "v" : invalid path "../a": it must be relative and must not start with ..`,
+		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`:        `MountVolume.SetUp failed for volume "v" : invalid path "../a": it must be relative, and ".." is not allowed at the start`,
 		`projected: {sources: [{secret: {name: nope}}, {configMap: {name: none}}]}`: `MountVolume.SetUp failed for volume "v" : secret "nope" not found; configmap "none" not found`,
 		`persistentVolumeClaim: {claimName: data}`:                                  `volume "v": persistentVolumeClaim is not supported in embedded clusters; use kind`,
 		`nfs: {server: a, path: /b}`:                                                `volume "v": nfs is not supported in embedded clusters; use kind`,
