@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/simulate"
+	"github.com/ingresslab/ingresslab/internal/benchmark"
 )
 
 type benchmarkFlags struct {
 	spec specFlags
-	size simulate.Size
+	size benchmark.Size
 	outputFlags
 	keep bool
 }
@@ -72,7 +72,7 @@ func (a *app) benchmark(c *cobra.Command, flags *benchmarkFlags) (err error) {
 	if remove {
 		defer func() { err = errors.Join(err, a.down(context.WithoutCancel(c.Context()))) }()
 	}
-	report, err := simulate.Run(c.Context(), up, simulate.Options{
+	report, err := benchmark.Run(c.Context(), up, benchmark.Options{
 		Size: flags.size, Keep: flags.keep || remove, Progress: benchmarkProgress{a.display},
 	})
 	if err != nil {
@@ -86,8 +86,8 @@ func (a *app) benchmark(c *cobra.Command, flags *benchmarkFlags) (err error) {
 
 // selectEmbedded selects the embedded provider, and reports whether the cluster exists. Another provider is an error.
 func (a *app) selectEmbedded(ctx context.Context) (exists bool, err error) {
-	if a.provider != auto && a.provider != simulate.Provider {
-		return false, benchmarkError(&simulate.UnsupportedError{Name: a.name, Provider: a.provider})
+	if a.provider != auto && a.provider != benchmark.Provider {
+		return false, benchmarkError(&benchmark.UnsupportedError{Name: a.name, Provider: a.provider})
 	}
 	if err := (cluster.Spec{Name: a.name}).Check(); err != nil {
 		return false, err
@@ -97,22 +97,22 @@ func (a *app) selectEmbedded(ctx context.Context) (exists bool, err error) {
 		return false, err
 	}
 	for _, f := range found {
-		if f.Provider.Name() == simulate.Provider {
-			a.provider = simulate.Provider
+		if f.Provider.Name() == benchmark.Provider {
+			a.provider = benchmark.Provider
 			return true, nil
 		}
 	}
 	if len(found) > 0 && a.provider == auto {
-		return false, benchmarkError(&simulate.UnsupportedError{Name: a.name, Provider: found[0].Provider.Name()})
+		return false, benchmarkError(&benchmark.UnsupportedError{Name: a.name, Provider: found[0].Provider.Name()})
 	}
-	a.provider = simulate.Provider
+	a.provider = benchmark.Provider
 	return false, nil
 }
 
 // benchmarkError turns an error in the flags into a usage error.
 func benchmarkError(err error) error {
-	var limit *simulate.LimitError
-	var unsupported *simulate.UnsupportedError
+	var limit *benchmark.LimitError
+	var unsupported *benchmark.UnsupportedError
 	if errors.As(err, &limit) || errors.As(err, &unsupported) {
 		return usagef("%v", err)
 	}
@@ -122,7 +122,7 @@ func benchmarkError(err error) error {
 // benchmarkProgress shows a benchmark on the display.
 type benchmarkProgress struct{ *display }
 
-// Begin implements simulate.Progress.
+// Begin implements benchmark.Progress.
 func (p benchmarkProgress) Begin(text string) (detail func(string), done func(error)) {
 	s := p.begin(text)
 	return func(text string) { p.detail(s, text) }, func(err error) { p.end(s, err) }

@@ -1,7 +1,7 @@
 // Package virtual simulates nodes with more pods than a machine can run. Virtual pods are Ready in
 // the API but have no processes.
 //
-// A Node object with the label ingresslab.dev/virtual=true is a virtual node; internal/simulate
+// A Node object with the label ingresslab.dev/virtual=true is a virtual node; internal/benchmark
 // creates them. This package is the kubelet of all virtual nodes. It renews their Leases. It assigns
 // each pod an address in network.Virtual, reports the pod as running and Ready, and removes a
 // deleted pod. The control plane treats such pods like all others: kube-scheduler binds them, and

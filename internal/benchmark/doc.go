@@ -7,4 +7,4 @@
 //
 // run.go is the story of a simulation. What is made is planned in size.go and spelled out in objects.go; watch.go knows how far
 // it has come; restart.go and churn.go measure; report.go says what came out.
-package simulate
+package benchmark

@@ -1,4 +1,4 @@
-package simulate
+package benchmark
 
 import (
 	corev1 "k8s.io/api/core/v1"
