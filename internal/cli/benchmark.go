@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/benchmark"
+	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
 type benchmarkFlags struct {
