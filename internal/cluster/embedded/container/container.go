@@ -63,12 +63,10 @@ type Exit struct {
 type Container interface {
 	ID() string // 64 hexadecimal digits
 	Started() time.Time
-	Done() <-chan struct{} // closes when all processes of the container have ended
-	Exit() Exit            // valid after Done closes
-	// Signal sends a signal to PID 1. It returns nil if the container has ended.
-	Signal(syscall.Signal) error
-	// StopSignal returns the image's stop signal; the default is SIGTERM.
-	StopSignal() syscall.Signal
+	Done() <-chan struct{}       // closes when all processes of the container have ended
+	Exit() Exit                  // valid after Done closes
+	Signal(syscall.Signal) error // to PID 1; nil if the container has ended
+	StopSignal() syscall.Signal  // the image's, by default SIGTERM
 	// Exec runs a command in the container and waits for it. A start error is an *ExecError.
 	Exec(ctx context.Context, e Exec) (code int, err error)
 	// Attach connects to the streams of PID 1 until it or ctx ends. With Stdin, the first Attach also

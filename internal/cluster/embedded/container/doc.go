@@ -8,7 +8,7 @@
 //	container.go      the interface
 //	store.go          the image store; import.go and unpack.go fill it
 //	runtime_linux.go  Host and its containers; starter_linux.go and process_linux.go run children
-//	child_linux.go    the child that becomes the program, in what build_linux.go and mount_linux.go set up
+//	child_linux.go    the child, whose environment build_linux.go and mount_linux.go create
 //	exec_linux.go     exec and attach
 //
 // Orphaned processes become children of their container's PID 1 (pid_namespaces(7)), so the

@@ -23,10 +23,9 @@ import (
 //
 // It requires Linux 5.12 or newer and CAP_SYS_ADMIN in its user namespace.
 type Host struct {
-	starter *starter
-	leases  leases
-	// oneUser reports that the user namespace maps one user, nested that it is not the initial one.
-	oneUser, nested bool
+	starter         *starter
+	leases          leases
+	oneUser, nested bool // see order
 }
 
 var _ Runtime = (*Host)(nil)

@@ -40,9 +40,8 @@ type Config struct {
 	Version string // the kubelet version in the Node, such as "v1.36.3"
 	// Client authenticates as system:node:NAME in the group system:nodes. Its rate limits must be well
 	// above client-go's defaults, because a node with 100 pods sends bursts of requests.
-	Client kubernetes.Interface
-	// Namespace is the node's network namespace. AddPod creates a pod's.
-	Namespace network.Namespace
+	Client    kubernetes.Interface
+	Namespace network.Namespace // of the node; AddPod creates a pod's
 	AddPod    func(ctx context.Context, address netip.Addr) (network.Namespace, error)
 	Images    container.Images
 	Runtime   container.Runtime
@@ -123,7 +122,8 @@ func (k *Kubelet) Run(ctx context.Context) error {
 func (k *Kubelet) podspecNode(services corelisters.ServiceLister) *podspec.Node {
 	return &podspec.Node{
 		Client: k.config.Client, Name: k.config.Name, Address: k.config.Address, Services: services,
-		HostDir: filepath.Join(k.config.Dir, "host"), DNS: k.config.DNS, ClusterDomain: k.config.ClusterDomain, Allocatable: k.machine.resources(),
+		HostDir: filepath.Join(k.config.Dir, "host"), DNS: k.config.DNS, ClusterDomain: k.config.ClusterDomain,
+		Allocatable: k.machine.resources(),
 	}
 }
 

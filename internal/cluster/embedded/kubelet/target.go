@@ -263,7 +263,8 @@ func (c *target) checkGRPC(ctx context.Context, a *corev1.GRPCAction, timeout ti
 	switch status.Code(err) {
 	case codes.OK:
 	case codes.Unimplemented:
-		return outcome{note: "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): " + status.Convert(err).Message()}
+		return outcome{note: "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): " +
+			status.Convert(err).Message()}
 	case codes.DeadlineExceeded:
 		return outcome{note: fmt.Sprintf("timeout: health rpc did not complete within %v", timeout)}
 	case codes.Unavailable:

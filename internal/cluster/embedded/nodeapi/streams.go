@@ -41,7 +41,8 @@ func (a *api) attach(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (a *api) command(w http.ResponseWriter, r *http.Request, serve func(command, http.ResponseWriter, *http.Request, *remotecommand.Options)) {
+func (a *api) command(w http.ResponseWriter, r *http.Request,
+	serve func(command, http.ResponseWriter, *http.Request, *remotecommand.Options)) {
 	options, err := remotecommand.NewOptions(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
@@ -97,7 +98,8 @@ func (a *api) portForward(w http.ResponseWriter, r *http.Request) {
 	w, r, release := a.watch(w, r)
 	defer release()
 	f := &forwarder{a.node, r.PathValue("namespace"), r.Context()}
-	portforward.ServePortForward(w, r, f, r.PathValue("pod"), r.PathValue("uid"), options, idleTimeout, streamTimeout, portforward.SupportedProtocols)
+	portforward.ServePortForward(w, r, f, r.PathValue("pod"), r.PathValue("uid"), options, idleTimeout, streamTimeout,
+		portforward.SupportedProtocols)
 }
 
 // PortForward implements portforward.PortForwarder for one connection. kubectl prints an error and

@@ -12,22 +12,22 @@ import (
 
 var environments = []struct{ name, container, want string }{
 	{
-		"a variable may refer to those before it, and to no later one",
+		"a variable can refer only to earlier variables",
 		`env: [{name: A, value: one}, {name: B, value: "$(A) two $(C)"}, {name: C, value: three}]`,
 		"A=one B=one two $(C) C=three",
 	},
 	{
-		"two dollar signs are one, and keep a reference from being replaced",
+		"two dollar signs escape a reference",
 		`env: [{name: A, value: x}, {name: B, value: "$$(A) $A $ $(A $$"}]`,
 		"A=x B=$(A) $A $ $(A $",
 	},
 	{
-		"of two with the same name the later wins, and may build on the earlier",
+		"the later of two variables wins and can refer to the earlier",
 		`env: [{name: A, value: one}, {name: A, value: "$(A)+two"}]`,
 		"A=one+two",
 	},
 	{
-		"env wins over envFrom, and prefixes are put before keys of any form",
+		"env overrides envFrom, and prefixes apply to all keys",
 		`envFrom: [{prefix: CFG_, configMapRef: {name: web-config}}, {secretRef: {name: web-tls}}]
 env: [{name: tls.key, value: "$(CFG_PORT)"}]`,
 		"CFG_PORT=8080 CFG_log.level=debug tls.crt=CERT tls.key=8080",
@@ -38,7 +38,7 @@ env: [{name: tls.key, value: "$(CFG_PORT)"}]`,
 		"A=8080 B=CERT",
 	},
 	{
-		"what is optional and not there sets nothing, and leaves what was set",
+		"a missing optional source changes no variable",
 		`envFrom: [{configMapRef: {name: nope, optional: true}}, {secretRef: {name: nope, optional: true}}]
 env:
 - {name: A, value: kept}
@@ -65,7 +65,7 @@ env:
 		`HOST=172.30.0.2 HOSTS=172.30.0.2 ID=a-b-c IP=10.244.0.5 IPS=10.244.0.5 LABEL=front NAME=web-0 NODE=node-1 NOTE=say "hi" NS=shop SA=default`,
 	},
 	{
-		"resources are rounded up to the divisor, and a missing limit is what the node has",
+		"resources are rounded up, and a missing limit is the node's",
 		`resources: {requests: {cpu: 250m, memory: 100M}, limits: {memory: 1Gi}}
 env:
 - {name: A, valueFrom: {resourceFieldRef: {resource: requests.cpu}}}

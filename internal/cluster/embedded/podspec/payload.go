@@ -74,7 +74,8 @@ func (n *Node) addProjection(ctx context.Context, pod Pod, files payload, p *cor
 	return errors.New("clusterTrustBundle and podCertificate are not supported in embedded clusters; use kind")
 }
 
-func (n *Node) addConfigMap(ctx context.Context, pod Pod, files payload, name string, items []corev1.KeyToPath, mode fs.FileMode, optional *bool) error {
+func (n *Node) addConfigMap(ctx context.Context, pod Pod, files payload, name string, items []corev1.KeyToPath, mode fs.FileMode,
+	optional *bool) error {
 	configMap, err := n.configMap(ctx, pod.Pod, name)
 	if err != nil {
 		return unlessOptional(err, optional)
@@ -92,7 +93,8 @@ func (n *Node) addConfigMap(ctx context.Context, pod Pod, files payload, name st
 	return nil
 }
 
-func (n *Node) addSecret(ctx context.Context, pod Pod, files payload, name string, items []corev1.KeyToPath, mode fs.FileMode, optional *bool) error {
+func (n *Node) addSecret(ctx context.Context, pod Pod, files payload, name string, items []corev1.KeyToPath, mode fs.FileMode,
+	optional *bool) error {
 	secret, err := n.secret(ctx, pod.Pod, name)
 	if err != nil {
 		return unlessOptional(err, optional)

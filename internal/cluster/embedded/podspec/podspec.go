@@ -21,16 +21,14 @@ type Node struct {
 	// Client has the rights of the node: it can read the Secrets and ConfigMaps of the node's pods and
 	// create tokens of their service accounts
 	// (https://kubernetes.io/docs/reference/access-authn-authz/node/).
-	Client  kubernetes.Interface
-	Name    string
-	Address netip.Addr
-	// HostDir is the root directory of hostPath volumes. If it is empty, hostPath volumes fail.
-	HostDir  string
-	Services corelisters.ServiceLister // for environment variables
-	// DNS is the address of the DNS server, ClusterDomain the suffix of its names ("cluster.local").
-	DNS           netip.Addr
-	ClusterDomain string
-	Allocatable   corev1.ResourceList // for resourceFieldRef
+	Client        kubernetes.Interface
+	Name          string
+	Address       netip.Addr
+	HostDir       string                    // the root directory of hostPath volumes; they fail if it is empty
+	Services      corelisters.ServiceLister // for environment variables
+	DNS           netip.Addr                // of the cluster's DNS server
+	ClusterDomain string                    // the suffix of its names, "cluster.local"
+	Allocatable   corev1.ResourceList       // for resourceFieldRef
 
 	objects expiring[objectKey, cachedObject]
 	tokens  expiring[tokenKey, token]

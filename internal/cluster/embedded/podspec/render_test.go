@@ -63,13 +63,13 @@ containers:
 func TestHostnameOfPod(t *testing.T) {
 	long := strings.Repeat("a", 62) + ".b"
 	for _, test := range []struct{ name, pod, hostname, hosts string }{
-		{"a pod is called by its name", `{}`, "web-0", "10.244.0.5\tweb-0"},
-		{"hostname wins over the name", `{hostname: shop}`, "shop", "10.244.0.5\tshop"},
-		{"a subdomain is for others to find it by", `{hostname: shop, subdomain: peers}`, "shop", "10.244.0.5\tshop.peers.shop.svc.cluster.local\tshop"},
-		{"unless setHostnameAsFQDN", `{subdomain: peers, setHostnameAsFQDN: true}`, "web-0.peers.shop.svc.cluster.local", "10.244.0.5\tweb-0.peers.shop.svc.cluster.local\tweb-0"},
-		{"hostnameOverride has the last word", `{hostname: x, subdomain: peers, hostnameOverride: web.example.org}`, "web.example.org", "10.244.0.5\tweb.example.org"},
-		{"a name that is too long is cut", `{hostnameOverride: ` + long + `}`, strings.Repeat("a", 62), "10.244.0.5\t" + strings.Repeat("a", 62)},
-		{"a pod in the node's network is called like the node", `{hostNetwork: true}`, "node-1", "172.30.0.2\tnode-1"},
+		{"the default is the pod's name", `{}`, "web-0", "10.244.0.5\tweb-0"},
+		{"hostname overrides the name", `{hostname: shop}`, "shop", "10.244.0.5\tshop"},
+		{"subdomain sets the domain", `{hostname: shop, subdomain: peers}`, "shop", "10.244.0.5\tshop.peers.shop.svc.cluster.local\tshop"},
+		{"setHostnameAsFQDN sets the FQDN", `{subdomain: peers, setHostnameAsFQDN: true}`, "web-0.peers.shop.svc.cluster.local", "10.244.0.5\tweb-0.peers.shop.svc.cluster.local\tweb-0"},
+		{"hostnameOverride takes precedence", `{hostname: x, subdomain: peers, hostnameOverride: web.example.org}`, "web.example.org", "10.244.0.5\tweb.example.org"},
+		{"a long name is truncated", `{hostnameOverride: ` + long + `}`, strings.Repeat("a", 62), "10.244.0.5\t" + strings.Repeat("a", 62)},
+		{"a hostNetwork pod has the node's name", `{hostNetwork: true}`, "node-1", "172.30.0.2\tnode-1"},
 		{"aliases are added", `{hostAliases: [{ip: 10.1.2.3, hostnames: [db, db.test]}]}`, "web-0", "10.1.2.3\tdb\tdb.test"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -108,11 +108,11 @@ func TestResolvConf(t *testing.T) {
 		{"ClusterFirstWithHostNet", `{dnsPolicy: ClusterFirstWithHostNet, hostNetwork: true}`, cluster},
 		{"Default", `{dnsPolicy: Default}`, "nameserver 10.96.0.10\n"},
 		{
-			"None has only what the manifest says", `{dnsPolicy: None, dnsConfig: {nameservers: [192.0.2.1], searches: [a.test], options: [{name: ndots, value: "2"}, {name: edns0}]}}`,
+			"None uses only dnsConfig", `{dnsPolicy: None, dnsConfig: {nameservers: [192.0.2.1], searches: [a.test], options: [{name: ndots, value: "2"}, {name: edns0}]}}`,
 			"search a.test\nnameserver 192.0.2.1\noptions ndots:2 edns0\n",
 		},
 		{
-			"dnsConfig adds to a policy, and its options replace", `{dnsConfig: {nameservers: [10.96.0.10, 192.0.2.1, 192.0.2.2, 192.0.2.3], searches: [cluster.local, a.test], options: [{name: ndots, value: "1"}]}}`,
+			"dnsConfig extends a policy and replaces options", `{dnsConfig: {nameservers: [10.96.0.10, 192.0.2.1, 192.0.2.2, 192.0.2.3], searches: [cluster.local, a.test], options: [{name: ndots, value: "1"}]}}`,
 			"search shop.svc.cluster.local svc.cluster.local cluster.local a.test\nnameserver 10.96.0.10\nnameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:1\n",
 		},
 	} {

@@ -175,7 +175,7 @@ var hostPathTypes = map[corev1.HostPathType]struct {
 	corev1.HostPathFileOrCreate:      {"a file", fs.FileMode.IsRegular},
 	corev1.HostPathSocket:            {"a socket file", func(m fs.FileMode) bool { return m&fs.ModeSocket != 0 }},
 	corev1.HostPathCharDev:           {"a character device", func(m fs.FileMode) bool { return m&fs.ModeCharDevice != 0 }},
-	corev1.HostPathBlockDev:          {"a block device", func(m fs.FileMode) bool { return m&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice }},
+	corev1.HostPathBlockDev:          {"a block device", func(m fs.FileMode) bool { return m.Type() == fs.ModeDevice }},
 }
 
 func volumeDir(pod Pod, volume string) string { return filepath.Join(pod.Dir, "volumes", volume) }

@@ -62,7 +62,7 @@ func TestVolumesHaveFilesOfManifest(t *testing.T) {
 			"PORT -rw-r--r-- 8080\nlog.level -rw-r--r-- debug",
 		},
 		{
-			"some keys of a ConfigMap, at paths and with modes of their own",
+			"selected keys of a ConfigMap with paths and modes",
 			`configMap: {name: web-config, defaultMode: 0o400, items: [{key: PORT, path: net/port}, {key: log.level, path: level, mode: 0o755}]}`,
 			"level -rwxr-xr-x debug\nnet/port -r-------- 8080",
 		},
@@ -72,17 +72,17 @@ func TestVolumesHaveFilesOfManifest(t *testing.T) {
 			"tls.crt -r-------- CERT\ntls.key -r-------- KEY",
 		},
 		{
-			"what is optional and not there is an empty directory",
+			"a missing optional source is an empty directory",
 			`secret: {secretName: nope, optional: true}`,
 			"",
 		},
 		{
-			"an optional key that is not there is left out",
+			"a missing optional key is omitted",
 			`configMap: {name: web-config, optional: true, items: [{key: nope, path: a}, {key: PORT, path: b}]}`,
 			"b -rw-r--r-- 8080",
 		},
 		{
-			"the downward API, all labels sorted and quoted",
+			"the downward API, with labels sorted and quoted",
 			`downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, {path: notes, fieldRef: {fieldPath: metadata.annotations}},
   {path: cpu, mode: 0o600, resourceFieldRef: {containerName: web, resource: limits.cpu}}]}`,
 			"cpu -rw------- 4\nlabels -rw-r--r-- app=\"web\"\ntier=\"front\"\nnotes -rw-r--r-- build=\"say \\\"hi\\\"\"",
