@@ -91,7 +91,8 @@ func TestStartErrors(t *testing.T) {
 	}
 	s = spec(t, "exit 0")
 	s.Mounts = []container.Mount{{Source: "/does/not/exist", Target: "/x"}}
-	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "mount /does/not/exist on /x: no such file") {
+	if _, err := runtimeOf(t).Start(t.Context(), s); err == nil ||
+		!strings.Contains(err.Error(), "mount /does/not/exist on /x: no such file") {
 		t.Errorf("no source: %v", err)
 	}
 }
@@ -111,7 +112,8 @@ func TestManifestOverridesImageCommand(t *testing.T) {
 	}
 	s = spec(t, "")
 	s.Image, s.Command, s.Args, s.WorkingDir = image, nil, []string{"echo from the pod"}, "/etc"
-	if got := logOf(t, s); !strings.Contains(got, "from the pod\n") || strings.Contains(got, "image\"") || !strings.Contains(got, "dir /etc\n") {
+	if got := logOf(t, s); !strings.Contains(got, "from the pod\n") || strings.Contains(got, "image\"") ||
+		!strings.Contains(got, "dir /etc\n") {
 		t.Errorf("with other arguments: got\n%s", got)
 	}
 }

@@ -27,7 +27,8 @@ func TestCrashLoopBackOffGrows(t *testing.T) {
 			c.LastTerminationState.Terminated == nil {
 			t.Errorf("after the second exit: %+v", c)
 		}
-		if pod := l.pod("web"); pod.Status.Phase != corev1.PodRunning || condition(pod.Status.Conditions, corev1.PodReady).Status != corev1.ConditionFalse {
+		if pod := l.pod("web"); pod.Status.Phase != corev1.PodRunning ||
+			condition(pod.Status.Conditions, corev1.PodReady).Status != corev1.ConditionFalse {
 			t.Errorf("status in a crash loop: %+v", pod.Status)
 		}
 		l.wantEvent("Warning BackOff: Back-off restarting failed container web in pod web_shop(uid-1)")
@@ -65,7 +66,8 @@ func TestRestartPolicyDecidesRestart(t *testing.T) {
 			l.create(webPod(func(p *corev1.Pod) { p.Spec.RestartPolicy = c.policy }))
 			l.after(time.Minute)
 			pod, status := l.pod("web"), l.container("web", "web")
-			if pod.Status.Phase != c.phase || status.State.Terminated == nil || status.State.Terminated.Reason != c.reason || status.RestartCount != 0 {
+			if pod.Status.Phase != c.phase || status.State.Terminated == nil || status.State.Terminated.Reason != c.reason ||
+				status.RestartCount != 0 {
 				t.Errorf("%s with exit code %d: %+v", c.policy, c.code, pod.Status)
 			}
 			if pod.Status.PodIP == "" {
@@ -96,11 +98,13 @@ func TestInitContainersRunInOrder(t *testing.T) {
 			}
 		}))
 		pod := l.pod("web")
-		if c := condition(pod.Status.Conditions, corev1.PodInitialized); c.Status != corev1.ConditionFalse || c.Reason != "ContainersNotInitialized" ||
+		if c := condition(pod.Status.Conditions, corev1.PodInitialized); c.Status != corev1.ConditionFalse ||
+			c.Reason != "ContainersNotInitialized" ||
 			c.Message != "containers with incomplete status: [first proxy second]" {
 			t.Errorf("condition: %+v", c)
 		}
-		if c := l.container("web", "web"); c.State.Waiting == nil || c.State.Waiting.Reason != "PodInitializing" || pod.Status.Phase != corev1.PodPending {
+		if c := l.container("web", "web"); c.State.Waiting == nil || c.State.Waiting.Reason != "PodInitializing" ||
+			pod.Status.Phase != corev1.PodPending {
 			t.Errorf("container %+v in phase %s", c, pod.Status.Phase)
 		}
 		l.after(6 * time.Second)

@@ -27,7 +27,8 @@ func answers(code *atomic.Int64, last *atomic.Pointer[http.Request]) func(net.Co
 			return
 		}
 		last.Store(request)
-		response := http.Response{StatusCode: int(code.Load()), ProtoMajor: 1, ProtoMinor: 1, Body: io.NopCloser(strings.NewReader("")), Close: true}
+		response := http.Response{StatusCode: int(code.Load()), ProtoMajor: 1, ProtoMinor: 1, Body: io.NopCloser(strings.NewReader("")),
+			Close: true}
 		_ = response.Write(c)
 	}
 }

@@ -174,7 +174,8 @@ func TestRestartRulesOverridePolicy(t *testing.T) {
 
 func TestBackOffDelays(t *testing.T) {
 	var b backoff
-	want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute}
+	want := []time.Duration{0, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute,
+		5 * time.Minute}
 	var got []time.Duration
 	for range want {
 		got = append(got, b.ended(time.Second))

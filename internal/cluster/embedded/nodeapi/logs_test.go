@@ -50,7 +50,8 @@ func TestLogOptions(t *testing.T) {
 		"stream=Stderr":                  "two\n",
 		"stream=Stdout&limitBytes=8":     "one\nthre",
 		"stream=All&tailLines=1":         "five 5\n",
-		"timestamps=true&tailLines=5":    "2026-01-02T03:04:07.000000007Z three\n2026-01-02T03:04:08.000000000Z \n2026-01-02T03:04:09.000000000Z five 5\n",
+		"timestamps=true&tailLines=5": "2026-01-02T03:04:07.000000007Z three\n2026-01-02T03:04:08.000000000Z \n" +
+			"2026-01-02T03:04:09.000000000Z five 5\n",
 	} {
 		if status, body := get(t, config, "/containerLogs/shop/web-0/web?"+query); status != http.StatusOK || body != want {
 			t.Errorf("%s\n got %d %q\nwant %q", query, status, body, want)

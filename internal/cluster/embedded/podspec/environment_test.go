@@ -34,7 +34,8 @@ env: [{name: tls.key, value: "$(CFG_PORT)"}]`,
 	},
 	{
 		"one key of a ConfigMap or Secret",
-		`env: [{name: A, valueFrom: {configMapKeyRef: {name: web-config, key: PORT}}}, {name: B, valueFrom: {secretKeyRef: {name: web-tls, key: tls.crt}}}]`,
+		`env: [{name: A, valueFrom: {configMapKeyRef: {name: web-config, key: PORT}}}, {name: B, valueFrom: {secretKeyRef: {name: web-tls, ` +
+			`key: tls.crt}}}]`,
 		"A=8080 B=CERT",
 	},
 	{
@@ -62,7 +63,8 @@ env:
 - {name: HOSTS, valueFrom: {fieldRef: {fieldPath: status.hostIPs}}}
 - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 - {name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}`,
-		`HOST=172.30.0.2 HOSTS=172.30.0.2 ID=a-b-c IP=10.244.0.5 IPS=10.244.0.5 LABEL=front NAME=web-0 NODE=node-1 NOTE=say "hi" NS=shop SA=default`,
+		`HOST=172.30.0.2 HOSTS=172.30.0.2 ID=a-b-c IP=10.244.0.5 IPS=10.244.0.5 LABEL=front NAME=web-0 NODE=node-1 NOTE=say "hi" NS=shop ` +
+			`SA=default`,
 	},
 	{
 		"resources are rounded up, and a missing limit is the node's",
@@ -101,7 +103,8 @@ func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "
 
 func TestServiceVariables(t *testing.T) {
 	node, _ := newNode(t, objects()...)
-	all := variables(render(t, node, newPod(t, "containers: [{name: web, env: [{name: API_V2_PORT, value: mine}, {name: URL, value: http://$(API_V2_SERVICE_HOST)}]}]")).Env)
+	all := variables(render(t, node, newPod(t, "containers: [{name: web, env: [{name: API_V2_PORT, value: mine}, {name: URL, value: "+
+		"http://$(API_V2_SERVICE_HOST)}]}]")).Env)
 	for name, want := range map[string]string{
 		"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443", "KUBERNETES_SERVICE_PORT_HTTPS": "443",
 		"KUBERNETES_PORT": "tcp://10.96.0.1:443", "KUBERNETES_PORT_443_TCP_ADDR": "10.96.0.1",
@@ -135,19 +138,23 @@ func variables(list []string) map[string]string {
 
 func TestMissingReferencesAreConfigErrors(t *testing.T) {
 	for container, want := range map[string]string{
-		`envFrom: [{configMapRef: {name: nope}}]`:                                          `configmap "nope" not found`,
-		`envFrom: [{secretRef: {name: nope}}]`:                                             `secret "nope" not found`,
-		`env: [{name: A, valueFrom: {configMapKeyRef: {name: nope, key: k}}}]`:             `configmap "nope" not found`,
-		`env: [{name: A, valueFrom: {configMapKeyRef: {name: web-config, key: k}}}]`:       `couldn't find key k in ConfigMap shop/web-config`,
-		`env: [{name: A, valueFrom: {secretKeyRef: {name: web-tls, key: k}}}]`:             `couldn't find key k in Secret shop/web-tls`,
-		`env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.nope}}}]`:                  `unsupported fieldPath: spec.nope`,
-		`env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.gpu}}}]`:          `unsupported container resource : limits.gpu`,
-		`env: [{name: A, value: "a\0b"}]`:                                                  `environment variable "A" contains a NUL byte`,
-		`volumeMounts: [{name: nope, mountPath: /x}]`:                                      `cannot find volume "nope" to mount into container "web"`,
-		`volumeDevices: [{name: disk, devicePath: /dev/xvda}]`:                             `container "web": volumeDevices are not supported in embedded clusters; use kind`,
-		`volumeMounts: [{name: tmp, mountPath: /x, subPathExpr: "$(NOPE)/$(NO)"}]`:         `missing value for NO, NOPE`,
-		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`:                        `failed to prepare subPath for volumeMount "tmp" of container "web": the path must be relative, without ".." elements`,
-		`env: [{name: A, valueFrom: {fileKeyRef: {volumeName: tmp, path: nope, key: K}}}]`: `couldn't read env file "nope" of volume "tmp": openat nope: no such file or directory`,
+		`envFrom: [{configMapRef: {name: nope}}]`:                                    `configmap "nope" not found`,
+		`envFrom: [{secretRef: {name: nope}}]`:                                       `secret "nope" not found`,
+		`env: [{name: A, valueFrom: {configMapKeyRef: {name: nope, key: k}}}]`:       `configmap "nope" not found`,
+		`env: [{name: A, valueFrom: {configMapKeyRef: {name: web-config, key: k}}}]`: `couldn't find key k in ConfigMap shop/web-config`,
+		`env: [{name: A, valueFrom: {secretKeyRef: {name: web-tls, key: k}}}]`:       `couldn't find key k in Secret shop/web-tls`,
+		`env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.nope}}}]`:            `unsupported fieldPath: spec.nope`,
+		`env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.gpu}}}]`:    `unsupported container resource : limits.gpu`,
+		`env: [{name: A, value: "a\0b"}]`:                                            `environment variable "A" contains a NUL byte`,
+		`volumeMounts: [{name: nope, mountPath: /x}]`: `cannot find volume "nope" to ` +
+			`mount into container "web"`,
+		`volumeDevices: [{name: disk, devicePath: /dev/xvda}]`: `container "web": volumeDevices are not supported ` +
+			`in embedded clusters; use kind`,
+		`volumeMounts: [{name: tmp, mountPath: /x, subPathExpr: "$(NOPE)/$(NO)"}]`: `missing value for NO, NOPE`,
+		`volumeMounts: [{name: tmp, mountPath: /x, subPath: ../y}]`: `failed to prepare subPath for volumeMount "tmp" of container ` +
+			`"web": the path must be relative, without ".." elements`,
+		`env: [{name: A, valueFrom: {fileKeyRef: {volumeName: tmp, path: nope, key: K}}}]`: `couldn't read env file "nope" of volume "tmp": ` +
+			`openat nope: no such file or directory`,
 	} {
 		node, _ := newNode(t, objects()...)
 		pod := newPod(t, "volumes: [{name: tmp, emptyDir: {}}]\ncontainers:\n- name: web\n"+indent(container))

@@ -31,7 +31,9 @@ func objects() []runtime.Object {
 		},
 		&corev1.Service{
 			ObjectMeta: meta("api-v2"),
-			Spec:       corev1.ServiceSpec{ClusterIP: "10.96.0.7", Ports: []corev1.ServicePort{{Name: "web-ui", Port: 80}, {Name: "dns", Port: 53, Protocol: "UDP"}}},
+			Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.7", Ports: []corev1.ServicePort{
+				{Name: "web-ui", Port: 80}, {Name: "dns", Port: 53, Protocol: "UDP"},
+			}},
 		},
 		&corev1.Service{ObjectMeta: meta("peers"), Spec: corev1.ServiceSpec{ClusterIP: "None", Ports: []corev1.ServicePort{{Port: 80}}}},
 	}

@@ -106,7 +106,8 @@ func TestTokenIsBoundToPodAndRenewed(t *testing.T) {
 			}
 			asked++
 			ref := r.Spec.BoundObjectRef
-			if ref == nil || ref.Kind != "Pod" || ref.Name != "web-0" || ref.UID != "a-b-c" || r.Spec.Audiences[0] != "vault" || *r.Spec.ExpirationSeconds != 1000 {
+			if ref == nil || ref.Kind != "Pod" || ref.Name != "web-0" || ref.UID != "a-b-c" || r.Spec.Audiences[0] != "vault" ||
+				*r.Spec.ExpirationSeconds != 1000 {
 				t.Errorf("request: %+v", r.Spec)
 			}
 			r.Status = authenticationv1.TokenRequestStatus{
@@ -138,7 +139,8 @@ func TestTokenIsBoundToPodAndRenewed(t *testing.T) {
 		}
 		<-time.After(1001 * time.Second)
 		down = errors.New("API server is down")
-		if err := node.Volumes(t.Context(), pod); err == nil || err.Error() != `MountVolume.SetUp failed for volume "t" : failed to fetch token: API server is down` {
+		if err := node.Volumes(t.Context(), pod); err == nil ||
+			err.Error() != `MountVolume.SetUp failed for volume "t" : failed to fetch token: API server is down` {
 			t.Errorf("want an error for an expired token, got %v", err)
 		}
 	})

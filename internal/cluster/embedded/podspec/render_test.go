@@ -55,7 +55,8 @@ containers:
 	if outer < 0 || inner < outer {
 		t.Errorf("got %v", targets)
 	}
-	if hosts := source(t, spec, "/etc/hosts"); !strings.HasSuffix(hosts.Source, "volumes/tmp/hosts") || len(targets) != len(slices.Compact(slices.Sorted(slices.Values(targets)))) {
+	if hosts := source(t, spec, "/etc/hosts"); !strings.HasSuffix(hosts.Source, "volumes/tmp/hosts") ||
+		len(targets) != len(slices.Compact(slices.Sorted(slices.Values(targets)))) {
 		t.Errorf("a mount of the manifest must replace the node's file: %v", spec.Mounts)
 	}
 }
@@ -66,8 +67,10 @@ func TestHostnameOfPod(t *testing.T) {
 		{"the default is the pod's name", `{}`, "web-0", "10.244.0.5\tweb-0"},
 		{"hostname overrides the name", `{hostname: shop}`, "shop", "10.244.0.5\tshop"},
 		{"subdomain sets the domain", `{hostname: shop, subdomain: peers}`, "shop", "10.244.0.5\tshop.peers.shop.svc.cluster.local\tshop"},
-		{"setHostnameAsFQDN sets the FQDN", `{subdomain: peers, setHostnameAsFQDN: true}`, "web-0.peers.shop.svc.cluster.local", "10.244.0.5\tweb-0.peers.shop.svc.cluster.local\tweb-0"},
-		{"hostnameOverride takes precedence", `{hostname: x, subdomain: peers, hostnameOverride: web.example.org}`, "web.example.org", "10.244.0.5\tweb.example.org"},
+		{"setHostnameAsFQDN sets the FQDN", `{subdomain: peers, setHostnameAsFQDN: true}`, "web-0.peers.shop.svc.cluster.local",
+			"10.244.0.5\tweb-0.peers.shop.svc.cluster.local\tweb-0"},
+		{"hostnameOverride takes precedence", `{hostname: x, subdomain: peers, hostnameOverride: web.example.org}`, "web.example.org",
+			"10.244.0.5\tweb.example.org"},
 		{"a long name is truncated", `{hostnameOverride: ` + long + `}`, strings.Repeat("a", 62), "10.244.0.5\t" + strings.Repeat("a", 62)},
 		{"a hostNetwork pod has the node's name", `{hostNetwork: true}`, "node-1", "172.30.0.2\tnode-1"},
 		{"aliases are added", `{hostAliases: [{ip: 10.1.2.3, hostnames: [db, db.test]}]}`, "web-0", "10.1.2.3\tdb\tdb.test"},
@@ -83,7 +86,8 @@ func TestHostnameOfPod(t *testing.T) {
 			if got := readFile(t, source(t, spec, "/etc/hostname").Source); got != test.hostname+"\n" {
 				t.Errorf("/etc/hostname: %q", got)
 			}
-			if got := readFile(t, source(t, spec, "/etc/hosts").Source); !strings.Contains(got, "\n"+test.hosts+"\n") || !strings.Contains(got, "\n127.0.0.1\tlocalhost\n") {
+			if got := readFile(t, source(t, spec, "/etc/hosts").Source); !strings.Contains(got, "\n"+test.hosts+"\n") ||
+				!strings.Contains(got, "\n127.0.0.1\tlocalhost\n") {
 				t.Errorf("line %q not found in /etc/hosts:\n%s", test.hosts, got)
 			}
 		})
@@ -108,12 +112,15 @@ func TestResolvConf(t *testing.T) {
 		{"ClusterFirstWithHostNet", `{dnsPolicy: ClusterFirstWithHostNet, hostNetwork: true}`, cluster},
 		{"Default", `{dnsPolicy: Default}`, "nameserver 10.96.0.10\n"},
 		{
-			"None uses only dnsConfig", `{dnsPolicy: None, dnsConfig: {nameservers: [192.0.2.1], searches: [a.test], options: [{name: ndots, value: "2"}, {name: edns0}]}}`,
+			"None uses only dnsConfig", `{dnsPolicy: None, dnsConfig: {nameservers: [192.0.2.1], searches: [a.test], options: [{name: ndots, ` +
+				`value: "2"}, {name: edns0}]}}`,
 			"search a.test\nnameserver 192.0.2.1\noptions ndots:2 edns0\n",
 		},
 		{
-			"dnsConfig extends a policy and replaces options", `{dnsConfig: {nameservers: [10.96.0.10, 192.0.2.1, 192.0.2.2, 192.0.2.3], searches: [cluster.local, a.test], options: [{name: ndots, value: "1"}]}}`,
-			"search shop.svc.cluster.local svc.cluster.local cluster.local a.test\nnameserver 10.96.0.10\nnameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:1\n",
+			"dnsConfig extends a policy and replaces options", `{dnsConfig: {nameservers: [10.96.0.10, 192.0.2.1, 192.0.2.2, 192.0.2.3], ` +
+				`searches: [cluster.local, a.test], options: [{name: ndots, value: "1"}]}}`,
+			"search shop.svc.cluster.local svc.cluster.local cluster.local a.test\nnameserver 10.96.0.10\nnameserver 192.0.2.1\nnameserver " +
+				"192.0.2.2\noptions ndots:1\n",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,7 +154,8 @@ func TestRunAsNonRoot(t *testing.T) {
 		{`{runAsNonRoot: true}`, `{}`, "", "container has runAsNonRoot and image will run as root" + where},
 		{`{runAsNonRoot: true}`, `{}`, "0:0", "container has runAsNonRoot and image will run as root" + where},
 		{`{runAsNonRoot: true}`, `{}`, "101:101", ""},
-		{`{runAsNonRoot: true}`, `{}`, "nginx", "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root" + where},
+		{`{runAsNonRoot: true}`, `{}`, "nginx", "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is " +
+			"non-root" + where},
 		{`{runAsNonRoot: true}`, `{runAsUser: 0}`, "101", "container's runAsUser breaks non-root policy" + where},
 		{`{runAsNonRoot: true, runAsUser: 5}`, `{}`, "", ""},
 		{`{runAsNonRoot: true}`, `{runAsNonRoot: false}`, "", ""},

@@ -83,13 +83,15 @@ func TestVolumesHaveFilesOfManifest(t *testing.T) {
 		},
 		{
 			"the downward API, with labels sorted and quoted",
-			`downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, {path: notes, fieldRef: {fieldPath: metadata.annotations}},
+			`downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}},
+  {path: notes, fieldRef: {fieldPath: metadata.annotations}},
   {path: cpu, mode: 0o600, resourceFieldRef: {containerName: web, resource: limits.cpu}}]}`,
 			"cpu -rw------- 4\nlabels -rw-r--r-- app=\"web\"\ntier=\"front\"\nnotes -rw-r--r-- build=\"say \\\"hi\\\"\"",
 		},
 		{
 			"several sources in one directory",
-			`projected: {defaultMode: 0o440, sources: [{secret: {name: web-tls, items: [{key: tls.crt, path: crt}]}}, {configMap: {name: web-config, items: [{key: PORT, path: port}]}},
+			`projected: {defaultMode: 0o440, sources: [{secret: {name: web-tls, items: [{key: tls.crt, path: crt}]}},
+  {configMap: {name: web-config, items: [{key: PORT, path: port}]}},
   {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}]}`,
 			"crt -r--r----- CERT\nname -r--r----- web-0\nport -r--r----- 8080",
 		},
@@ -109,17 +111,21 @@ func TestVolumesHaveFilesOfManifest(t *testing.T) {
 }
 
 func TestVolumeErrors(t *testing.T) {
+	const failed = `MountVolume.SetUp failed for volume "v" : `
 	for volume, want := range map[string]string{
-		`configMap: {name: nope}`:                                                   `MountVolume.SetUp failed for volume "v" : configmap "nope" not found`,
-		`secret: {secretName: nope}`:                                                `MountVolume.SetUp failed for volume "v" : secret "nope" not found`,
-		`configMap: {name: web-config, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: nope`,
-		`secret: {secretName: web-tls, items: [{key: nope, path: a}]}`:              `MountVolume.SetUp failed for volume "v" : references non-existent secret key: nope`,
-		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`:        `MountVolume.SetUp failed for volume "v" : invalid path "../a": it must be relative, and ".." is not allowed at the start`,
-		`projected: {sources: [{secret: {name: nope}}, {configMap: {name: none}}]}`: `MountVolume.SetUp failed for volume "v" : secret "nope" not found; configmap "none" not found`,
-		`persistentVolumeClaim: {claimName: data}`:                                  `volume "v": persistentVolumeClaim is not supported in embedded clusters; use kind`,
-		`nfs: {server: a, path: /b}`:                                                `volume "v": nfs is not supported in embedded clusters; use kind`,
-		`hostPath: {path: /var/run/docker.sock, type: Socket}`:                      `MountVolume.SetUp failed for volume "v" : hostPath type check failed: /var/run/docker.sock is not a socket file`,
-		`hostPath: {path: /etc, type: Directory}`:                                   `MountVolume.SetUp failed for volume "v" : hostPath type check failed: /etc is not a directory`,
+		`configMap: {name: nope}`:                                      failed + `configmap "nope" not found`,
+		`secret: {secretName: nope}`:                                   failed + `secret "nope" not found`,
+		`configMap: {name: web-config, items: [{key: nope, path: a}]}`: failed + `configmap references non-existent config key: nope`,
+		`secret: {secretName: web-tls, items: [{key: nope, path: a}]}`: failed + `references non-existent secret key: nope`,
+		`secret: {secretName: web-tls, items: [{key: tls.crt, path: ../a}]}`: failed +
+			`invalid path "../a": it must be relative, and ".." is not allowed at the start`,
+		`projected: {sources: [{secret: {name: nope}}, {configMap: {name: none}}]}`: failed +
+			`secret "nope" not found; configmap "none" not found`,
+		`persistentVolumeClaim: {claimName: data}`: `volume "v": persistentVolumeClaim is not supported in embedded clusters; use kind`,
+		`nfs: {server: a, path: /b}`:               `volume "v": nfs is not supported in embedded clusters; use kind`,
+		`hostPath: {path: /var/run/docker.sock, type: Socket}`: failed +
+			`hostPath type check failed: /var/run/docker.sock is not a socket file`,
+		`hostPath: {path: /etc, type: Directory}`: failed + `hostPath type check failed: /etc is not a directory`,
 	} {
 		node, _ := newNode(t, objects()...)
 		pod := newPod(t, "containers: [{name: web}]\nvolumes:\n- name: good\n  configMap: {name: web-config}\n- name: v\n"+indent(volume))
@@ -134,11 +140,13 @@ func TestVolumeErrors(t *testing.T) {
 
 func TestVolumesSucceedAfterRetry(t *testing.T) {
 	node, client := newNode(t)
-	pod := newPod(t, "containers: [{name: web, volumeMounts: [{name: cert, mountPath: /cert}]}]\nvolumes: [{name: cert, secret: {secretName: late}}]")
+	pod := newPod(t, "containers: [{name: web, volumeMounts: [{name: cert, mountPath: /cert}]}]\n"+
+		"volumes: [{name: cert, secret: {secretName: late}}]")
 	if err := node.Volumes(t.Context(), pod); err == nil {
 		t.Fatal("want an error without the Secret")
 	}
-	create(t, client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late"}, Data: map[string][]byte{"k": []byte("v")}})
+	create(t, client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late"},
+		Data: map[string][]byte{"k": []byte("v")}})
 	if got := files(t, source(t, render(t, node, pod), "/cert").Source); got != "k -rw-r--r-- v" {
 		t.Errorf("got %q", got)
 	}
@@ -214,7 +222,8 @@ func TestSubPathOfConfigMapIsRegularFile(t *testing.T) {
 
 func TestSubPathRejectsLinkOutOfVolume(t *testing.T) {
 	node, _ := newNode(t)
-	pod := newPod(t, "volumes: [{name: tmp, emptyDir: {}}]\ncontainers: [{name: web, volumeMounts: [{name: tmp, mountPath: /x, subPath: out}]}]")
+	pod := newPod(t, "volumes: [{name: tmp, emptyDir: {}}]\n"+
+		"containers: [{name: web, volumeMounts: [{name: tmp, mountPath: /x, subPath: out}]}]")
 	if err := node.Volumes(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +264,8 @@ func TestMountsOfWritableVolumesHaveWithin(t *testing.T) {
 	node, _ := newNode(t)
 	spec := render(t, node, newPod(t, `
 volumes: [{name: h, hostPath: {path: /data}}, {name: tmp, emptyDir: {}}]
-containers: [{name: web, volumeMounts: [{name: h, mountPath: /h}, {name: h, mountPath: /hs, subPath: a}, {name: tmp, mountPath: /t, subPath: a/b}]}]`))
+containers: [{name: web, volumeMounts: [{name: h, mountPath: /h}, {name: h, mountPath: /hs, subPath: a},
+  {name: tmp, mountPath: /t, subPath: a/b}]}]`))
 	for target, want := range map[string]string{"/h": node.HostDir, "/hs": node.HostDir} {
 		if mount := source(t, spec, target); mount.Within != want {
 			t.Errorf("%+v can leave %s", mount, want)
