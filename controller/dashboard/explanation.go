@@ -8,27 +8,29 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Explanation is what would become of a request, and why.
+// Explanation is how the controller would route a request, and why.
 type Explanation struct {
 	Request Question `json:"request"`
 	// Action is "forward", "redirect", "refuse" or "preflight".
 	Action string `json:"action"`
-	// Status is that of the answer when no endpoint is asked: a refusal, a redirect, a preflight.
+	// Status is that of the response if no endpoint serves the request: a refusal, a redirect, or a
+	// preflight.
 	Status int `json:"status,omitempty"`
-	// Location is where a redirect leads.
+	// Location is the target of a redirect.
 	Location string `json:"location,omitempty"`
 	// Reason is one sentence.
 	Reason string `json:"reason"`
 	// Service is the pool that the request would go to.
 	Service string `json:"service,omitempty"`
-	// Endpoints are the addresses that it has.
+	// Endpoints are the addresses of that pool.
 	Endpoints []string `json:"endpoints,omitempty"`
-	// Steps are what would happen on the way, in order.
+	// Steps are what the proxy would do with the request, in order.
 	Steps      []Feature   `json:"steps"`
 	Candidates []Candidate `json:"candidates"`
 }
 
-// Candidate is a rule that was considered. Of the rules one at most has won, and of the canaries of that one.
+// Candidate is a rule that the controller considered. At most one rule wins, and at most one of its
+// canaries.
 type Candidate struct {
 	Ingress  string `json:"ingress,omitempty"`
 	Field    string `json:"field,omitempty"`
@@ -36,7 +38,7 @@ type Candidate struct {
 	Path     string `json:"path,omitempty"`
 	PathType string `json:"pathType,omitempty"`
 	Service  string `json:"service,omitempty"`
-	// Canary says that it is a canary of the rule that won, and takes a share of its requests.
+	// Canary is set for a canary of the rule that won.
 	Canary bool `json:"canary,omitempty"`
 	Won    bool `json:"won"`
 	// Why is the sentence of Cause and Args (routing.Cause): why the candidate won or lost.
@@ -45,7 +47,7 @@ type Candidate struct {
 	Args  map[string]string `json:"args,omitempty"`
 }
 
-// explain asks the table what it would do with a request.
+// explain returns what the table would do with a request.
 func (s Source) explain(q Question) (*Explanation, error) {
 	request, err := q.request()
 	if err != nil {
@@ -72,8 +74,8 @@ var actions = map[routing.Action]string{
 	routing.Refuse: "refuse", routing.Forward: "forward", routing.Redirect: "redirect", routing.Preflight: "preflight",
 }
 
-// steps says what the proxy would do with a Decision, in its order: what could still end the request, what is changed on
-// the way, and how an endpoint is chosen.
+// steps returns what the proxy would do with a Decision, in its order: checks that can end the
+// request, changes, and the selection of an endpoint.
 func steps(d routing.Decision) []Feature {
 	list := featureList{}
 	if d.Policy != nil {
@@ -101,7 +103,7 @@ func steps(d routing.Decision) []Feature {
 	return list
 }
 
-// choice says how one of the endpoints is chosen.
+// choice returns how the proxy selects an endpoint.
 func choice(d routing.Decision) string {
 	switch {
 	case d.Sticky && d.Endpoint != nil:
@@ -146,7 +148,8 @@ func candidateView(c routing.Candidate) Candidate {
 	return view
 }
 
-// Outcome is the answer in a few words: "forward to shop/web:80", "redirect 308 to https://shop.test/".
+// Outcome is a summary of the decision: "forward to shop/web:80", "redirect 308 to
+// https://shop.test/".
 func (e *Explanation) Outcome() string {
 	switch e.Action {
 	case "forward":
@@ -159,7 +162,7 @@ func (e *Explanation) Outcome() string {
 	return fmt.Sprintf("refuse with %d", e.Status)
 }
 
-// Text is the whole of it, for a terminal.
+// Text is the explanation for a terminal.
 func (e *Explanation) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n", e.Request.Method, e.Request.URL, e.Outcome())
@@ -184,13 +187,14 @@ func (e *Explanation) Text() string {
 	return b.String()
 }
 
-// rule names a candidate in one line: "shop.test Prefix /app of Ingress shop/web, spec.rules[0].http.paths[0]".
+// rule describes a candidate in one line: "shop.test Prefix /app of Ingress shop/web,
+// spec.rules[0].http.paths[0]".
 func (c Candidate) rule() string {
 	host := c.Host
 	if host == "" {
 		host = "any host"
 	}
-	what := "default back-end"
+	what := "default backend"
 	if c.PathType != "" {
 		what = c.PathType + " " + c.Path
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Feature is one thing that an Ingress asks for beyond its rules, in short: "rewrite" "/$2".
+// Feature is one option of an Ingress, in short: "rewrite" "/$2".
 type Feature struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// featureList collects what is not empty.
+// featureList collects features that are not empty.
 type featureList []Feature
 
 func (l *featureList) add(name string, values ...string) {
@@ -26,7 +26,7 @@ func (l *featureList) add(name string, values ...string) {
 	}
 }
 
-// joined puts a comma between what is not empty.
+// joined joins the values that are not empty with commas.
 func joined(values []string) string {
 	var parts []string
 	for _, value := range values {
@@ -37,7 +37,7 @@ func joined(values []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// when is the text if the condition holds, and nothing otherwise.
+// when returns text if the condition is true, and nothing otherwise.
 func when(condition bool, text string) string {
 	if condition {
 		return text
@@ -45,8 +45,8 @@ func when(condition bool, text string) string {
 	return ""
 }
 
-// features gives a policy in short, in the order in which a request meets it. What everybody gets is left out: redirects to
-// HTTPS show only where they act, and limits only where they differ from the defaults.
+// features summarizes a policy in the order in which the proxy applies it. It skips defaults:
+// redirects to HTTPS without effect, and limits with their default values.
 func features(p *routing.Policy, defaults annotations.Options, certificate bool) []Feature {
 	list := featureList{}
 	list.add("client certificate", clientTLS(p.ClientTLS)...)
@@ -91,7 +91,7 @@ func redirects(r annotations.Redirects, certificate bool) []string {
 	}
 }
 
-// prefixes shows the first few ranges of a list.
+// prefixes returns the first few ranges of a list.
 func prefixes(list []netip.Prefix) string {
 	const shown = 3
 	if list == nil {
@@ -172,7 +172,7 @@ func errorPages(e annotations.Errors) []string {
 	return []string{joined(codes), when(e.Service != "", "by "+e.Service)}
 }
 
-// bytesText writes a size the way annotations do: "8m".
+// bytesText formats a size as annotations do: "8m".
 func bytesText(n int64) string {
 	switch {
 	case n == 0:

@@ -10,7 +10,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Dashboard serves the status page. New makes one.
+// Dashboard serves the status page. New creates one.
 type Dashboard struct {
 	source  Source
 	changes changes
@@ -18,7 +18,7 @@ type Dashboard struct {
 	handler http.Handler
 }
 
-// New gives the handler of the status page.
+// New returns the handler of the status page.
 func New(source Source) *Dashboard {
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
@@ -49,11 +49,12 @@ func New(source Source) *Dashboard {
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
 
-// Changed says that there is a new table, or something else on the page that is no figure; pages that are open show it. It
-// may be called from any goroutine.
+// Changed updates open pages after a new table or another change, except in statistics. Any
+// goroutine can call it.
 func (d *Dashboard) Changed() { d.changes.announce() }
 
-// harden sets what every page of ours should have: nothing is loaded from elsewhere, nobody frames it, nobody guesses.
+// harden sets headers for all responses: browsers load nothing from other sites, do not frame the
+// page, and do not guess content types.
 func harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -14,7 +14,7 @@ import (
 type Host struct {
 	// Name is empty for rules without a host.
 	Name string `json:"name"`
-	// Certificate says that HTTPS requests for the host are shown a certificate of its own.
+	// Certificate is set if the host has a certificate of its own for HTTPS.
 	Certificate bool    `json:"certificate"`
 	Routes      []Route `json:"routes"`
 }
@@ -26,19 +26,19 @@ type Route struct {
 	Path     string `json:"path,omitempty"`
 	PathType string `json:"pathType,omitempty"`
 	Service  string `json:"service"`
-	// Closed says why the route answers 503 whatever is behind it.
+	// Closed is why the route responds with 503 whatever its pool has.
 	Closed string `json:"closed,omitempty"`
-	// Policy is what the Ingress asks for beyond its rules, in the order in which a request meets it.
+	// Policy has the options of the Ingress, in the order in which the proxy applies them.
 	Policy   []Feature `json:"policy"`
 	Canaries []Canary  `json:"canaries"`
 	Pool     *Pool     `json:"pool"`
 }
 
-// Canary takes a share of a route's requests.
+// Canary gets a share of a route's requests.
 type Canary struct {
 	Ingress string `json:"ingress"`
 	Service string `json:"service"`
-	// Share says which requests: "header X-Canary", "20 of 100".
+	// Share describes these requests: "header X-Canary", "20 of 100".
 	Share string `json:"share"`
 	Pool  *Pool  `json:"pool"`
 }
@@ -46,14 +46,14 @@ type Canary struct {
 // Pool is a Service port with its pods.
 type Pool struct {
 	Service string `json:"service"`
-	// Reason says why there are no endpoints.
+	// Reason is why there are no endpoints.
 	Reason string `json:"reason,omitempty"`
-	// Virtual says that the one endpoint is the Service's own address.
+	// Virtual is set if the only endpoint is the cluster IP of the Service.
 	Virtual   bool       `json:"virtual,omitempty"`
 	Endpoints []Endpoint `json:"endpoints"`
 }
 
-// Endpoint is one pod address with its figures.
+// Endpoint is one address, with its statistics.
 type Endpoint struct {
 	Address  string `json:"address"`
 	Pod      string `json:"pod,omitempty"`
@@ -61,23 +61,24 @@ type Endpoint struct {
 	InFlight int64  `json:"inFlight"`
 	Requests uint64 `json:"requests"`
 	Failures uint64 `json:"failures"`
-	// Avoided says that it failed a moment ago and gets requests only if no other can.
+	// Avoided is set if the endpoint failed recently. It gets requests only if no other endpoint
+	// can serve them.
 	Avoided bool `json:"avoided,omitempty"`
 }
 
-// Certificate is one that clients are shown.
+// Certificate is one that the controller serves.
 type Certificate struct {
 	Secret string `json:"secret"`
-	// Hosts are the names that Ingresses use it for, Names those in it.
+	// Hosts are the hosts that Ingresses use it for, Names those in the certificate.
 	Hosts     []string  `json:"hosts"`
 	Names     []string  `json:"names"`
 	NotBefore time.Time `json:"notBefore"`
 	NotAfter  time.Time `json:"notAfter"`
-	// Stale says that the Secret is broken or gone, and this is the last good one.
+	// Stale is set if the Secret is invalid or deleted, and this is the last valid certificate.
 	Stale bool `json:"stale,omitempty"`
 }
 
-// Problem is something wrong with an object.
+// Problem is an error in one object.
 type Problem struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
@@ -90,7 +91,7 @@ type Problem struct {
 	Args   map[string]string `json:"args,omitempty"`
 }
 
-// pools gives all pools with the live figures of their endpoints, in the order of the table.
+// pools returns all pools with the live statistics of their endpoints, in the order of the table.
 func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	live := map[[2]string]*balancer.Endpoint{}
 	for _, e := range s.Endpoints() {
@@ -109,7 +110,7 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	return list, byPool
 }
 
-// endpointView joins what the table knows with the live state, which is nil for an endpoint that was swapped out just now.
+// endpointView joins an endpoint of the table with its live state; nil: it was just removed.
 func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	view := Endpoint{Address: e.HostPort(), Node: e.Node}
 	if e.Pod.Name != "" {
@@ -122,7 +123,7 @@ func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	return view
 }
 
-// hosts gives the table as a reader thinks of it: by host, in the order in which paths are tried.
+// hosts returns the table by host, in the order of precedence.
 func hosts(table *routing.Table, pools map[*routing.Pool]*Pool) []Host {
 	list := []Host{}
 	defaults := table.Settings().Options
@@ -160,12 +161,13 @@ func routeView(route *routing.Route, pools map[*routing.Pool]*Pool) Route {
 	return view
 }
 
-// poolView finds a pool; a back-end that is not a Service has one of its own, which the table does not list.
+// poolView returns the view of a pool. A backend that is not a Service has its own pool, which the
+// table does not list.
 func poolView(pool *routing.Pool, pools map[*routing.Pool]*Pool) *Pool {
 	return cmp.Or(pools[pool], &Pool{Reason: pool.Reason, Endpoints: []Endpoint{}})
 }
 
-// share says which requests a canary takes, in the order in which it is asked.
+// share describes the requests of a canary, in the order of its criteria.
 func share(c annotations.Canary) string {
 	var parts []string
 	switch {

@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// maxRows bounds the routes and the pools on one page: a browser copes with these, and with ten thousand it does not. The
-// filter gets at the rest, and so does the JSON API.
+// maxRows limits the routes and pools on a page: browsers are slow with ten thousand. The filter
+// and the JSON API reach the rest.
 const maxRows = 500
 
-// overview is what one page shows: the part of the table that a filter lets through.
+// overview is the part of the table that matches a filter.
 type overview struct {
 	Hosts []Host
 	Pools []*Pool
-	// Routes and Endpoints are the numbers in the whole table, HiddenRoutes and HiddenPools those that were left out for
-	// want of space.
+	// Routes and Endpoints count those in the whole table, HiddenRoutes and HiddenPools those
+	// beyond maxRows.
 	Routes, Endpoints         int
 	HiddenRoutes, HiddenPools int
 }
 
-// overview gives the routes that have the filter's text in their host, path, Ingress, Service or policy, and the pools
-// behind them; and the pools that have it in the name of a Service or pod, or in an address. An empty filter lets
-// everything through.
+// overview returns the routes with the filter text in their host, path, Ingress, Service, or
+// policy, with their pools. It also returns the pools with the text in a Service, pod, or address.
+// An empty filter matches everything.
 func (s Source) overview(filter string) overview {
 	table := s.Table()
 	pools, byPool := s.pools(table)
@@ -60,7 +60,7 @@ func (s Source) overview(filter string) overview {
 	return o
 }
 
-// has says whether one of the texts contains the filter, which is in lower case.
+// has reports whether a text contains the filter, which is in lower case.
 func has(filter string, texts ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), filter) })
 }

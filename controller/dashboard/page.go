@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// page is parsed once; that it parses is a matter of the build, not of the run.
+// page is parsed at startup; the tests show that it parses.
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
 	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -22,11 +22,11 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	},
 }).ParseFS(assets, "assets/page.html"))
 
-// expiresSoon is when a certificate is shown as something to look after: whatever renews certificates by itself does so
-// at the latest a third of their life before the end, 30 days for most.
+// expiresSoon is when the page warns about a certificate. Automatic renewal usually runs 30 days
+// before the end.
 const expiresSoon = 21 * 24 * time.Hour
 
-// daysLeft says when a certificate ends, for people.
+// daysLeft returns how long a certificate is still valid.
 func daysLeft(end time.Time) string {
 	switch left := time.Until(end); {
 	case left < 0:
@@ -38,7 +38,8 @@ func daysLeft(end time.Time) string {
 	}
 }
 
-// servePage writes the page as of now, complete without its script. The form's fields come back in it, with the answer.
+// servePage writes the page, which is complete without its script. The form keeps its fields and
+// shows the explanation.
 func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
 	// The number comes first: a table that is swapped in from here on is news to the page's script.
 	serial, _ := d.changes.current()

@@ -13,23 +13,24 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Question is a request to explain, as it was asked.
+// Question is the form with a request to explain.
 type Question struct {
 	// URL needs a scheme, http or https, and a host.
 	URL string `json:"url"`
-	// Method is GET unless said otherwise.
+	// Method is empty for GET.
 	Method string `json:"method"`
 	// Headers are lines like "X-Canary: always"; cookies are the header Cookie.
 	Headers []string `json:"headers"`
-	// Client is the address that the request comes from; whoever asks, unless said otherwise.
+	// Client is the address of the client; empty: that of the reader.
 	Client string `json:"client"`
-	// Draw is the random number that shares of canaries are decided by, 0 to 1, without 1.
+	// Draw is the random value that selects between canaries: 0 to 1, without 1.
 	Draw float64 `json:"draw"`
 
 	draw string
 }
 
-// questionOf reads the form's fields: url, method, header (one for each, or several in lines), client and draw.
+// questionOf reads the fields of the form: url, method, header (repeated, or one line each),
+// client, and draw.
 func questionOf(r *http.Request) Question {
 	q := Question{
 		URL: strings.TrimSpace(r.FormValue("url")), Method: strings.ToUpper(strings.TrimSpace(r.FormValue("method"))),
@@ -53,10 +54,10 @@ func questionOf(r *http.Request) Question {
 	return q
 }
 
-// Lines are the headers, one a line, for the form.
+// Lines returns the headers, one per line, for the form.
 func (q Question) Lines() string { return strings.Join(q.Headers, "\n") }
 
-// request gives the question as the table wants it. The error names the field.
+// request returns the request in the table's form. The error names the field.
 func (q *Question) request() (routing.Request, error) {
 	asked, err := url.Parse(q.URL)
 	if err != nil {
@@ -101,10 +102,11 @@ func (q *Question) request() (routing.Request, error) {
 	return r, nil
 }
 
-// defaultDraw is in the middle, so that the same question has the same answer, and the larger share wins.
+// defaultDraw is in the middle: the same request always has the same explanation, and the larger
+// share wins.
 const defaultDraw = 0.5
 
-// headers takes lines like "X-Canary: always" apart.
+// headers parses lines like "X-Canary: always".
 func headers(lines []string) (http.Header, error) {
 	h := http.Header{}
 	for _, line := range lines {
@@ -118,7 +120,7 @@ func headers(lines []string) (http.Header, error) {
 	return h, nil
 }
 
-// serveExplanation answers a question as JSON, or in words to those who accept text/plain and no JSON.
+// serveExplanation responds with JSON, or with text if the client accepts text/plain.
 func (s Source) serveExplanation(w http.ResponseWriter, r *http.Request) {
 	question := questionOf(r)
 	explanation, err := s.explain(question)

@@ -7,7 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Source is where the page gets its facts from. All functions are called for every request and must be quick.
+// Source provides the data of the page. Each request calls all functions, so they must be fast.
 type Source struct {
 	Table     func() *routing.Table
 	Problems  func() []routing.Problem
@@ -25,25 +25,26 @@ type Traffic struct {
 	Accepted, Handled, Requests uint64
 }
 
-// State is the controller's own.
+// State is that of the controller.
 type State struct {
 	Identity        string `json:"identity"`
 	ControllerClass string `json:"controllerClass"`
-	// Classes are the IngressClasses that are ours, sorted; DefaultClass is the one of them that Ingresses without a class get.
+	// Classes are our IngressClasses, sorted. DefaultClass is the one that Ingresses without a
+	// class get.
 	Classes      []string  `json:"classes"`
 	DefaultClass string    `json:"defaultClass,omitempty"`
 	Started      time.Time `json:"started"`
-	// Built is when the current table became live; zero before the first one.
+	// Built is when the current table went live; zero: there is none yet.
 	Built time.Time `json:"built"`
-	// Leading says whether this replica writes status and Events.
+	// Leading is set if this replica writes status and Events.
 	Leading bool `json:"leading"`
-	// Stopping says that the signal to stop has come.
+	// Stopping is set after the signal to stop.
 	Stopping bool `json:"stopping"`
-	// WatchErrors are the latest failures to watch the API, by resource.
+	// WatchErrors has the latest watch failure for each resource.
 	WatchErrors map[string]WatchError `json:"watchErrors,omitempty"`
 }
 
-// WatchError is one failure to list or watch.
+// WatchError is one failure of a list or watch.
 type WatchError struct {
 	Time    time.Time `json:"time"`
 	Message string    `json:"message"`

@@ -14,9 +14,9 @@ const (
 	reasonNotAllowed = "the client's address is not in allowlist-source-range"
 )
 
-// checkClient says who has to show what: it refuses addresses that may not enter, and asks for authentication and limits
-// where they hold. With satisfy any, an address of the allowlist needs no password, and any other address gets in with one;
-// a denied address never does.
+// checkClient refuses addresses that are not allowed, and decides whether authentication and limits
+// apply. With satisfy any, an address in the allowlist needs no password, and any other address
+// needs one. A denied address is always refused.
 func (s *step) checkClient() (done bool) {
 	p, d := s.decision.Policy, s.decision
 	client := s.request.Client.Unmap()
@@ -39,7 +39,7 @@ func (s *step) checkClient() (done bool) {
 
 func limited(l annotations.Limits) bool { return l.RPS > 0 || l.RPM > 0 || l.Connections > 0 }
 
-// contains says whether an address is in one of the prefixes. An address that is not known is in none.
+// contains reports whether a prefix contains the address. An unknown address is in no prefix.
 func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	for _, prefix := range prefixes {
 		if prefix.Contains(addr) {
@@ -49,12 +49,13 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
-// challengePrefix is where certificate authorities look for proof that a host is ours (RFC 8555, section 8.3).
+// challengePrefix is the path of ACME HTTP-01 challenges (RFC 8555, section 8.3).
 const challengePrefix = "/.well-known/acme-challenge/"
 
-// isChallenge recognizes the question of a certificate authority, which neither has a password nor speaks HTTPS before there is a
-// certificate. Authentication and redirects let it pass, and nothing else: only GET, only a token (base64url), and only if the path
-// goes on as it is. Addresses are checked all the same, because an allowlist says what it means.
+// isChallenge reports whether the request is an ACME HTTP-01 challenge. The certificate authority
+// has no password, and cannot use HTTPS before there is a certificate, so authentication and
+// redirects let it pass. This holds only for GET and HEAD, only for a token (base64url), and only
+// if the path is not rewritten. Address lists still apply.
 func (s *step) isChallenge() bool {
 	token, ok := strings.CutPrefix(s.trace.path, challengePrefix)
 	if !ok || token == "" || s.decision.Route.rewrite != nil {

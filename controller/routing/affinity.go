@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// endpointIDLength is the length of an Endpoint's ID in bytes, before it is written in hexadecimal digits. It is long enough
-// that nobody meets two endpoints of the same name, or finds another client's pod by trying.
+// endpointIDLength is the length of an ID in bytes, before hexadecimal encoding. It prevents
+// collisions, and clients cannot guess the pod of another client.
 const endpointIDLength = 16
 
-// nameEndpoints names the endpoints that a route with affinity leads to.
+// nameEndpoints sets the IDs of the endpoints of a route with affinity.
 func (r *Route) nameEndpoints() {
 	if !r.Policy.Affinity.Enabled {
 		return
@@ -21,9 +21,9 @@ func (r *Route) nameEndpoints() {
 	}
 }
 
-// nameEndpoints gives the endpoints of a pool the names by which affinity cookies call them. The pod is in them, because its
-// address is soon another pod's, and so is the pool: two Services may have the same pods. What a pod is called depends on
-// nothing else, so that all replicas of the controller, and the next table, call it the same.
+// nameEndpoints sets the IDs that affinity cookies use. An ID depends on the pool, because two
+// Services can have the same pods, and on the pod, because another pod soon reuses its address. It
+// depends on nothing else, so all replicas of the controller, and the next table, use the same ID.
 func (p *Pool) nameEndpoints() {
 	if p.byID != nil {
 		return
@@ -37,8 +37,8 @@ func (p *Pool) nameEndpoints() {
 	}
 }
 
-// named finds the endpoint that a cookie of that name calls for; nil when there is none. Of several cookies, the first that
-// names an endpoint counts: the others may be of another path, or of another host above this one.
+// named returns the endpoint that a cookie of that name contains; nil: none. If there are several
+// cookies, the first valid one counts: the others can belong to another path or to a parent domain.
 func (p *Pool) named(h http.Header, cookie string) *Endpoint {
 	if p.byID == nil {
 		return nil

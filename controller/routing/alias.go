@@ -9,8 +9,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// addAliases gives hosts more names (server-alias). As in nginx, an alias stands for the whole host: whatever Ingress has a
-// rule for the host, serves it under its alias too. A name that has rules of its own keeps them.
+// addAliases adds more names to hosts (server-alias). As in nginx, an alias covers the whole host:
+// it includes the rules of all Ingresses for that host. A name with rules of its own keeps them.
 func (b *builder) addAliases() {
 	owner := map[string]*virtualHost{}
 	for _, ing := range b.aliased {
@@ -41,8 +41,9 @@ func (b *builder) badAlias(ing *ingress, reason Reason) {
 	b.found.add(ing.ref, annotationField("server-alias"), reason)
 }
 
-// addWWW makes a host for the counterpart of every host with from-to-www-redirect: "www.shop.test" for "shop.test", and the
-// reverse. All that it does is to redirect. A counterpart that has rules or is an alias is left as it is.
+// addWWW adds a host for the counterpart of every host with from-to-www-redirect: "www.shop.test"
+// for "shop.test", and the reverse. That host only redirects. A counterpart with rules, or one that
+// is an alias, stays as it is.
 func (b *builder) addWWW() {
 	for _, ing := range b.fromToWWW {
 		for _, name := range ing.hosts() {
@@ -63,8 +64,8 @@ func (b *builder) addWWW() {
 	}
 }
 
-// addAppRoots makes a rule for "/" where app-root is to redirect it and no Ingress has one. Most who write app-root have rules for
-// the application alone; nginx redirects all the same.
+// addAppRoots adds a rule for "/" where app-root redirects it and no Ingress has such a rule. Most
+// Ingresses with app-root have rules only for the application, and nginx redirects them, too.
 func (b *builder) addAppRoots() {
 	for _, ing := range b.appRoots {
 		for _, name := range ing.hosts() {
@@ -75,7 +76,8 @@ func (b *builder) addAppRoots() {
 	}
 }
 
-// redirectOnly makes the route for "/" of an Ingress that has no rule for it, but an annotation that redirects it.
+// redirectOnly returns the route for "/" of an Ingress that has no such rule, but an annotation
+// that redirects it.
 func redirectOnly(ing *ingress, host string, pathType networkingv1.PathType, annotation, why string) *Route {
 	return &Route{
 		Ingress: ing.name, Field: annotationField(annotation), owner: ing.ref,
@@ -84,7 +86,7 @@ func redirectOnly(ing *ingress, host string, pathType networkingv1.PathType, ann
 	}
 }
 
-// annotationField is the field of a Problem about an annotation.
+// annotationField returns the field of a Problem about an annotation.
 func annotationField(name string) string {
 	return fmt.Sprintf("metadata.annotations[%s%s]", annotations.Prefix, name)
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// backends finds the pool behind a Service port, and makes each pool once: routes that lead to the same port share it,
-// whether they name the port or number it.
+// backends makes the pool of each Service port once. Routes to the same port share it, by name or
+// by number.
 type backends struct {
 	services map[types.NamespacedName]*corev1.Service
 	slices   map[types.NamespacedName][]*discoveryv1.EndpointSlice
@@ -26,7 +26,8 @@ type backends struct {
 	externalNames bool
 }
 
-// poolKey keeps a port that is missing apart from one that is there: a port may have the name "80" and the number 9090.
+// poolKey distinguishes a missing port from an existing one: a port can have the name "80" and the
+// number 9090.
 type poolKey struct {
 	service          types.NamespacedName
 	port             string
@@ -53,15 +54,15 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 	return b
 }
 
-// fault is why a Service port cannot be used, for the Problem about whoever named it.
+// fault is why a Service port cannot be used, for the Problem of the object that refers to it.
 type fault struct {
 	// field is below the backend's service: "name" or "port".
 	field  string
 	reason Reason
 }
 
-// resolve returns the pool behind one Service port. The pool is there even if the Service is not: then it is empty, and
-// the fault says why.
+// resolve returns the pool of one Service port. It returns an empty pool even if the Service is
+// missing; the fault then has the reason.
 func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	svc := b.services[want.Service]
 	port, flt := b.servicePort(svc, want)
@@ -83,8 +84,8 @@ func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	return pool, flt
 }
 
-// backendOf returns the pool for an Ingress's back-end at field: pods, or the Service's own address if the Ingress says
-// service-upstream.
+// backendOf returns the pool of an Ingress backend at field: pods, or the cluster IP if
+// service-upstream is set.
 func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool, *fault) {
 	pool, flt := b.backends.resolve(want)
 	if flt != nil || !ing.policy.Backend.ServiceUpstream {
@@ -98,9 +99,9 @@ func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool
 	return virtual, nil
 }
 
-// virtual returns the pool whose one endpoint is the Service's own address, at which kube-proxy or a mesh chooses the pod. It
-// is as empty as the pool of pods is: a connection to a Service without endpoints is refused anyway. The error is for a Service
-// without an address of its own.
+// virtual returns the pool whose only endpoint is the cluster IP, where kube-proxy or a mesh
+// selects the pod. It is empty if the pool of pods is empty, because a Service without endpoints
+// refuses connections anyway. The Reason is set for a Service without a usable cluster IP.
 func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, Reason) {
 	svc := b.services[want.Service]
 	port, _ := b.servicePort(svc, want) // found before
@@ -123,8 +124,8 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, Reason) {
 	return pool, Reason{}
 }
 
-// servicePort finds the port of a Service that a back-end names, by name or by number. A number may occur twice, for TCP
-// and for UDP, as DNS servers have it.
+// servicePort finds the Service port that a backend refers to by name or number. A number can occur
+// twice, for TCP and for UDP, as in DNS Services.
 func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	switch {
 	case svc == nil:
@@ -137,7 +138,7 @@ func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.Se
 	return corev1.ServicePort{}, &fault{"name", Because(ServiceExternal, "service", svc.Name)}
 }
 
-// listedPort finds the port among those that the Service lists.
+// listedPort finds a port among those in the Service.
 func listedPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	for _, p := range svc.Spec.Ports {
 		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
@@ -156,7 +157,7 @@ func listedPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fau
 	return corev1.ServicePort{}, &fault{"port", Because(PortNotFound, "service", svc.Name, "port", missing, "ports", portList(svc.Spec.Ports))}
 }
 
-// fill puts the endpoints into a pool, or the reason why there are none.
+// fill sets the endpoints of a pool, or the reason why it has none.
 func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		fillExternal(pool, svc, port)
@@ -174,7 +175,7 @@ func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort
 	}
 }
 
-// whyEmpty tells the cases apart that look the same from outside and have different remedies.
+// whyEmpty distinguishes cases that look the same to a client and need different fixes.
 func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.EndpointSlice, unready int) string {
 	total := 0
 	for _, slice := range list {
@@ -194,7 +195,7 @@ func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.
 	}
 }
 
-// all returns the pools sorted by Service and port.
+// all returns the pools, sorted by Service and port.
 func (b *backends) all() []*Pool {
 	list := make([]*Pool, 0, len(b.pools))
 	for _, p := range b.pools {
@@ -209,7 +210,7 @@ func (b *backends) all() []*Pool {
 	return list
 }
 
-// portName is a Service port's name, or its number when it has none.
+// portName returns the name of a Service port, or its number if it has no name.
 func portName(p corev1.ServicePort) string {
 	if p.Name != "" {
 		return p.Name
@@ -217,7 +218,7 @@ func portName(p corev1.ServicePort) string {
 	return strconv.Itoa(int(p.Port))
 }
 
-// portText is a back-end's port as it is written; empty for the default back-end's, which need not be.
+// portText returns the port of a backend as written; empty if the backend has no port.
 func portText(p networkingv1.ServiceBackendPort) string {
 	if p.Number != 0 {
 		return strconv.Itoa(int(p.Number))

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// findBackendTLS puts together how TLS is spoken to endpoints (backend-protocol HTTPS or GRPCS, and proxy-ssl-*).
+// findBackendTLS sets up TLS to endpoints (backend-protocol HTTPS or GRPCS, and proxy-ssl-*).
 func (b *builder) findBackendTLS(ing *ingress, p *Policy) {
 	if !p.Backend.Protocol.TLS() {
 		return
@@ -37,7 +37,7 @@ func (b *builder) findBackendTLS(ing *ingress, p *Policy) {
 	p.BackendTLS = t
 }
 
-// readBackendSecret takes a CA, a certificate with its key, or both out of a Secret.
+// readBackendSecret reads a CA, a certificate with its key, or both from a Secret.
 func (b *builder) readBackendSecret(t *BackendTLS, secret *corev1.Secret) (missing *lack) {
 	hasCA := len(secret.Data["ca.crt"]) > 0
 	hasPair := len(secret.Data[corev1.TLSCertKey]) > 0 || len(secret.Data[corev1.TLSPrivateKeyKey]) > 0
@@ -59,8 +59,8 @@ func (b *builder) readBackendSecret(t *BackendTLS, secret *corev1.Secret) (missi
 	return nil
 }
 
-// digest makes Key: of what is in the Secret, not of its name, so that two of the same content share connections and a new
-// certificate gets new ones.
+// digest computes Key from the content of the Secret, not from its name. Two Secrets with the same
+// content share connections, and a new certificate gets new ones.
 func (t *BackendTLS) digest(secret *corev1.Secret) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%t %d %q %t", t.Verify, t.Depth, t.Name, t.SendName) // a hash takes everything

@@ -48,7 +48,7 @@ func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	return t, found.sorted()
 }
 
-// builder holds the parts of the Table that is being built.
+// builder has the parts of the Table in progress.
 type builder struct {
 	backends           *backends
 	hosts              map[string]*virtualHost
@@ -71,7 +71,7 @@ type builder struct {
 	aliases map[string]*virtualHost
 }
 
-// host returns the virtual host of that name, which it makes if need be.
+// host returns the virtual host with that name, and creates it if necessary.
 func (b *builder) host(name string) *virtualHost {
 	h := b.hosts[name]
 	if h == nil {
@@ -81,8 +81,8 @@ func (b *builder) host(name string) *virtualHost {
 	return h
 }
 
-// addDefaultBackend takes the Service of --default-backend-service in. Nobody owns an Ingress that would be at fault, so
-// a Problem is about the Service.
+// addDefaultBackend adds the Service of --default-backend-service. It belongs to no Ingress, so a
+// Problem is about the Service.
 func (b *builder) addDefaultBackend(want ServicePort) {
 	if want.Service == (types.NamespacedName{}) {
 		return
@@ -101,7 +101,7 @@ func (b *builder) addDefaultBackend(want ServicePort) {
 	}
 }
 
-// table puts the parts together.
+// table assembles the Table.
 func (b *builder) table(ingresses []*networkingv1.Ingress) *Table {
 	t := &Table{
 		exact:     make(map[string]*virtualHost, len(b.hosts)),
@@ -171,7 +171,8 @@ func compareNames(a, b types.NamespacedName) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
-// refOf names an object. Its kind is told, for objects from an informer's cache do not carry it.
+// refOf returns the reference to an object. The caller passes the kind, because objects from an
+// informer cache do not have it.
 func refOf(kind string, o metav1.Object) ObjectRef {
 	return ObjectRef{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}
 }

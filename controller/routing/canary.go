@@ -20,7 +20,7 @@ const (
 	causes
 )
 
-// choice is the pool that a request goes to, and why.
+// choice is the pool that serves a request, and why.
 type choice struct {
 	pool *Pool
 	// canary is nil when the pool is the rule's own.
@@ -67,8 +67,8 @@ func (r *Route) chooseByAffinity(h http.Header) (choice, bool) {
 	return choice{}, false
 }
 
-// chooseCanary takes the questions 2 to 4. Who has only pods that terminate gives way like who has none, so that a canary can be
-// taken back, or promoted, without a failed request.
+// chooseCanary evaluates the header, the cookie, and the weight. A pool whose pods are all
+// terminating counts as empty, so that you can delete or promote a canary without a failed request.
 func (r *Route) chooseCanary(request *Request) choice {
 	for _, question := range [...]cause{byHeader, byCookie, byWeight} {
 		for _, c := range r.Canaries {
@@ -87,7 +87,7 @@ func (r *Route) chooseCanary(request *Request) choice {
 	return choice{pool: r.Pool}
 }
 
-// vote is what a request says about a canary.
+// vote is the result of one criterion for a canary.
 type vote int
 
 const (
@@ -96,7 +96,7 @@ const (
 	no
 )
 
-// ask puts one question to the canary.
+// ask evaluates one criterion.
 func (c *Canary) ask(question cause, r *Request) vote {
 	switch question {
 	case byHeader:
@@ -109,7 +109,7 @@ func (c *Canary) ask(question cause, r *Request) vote {
 	return abstains
 }
 
-// ruledOut says whether the answer to an earlier question was no.
+// ruledOut reports whether an earlier criterion excludes the canary.
 func (c *Canary) ruledOut(question cause, r *Request) bool {
 	for earlier := byHeader; earlier < question; earlier++ {
 		if c.ask(earlier, r) == no {
@@ -158,7 +158,8 @@ func alwaysOrNever(value string) vote {
 	return abstains
 }
 
-// addCanaries attaches the canaries to the routes of the rules that they refine. It comes after all rules: a canary may be older.
+// addCanaries attaches canaries to the routes that they refine. It runs after all rules are added,
+// because a canary can be older than its main Ingress.
 func (b *builder) addCanaries() {
 	for _, ing := range b.canaries {
 		for i := range ing.Spec.Rules {
@@ -240,7 +241,7 @@ func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.Ingres
 	main.leavesCanary = main.leavesCanary || main.Policy.Affinity.LeaveCanary || ing.policy.Affinity.LeaveCanary
 }
 
-// explainChoices writes down the Reasons, because composing them per request would allocate.
+// explainChoices renders the Reasons once, because rendering them for each request would allocate.
 func (c *Canary) explainChoices() {
 	o, name := &c.Options, c.Ingress.String()
 	c.why = [causes]string{
@@ -252,8 +253,8 @@ func (c *Canary) explainChoices() {
 	}
 }
 
-// shareDraws gives each canary its part of [0,1). The sums are exact: with tenths as floating-point numbers, the third of three
-// equal canaries would begin a hair too late.
+// shareDraws assigns each canary its part of [0,1). The sums are exact: with floating-point tenths,
+// the third of three equal canaries would start slightly too late.
 func shareDraws(canaries []*Canary) {
 	one, sum := big.NewRat(1, 1), new(big.Rat)
 	for _, c := range canaries {
@@ -268,7 +269,8 @@ func shareDraws(canaries []*Canary) {
 	}
 }
 
-// ruleFor finds the route of a rule as another Ingress writes it: the same path and path type.
+// ruleFor returns the route of a rule with the same path and path type, as another Ingress writes
+// them.
 func (h *virtualHost) ruleFor(written string, pathType networkingv1.PathType) *Route {
 	if h == nil {
 		return nil

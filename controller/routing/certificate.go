@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Certificate is one that the controller shows to clients.
+// Certificate is one that the controller serves.
 type Certificate struct {
 	// Secret is where it comes from.
 	Secret types.NamespacedName
@@ -21,24 +21,25 @@ type Certificate struct {
 	TLS *tls.Certificate
 	// Hosts are the names that the Ingresses use it for, sorted, and Names those in it; wildcards as "*.shop.test".
 	Hosts, Names []string
-	// NotBefore and NotAfter are those of the leaf. Build has no clock, so one that has run out is shown all the same.
+	// NotBefore and NotAfter are those of the leaf. Build has no clock, so the controller still
+	// serves an expired certificate.
 	NotBefore, NotAfter time.Time
-	// Stale says that the Secret is broken or gone, and this is the last good one.
+	// Stale is set if the Secret is invalid or deleted, and this is the last valid certificate.
 	Stale bool
 }
 
-// certificates finds the certificate for a name.
+// certificates finds the certificate for a server name.
 type certificates struct {
 	list []*Certificate
-	// wanted are the hosts that some Ingress wants TLS for, whether or not there is a certificate; ".shop.test" stands for
-	// "*.shop.test".
+	// wanted has the hosts for which an Ingress requests TLS, with or without a certificate;
+	// ".shop.test" is "*.shop.test".
 	wanted map[string]bool
-	// hosts has the certificates for those hosts, names has all of them by the names that are in them.
+	// hosts has the certificates of those hosts; names has all certificates by the names in them.
 	hosts, names map[string]*Certificate
 	fallback     *Certificate
 }
 
-// Certificates are those that the controller shows, sorted by Secret.
+// Certificates returns the certificates that the controller serves, sorted by Secret.
 func (t *Table) Certificates() []*Certificate {
 	if t == nil || t.certificates == nil {
 		return nil
@@ -46,9 +47,9 @@ func (t *Table) Certificates() []*Certificate {
 	return t.certificates.list
 }
 
-// Certificate chooses the certificate for the name that a client asks for (SNI, RFC 6066, section 3): the one that an
-// Ingress has for the name, exact before wildcard; then one that has the name in it; then the one of
-// --default-ssl-certificate. nil: the self-signed one has to do.
+// Certificate selects the certificate for a server name (SNI, RFC 6066, section 3): first the one
+// that an Ingress sets for the name, exact before wildcard; then one that contains the name; then
+// that of --default-ssl-certificate. nil: the self-signed certificate.
 func (t *Table) Certificate(serverName string) *tls.Certificate {
 	if t == nil || t.certificates == nil {
 		return nil
@@ -68,8 +69,9 @@ func (t *Table) Certificate(serverName string) *tls.Certificate {
 	return nil
 }
 
-// HasCertificate says whether an Ingress wants TLS for a host, which is when ssl-redirect acts: the host is in its spec.tls.
-// That holds while the Secret is missing or broken, too: to fall back to HTTP then would be to send passwords in the clear.
+// HasCertificate reports whether an Ingress requests TLS for a host: spec.tls lists it, and
+// ssl-redirect applies. This is also true while the Secret is missing or invalid, because a
+// fallback to HTTP would send passwords in plain text.
 func (t *Table) HasCertificate(host string) bool {
 	if t == nil || t.certificates == nil {
 		return false
@@ -77,14 +79,14 @@ func (t *Table) HasCertificate(host string) bool {
 	return t.certificates.wanted[host] || t.certificates.wanted[wildcardSuffix(host)]
 }
 
-// want notes that a host, or all that fall under a wildcard, are to have TLS.
+// want records that a host, or all hosts of a wildcard, should have TLS.
 func (c *certificates) want(host string) { c.wanted[strings.TrimPrefix(host, "*")] = true }
 
-// certification gathers the certificates of a build.
+// certification collects the certificates of a build.
 type certification struct {
 	certificates
 	bySecret map[types.NamespacedName]*Certificate
-	// owners are the Ingresses by which hosts have their certificates.
+	// owners has the Ingress that sets the certificate of each host.
 	owners map[string]types.NamespacedName
 }
 
@@ -96,7 +98,7 @@ func newCertification() *certification {
 	}
 }
 
-// addTLS takes the spec.tls of an Ingress in.
+// addTLS adds the spec.tls of an Ingress.
 func (b *builder) addTLS(ing *ingress) {
 	for i := range ing.Spec.TLS {
 		entry, field := &ing.Spec.TLS[i], "spec.tls["+strconv.Itoa(i)+"]"
@@ -114,7 +116,8 @@ func (b *builder) addTLS(ing *ingress) {
 	}
 }
 
-// certificateOf gives the certificate of a Secret of the Ingress's own namespace; nil when there is none and never was.
+// certificateOf returns the certificate in a Secret of the Ingress namespace; nil: there never was
+// a valid one.
 func (b *builder) certificateOf(ing *ingress, secret, field string) *Certificate {
 	c, missing := b.certificate(types.NamespacedName{Namespace: ing.Namespace, Name: secret})
 	if missing != nil && !missing.loading {
@@ -127,7 +130,7 @@ func (b *builder) certificateOf(ing *ingress, secret, field string) *Certificate
 	return c
 }
 
-// certificate gives the one Certificate of a Secret.
+// certificate returns the only Certificate of a Secret.
 func (b *builder) certificate(secret types.NamespacedName) (*Certificate, *lack) {
 	pair, missing := b.keyPair(secret)
 	if pair == nil {
@@ -146,7 +149,7 @@ func (b *builder) certificate(secret types.NamespacedName) (*Certificate, *lack)
 	return c, missing
 }
 
-// certifyHost gives a host that is listed in spec.tls its certificate.
+// certifyHost assigns a certificate to a host in spec.tls.
 func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field string) {
 	host, wrong := ruleHost(written)
 	if wrong.is() || host == "" {
@@ -163,8 +166,9 @@ func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field strin
 	}
 }
 
-// certifyNames is for a spec.tls without hosts: it means the hosts of the rules, as far as they are in the certificate. Without a
-// Secret it means all of them, and for rules without a host, all names in the certificate.
+// certifyNames handles a spec.tls without hosts: it covers the hosts of the rules that the
+// certificate contains. Without a Secret it covers all of them. For rules without a host, it covers
+// all names in the certificate.
 func (b *builder) certifyNames(ing *ingress, c *Certificate, all bool, field string) {
 	for _, host := range ing.hosts() {
 		switch {
@@ -182,7 +186,7 @@ func (b *builder) certifyNames(ing *ingress, c *Certificate, all bool, field str
 	}
 }
 
-// show makes c the certificate of a host, unless an older Ingress has another one for it.
+// show sets the certificate of a host, unless an older Ingress sets another one.
 func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 	first := b.certification.hosts[host]
 	if first == nil {
@@ -197,7 +201,7 @@ func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 	b.found.add(ing.ref, field, Because(CertificateTaken, "host", host, "secret", first.Secret.String(), "by", b.certification.owners[host].String()))
 }
 
-// certify finishes the certificates, the default one included.
+// certify completes the certificates, including the default one.
 func (b *builder) certify(defaultCertificate types.NamespacedName) *certificates {
 	c := b.certification
 	if defaultCertificate.Name != "" {
@@ -220,13 +224,13 @@ func (b *builder) certify(defaultCertificate types.NamespacedName) *certificates
 	return &c.certificates
 }
 
-// covers says whether a client that asks for host would find it in the certificate: literally, or by a wildcard that stands
-// for the first label (RFC 9525, section 6.3).
+// covers reports whether the certificate is valid for a host: it contains the host, or a wildcard
+// for its first label (RFC 9525, section 6.3).
 func (c *Certificate) covers(host string) bool {
 	return slices.Contains(c.Names, host) || slices.Contains(c.Names, wildcardOf(host))
 }
 
-// wildcardOf gives the wildcard that a host falls under, "*.shop.test"; empty when there is none.
+// wildcardOf returns the wildcard that matches a host: "*.shop.test"; empty: there is none.
 func wildcardOf(host string) string {
 	if suffix := wildcardSuffix(host); suffix != "" {
 		return "*" + suffix
@@ -245,8 +249,8 @@ func namesText(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hosts are the hosts of an Ingress's rules in their order, each once, those that are no hosts left out. An Ingress without
-// rules is for all hosts.
+// hosts returns the valid hosts of the rules, each once, in order. An Ingress without rules covers
+// all hosts.
 func (ing *ingress) hosts() []string {
 	if len(ing.Spec.Rules) == 0 {
 		return []string{""}

@@ -8,9 +8,11 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// ClientTLS gives the policy by which a client that asks for this name is asked for a certificate (auth-tls-*); nil: it
-// is not. It is one policy a host, as ingress-nginx documents it: a handshake knows the host and no path. Of two Ingresses that
-// want different ones, the older one's counts, and the other is closed; one that wants none gets that of its host.
+// ClientTLS returns the policy that verifies client certificates for a server name (auth-tls-*);
+// nil: the controller requests none. As in ingress-nginx, each host has one policy, because a
+// handshake has a host and no path. If two Ingresses set different policies, the older one counts
+// and the routes of the other are blocked. An Ingress without these annotations gets the policy of
+// its host.
 func (t *Table) ClientTLS(serverName string) *Policy {
 	if t == nil || len(t.clientTLS) == 0 {
 		return nil
@@ -29,12 +31,13 @@ func (t *Table) ClientTLS(serverName string) *Policy {
 	return policy
 }
 
-// asksClients says whether options ask for certificates at all.
+// asksClients reports whether options request client certificates.
 func asksClients(o annotations.ClientTLS) bool {
 	return o.Secret != "" && o.Verify != annotations.VerifyOff
 }
 
-// claimHosts takes the hosts of an Ingress for its client verification, or closes the Ingress if an older one has another.
+// claimHosts sets the client verification of the hosts, or blocks the routes of the Ingress if an
+// older one sets another.
 func (b *builder) claimHosts(ing *ingress) {
 	p := ing.policy
 	if !asksClients(p.ClientTLS) {
@@ -53,7 +56,7 @@ func (b *builder) claimHosts(ing *ingress) {
 	}
 }
 
-// hostVerification is how the clients of a host are verified, and who says so.
+// hostVerification is how a host verifies clients, and which Ingress sets that.
 type hostVerification struct {
 	by     *ingress
 	policy *Policy
@@ -70,8 +73,8 @@ func patternText(p *regexp.Regexp) string {
 	return p.String()
 }
 
-// spreadClientTLS makes all routes of a host verify clients, those of Ingresses that do not mention it included: the host is
-// one, and somebody wants it closed to strangers.
+// spreadClientTLS makes all routes of a host verify clients, also those of Ingresses without these
+// annotations: one Ingress restricts the whole host.
 func (b *builder) spreadClientTLS() {
 	copies := map[[2]*Policy]*Policy{}
 	for _, name := range slices.Sorted(maps.Keys(b.clientTLS)) {
@@ -98,7 +101,7 @@ func (b *builder) spreadClientTLS() {
 	}
 }
 
-// clientPolicies gives what the handshake needs.
+// clientPolicies returns the policies for handshakes, by host.
 func (b *builder) clientPolicies() map[string]*Policy {
 	all := make(map[string]*Policy, len(b.clientTLS))
 	for host, v := range b.clientTLS {

@@ -14,8 +14,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// readSettings reads the controller's own ConfigMap. One that is not there is no Problem: everything in it has a default, and
-// the flag may well name one that somebody writes when there is something to say.
+// readSettings reads the controller's ConfigMap. A missing ConfigMap is no Problem: every setting
+// has a default, and you can create the ConfigMap later.
 func (b *builder) readSettings(name types.NamespacedName) {
 	b.settings = annotations.DefaultSettings()
 	if name.Name == "" {
@@ -36,7 +36,8 @@ func (b *builder) readSettings(name types.NamespacedName) {
 	}
 }
 
-// findResponseHeaders reads the ConfigMap of custom-headers. A header that cannot be sent is left out, the others are set.
+// findResponseHeaders reads the ConfigMap of custom-headers. It skips an invalid header and sets
+// the others.
 func (b *builder) findResponseHeaders(ing *ingress, p *Policy) {
 	if p.Rewrite.CustomHeaders == "" {
 		return
@@ -59,8 +60,8 @@ func (b *builder) findResponseHeaders(ing *ingress, p *Policy) {
 	}
 }
 
-// findAuthHeaders reads the ConfigMap of auth-proxy-set-headers. The external service may decide by any of these headers, so
-// that one that cannot be sent closes the route.
+// findAuthHeaders reads the ConfigMap of auth-proxy-set-headers. The external service might decide
+// by any of these headers, so an invalid one blocks the routes.
 func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 	if p.Auth.ProxySetHeaders == "" || p.Auth.URL.IsZero() {
 		return
@@ -86,15 +87,15 @@ func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 	}
 }
 
-// Headers that a ConfigMap must not set: they say where a message ends, or belong to one connection (RFC 9110, sections 7.6.1
-// and 8.6), and whoever sets them can make two programs see different messages.
+// Headers that a ConfigMap cannot set: they delimit a message or belong to one connection (RFC
+// 9110, sections 7.6.1 and 8.6). With them, two programs could see different messages.
 var (
 	framing             = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 	forbiddenInResponse = framing
 	forbiddenInRequest  = append(slices.Clone(framing), "Host", "Expect")
 )
 
-// readHeaders reads a ConfigMap whose keys are names of headers. Faults are sentences.
+// readHeaders reads a ConfigMap whose keys are header names. Faults are sentences.
 func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[string]string, faults []string) {
 	headers = make(map[string]string, len(object.Data))
 	for _, key := range slices.Sorted(maps.Keys(object.Data)) {
@@ -113,7 +114,7 @@ func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[stri
 	return headers, faults
 }
 
-// isToken says whether s is a token, as names of headers are (RFC 9110, section 5.6.2).
+// isToken reports whether s is a token, as header names are (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
@@ -123,8 +124,8 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// isFieldValue says whether s can be the value of a header: without it, a value with a line break would be two headers
-// (RFC 9110, section 5.5).
+// isFieldValue reports whether s is a valid header value. A value with a line break would become
+// two headers (RFC 9110, section 5.5).
 func isFieldValue(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cookies calls yield with the value of every cookie of that name, in the order in which the client sent them (RFC 6265,
-// section 5.4: the one with the longest path comes first). It is an iterator.
+// cookies calls yield with the value of every cookie of that name, in the order of the request (RFC
+// 6265, section 5.4: the one with the longest path comes first). It is an iterator.
 func cookies(h http.Header, name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, line := range h["Cookie"] {

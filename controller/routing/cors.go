@@ -8,10 +8,11 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// checkOrigin decides about cross-origin requests (https://fetch.spec.whatwg.org/#http-cors-protocol): who may read the
-// response, and whether the request is the question before one. As ingress-nginx does, every OPTIONS of an origin that may is
-// taken for that question. It is answered before anybody is redirected or asked for a password: browsers send none
-// with it, and follow no redirect.
+// checkOrigin handles cross-origin requests (https://fetch.spec.whatwg.org/#http-cors-protocol). It
+// decides which origin can read the response, and whether the request is a preflight. As in
+// ingress-nginx, every OPTIONS request of an allowed origin counts as a preflight. The response
+// comes before redirects and authentication, because a preflight has no password and browsers do
+// not follow its redirects.
 func (s *step) checkOrigin() (done bool) {
 	cors := &s.decision.Policy.CORS
 	if !cors.Enabled {
@@ -27,7 +28,8 @@ func (s *step) checkOrigin() (done bool) {
 	return true
 }
 
-// allowOrigin is the Access-Control-Allow-Origin for a request with that Origin; empty: it may not.
+// allowOrigin returns the Access-Control-Allow-Origin for an Origin; empty: the origin is not
+// allowed.
 func allowOrigin(cors *annotations.CORS, origin string) string {
 	if slices.Contains(cors.Origins, "*") {
 		return "*"
@@ -43,7 +45,8 @@ func allowOrigin(cors *annotations.CORS, origin string) string {
 	return ""
 }
 
-// matchOrigin compares an origin with one of the list. An asterisk in that stands for one label: letters, digits and hyphens.
+// matchOrigin compares an origin with an allowed one. An asterisk matches one label: letters,
+// digits, and hyphens.
 func matchOrigin(allowed, origin string) bool {
 	before, after, wildcard := strings.Cut(allowed, "*")
 	if !wildcard {

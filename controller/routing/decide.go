@@ -10,8 +10,8 @@ const (
 	reasonNoPath = "no path matches"
 )
 
-// Decide says what happens to one request. It looks at nothing but the request and the table, so for the same two it
-// always says the same.
+// Decide decides what happens to one request. The same request and table always give the same
+// decision.
 func (t *Table) Decide(r Request) Decision {
 	if t == nil {
 		t = &Table{}
@@ -20,7 +20,7 @@ func (t *Table) Decide(r Request) Decision {
 	return t.decide(&tr, &r)
 }
 
-// trace is how a request found its route, or did not. Decide and Explain both stand on it, which is why they agree.
+// trace is how a request finds its route. Decide and Explain both use it, so they agree.
 type trace struct {
 	// host is the virtual host that the request belongs to; nil when there is none.
 	host *virtualHost
@@ -33,7 +33,7 @@ type trace struct {
 	reason string
 }
 
-// trace follows the steps 1 to 5 of the package documentation: it finds the route.
+// trace finds the route: steps 1 to 5 of the package documentation.
 func (t *Table) trace(r *Request) trace {
 	var tr trace
 	var refusal string
@@ -51,7 +51,7 @@ func (t *Table) trace(r *Request) trace {
 			return trace{status: http.StatusBadRequest, reason: refusal}
 		}
 	}
-	// A default back-end that is gone makes no page of what no rule knows: the answer stays 404, not 503.
+	// Without endpoints, the default backend leaves the response at 404, not 503.
 	if tr.route == nil || tr.route == t.fallback && len(tr.route.Pool.Endpoints) == 0 {
 		tr.route = nil
 		tr.status, tr.reason = http.StatusNotFound, reasonNoHost
@@ -62,8 +62,8 @@ func (t *Table) trace(r *Request) trace {
 	return tr
 }
 
-// hostOf picks the one virtual host that a request belongs to: the exact one, else the wildcard, else the rules without
-// a host. It looks no further, even if no path of that host matches.
+// hostOf selects the only virtual host of a request: the exact one, else the wildcard, else the
+// rules without a host. The choice stays, even if no path of that host matches.
 func (t *Table) hostOf(name string) *virtualHost {
 	if h := t.exact[name]; h != nil {
 		return h
@@ -74,9 +74,9 @@ func (t *Table) hostOf(name string) *virtualHost {
 	return t.anyHost
 }
 
-// routeOf finds the route for a path: a rule of the host, else the default back-end of the host, else the catch-all,
-// else that of the controller. nil means the built-in 404. Regular expressions are matched with text, which is the path
-// but for the ways to write a percent sign.
+// routeOf finds the route for a path: a rule of the host, else its default backend, else the
+// catch-all, else the default backend of the controller. nil: the built-in 404. Regular expressions
+// match text, which differs from the path only in how it writes a percent sign.
 func (t *Table) routeOf(h *virtualHost, path, text string) *Route {
 	if h != nil {
 		if r := h.find(path, text); r != nil {
@@ -92,8 +92,8 @@ func (t *Table) routeOf(h *virtualHost, path, text string) *Route {
 	return t.fallback
 }
 
-// compareReadings refuses a path if one of the ways in which a back-end may read it is no path at all, or leads to
-// another route than the canonical form does.
+// compareReadings refuses a path if a backend could read it as an invalid path, or as a path of
+// another route.
 func (t *Table) compareReadings(tr trace) (refusal string) {
 	for reading := range readings(tr.path) {
 		if hasDotSegment(reading) {
@@ -106,7 +106,7 @@ func (t *Table) compareReadings(tr trace) (refusal string) {
 	return ""
 }
 
-// step is one request on its way through what the policy of its route asks for.
+// step is one request on its way through its route's policy.
 type step struct {
 	table    *Table
 	trace    *trace
@@ -114,9 +114,9 @@ type step struct {
 	decision *Decision
 }
 
-// decide follows the steps 6 to 9 of the package documentation: it says what the route does with the request. The order is
-// that of nginx's phases, https://nginx.org/en/docs/dev/development_guide.html#http_phases: first what
-// answers at once, then who may enter, then where it goes. Each step reports that the request has its answer.
+// decide applies the route's policy: steps 6 to 9 of the package documentation. The order is that
+// of nginx's phases, https://nginx.org/en/docs/dev/development_guide.html#http_phases: immediate
+// responses, access control, destination. Each step reports whether the decision is final.
 func (t *Table) decide(tr *trace, r *Request) Decision {
 	if tr.route == nil {
 		return Decision{Action: Refuse, Status: tr.status, Reason: tr.reason}
@@ -135,7 +135,7 @@ func (t *Table) decide(tr *trace, r *Request) Decision {
 	return d
 }
 
-// refuse answers the request with a status and a reason, and takes back what would have been done with it.
+// refuse sets a response with a status and a reason, and drops the other parts of the decision.
 func (s *step) refuse(status int, reason string) {
 	d := s.decision
 	*d = Decision{

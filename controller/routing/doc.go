@@ -18,7 +18,7 @@
 //  1. The Host is brought into canonical form: lower case, without port and trailing dot. What is no host at all gets
 //     400.
 //
-//  2. The path is brought into canonical form: escapes decoded, except those of the slash and the percent sign. What back-ends
+//  2. The path is brought into canonical form: escapes decoded, except those of the slash and the percent sign. What backends
 //     would read differently gets 400: "/a/../b" always, "/a%2Fb" only if there is a rule that would tell "/a/b" from
 //     it. The request itself goes on as it came, byte for byte.
 //
@@ -33,7 +33,7 @@
 //     (RE2): anchored at the start only, upper and lower case alike. They go by the length of their text too, as in
 //     ingress-nginx, and any Exact path comes before them.
 //
-//  5. If no path matches, the default back-ends have their turn: that of the Ingress for its hosts, then that of an
+//  5. If no path matches, the default backends have their turn: that of the Ingress for its hosts, then that of an
 //     Ingress without rules, then the controller's own. After that the answer is 404.
 //
 //  6. A route that was found may still refuse. It answers 503 if it is closed because its Ingress asks for a protection that
@@ -47,7 +47,7 @@
 //     authentication.
 //
 //  8. The request goes to the rule's own pool or to a canary's: a session's cookie is asked first, then a header, then a
-//     cookie, then a draw. Whoever has no endpoint gives way to the other; with neither the error back-end answers, or 503.
+//     cookie, then a draw. Whoever has no endpoint gives way to the other; with neither the error backend answers, or 503.
 //
 //  9. The path and the Host are rewritten. A path that becomes one that would have been refused gets 400.
 //
@@ -64,7 +64,7 @@
 //     merged. If two rules claim the same host and path, the first one in keeps it, and the author of the other gets a
 //     Problem.
 //
-//  3. Every back-end is resolved: its Service, the port of that Service, the EndpointSlices that carry the Service's
+//  3. Every backend is resolved: its Service, the port of that Service, the EndpointSlices that carry the Service's
 //     name. Endpoints are pods' own addresses. The Service's virtual IP is not used, unless service-upstream asks for
 //     it; that way the controller sees single pods, can balance between them, and drops one the moment it terminates.
 //

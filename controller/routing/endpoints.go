@@ -11,26 +11,27 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// candidate is an address of an EndpointSlice that serves the wanted port, and how far it is from serving.
+// candidate is an address in an EndpointSlice for the wanted port, with its condition.
 type candidate struct {
 	Endpoint
 	condition condition
 }
 
-// condition orders candidates: the lower, the better.
+// condition orders candidates; a lower one is better.
 type condition int
 
 const (
 	ready condition = iota
-	// draining: the pod is terminating but still answers. It gets requests only when there is nothing better, which
-	// is what kube-proxy does too (KEP-1669, "proxy terminating endpoints").
+	// draining endpoints belong to terminating pods that still serve. They get requests only if no
+	// endpoint is ready, as in kube-proxy (KEP-1669, "proxy terminating endpoints").
 	draining
 	unready
 )
 
-// conditionOf reads an endpoint's conditions. Absent ones mean ready, serving and not terminating:
-// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions. A pod that terminates is no longer
-// ready even if its Service publishes unready addresses: its address is given to another pod soon after it is gone.
+// conditionOf reads an endpoint's conditions. Absent ones mean ready, serving, and not terminating:
+// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions. A
+// terminating pod is not ready, even if its Service publishes unready addresses: another pod soon
+// gets its address.
 func conditionOf(c discoveryv1.EndpointConditions) condition {
 	isTrue := func(b *bool, absent bool) bool {
 		if b == nil {
@@ -48,8 +49,9 @@ func conditionOf(c discoveryv1.EndpointConditions) condition {
 	}
 }
 
-// candidates returns the addresses behind one port of a Service. The port's number is that of the slice, not of the
-// Service: a named target port may differ from pod to pod, and then the pods are in different slices.
+// candidates returns the addresses of one Service port. The port number comes from the slice, not
+// from the Service: a named target port can differ between pods, which are then in different
+// slices.
 func candidates(list []*discoveryv1.EndpointSlice, port corev1.ServicePort, found *problems) []candidate {
 	var all []candidate
 	for _, slice := range list {
@@ -73,7 +75,7 @@ func candidates(list []*discoveryv1.EndpointSlice, port corev1.ServicePort, foun
 	return all
 }
 
-// slicePort finds the port of a slice that belongs to a port of its Service: it has the same name, which may be empty.
+// slicePort finds the port in a slice with the name of the Service port, which can be empty.
 func slicePort(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (uint16, bool) {
 	for _, p := range slice.Ports {
 		name, protocol := "", corev1.ProtocolTCP
@@ -90,9 +92,10 @@ func slicePort(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (uint1
 	return 0, false
 }
 
-// newCandidate looks at the first address only, as kube-proxy does: the API gives the others no meaning. It refuses the
-// addresses that never are a pod's; a hand-made slice with 127.0.0.1 or 169.254.169.254 would otherwise lead from the
-// outside to the controller's own ports or to the cloud's metadata service.
+// newCandidate uses only the first address, as kube-proxy does: the API defines no meaning for
+// others. It refuses addresses that never belong to a pod. A manual slice with 127.0.0.1 or
+// 169.254.169.254 could otherwise expose the controller's own ports or the cloud's metadata
+// service.
 func newCandidate(slice *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port uint16) (candidate, Reason) {
 	if len(e.Addresses) == 0 {
 		return candidate{}, Because(AddressMissing)
@@ -123,11 +126,12 @@ func neverPod(addr netip.Addr) bool {
 	return addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast()
 }
 
-// serving picks from the candidates those that get requests, sorted by address: the ready ones, or the draining ones if
-// no other is left; each address once, for a slice may be about to take over endpoints from another
-// (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints); and each pod once. A pod
-// of a dual-stack Service is in a slice of either family; taking both would give it twice the share of a pod that has
-// only one. Its address in the Service's first family is taken. allDraining tells that no ready one is left.
+// serving selects the endpoints that get requests, sorted by address: the ready ones, or the
+// draining ones if there is no other. It returns each address once, because two slices can overlap
+// (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints),
+// and each pod once. A pod of a dual-stack Service is in a slice of each family; with both, it
+// would get twice its share. Its address in the Service's first family counts. allDraining is set
+// if no endpoint is ready.
 func serving(all []candidate, first corev1.IPFamily) (endpoints []Endpoint, allDraining bool) {
 	if len(all) == 0 {
 		return nil, false

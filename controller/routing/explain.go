@@ -8,9 +8,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// Explain decides like Decide and shows the work: every rule of every host that the request could belong to, in the order
-// in which they are considered, and why each won or lost; after the one that won, its canaries. A request that is refused as
-// malformed has no candidates.
+// Explain decides like Decide, and returns every rule of every host that could match the request.
+// The rules are in the order in which Decide considers them, each with the Reason why it won or
+// lost. The canaries of the rule that won follow it. A malformed request has no candidates.
 func (t *Table) Explain(r Request) (Decision, []Candidate) {
 	if t == nil {
 		t = &Table{}
@@ -33,7 +33,7 @@ func (t *Table) Explain(r Request) (Decision, []Candidate) {
 	return e.decision, e.list
 }
 
-// explanation collects the candidates for a decision that was made.
+// explanation collects the candidates of one decision.
 type explanation struct {
 	trace    *trace
 	request  *Request
@@ -41,7 +41,7 @@ type explanation struct {
 	list     []Candidate
 }
 
-// addHost judges the routes of one host, and those that lost their place to them.
+// addHost adds the routes of one host, and the rules that gave way to them.
 func (e *explanation) addHost(h *virtualHost) {
 	for _, r := range h.routes() {
 		if h == e.trace.host {
@@ -55,7 +55,7 @@ func (e *explanation) addHost(h *virtualHost) {
 	}
 }
 
-// addRoute judges one route, and if it won, its canaries.
+// addRoute adds one route, and its canaries if it won.
 func (e *explanation) addRoute(r *Route) {
 	if r != e.trace.route {
 		e.list = append(e.list, Candidate{Route: r, Why: e.whyLost(r)})
@@ -128,8 +128,8 @@ func (e *explanation) judgeCanary(c *Canary) (won bool, why Reason) {
 	return false, Because(RandomValueOutside, "value", short(e.request.Draw), "from", short(c.from), "to", short(c.to))
 }
 
-// matches says whether a rule alone would match a canonical path. It is the rule as the documentation states it; find
-// arrives at the same by look-ups.
+// matches reports whether a rule alone would match a canonical path. It follows the documentation;
+// find gets the same result by look-ups.
 func (r *Route) matches(path string) bool {
 	switch {
 	case r.Regex:

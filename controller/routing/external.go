@@ -15,8 +15,8 @@ import (
 // Services could have the controller fetch from any name that it can resolve, so they are refused unless
 // --allow-external-name says that this is wanted. Even then the proxy dials no address of its own host or link.
 
-// externalPort finds the port under which the name is reached. Such a Service may list ports or not; without them, the
-// Ingress's number is the port.
+// externalPort finds the port of an ExternalName Service. If the Service lists no ports, the number
+// in the Ingress is the port.
 func externalPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	if port, flt := listedPort(svc, want); flt == nil {
 		if port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal > 0 {
@@ -29,7 +29,7 @@ func externalPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *f
 	return corev1.ServicePort{Port: want.Port.Number}, nil
 }
 
-// fillExternal makes the name that the Service stands for the one endpoint of a pool.
+// fillExternal makes the external name the only endpoint of a pool.
 func fillExternal(pool *Pool, svc *corev1.Service, port corev1.ServicePort) {
 	name := strings.TrimSuffix(lowerASCII(svc.Spec.ExternalName), ".")
 	if len(validation.IsDNS1123Subdomain(name)) > 0 || port.Port > 65535 {

@@ -71,7 +71,7 @@ func serviceOf(t testing.TB, table *routing.Table, host, path string) string {
 	return d.Pool.Service.Name
 }
 
-// FuzzDecidePath holds the route against what back-ends would make of the same bytes. Whoever reads a path that was let
+// FuzzDecidePath holds the route against what backends would make of the same bytes. Whoever reads a path that was let
 // through, in whatever of the usual ways, must come to the rule that it was let through by.
 func FuzzDecidePath(f *testing.F) {
 	for _, seed := range []string{"/", "/admin", "/admin/deep/x", "/page", "/page/", "/%61dmin", "/x/..%2fadmin", "/x;/../admin",

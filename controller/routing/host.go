@@ -8,12 +8,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// canonicalHost brings the authority of a request into the form in which the Table keeps hosts: lower case, without
-// port and without the dot that marks a name as absolute. It returns a refusal for what is no authority at all
-// (RFC 9112 section 3.2: a server answers 400), because another server on the way may read such a thing differently.
+// canonicalHost returns the authority of a request in the form of the Table's hosts: lower case,
+// without port and without the trailing dot of an absolute name. It refuses an invalid authority
+// (RFC 9112 section 3.2: a server responds with 400), because other servers could read it
+// differently.
 //
-// Only ASCII letters are lowered. Unicode's rules would turn the Kelvin sign into a plain k and so make one host of two;
-// internationalized names come as they are, in practice in their xn-- form.
+// It lowers only ASCII letters. Unicode rules would turn the Kelvin sign into a k and merge two
+// hosts. Internationalized names stay as they are, in practice in their xn-- form.
 func canonicalHost(authority string) (host, refusal string) {
 	if strings.HasPrefix(authority, "[") {
 		return canonicalIPv6(authority)
@@ -35,7 +36,8 @@ func canonicalHost(authority string) (host, refusal string) {
 	return strings.TrimSuffix(host, "."), ""
 }
 
-// canonicalIPv6 takes "[::1]:80" apart. No rule can name an address, so all that matters is that it is one.
+// canonicalIPv6 parses "[::1]:80". No rule can have an address as its host, so only its validity
+// matters.
 func canonicalIPv6(authority string) (host, refusal string) {
 	end := strings.IndexByte(authority, ']')
 	if end < 0 {
@@ -52,7 +54,7 @@ func canonicalIPv6(authority string) (host, refusal string) {
 	return lowerASCII(host), ""
 }
 
-// validPort accepts the empty port too: "shop.test:" is allowed by RFC 3986 section 3.2.3.
+// validPort also accepts the empty port: RFC 3986 section 3.2.3 allows "shop.test:".
 func validPort(port string) bool {
 	if port == "" {
 		return true
@@ -61,8 +63,8 @@ func validPort(port string) bool {
 	return err == nil
 }
 
-// hostByte accepts what RFC 3986 calls a reg-name, less the percent sign, which one server decodes and another does not,
-// plus bytes beyond ASCII.
+// hostByte accepts the bytes of a reg-name (RFC 3986), except the percent sign, which servers
+// decode differently, and bytes beyond ASCII.
 func hostByte(c byte) bool {
 	return c > ' ' && c != 0x7f && strings.IndexByte(`"#%/:<>?@[\]^`+"`{|}", c) < 0
 }
@@ -77,8 +79,8 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
-// ruleHost brings the host of an Ingress rule into the Table's form. The API server checks hosts too, but not on every
-// path by which an Ingress may have come in: older API versions and other servers were laxer.
+// ruleHost returns the host of a rule in the Table's form. The API server checks hosts, too, but
+// older API versions and other servers were less strict.
 func ruleHost(host string) (string, Reason) {
 	if host == "" {
 		return "", Reason{}
@@ -99,8 +101,8 @@ func ruleHost(host string) (string, Reason) {
 	return host, Reason{}
 }
 
-// wildcardSuffix gives what a host must end in after its first label to fall under a wildcard: ".shop.test" both for
-// "a.shop.test" and for "*.shop.test". It is empty when there is no first label or nothing after it.
+// wildcardSuffix returns what follows the first label: ".shop.test" for "a.shop.test" and for
+// "*.shop.test". It is empty if there is no first label, or nothing after it.
 func wildcardSuffix(host string) string {
 	dot := strings.IndexByte(host, '.')
 	if dot <= 0 {

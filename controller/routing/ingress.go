@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// ingress is one Ingress on its way into the Table.
+// ingress is one Ingress while Build adds it to the Table.
 type ingress struct {
 	*networkingv1.Ingress
 	ref    ObjectRef
@@ -20,7 +20,7 @@ type ingress struct {
 	rewrite *rewrite
 }
 
-// addIngress takes one Ingress in: its annotations, then its rules, then its default back-end.
+// addIngress adds one Ingress: annotations, rules, and default backend.
 func (b *builder) addIngress(object *networkingv1.Ingress) {
 	options, faults := annotations.Parse(object.Annotations, b.settings.Options)
 	ing := &ingress{
@@ -58,8 +58,8 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	b.addIngressDefault(ing)
 }
 
-// addRule takes one rule in. Its host is taken even if none of its paths is good: a host with a broken rule must not
-// fall to whoever has the wildcard.
+// addRule adds one rule. It adds the host even if none of its paths is valid: requests for a host
+// with an invalid rule must not reach the wildcard of another Ingress.
 func (b *builder) addRule(ing *ingress, i int) {
 	rule, field := &ing.Spec.Rules[i], "spec.rules["+strconv.Itoa(i)+"]"
 	name, wrong := ruleHost(rule.Host)
@@ -102,7 +102,7 @@ func (b *builder) addPath(ing *ingress, h *virtualHost, p *networkingv1.HTTPIngr
 	}
 }
 
-// pathOf is the path and path type of a rule, with what the API allows to leave out.
+// pathOf returns the path and path type of a rule, with the defaults of the API.
 func pathOf(p *networkingv1.HTTPIngressPath) (string, networkingv1.PathType) {
 	written, pathType := p.Path, networkingv1.PathTypeImplementationSpecific
 	if p.PathType != nil {
@@ -114,7 +114,7 @@ func pathOf(p *networkingv1.HTTPIngressPath) (string, networkingv1.PathType) {
 	return written, pathType
 }
 
-// readPath sets what the route's path is compared as.
+// readPath sets the canonical form or the pattern of a route.
 func (b *builder) readPath(r *Route) (wrong Reason) {
 	switch r.PathType {
 	case networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
@@ -130,8 +130,8 @@ func (b *builder) readPath(r *Route) (wrong Reason) {
 	return wrong
 }
 
-// addIngressDefault takes the default back-end in: for the hosts of the Ingress's rules, or as the catch-all for
-// everything if it has no rules.
+// addIngressDefault adds the default backend: for the hosts of the rules, or as the catch-all if
+// the Ingress has no rules.
 func (b *builder) addIngressDefault(ing *ingress) {
 	backend, field := ing.Spec.DefaultBackend, "spec.defaultBackend"
 	if backend == nil {
@@ -151,7 +151,7 @@ func (b *builder) addIngressDefault(ing *ingress) {
 	}
 }
 
-// takeDefault gives a default back-end its place, unless an older Ingress has it.
+// takeDefault sets a default backend, unless an older Ingress has set it.
 func (b *builder) takeDefault(place **Route, r *Route, what string) {
 	if *place == nil {
 		*place = r
@@ -160,15 +160,17 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 	b.found.add(r.owner, r.Field, Because(DefaultBackendTaken, "place", what, "by", (*place).Ingress.String()))
 }
 
-// route makes the route of a default back-end. Its path is not rewritten: it serves what no path matches.
+// route returns the route of a default backend. Its path is not rewritten, because it serves what
+// no path matches.
 func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, below string) *Route {
 	r := &Route{}
 	b.complete(r, ing, field, backend, below)
 	return r
 }
 
-// complete gives a route everything but what it matches. A back-end that cannot be served, at below in field, makes a route all the
-// same, one that answers 503: otherwise its requests would fall to a route that was never meant for them.
+// complete sets everything except what the route matches. A route whose backend cannot be served
+// (at below in field) responds with 503. Otherwise its requests would reach another, unrelated
+// route.
 func (b *builder) complete(r *Route, ing *ingress, field string, backend *networkingv1.IngressBackend, below string) {
 	r.Ingress, r.Field, r.owner = ing.name, field, ing.ref
 	r.Policy, r.Timeouts, r.Closed = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Closed
@@ -180,7 +182,7 @@ func (b *builder) complete(r *Route, ing *ingress, field string, backend *networ
 	}
 }
 
-// pool finds the endpoints of a back-end that is at field.
+// pool returns the endpoints of the backend at field.
 func (b *builder) pool(ing *ingress, backend *networkingv1.IngressBackend, field string) *Pool {
 	if backend.Service == nil {
 		b.found.add(ing.ref, field, notAService(backend))

@@ -11,14 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// keyPair is a certificate with its key, out of a Secret.
+// keyPair is a certificate with its key, from a Secret.
 type keyPair struct {
 	tls *tls.Certificate
 	// names are those in the certificate, lower case, sorted.
 	names []string
 }
 
-// keyPair gives the pair of a Secret. With a lack, it is the last good one, or nil if there has never been one.
+// keyPair returns the pair in a Secret. With a lack, it returns the last valid one, or nil if there
+// never was one.
 func (b *builder) keyPair(name types.NamespacedName) (*keyPair, *lack) {
 	old := b.memory.keyPairs.old[name].value
 	secret, missing := b.references.secrets.get(name)
@@ -32,8 +33,9 @@ func (b *builder) keyPair(name types.NamespacedName) (*keyPair, *lack) {
 	return old, missing
 }
 
-// parseKeyPair reads a Secret as https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets has it. Its type
-// does not matter, what is in it does.
+// parseKeyPair reads a Secret as in
+// https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets. Only its content matters,
+// not its type.
 func parseKeyPair(secret *corev1.Secret) (*keyPair, *lack) {
 	certificate, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	for _, field := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
@@ -48,8 +50,9 @@ func parseKeyPair(secret *corev1.Secret) (*keyPair, *lack) {
 	return &keyPair{tls: &pair, names: certificateNames(pair.Leaf)}, nil
 }
 
-// certificateNames are the DNS names of a certificate. One without any may have its name where certificates had it before
-// RFC 2818; clients of today refuse it (RFC 9525, section 6.3), but many a guide still makes such certificates.
+// certificateNames returns the DNS names of a certificate. Without any, it returns the common name,
+// which certificates used before RFC 2818. Current clients reject it (RFC 9525, section 6.3), but
+// many guides still create such certificates.
 func certificateNames(leaf *x509.Certificate) []string {
 	names := leaf.DNSNames
 	if len(names) == 0 && leaf.Subject.CommonName != "" {

@@ -21,7 +21,7 @@ type Memory struct {
 	patterns      patterns
 }
 
-// userList is a file of users, and what is wrong in it.
+// userList is a list of users, with its faults.
 type userList struct {
 	users  *htpasswd.Users
 	faults []htpasswd.Fault
@@ -48,13 +48,14 @@ func (m *Memory) forget() *Memory {
 	return m
 }
 
-// parses are the results of one way to parse a Secret.
+// parses caches the results of one parser of Secrets.
 type parses[T any] struct {
 	old, current map[types.NamespacedName]remembered[T]
 }
 
 type remembered[T any] struct {
-	// from is the version of the Secret that was parsed; nil: there was none, and value is the last good one.
+	// from is the parsed version of the Secret; nil: there was none, and value is the last valid
+	// one.
 	from    *corev1.Secret
 	value   T
 	missing *lack
@@ -64,7 +65,7 @@ func (p parses[T]) next() parses[T] {
 	return parses[T]{old: p.current, current: map[types.NamespacedName]remembered[T]{}}
 }
 
-// get parses a Secret, unless that was done already.
+// get parses a Secret, unless the result is known.
 func (p parses[T]) get(secret *corev1.Secret, parse func(*corev1.Secret) (T, *lack)) (T, *lack) {
 	name := types.NamespacedName{Namespace: secret.Namespace, Name: secret.Name}
 	for _, known := range []map[types.NamespacedName]remembered[T]{p.current, p.old} {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A path can be spelled in many ways, and back-ends disagree about which of them are the same. A request passes through
-// byte for byte, so if the controller read "/public/..%2fadmin" as something under /public and the back-end read it as
+// A path can be spelled in many ways, and backends disagree about which of them are the same. A request passes through
+// byte for byte, so if the controller read "/public/..%2fadmin" as something under /public and the backend read it as
 // /admin, whatever guards the rule for /admin would be walked around. Three things keep the two of them together:
 //
 //   - The route is decided on a canonical form (canonicalPath), so "/%61pp" is "/app" (RFC 3986 section 6.2.2).
@@ -26,9 +26,10 @@ const (
 	refuseAmbiguous = "the path can be read in two ways that match different rules"
 )
 
-// canonicalPath returns the form of a request's path that routes are decided on. Every escape is decoded except those of
-// the slash, which would become a separator, and of the percent sign, which would make a new escape.
-// tricky says that back-ends may read the path differently, and readings must be compared.
+// canonicalPath returns the form of a request's path that routes are compared with. It decodes
+// every escape except those of the slash, which would become a separator, and of the percent sign,
+// which would start a new escape. tricky is set if backends could read the path differently, so
+// that Decide must compare readings.
 func canonicalPath(raw string) (path string, tricky bool, refusal string) {
 	if raw == "" {
 		// RFC 9110 section 4.2.3: an empty path is the same as "/".
@@ -51,7 +52,8 @@ func canonicalPath(raw string) (path string, tricky bool, refusal string) {
 	return path, tricky, ""
 }
 
-// isPlain recognizes the paths that are their own canonical form, which nearly all are, without allocating.
+// isPlain reports whether a path is its own canonical form, as nearly all are. It does not
+// allocate.
 func isPlain(raw string) bool {
 	for i := range len(raw) {
 		switch c := raw[i]; {
@@ -116,11 +118,12 @@ func hasDotSegment(path string) bool {
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }
 
-// habits are what one server or another does to a path before it looks at it, in an order that covers those who remove
-// parameters before they decode (servlet containers) and those who do it after.
+// habits are transformations that servers apply to a path. The order covers servers that remove
+// parameters before they decode (servlet containers) and servers that do it after.
 var habits = [...]func(string) string{dropParameters, decodeSlashes, dropParameters, mergeSlashes}
 
-// readings calls yield with every other way to read a canonical path: each subset of the habits. It is an iterator.
+// readings calls yield with every other reading of a canonical path: each subset of the habits. It
+// is an iterator.
 func readings(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for subset := 1; subset < 1<<len(habits); subset++ {
@@ -137,7 +140,7 @@ func readings(path string) func(yield func(string) bool) {
 	}
 }
 
-// dropParameters removes from every element what follows a semicolon.
+// dropParameters removes what follows a semicolon in each element.
 func dropParameters(path string) string {
 	if strings.IndexByte(path, ';') < 0 {
 		return path
@@ -158,13 +161,13 @@ func dropParameters(path string) string {
 	return b.String()
 }
 
-// decodeSlashes reads encoded slashes, and the backslashes that Windows takes for slashes, as separators.
+// decodeSlashes turns encoded slashes, and the backslashes of Windows, into separators.
 func decodeSlashes(path string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(path, "%2F", "/"), `\`, "/")
 }
 
-// decodePercent does what every server does, and what makes no difference but to a regular expression: a dot in it stands for one
-// character, and a percent sign is one.
+// decodePercent decodes percent signs, as every server does. It matters only for regular
+// expressions, where a dot matches one character.
 func decodePercent(path string) string { return strings.ReplaceAll(path, "%25", "%") }
 
 func mergeSlashes(path string) string {
@@ -174,8 +177,9 @@ func mergeSlashes(path string) string {
 	return path
 }
 
-// rulePath brings the path of an Ingress rule into canonical form. It errs on paths that the Kubernetes API refuses for
-// Exact and Prefix (k8s.io/kubernetes/pkg/apis/networking/validation), and on those that no request can have.
+// rulePath returns the canonical form of a rule path. It rejects paths that the Kubernetes API
+// rejects for Exact and Prefix (k8s.io/kubernetes/pkg/apis/networking/validation), and paths that
+// no request can have.
 func rulePath(written string) (string, Reason) {
 	if written == "" || written[0] != '/' {
 		return "", Because(PathWithoutSlash, "path", written)
@@ -197,8 +201,9 @@ func rulePath(written string) (string, Reason) {
 	return path, Reason{}
 }
 
-// escapeForRule escapes what a rule's path may hold and a request's path may not: the API allows characters outside
-// RFC 3986, so "/a b" is how many people write the rule for "/a%20b". Control characters stay, and are refused.
+// escapeForRule escapes what a rule path can contain and a request path cannot. The API allows
+// characters outside RFC 3986, so many people write "/a b" for "/a%20b". Control characters stay,
+// and are rejected.
 func escapeForRule(written string) string {
 	var b strings.Builder
 	for i := range len(written) {
@@ -218,8 +223,8 @@ func startsEscape(s string) bool {
 	return len(s) >= 3 && s[0] == '%' && unhex(s[1]) < 16 && unhex(s[2]) < 16
 }
 
-// looksLikeRegex guesses that a path was written as a regular expression or a glob, both of which would be taken
-// literally. It knows only what hardly occurs in real paths.
+// looksLikeRegex guesses whether a path was meant as a regular expression or a glob. It knows only
+// what real paths hardly contain.
 func looksLikeRegex(path string) bool {
 	if strings.ContainsAny(path, "*^|[") || strings.Contains(path, "(?") {
 		return true

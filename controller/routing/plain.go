@@ -1,7 +1,7 @@
 package routing
 
-// isPlain recognizes a route that asks for nothing that Decide has to look at again for each request, which is what nearly
-// all routes are. ssl-redirect is not among these things: it is on by default, and asked always.
+// isPlain reports whether the policy requires no work for each request, as for nearly all routes.
+// ssl-redirect does not count: it is on by default, and always checked.
 func (r *Route) isPlain() bool {
 	o := &r.Policy.Options
 	switch {

@@ -8,34 +8,35 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Policy is what an Ingress asks for beyond its rules: its options, with everything that they refer to by name found. The
-// routes of an Ingress share one. It is never changed once its Table is built.
+// Policy has the options of an Ingress, with the objects that they refer to. The routes of an
+// Ingress share one. Nothing changes it after Build.
 type Policy struct {
 	annotations.Options
 
-	// Users checks a user name and password, when Auth.Basic is set. It is safe for concurrent use, and may take
-	// tens of milliseconds for a bcrypt hash.
+	// Users checks a user name and password if Auth.Basic is set. It is safe for concurrent use,
+	// and can take tens of milliseconds for a bcrypt hash.
 	Users Users
-	// AuthHeaders are the headers of the question to Auth.URL (from the ConfigMap of auth-proxy-set-headers); nil: none.
-	// Their values may hold variables.
+	// AuthHeaders are the headers of the request to Auth.URL (from the ConfigMap of
+	// auth-proxy-set-headers); nil: none. Their values can have variables.
 	AuthHeaders map[string]annotations.Template
 	// ResponseHeaders are set on every response (from the ConfigMap of custom-headers); nil: none.
 	ResponseHeaders http.Header
-	// ErrorPool answers in the place of statuses of Errors.Codes, and of a pool without endpoints; nil: none.
+	// ErrorPool replaces responses with a status in Errors.Codes, and pools without endpoints; nil:
+	// none.
 	ErrorPool *Pool
-	// ClientCA is what clients' certificates are verified against; nil: clients are not asked for one.
+	// ClientCA verifies client certificates; nil: the controller requests none.
 	ClientCA *x509.CertPool
-	// BackendTLS is how TLS is spoken to endpoints; nil: in the clear.
+	// BackendTLS is how the proxy uses TLS to endpoints; nil: it does not.
 	BackendTLS *BackendTLS
 }
 
-// Users knows who may enter.
+// Users checks passwords.
 type Users interface {
 	// Match reports whether the password is that of the user.
 	Match(user, password string) bool
 }
 
-// BackendTLS is the client's side of a TLS connection to an endpoint. Two that are equal in Key may share connections.
+// BackendTLS configures TLS connections to endpoints. Two with the same Key can share connections.
 type BackendTLS struct {
 	// Key is a digest of everything below.
 	Key string
@@ -43,15 +44,14 @@ type BackendTLS struct {
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool
-	// Name is what the annotation says, empty if it is silent: see Named. SendName puts the name into the handshake.
+	// Name is that of the annotation; empty: see Named. SendName sends it in the handshake.
 	Name     string
 	SendName bool
-	// Certificate is shown to the endpoint; nil: none.
+	// Certificate is the client certificate; nil: none.
 	Certificate *tls.Certificate
 }
 
-// Named gives t with a Name: its own, or if the annotation is silent, the one of the Service that the endpoint belongs to. Of
-// nil it gives nil.
+// Named returns t with a Name: its own, or that of the endpoint's Service. For nil it returns nil.
 func (t *BackendTLS) Named(service string) *BackendTLS {
 	if t == nil || t.Name != "" {
 		return t

@@ -4,8 +4,8 @@ import (
 	"net/http"
 )
 
-// choosePool says where a request goes that may: to the pool of the rule, or to that of a canary; to the one that has endpoints if
-// the other has none; and to the error back-end if neither has.
+// choosePool selects the pool of the rule or of a canary. If it has no endpoints, the other pool
+// gets the request; if neither has any, the error backend does.
 func (s *step) choosePool() (done bool) {
 	d, route := s.decision, s.decision.Route
 	d.Action, d.Timeouts = Forward, route.Timeouts
@@ -27,8 +27,9 @@ func (s *step) choosePool() (done bool) {
 	return false
 }
 
-// chooseErrorPool puts the error back-end in the place of a pool without endpoints: one that the Ingress names (annotation
-// default-backend) always, and the controller's own if the Ingress wants 503 to look like that one (custom-http-errors).
+// chooseErrorPool replaces a pool without endpoints with the error backend: that of the Ingress
+// (annotation default-backend) always, and that of the controller only if custom-http-errors has
+// 503.
 func (s *step) chooseErrorPool() (done bool) {
 	d, p := s.decision, s.decision.Policy
 	wanted := p.Errors.Service != "" || contains503(p.Errors.Codes)
@@ -51,7 +52,8 @@ func contains503(codes []int) bool {
 	return false
 }
 
-// rewriteHost sets the Host header that the endpoint gets (upstream-vhost). What variables make of it must be a host.
+// rewriteHost sets the Host header for the endpoint (upstream-vhost). Expanded variables must give
+// a valid host.
 func (s *step) rewriteHost() (done bool) {
 	vhost := &s.decision.Policy.Rewrite.VHost
 	if vhost.IsZero() {

@@ -8,14 +8,14 @@ import (
 
 // Codes of Problems that Build finds itself. Those of annotations come from the package annotations.
 const (
-	// CodeEmptyIngress is an Ingress that has neither rules nor a default back-end.
+	// CodeEmptyIngress is an Ingress that has neither rules nor a default backend.
 	CodeEmptyIngress = "EmptyIngress"
 	// CodeInvalidHost and CodeInvalidPath are rules that no request could match; they make no route.
 	CodeInvalidHost = "InvalidHost"
 	CodeInvalidPath = "InvalidPath"
 	// CodePathLooksLikeRegex is a path that seems to be a pattern and is taken literally.
 	CodePathLooksLikeRegex = "PathLooksLikeRegex"
-	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default back-end.
+	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default backend.
 	CodeRuleWithoutPaths = "RuleWithoutPaths"
 	// CodeHostPathConflict is a rule that another one takes the place of; so is CodeDefaultBackendConflict.
 	CodeHostPathConflict       = "HostPathConflict"
@@ -41,7 +41,7 @@ const (
 	CodeCanaryWithoutMain = "CanaryWithoutMain"
 	// CodeAliasConflict is an alias that is another host's name already.
 	CodeAliasConflict = "AliasConflict"
-	// CodeBackendNotService is a back-end that is a resource, or nothing at all; its route answers 503.
+	// CodeBackendNotService is a backend that is a resource, or nothing at all; its route answers 503.
 	CodeBackendNotService = "BackendNotService"
 	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot be found for; the
 	// routes answer 503.
@@ -54,10 +54,10 @@ const (
 	CodeAddressRefused = "AddressRefused"
 )
 
-// Problem is something wrong with an object that the good rest does not suffer from. Its Reason is written for
-// the author of the object: what is wrong, and where it helps, what would be right.
+// Problem is an error in one object. The valid parts of the object are still served. Its Reason
+// tells the author what is wrong, and often how to fix it.
 type Problem struct {
-	// Object is what is at fault; Events go to it.
+	// Object has the error; its Events are about this object.
 	Object ObjectRef
 	// Field is the path in the object: "spec.rules[0].http.paths[0].backend.service.port".
 	Field string
@@ -77,15 +77,15 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s %s/%s: %s: %s", p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Reason)
 }
 
-// problems collects what goes wrong during a build.
+// problems collects the Problems of a build.
 type problems struct{ list []Problem }
 
 func (p *problems) add(object ObjectRef, field string, reason Reason) {
 	p.list = append(p.list, Problem{Object: object, Field: field, Code: reason.Cause.code, Reason: reason})
 }
 
-// sorted returns the problems without duplicates (one broken EndpointSlice is met by every port of its Service) and in an
-// order that does not depend on that of the snapshot.
+// sorted returns the Problems without duplicates, in an order that does not depend on the snapshot.
+// Each port of a Service reports the same invalid EndpointSlice.
 func (p *problems) sorted() []Problem {
 	slices.SortFunc(p.list, func(a, b Problem) int {
 		return cmp.Or(

@@ -19,8 +19,8 @@ const (
 	refuseNoName    = "the request has no host to redirect it to"
 )
 
-// redirect sends the client elsewhere if the Ingress says so for all requests of the host, for "/", or for all of its own.
-// A temporal redirect comes before a permanent one, as in ingress-nginx.
+// redirect redirects all requests of a host, requests for "/", or all requests of the Ingress. As
+// in ingress-nginx, a temporal redirect comes before a permanent one.
 func (s *step) redirect() (done bool) {
 	to, d := &s.decision.Policy.Redirects, s.decision
 	if d.Route.redirectHost != "" {
@@ -45,8 +45,8 @@ func (s *step) redirect() (done bool) {
 	return false
 }
 
-// redirectToHTTPS sends a request in the clear to the same place over TLS. The slash at the end of the path gets lost
-// on the way unless preserve-trailing-slash keeps it; that is how ingress-nginx does it, and who compares notices.
+// redirectToHTTPS redirects plain HTTP to the same URL with HTTPS. Like ingress-nginx, it drops the
+// trailing slash unless preserve-trailing-slash is set.
 func (s *step) redirectToHTTPS() (done bool) {
 	to, d := &s.decision.Policy.Redirects, s.decision
 	if s.request.TLS || !to.SSL && !to.ForceSSL || d.Route == s.table.fallback {
@@ -66,9 +66,9 @@ func (s *step) redirectToHTTPS() (done bool) {
 	return s.redirectToSelf(to.Code, "https", "", uri)
 }
 
-// redirectToTemplate sends the client to a URL of an annotation, or if it is a path, there on the same host. nginx completes a
-// path to a URL unless relative-redirects forbids it. Two slashes are never left alone: to a browser, what follows them is
-// another host.
+// redirectToTemplate redirects to the URL in an annotation. nginx completes a path to a URL of the
+// same host, unless relative-redirects is set. It always completes two slashes, because a browser
+// reads a host after them.
 func (s *step) redirectToTemplate(status int, to annotations.Template) (done bool) {
 	location := to.Expand(Variables(*s.request, *s.decision))
 	if relative := s.decision.Policy.Redirects.Relative && !strings.HasPrefix(location, "//"); !relative && strings.HasPrefix(location, "/") {
@@ -78,7 +78,7 @@ func (s *step) redirectToTemplate(status int, to annotations.Template) (done boo
 	return true
 }
 
-// redirectToSelf sends the client to another place on the host that it asked for.
+// redirectToSelf redirects to another URL of the same host.
 func (s *step) redirectToSelf(status int, scheme, port, uri string) (done bool) {
 	if s.trace.name == "" { // only HTTP/1.0 lets a client do so
 		s.refuse(http.StatusBadRequest, refuseNoName)
@@ -88,8 +88,8 @@ func (s *step) redirectToSelf(status int, scheme, port, uri string) (done bool) 
 	return true
 }
 
-// redirectTo answers with a Location. Whatever a header cannot hold is escaped, so that nothing in a path, a query or an
-// annotation begins a header of its own.
+// redirectTo sets a Location. It escapes what a header cannot contain, so that no path, query, or
+// annotation can start another header.
 func (s *step) redirectTo(status int, location string) {
 	d := s.decision
 	*d = Decision{
@@ -98,10 +98,12 @@ func (s *step) redirectTo(status int, location string) {
 	}
 }
 
-// locationByte is what a URI may hold (RFC 3986, appendix A), and a percent sign: what is escaped already is the author's business.
+// locationByte accepts the bytes of a URI (RFC 3986, appendix A), and the percent sign: existing
+// escapes stay.
 func locationByte(c byte) bool { return queryByte(c) || strings.IndexByte("#[]%", c) >= 0 }
 
-// clientPort is the port in the Host that the client sent, with its colon; empty when there is none or it is the scheme's own.
+// clientPort returns the port in the Host header with its colon; empty: none, or the scheme's
+// default.
 func (s *step) clientPort() string {
 	host := s.request.Host
 	colon := strings.LastIndexByte(host, ':')
@@ -111,7 +113,7 @@ func (s *step) clientPort() string {
 	return otherPort(host[colon+1:], s.request.TLS)
 }
 
-// portSuffix is the port of the listener for use-port-in-redirects, with its colon.
+// portSuffix returns the listener's port with its colon, for use-port-in-redirects.
 func (s *step) portSuffix() string {
 	if !s.decision.Policy.Redirects.UsePort || s.request.Port == 0 {
 		return ""

@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// References are the objects beside Ingresses that a Build asked for, whether they were there or not, sorted. Whoever makes
-// Snapshots watches these, and no others.
+// References are the Secrets and ConfigMaps that a Build looked up, found or not, sorted. The next
+// Snapshot needs these, and no others.
 type References struct {
 	Secrets, ConfigMaps []types.NamespacedName
 }
 
-// references finds the Secrets and ConfigMaps of a Snapshot, and remembers what it was asked for.
+// references finds Secrets and ConfigMaps in a Snapshot, and records each look-up.
 type references struct {
 	secrets    objects[*corev1.Secret]
 	configMaps objects[*corev1.ConfigMap]
@@ -52,7 +52,7 @@ func newObjects[T any](kind string, loading []types.NamespacedName) objects[T] {
 	return o
 }
 
-// get finds an object. Asking is what makes it known that the table depends on it.
+// get finds an object. The look-up makes it a dependency of the table.
 func (o *objects[T]) get(name types.NamespacedName) (T, *lack) {
 	o.asked[name] = true
 	object, ok := o.there[name]
@@ -69,21 +69,21 @@ func (o *objects[T]) names() []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(o.asked), compareNames)
 }
 
-// table gives what was asked for.
+// table returns all look-ups.
 func (r *references) table() References {
 	return References{Secrets: r.secrets.names(), ConfigMaps: r.configMaps.names()}
 }
 
-// lack is why something that an Ingress refers to cannot be had.
+// lack is why an object that an Ingress refers to is not available.
 type lack struct {
 	reason Reason
-	// loading says that it may be there in a moment, so that it is nobody's Problem yet.
+	// loading is set while the object is being loaded; that is no Problem.
 	loading bool
 }
 
-// refer reads the name of a Secret or ConfigMap in an annotation: "name", or "namespace/name". Another namespace than the
-// Ingress's own is refused unless the controller's ConfigMap allows it: who may write Ingresses in one namespace could
-// otherwise use, or probe, the secrets of all.
+// refer reads the name of a Secret or ConfigMap in an annotation: "name" or "namespace/name".
+// Another namespace is refused unless the controller's ConfigMap allows it. Otherwise a user who
+// can create Ingresses in one namespace could use the Secrets of all.
 func (b *builder) refer(own, written string) (types.NamespacedName, *lack) {
 	namespace, name, qualified := strings.Cut(written, "/")
 	if !qualified {
@@ -98,7 +98,7 @@ func (b *builder) refer(own, written string) (types.NamespacedName, *lack) {
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
-// secret finds the Secret that an annotation of an Ingress names.
+// secret finds the Secret that an annotation refers to.
 func (b *builder) secret(own, written string) (*corev1.Secret, *lack) {
 	name, missing := b.refer(own, written)
 	if missing != nil {
@@ -107,7 +107,7 @@ func (b *builder) secret(own, written string) (*corev1.Secret, *lack) {
 	return b.references.secrets.get(name)
 }
 
-// configMap finds the ConfigMap that an annotation of an Ingress names.
+// configMap finds the ConfigMap that an annotation refers to.
 func (b *builder) configMap(own, written string) (*corev1.ConfigMap, *lack) {
 	name, missing := b.refer(own, written)
 	if missing != nil {
@@ -116,8 +116,8 @@ func (b *builder) configMap(own, written string) (*corev1.ConfigMap, *lack) {
 	return b.references.configMaps.get(name)
 }
 
-// same says whether two are the same version of an object. Two reads of one version from an informer's cache are the same
-// pointer; after a reconnection they are not, and the version decides.
+// same reports whether two objects are the same version. Reads of one version from an informer
+// cache return the same pointer; after a reconnection, the resource version decides.
 func same(a, b *corev1.Secret) bool {
 	return a == b || a != nil && b != nil && a.UID == b.UID && a.ResourceVersion != "" && a.ResourceVersion == b.ResourceVersion
 }

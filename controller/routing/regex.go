@@ -15,19 +15,19 @@ import (
 // The syntax is RE2 (https://github.com/google/re2/wiki/Syntax). It has no look-ahead and no back references, and in return
 // its cost grows with the length of the path and no faster, whatever a client sends.
 
-// isRegex says whether an Ingress with this policy means a path of this type as a regular expression.
+// isRegex reports whether a path of this type is a regular expression under this policy.
 func isRegex(p *Policy, written string, pathType networkingv1.PathType) bool {
 	return pathType != networkingv1.PathTypeExact && (p.Rewrite.Regex || rewrites(p, written))
 }
 
-// patterns compiles the regular expressions of paths, each text once. Charts write the same few into many Ingresses, and
-// from one table to the next hardly any is new.
+// patterns compiles the regular expressions of paths, each text once. Charts repeat the same few
+// texts in many Ingresses, and few change from one table to the next.
 type patterns struct {
 	compiled, previous map[string]*regexp.Regexp
 }
 
-// compile makes a written path an expression. A dot stands for a line break too: otherwise "/(.*)" would take half of a
-// path that has one, and the endpoint would get that half.
+// compile compiles a path. A dot also matches a line break. Otherwise "/(.*)" would match only half
+// of a path with a line break, and the endpoint would get that half.
 func (p *patterns) compile(written string) (*regexp.Regexp, Reason) {
 	if !strings.HasPrefix(written, "/") {
 		return nil, Because(PatternWithoutSlash, "path", written)

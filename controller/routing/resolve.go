@@ -13,8 +13,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/htpasswd"
 )
 
-// policy finds what the options of an Ingress refer to. A protection that is not to be had closes the policy; anything else
-// that is missing costs itself only.
+// policy resolves what the options of an Ingress refer to. A missing security object blocks the
+// routes; any other missing object only disables its own option.
 func (b *builder) policy(ing *ingress, options annotations.Options) *Policy {
 	p := &Policy{Options: options}
 	if options.Canary.Enabled {
@@ -29,7 +29,7 @@ func (b *builder) policy(ing *ingress, options annotations.Options) *Policy {
 	return p
 }
 
-// lack closes a policy for the want of a protection.
+// lack blocks the routes because a security annotation cannot take effect.
 func (b *builder) lack(ing *ingress, p *Policy, annotation string, missing *lack) {
 	if p.Closed == "" {
 		p.Closed = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
@@ -70,7 +70,7 @@ func (b *builder) findUsers(ing *ingress, p *Policy) {
 	p.Users = list.users
 }
 
-// userFile reads a Secret of the kind auth-file.
+// userFile reads a Secret of type auth-file.
 func userFile(secret *corev1.Secret) (*userList, *lack) {
 	file, ok := secret.Data["auth"]
 	if !ok {
@@ -80,7 +80,7 @@ func userFile(secret *corev1.Secret) (*userList, *lack) {
 	return &userList{users, faults}, nil
 }
 
-// userMap reads a Secret of the kind auth-map.
+// userMap reads a Secret of type auth-map.
 func userMap(secret *corev1.Secret) (*userList, *lack) {
 	users, faults := htpasswd.ParseMap(secret.Data)
 	return &userList{users, faults}, nil
@@ -105,7 +105,8 @@ func (b *builder) findClientCA(ing *ingress, p *Policy) {
 	}
 }
 
-// authority reads the certificates in ca.crt. All of them must be good: one that is skipped may be the one that matters.
+// authority reads the certificates in ca.crt. All of them must be valid: a skipped one could be the
+// one that matters.
 func authority(secret *corev1.Secret) (*x509.CertPool, *lack) {
 	pool := x509.NewCertPool()
 	rest, count := secret.Data["ca.crt"], 0
@@ -130,8 +131,8 @@ func authority(secret *corev1.Secret) (*x509.CertPool, *lack) {
 	return pool, nil
 }
 
-// findErrorPool finds the Service that answers in the place of errors: that of the annotation default-backend, else, for
-// custom-http-errors, the controller's own default back-end.
+// findErrorPool finds the Service for error responses: that of the annotation default-backend,
+// else, for custom-http-errors, the controller's default backend.
 func (b *builder) findErrorPool(ing *ingress, p *Policy) {
 	const annotation = annotations.Prefix + "default-backend"
 	if p.Errors.Service == "" {

@@ -7,16 +7,16 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// rewrite is a rewrite-target, taken apart. As nginx's directive rewrite has it
-// (https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#rewrite), the text replaces the whole path, and a query in
-// it comes before the client's own, unless it ends in a question mark.
+// rewrite is a parsed rewrite-target. As in nginx's rewrite directive
+// (https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#rewrite), it replaces the whole
+// path. Its query precedes the client's query, unless it ends with a question mark.
 type rewrite struct {
 	path, query annotations.Template
-	// hasQuery is set when there is a question mark, dropQuery when it is the last character.
+	// hasQuery is set if there is a question mark, dropQuery if it is the last character.
 	hasQuery, dropQuery bool
 }
 
-// newRewrite takes a target apart; nil: there is none.
+// newRewrite parses a target; nil: there is none.
 func newRewrite(target annotations.Template) *rewrite {
 	if target.IsZero() {
 		return nil
@@ -31,17 +31,18 @@ func newRewrite(target annotations.Template) *rewrite {
 	return w
 }
 
-// rewrites says whether rewrite-target means anything for a path. A target that is the path itself means that nothing changes, as
-// in ingress-nginx: many Ingresses have the target "/" on the path "/" and serve a whole site.
+// rewrites reports whether rewrite-target changes a path. A target equal to the path changes
+// nothing, as in ingress-nginx: many Ingresses have the target "/" for the path "/" and serve a
+// whole site.
 func rewrites(p *Policy, written string) bool {
 	return !p.Rewrite.Target.IsZero() && p.Rewrite.Target.String() != written
 }
 
-// rewritePath sets what the endpoint gets to see in the place of the path.
+// rewritePath sets the path for the endpoint.
 //
-// The groups of the expression come from the canonical path, in which escapes are decoded, so what the endpoint gets is
-// escaped again: a "%3F" that came in does not go out as the beginning of a query. And joining texts can make what
-// neither of them was: "/app(.*)" with "/$1" turns "/app../etc" into "/../etc". Such a path is refused.
+// The groups of the expression come from the canonical path with decoded escapes, so the result is
+// escaped again: a "%3F" does not become the start of a query. Joined texts can also create a dot
+// segment: "/app(.*)" with "/$1" turns "/app../etc" into "/../etc". Such a path is refused.
 func (s *step) rewritePath() (done bool) {
 	w := s.decision.Route.rewrite
 	if w == nil {
@@ -64,7 +65,7 @@ func (s *step) rewritePath() (done bool) {
 	return false
 }
 
-// checkRewritten holds a rewritten path to the rules for one that a client sends.
+// checkRewritten applies the rules for a client's path to a rewritten one.
 func checkRewritten(path string) (refusal string) {
 	canonical, tricky, refusal := canonicalPath(path)
 	if refusal != "" || !tricky {
@@ -78,7 +79,8 @@ func checkRewritten(path string) (refusal string) {
 	return ""
 }
 
-// rewrittenQuery is the query of the target and then the client's, with the question mark; empty when both are.
+// rewrittenQuery returns the target's query and then the client's, with the question mark; empty:
+// both are empty.
 func (w *rewrite) rewrittenQuery(value func(string) string, client string) string {
 	query := escape(w.query.Expand(func(name string) string { return escape(value(name), valueByte) }), queryByte)
 	if client != "" && !w.dropQuery {
@@ -93,7 +95,7 @@ func (w *rewrite) rewrittenQuery(value func(string) string, client string) strin
 	return "?" + query
 }
 
-// escape replaces each byte that is not allowed by its escape (RFC 3986, section 2.1). Escapes that are there already stay.
+// escape escapes each byte that is not allowed (RFC 3986, section 2.1). Existing escapes stay.
 func escape(s string, allowed func(byte) bool) string {
 	const digits = "0123456789ABCDEF"
 	clean := true
@@ -115,7 +117,8 @@ func escape(s string, allowed func(byte) bool) string {
 	return b.String()
 }
 
-// pathByte, queryByte and valueByte are the bytes that may stand as they are in a path, a query, and a value in a query.
+// pathByte, queryByte, and valueByte accept the unescaped bytes of a path, a query, and a query
+// value.
 func pathByte(c byte) bool {
 	return alphanumeric(c) || strings.IndexByte("-._~!$&'()*+,;=:@/", c) >= 0
 }

@@ -7,42 +7,44 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Snapshot is everything that Build looks at: the objects of one moment, in any order. Build reads them and
-// changes none, so they may come straight from an informer's cache.
+// Snapshot is the input of Build: the objects of one moment, in any order. Build does not change
+// them, so they can come from an informer cache.
 type Snapshot struct {
 	Ingresses      []*networkingv1.Ingress
 	IngressClasses []*networkingv1.IngressClass
 	Services       []*corev1.Service
 	EndpointSlices []*discoveryv1.EndpointSlice
-	// Secrets and ConfigMaps are those that the Table before referred to (Table.References).
+	// Secrets and ConfigMaps are those in Table.References of the table before.
 	Secrets    []*corev1.Secret
 	ConfigMaps []*corev1.ConfigMap
-	// Loading are the references that nobody has looked for yet. An object in neither list that is Loading is no Problem: it
-	// may be there in a moment. Until then, what needs it stays as if it were missing: a route that it protects is closed.
+	// Loading are the references that are still being loaded. Such an object is no Problem. Until
+	// it is loaded, it counts as missing, so the routes that need it for security are blocked.
 	Loading References
 }
 
-// Options is what the controller's flags say about routing.
+// Options has the controller's flags for routing.
 type Options struct {
-	// ControllerClass is the spec.controller of the IngressClasses that are ours, for example
+	// ControllerClass is the spec.controller of our IngressClasses, for example
 	// "ingresslab.dev/ingress-controller".
 	ControllerClass string
-	// IngressClass is the value of the annotation kubernetes.io/ingress.class that is ours. Empty: none is.
+	// IngressClass is the value of the annotation kubernetes.io/ingress.class for our Ingresses.
+	// Empty: none is ours.
 	IngressClass string
-	// WatchIngressWithoutClass also takes Ingresses that name no class at all.
+	// WatchIngressWithoutClass also serves Ingresses without a class.
 	WatchIngressWithoutClass bool
-	// DefaultBackend is the Service that answers what no Ingress claims. Zero: the built-in 404.
+	// DefaultBackend is the Service for unmatched requests. Zero: the built-in 404.
 	DefaultBackend ServicePort
-	// ConfigMap is the controller's own, with its Settings; zero: there is none (--configmap).
+	// ConfigMap is that of the controller, with its Settings; zero: there is none (--configmap).
 	ConfigMap types.NamespacedName
-	// DefaultCertificate is the Secret of the certificate for names that no other one is for; zero: a self-signed one
+	// DefaultCertificate is the Secret of the default certificate; zero: a self-signed one
 	// (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
-	// AllowExternalName sends requests to the names that Services of type ExternalName stand for (--allow-external-name).
+	// AllowExternalName sends requests to the external names of ExternalName Services
+	// (--allow-external-name).
 	AllowExternalName bool
 }
 
-// ServicePort names one port of one Service, the way an Ingress back-end does.
+// ServicePort is one port of one Service, as in an Ingress backend.
 type ServicePort struct {
 	Service types.NamespacedName
 	// Port is the Service port by name or number (networking.k8s.io/v1 ServiceBackendPort); zero: the Service's only or first port.

@@ -11,56 +11,60 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Route is one path of one rule of one Ingress, or an Ingress's default back-end. It is never changed once its Table is built.
+// Route is one path of one rule, or a default backend. Nothing changes it after Build.
 type Route struct {
-	// Ingress is the object the route comes from; zero for the controller's own default back-end.
+	// Ingress is the source of the route; zero: the controller's default backend.
 	Ingress types.NamespacedName
-	// Field is the place in that object: "spec.rules[0].http.paths[1]" or "spec.defaultBackend"; for the controller's own
-	// default back-end, the flag that names it.
+	// Field is the place in that object: "spec.rules[0].http.paths[1]" or "spec.defaultBackend".
+	// For the controller's default backend it is the flag.
 	Field string
 	// Host is lower case: "shop.test", "*.shop.test", or empty for every host.
 	Host string
-	// Path is as written in the Ingress; "/" when an ImplementationSpecific one is empty there; empty for a default back-end.
+	// Path is as written in the Ingress. An empty ImplementationSpecific path is "/"; that of a
+	// default backend is empty.
 	Path string
-	// PathType is empty for a default back-end.
+	// PathType is empty for a default backend.
 	PathType networkingv1.PathType
-	// Pool is never nil. For a back-end that is not a Service it is empty and names none.
+	// Pool is never nil. For a backend that is not a Service it is empty, and has no Service.
 	Pool     *Pool
 	Timeouts Timeouts
 	// Policy is never nil.
 	Policy *Policy
 	// Canaries are the Ingresses that take a share of the route's requests, the oldest first.
 	Canaries []*Canary
-	// Closed, when not empty, says why the route answers 503 whatever its pool holds.
+	// Closed is why the route responds with 503 whatever its pool has; empty: it does not.
 	Closed string
 
-	// Regex says that Path is a regular expression.
+	// Regex is set if Path is a regular expression.
 	Regex bool
 
-	// canonical is Path in the form that requests are compared with, its last slash included; as written for a Regex.
+	// canonical is Path in the form for comparisons, including its last slash; as written for a
+	// Regex.
 	canonical string
-	// pattern is what Path means if it is a Regex, and rewrite what becomes of the path; nil: it goes on as it came.
+	// pattern is the compiled Path of a Regex. rewrite changes the path; nil: the path stays.
 	pattern *regexp.Regexp
 	rewrite *rewrite
-	// servicePort is the back-end's port as the Ingress has it, its name or number; for $service_port.
+	// servicePort is the backend's port as written, for $service_port.
 	servicePort string
-	// redirectHost is where all requests of a host are sent that is there for from-to-www-redirect alone; empty: nowhere.
+	// redirectHost is the target of a host that exists only for from-to-www-redirect; empty: it is
+	// another route.
 	redirectHost string
-	// plain says that the Policy asks for nothing that has to be decided for each request, other than ssl-redirect.
+	// plain is set if the Policy needs no work for each request, except ssl-redirect.
 	plain bool
-	// leavesCanary says that an affinity cookie names no canary, and keeps nobody off one (affinity-canary-behavior).
+	// leavesCanary is set if affinity cookies do not apply to canaries (affinity-canary-behavior).
 	leavesCanary bool
-	// owner is the object that Problems about the route go to.
+	// owner is the object of Problems about the route.
 	owner ObjectRef
-	// why is the Reason of the Decisions that this route wins, kept because composing it per request would allocate.
+	// why is the Reason of Decisions for this route. It is kept because rendering it for each
+	// request would allocate.
 	why string
 }
 
-// match says what the route matches, for people: "Prefix /app".
+// match returns what the route matches: "Prefix /app".
 func (r *Route) match() string {
 	switch {
 	case r.PathType == "":
-		return "the default back-end"
+		return "the default backend"
 	case r.redirectHost != "":
 		return "the redirect to " + r.redirectHost
 	case r.Regex:
@@ -69,33 +73,35 @@ func (r *Route) match() string {
 	return string(r.PathType) + " " + r.Path
 }
 
-// Canary is another Ingress's back-end for a share of a Route's requests.
+// Canary is another Ingress's backend for a share of a Route's requests.
 type Canary struct {
 	// Ingress and Field are where it comes from, Host, Path and PathType those of the Route.
 	Ingress types.NamespacedName
 	Field   string
 	Options annotations.Canary
 	Pool    *Pool
-	// Backend says how the endpoints of Pool are chosen: LoadBalance and HashBy. The rest of it is that of the Route's Policy.
+	// Backend is how the proxy selects an endpoint of Pool: LoadBalance and HashBy. The rest comes
+	// from the Policy of the Route.
 	Backend annotations.Backend
 
-	// header is Options.Header as http.Header has it.
+	// header is Options.Header in the form of http.Header.
 	header string
-	// from and to bound the draws that are the canary's share: from <= draw < to.
+	// from and to bound the random values of the canary: from <= value < to.
 	from, to float64
 	// why has the Reason of Decisions for each cause.
 	why [causes]string
 }
 
-// Table answers which route a request takes. Build makes it, and nothing changes it afterwards, so any number of
-// goroutines may use it; what its methods return is shared with it and must not be changed either. A nil or zero Table
-// is the one of a cluster without Ingresses: it answers 404 to everything.
+// Table finds the route of a request. Build creates it, and nothing changes it afterwards, so any
+// number of goroutines can use it. Its methods return shared values, which callers must not change.
+// A nil or zero Table is that of a cluster without Ingresses: it responds with 404.
 type Table struct {
 	// exact finds a host by its name, wildcard by what follows its asterisk: ".shop.test".
 	exact, wildcard map[string]*virtualHost
-	// anyHost has the rules without a host; nil when there are none.
+	// anyHost has the rules without a host; nil: there are none.
 	anyHost *virtualHost
-	// catchAll is the default back-end of an Ingress without rules, fallback the controller's own; nil when there is none.
+	// catchAll is the default backend of an Ingress without rules, fallback that of the controller;
+	// nil: there is none.
 	catchAll, fallback *Route
 
 	hosts     []string
@@ -107,13 +113,13 @@ type Table struct {
 	settings     annotations.Settings
 	certificates *certificates
 	references   References
-	// clientTLS has, for a host, the policy by which its clients are verified.
+	// clientTLS has the policies that verify clients, by host.
 	clientTLS map[string]*Policy
 	memory    *Memory
 }
 
-// Hosts returns the hosts that have rules in the order in which they are asked: exact ones, then wildcards, each sorted,
-// and at the end the empty string, which stands for rules without a host.
+// Hosts returns the hosts with rules in the order of precedence: exact ones, then wildcards, each
+// sorted. The last one is empty if there are rules without a host.
 func (t *Table) Hosts() []string {
 	if t == nil {
 		return nil
@@ -121,8 +127,9 @@ func (t *Table) Hosts() []string {
 	return t.hosts
 }
 
-// Routes returns all routes, by host, and within a host in the order of preference: the longest path first, the default
-// back-end last. The catch-all and the controller's own default back-end end the list.
+// Routes returns all routes by host, and those of a host in the order of precedence: the longest
+// path first, the default backend last. The catch-all and the default backend of the controller
+// come last.
 func (t *Table) Routes() []*Route {
 	if t == nil {
 		return nil
@@ -130,8 +137,7 @@ func (t *Table) Routes() []*Route {
 	return t.routes
 }
 
-// CatchAll returns the default back-end of an Ingress without rules, which serves what no host and path matches; nil when
-// there is none.
+// CatchAll returns the default backend of an Ingress without rules; nil: there is none.
 func (t *Table) CatchAll() *Route {
 	if t == nil {
 		return nil
@@ -139,7 +145,7 @@ func (t *Table) CatchAll() *Route {
 	return t.catchAll
 }
 
-// Pools returns the pools of all routes, sorted by Service and port, those without endpoints included.
+// Pools returns the pools of all routes, sorted by Service and port, including empty ones.
 func (t *Table) Pools() []*Pool {
 	if t == nil {
 		return nil
@@ -147,8 +153,8 @@ func (t *Table) Pools() []*Pool {
 	return t.pools
 }
 
-// Ingresses returns the Ingresses of our class, sorted, whether or not any of their rules made it into the table. They
-// are those whose status the controller writes.
+// Ingresses returns the Ingresses of our class, sorted, with or without routes. The controller
+// writes their status.
 func (t *Table) Ingresses() []types.NamespacedName {
 	if t == nil {
 		return nil
@@ -156,12 +162,13 @@ func (t *Table) Ingresses() []types.NamespacedName {
 	return t.ingresses
 }
 
-// Claims says whether an Ingress is one of Ingresses.
+// Claims reports whether an Ingress is one of Ingresses.
 func (t *Table) Claims(ingress types.NamespacedName) bool {
 	return t != nil && t.claimed[ingress]
 }
 
-// Settings are those of the controller's ConfigMap. They are shared and must not be changed.
+// Settings returns the settings in the controller's ConfigMap. They are shared, so callers must not
+// change them.
 func (t *Table) Settings() annotations.Settings {
 	if t == nil {
 		return annotations.DefaultSettings()
@@ -169,7 +176,7 @@ func (t *Table) Settings() annotations.Settings {
 	return t.settings
 }
 
-// References are the Secrets and ConfigMaps that the Table was made of, or would have been if they were there.
+// References returns the Secrets and ConfigMaps that the Table depends on, found or not.
 func (t *Table) References() References {
 	if t == nil {
 		return References{}
@@ -187,27 +194,29 @@ func (t *Table) Memory() *Memory {
 
 // Pool is the set of endpoints behind one Service port.
 type Pool struct {
-	// Service and Port name the pool: Port is the Service port's name, or its number when it has none.
+	// Service and Port identify the pool. Port is the name of the Service port, or its number if it
+	// has no name.
 	Service types.NamespacedName
 	Port    string
 	// Endpoints are sorted by address, without duplicates. Empty: requests get 503 with Reason.
 	Endpoints []Endpoint
-	// Reason says why there is no endpoint, for people; empty when there is one.
+	// Reason is why there is no endpoint; empty: there is one.
 	Reason string
-	// Draining says that all endpoints are of pods that terminate: they serve for want of better ones, and may refuse any moment.
+	// Draining is set if all endpoints belong to terminating pods. They serve only because there
+	// are no others.
 	Draining bool
-	// Virtual says that the one endpoint is the Service's own address, which may be none of a pod (service-upstream).
+	// Virtual is set if the only endpoint is the cluster IP of the Service (service-upstream).
 	Virtual bool
 
-	// byID finds an endpoint by its ID; nil unless a route with affinity leads to the pool.
+	// byID finds an endpoint by its ID; nil: no route to the pool has affinity.
 	byID map[string]*Endpoint
 }
 
-// ready tells whether an endpoint is there that stays.
+// ready reports whether the pool has an endpoint that is not terminating.
 func (p *Pool) ready() bool { return len(p.Endpoints) > 0 && !p.Draining }
 
-// Key names the pool in metrics and live state: "namespace/service:port", and for a virtual one "namespace/service:port
-// (service)", which a table may have beside the one of the pods.
+// Key identifies the pool in metrics and live state: "namespace/service:port". A virtual pool has
+// "namespace/service:port (service)", because a table can have both pools.
 func (p *Pool) Key() string {
 	if p.Virtual {
 		return p.Service.String() + ":" + p.Port + " (service)"
@@ -215,7 +224,7 @@ func (p *Pool) Key() string {
 	return p.Service.String() + ":" + p.Port
 }
 
-// ServerName is the DNS name of the pool's Service, "name.namespace.svc", for certificates.
+// ServerName is the DNS name of the pool's Service for certificates: "name.namespace.svc".
 func (p *Pool) ServerName() string {
 	if len(p.Endpoints) > 0 && p.Endpoints[0].Name != "" {
 		return p.Endpoints[0].Name
@@ -223,7 +232,8 @@ func (p *Pool) ServerName() string {
 	return p.Service.Name + "." + p.Service.Namespace + ".svc"
 }
 
-// HostPort is what to dial: "10.244.1.7:8080", or "db.shop.test:443" for an endpoint with a name.
+// HostPort is the address to dial: "10.244.1.7:8080", or "db.shop.test:443" for an endpoint with a
+// name.
 func (e *Endpoint) HostPort() string {
 	if e.Name != "" {
 		return e.Name + ":" + strconv.Itoa(int(e.Address.Port()))
@@ -231,18 +241,18 @@ func (e *Endpoint) HostPort() string {
 	return e.Address.String()
 }
 
-// Endpoint is one address that requests are sent to: a pod's, that of a Service in a virtual Pool, or a name outside the
-// cluster.
+// Endpoint is one address that gets requests: that of a pod, of a Service in a virtual Pool, or an
+// external name.
 type Endpoint struct {
-	// Address has the port; its IP is the unspecified one if there is a Name.
+	// Address has the port. Its IP is unspecified if there is a Name.
 	Address netip.AddrPort
-	// Name is the DNS name that a Service of type ExternalName stands for; empty for all others.
+	// Name is the external name of an ExternalName Service; empty for all others.
 	Name string
-	// Pod is the namespace/name of the pod behind the address; zero when the EndpointSlice names none.
+	// Pod is the namespace/name of the pod; zero: the EndpointSlice does not say.
 	Pod types.NamespacedName
-	// Node is where the pod runs; empty when unknown.
+	// Node is where the pod runs; empty: unknown.
 	Node string
-	// ID is what an affinity cookie calls the endpoint: a digest of pool, address and pod. Empty unless a route with
-	// affinity leads to the pool.
+	// ID identifies the endpoint in affinity cookies: a digest of pool, address, and pod. It is
+	// empty if no route to the pool has affinity.
 	ID string
 }

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Variables gives the values of the variables in annotations (annotations.Template) for a request and what was decided about
-// it. They are nginx's, https://nginx.org/en/docs/varindex.html, and the few that ingress-nginx adds. One without a value is
-// empty.
+// Variables returns the values of the variables in annotations (annotations.Template) for a request
+// and its decision. They are those of nginx, https://nginx.org/en/docs/varindex.html, and a few
+// that ingress-nginx adds. A variable without a value is empty.
 //
-// What a client sends is in them as it came, so whoever puts one into a URL or a header escapes it. Only $uri and the groups
-// $1 to $9 are of the canonical path.
+// Client input is not escaped in them, so callers escape it for URLs and headers. Only $uri and the
+// groups $1 to $9 use the canonical path.
 func Variables(r Request, d Decision) func(name string) string {
 	return func(name string) string {
 		if len(name) == 1 && '1' <= name[0] && name[0] <= '9' {
@@ -38,7 +38,8 @@ func Variables(r Request, d Decision) func(name string) string {
 	}
 }
 
-// group is what a group of the rule's regular expression matched; empty when it took no part, or when the rule is none.
+// group returns what a group of the rule's regular expression matched; empty: nothing, or the rule
+// is no regular expression.
 func group(r Request, d Decision, n int) string {
 	if d.Route == nil || d.Route.pattern == nil {
 		return ""
@@ -122,7 +123,7 @@ func scheme(r *Request) string {
 	return "http"
 }
 
-// port is the one that the client sees.
+// port returns the port that the client sees.
 func port(r *Request) int {
 	switch {
 	case r.Port != 0:
@@ -146,7 +147,7 @@ func requestURI(r *Request) string {
 	return path + "?" + r.Query
 }
 
-// basicUser is the name that the client claims to have (RFC 7617). Whether it is true is for Users to say.
+// basicUser returns the user name that the client sends (RFC 7617). Users verifies it.
 func basicUser(h http.Header) string {
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "basic") {

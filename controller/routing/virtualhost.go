@@ -8,22 +8,23 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// virtualHost holds the routes of one host: those of all Ingresses that have rules for it, merged.
+// virtualHost has the routes of one host, merged from all Ingresses with rules for it.
 type virtualHost struct {
-	// name is "shop.test", "*.shop.test" or "" for requests that no other host takes.
+	// name is "shop.test", "*.shop.test", or "" for all other hosts.
 	name string
-	// exact and prefix find a route by the canonical path; prefix by the path without its last slash, so that the Prefix
-	// "/" is under "".
+	// exact and prefix find a route by its canonical path. prefix drops the last slash, so that the
+	// Prefix "/" has the key "".
 	exact, prefix map[string]*Route
-	// longest is the length of the longest key in prefix. Without this bound, a request with a million slashes would
-	// cost a million look-ups.
+	// longest is the length of the longest key in prefix. Without it, a request with a million
+	// slashes would cost a million look-ups.
 	longest int
-	// regexes are the routes whose paths are regular expressions, the longest first; patterns finds them by the path as written.
+	// regexes are the routes with regular expressions, the longest first. patterns finds them by
+	// the path as written.
 	regexes  []*Route
 	patterns map[string]*Route
-	// fallback is the default back-end for what no path matches; nil when no Ingress of the host has one.
+	// fallback is the default backend of the host; nil: there is none.
 	fallback *Route
-	// lost are the rules that gave way to another one for the same host and path.
+	// lost are the rules that gave way to another one with the same host and path.
 	lost []lostRoute
 }
 
@@ -37,10 +38,11 @@ func newVirtualHost(name string) *virtualHost {
 	return &virtualHost{name: name, exact: map[string]*Route{}, prefix: map[string]*Route{}, patterns: map[string]*Route{}}
 }
 
-// find returns the route for a canonical path, or nil. The Exact route comes first: it matches the whole path, so no
-// Prefix can be longer. The rest go by the length of the path as it is written, regular expressions too, as ingress-nginx
-// sorts them: so "/api/(.*)" comes before "/api", and before "/". At the same length, plain text comes first.
-// text is what regular expressions are matched with: the path, or a reading of it.
+// find returns the route for a canonical path; nil: none. The Exact route comes first: it matches
+// the whole path, so no Prefix can be longer. The others are ordered by the length of the path as
+// written, including regular expressions, as in ingress-nginx: "/api/(.*)" comes before "/api" and
+// "/". At the same length, plain text comes first. text is what regular expressions match: the
+// path, or a reading of it.
 func (h *virtualHost) find(path, text string) *Route {
 	if r := h.exact[path]; r != nil {
 		return r
@@ -57,7 +59,7 @@ func (h *virtualHost) find(path, text string) *Route {
 	return best
 }
 
-// findPrefix tries the prefixes from the longest to the shortest, element by element.
+// findPrefix tries the prefixes from the longest to the shortest, by path element.
 func (h *virtualHost) findPrefix(path string) *Route {
 	for end := len(path); end >= 0; end = strings.LastIndexByte(path[:end], '/') {
 		if end > h.longest {
@@ -70,7 +72,7 @@ func (h *virtualHost) findPrefix(path string) *Route {
 	return nil
 }
 
-// slot returns the map and the key under which r is found. Two routes with the same slot match the same requests.
+// slot returns the map and the key of r. Two routes with the same slot match the same requests.
 func (h *virtualHost) slot(r *Route) (map[string]*Route, string) {
 	switch {
 	case r.PathType == networkingv1.PathTypeExact:
@@ -81,8 +83,8 @@ func (h *virtualHost) slot(r *Route) (map[string]*Route, string) {
 	return h.prefix, strings.TrimSuffix(r.canonical, "/")
 }
 
-// rival returns the route that has the same path as r and takes it for something else: one of two Ingresses makes it a regular
-// expression, and the other does not. For Kubernetes they claim the same path.
+// rival returns the route with the same path as r and another meaning: one of two Ingresses makes
+// the path a regular expression, and the other does not. For Kubernetes, they have the same path.
 func (h *virtualHost) rival(r *Route) *Route {
 	if r.PathType == networkingv1.PathTypeExact {
 		return nil
@@ -97,9 +99,10 @@ func (h *virtualHost) rival(r *Route) *Route {
 	return nil
 }
 
-// add puts r into its slot. If that is taken, one of the two loses and is returned with the reason; the caller adds
-// routes from the oldest Ingress to the youngest, so the one that is there wins unless the other's path is longer: of
-// the Prefixes "/foo" and "/foo/", which match the same, the documentation prefers the longer one.
+// add puts r into its slot. If another route has the slot, add returns the one that loses. The
+// caller adds routes from the oldest Ingress to the youngest, so the first one wins unless the
+// other path is longer. The Prefixes "/foo" and "/foo/" match the same, and the Ingress
+// documentation prefers the longer one.
 func (h *virtualHost) add(r *Route) (lostRoute, bool) {
 	if rival := h.rival(r); rival != nil {
 		return h.lose(r, rival), true
@@ -135,15 +138,15 @@ func (h *virtualHost) lose(loser, winner *Route) lostRoute {
 	return l
 }
 
-// sortRegexes brings the regular expressions into the order in which find asks them. Those of the same length stay in the order in
-// which they came in, the oldest Ingress first.
+// sortRegexes sorts regular expressions in the order of find. Those of the same length keep their
+// order, the oldest Ingress first.
 func (h *virtualHost) sortRegexes() {
 	slices.SortStableFunc(h.regexes, func(a, b *Route) int { return cmp.Compare(len(b.canonical), len(a.canonical)) })
 }
 
-// routes returns the host's routes in the order in which they are preferred: the longest path first, Exact before Prefix at the
-// same length, the default back-end last. Beside a regular expression, which may be long and match little, Exact comes first at
-// any length.
+// routes returns the routes in the order of precedence: the longest path first, Exact before Prefix
+// at the same length, the default backend last. If there are regular expressions, which can be long
+// and match little, all Exact paths come first.
 func (h *virtualHost) routes() []*Route {
 	all := make([]*Route, 0, len(h.exact)+len(h.prefix)+len(h.regexes)+1)
 	for _, r := range h.exact {

@@ -229,7 +229,7 @@ func mistakes() map[string]mistake {
 		"a rule of somebody else":     {old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: lab-9\n  creation", about: func(a *diagnosis.About) { a.Objects = nil }, code: diagnosis.RuleTaken, observed: "ingress lab-9/shop"},
 		"no such service":             {old: "name: shop, port", new: "name: shpo, port", code: diagnosis.ServiceMissing, field: paths + ".backend.service.name", expected: "shop", observed: "shpo"},
 		"the wrong service":           {old: "name: shop, port: {number: 80}", new: "name: beta, port: {number: 80}", code: diagnosis.ServiceWrong, expected: "shop", observed: "beta"},
-		"no default back-end":         {about: only(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing, field: "spec.defaultBackend", expected: "shop"},
+		"no default backend":          {about: only(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing, field: "spec.defaultBackend", expected: "shop"},
 		"a default that is not there": {old: "  tls: [", new: "  defaultBackend: {service: {name: shpo, port: {number: 80}}}\n  tls: [", code: diagnosis.DefaultBackendMissing, observed: "shpo"},
 		"a service's name for a port": {old: "name: shop, port: {number: 80}", new: "name: shop, port: {name: shop}", code: diagnosis.PortNameIsService, field: paths + ".backend.service.port.name", observed: "shop"},
 		"a port name that is not":     {old: "port: {name: web}", new: "port: {name: wbe}", about: func(a *diagnosis.About) { a.Requests[0].Service, a.Requests[0].Canary = "beta", true }, code: diagnosis.PortNameMissing, object: "ingress/beta", expected: "web"},

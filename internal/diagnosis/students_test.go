@@ -85,16 +85,16 @@ func ofRules() map[string]answer {
 		},
 		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request is for beta.localhost"},
 		"a host that is another's rightly":     {about: others, code: diagnosis.IngressMissing},
-		"a default back-end too many": {
+		"a default backend too many": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
 			about: one(diagnosis.Request{Host: "shop.localhost", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
 		},
-		"a default back-end for other hosts alone": {
+		"a default backend for other hosts alone": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
 			about: one(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing,
 			says: "that of ingress shop serves only the hosts of its rules",
 		},
-		"somebody's default back-end for all": {
+		"somebody's default backend for all": {
 			more: catchAll, about: one(diagnosis.Request{Host: "nobody.localhost", Unserved: true}),
 			code: diagnosis.RuleUnwanted, object: "ingress/lab-9/all", field: "spec.defaultBackend",
 		},
