@@ -293,7 +293,7 @@ func TestMistakesAreFoundFirst(t *testing.T) {
 			if f.Code != m.code || f.Text == "" {
 				t.Errorf("found %s first, want %s; all: %+v", f.Code, m.code, found)
 			}
-			if tiers := f.Tiers(); len(tiers) != 3 || slices.Contains(tiers, "") {
+			if tiers := f.Levels(); len(tiers) != 3 || slices.Contains(tiers, "") {
 				t.Errorf("tiers %q", tiers)
 			}
 		})

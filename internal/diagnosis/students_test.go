@@ -201,7 +201,7 @@ func TestTextsAreSentences(t *testing.T) {
 			m.about(&about)
 		}
 		for _, f := range diagnosis.Diagnose(take(t, load(t, strings.Replace(right, m.old, m.new, 1), crt, key)), about) {
-			for _, text := range append(f.Tiers(), f.Text) {
+			for _, text := range append(f.Levels(), f.Text) {
 				ends := strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?")
 				if !ends || slices.ContainsFunc([]string{"?.", "..", "?\"."}, func(s string) bool { return strings.Contains(text, s) }) || text[:1] != strings.ToUpper(text[:1]) {
 					t.Errorf("%s: %q is no sentence", name, text)

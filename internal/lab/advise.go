@@ -38,7 +38,7 @@ func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	}
 	for i, f := range findings {
 		if !used[i] {
-			all = append(all, Advice{Finding: &f, Tiers: f.Tiers()})
+			all = append(all, Advice{Finding: &f, Tiers: f.Levels()})
 		}
 	}
 	if len(t.DefaultHints) > 0 {

@@ -60,7 +60,7 @@ func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
 		t.Errorf("the hints answer %+v and %+v", all[0].Finding, all[1].Finding)
 	}
 	// The lab has nothing to say about the class, so the finding speaks for itself, and once.
-	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Tiers, f.Tiers()) {
+	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Tiers, f.Levels()) {
 		t.Errorf("without a hint there is %+v", all[2])
 	}
 	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Tiers, l.Tasks[2].DefaultHints) {
