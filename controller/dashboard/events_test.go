@@ -174,7 +174,7 @@ func TestStreamStaysOpenInSilence(t *testing.T) {
 	})
 }
 
-// A reader that takes nothing is dropped; else it would hold its place for ever.
+// A reader that reads nothing is dropped; otherwise it would hold its place forever.
 func TestStuckReaderLosesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(source())

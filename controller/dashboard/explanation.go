@@ -81,14 +81,14 @@ func steps(d routing.Decision) []Feature {
 	if d.Policy != nil {
 		p := d.Policy
 		if d.ClientTLS {
-			list.add("ask for a certificate", clientTLS(p.ClientTLS)...)
+			list.add("request a client certificate", clientTLS(p.ClientTLS)...)
 		}
 		list.add("allow origin", d.AllowOrigin)
 		if d.Limit {
 			list.add("count against limits", limits(p.Limits)...)
 		}
-		list.add("ask for a password", when(d.BasicAuth, "of Secret "+p.Auth.Secret))
-		list.add("ask whether it may pass", when(d.ExternalAuth, p.Auth.URL.String()),
+		list.add("require a password", when(d.BasicAuth, "of Secret "+p.Auth.Secret))
+		list.add("ask the external service", when(d.ExternalAuth, p.Auth.URL.String()),
 			when(d.ExternalAuth && d.BasicAuth && p.Auth.Any, "one of the two is enough"))
 		list.add("copy", when(d.Action == routing.Forward, p.Mirror.Target.String()))
 	}
@@ -107,7 +107,7 @@ func steps(d routing.Decision) []Feature {
 func choice(d routing.Decision) string {
 	switch {
 	case d.Sticky && d.Endpoint != nil:
-		return d.Endpoint.HostPort() + ", which the cookie names"
+		return d.Endpoint.HostPort() + ", from the cookie"
 	case d.HashKey != "":
 		return fmt.Sprintf("by hash of %q", d.HashKey)
 	}

@@ -98,7 +98,7 @@ func prefixes(list []netip.Prefix) string {
 		return ""
 	}
 	if len(list) == 0 {
-		return "nobody"
+		return "no address"
 	}
 	var parts []string
 	for _, prefix := range list[:min(shown, len(list))] {

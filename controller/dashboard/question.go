@@ -64,7 +64,7 @@ func (q *Question) request() (routing.Request, error) {
 		return routing.Request{}, fmt.Errorf("url: %w", err)
 	}
 	if asked.Host == "" || asked.Scheme != "http" && asked.Scheme != "https" {
-		return routing.Request{}, fmt.Errorf("url: %q is not like http://shop.test/path", q.URL)
+		return routing.Request{}, fmt.Errorf("url: %q is not a URL like http://shop.test/path", q.URL)
 	}
 	r := routing.Request{
 		Method: q.Method, Host: asked.Host, Path: asked.EscapedPath(), Query: asked.RawQuery, TLS: asked.Scheme == "https",

@@ -203,7 +203,7 @@ func (b *backends) all() []*Pool {
 	}
 	slices.SortFunc(list, func(a, b *Pool) int {
 		if order := compareNames(a.Service, b.Service); order != 0 {
-			return order // nearly always; a Key is put together anew each time
+			return order // nearly always; each Key is a new string
 		}
 		return cmp.Or(strings.Compare(a.Port, b.Port), strings.Compare(a.Key(), b.Key()), strings.Compare(a.Reason, b.Reason))
 	})

@@ -8,11 +8,11 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// cause is what chose a canary. They are asked in this order.
-type cause int
+// criterion is what selects a canary. Criteria are evaluated in this order.
+type criterion int
 
 const (
-	byAffinity cause = iota
+	byAffinity criterion = iota
 	byHeader
 	byCookie
 	byWeight
@@ -25,21 +25,21 @@ type choice struct {
 	pool *Pool
 	// canary is nil when the pool is the rule's own.
 	canary *Canary
-	cause  cause
+	cause  criterion
 	// endpoint is the one that the client's affinity cookie names; nil when it names none of the pool.
 	endpoint *Endpoint
 }
 
-// choose picks between the rule's own pool and those of its canaries:
+// choose selects the rule's own pool or that of a canary:
 //
-//  1. A client whose affinity cookie names a pod of one of them stays there (unless affinity-canary-behavior is legacy).
-//  2. A header that says "always", or the wanted value, chooses its canary; "never" rules it out.
-//  3. A cookie that says "always" chooses its canary; "never" rules it out.
-//  4. A draw: each canary has a part of [0,1) as large as its weight in its weight-total, one after the other, and the rest is the
-//     rule's own. The part of a canary that was ruled out falls to the rule's own pool, too.
+//  1. If the client's affinity cookie names a pod of one of them, that pool stays (unless affinity-canary-behavior is legacy).
+//  2. A header with "always", or with the configured value, selects its canary; "never" excludes it.
+//  3. A cookie with "always" selects its canary; "never" excludes it.
+//  4. The random value: each canary has a part of [0,1) of the size weight/weight-total, one after the other. The rest, and
+//     the parts of excluded canaries, belong to the rule's own pool.
 //
-// Each question is put to all canaries, the oldest first, before the next one is asked. Whoever is chosen and has no endpoint
-// gives way to whoever has one.
+// Each criterion is evaluated for all canaries, the oldest first, before the next one. A selected pool without endpoints
+// gives way to one with endpoints.
 func (r *Route) choose(request *Request) choice {
 	affinity := &r.Policy.Affinity
 	if affinity.Enabled && !r.leavesCanary {
@@ -70,7 +70,7 @@ func (r *Route) chooseByAffinity(h http.Header) (choice, bool) {
 // chooseCanary evaluates the header, the cookie, and the weight. A pool whose pods are all
 // terminating counts as empty, so that you can delete or promote a canary without a failed request.
 func (r *Route) chooseCanary(request *Request) choice {
-	for _, question := range [...]cause{byHeader, byCookie, byWeight} {
+	for _, question := range [...]criterion{byHeader, byCookie, byWeight} {
 		for _, c := range r.Canaries {
 			if c.ask(question, request) == yes && !c.ruledOut(question, request) && c.Pool.ready() {
 				return choice{pool: c.Pool, canary: c, cause: question}
@@ -97,7 +97,7 @@ const (
 )
 
 // ask evaluates one criterion.
-func (c *Canary) ask(question cause, r *Request) vote {
+func (c *Canary) ask(question criterion, r *Request) vote {
 	switch question {
 	case byHeader:
 		return c.askHeader(r)
@@ -110,7 +110,7 @@ func (c *Canary) ask(question cause, r *Request) vote {
 }
 
 // ruledOut reports whether an earlier criterion excludes the canary.
-func (c *Canary) ruledOut(question cause, r *Request) bool {
+func (c *Canary) ruledOut(question criterion, r *Request) bool {
 	for earlier := byHeader; earlier < question; earlier++ {
 		if c.ask(earlier, r) == no {
 			return true

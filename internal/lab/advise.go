@@ -11,8 +11,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Advise returns what there is to say about a task that is not done: first the hints whose fault is there, then what package
-// diagnosis has found beside, then the task's own guide, and at last what was expected and seen. It is never empty.
+// Advise returns the hints for a task that is not done: first those of the lab whose finding
+// applies, then other findings, then the task's default hints, and last the expected and observed
+// results. It is never empty.
 func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	t, err := s.lab.Task(task)
 	if err != nil {
@@ -50,7 +51,7 @@ func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	return all, ctx.Err()
 }
 
-// compared says what was expected and seen, or that there is nothing to advise.
+// compared returns the expected and observed results, or that the task is done.
 func compared(step scenario.StepReport) string {
 	if step.Outcome == scenario.Passed {
 		return "The task is done: " + step.Text + "."
@@ -68,7 +69,7 @@ func compared(step scenario.StepReport) string {
 	return strings.Join(lines, "\n")
 }
 
-// hint returns what a hint says to the faults that are there; nothing if its own is not.
+// hint returns the levels of a hint for each finding that it applies to; nothing if there is none.
 func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool, last scenario.StepReport) ([]Advice, error) {
 	var given []Advice
 	if h.Finding == "" {
@@ -114,7 +115,7 @@ func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
 	return tiers, nil
 }
 
-// blanks are what a tier may contain.
+// blanks are the fields that a level can use.
 func blanks(f diagnosis.Finding) map[string]string {
 	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected, "Text": f.Text}
 }

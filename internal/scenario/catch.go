@@ -29,13 +29,13 @@ const (
 	logBytes        = 1 << 20
 )
 
-// PodLog is the end of what a pod has written.
+// PodLog is the end of the log of a pod.
 type PodLog struct {
 	Pod   string   `json:"pod"`
 	Lines []string `json:"lines"`
 }
 
-// explanation asks the controller what it would do with the request now.
+// explanation asks the controller how it would route the request now.
 func (r *runner) explanation(ctx context.Context, d *Diagnostics, request *Expect) error {
 	if request == nil || r.env.Controller == nil {
 		return nil
@@ -62,7 +62,7 @@ func firstLines(text string, n int) []string {
 	return lines
 }
 
-// linesOf returns the lines of a text that are not empty, without what is too long to be read.
+// linesOf returns the lines of a text, without empty lines and without the ends of very long ones.
 func linesOf(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -78,8 +78,8 @@ func linesOf(text string) []string {
 	return lines
 }
 
-// podLogs collects what pods that have to do with the failure said last: first those that are not ready, then the endpoints
-// of the Services that are shown.
+// podLogs collects the last lines of pods that are not ready, then of the endpoints of the Services
+// in the report.
 func (r *runner) podLogs(ctx context.Context, d *Diagnostics) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *runner) podLogs(ctx context.Context, d *Diagnostics) error {
 		if len(d.Logs) == maxLogPods || rank(pod) == 2 {
 			break
 		}
-		// A pod that has said nothing yet has no log; why it does not run is said elsewhere.
+		// A pod that has not started has no log; Diagnostics.Pods has the reason.
 		if lines := r.tail(ctx, pod, maxPodLines, 0); len(lines) > 0 {
 			d.Logs = append(d.Logs, PodLog{pod.Name, lines[max(0, len(lines)-maxPodLines):]})
 		}
@@ -112,7 +112,7 @@ func (r *runner) podLogs(ctx context.Context, d *Diagnostics) error {
 	return nil
 }
 
-// servingPods returns the names of the pods that are endpoints of the Services.
+// servingPods returns the names of the endpoint pods of the Services.
 func (r *runner) servingPods(ctx context.Context, services []ServiceState) (map[string]bool, error) {
 	slices, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -135,8 +135,8 @@ func (r *runner) servingPods(ctx context.Context, services []ServiceState) (map[
 	return pods, nil
 }
 
-// tail returns the last lines of a pod's first container; of its end before, if it ended and was started again. since is how
-// many seconds back they go; 0 for no limit.
+// tail returns the last lines of a pod's first container, or of its previous run if it restarted
+// and does not run now. since limits their age in seconds; 0: no limit.
 func (r *runner) tail(ctx context.Context, pod *corev1.Pod, lines, since int64) []string {
 	limit := int64(logBytes)
 	options := &corev1.PodLogOptions{TailLines: &lines, LimitBytes: &limit}
@@ -156,7 +156,8 @@ func (r *runner) tail(ctx context.Context, pod *corev1.Pod, lines, since int64) 
 	return linesOf(string(text))
 }
 
-// controllerLogs collects what the controller has said about the run's namespace or the host of the request.
+// controllerLogs collects log lines of the controller about the run's namespace or the request's
+// host.
 func (r *runner) controllerLogs(ctx context.Context, d *Diagnostics, host string) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: explain.Controller})
 	if err != nil {

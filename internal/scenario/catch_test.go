@@ -60,7 +60,7 @@ func TestALostClusterIsSaid(t *testing.T) {
 		}, "the API server does not answer any more: connection refused" + seen},
 		"no namespace": {func(c *fakecluster.Cluster) {
 			_ = c.DeleteNamespace(context.Background(), "lab-example-r1", true)
-		}, "namespace lab-example-r1 is gone: somebody has deleted it while the scenario ran" + seen},
+		}, "namespace lab-example-r1 was deleted during the run; run the scenario again" + seen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, client := fakecluster.New(t)

@@ -18,13 +18,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// diagnoseTimeout bounds the collection of diagnostics.
+// diagnoseTimeout limits the collection of diagnostics.
 const diagnoseTimeout = 8 * time.Second
 
-// maxEvents is how many warnings a failure shows; the newest say most.
+// maxEvents is how many warnings a failure shows, the newest ones.
 const maxEvents = 5
 
-// Diagnostics is what the namespace looked like when a step failed.
+// Diagnostics is the state of the namespace after a step failed.
 type Diagnostics struct {
 	Ingresses []IngressState `json:"ingresses,omitempty"`
 	Services  []ServiceState `json:"services,omitempty"`
@@ -32,25 +32,25 @@ type Diagnostics struct {
 	Pods []string `json:"pods,omitempty"`
 	// Events has a line for each of the newest warnings.
 	Events []string `json:"events,omitempty"`
-	// Explanation is what the controller says it would do with the request now, and why.
+	// Explanation is how the controller would route the request now, and why.
 	Explanation []string `json:"explanation,omitempty"`
-	// Logs are the last lines of pods that have to do with it.
+	// Logs are the last lines of related pods.
 	Logs []PodLog `json:"logs,omitempty"`
-	// Error says what could not be collected.
+	// Error lists what could not be collected.
 	Error string `json:"error,omitempty"`
 }
 
-// IngressState is an Ingress in few words.
+// IngressState summarizes an Ingress.
 type IngressState struct {
 	Name string `json:"name"`
-	// Class is what the Ingress names; empty if it names none.
+	// Class is the class of the Ingress; empty: none.
 	Class     string   `json:"class,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
 	// Rules has a line for each path: "cheddar.test/ -> cheddar:80".
 	Rules []string `json:"rules,omitempty"`
 }
 
-// ServiceState is a Service in few words.
+// ServiceState summarizes a Service.
 type ServiceState struct {
 	Name string `json:"name"`
 	// Ports has an entry for each port: "http 80 -> 8080".
@@ -59,8 +59,9 @@ type ServiceState struct {
 	NotReady int      `json:"notReady,omitempty"`
 }
 
-// diagnose collects what explains that a step failed. What cannot be had is left out and said. lost is why nothing at all
-// can be said: there is no API server to ask any more.
+// diagnose collects what explains the failure of a step. Diagnostics.Error lists what it could not
+// collect. lost is set if the cluster or the namespace is gone, so that there is nothing to
+// collect.
 func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
 	if err := r.whatIsGone(ctx); err != nil {
 		return nil, err
@@ -90,7 +91,8 @@ func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost 
 	return d, nil
 }
 
-// whatIsGone returns an error if there is no API server to ask, or if somebody has taken the run's namespace away.
+// whatIsGone returns an error if the API server does not respond, or if the namespace of the run
+// was deleted.
 func (r *runner) whatIsGone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
@@ -102,9 +104,9 @@ func (r *runner) whatIsGone(ctx context.Context) error {
 	case r.names.run == "":
 		return nil // the namespace of a lab is not the runner's
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("namespace %s is gone: somebody has deleted it while the scenario ran", r.names.namespace)
+		return fmt.Errorf("namespace %s was deleted during the run; run the scenario again", r.names.namespace)
 	case err == nil && namespace.DeletionTimestamp != nil:
-		return fmt.Errorf("namespace %s is being deleted: somebody has asked for that while the scenario ran", r.names.namespace)
+		return fmt.Errorf("namespace %s was deleted during the run and is terminating; run the scenario again", r.names.namespace)
 	}
 	return nil
 }
@@ -284,7 +286,7 @@ func warnings(events []corev1.Event) []string {
 	return lines
 }
 
-// eventTime is when an Event was last seen; which field says so depends on the API through which it was recorded.
+// eventTime returns when an Event last occurred; the field depends on the API that recorded it.
 func eventTime(e corev1.Event) time.Time {
 	for _, t := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time} {
 		if !t.IsZero() {

@@ -65,7 +65,7 @@ function connect() {
   });
 }
 
-// A tab that nobody sees holds no stream.
+// A hidden tab holds no stream.
 document.addEventListener("visibilitychange", () => {
   clearTimeout(retry);
   if (events) events.close();
