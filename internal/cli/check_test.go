@@ -79,8 +79,10 @@ func (s *student) wants(code int, args []string, texts ...string) {
 
 func TestCheckReportsProgress(t *testing.T) {
 	s := newStudent(t)
-	s.wants(ExitFailed, []string{"1"}, "✓ A host that no rule names is answered with 404", "○ cheddar.localhost shows the cheddar (cheddar)\n",
-		"GET http://cheddar.localhost/ answers 200", "expected 200 OK", "observed 404 Not Found", "\n    hint  ", "more: --hint-level 2", "lab 1: 2 of 5 tasks done\n")
+	s.wants(ExitFailed, []string{"1"}, "✓ A host that no rule names is answered with 404",
+		"○ cheddar.localhost shows the cheddar (cheddar)\n", "GET http://cheddar.localhost/ answers 200",
+		"expected 200 OK", "observed 404 Not Found", "\n    hint  ", "more: --hint-level 2",
+		"lab 1: 2 of 5 tasks done\n")
 	s.wants(ExitOK, []string{"1", "nobody-else"}, "lab 1: 1 of 1 task done\n")
 	s.wants(ExitFailed, []string{"host-routing", "stilton", "--hint-level", "3"}, "lab 1: 0 of 1 task done\n")
 	if err := s.session.Solve(t.Context(), "cheddar"); err != nil {
@@ -95,7 +97,8 @@ func TestCheckLimitsHintsToLevel(t *testing.T) {
 	for _, level := range []string{"0", "1", "2", "3"} {
 		_, out, _ := s.checks("1", "cheddar", "--hint-level", level)
 		shown = append(shown, strings.Count(out, "\n"))
-		if strings.Contains(out, "    hint  ") != (level != "0") || strings.Contains(out, "more: --hint-level") != (level == "1" || level == "2") {
+		hint, more := strings.Contains(out, "    hint  "), strings.Contains(out, "more: --hint-level")
+		if hint != (level != "0") || more != (level == "1" || level == "2") {
 			t.Errorf("--hint-level %s:\n%s", level, out)
 		}
 	}
@@ -113,8 +116,13 @@ func TestCheckReportsMissingObjects(t *testing.T) {
 			if err := s.cluster.DeleteNamespace(s.Context(), "lab-1", false); err != nil {
 				s.Fatal(err)
 			}
-		}, []string{"✗ the namespace lab-1 is gone, with everything in it", "run `ingresslab start 1` to restore the start of the lab", "lab 1: 0 of 5 tasks done"}},
-		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{"✗ the ingress controller is gone", "run `ingresslab up` to install the controller again"}},
+		}, []string{
+			"✗ the namespace lab-1 is gone, with everything in it", "run `ingresslab start 1` to restore the start of the lab",
+			"lab 1: 0 of 5 tasks done",
+		}},
+		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{
+			"✗ the ingress controller is gone", "run `ingresslab up` to install the controller again",
+		}},
 		"API server": {func(s *student) {
 			set, ok := s.cluster.Clientset().(*fake.Clientset)
 			if !ok {
@@ -146,7 +154,8 @@ func TestCheckReportsDeletedObjectAsUnfinished(t *testing.T) {
 			}
 		}
 	}
-	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with", "run `ingresslab start 1` to restore the start of the lab")
+	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar is gone, which the lab began with",
+		"run `ingresslab start 1` to restore the start of the lab")
 }
 
 func TestCheckWritesJSON(t *testing.T) {
@@ -156,7 +165,8 @@ func TestCheckWritesJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if code != ExitFailed || result.Done || result.Name != "host-routing" || len(result.Tasks) != 5 || !result.Tasks[0].Done || len(result.Tasks[2].Advice) == 0 {
+	if code != ExitFailed || result.Done || result.Name != "host-routing" || len(result.Tasks) != 5 || !result.Tasks[0].Done ||
+		len(result.Tasks[2].Advice) == 0 {
 		t.Errorf("exit code %d, %+v", code, result)
 	}
 }

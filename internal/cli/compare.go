@@ -187,7 +187,9 @@ func fixOf(e *cluster.UnreadyError) string {
 }
 
 // runPlace starts a cluster, runs the scenarios in it, and deletes it if it is new.
-func (a *app) runPlace(ctx context.Context, p place, scenarios []*scenario.Scenario, keep bool) (reports []*scenario.Report, code int, err error) {
+func (a *app) runPlace(
+	ctx context.Context, p place, scenarios []*scenario.Scenario, keep bool,
+) (reports []*scenario.Report, code int, err error) {
 	root, err := a.checkout()
 	if err != nil {
 		return nil, ExitBroken, err

@@ -24,7 +24,8 @@ func (a *app) completeLabs(_ *cobra.Command, _ []string, _ string) ([]cobra.Comp
 	}
 	var proposals []cobra.Completion
 	for _, e := range entries {
-		proposals = append(proposals, cobra.CompletionWithDesc(fmt.Sprint(e.Number), titleOf(e.Title)), cobra.CompletionWithDesc(e.Name, titleOf(e.Title)))
+		title := titleOf(e.Title)
+		proposals = append(proposals, cobra.CompletionWithDesc(fmt.Sprint(e.Number), title), cobra.CompletionWithDesc(e.Name, title))
 	}
 	return proposals, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }

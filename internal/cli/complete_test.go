@@ -30,19 +30,22 @@ func completions(t *testing.T, args ...string) []string {
 
 func TestCompletion(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(kubeconfig, []byte("apiVersion: v1\nkind: Config\ncontexts:\n- {name: work, context: {cluster: a}}\n- {name: home, context: {cluster: b}}\n"), 0o600); err != nil {
+	const contexts = "apiVersion: v1\nkind: Config\ncontexts:\n- {name: work, context: {cluster: a}}\n- {name: home, context: {cluster: b}}\n"
+	if err := os.WriteFile(kubeconfig, []byte(contexts), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		args       []string
 		want, none []string
 	}{
-		"labs by number and name":          {args: []string{"lab", ""}, want: []string{"1", "host-routing", "10", "canary"}},
-		"several labs":                     {args: []string{"lab", "1", ""}, want: []string{"2", "tls"}},
-		"one lab to learn":                 {args: []string{"learn", ""}, want: []string{"3", "default-backend"}},
-		"no second lab to learn":           {args: []string{"learn", "1", ""}, none: []string{"2"}},
-		"a lab to check":                   {args: []string{"check", ""}, want: []string{"5", "scaling"}},
-		"tasks of a lab to check":          {args: []string{"check", "1", ""}, want: []string{"cheddar", "stilton"}, none: []string{"1", "host-routing"}},
+		"labs by number and name": {args: []string{"lab", ""}, want: []string{"1", "host-routing", "10", "canary"}},
+		"several labs":            {args: []string{"lab", "1", ""}, want: []string{"2", "tls"}},
+		"one lab to learn":        {args: []string{"learn", ""}, want: []string{"3", "default-backend"}},
+		"no second lab to learn":  {args: []string{"learn", "1", ""}, none: []string{"2"}},
+		"a lab to check":          {args: []string{"check", ""}, want: []string{"5", "scaling"}},
+		"tasks of a lab to check": {
+			args: []string{"check", "1", ""}, want: []string{"cheddar", "stilton"}, none: []string{"1", "host-routing"},
+		},
 		"nothing after a task":             {args: []string{"check", "1", "cheddar", ""}, none: []string{"cheddar"}},
 		"scenarios":                        {args: []string{"run", ""}, want: []string{"host-routing", "conformance-tls"}, none: []string{"1"}},
 		"labs and scenarios to test":       {args: []string{"dev", "test", ""}, want: []string{"1", "host-routing", "annotations-cors"}},

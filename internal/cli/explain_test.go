@@ -111,7 +111,8 @@ func TestExplainErrorsNameNextAction(t *testing.T) {
 	}{
 		{"no controller", "exit code 3: the controller is not installed; `ingresslab up` installs it\n", apiServer(t, old)},
 		{
-			"not ready", "exit code 3: the controller is not ready: pod ingresslab-system/broken: runs, and its readiness probe does not pass; `ingresslab export-logs` collects what it says\n",
+			"not ready", "exit code 3: the controller is not ready: pod ingresslab-system/broken: " +
+				"runs, and its readiness probe does not pass; `ingresslab export-logs` collects what it says\n",
 			apiServer(t, old, controllerPod("broken", corev1.ConditionFalse)),
 		},
 		{

@@ -109,9 +109,10 @@ func readArchives(paths []string) ([]image.Image, error) {
 
 func (a *app) imageSaveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "save FILE",
-		Short:   "Write images to an archive for an existing cluster",
-		Long:    "Build the images of the controller and the demo workloads, and write them to an archive in the format of\n`docker save`. Load the archive into the nodes of a cluster without a registry.",
+		Use:   "save FILE",
+		Short: "Write images to an archive for an existing cluster",
+		Long: `Build the images of the controller and the demo workloads, and write them to an archive in the format
+of ` + "`docker save`" + `. Load the archive into the nodes of a cluster without a registry.`,
 		Example: "  ingresslab image save images.tar && minikube image load images.tar",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -50,7 +50,9 @@ func (p *labPlace) text() string {
 	defer p.mu.Unlock()
 	c := p.cluster
 	text := fmt.Sprintf("%s (%s)", c.Name, c.Provider)
-	for _, at := range []struct{ what, address string }{{"http", c.Addresses.HTTP}, {"https", c.Addresses.HTTPS}, {"status", c.Addresses.Status}} {
+	for _, at := range []struct{ what, address string }{
+		{"http", c.Addresses.HTTP}, {"https", c.Addresses.HTTPS}, {"status", c.Addresses.Status},
+	} {
 		if _, port, err := net.SplitHostPort(at.address); err == nil {
 			text += fmt.Sprintf("  %s %s", at.what, port)
 		}

@@ -52,7 +52,8 @@ func TestParallelScenariosReportInOnePiece(t *testing.T) {
 		if reports[i].Scenario != name {
 			t.Errorf("report %d is for %s, want %s", i, reports[i].Scenario, name)
 		}
-		whole := regexp.MustCompile(`(?m)^scenario ` + name + `: .*\n  namespace lab-` + name + `-.*\n(  ✓ GET http://` + name + `\..*\n){2}✓ ` + name + ` passed`)
+		whole := regexp.MustCompile(strings.ReplaceAll(
+			`(?m)^scenario NAME: .*\n  namespace lab-NAME-.*\n(  ✓ GET http://NAME\..*\n){2}✓ NAME passed`, "NAME", name))
 		if !whole.MatchString(out.String()) {
 			t.Errorf("the report of %s is not in one piece:\n%s", name, out.String())
 		}
@@ -81,7 +82,8 @@ func TestUnwrittenReportGoesToStandardOutput(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = a.report(outputJSON, file, ExitOK, write)
-		if want := "--output-file /dev/full: no space left on device"; err == nil || err.Error() != want || exitCode(err) != ExitBroken || out.String() != "the report" {
+		const want = "--output-file /dev/full: no space left on device"
+		if err == nil || err.Error() != want || exitCode(err) != ExitBroken || out.String() != "the report" {
 			t.Errorf("got error %v and output %q, want error %s", err, out.String(), want)
 		}
 	}
@@ -107,7 +109,8 @@ func TestUnwrittenReportGoesToStandardOutput(t *testing.T) {
 		return &os.PathError{Op: "write", Path: file.part.Name(), Err: syscall.ENOSPC}
 	})
 	file.discard()
-	if want := "--output-file " + path + ": no space left on device; free some disk space and try again"; errorText(err) != want || exitCode(err) != ExitBroken {
+	want := "--output-file " + path + ": no space left on device; free some disk space and try again"
+	if errorText(err) != want || exitCode(err) != ExitBroken {
 		t.Errorf("%q, want %q", errorText(err), want)
 	}
 	unfinished, err := openReport(path)

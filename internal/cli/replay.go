@@ -137,12 +137,13 @@ func (a *app) printReplay(r *replay.Report) {
 	for _, f := range r.Faults {
 		printf(a.std.Out, "%s\n", f)
 	}
+	commands := text.Count(len(r.Commands), "command")
 	switch {
 	case len(r.Faults) > 0:
-		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", text.Count(len(r.Faults), "error"), text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✗ %s in %s (%.0fs)\n", text.Count(len(r.Faults), "error"), commands, r.Seconds)
 	case r.Changed:
-		printf(a.std.Out, "✓ replayed %s and updated the outputs in the lesson; review them with `git diff` (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ replayed %s and updated the lesson; review it with `git diff` (%.0fs)\n", commands, r.Seconds)
 	default:
-		printf(a.std.Out, "✓ %s: all outputs match (%.0fs)\n", text.Count(len(r.Commands), "command"), r.Seconds)
+		printf(a.std.Out, "✓ %s: all outputs match (%.0fs)\n", commands, r.Seconds)
 	}
 }

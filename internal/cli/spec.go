@@ -20,7 +20,7 @@ func (s *specFlags) register(c *cobra.Command) {
 	f.IntVar(&s.nodes, "nodes", cluster.DefaultNodes, "number of nodes of a new cluster, including the control plane")
 	f.IntVar(&s.httpPort, "http-port", cluster.DefaultHTTPPort, "port on 127.0.0.1 for HTTP; 0 selects a free port")
 	f.IntVar(&s.httpsPort, "https-port", cluster.DefaultHTTPSPort, "port on 127.0.0.1 for HTTPS; 0 selects a free port")
-	f.IntVar(&s.statusPort, "status-port", cluster.DefaultStatusPort, "port on 127.0.0.1 for the controller's status page; 0 selects a free port")
+	f.IntVar(&s.statusPort, "status-port", cluster.DefaultStatusPort, "port on 127.0.0.1 for the status page; 0 selects a free port")
 	f.StringVar(&s.nodeImage, "node-image", "", "node image of a new kind cluster (default: see 'ingresslab build node-image')")
 	f.BoolVar(&s.keep, "keep-on-failure", false, "keep the cluster for debugging if creation fails")
 	f.BoolVar(&s.merge, "merge-kubeconfig", false, "also add the cluster to your own kubeconfig")

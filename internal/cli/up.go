@@ -55,9 +55,10 @@ func (a *app) bringUp(c *cobra.Command, flags *specFlags) (*cluster.Cluster, err
 
 func (a *app) downCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "down",
-		Short:   "Delete the cluster and all its files",
-		Long:    "Delete the cluster and all its files. If clusters of several providers have the name, delete all of them, unless\n--cluster selects one. In an existing cluster, delete only what ingresslab created.",
+		Use:   "down",
+		Short: "Delete the cluster and all its files",
+		Long: `Delete the cluster and all its files. If clusters of several providers have the name, delete all of them,
+unless --cluster selects one. In an existing cluster, delete only what ingresslab created.`,
 		Example: "  ingresslab down --name mine",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

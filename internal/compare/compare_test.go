@@ -67,7 +67,10 @@ func TestTableShowsOnlyDifferences(t *testing.T) {
 	var b strings.Builder
 	c := sides(
 		[]*scenario.Report{passed("a"), passed("tls"), passed("limits"), failed("nodes", 3, "status", "503")},
-		[]*scenario.Report{passed("a"), failed("tls", 2, "status", "503"), skipped("limits", "requires dns: it has none"), failed("nodes", 3, "status", "504"), timedOut("extra", 1, "no answer")},
+		[]*scenario.Report{
+			passed("a"), failed("tls", 2, "status", "503"), skipped("limits", "requires dns: it has none"),
+			failed("nodes", 3, "status", "504"), timedOut("extra", 1, "no answer"),
+		},
 	)
 	if err := compare.WriteTable(&b, c); err != nil {
 		t.Fatal(err)
@@ -124,7 +127,8 @@ func TestJSONHasEveryScenario(t *testing.T) {
 	if !doc.Scenarios[0].Same || second.Same || third.Same {
 		t.Errorf("only scenario a has the same result: %s", b.String())
 	}
-	if v := second.Verdicts["embedded"]; v.Outcome != "failed" || v.Step != 2 || v.Field != "status" || v.Reason != "status: expected 200, observed 503" {
+	v := second.Verdicts["embedded"]
+	if v.Outcome != "failed" || v.Step != 2 || v.Field != "status" || v.Reason != "status: expected 200, observed 503" {
 		t.Errorf("b on embedded: %+v", v)
 	}
 	if _, ran := third.Verdicts["embedded"]; ran {
