@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/compare"
 	"github.com/ingresslab/ingresslab/internal/deploy"
+	"github.com/ingresslab/ingresslab/internal/labtest"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
@@ -173,17 +173,9 @@ func (a *app) compareCluster(ctx context.Context, p cluster.Provider, spec clust
 	_, err = p.Ready(ctx, spec, a.display)
 	var unready *cluster.UnreadyError
 	if errors.As(err, &unready) {
-		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", p.Info().Noun, unready, fixOf(unready))
+		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", p.Info().Noun, unready, labtest.FixOf(unready))
 	}
 	return place{p, spec}, err
-}
-
-// fixOf returns how to make a provider available. Automatic selection suggests another provider instead.
-func fixOf(e *cluster.UnreadyError) string {
-	if e.Slow {
-		return "run `ingresslab build node-image` to build one in about ten minutes"
-	}
-	return cmp.Or(e.Fix, "see docs/embedded.md")
 }
 
 // runPlace starts a cluster, runs the scenarios in it, and deletes it if it is new.
