@@ -23,6 +23,17 @@ func (a *app) buildCommand() *cobra.Command {
 	return c
 }
 
+// printed returns a RunE that prints the result of build.
+func (a *app) printed(build func(context.Context) (string, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		result, err := build(c.Context())
+		if err == nil {
+			printf(a.std.Out, "%s\n", result)
+		}
+		return err
+	}
+}
+
 func (a *app) buildNodeImageCommand() *cobra.Command {
 	var force, offline bool
 	c := &cobra.Command{
@@ -32,14 +43,9 @@ func (a *app) buildNodeImageCommand() *cobra.Command {
 Go modules and Debian packages. An interrupted build resumes on the next run. Prints the image's name.`,
 		Example: "  ingresslab build node-image",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			ref, err := a.nodeImage(c.Context(), func(o *nodeimage.Options) { o.Force, o.Offline = force, offline })
-			if err != nil {
-				return err
-			}
-			printf(a.std.Out, "%s\n", ref)
-			return nil
-		},
+		RunE: a.printed(func(ctx context.Context) (string, error) {
+			return a.nodeImage(ctx, func(o *nodeimage.Options) { o.Force, o.Offline = force, offline })
+		}),
 	}
 	c.Flags().BoolVar(&force, "force", false, "build the image even if it exists")
 	c.Flags().BoolVar(&offline, "offline", false, "do not contact a registry")
@@ -59,14 +65,10 @@ If you set INGRESSLAB_KUBE_BIN=DIR, embedded clusters run the programs in DIR, a
 checks them.`,
 		Example: "  ingresslab build control-plane",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			programs, err := a.controlPlane(c.Context(), func(o *nodeimage.Options) { o.Force = force })
-			if err != nil {
-				return err
-			}
-			printf(a.std.Out, "%s\n", programs.Dir)
-			return nil
-		},
+		RunE: a.printed(func(ctx context.Context) (string, error) {
+			programs, err := a.controlPlane(ctx, func(o *nodeimage.Options) { o.Force = force })
+			return programs.Dir, err
+		}),
 	}
 	c.Flags().BoolVar(&force, "force", false, "compile the programs even if they exist")
 	return c
@@ -93,20 +95,15 @@ func (a *app) buildKubectlCommand() *cobra.Command {
 The first time takes a minute or two. Prints its path; ` + "`make kubectl`" + ` copies it to bin/.`,
 		Example: "  ingresslab build kubectl",
 		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: a.printed(func(ctx context.Context) (string, error) {
 			root, err := a.checkout()
 			if err != nil {
-				return err
+				return "", err
 			}
-			program, err := nodeimage.Kubectl(c.Context(), nodeimage.Options{
+			return nodeimage.Kubectl(ctx, nodeimage.Options{
 				Source: root, Progress: &nodeImageProgress{display: a.display, of: "kubectl"},
 			})
-			if err != nil {
-				return err
-			}
-			printf(a.std.Out, "%s\n", program)
-			return nil
-		},
+		}),
 	}
 }
 

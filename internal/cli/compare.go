@@ -110,8 +110,8 @@ func (a *app) compareSpec(c *cobra.Command, flags *compareFlags) (cluster.Spec, 
 		return spec, err
 	}
 	if c.Flags().Changed("nodes") {
-		if flags.nodes < 1 {
-			return spec, &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not between 1 and %d", flags.nodes, cluster.MaxNodes)}
+		if err := checkNodes(flags.nodes); err != nil {
+			return spec, err
 		}
 		spec.Nodes = flags.nodes
 	}
@@ -136,20 +136,15 @@ func ownName(name, provider string) string { return name + "-" + provider }
 // compareClusters finds the two clusters. It checks both providers first, so that an unavailable second one is found early.
 func (a *app) compareClusters(ctx context.Context, spec cluster.Spec) ([]place, error) {
 	var places []place
-	for _, name := range []string{kind.Name, embedded.Name} {
-		for _, provider := range a.options() {
-			if provider.Name() != name {
-				continue
-			}
-			p, err := a.compareCluster(ctx, provider, spec)
-			if err != nil {
-				return nil, err
-			}
-			places = append(places, p)
+	for _, provider := range a.options() {
+		if provider.Name() != kind.Name && provider.Name() != embedded.Name {
+			continue
 		}
-	}
-	if len(places) != 2 {
-		return nil, fmt.Errorf("dev compare needs %s and %s: this build of ingresslab lacks one of them", kind.Name, embedded.Name)
+		p, err := a.compareCluster(ctx, provider, spec)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, p)
 	}
 	return places, nil
 }

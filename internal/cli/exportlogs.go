@@ -50,13 +50,16 @@ func (a *app) collect(ctx context.Context, provider cluster.Provider, dir string
 		return logsErr
 	}
 	dumpErr := a.dump(ctx, provider, filepath.Join(dir, "objects"))
+	if dumpErr != nil {
+		dumpErr = fmt.Errorf("objects: %w", dumpErr)
+	}
+	err := errors.Join(logsErr, dumpErr)
 	if logsErr != nil && dumpErr != nil {
-		err := errors.Join(logsErr, dumpErr)
 		done(err)
 		return err
 	}
 	done(nil)
-	if err := errors.Join(logsErr, dumpErr); err != nil {
+	if err != nil {
 		a.display.Note(oneLine(err.Error()))
 	}
 	return nil
@@ -65,11 +68,11 @@ func (a *app) collect(ctx context.Context, provider cluster.Provider, dir string
 func (a *app) dump(ctx context.Context, provider cluster.Provider, dir string) error {
 	up, err := provider.Get(ctx, a.name)
 	if err != nil {
-		return fmt.Errorf("objects: %w", err)
+		return err
 	}
 	client, err := kube.New(up.Config)
 	if err != nil {
-		return fmt.Errorf("objects: %w", err)
+		return err
 	}
 	return client.Dump(ctx, dir)
 }

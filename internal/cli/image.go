@@ -70,9 +70,13 @@ restart pods; ` + "`ingresslab up`" + ` also rolls out a new controller.`,
 // loadImages loads the images in archives into the cluster, or the images of the checkout if there are no archives.
 func (a *app) loadImages(ctx context.Context, archives []string) error {
 	// Read the files before looking for the cluster, so that a file error is reported first.
-	images, err := readArchives(archives)
-	if err != nil {
-		return err
+	var images []image.Image
+	for _, path := range archives {
+		found, err := image.ReadArchive(path)
+		if err != nil {
+			return err
+		}
+		images = append(images, found...)
 	}
 	provider, up, err := a.cluster(ctx)
 	if err != nil {
@@ -93,18 +97,6 @@ func (a *app) loadImages(ctx context.Context, archives []string) error {
 		return err
 	}
 	return image.Load(ctx, nodes, images, a.display)
-}
-
-func readArchives(paths []string) ([]image.Image, error) {
-	var all []image.Image
-	for _, path := range paths {
-		images, err := image.ReadArchive(path)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, images...)
-	}
-	return all, nil
 }
 
 func (a *app) imageSaveCommand() *cobra.Command {

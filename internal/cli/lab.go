@@ -17,12 +17,12 @@ import (
 type labFlags struct {
 	spec specFlags
 	outputFlags
-	all   bool
-	start bool // the command is start
+	all  bool
+	verb string // "lab" or "start"
 }
 
 func (a *app) labCommand() *cobra.Command {
-	var flags labFlags
+	flags := labFlags{verb: "lab"}
 	c := &cobra.Command{
 		Use:   "lab N|NAME...",
 		Short: "Run a lab from start to solution",
@@ -43,7 +43,7 @@ result. To solve a lab yourself, use ` + "`ingresslab learn N` or `ingresslab st
 }
 
 func (a *app) startCommand() *cobra.Command {
-	flags := labFlags{start: true}
+	flags := labFlags{verb: "start"}
 	c := &cobra.Command{
 		Use:   "start N|NAME",
 		Short: "Set up a lab, so that you can solve it yourself",
@@ -63,19 +63,11 @@ func (a *app) registerLab(c *cobra.Command, flags *labFlags) {
 	flags.registerFile(c, outputPretty, outputJSON, outputJUnit)
 }
 
-// verb returns the name of the command.
-func (f *labFlags) verb() string {
-	if f.start {
-		return "start"
-	}
-	return "lab"
-}
-
 func (f *labFlags) check(args []string) error {
 	switch {
 	case f.all && len(args) > 0:
 		return usagef("--all cannot be combined with lab names")
-	case f.start && len(args) != 1:
+	case f.verb == "start" && len(args) != 1:
 		return usagef("start needs the number or name of one lab; run `ingresslab list` for a list")
 	case !f.all && len(args) == 0:
 		return usagef("lab needs the number or name of a lab; run `ingresslab list` for a list")
@@ -97,7 +89,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 		return err
 	}
 	if len(list) == 1 {
-		release, err := lab.Lock(list[0], a.name, flags.verb())
+		release, err := lab.Lock(list[0], a.name, flags.verb)
 		if err != nil {
 			return err
 		}
@@ -146,7 +138,7 @@ func (a *app) runLabs(ctx context.Context, up *cluster.Cluster, list []*lab.Lab,
 // lab runs one lab. The report is nil if it did not start.
 func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, locked bool, flags *labFlags) (*lab.Report, error) {
 	if !locked {
-		release, err := lab.Lock(l, a.name, flags.verb())
+		release, err := lab.Lock(l, a.name, flags.verb)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +156,7 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, locked b
 		w = a.std.Err // standard output is for the report
 	}
 	env.Progress = lab.NewPretty(w, a.style(w))
-	if flags.start {
+	if flags.verb == "start" {
 		return lab.Start(ctx, l, env)
 	}
 	return lab.Run(ctx, l, env)
@@ -205,7 +197,7 @@ func (a *app) printAfterLab(up *cluster.Cluster, root string, l *lab.Lab, flags 
 	if flags.output != outputPretty && flags.file == "" {
 		return nil // standard output is for the report
 	}
-	if !flags.start {
+	if flags.verb == "lab" {
 		a.printNext(up, l)
 		return nil
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"path/filepath"
 
@@ -74,10 +73,7 @@ func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
 	if err != nil {
 		return err
 	}
-	w := a.std.Out
-	if flags.output != outputPretty {
-		w = a.std.Err
-	}
+	w := a.progressTo(flags.output)
 	proof := labtest.Runner{
 		Root: root, Parallel: flags.parallel, Retry: flags.retry, Keep: flags.keep,
 		Progress: a.display, Pretty: labtest.NewPretty(w, a.style(w)), Reason: errorText,
@@ -120,8 +116,6 @@ func (a *app) checkTestFlags(flags *testFlags) error {
 	switch {
 	case flags.parallel < 1:
 		return usagef("--parallel must be at least 1, but is %d", flags.parallel)
-	case flags.nodes < 1:
-		return &cluster.SpecError{Flag: "--nodes", Why: fmt.Sprintf("%d is not between 1 and %d", flags.nodes, cluster.MaxNodes)}
 	case a.provider != auto && a.provider != kind.Name && a.provider != embedded.Name:
 		return usagef("--cluster %s is not supported by dev test; use %s or %s", a.provider, kind.Name, embedded.Name)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -92,7 +93,7 @@ type tutoring struct {
 	store   *progress.Store
 	root    string
 	space   *workspace.Workspace
-	where   labPlace
+	where   atomic.Pointer[labPlace] // the current cluster
 }
 
 // run sets up the lab, and starts a front end of the tutor.
@@ -106,7 +107,7 @@ func (t *tutoring) run(ctx context.Context) error {
 		return err
 	}
 	t.flags.spec.recreate = false // a later restore must not recreate the cluster
-	if why := t.where.session().Lacks(); len(why) > 0 {
+	if why := t.where.Load().session.Lacks(); len(why) > 0 {
 		return fmt.Errorf("lab %d does not work in this cluster: %s", t.lab.Number, strings.Join(why, "; "))
 	}
 	if err := t.ensureStarted(ctx, session); err != nil {
@@ -119,7 +120,7 @@ func (t *tutoring) run(ctx context.Context) error {
 		return err
 	}
 	t.space = space
-	files := &tutor.Files{Space: space, Lab: t.lab, Cluster: func() tutor.Getter { return t.where.kube() }}
+	files := &tutor.Files{Space: space, Lab: t.lab, Cluster: func() tutor.Getter { return t.where.Load().env.Kube }}
 	changed, err := files.Watch(ctx)
 	if err != nil {
 		return err
@@ -138,7 +139,8 @@ func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.H
 	if t.flags.plain || !terminal {
 		return tutor.Plain(ctx, teacher, host, t.std.In, t.std.Out)
 	}
-	err := tui.Run(ctx, teacher, host, tui.Options{Where: t.where.text, Environment: os.Environ(), In: in, Out: out})
+	where := func() string { return t.where.Load().text() }
+	err := tui.Run(ctx, teacher, host, tui.Options{Where: where, Environment: os.Environ(), In: in, Out: out})
 	done, all := 0, teacher.Tasks()
 	for _, task := range all {
 		if task.Status == tutor.Done {

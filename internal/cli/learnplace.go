@@ -9,45 +9,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/lesson"
-	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// labPlace is the current cluster of a lab. It is safe for concurrent use.
+// labPlace is the cluster of a lab, with the lab's session in it.
 type labPlace struct {
-	mu      sync.Mutex
 	cluster *cluster.Cluster
 	env     lab.Env
-	current *lab.Session
-}
-
-func (p *labPlace) set(c *cluster.Cluster, env lab.Env, s *lab.Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cluster, p.env, p.current = c, env, s
-}
-
-func (p *labPlace) session() *lab.Session {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.current
-}
-
-func (p *labPlace) kube() scenario.Kube {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.env.Kube
+	session *lab.Session
 }
 
 // text returns the name, provider, and ports of the cluster.
 func (p *labPlace) text() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	c := p.cluster
 	text := fmt.Sprintf("%s (%s)", c.Name, c.Provider)
 	for _, at := range []struct{ what, address string }{
@@ -77,9 +54,9 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := lab.NewSession(t.lab, env)
-	t.where.set(c, env, s)
-	return s, nil
+	p := &labPlace{c, env, lab.NewSession(t.lab, env)}
+	t.where.Store(p)
+	return p.session, nil
 }
 
 // stay sets the flags so that a restored cluster has the same provider and ports, which the lesson shows.
@@ -123,7 +100,7 @@ func (t *tutoring) gone(ctx context.Context) error {
 func (t *tutoring) course(text *lesson.Lesson) tutor.Course {
 	c := tutor.Course{Lab: t.lab}
 	for i, s := range text.All() {
-		page := tutor.Page{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.cluster.Addresses), Tasks: s.Tasks}
+		page := tutor.Page{Title: s.Title, Text: lesson.WithPorts(s.Markdown, t.where.Load().cluster.Addresses), Tasks: s.Tasks}
 		if i == 0 {
 			page.Title = "Before you begin"
 			page.Text = strings.TrimRight(page.Text, "\n") + "\n\n" + t.secondTerminal()
@@ -154,7 +131,7 @@ func (t *tutoring) secondTerminal() string {
 	}
 	return fmt.Sprintf("**Work in a second terminal.** These commands point kubectl at this cluster, in namespace %s:\n\n"+
 		"```console\n$ cd %s\n$ %s\n%s```\n\n%sThe tutor marks each task as done when its check passes.\n",
-		t.lab.Namespace, shellQuote(dir), exportLine(t.where.cluster), program, kubectl)
+		t.lab.Namespace, shellQuote(dir), exportLine(t.where.Load().cluster), program, kubectl)
 }
 
 // programLine returns a shell command that adds ingresslab to PATH. It is empty if PATH has it, or the program has another name.

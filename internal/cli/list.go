@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/progress"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
@@ -50,4 +56,144 @@ func titleOf(title string) string {
 		return "(invalid; run `ingresslab dev lint`)"
 	}
 	return title
+}
+
+// resetProgress deletes the saved progress in a lab, or in all labs.
+func (a *app) resetProgress(ctx context.Context, store *progress.Store, dir, argument string) error {
+	name, what := "", "all labs"
+	if argument != "" {
+		found, err := lab.Find(dir, argument)
+		if err != nil {
+			return err
+		}
+		entries, err := lab.List(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Dir == found {
+				name, what = e.Name, fmt.Sprintf("lab %d", e.Number)
+			}
+		}
+	}
+	err := store.Forget(ctx, name)
+	var damaged *progress.DamagedError
+	if errors.As(err, &damaged) {
+		a.display.Note(damaged.Error())
+	} else if err != nil {
+		return err
+	}
+	printf(a.std.Out, "Deleted the saved progress for %s.\n", what)
+	return nil
+}
+
+// chooseLab lists the labs with the user's progress, and returns the lab that the user selects. Without a terminal, it returns
+// nothing.
+func (a *app) chooseLab(store *progress.Store, dir string) (string, error) {
+	entries, err := lab.List(dir)
+	if err != nil {
+		return "", err
+	}
+	p, err := store.Load()
+	if err != nil {
+		a.display.Note(oneLine(err.Error()))
+	}
+	if err := writeProgress(a.std.Out, entries, p); err != nil {
+		return "", err
+	}
+	next := nextLab(entries, p)
+	if next.Name == "" {
+		return "", nil
+	}
+	if _, _, terminal := a.terminal(); !terminal {
+		printf(a.std.Out, "\nTo continue with lab %d (%s), run `ingresslab learn %[1]d`.\n", next.Number, titleOf(next.Title))
+		return "", nil
+	}
+	printf(a.std.Out, "\nPress Enter to continue with lab %d (%s), or type another number (q quits): ", next.Number, titleOf(next.Title))
+	switch answer, err := readLine(a.std.In); {
+	case err != nil || answer == "q":
+		printf(a.std.Out, "\n")
+		return "", nil
+	case answer != "":
+		return answer, nil
+	}
+	return next.Name, nil
+}
+
+// nextLab returns the current lab if it is unfinished, and otherwise the first unfinished lab.
+func nextLab(entries []lab.Entry, p progress.Progress) lab.Entry {
+	for _, e := range entries {
+		if e.Name == p.Last && p.Labs[e.Name].Finished == nil {
+			return e
+		}
+	}
+	for _, e := range entries {
+		if p.Labs[e.Name].Finished == nil {
+			return e
+		}
+	}
+	if len(entries) > 0 {
+		return entries[0]
+	}
+	return lab.Entry{}
+}
+
+// writeProgress lists the labs with the progress in each.
+func writeProgress(w io.Writer, entries []lab.Entry, p progress.Progress) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	printf(table, "LAB\tTITLE\tPROGRESS\n")
+	for _, e := range entries {
+		printf(table, "%d\t%s\t%s\n", e.Number, titleOf(e.Title), progressText(e, p))
+	}
+	return table.Flush()
+}
+
+func progressText(e lab.Entry, p progress.Progress) string {
+	r, begun := p.Labs[e.Name]
+	if !begun {
+		return "-"
+	}
+	done, solved := 0, 0
+	for _, task := range r.Tasks {
+		if !task.Done.IsZero() {
+			done++
+		}
+		if task.Solved {
+			solved++
+		}
+	}
+	var parts []string
+	if r.Finished != nil {
+		parts = append(parts, "finished "+r.Finished.Local().Format("2006-01-02"))
+	} else {
+		parts = append(parts, fmt.Sprintf("%d tasks done", done))
+		if r.Page != "" {
+			parts = append(parts, "at “"+r.Page+"”")
+		}
+	}
+	if solved > 0 {
+		parts = append(parts, fmt.Sprintf("%d solved by the tutor", solved))
+	}
+	if r.Quiz != nil {
+		parts = append(parts, map[bool]string{true: "quiz passed", false: "quiz failed"}[r.Quiz.Right])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// readLine reads a line byte by byte, because the tutor reads the rest.
+func readLine(in io.Reader) (string, error) {
+	var line []byte
+	one := make([]byte, 1)
+	for {
+		n, err := in.Read(one)
+		if n == 1 && one[0] == '\n' {
+			return strings.TrimSpace(string(line)), nil
+		}
+		if n == 1 {
+			line = append(line, one[0])
+		}
+		if err != nil {
+			return strings.TrimSpace(string(line)), err
+		}
+	}
 }

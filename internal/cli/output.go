@@ -53,16 +53,19 @@ func (f *outputFlags) check() error {
 	return nil
 }
 
-// colorful reports whether w is a terminal with colors; NO_COLOR turns them off.
-func colorful(w io.Writer, env func(string) string) bool {
+// style returns the style of reports on w. NO_COLOR turns off colors.
+func (a *app) style(w io.Writer) scenario.Style {
 	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd()) && env("TERM") != "dumb" && env("NO_COLOR") == ""
+	color := ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == ""
+	return scenario.Style{Color: color, Live: color, Flags: a.nameFlag()}
 }
 
-// style returns the style of reports on w.
-func (a *app) style(w io.Writer) scenario.Style {
-	color := colorful(w, os.Getenv)
-	return scenario.Style{Color: color, Live: color, Flags: a.nameFlag()}
+// progressTo returns the writer for progress: standard error if standard output is for the report.
+func (a *app) progressTo(output string) io.Writer {
+	if output != outputPretty {
+		return a.std.Err
+	}
+	return a.std.Out
 }
 
 // printf prints to a reader that can stop early, as `head` does. Errors are ignored.

@@ -57,38 +57,29 @@ your work in hands-on labs. It also runs scenarios, which test the controller.`,
 		return usagef("%s; see `%s --help`", flagError(err), c.CommandPath())
 	})
 	a.globalFlags(root)
-	root.AddGroup(&cobra.Group{ID: groupLearn, Title: "Learn:"}, &cobra.Group{ID: groupCluster, Title: "Cluster:"},
-		&cobra.Group{ID: groupScenarios, Title: "Scenarios:"}, &cobra.Group{ID: groupAuthors, Title: "Authors:"})
 	for _, g := range []struct {
-		id       string
+		title    string
 		commands []*cobra.Command
 	}{
-		{groupLearn, []*cobra.Command{
+		{"Learn", []*cobra.Command{
 			a.learnCommand(), a.startCommand(), a.checkCommand(), a.explainCommand(), a.labCommand(), a.listCommand(),
 		}},
-		{groupCluster, []*cobra.Command{
+		{"Cluster", []*cobra.Command{
 			a.upCommand(), a.downCommand(), a.statusCommand(), a.kubeconfigCommand(), a.exportLogsCommand(), a.imageCommand(), a.buildCommand(),
 		}},
-		{groupScenarios, []*cobra.Command{a.runCommand()}},
-		{groupAuthors, []*cobra.Command{a.devCommand()}},
-		{"", []*cobra.Command{a.versionCommand()}},
+		{"Scenarios", []*cobra.Command{a.runCommand()}},
+		{"Authors", []*cobra.Command{a.devCommand()}},
 	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
 		for _, c := range g.commands {
-			c.GroupID = g.id
+			c.GroupID = g.title
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(a.versionCommand())
 	addRenamed(root)
 	return root
 }
-
-// Groups of commands in the help.
-const (
-	groupLearn     = "learn"
-	groupCluster   = "cluster"
-	groupScenarios = "scenarios"
-	groupAuthors   = "authors"
-)
 
 // globalFlags registers the flags that select the cluster.
 func (a *app) globalFlags(root *cobra.Command) {

@@ -80,7 +80,7 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 		return err
 	}
 	env.Keep, env.Seed, env.From, env.Until, env.Run = flags.keep, flags.seed, flags.from, flags.until, flags.run
-	many := many{app: a, out: a.reportTo(flags), parallel: flags.parallel}
+	many := many{app: a, out: a.progressTo(flags.output), parallel: flags.parallel}
 	if flags.mutants {
 		reports, code := many.mutants(c.Context(), scenarios, env)
 		return a.report(flags.output, file, code, func(w io.Writer) error { return scenario.WriteMutants(w, flags.output, reports) })
@@ -115,14 +115,6 @@ func (f *runFlags) checkPart(scenarios []*scenario.Scenario) error {
 		return usagef("--from-step and --until-step need a single scenario, but there are %d", len(scenarios))
 	}
 	return scenario.CheckPart(scenarios[0], scenario.Env{From: f.from, Until: f.until})
-}
-
-// reportTo returns the writer for progress: standard error if standard output is for the report.
-func (a *app) reportTo(f *runFlags) io.Writer {
-	if f.output != outputPretty {
-		return a.std.Err
-	}
-	return a.std.Out
 }
 
 // codeOf returns the exit code for an outcome. A skip counts as success.

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
-	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -116,18 +115,15 @@ func pageAt(scheme, address string) string {
 // readController finds the controller as a DaemonSet (new clusters) or a Deployment (existing clusters). It returns the zero
 // value if neither exists.
 func readController(ctx context.Context, client *kube.Client) (controllerStatus, error) {
-	sets, err := client.Clientset().AppsV1().DaemonSets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		LabelSelector: controllerSelector,
-	})
+	apps, selector := client.Clientset().AppsV1(), metav1.ListOptions{LabelSelector: controllerSelector}
+	sets, err := apps.DaemonSets(metav1.NamespaceAll).List(ctx, selector)
 	if err != nil {
 		return controllerStatus{}, fmt.Errorf("controller: %w", err)
 	}
 	for _, d := range sets.Items {
 		return controllerStatus{d.Spec.Template.Spec.Containers[0].Image, d.Status.NumberReady, d.Status.DesiredNumberScheduled}, nil
 	}
-	deployments, err := client.Clientset().AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		LabelSelector: controllerSelector,
-	})
+	deployments, err := apps.Deployments(metav1.NamespaceAll).List(ctx, selector)
 	if err != nil {
 		return controllerStatus{}, fmt.Errorf("controller: %w", err)
 	}
@@ -201,7 +197,10 @@ func (a *app) listClusters(ctx context.Context, output string) error {
 	}
 	list := []listedCluster{}
 	for _, f := range found {
-		list = append(list, listed(f))
+		list = append(list, listedCluster{
+			Name: f.Name, Provider: f.Provider.Name(), State: string(f.State),
+			Nodes: len(f.Nodes), Created: f.Created, Problem: f.Problem,
+		})
 	}
 	if output == outputJSON {
 		return scenario.EncodeJSON(a.std.Out, list)
@@ -212,11 +211,4 @@ func (a *app) listClusters(ctx context.Context, output string) error {
 		printf(w, "%s\t%s\t%s\t%d\t%s\n", c.Name, c.Provider, c.State, c.Nodes, cmp.Or(c.Problem, "-"))
 	}
 	return w.Flush()
-}
-
-func listed(f autoselect.Found) listedCluster {
-	return listedCluster{
-		Name: f.Name, Provider: f.Provider.Name(), State: string(f.State),
-		Nodes: len(f.Nodes), Created: f.Created, Problem: f.Problem,
-	}
 }
