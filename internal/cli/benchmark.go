@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/benchmark"
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 )
 
 type benchmarkFlags struct {
@@ -49,7 +51,7 @@ cluster that exists, it deletes only the objects of the benchmark.`,
 }
 
 func (a *app) benchmark(c *cobra.Command, flags *benchmarkFlags) (err error) {
-	if err := flags.outputFlags.check(); err != nil {
+	if err := flags.check(); err != nil {
 		return err
 	}
 	if err := flags.size.Check(); err != nil {
@@ -73,7 +75,7 @@ func (a *app) benchmark(c *cobra.Command, flags *benchmarkFlags) (err error) {
 		defer func() { err = errors.Join(err, a.down(context.WithoutCancel(c.Context()))) }()
 	}
 	report, err := benchmark.Run(c.Context(), up, benchmark.Options{
-		Size: flags.size, Keep: flags.keep || remove, Progress: benchmarkProgress{a.display},
+		Size: flags.size, Keep: flags.keep || remove, Progress: a.display,
 	})
 	if err != nil {
 		return benchmarkError(err)
@@ -96,17 +98,12 @@ func (a *app) selectEmbedded(ctx context.Context) (exists bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for _, f := range found {
-		if f.Provider.Name() == benchmark.Provider {
-			a.provider = benchmark.Provider
-			return true, nil
-		}
-	}
-	if len(found) > 0 && a.provider == auto {
+	exists = slices.ContainsFunc(found, func(f autoselect.Found) bool { return f.Provider.Name() == benchmark.Provider })
+	if !exists && len(found) > 0 && a.provider == auto {
 		return false, benchmarkError(&benchmark.UnsupportedError{Name: a.name, Provider: found[0].Provider.Name()})
 	}
 	a.provider = benchmark.Provider
-	return false, nil
+	return exists, nil
 }
 
 // benchmarkError turns an error in the flags into a usage error.
@@ -117,13 +114,4 @@ func benchmarkError(err error) error {
 		return usagef("%v", err)
 	}
 	return err
-}
-
-// benchmarkProgress shows a benchmark on the display.
-type benchmarkProgress struct{ *display }
-
-// Begin implements benchmark.Progress.
-func (p benchmarkProgress) Begin(text string) (detail func(string), done func(error)) {
-	s := p.begin(text)
-	return func(text string) { p.detail(s, text) }, func(err error) { p.end(s, err) }
 }

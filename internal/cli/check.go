@@ -48,7 +48,7 @@ The exit code is 1 if a task is unfinished, and 3 if the namespace, the controll
 }
 
 func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
-	if err := flags.outputFlags.check(); err != nil {
+	if err := flags.check(); err != nil {
 		return err
 	}
 	if flags.level < 0 || flags.level > 3 {

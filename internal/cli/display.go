@@ -80,6 +80,12 @@ func (d *display) Step(text string) func(error) {
 	return func(err error) { d.end(s, err) }
 }
 
+// Begin implements benchmark.Progress.
+func (d *display) Begin(text string) (detail func(string), done func(error)) {
+	s := d.begin(text)
+	return func(text string) { d.detail(s, text) }, func(err error) { d.end(s, err) }
+}
+
 // begin starts a step that can have details.
 func (d *display) begin(text string) *step {
 	d.mu.Lock()

@@ -132,28 +132,15 @@ func (f *reportFile) write(write func(io.Writer) error) error {
 	if err == nil && f.part.Name() != f.path {
 		err = errors.Join(os.Chmod(f.part.Name(), 0o644), os.Rename(f.part.Name(), f.path))
 	}
-	if err != nil {
-		return &unwrittenError{f.path, err}
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-// unwrittenError reports that a report could not be written to its file. It omits the name of the temporary file.
-type unwrittenError struct {
-	path  string
-	cause error
-}
-
-func (e *unwrittenError) Error() string {
-	cause := e.cause
-	var path *fs.PathError
-	if errors.As(cause, &path) {
-		cause = path.Err
+	var path *fs.PathError // it has the name of the temporary file
+	if errors.As(err, &path) {
+		err = path.Err
 	}
-	return fmt.Sprintf("--output-file %s: %v", e.path, cause)
+	return &fs.PathError{Op: "--output-file", Path: f.path, Err: err}
 }
-
-func (e *unwrittenError) Unwrap() error { return e.cause }
 
 // discard deletes an incomplete file.
 func (f *reportFile) discard() {

@@ -32,6 +32,7 @@ type app struct {
 }
 
 func (a *app) rootCommand() *cobra.Command {
+	cobra.EnableCommandSorting = false // learn comes first
 	root := &cobra.Command{
 		Use:   "ingresslab",
 		Short: "Learn Kubernetes Ingress with hands-on labs",
