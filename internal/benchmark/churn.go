@@ -12,55 +12,54 @@ import (
 )
 
 const (
-	// maxUnderway is how many pods may be in the course of being replaced. When there are more the cluster cannot keep up.
+	// maxUnderway limits the pods that are replaced at the same time. Beyond it, the cluster cannot keep up.
 	maxUnderway = 256
-	// maxAsking is how many of them clients ask for at the same time: more would measure the load of the measuring.
+	// maxAsking limits the changes that clients poll for at the same time. More would measure the load of the benchmark itself.
 	maxAsking = 8
-	// changeTimeout is when a change is given up.
+	// changeTimeout limits one change.
 	changeTimeout = 30 * time.Second
 )
 
-// Propagation is how long changes took to reach clients. A change is a new pod in the place of an old one.
+// Propagation is the time from a change to the clients. A change replaces an old pod with a new one.
 type Propagation struct {
-	// Total is from the request that creates the pod to the first answer that comes from it. The other three are its parts:
-	// until the pod is seen Ready, from there until its address is seen in an EndpointSlice, and from there until it answers.
-	// The last part is the controller's.
+	// Total is the time from the creation of the pod to its first response. It has three parts: until the pod is Ready, until
+	// its address is in an EndpointSlice, and until it responds. The last part is the controller's.
 	Total     Quantiles `json:"createdToServed"`
 	Ready     Quantiles `json:"createdToReady"`
 	Listed    Quantiles `json:"readyToListed"`
 	Published Quantiles `json:"listedToServed"`
-	// Rate is how many changes there were in a second; Missed those that were left out since too many were underway; Failed
-	// those that came to nothing, the first for the reason Failure.
+	// Rate is in changes per second. Missed counts changes that were skipped because too many were running. Failed counts
+	// failed changes; Failure is the first error.
 	Rate    float64 `json:"changesPerSecond"`
 	Missed  int     `json:"missed"`
 	Failed  int     `json:"failed"`
 	Failure string  `json:"failure,omitempty"`
-	// Requests is how many requests clients sent to find out, and Errors how many of them were not served.
+	// Requests counts the requests of the clients, and Errors those without a successful response.
 	Requests int64 `json:"requests"`
 	Errors   int64 `json:"errors"`
 }
 
-// churn replaces pods at a rate, and follows what it can of that.
+// churn replaces pods at a rate, and measures the changes.
 type churn struct {
 	*simulation
 	group  sync.WaitGroup
 	asking chan struct{}
 
 	mu                             sync.Mutex
-	replaced                       []int // for each Service, how many of its pods
+	replaced                       []int // per Service
 	busy                           map[int]bool
 	total, ready, listed, finished []time.Duration
 	changes, missed, failed        int
 	failure                        error
 }
 
-// churn changes endpoints for the duration. The error is that of ctx; what fails in the cluster is in the Propagation.
+// churn replaces pods for s.Duration. The error is that of ctx; the Propagation has the errors of the cluster.
 func (s *simulation) churn(ctx context.Context) (p Propagation, err error) {
 	detail, done := s.Progress.Begin(fmt.Sprintf("Replacing %g pods a second for %s", s.Churn, s.Duration))
 	defer func() { done(err) }()
 	c := &churn{simulation: s, asking: make(chan struct{}, maxAsking), replaced: make([]int, s.Services), busy: map[int]bool{}}
 	sent, errors := s.browser.sent.Load(), s.browser.failed.Load()
-	order := rand.New(rand.NewPCG(1, 2)).Perm(min(s.Services, s.Ingresses)) // the same each time, and neighbors in nothing
+	order := rand.New(rand.NewPCG(1, 2)).Perm(min(s.Services, s.Ingresses)) // the same order in each run
 	tick := time.NewTicker(time.Duration(float64(time.Second) / s.Churn))
 	defer tick.Stop()
 	began := time.Now()
@@ -70,7 +69,7 @@ func (s *simulation) churn(ctx context.Context) (p Propagation, err error) {
 		select {
 		case <-tick.C:
 			c.start(ctx, order[n%len(order)])
-			detail(fmt.Sprintf("%d begun", n+1))
+			detail(fmt.Sprintf("%d started", n+1))
 			continue
 		case <-end.C:
 		case <-ctx.Done():
@@ -93,7 +92,7 @@ func (s *simulation) churn(ctx context.Context) (p Propagation, err error) {
 	return p, nil
 }
 
-// start begins to replace the oldest pod of a Service, unless there is too much to do already.
+// start replaces the oldest pod of a Service in the background, unless too many changes are running.
 func (c *churn) start(ctx context.Context, service int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +117,7 @@ func (c *churn) start(ctx context.Context, service int) {
 	})
 }
 
-// replace makes a new pod for a Service, and deletes its oldest when the new one serves.
+// replace creates a pod for a Service, and deletes the oldest one when the new one responds.
 func (c *churn) replace(ctx context.Context, service, oldest int) error {
 	bounded, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
@@ -131,7 +130,7 @@ func (c *churn) replace(ctx context.Context, service, oldest int) error {
 	return err
 }
 
-// follow makes a pod and follows it until a client is served by it.
+// follow creates a pod, and measures the time until it serves a client.
 func (c *churn) follow(ctx context.Context, service, ordinal int) error {
 	namespace, name := namespaceOf(service), podName(service, ordinal)
 	created := time.Now()
@@ -145,23 +144,23 @@ func (c *churn) follow(ctx context.Context, service, ordinal int) error {
 	}
 	listed, err := c.watcher.awaitListed(ctx, ready.address)
 	if err != nil {
-		return fmt.Errorf("pod %s/%s is Ready and in no EndpointSlice: %w", namespace, name, err)
+		return fmt.Errorf("pod %s/%s is Ready but in no EndpointSlice: %w", namespace, name, err)
 	}
 	select {
 	case c.asking <- struct{}{}:
 		defer func() { <-c.asking }()
 	default:
-		return nil // it is not measured
+		return nil // without a measurement
 	}
 	served, err := c.browser.until(ctx, hostOf(service), askInterval, func(address string) bool { return address == ready.address })
 	if err != nil {
-		return fmt.Errorf("pod %s/%s is in an EndpointSlice and gets no requests: %w", namespace, name, err)
+		return fmt.Errorf("pod %s/%s is in an EndpointSlice but gets no requests: %w", namespace, name, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total = append(c.total, served.Sub(created))
 	c.ready = append(c.ready, ready.at.Sub(created))
-	c.listed = append(c.listed, max(0, listed.Sub(ready.at))) // the two come by different watches
+	c.listed = append(c.listed, max(0, listed.Sub(ready.at))) // two watches report the events
 	c.finished = append(c.finished, max(0, served.Sub(listed)))
 	return nil
 }

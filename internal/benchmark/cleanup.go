@@ -11,12 +11,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// cleanTimeout bounds the removal of everything; it is work for etcd, a few thousand objects a second.
+// cleanTimeout limits the cleanup. etcd deletes a few thousand objects per second.
 const cleanTimeout = 10 * time.Minute
 
-// Clean removes everything that simulations have made in a cluster, and returns when it is gone.
+// Clean deletes the objects of all benchmarks in a cluster, and waits for their removal.
 func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) (err error) {
-	detail, done := progress.Begin("Removing what was simulated")
+	detail, done := progress.Begin("Deleting the benchmark objects")
 	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
@@ -25,10 +25,11 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 	if err != nil {
 		return fmt.Errorf("namespaces: %w", err)
 	}
-	// All of them first: then nothing new is made anywhere for what is deleted.
+	// Deleted namespaces accept no new objects, so they come first.
 	var errs []error
 	for _, namespace := range list.Items {
-		if err := namespaces.Delete(ctx, namespace.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		err := namespaces.Delete(ctx, namespace.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			errs = append(errs, fmt.Errorf("namespace %s: delete: %w", namespace.Name, err))
 		}
 	}
@@ -47,12 +48,12 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 		if len(list.Items) == 0 {
 			break
 		}
-		detail(fmt.Sprintf("%d namespaces are left", len(list.Items)))
+		detail(fmt.Sprintf("%d namespaces left", len(list.Items)))
 		if err := pause(ctx, pollInterval); err != nil {
-			return fmt.Errorf("%d namespaces are still there: %w", len(list.Items), err)
+			return fmt.Errorf("%d namespaces still exist: %w", len(list.Items), err)
 		}
 	}
-	// The nodes go last: they let go of the pods.
+	// The nodes come last, because they confirm the deletion of pods.
 	err = client.CoreV1().Nodes().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("virtual nodes: %w", err)
@@ -60,8 +61,8 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 	return nil
 }
 
-// empty deletes the most of what is in a namespace, faster than the namespace's own controller would: that asks for whole
-// collections, which take the API server longer than it allows itself. What fails is left to that controller.
+// empty deletes the Ingresses and pods of a namespace. The namespace controller deletes whole collections, which exceed the API
+// server's timeout. It deletes the objects that remain here after an error.
 func empty(ctx context.Context, client kubernetes.Interface, namespace string) {
 	now, all := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, metav1.ListOptions{LabelSelector: selector}
 	if list, err := client.NetworkingV1().Ingresses(namespace).List(ctx, all); err == nil {
@@ -76,7 +77,7 @@ func empty(ctx context.Context, client kubernetes.Interface, namespace string) {
 	}
 }
 
-// gone makes no error of what is not there.
+// gone returns nil for a missing object.
 func gone(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil

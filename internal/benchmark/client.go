@@ -11,27 +11,27 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/virtual"
 )
 
-// browser sends requests to the ingress, as a client from this machine.
+// browser sends requests from this machine to the Ingress controller.
 type browser struct {
 	address string
 	client  *http.Client
-	// sent counts the requests, failed those that no virtual pod answered.
+	// sent counts requests; failed counts those without a response of a virtual pod.
 	sent, failed atomic.Int64
 }
 
-// attemptTimeout bounds one request: while there is no controller nobody may answer.
+// attemptTimeout limits a request. There is no response during a restart of the controller.
 const attemptTimeout = 2 * time.Second
 
 func newBrowser(address string) *browser {
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true} // and no proxy of the environment
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true} // ignores the proxy settings of the environment
 	return &browser{address: address, client: &http.Client{
 		Transport: transport, Timeout: attemptTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// ask requests a host's page and returns the address of the virtual pod that served it.
-func (b *browser) ask(ctx context.Context, host string) (string, error) {
+// get requests the page of a host, and returns the address of the virtual pod that responded.
+func (b *browser) get(ctx context.Context, host string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.address+"/", nil)
 	if err != nil {
 		return "", err
@@ -49,15 +49,15 @@ func (b *browser) ask(ctx context.Context, host string) (string, error) {
 	}
 	served := answer.Header.Get(virtual.HeaderAddress)
 	if answer.StatusCode != http.StatusOK || served == "" {
-		return "", fmt.Errorf("http://%s/ answers %s", host, answer.Status)
+		return "", fmt.Errorf("http://%s/ responds with %s", host, answer.Status)
 	}
 	return served, nil
 }
 
-// until asks until the answer is as wanted, and returns when that was. Between two requests it waits.
+// until sends requests until a response is as wanted, and returns the time of that response.
 func (b *browser) until(ctx context.Context, host string, between time.Duration, wanted func(address string) bool) (time.Time, error) {
 	for {
-		served, err := b.ask(ctx, host)
+		served, err := b.get(ctx, host)
 		switch {
 		case err == nil && wanted(served):
 			return time.Now(), nil
@@ -73,5 +73,5 @@ func (b *browser) until(ctx context.Context, host string, between time.Duration,
 	}
 }
 
-// close lets go of the connections.
+// close closes the connections.
 func (b *browser) close() { b.client.CloseIdleConnections() }

@@ -24,7 +24,7 @@ const (
 	metricsPort        = 10254
 )
 
-// Names of metrics; docs/metrics.md has the controller's own.
+// Names of metrics. docs/metrics.md lists those of the controller.
 const (
 	metricBuild  = "ingresslab_table_build_duration_seconds"
 	metricRoutes = "ingresslab_table_routes"
@@ -33,7 +33,7 @@ const (
 	metricHeap   = "go_memstats_heap_inuse_bytes"
 )
 
-// controllers returns the controller's pods, the one that requests from this machine reach first: that on the control plane.
+// controllers returns the controller's pods. The first runs on the control plane, where requests from this machine arrive.
 func controllers(ctx context.Context, client kubernetes.Interface) ([]corev1.Pod, error) {
 	list, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: controllerSelector})
 	if err != nil {
@@ -54,10 +54,10 @@ func controllers(ctx context.Context, client kubernetes.Interface) ([]corev1.Pod
 	if all := slices.Concat(first, others); len(all) > 0 {
 		return all, nil
 	}
-	return nil, fmt.Errorf("there is no pod with the labels %s; `ingresslab up` installs the controller", controllerSelector)
+	return nil, fmt.Errorf("no pod has the labels %s; run `ingresslab up` to install the controller", controllerSelector)
 }
 
-// reading is what the controller says of itself at one moment.
+// reading is a sample of the controller's metrics.
 type reading struct {
 	at            time.Time
 	cpu           float64 // seconds so far
@@ -67,8 +67,8 @@ type reading struct {
 	scrapeElapsed time.Duration
 }
 
-// read asks a controller for its metrics, through the API server. It has figures for every endpoint, too, and makes all of
-// them for each answer, so it should not be asked often.
+// read gets a controller's metrics through the API server. Each response contains metrics of all endpoints, which costs CPU time,
+// so call it rarely.
 func read(ctx context.Context, client kubernetes.Interface, pod types.NamespacedName) (reading, error) {
 	began := time.Now()
 	request := client.CoreV1().RESTClient().Get().Namespace(pod.Namespace).Resource("pods").
@@ -91,7 +91,7 @@ func read(ctx context.Context, client kubernetes.Interface, pod types.Namespaced
 	for name, value := range map[string]*float64{metricCPU: &r.cpu, metricRSS: &r.rss, metricHeap: &r.heap, metricRoutes: &r.routes} {
 		metrics := families[name].GetMetric()
 		if len(metrics) == 0 {
-			return reading{}, fmt.Errorf("metrics of pod %s: there is no %s", pod, name)
+			return reading{}, fmt.Errorf("metrics of pod %s: %s is missing", pod, name)
 		}
 		*value = metrics[0].GetGauge().GetValue() + metrics[0].GetCounter().GetValue() // one of them is nil
 	}
@@ -101,8 +101,8 @@ func read(ctx context.Context, client kubernetes.Interface, pod types.Namespaced
 	return r, nil
 }
 
-// startOf returns when a controller wrote its first line, a few milliseconds after its process began. The start time in the
-// pod's status and in the process's metrics is cut to seconds.
+// startOf returns the time of a controller's first log line, a few milliseconds after the start of its process. The start times in
+// the pod's status and in the metrics have a resolution of one second.
 func startOf(ctx context.Context, client kubernetes.Interface, pod types.NamespacedName) (time.Time, error) {
 	limit := int64(1024)
 	text, err := client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Timestamps: true, LimitBytes: &limit}).DoRaw(ctx)
@@ -113,7 +113,7 @@ func startOf(ctx context.Context, client kubernetes.Interface, pod types.Namespa
 	stamp, _, _ := strings.Cut(string(line), " ")
 	at, err := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("log of pod %s: its first line has no time: %w", pod, err)
+		return time.Time{}, fmt.Errorf("log of pod %s: the first line has no timestamp: %w", pod, err)
 	}
 	return at, nil
 }

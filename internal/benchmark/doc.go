@@ -1,10 +1,9 @@
-// Package simulate fills an embedded cluster with Ingresses, Services and virtual pods, changes endpoints, and measures what
-// that costs the controller, and how long a change takes to reach the requests of clients.
+// Package benchmark fills an embedded cluster with Ingresses, Services, and virtual pods. It replaces pods, and measures the
+// controller's resources and the time until clients see a change.
 //
-// Everything but the pods' processes is real: the objects are in etcd, the EndpointSlices are written by Kubernetes' own
-// controller, the ingress controller is the one that `ingresslab up` installs, and requests go through its port. It is
-// judged from outside: by its answers, its metrics and the API.
+// Only the processes of the pods are simulated. Kubernetes' own controllers write the EndpointSlices, `ingresslab up` installs the
+// Ingress controller, and requests use its port. The benchmark reads responses, metrics, and the API only.
 //
-// run.go is the story of a simulation. What is made is planned in size.go and spelled out in objects.go; watch.go knows how far
-// it has come; restart.go and churn.go measure; report.go says what came out.
+// run.go lists the steps. size.go plans the objects and objects.go defines them; watch.go observes the cluster; restart.go and
+// churn.go measure; report.go prints the result.
 package benchmark

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// writers is the number of requests to the API server at a time.
+	// writers is the number of concurrent requests to the API server.
 	writers = 12
-	// pollInterval is how often progress is looked at.
+	// pollInterval is the time between two checks of the progress.
 	pollInterval = 200 * time.Millisecond
-	// nodesTimeout bounds the wait for virtual nodes; nobody plays them where the provider cannot.
+	// nodesTimeout limits the wait for virtual nodes. An older cluster does not simulate them.
 	nodesTimeout = 30 * time.Second
-	// stallTimeout is how long the cluster may stand still before it is believed that it will not go on.
+	// stallTimeout limits the time without progress.
 	stallTimeout = 2 * time.Minute
 )
 
-// fill makes everything, and returns when the cluster has come to rest: every pod is Ready, every address is in an
-// EndpointSlice, and every Ingress has the controller's address in its status.
+// fill creates all objects. It waits until each pod is Ready, each address is in an EndpointSlice, and each Ingress has an
+// address in its status.
 func (s *simulation) fill(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (s *simulation) fill(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
-// prepare makes the nodes and the namespaces, and waits until pods can be created there.
+// prepare creates the nodes and namespaces, and waits until they accept pods.
 func (s *simulation) prepare(ctx context.Context) error {
 	err := s.each(ctx, "Creating virtual nodes", s.nodes(), func(ctx context.Context, n int) error {
 		_, err := s.client.CoreV1().Nodes().Create(ctx, newNode(n), metav1.CreateOptions{})
@@ -97,12 +97,12 @@ func (s *simulation) awaitNodes(ctx context.Context) error {
 			return nil
 		}
 		if err := pause(ctx, pollInterval); err != nil {
-			return fmt.Errorf("%d of %d virtual nodes are Ready; was the cluster made by an older ingresslab? (`ingresslab down` removes it): %w", ready, s.nodes(), err)
+			return fmt.Errorf("%d of %d virtual nodes are Ready: %w; if the cluster is old, run `ingresslab down` first", ready, s.nodes(), err)
 		}
 	}
 }
 
-// awaitAccount waits for a namespace's service account: without it no pod is admitted.
+// awaitAccount waits for a namespace's service account, which pods require.
 func (s *simulation) awaitAccount(ctx context.Context, namespace string) error {
 	for {
 		_, err := s.client.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
@@ -117,7 +117,7 @@ func (s *simulation) awaitAccount(ctx context.Context, namespace string) error {
 
 // settle waits until the control plane and the controller have caught up.
 func (s *simulation) settle(ctx context.Context) (err error) {
-	detail, done := s.Progress.Begin("Waiting until endpoints and statuses are written")
+	detail, done := s.Progress.Begin("Waiting for endpoints and statuses")
 	defer func() { done(err) }()
 	best, since := -1, time.Now()
 	for {
@@ -130,7 +130,7 @@ func (s *simulation) settle(ctx context.Context) (err error) {
 			best, since = sum, time.Now()
 		}
 		if time.Since(since) > stallTimeout {
-			return fmt.Errorf("nothing has changed for %s: %d of %d pods are Ready, %d are in EndpointSlices, %d of %d Ingresses have an address",
+			return fmt.Errorf("no progress for %s: %d of %d pods are Ready, %d are in EndpointSlices, %d of %d Ingresses have an address",
 				stallTimeout, ready, s.Pods, listed, published, s.Ingresses)
 		}
 		if err := pause(ctx, pollInterval); err != nil {
@@ -139,7 +139,7 @@ func (s *simulation) settle(ctx context.Context) (err error) {
 	}
 }
 
-// each is the function of that name, for one of the simulation's own steps.
+// each calls the function each, and shows the progress.
 func (s *simulation) each(ctx context.Context, what string, n int, do func(context.Context, int) error) (err error) {
 	detail, done := s.Progress.Begin(fmt.Sprintf("%s: %d", what, n))
 	defer func() { done(err) }()
@@ -155,7 +155,7 @@ func (s *simulation) each(ctx context.Context, what string, n int, do func(conte
 	})
 }
 
-// each calls do for 0 to n-1, several at a time, and stops after the first error.
+// each calls do for 0 to n-1 concurrently, and stops after the first error.
 func each(ctx context.Context, n int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -175,7 +175,7 @@ func each(ctx context.Context, n int, do func(context.Context, int) error) error
 	return context.Cause(ctx)
 }
 
-// pause waits, unless ctx ends.
+// pause waits for d or the end of ctx.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

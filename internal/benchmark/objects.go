@@ -9,7 +9,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/virtual"
 )
 
-// Label marks everything that a simulation makes; its value is "true".
+// Label marks the objects of a benchmark; its value is "true".
 const Label = "ingresslab.dev/simulate"
 
 const (
@@ -18,7 +18,7 @@ const (
 	portName     = "http"
 )
 
-// selector finds everything that a simulation made.
+// selector selects the objects of a benchmark.
 const selector = Label + "=true"
 
 func meta(namespace, name string) metav1.ObjectMeta {
@@ -29,7 +29,7 @@ func newNamespace(n int) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: meta("", namespaceName(n))}
 }
 
-// newNode is a virtual node, with a taint so that no pod gets there that does not ask for it.
+// newNode returns a virtual node. Its taint repels pods that do not tolerate it.
 func newNode(n int) *corev1.Node {
 	node := &corev1.Node{ObjectMeta: meta("", nodeName(n))}
 	node.Labels[virtual.Label] = "true"
@@ -37,8 +37,7 @@ func newNode(n int) *corev1.Node {
 	return node
 }
 
-// newService is headless: the controller dials endpoints and never a Service's own address, so that address would only cost
-// the nodes something.
+// newService returns a headless Service. The controller connects to endpoints, so a cluster IP would only cost resources.
 func newService(service int) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: meta(namespaceOf(service), serviceName(service)),
@@ -71,8 +70,7 @@ func (s Size) newIngress(ingress int) *networkingv1.Ingress {
 	}
 }
 
-// newPod names its node itself: the scheduler is not what is measured, and at its default rate it would take minutes for
-// tens of thousands.
+// newPod returns a pod that is bound to a node. The scheduler would take minutes for tens of thousands of pods.
 func newPod(service, ordinal, node int) *corev1.Pod {
 	pod := &corev1.Pod{
 		ObjectMeta: meta(namespaceOf(service), podName(service, ordinal)),

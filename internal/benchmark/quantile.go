@@ -8,7 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Quantiles sum up some durations, in seconds. All are zero if there were none.
+// Quantiles summarize durations in seconds. Without samples, all fields are zero.
 type Quantiles struct {
 	Count int     `json:"count"`
 	Mean  float64 `json:"mean"`
@@ -18,7 +18,7 @@ type Quantiles struct {
 	Max   float64 `json:"max"`
 }
 
-// quantilesOf sums up samples: each quantile is one of them (the nearest rank).
+// quantilesOf summarizes samples with the nearest-rank method.
 func quantilesOf(samples []time.Duration) Quantiles {
 	if len(samples) == 0 {
 		return Quantiles{}
@@ -37,9 +37,8 @@ func quantilesOf(samples []time.Duration) Quantiles {
 	}
 }
 
-// quantilesBetween sums up what a histogram of Prometheus has counted between two looks at it. A quantile is as exact as the
-// buckets are narrow: within its bucket the samples are taken to be spread evenly, and the maximum is the upper bound of the
-// last bucket that has any.
+// quantilesBetween summarizes the samples of a Prometheus histogram between two readings. A quantile is interpolated within its
+// bucket. The maximum is the upper bound of the last bucket with samples.
 func quantilesBetween(before, after *dto.Histogram) Quantiles {
 	count := after.GetSampleCount() - before.GetSampleCount()
 	if count == 0 {
@@ -64,7 +63,7 @@ func quantilesBetween(before, after *dto.Histogram) Quantiles {
 	}
 }
 
-// bucketQuantile is the value below which there are rank samples. Above the last bound nothing is known but that bound.
+// bucketQuantile returns the value below which there are rank samples, or the last bound if the value exceeds it.
 func bucketQuantile(rank float64, bounds []float64, cumulative []uint64) float64 {
 	lower, below := 0.0, uint64(0)
 	for i, bound := range bounds {

@@ -44,7 +44,7 @@ func histogram(samples ...float64) *dto.Histogram {
 	return h
 }
 
-func TestQuantilesBetweenTwoLooksAtAHistogram(t *testing.T) {
+func TestQuantilesBetweenHistogramReadings(t *testing.T) {
 	before := []float64{0.5, 0.5, 3}
 	after := append([]float64{1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 3}, before...)
 	got := quantilesBetween(histogram(before...), histogram(after...))

@@ -10,35 +10,35 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Report is what a simulation came to. Durations are in seconds, sizes in bytes, CPU in seconds of one processor for a second.
+// Report is the result of a benchmark. Durations are in seconds, sizes in bytes, and CPU in processor seconds per second.
 type Report struct {
 	Size
-	// DurationSeconds is how long endpoints were changed.
+	// DurationSeconds is the duration of the churn.
 	DurationSeconds float64 `json:"durationSeconds"`
-	// Cluster is its name, CPUs the processors that everything shared, Controllers how many of them had the whole load.
+	// Cluster is the cluster name. CPUs counts the processors of the machine, and Controllers the controllers, each under full load.
 	Cluster     string `json:"cluster"`
 	CPUs        int    `json:"cpus"`
 	Controllers int    `json:"controllers"`
-	// FillSeconds is how long it took to make everything, until all of it was Ready and published.
+	// FillSeconds is the time until all objects existed and were Ready.
 	FillSeconds float64 `json:"fillSeconds"`
-	// Routes is how many routes the controller's table had.
+	// Routes is the number of routes in the controller's table.
 	Routes int `json:"routes"`
-	// Sync is the start of a controller in the full cluster.
+	// Sync is the start time of a controller in the full cluster.
 	Sync Sync `json:"initialSync"`
-	// AfterSync, AfterRest and AfterChurn are the memory of that controller.
+	// AfterSync, AfterRest, and AfterChurn are that controller's memory.
 	AfterSync  Memory `json:"memoryAfterSync"`
 	AfterRest  Memory `json:"memoryAfterRest"`
 	AfterChurn Memory `json:"memoryAfterChurn"`
-	// IdleCPU is while nothing changes, ChurnCPU while endpoints do.
+	// IdleCPU is the CPU usage without changes, ChurnCPU that during the churn.
 	IdleCPU  float64 `json:"cpuAtRest"`
 	ChurnCPU float64 `json:"cpuInChurn"`
-	// Build is how long the tables took that were built during churn.
+	// Build is the time to build a table during the churn.
 	Build Quantiles `json:"tableBuild"`
-	// Propagation is how fast endpoint changes reached clients.
+	// Propagation is the time until clients saw endpoint changes.
 	Propagation Propagation `json:"propagation"`
 }
 
-// Memory is that of a process: resident, and what of it Go's heap has in use.
+// Memory is a process's resident memory, and the part that Go's heap uses.
 type Memory struct {
 	RSS  float64 `json:"rssBytes"`
 	Heap float64 `json:"heapBytes"`
@@ -46,7 +46,7 @@ type Memory struct {
 
 func (r reading) memory() Memory { return Memory{r.rss, r.heap} }
 
-// cpuBetween is how much of one processor a process had between two readings.
+// cpuBetween returns the CPU usage between two readings, in processor seconds per second.
 func cpuBetween(before, after reading) float64 {
 	return (after.cpu - before.cpu) / after.at.Sub(before.at).Seconds()
 }
@@ -58,11 +58,11 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// WriteTable writes the report for people.
+// WriteTable writes the report as a table.
 func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // t keeps the error for Flush
-	row("cluster", fmt.Sprintf("%d Ingresses, %d Services, %d pods, made in %.0f s; %s on %s",
+	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // Flush returns the error
+	row("cluster", fmt.Sprintf("%d Ingresses, %d Services, %d pods, created in %.0f s; %s on %s",
 		r.Ingresses, r.Services, r.Pods, r.FillSeconds, text.Count(r.Controllers, "controller"), text.Count(r.CPUs, "CPU")))
 	row("initial sync", fmt.Sprintf("%s to the first request, %s until Ready; %d routes", duration(r.Sync.FirstRequest), duration(r.Sync.Ready), r.Routes))
 	row("memory", fmt.Sprintf("%s after the sync (Go heap %s)", bytesText(r.AfterSync.RSS), bytesText(r.AfterSync.Heap)))
@@ -91,18 +91,18 @@ func (r *Report) WriteTable(w io.Writer) error {
 	return t.Flush()
 }
 
-// trouble says what did not go as planned.
+// trouble lists skipped and failed changes.
 func (r *Report) trouble() string {
 	var parts []string
 	p := r.Propagation
 	if p.Missed > 0 {
-		parts = append(parts, fmt.Sprintf("%d left out, the cluster could not keep up", p.Missed))
+		parts = append(parts, fmt.Sprintf("%d skipped, because the cluster could not keep up", p.Missed))
 	}
 	if p.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed, the first: %s", p.Failed, p.Failure))
+		parts = append(parts, fmt.Sprintf("%d failed, first error: %s", p.Failed, p.Failure))
 	}
 	if p.Errors > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d requests were not served", p.Errors, p.Requests))
+		parts = append(parts, fmt.Sprintf("%d of %d requests failed", p.Errors, p.Requests))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -110,7 +110,7 @@ func (r *Report) trouble() string {
 	return " (" + strings.Join(parts, "; ") + ")"
 }
 
-// duration writes seconds with three digits that mean something.
+// duration formats seconds with three significant digits.
 func duration(seconds float64) string {
 	switch {
 	case seconds >= 1:

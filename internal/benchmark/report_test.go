@@ -16,13 +16,13 @@ var full = Report{
 	Propagation: Propagation{Total: Quantiles{Count: 600, P50: 0.12, P90: 0.2, P99: 1.5, Max: 2}, Rate: 10},
 }
 
-func TestTheTableSaysWhatWasMeasured(t *testing.T) {
+func TestTableListsMeasurements(t *testing.T) {
 	var out strings.Builder
 	if err := full.WriteTable(&out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"cluster          10000 Ingresses, 10000 Services, 20000 pods, made in 123 s; 1 controller on 2 CPUs",
+		"cluster          10000 Ingresses, 10000 Services, 20000 pods, created in 123 s; 1 controller on 2 CPUs",
 		"initial sync     1.23 s to the first request, 2.50 s until Ready; 10000 routes",
 		"memory           200 MB after the sync (Go heap 120 MB)",
 		"churn            10.0 pods replaced a second for 1m0s\n",
@@ -41,7 +41,7 @@ func TestTheTableSaysWhatWasMeasured(t *testing.T) {
 	}
 }
 
-func TestTroubleIsNotPassedOver(t *testing.T) {
+func TestTableListsFailures(t *testing.T) {
 	r := full
 	r.Propagation.Missed, r.Propagation.Failed, r.Propagation.Failure = 3, 2, "pod x: no"
 	r.Propagation.Requests, r.Propagation.Errors = 100, 1
@@ -49,13 +49,13 @@ func TestTroubleIsNotPassedOver(t *testing.T) {
 	if err := r.WriteTable(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := "(3 left out, the cluster could not keep up; 2 failed, the first: pod x: no; 1 of 100 requests were not served)"
+	want := "(3 skipped, because the cluster could not keep up; 2 failed, first error: pod x: no; 1 of 100 requests failed)"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("there is no %q in\n%s", want, &out)
 	}
 }
 
-func TestJSONHasUnitsInItsNames(t *testing.T) {
+func TestJSONNamesHaveUnits(t *testing.T) {
 	var out strings.Builder
 	if err := full.WriteJSON(&out); err != nil {
 		t.Fatal(err)

@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// restartTimeout bounds the end of a controller and the start of the next one.
+	// restartTimeout limits a restart of the controller.
 	restartTimeout = 5 * time.Minute
-	// askInterval and lookInterval are the errors of the two figures of Sync.
+	// askInterval and lookInterval are the measurement errors of the two values in Sync.
 	askInterval  = 2 * time.Millisecond
 	lookInterval = 20 * time.Millisecond
 )
 
-// Sync is how long a controller takes that starts in a full cluster, in seconds from its first line in the log.
+// Sync is the start time of a controller in a full cluster, in seconds from its first log line.
 type Sync struct {
-	// FirstRequest is when a request was first routed, Ready when the API showed the pod to be Ready.
+	// FirstRequest is the time until a request succeeds, Ready the time until the API reports the pod as Ready.
 	FirstRequest float64 `json:"firstRequestSeconds"`
 	Ready        float64 `json:"readySeconds"`
 }
 
-// restart deletes the controller's pod and measures the one that comes in its place.
+// restart deletes the controller's pod and measures its replacement.
 func (s *simulation) restart(ctx context.Context) (sync Sync, err error) {
-	_, done := s.Progress.Begin("Starting the controller anew")
+	_, done := s.Progress.Begin("Restarting the controller")
 	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, restartTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *simulation) restart(ctx context.Context) (sync Sync, err error) {
 	if err := pods.Delete(ctx, old.Name, metav1.DeleteOptions{}); err != nil {
 		return sync, fmt.Errorf("delete pod %s/%s: %w", old.Namespace, old.Name, err)
 	}
-	// The old one serves on for its grace period: what answers after it has gone is the new one.
+	// The old pod serves during its grace period, so the measurement starts after its removal.
 	if _, err := s.awaitController(ctx, func(now *corev1.Pod) bool { return now == nil || now.UID != old.UID }); err != nil {
 		return sync, err
 	}
@@ -58,7 +58,7 @@ func (s *simulation) restart(ctx context.Context) (sync Sync, err error) {
 	}
 	routed := <-first
 	if routed.err != nil {
-		return sync, fmt.Errorf("the new controller is Ready and routes no request: %w", routed.err)
+		return sync, fmt.Errorf("the new controller is Ready but routes no request: %w", routed.err)
 	}
 	start, err := startOf(ctx, s.client, s.podName())
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *simulation) restart(ctx context.Context) (sync Sync, err error) {
 	return Sync{FirstRequest: routed.at.Sub(start).Seconds(), Ready: ready.Sub(start).Seconds()}, nil
 }
 
-// awaitController waits until the controller's pod on the node of s.pod is as wanted; nil if there is none.
+// awaitController waits until wanted accepts the controller's pod on the node of s.pod, which is nil if none exists.
 func (s *simulation) awaitController(ctx context.Context, wanted func(*corev1.Pod) bool) (*corev1.Pod, error) {
 	node := s.pod.Spec.NodeName
 	for {
@@ -99,7 +99,7 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// podName names the controller that is measured.
+// podName returns the name of the measured controller.
 func (s *simulation) podName() types.NamespacedName {
 	return types.NamespacedName{Namespace: s.pod.Namespace, Name: s.pod.Name}
 }

@@ -15,49 +15,49 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Progress hears how a simulation goes on, for a person to follow. Its methods may be called from any goroutine.
+// Progress receives the progress of a benchmark. Its methods can be called from any goroutine.
 type Progress interface {
-	// Begin says that something begins that takes a while. detail may be called with how far it is, done is called once.
+	// Begin reports the start of a step. The benchmark calls detail with the progress, and done once.
 	Begin(text string) (detail func(string), done func(error))
-	// Note says something worth a line.
+	// Note reports a line.
 	Note(text string)
 }
 
-// Options are a simulation.
+// Options configure a benchmark.
 type Options struct {
 	Size
-	// Keep leaves everything in the cluster.
+	// Keep leaves the objects in the cluster.
 	Keep bool
-	// Progress hears of every step.
+	// Progress receives each step.
 	Progress Progress
 }
 
-// simulation is one that goes on.
+// simulation is a running benchmark.
 type simulation struct {
 	Options
 	client  kubernetes.Interface
 	browser *browser
 	watcher *watcher
-	// pod is the controller that is measured.
+	// pod is the measured controller's.
 	pod *corev1.Pod
 }
 
-// quietTime is how long the controller is watched doing nothing.
+// quietTime is the duration of the measurement without changes.
 const quietTime = 10 * time.Second
 
-// Provider is the only one whose clusters have virtual nodes.
+// Provider is the only provider with virtual nodes.
 const Provider = "embedded"
 
-// UnsupportedError says that a cluster has no virtual nodes.
+// UnsupportedError reports a cluster without virtual nodes.
 type UnsupportedError struct{ Name, Provider string }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("cluster %q is made with %s, whose nodes run every pod for real; virtual pods need an embedded cluster: "+
+	return fmt.Sprintf("cluster %q has provider %s, which has no virtual pods; use an embedded cluster: "+
 		"`ingresslab dev benchmark --cluster %s --name another`", e.Name, e.Provider, Provider)
 }
 
-// Run fills the cluster, measures the controller, and removes what it made, even if ctx ends. The error is an
-// *UnsupportedError or a *LimitError before anything is made. What is left of an earlier simulation is removed first.
+// Run fills the cluster, measures the controller, and deletes the objects, even after the end of ctx. It first deletes the objects
+// of an earlier benchmark. An *UnsupportedError or a *LimitError means that nothing was created.
 func Run(ctx context.Context, c *cluster.Cluster, o Options) (report *Report, err error) {
 	if c.Provider != Provider {
 		return nil, &UnsupportedError{c.Name, c.Provider}
@@ -82,7 +82,7 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options) (report *Report, er
 	return s.run(ctx, c)
 }
 
-// newClient talks to the API server without a limit of its own, and in the format that costs both sides least.
+// newClient returns a client without a rate limit, with the cheapest encoding.
 func newClient(config *rest.Config) (kubernetes.Interface, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -95,7 +95,7 @@ func newClient(config *rest.Config) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// cleanBefore removes what an earlier simulation left.
+// cleanBefore deletes the objects of an earlier benchmark.
 func (s *simulation) cleanBefore(ctx context.Context) error {
 	list, err := s.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -104,11 +104,11 @@ func (s *simulation) cleanBefore(ctx context.Context) error {
 	if len(list.Items) == 0 {
 		return nil
 	}
-	s.Progress.Note(fmt.Sprintf("an earlier simulation left %d namespaces: they are removed first", len(list.Items)))
+	s.Progress.Note(fmt.Sprintf("an earlier benchmark left %d namespaces; deleting them first", len(list.Items)))
 	return Clean(ctx, s.client, s.Progress)
 }
 
-// run is the simulation itself.
+// run fills the cluster and measures.
 func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, error) {
 	pods, err := controllers(ctx, s.client)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, erro
 	}
 	s.pod = &pods[0]
 	if len(pods) > 1 {
-		s.Progress.Note(fmt.Sprintf("%d controllers share this machine, and each has all of the load; a cluster with --nodes 1 has one", len(pods)))
+		s.Progress.Note(fmt.Sprintf("%d controllers share this machine, each under full load; use a cluster with --nodes 1 to run one", len(pods)))
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -135,7 +135,7 @@ func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, erro
 	return report, s.measure(ctx, report)
 }
 
-// measure watches the controller at rest, and then while endpoints change.
+// measure samples the controller without changes, and then during the churn.
 func (s *simulation) measure(ctx context.Context, report *Report) error {
 	synced, err := read(ctx, s.client, s.podName())
 	if err != nil {
@@ -165,9 +165,9 @@ func (s *simulation) measure(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// rest lets the controller alone.
+// rest waits without changes.
 func (s *simulation) rest(ctx context.Context) (err error) {
-	_, done := s.Progress.Begin(fmt.Sprintf("Watching the controller at rest for %s", quietTime))
+	_, done := s.Progress.Begin(fmt.Sprintf("Measuring the idle controller for %s", quietTime))
 	defer func() { done(err) }()
 	return pause(ctx, quietTime)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The most of everything. Beyond it lies no answer, only a machine without memory.
+// The limits. A larger benchmark exceeds the memory of a machine.
 const (
 	maxIngresses = 50_000
 	maxPods      = 100_000
@@ -14,23 +14,23 @@ const (
 	minDuration  = time.Second
 )
 
-// Size is what a simulation is made of.
+// Size is the size of a benchmark.
 type Size struct {
-	// Ingresses, 1 to 50,000, have one host each. Ingress number i leads to Service number i modulo Services.
+	// Ingresses, 1 to 50,000, have one host each. Ingress i routes to Service i modulo Services.
 	Ingresses int `json:"ingresses"`
 	// Pods, 1 to 100,000, are spread evenly over the Services.
 	Pods int `json:"pods"`
-	// Services, 1 to Pods; 0 stands for one for each Ingress, as far as there are pods.
+	// Services, 1 to Pods. 0 means one per Ingress, limited by Pods.
 	Services int `json:"services"`
-	// Churn is how many pods are replaced in a second, 0 to 200; 0 stands for none.
+	// Churn is the number of pods to replace per second, 0 to 200.
 	Churn float64 `json:"churn"`
-	// Duration is for how long, a second to an hour.
+	// Duration is the duration of the churn, from a second to an hour.
 	Duration time.Duration `json:"-"`
 }
 
-// LimitError says which wish of a Size cannot be met.
+// LimitError reports an invalid field of a Size.
 type LimitError struct {
-	// Flag is the command-line flag that says it, e.g. "--pods".
+	// Flag is the field's command-line flag, such as "--pods".
 	Flag string
 	// Why completes "--pods: ".
 	Why string
@@ -38,7 +38,7 @@ type LimitError struct {
 
 func (e *LimitError) Error() string { return e.Flag + ": " + e.Why }
 
-// Check fills in the number of Services and returns a *LimitError for what cannot be met.
+// Check sets the default of Services, and returns a *LimitError for an invalid field.
 func (s *Size) Check() error {
 	if s.Services == 0 {
 		s.Services = max(1, min(s.Ingresses, s.Pods))
@@ -53,7 +53,7 @@ func (s *Size) Check() error {
 	}
 	switch {
 	case s.Services > s.Pods:
-		return &LimitError{"--services", fmt.Sprintf("%d Services need at least as many pods, and there are %d", s.Services, s.Pods)}
+		return &LimitError{"--services", fmt.Sprintf("%d Services need at least as many pods, got %d", s.Services, s.Pods)}
 	case s.Churn < 0 || s.Churn > maxChurn:
 		return &LimitError{"--churn", fmt.Sprintf("%g is not between 0 and %d pods a second", s.Churn, maxChurn)}
 	case s.Duration < minDuration || s.Duration > maxDuration:
@@ -63,16 +63,16 @@ func (s *Size) Check() error {
 }
 
 const (
-	// servicesOfANamespace keeps namespaces to a size that is still usual.
+	// servicesOfANamespace limits the size of a namespace to a usual one.
 	servicesOfANamespace = 500
-	// podsOfANode keeps the number of Leases that have to be renewed low.
+	// podsOfANode limits the number of Leases to renew.
 	podsOfANode = 500
 )
 
-// namespaces is how many namespaces the Services are spread over.
+// namespaces returns the number of namespaces.
 func (s Size) namespaces() int { return (s.Services + servicesOfANamespace - 1) / servicesOfANamespace }
 
-// nodes is how many virtual nodes there are: enough for all pods, and for those that overlap when they are replaced.
+// nodes returns the number of virtual nodes, with room for pods that overlap during a replacement.
 func (s Size) nodes() int { return s.Pods/podsOfANode + 1 }
 
 func namespaceName(n int) string     { return fmt.Sprintf("simulate-%03d", n) }
@@ -81,19 +81,19 @@ func serviceName(service int) string { return fmt.Sprintf("s-%05d", service) }
 func ingressName(ingress int) string { return fmt.Sprintf("i-%05d", ingress) }
 func nodeName(node int) string       { return fmt.Sprintf("virtual-%03d", node) }
 
-// hostOf is under .test, which is reserved for tests (RFC 6761 section 6.2).
+// hostOf returns a host under .test, which is reserved for tests (RFC 6761 section 6.2).
 func hostOf(ingress int) string { return ingressName(ingress) + ".simulate.test" }
 
-// podName tells the Service, and which of its pods it is, counted from the first that ever was.
+// podName returns the name of a pod. ordinal counts all pods of the Service, including deleted ones.
 func podName(service, ordinal int) string { return fmt.Sprintf("%s-%d", serviceName(service), ordinal) }
 
-// serviceOf is the Service that an Ingress leads to.
+// serviceOf returns the Service of an Ingress.
 func (s Size) serviceOf(ingress int) int { return ingress % s.Services }
 
-// place says which pod number pod is: of which Service, its how manieth, and on which node.
+// place returns the Service, the ordinal, and the node of a pod.
 func (s Size) place(pod int) (service, ordinal, node int) {
 	return pod % s.Services, pod / s.Services, pod % s.nodes()
 }
 
-// podsOf is how many pods a Service has.
+// podsOf returns the number of pods of a Service.
 func (s Size) podsOf(service int) int { return (s.Pods - service + s.Services - 1) / s.Services }

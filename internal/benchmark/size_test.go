@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestEveryPodHasAPlaceOfItsOwn(t *testing.T) {
+func TestPlaceIsUniquePerPod(t *testing.T) {
 	for _, s := range []Size{
 		{Ingresses: 1, Pods: 1, Services: 1},
 		{Ingresses: 10, Pods: 7, Services: 3},
@@ -41,7 +41,7 @@ func TestEveryPodHasAPlaceOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAnIngressLeadsToAServiceOfItsNamespace(t *testing.T) {
+func TestIngressRoutesToServiceInSameNamespace(t *testing.T) {
 	s := Size{Ingresses: 1500, Pods: 700, Services: 600}
 	hosts := map[string]bool{}
 	for i := range s.Ingresses {
@@ -61,7 +61,7 @@ func TestAnIngressLeadsToAServiceOfItsNamespace(t *testing.T) {
 	}
 }
 
-func TestAServiceSelectsItsPods(t *testing.T) {
+func TestServiceSelectsItsPods(t *testing.T) {
 	service, pod, other := newService(7), newPod(7, 1, 0), newPod(8, 1, 0)
 	for key, value := range service.Spec.Selector {
 		if pod.Labels[key] != value || other.Labels[key] == value {
@@ -70,7 +70,7 @@ func TestAServiceSelectsItsPods(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestCheckRejectsInvalidSize(t *testing.T) {
 	good := Size{Ingresses: 10, Pods: 20, Duration: time.Minute}
 	if err := good.Check(); err != nil || good.Services != 10 {
 		t.Errorf("got %v and %d Services", err, good.Services)

@@ -15,32 +15,32 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// watcher knows how far the cluster is with what the simulation asked of it.
+// watcher observes the progress of the cluster.
 type watcher struct {
 	mu sync.Mutex
-	// changed is closed at the next change, and made anew.
+	// changed is closed at the next change, and then replaced.
 	changed chan struct{}
-	// ready is when a pod was seen Ready, listed when an address was seen in an EndpointSlice.
+	// ready has the time when a pod became Ready, listed the time when an address appeared in an EndpointSlice.
 	ready  map[string]arrival
 	listed map[string]listing
-	// published counts the Ingresses with an address in their status.
+	// published has the Ingresses with an address in their status.
 	published map[string]bool
 }
 
-// arrival is a pod that became Ready.
+// arrival is a Ready pod.
 type arrival struct {
 	address string
 	at      time.Time
 }
 
-// listing is since when an address is in EndpointSlices, and in how many: for a moment it may be in two, as it moves
+// listing is an address in EndpointSlices. A moving address can be in two of them
 // (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints).
 type listing struct {
 	at     time.Time
 	slices int
 }
 
-// newWatcher starts to watch, until ctx ends.
+// newWatcher starts a watcher that runs until ctx ends.
 func newWatcher(ctx context.Context, client kubernetes.Interface) (*watcher, error) {
 	w := &watcher{changed: make(chan struct{}), ready: map[string]arrival{}, listed: map[string]listing{}, published: map[string]bool{}}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(outline),
@@ -70,7 +70,7 @@ func newWatcher(ctx context.Context, client kubernetes.Interface) (*watcher, err
 	return w, nil
 }
 
-// outline keeps of an object what the watcher looks at.
+// outline reduces an object to the fields that the watcher needs.
 func outline(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
@@ -97,7 +97,7 @@ func identity(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion}
 }
 
-// see takes note of a change. old is nil for what is new, object for what is gone.
+// see records a change. old is nil for a new object, object is nil for a deleted one.
 func (w *watcher) see(old, object any) {
 	now := time.Now()
 	w.mu.Lock()
@@ -131,7 +131,7 @@ func (w *watcher) seePod(pod *corev1.Pod, gone bool, now time.Time) {
 	}
 }
 
-// seeSlice compares the ready addresses of a slice before and after.
+// seeSlice compares the ready addresses of two versions of an EndpointSlice.
 func (w *watcher) seeSlice(old, object any, now time.Time) {
 	before, after := readyAddresses(old), readyAddresses(object)
 	for address := range after {
@@ -170,14 +170,14 @@ func readyAddresses(object any) map[string]bool {
 	return addresses
 }
 
-// counts is how many pods are Ready, how many addresses are in EndpointSlices, and how many Ingresses have an address.
+// counts returns the numbers of Ready pods, addresses in EndpointSlices, and Ingresses with an address.
 func (w *watcher) counts() (ready, listed, published int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.ready), len(w.listed), len(w.published)
 }
 
-// await waits until a pod is Ready.
+// awaitReady waits until a pod is Ready.
 func (w *watcher) awaitReady(ctx context.Context, key string) (arrival, error) {
 	return await(ctx, w, func() (arrival, bool) { a, is := w.ready[key]; return a, is })
 }
@@ -187,7 +187,7 @@ func (w *watcher) awaitListed(ctx context.Context, address string) (time.Time, e
 	return await(ctx, w, func() (time.Time, bool) { l, is := w.listed[address]; return l.at, is })
 }
 
-// await calls found, with w.mu held, after every change until it says yes.
+// await calls found with w.mu held after each change, until it reports success.
 func await[T any](ctx context.Context, w *watcher, found func() (T, bool)) (T, error) {
 	for {
 		w.mu.Lock()

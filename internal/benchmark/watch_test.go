@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-func TestTheWatcherSeesAPodBecomeReadyAndListed(t *testing.T) {
+func TestWatcherReportsReadyAndListedPod(t *testing.T) {
 	client := fake.NewClientset()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -61,7 +61,7 @@ func sliceOf(name string, addresses ...string) *discoveryv1.EndpointSlice {
 }
 
 // The EndpointSlice controller writes the new slice before it takes the address out of the old one.
-func TestAnAddressThatMovesBetweenSlicesIsListedThroughout(t *testing.T) {
+func TestWatcherKeepsAddressThatMovesBetweenSlices(t *testing.T) {
 	w := &watcher{changed: make(chan struct{}), listed: map[string]listing{}}
 	listed := func(want int) {
 		t.Helper()
@@ -79,7 +79,7 @@ func TestAnAddressThatMovesBetweenSlicesIsListedThroughout(t *testing.T) {
 	listed(1)
 }
 
-func TestAnAddressThatIsNotReadyIsNotListed(t *testing.T) {
+func TestWatcherIgnoresAddressThatIsNotReady(t *testing.T) {
 	w := &watcher{changed: make(chan struct{}), listed: map[string]listing{}}
 	slice := sliceOf("a", "10.128.0.1", "10.128.0.2")
 	slice.Endpoints[0].Conditions.Ready = new(false)
@@ -110,7 +110,7 @@ func withCollections(client *fake.Clientset) {
 	})
 }
 
-func TestCleanRemovesWhatWasSimulatedAndNothingElse(t *testing.T) {
+func TestCleanDeletesOnlyBenchmarkObjects(t *testing.T) {
 	client := fake.NewClientset()
 	withCollections(client)
 	for n := range 3 {
@@ -157,7 +157,7 @@ type silent struct{}
 func (silent) Begin(string) (func(string), func(error)) { return func(string) {}, func(error) {} }
 func (silent) Note(string)                              {}
 
-func TestOnlyEmbeddedClustersAreFilled(t *testing.T) {
+func TestRunRequiresEmbeddedCluster(t *testing.T) {
 	_, err := Run(t.Context(), &cluster.Cluster{Name: "lab", Provider: "kind"}, Options{})
 	var unsupported *UnsupportedError
 	if !errors.As(err, &unsupported) {

@@ -12,15 +12,11 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// defaultNamespace is where namespaced objects go that name no namespace, as
-// with kubectl.
+// defaultNamespace is the namespace of objects that specify none, as in kubectl.
 const defaultNamespace = metav1.NamespaceDefault
 
-// Apply creates or changes the objects, in the order given, by server-side
-// apply. An object that is already as wanted is left alone: its resource
-// version does not change. Fields that others own and the object names are
-// taken over: the manifest is the truth. Apply goes on after an error and
-// returns all of them, each naming its object.
+// Apply creates or changes the objects in order, by server-side apply. The resource version of an unchanged object stays. Apply takes
+// over fields that have other owners. It continues after an error, and returns all errors with the names of their objects.
 func (c *Client) Apply(ctx context.Context, objs ...*unstructured.Unstructured) error {
 	var errs []error
 	for _, o := range objs {
@@ -44,9 +40,8 @@ func (c *Client) applyOne(ctx context.Context, o *unstructured.Unstructured) err
 	return err
 }
 
-// Delete removes the objects, in reverse order, and does not wait until they
-// are gone. Objects that do not exist are no error. It goes on after an error
-// and returns all of them.
+// Delete deletes the objects in reverse order, and does not wait for their removal. A missing object is no error. Delete continues
+// after an error, and returns all errors.
 func (c *Client) Delete(ctx context.Context, objs ...*unstructured.Unstructured) error {
 	var errs []error
 	background := metav1.DeletePropagationBackground
@@ -66,8 +61,7 @@ func (c *Client) Delete(ctx context.Context, objs ...*unstructured.Unstructured)
 	return errors.Join(errs...)
 }
 
-// Get returns the object of the same kind, namespace and name as the server
-// has it. The error satisfies apierrors.IsNotFound if there is none.
+// Get returns the server's object of the same kind, namespace, and name. apierrors.IsNotFound reports a missing object.
 func (c *Client) Get(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	res, err := c.resource(o)
 	if err != nil {
@@ -80,13 +74,12 @@ func (c *Client) Get(ctx context.Context, o *unstructured.Unstructured) (*unstru
 	return got, nil
 }
 
-// resource finds the REST resource of an object's kind and puts a namespaced
-// object without a namespace into the default one.
+// resource returns the REST resource for an object, in the default namespace if the object specifies none.
 func (c *Client) resource(o *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
 	gvk := o.GroupVersionKind()
 	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if meta.IsNoMatchError(err) {
-		// A custom resource may have been defined since discovery was cached.
+		// The custom resource might be newer than the discovery cache.
 		meta.MaybeResetRESTMapper(c.mapper)
 		mapping, err = c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	}
@@ -103,8 +96,7 @@ func (c *Client) resource(o *unstructured.Unstructured) (dynamic.ResourceInterfa
 	return res.Namespace(o.GetNamespace()), nil
 }
 
-// Describe names an object in the way people speak of it: "ingress
-// shop/web", "namespace shop".
+// Describe returns the kind and name of an object: "ingress shop/web", "namespace shop".
 func Describe(o *unstructured.Unstructured) string {
 	return describe(o.GetKind(), o.GetNamespace(), o.GetName())
 }

@@ -43,7 +43,7 @@ func recorded(t *testing.T, refuse string) (*Client, *[]string) {
 	return NewFor(nil, dyn, mapper), &seen
 }
 
-func TestApplyKeepsTheOrderAndDeleteReversesIt(t *testing.T) {
+func TestApplyKeepsOrderAndDeleteReversesIt(t *testing.T) {
 	c, seen := recorded(t, "")
 	namespace := named("v1", "Namespace", "shop")
 	namespace.SetNamespace("")
@@ -60,7 +60,7 @@ func TestApplyKeepsTheOrderAndDeleteReversesIt(t *testing.T) {
 	}
 }
 
-func TestAnObjectWithoutANamespaceGoesToTheDefaultOne(t *testing.T) {
+func TestApplyUsesDefaultNamespace(t *testing.T) {
 	c, seen := recorded(t, "")
 	o := named("v1", "Service", "web")
 	o.SetNamespace("")
@@ -72,7 +72,7 @@ func TestAnObjectWithoutANamespaceGoesToTheDefaultOne(t *testing.T) {
 	}
 }
 
-func TestApplyGoesOnAfterAnErrorAndNamesTheObject(t *testing.T) {
+func TestApplyContinuesAfterErrorAndNamesObject(t *testing.T) {
 	c, seen := recorded(t, "bad")
 	err := c.Apply(t.Context(), named("v1", "Secret", "bad"), named("v1", "Widget", "odd"), named("v1", "Service", "web"))
 	if len(*seen) != 2 {

@@ -14,39 +14,35 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// FieldManager is the name under which the lab owns fields of objects
+// FieldManager is the lab's name as an owner of fields
 // (https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 const FieldManager = "ingresslab"
 
-// Client talks to one API server. It is safe for concurrent use.
+// Client is a client of one API server. It is safe for concurrent use.
 type Client struct {
 	clientset kubernetes.Interface
 	dynamic   dynamic.Interface
 	mapper    meta.RESTMapper
 	poll      time.Duration
-	guest     *Guest       // nil in a cluster of the lab's own
-	config    *rest.Config // nil if the client was made of parts
+	guest     *Guest       // nil in a cluster that ingresslab created
+	config    *rest.Config // nil after NewFor
 }
 
-// pollInterval is how often WaitReady looks. Waiting is short in the lab, so
-// the interval is what a person would feel as immediate.
+// pollInterval is the first interval of WaitReady, which a person perceives as immediate.
 const pollInterval = 100 * time.Millisecond
 
-// Whoever waits longer looks less often: pollSlowing is by which factor the interval grows with every look, pollSlowest how many
-// times it can be longer at last.
+// pollSlowing is the factor by which the interval grows with each poll, and pollSlowest limits the growth.
 const (
 	pollSlowing = 1.1
 	pollSlowest = 4
 )
 
-// New returns a client for the API server that cfg names. It makes no request.
+// New returns a client for the API server of cfg. It sends no request.
 func New(cfg *rest.Config) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
-	// The lab talks to a cluster of its own: the server's own flow control is
-	// enough, and client-go's default of 5 requests a second is felt.
+	// The API server's flow control is sufficient; client-go's default of 5 requests per second is slow.
 	cfg.QPS = -1
-	// What the API server warns of is for whoever writes manifests, and kubectl prints it; here it would be a log's line in
-	// the middle of a report.
+	// A warning of the API server would be a log line inside a report. Authors of manifests see it in kubectl.
 	cfg.WarningHandler = rest.NoWarnings{}
 	clientset, err := kubernetes.NewForConfig(inProtobuf(cfg))
 	if err != nil {
@@ -66,7 +62,7 @@ func New(cfg *rest.Config) (*Client, error) {
 	return client, nil
 }
 
-// inProtobuf returns a copy of cfg for the API's own kinds: the API server writes lists of them in a fraction of the time that JSON takes
+// inProtobuf returns a copy of cfg for built-in kinds, whose lists the API server encodes much faster than in JSON
 // (https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding).
 func inProtobuf(cfg *rest.Config) *rest.Config {
 	cfg = rest.CopyConfig(cfg)
@@ -75,10 +71,10 @@ func inProtobuf(cfg *rest.Config) *rest.Config {
 	return cfg
 }
 
-// NewFor returns a client made of the given parts, e.g. client-go's fakes.
+// NewFor returns a client with the given parts, such as client-go's fakes.
 func NewFor(clientset kubernetes.Interface, dyn dynamic.Interface, mapper meta.RESTMapper) *Client {
 	return &Client{clientset: clientset, dynamic: dyn, mapper: mapper, poll: pollInterval}
 }
 
-// Clientset returns the typed client, for whatever this package does not do.
+// Clientset returns the typed client.
 func (c *Client) Clientset() kubernetes.Interface { return c.clientset }

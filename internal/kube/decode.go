@@ -13,18 +13,16 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// Decode reads a manifest of one or more YAML documents. Documents that hold
-// nothing but comments are skipped, a List is replaced by its items. The error
-// holds every fault of the file, one a line, as "file:line: what is wrong";
-// file is used for nothing else. Objects of APIs that Kubernetes has removed
-// are faults that name the API to use today.
+// Decode reads a manifest of one or more YAML documents. It skips documents without content, and replaces a List by its items. The
+// error lists all errors of the file, one a line, as "file:line: message". Removed Kubernetes APIs are errors that specify the
+// replacement.
 func Decode(file string, data []byte) ([]*unstructured.Unstructured, error) {
 	var objs []*unstructured.Unstructured
 	var errs []error
 	for _, doc := range splitDocuments(data) {
 		got, err := doc.objects()
 		if err != nil {
-			errs = append(errs, doc.fault(file, err))
+			errs = append(errs, doc.position(file, err))
 			continue
 		}
 		objs = append(objs, got...)
@@ -32,14 +30,13 @@ func Decode(file string, data []byte) ([]*unstructured.Unstructured, error) {
 	return objs, errors.Join(errs...)
 }
 
-// document is one YAML document and where it begins in its file.
+// document is a YAML document and its position in the file.
 type document struct {
 	line int // of its first line, counted from 1
 	text []byte
 }
 
-// splitDocuments cuts at "---" lines, as kubectl does; a "---" inside a block
-// scalar would have to be indented.
+// splitDocuments splits at "---" lines, as kubectl does. In a block scalar, "---" is indented.
 func splitDocuments(data []byte) []document {
 	docs := []document{{line: 1}}
 	for i, line := range bytes.SplitAfter(data, []byte("\n")) {
@@ -58,7 +55,7 @@ func isSeparator(line []byte) bool {
 	return found && len(bytes.TrimSpace(rest)) == 0 || bytes.HasPrefix(line, []byte("--- #"))
 }
 
-// lineError is a fault on a line of its document, counted from 1.
+// lineError is an error in a line of its document, counted from 1.
 type lineError struct {
 	line int
 	msg  string
@@ -66,7 +63,7 @@ type lineError struct {
 
 func (e *lineError) Error() string { return e.msg }
 
-func (d document) fault(file string, err error) error {
+func (d document) position(file string, err error) error {
 	line := d.line
 	var le *lineError
 	if errors.As(err, &le) {
@@ -90,8 +87,7 @@ func (d document) objects() ([]*unstructured.Unstructured, error) {
 	if err := checkHead(root); err != nil {
 		return nil, err
 	}
-	// sigs.k8s.io/yaml reads YAML the way kubectl does (YAML 1.1, "yes" is
-	// true), and refuses a key that is given twice.
+	// sigs.k8s.io/yaml reads YAML as kubectl does (YAML 1.1, "yes" is true), and rejects duplicate keys.
 	json, err := sigsyaml.YAMLToJSONStrict(d.text)
 	if err != nil {
 		return nil, syntaxError(err)
@@ -121,8 +117,7 @@ func (d document) unmarshal(root *yaml.Node, json []byte) ([]*unstructured.Unstr
 	return objs, nil
 }
 
-// checkHead looks at what says the type of the object, because there a fault
-// can be explained better than by the server.
+// checkHead checks apiVersion and kind, because the server's errors about them are less clear.
 func checkHead(root *yaml.Node) error {
 	apiVersion, kind := field(root, "apiVersion"), field(root, "kind")
 	switch {
@@ -148,7 +143,7 @@ func field(mapping *yaml.Node, name string) *yaml.Node {
 
 var lineInMessage = regexp.MustCompile(`(?:yaml: |error converting YAML to JSON: |unmarshal errors:\s*)*line (\d+): (.*)`)
 
-// syntaxError takes the line number out of a YAML library's message.
+// syntaxError extracts the line number from the message of a YAML library.
 func syntaxError(err error) error {
 	m := lineInMessage.FindStringSubmatch(err.Error())
 	if m == nil {

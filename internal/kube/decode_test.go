@@ -19,7 +19,7 @@ metadata:
   name: web
 `
 
-func TestDecodeReadsEveryDocument(t *testing.T) {
+func TestDecodeReadsAllDocuments(t *testing.T) {
 	objs, err := Decode("shop.yaml", []byte(twoObjects))
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestDecodeReadsEveryDocument(t *testing.T) {
 	}
 }
 
-func TestDecodeTakesAListApart(t *testing.T) {
+func TestDecodeSplitsList(t *testing.T) {
 	objs, err := Decode("list.yaml", []byte(`
 apiVersion: v1
 kind: List
@@ -50,7 +50,7 @@ items:
 	}
 }
 
-func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
+func TestDecodeReportsLineOfError(t *testing.T) {
 	const good = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"no kind":        {"\napiVersion: v1\nmetadata: {name: x}\n", "f.yaml:2: kind is missing"},
@@ -77,7 +77,7 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestDecodeReportsAllFaults(t *testing.T) {
+func TestDecodeReportsAllErrors(t *testing.T) {
 	objs, err := Decode("f.yaml", []byte("kind: A\n---\n"+twoObjects+"---\nkind: B\n"))
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 2 {
 		t.Errorf("got %v, want two lines", err)

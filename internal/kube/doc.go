@@ -1,8 +1,5 @@
-// Package kube is how the lab speaks to a Kubernetes API server: it decodes
-// manifests with the line numbers people need, applies and deletes objects the
-// way `kubectl apply --server-side` does, and waits until they are ready,
-// saying what is missing if they are not.
+// Package kube is the lab's Kubernetes API client. It decodes manifests, with line numbers in errors. It applies and deletes objects
+// as `kubectl apply --server-side` does. It waits until objects are ready, and reports what is missing.
 //
-// Read client.go for the operations and ready.go for what "ready" means. The
-// package knows Kubernetes and nothing of clusters, labs or scenarios.
+// Read client.go for the operations and ready.go for the meaning of "ready". The package does not know clusters, labs, or scenarios.
 package kube

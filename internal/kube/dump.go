@@ -13,8 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// dumped are the kinds that explain what an ingress does. Secrets are left out:
-// a dump is something that people send to each other.
+// dumped are the kinds that affect an Ingress. Secrets are excluded, because users send dumps to each other.
 var dumped = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "Node"},
 	{Version: "v1", Kind: "Namespace"},
@@ -30,9 +29,8 @@ var dumped = []schema.GroupVersionKind{
 	{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
 }
 
-// Dump writes the objects of all namespaces that explain what an ingress does
-// into dir, as one YAML list for each kind. It goes on after an error and
-// returns all of them.
+// Dump writes the objects that affect an Ingress, of all namespaces, into dir: one YAML list per kind. It continues after an error, and
+// returns all errors.
 func (c *Client) Dump(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("dump objects: %w", err)
@@ -49,7 +47,7 @@ func (c *Client) Dump(ctx context.Context, dir string) error {
 func (c *Client) dumpKind(ctx context.Context, dir string, gvk schema.GroupVersionKind) error {
 	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if meta.IsNoMatchError(err) {
-		return nil // a server without this API has nothing to dump of it
+		return nil // the server lacks this API
 	}
 	if err != nil {
 		return err
@@ -59,7 +57,7 @@ func (c *Client) dumpKind(ctx context.Context, dir string, gvk schema.GroupVersi
 		return err
 	}
 	for i := range list.Items {
-		list.Items[i].SetManagedFields(nil) // nobody reads them, and they are half of the text
+		list.Items[i].SetManagedFields(nil) // half of the text, without use for the reader
 	}
 	text, err := yaml.Marshal(list)
 	if err != nil {

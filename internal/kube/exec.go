@@ -15,27 +15,27 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// maxOutput is how many bytes of a command's output are kept, of each of its streams.
+// maxOutput limits the captured bytes of each output stream.
 const maxOutput = 4 << 20
 
-// Command is a program to run in a container.
+// Command is a command to run in a container.
 type Command struct {
 	Namespace, Pod string
-	// Container may be empty if the pod has one only.
+	// Container can be empty if the pod has only one.
 	Container string
-	// Args are the program and its arguments. No shell is in between.
+	// Args are the program and its arguments, without a shell.
 	Args []string
 }
 
-// Output is what came of a Command.
+// Output is the result of a Command.
 type Output struct {
 	ExitCode int
 	// Stdout and Stderr are the first 4 MiB of each.
 	Stdout, Stderr []byte
 }
 
-// Exec runs a command in a container and waits for its end, as kubectl exec does: over a WebSocket, and over SPDY where the
-// API server or a proxy on the way knows none (https://kubernetes.io/blog/2024/08/20/websockets-transition/). An exit code
+// Exec runs a command in a container and waits for its end. As kubectl exec, it uses a WebSocket, and falls back to SPDY if the API
+// server or a proxy does not support it (https://kubernetes.io/blog/2024/08/20/websockets-transition/). An exit code
 // other than 0 is no error.
 func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 	if c.config == nil {
@@ -60,7 +60,7 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
 	}
 	var stdout, stderr bytes.Buffer
-	// A connection that ends while it is pinged is an error in client-go's log, which is nobody's news here.
+	// client-go logs an error if the connection ends during a ping, which is expected here.
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: capped(&stdout), Stderr: capped(&stderr)})
 	output := Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
@@ -74,7 +74,7 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 	return output, nil
 }
 
-// capped writes the first maxOutput bytes into a buffer, and drops the rest: a program must not be blocked by who listens.
+// capped stores the first maxOutput bytes and drops the rest, so that the program does not block.
 func capped(into *bytes.Buffer) io.Writer { return &capWriter{into} }
 
 type capWriter struct{ into *bytes.Buffer }

@@ -11,30 +11,29 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Guest is how a client behaves in a cluster that is not the lab's own.
+// Guest adapts objects to an existing cluster.
 type Guest struct {
-	// Images says under which references the nodes get images that manifests name; one that is not in it stays as it is.
+	// Images maps the image references of manifests to those that the nodes can pull. Other references stay unchanged.
 	Images map[string]string
-	// Classes says which classes the Ingresses get whose manifests name another: the class nginx is somebody else's there.
+	// Classes maps the ingress classes of manifests to those of the lab, because the class nginx might have another controller.
 	Classes map[string]string
 }
 
-// AsGuest returns a client that changes the objects it applies as g says, and leaves namespaces alone that somebody else has
-// made.
+// AsGuest returns a client that translates objects before it applies them, and rejects namespaces that ingresslab did not create.
 func (c *Client) AsGuest(g Guest) *Client {
 	guest := *c
 	guest.guest = &g
 	return &guest
 }
 
-// ForeignNamespaceError says that a namespace was made by somebody else.
+// ForeignNamespaceError reports a namespace that ingresslab did not create.
 type ForeignNamespaceError struct{ Name string }
 
 func (e *ForeignNamespaceError) Error() string {
 	return fmt.Sprintf("namespace %s is there and was not made by ingresslab; it is left alone", e.Name)
 }
 
-// respect returns a *ForeignNamespaceError for a namespace that has none of the labels that the lab would give it.
+// respect returns a *ForeignNamespaceError for a namespace without the labels of the lab.
 func (g *Guest) respect(namespace *corev1.Namespace, labels map[string]string) error {
 	if g == nil {
 		return nil
@@ -47,14 +46,14 @@ func (g *Guest) respect(namespace *corev1.Namespace, labels map[string]string) e
 	return &ForeignNamespaceError{namespace.Name}
 }
 
-// translate returns the object as it is to be applied.
+// translate returns the object with the images and classes of the existing cluster.
 func (g *Guest) translate(o *unstructured.Unstructured) *unstructured.Unstructured {
 	if g == nil {
 		return o
 	}
 	o = o.DeepCopy()
 	if o.GetKind() == "Ingress" {
-		// In the spec and, as before Kubernetes 1.18, in an annotation.
+		// In the spec, or in the annotation of Kubernetes before 1.18.
 		for _, path := range [][]string{{"spec", "ingressClassName"}, {"metadata", "annotations", "kubernetes.io/ingress.class"}} {
 			class, _, _ := unstructured.NestedString(o.Object, path...)
 			if ours, known := g.Classes[class]; known {
@@ -89,7 +88,7 @@ func (g *Guest) translateContainers(o *unstructured.Unstructured, path ...string
 	_ = unstructured.SetNestedSlice(o.Object, list, path...) // the path exists
 }
 
-// Namespaced tells whether objects of the kind live in namespaces.
+// Namespaced reports whether the kind is namespaced.
 func (c *Client) Namespaced(o *unstructured.Unstructured) (bool, error) {
 	gvk := o.GroupVersionKind()
 	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
@@ -99,7 +98,7 @@ func (c *Client) Namespaced(o *unstructured.Unstructured) (bool, error) {
 	return mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
 }
 
-// List returns the objects of a kind, of all namespaces, that have the labels of a selector.
+// List returns the objects of a kind, of all namespaces, that match a label selector.
 func (c *Client) List(ctx context.Context, apiVersion, kind, selector string) ([]unstructured.Unstructured, error) {
 	sample := &unstructured.Unstructured{}
 	sample.SetAPIVersion(apiVersion)

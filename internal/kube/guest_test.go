@@ -29,7 +29,7 @@ metadata: {name: other}
 spec: {ingressClassName: somebodys}
 `
 
-func TestAGuestNamesImagesAndClassesAsTheClusterHasThem(t *testing.T) {
+func TestGuestTranslatesImagesAndClasses(t *testing.T) {
 	g := &Guest{
 		Images:  map[string]string{"cheese:cheddar": "reg/cheese:1", "net-test:1.0": "reg/net-test:1"},
 		Classes: map[string]string{"nginx": "ingresslab"},
@@ -55,7 +55,7 @@ func TestAGuestNamesImagesAndClassesAsTheClusterHasThem(t *testing.T) {
 	}
 }
 
-func TestAGuestLeavesNamespacesAloneThatSomebodyElseMade(t *testing.T) {
+func TestGuestRejectsForeignNamespace(t *testing.T) {
 	labels := map[string]string{"ingresslab.dev/lab": "host-routing"}
 	c := NewFor(fake.NewClientset(
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "lab-1"}},

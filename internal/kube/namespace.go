@@ -13,8 +13,7 @@ import (
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// EnsureNamespace makes sure that the namespace exists, carries the labels and
-// is not on its way out: one that is being deleted is waited for and made anew.
+// EnsureNamespace creates the namespace if necessary, and sets the labels. If the namespace is being deleted, it waits for the removal.
 func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[string]string) error {
 	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err == nil {
@@ -38,7 +37,7 @@ func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[st
 	return nil
 }
 
-// OutlastNamespace waits until a namespace is gone if it is being deleted: what is put into it until then goes with it.
+// OutlastNamespace waits for the removal of a namespace that is being deleted, because new objects in it would be deleted, too.
 func (c *Client) OutlastNamespace(ctx context.Context, name string) error {
 	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -52,9 +51,8 @@ func (c *Client) OutlastNamespace(ctx context.Context, name string) error {
 	return c.waitNamespaceGone(ctx, name)
 }
 
-// DeleteNamespace deletes the namespace and everything in it. A namespace that
-// does not exist is no error. With wait it returns when the namespace is gone;
-// that takes as long as its pods take to stop.
+// DeleteNamespace deletes the namespace with its objects. A missing namespace is no error. With wait, it returns after the removal,
+// which takes as long as the pods take to stop.
 func (c *Client) DeleteNamespace(ctx context.Context, name string, wait bool) error {
 	err := c.clientset.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
@@ -69,8 +67,7 @@ func (c *Client) DeleteNamespace(ctx context.Context, name string, wait bool) er
 	return c.waitNamespaceGone(ctx, name)
 }
 
-// namespaceTimeout bounds the wait for a namespace to go: one whose pods are slow to stop takes a minute, one that something holds
-// would take for ever.
+// namespaceTimeout limits the wait for the removal of a namespace. Pods that stop slowly take a minute; a finalizer can block forever.
 const namespaceTimeout = 3 * time.Minute
 
 func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
@@ -87,7 +84,7 @@ func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
 			last = got
 		}
 		failed = err
-		return false, nil // a request that fails may work the next time
+		return false, nil // the next request might succeed
 	})
 	switch {
 	case err != nil && failed != nil && !errors.Is(failed, ctx.Err()):
@@ -98,7 +95,7 @@ func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
 	return nil
 }
 
-// leftIn says what a terminating namespace waits for, from its conditions
+// leftIn returns what a terminating namespace waits for, from its conditions
 // (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/#NamespaceStatus).
 func leftIn(ns *corev1.Namespace) string {
 	if ns == nil {

@@ -24,7 +24,7 @@ func terminating(name string) *corev1.Namespace {
 	}}
 }
 
-func TestEnsureNamespaceLabelsIt(t *testing.T) {
+func TestEnsureNamespaceSetsLabels(t *testing.T) {
 	set := fake.NewClientset()
 	if err := NewFor(set, nil, nil).EnsureNamespace(t.Context(), "shop", map[string]string{"run": "1"}); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestEnsureNamespaceLabelsIt(t *testing.T) {
 	}
 }
 
-func TestEnsureNamespaceWaitsForOneThatIsOnItsWayOut(t *testing.T) {
+func TestEnsureNamespaceWaitsForDeletion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := fake.NewClientset(terminating("shop"))
 		ended := make(chan error, 1)
@@ -57,7 +57,7 @@ func TestEnsureNamespaceWaitsForOneThatIsOnItsWayOut(t *testing.T) {
 	})
 }
 
-func TestOutlastNamespaceWaitsForOneThatIsOnItsWayOutAlone(t *testing.T) {
+func TestOutlastNamespaceWaitsForDeletionOnly(t *testing.T) {
 	there := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "stays"}, Status: corev1.NamespaceStatus{Phase: corev1.NamespaceActive}}
 	synctest.Test(t, func(t *testing.T) {
 		set := fake.NewClientset(there, terminating("shop"))
@@ -82,7 +82,7 @@ func TestOutlastNamespaceWaitsForOneThatIsOnItsWayOutAlone(t *testing.T) {
 	})
 }
 
-func TestDeleteNamespaceSaysWhatIsLeftInIt(t *testing.T) {
+func TestDeleteNamespaceReportsRemainingObjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := fake.NewClientset(terminating("shop"))
 		set.PrependReactor("delete", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
@@ -95,7 +95,7 @@ func TestDeleteNamespaceSaysWhatIsLeftInIt(t *testing.T) {
 	})
 }
 
-func TestDeleteNamespaceThatIsNotThere(t *testing.T) {
+func TestDeleteNamespaceIgnoresMissingNamespace(t *testing.T) {
 	if err := NewFor(fake.NewClientset(), nil, nil).DeleteNamespace(t.Context(), "shop", true); err != nil {
 		t.Error(err)
 	}

@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// NodesReady returns an error that says which nodes are missing or not Ready,
-// and why (https://kubernetes.io/docs/reference/node/node-status/#condition).
+// NodesReady returns an error that lists the nodes that are missing or not Ready, with the reasons
+// (https://kubernetes.io/docs/reference/node/node-status/#condition).
 func (c *Client) NodesReady(ctx context.Context, nodes int) error {
 	list, err := c.Clientset().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -47,5 +47,5 @@ func whyNotReady(n corev1.Node) string {
 		line, _, _ := strings.Cut(cond.Reason+": "+cond.Message, "\n")
 		return line
 	}
-	return "its kubelet has not reported yet"
+	return "the kubelet has not reported a status yet"
 }

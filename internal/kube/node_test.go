@@ -22,7 +22,7 @@ func testNodes(ready []bool) []corev1.Node {
 	return nodes
 }
 
-func TestCheckNodesSaysWhichNodeIsNotReady(t *testing.T) {
+func TestCheckNodesNamesNodeThatIsNotReady(t *testing.T) {
 	for name, c := range map[string]struct {
 		ready []bool
 		want  string

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Patch changes the object of the same kind, namespace and name by a patch of the given type, as the API server takes it
+// Patch applies a patch of the given type to the object of the same kind, namespace, and name
 // (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply).
 func (c *Client) Patch(ctx context.Context, o *unstructured.Unstructured, kind types.PatchType, patch []byte) error {
 	res, err := c.resource(o)
@@ -27,7 +27,7 @@ func (c *Client) Patch(ctx context.Context, o *unstructured.Unstructured, kind t
 	return nil
 }
 
-// translatePatch does to a merge patch what translate does to an object.
+// translatePatch translates a merge patch as translate does an object.
 func (g *Guest) translatePatch(o *unstructured.Unstructured, kind types.PatchType, patch []byte) ([]byte, error) {
 	if g == nil || kind != types.MergePatchType {
 		return patch, nil

@@ -36,8 +36,7 @@ func podReady(p *corev1.Pod) verdict {
 	return v
 }
 
-// PodTrouble says in a few words what keeps a pod from being Ready, or nothing
-// if it is.
+// PodTrouble returns a short reason why a pod is not Ready, or "".
 func PodTrouble(p *corev1.Pod) string {
 	if p.DeletionTimestamp != nil {
 		return "is being deleted"
@@ -88,10 +87,10 @@ func containerTrouble(cs corev1.ContainerStatus) string {
 	return ""
 }
 
-// maxTroubles is how many pods an error names; the others are usually the same.
+// maxTroubles limits the pods in an error; the reasons are usually the same.
 const maxTroubles = 2
 
-// troubles joins what keeps pods from being Ready.
+// troubles joins the reasons why pods are not Ready.
 func troubles(pods []corev1.Pod) string {
 	var lines []string
 	more := 0
@@ -111,7 +110,7 @@ func troubles(pods []corev1.Pod) string {
 	return strings.Join(lines, ", ")
 }
 
-// hopelessReasons are waiting reasons that only a changed manifest ends.
+// hopelessReasons are waiting reasons that require a change of the manifest.
 var hopelessReasons = []string{"InvalidImageName", "ErrImageNeverPull"}
 
 func hopelessPod(pods []corev1.Pod) error {
@@ -125,8 +124,8 @@ func hopelessPod(pods []corev1.Pod) error {
 	return nil
 }
 
-// lastWarning returns the newest warning Event about an object or its pods, as
-// the end of a sentence; the pods of a workload carry its name as a prefix.
+// lastWarning returns the newest warning Event of an object or its pods, in parentheses. The names of a workload's pods start with
+// the workload's name.
 func (c *Client) lastWarning(ctx context.Context, o *unstructured.Unstructured) string {
 	namespace := o.GetNamespace()
 	if namespace == "" {
@@ -149,8 +148,7 @@ func (c *Client) lastWarning(ctx context.Context, o *unstructured.Unstructured) 
 	return fmt.Sprintf(" (last warning: %s: %s)", last.Reason, strings.TrimSpace(last.Message))
 }
 
-// eventTime is when an Event was last seen; which field says so depends on the
-// API through which it was recorded.
+// eventTime returns the time of an Event's last occurrence. The field depends on the API of the recorder.
 func eventTime(e corev1.Event) int64 {
 	for _, t := range []metav1.Time{e.LastTimestamp, {Time: e.EventTime.Time}} {
 		if !t.IsZero() {

@@ -11,30 +11,30 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// NoReadyPodError says that no pod can be asked.
+// NoReadyPodError reports that no pod can receive the request.
 type NoReadyPodError struct {
-	// Selector is what was looked for, Trouble what is wrong with one of the pods there are; empty when there is none.
+	// Selector selects the pods. Trouble is the reason for one of them; it is empty if no pod matches.
 	Selector, Pod, Trouble string
 }
 
 // Error implements error.
 func (e *NoReadyPodError) Error() string {
 	if e.Pod == "" {
-		return fmt.Sprintf("there is no pod with the labels %s", e.Selector)
+		return fmt.Sprintf("no pod has the labels %s", e.Selector)
 	}
 	return fmt.Sprintf("pod %s: %s", e.Pod, e.Trouble)
 }
 
-// Answer is what a pod said.
+// Answer is the response of a pod.
 type Answer struct {
 	Status int
 	Body   []byte
 }
 
-// AskPod sends a GET request to the named container port of a Ready pod with the given labels, in any namespace, through the
-// API server: it needs no way to the pod, only the right to get "pods/proxy"
-// (https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/). The error is of type
-// *NoReadyPodError when there is no such pod. An Answer of any status is none.
+// AskPod sends a GET request to the named container port of a Ready pod with the given labels, in any namespace. The request goes
+// through the API server, and requires permission to get "pods/proxy"
+// (https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/). An Answer of
+// any status is no error. Without such a pod, the error is a *NoReadyPodError.
 func (c *Client) AskPod(ctx context.Context, selector, port, path string, query url.Values, accept string) (*Answer, error) {
 	pod, err := c.ReadyPod(ctx, selector)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Client) AskPod(ctx context.Context, selector, port, path string, query 
 	}
 	number := portNumber(pod, port)
 	if number == 0 {
-		return nil, fmt.Errorf("pod %s/%s: has no container port %q", pod.Namespace, pod.Name, port)
+		return nil, fmt.Errorf("pod %s/%s: no container port %q", pod.Namespace, pod.Name, port)
 	}
 	request := c.clientset.CoreV1().RESTClient().Get().Namespace(pod.Namespace).Resource("pods").
 		Name(fmt.Sprintf("%s:%d", pod.Name, number)).SubResource("proxy").Suffix(path).SetHeader("Accept", accept)
@@ -64,7 +64,29 @@ func (c *Client) AskPod(ctx context.Context, selector, port, path string, query 
 	return &answer, nil
 }
 
-// serverMessage is the status and the body of a refusal as client-go hands it on when it is text; empty for other errors.
+// PostPod sends an empty POST request to a port of a pod through the API server. An Answer of any status is no error. If the pod does
+// not respond, the API server responds with 502 or 503.
+func (c *Client) PostPod(ctx context.Context, namespace, pod string, port int32, path string, query url.Values) (*Answer, error) {
+	request := c.clientset.CoreV1().RESTClient().Post().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", pod, port)).SubResource("proxy").Suffix(path).SetHeader("Accept", "*/*")
+	for name, values := range query {
+		for _, value := range values {
+			request.Param(name, value)
+		}
+	}
+	var answer Answer
+	body, err := request.Do(ctx).StatusCode(&answer.Status).Raw()
+	if err != nil && answer.Status == 0 {
+		answer.Status, body = serverMessage(err)
+	}
+	if err != nil && answer.Status == 0 {
+		return nil, fmt.Errorf("pod %s/%s: port %d: %w", namespace, pod, port, err)
+	}
+	answer.Body = body
+	return &answer, nil
+}
+
+// serverMessage returns the status and the text body of an error response from client-go's error, or zero values.
 func serverMessage(err error) (status int, body []byte) {
 	var refused apierrors.APIStatus
 	if !errors.As(err, &refused) || refused.Status().Details == nil {
@@ -78,8 +100,8 @@ func serverMessage(err error) (status int, body []byte) {
 	return 0, nil
 }
 
-// ReadyPod returns a pod with the given labels, in any namespace, that is Ready and not on its way out. The error is a
-// *NoReadyPodError if there is none.
+// ReadyPod returns a Ready pod with the given labels, in any namespace, that is not being deleted. Without one, the error is a
+// *NoReadyPodError.
 func (c *Client) ReadyPod(ctx context.Context, selector string) (*corev1.Pod, error) {
 	pods, err := c.clientset.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -94,7 +116,7 @@ func (c *Client) ReadyPod(ctx context.Context, selector string) (*corev1.Pod, er
 		}
 		lacking.Pod, lacking.Trouble = pod.Namespace+"/"+pod.Name, trouble
 		if trouble == "" {
-			lacking.Trouble = "is going away"
+			lacking.Trouble = "is being deleted"
 		}
 	}
 	return nil, lacking

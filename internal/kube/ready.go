@@ -14,13 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// NotReadyError says which objects did not become ready, and what each lacks.
+// NotReadyError lists the objects that did not become ready, with the reasons.
 type NotReadyError struct {
 	// Missing has a line for each object that is not ready, such as
 	// "deployment shop/web: 0 of 2 pods available: pod web-x: image cheese:blue: ErrImagePull".
 	Missing []string
-	// Cause is why waiting ended: the context's error, or a reason for which no
-	// wait helps.
+	// Cause is the reason for the end of the wait: the context's error, or an error that waiting cannot fix.
 	Cause error
 }
 
@@ -31,31 +30,31 @@ func (e *NotReadyError) Error() string {
 // Unwrap returns the cause, so that errors.Is finds context.DeadlineExceeded.
 func (e *NotReadyError) Unwrap() error { return e.Cause }
 
-// SilentError says that the API server stopped to answer while something was waited for: nothing is known about that.
+// SilentError reports that the API server stopped responding during a wait, so the state of the objects is unknown.
 type SilentError struct {
-	// For is how long it has not answered, Last what became of the last request.
+	// For is the time since the last response, and Last the error of the last request.
 	For  time.Duration
 	Last error
 }
 
-// Error is for people. The last request's own error is no cause: that it took too long says nothing about what was waited for.
+// Error implements error. The error does not wrap Last, because a request's timeout is not a timeout of the wait.
 func (e *SilentError) Error() string {
-	return fmt.Sprintf("the API server has not answered for %s: %v", e.For.Round(time.Second), e.Last)
+	return fmt.Sprintf("the API server has not responded for %s: %v", e.For.Round(time.Second), e.Last)
 }
 
 const (
-	// silenceLimit is for how long the API server may be silent: it may be starting again.
+	// silenceLimit is how long the API server can be silent, for example during a restart.
 	silenceLimit = 30 * time.Second
-	// askTimeout bounds the look at one object, which takes milliseconds.
+	// askTimeout limits the check of one object, which usually takes milliseconds.
 	askTimeout = 10 * time.Second
 )
 
-// verdict is what a look at one object came to.
+// verdict is the result of a check of one object.
 type verdict struct {
 	ready bool
 	// missing completes "deployment shop/web: ..." if it is not ready.
 	missing string
-	// hopeless is set if no waiting will help.
+	// hopeless is set if waiting cannot help.
 	hopeless error
 }
 
@@ -67,14 +66,13 @@ func lacks(format string, args ...any) verdict {
 
 // WaitReady waits until every object is ready, or ctx ends:
 //   - a Deployment, DaemonSet or StatefulSet is rolled out and all its pods are
-//     available (what `kubectl rollout status` waits for, and that old pods are gone);
+//     available, and no old pods exist (as in `kubectl rollout status`);
 //   - a Pod is Ready or has succeeded;
 //   - a Service with a selector has a ready endpoint;
 //   - an object of any other kind exists.
 //
-// The error is a *NotReadyError, or a *SilentError. Waiting ends early only for
-// what cannot heal by itself, such as an image name that is not one, and if the
-// API server stays silent.
+// The error is a *NotReadyError or a *SilentError. The wait ends early for an error that waiting cannot fix, such as an invalid image
+// name, and if the API server does not respond.
 func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructured) error {
 	pause := wait.Backoff{Duration: c.poll, Factor: pollSlowing, Cap: pollSlowest * c.poll, Steps: math.MaxInt}
 	timer := time.NewTimer(pause.Step())
@@ -100,16 +98,14 @@ func (c *Client) WaitReady(ctx context.Context, objs ...*unstructured.Unstructur
 		case <-timer.C:
 			timer.Reset(pause.Step())
 		case <-ctx.Done():
-			// The last look was at most a tick ago; one more, with a context that
-			// still works, explains what was found.
+			// One more check, with a context that has not ended, adds details to the error.
 			return &NotReadyError{Missing: c.explain(context.WithoutCancel(ctx), pending, missing), Cause: context.Cause(ctx)}
 		}
 	}
 }
 
-// look returns the objects that are not ready and what they lack. When ctx has
-// ended the requests fail for that reason alone, so the former findings stand;
-// and so they do in silence, which is that the API server did not answer.
+// look returns the objects that are not ready, and the reasons. If ctx has ended or the API server does not respond (silence), it
+// returns the previous results.
 func (c *Client) look(ctx context.Context, objs []*unstructured.Unstructured, before []string) (
 	pending []*unstructured.Unstructured, missing []string, hopeless, silence error,
 ) {
@@ -139,9 +135,9 @@ func (c *Client) look(ctx context.Context, objs []*unstructured.Unstructured, be
 	return pending, missing, hopeless, nil
 }
 
-// ask judges an object, and does not wait forever for the answer.
+// ask checks an object within askTimeout.
 func (c *Client) ask(ctx context.Context, o *unstructured.Unstructured) (verdict, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("no answer within %s", askTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("no response within %s", askTimeout))
 	defer cancel()
 	v, err := c.judge(ctx, o)
 	if err != nil && ctx.Err() != nil {
@@ -150,13 +146,13 @@ func (c *Client) ask(ctx context.Context, o *unstructured.Unstructured) (verdict
 	return v, err
 }
 
-// answered tells whether an error is what the API server has said.
+// answered reports whether an error is a response of the API server.
 func answered(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) || meta.IsNoMatchError(err)
 }
 
-// explainTimeout bounds the look that explains a time-out.
+// explainTimeout limits the check that adds details to a timeout.
 const explainTimeout = 3 * time.Second
 
 func (c *Client) explain(ctx context.Context, objs []*unstructured.Unstructured, before []string) []string {

@@ -74,7 +74,7 @@ func waitOn(t *testing.T, o *unstructured.Unstructured, objs ...runtime.Object) 
 	return err
 }
 
-func TestWaitReadyAcceptsWhatIsReady(t *testing.T) {
+func TestWaitReadyAcceptsReadyObjects(t *testing.T) {
 	ready := waitingPod("")
 	ready.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
 	headless := service()
@@ -97,7 +97,7 @@ func TestWaitReadyAcceptsWhatIsReady(t *testing.T) {
 	}
 }
 
-func TestWaitReadySaysWhatIsMissing(t *testing.T) {
+func TestWaitReadyReportsMissing(t *testing.T) {
 	event := &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e"}, Type: corev1.EventTypeWarning, Reason: "Failed",
 		Message: "no such image", InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "web-1"},
@@ -135,7 +135,7 @@ func TestWaitReadySaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestWaitReadyGivesUpWhereWaitingCannotHelp(t *testing.T) {
+func TestWaitReadyStopsIfWaitingCannotHelp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewFor(fake.NewClientset(deployment(1, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1}),
 			waitingPod("InvalidImageName")), nil, nil)
@@ -151,13 +151,13 @@ func TestWaitReadyGivesUpWhereWaitingCannotHelp(t *testing.T) {
 }
 
 // An API server that is silent for a while is waited for, and given up in the end: that is no time-out of the pods.
-func TestWaitReadyGivesUpOnASilentAPIServer(t *testing.T) {
+func TestWaitReadyStopsOnSilentAPIServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		back time.Duration
 		want string
 	}{
 		"comes back": {back: 20 * time.Second},
-		"stays away": {back: time.Hour, want: "the API server has not answered for 30s: connection refused"},
+		"stays away": {back: time.Hour, want: "the API server has not responded for 30s: connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestWaitReadyGivesUpOnASilentAPIServer(t *testing.T) {
 	}
 }
 
-func TestWaitReadyNoticesTheChange(t *testing.T) {
+func TestWaitReadyNoticesChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := fake.NewClientset(deployment(1, appsv1.DeploymentStatus{ObservedGeneration: 2}))
 		c := NewFor(set, nil, nil)

@@ -2,16 +2,16 @@ package kube
 
 import "slices"
 
-// removal is a version of an API that no server offers any more.
+// removal is an API version that Kubernetes has removed.
 type removal struct {
 	apiVersion string
-	kinds      []string // none means all
-	since      string   // the Kubernetes release that dropped it
+	kinds      []string // empty: all
+	since      string   // the Kubernetes release that removed it
 	use        string
-	hint       string // what else changes in the manifest
+	hint       string // other changes to the manifest
 }
 
-// ingressHint is what everybody trips over who carries an old Ingress along.
+// ingressHint lists the renamed fields of an old Ingress.
 const ingressHint = "; spec.rules[].http.paths[] need pathType, and backend.serviceName/servicePort " +
 	"are now backend.service.name and backend.service.port.number (or .name)"
 
@@ -34,8 +34,7 @@ var removals = []removal{
 	{"autoscaling/v2beta2", []string{"HorizontalPodAutoscaler"}, "1.26", "autoscaling/v2", ""},
 }
 
-// replacement returns what to write instead of a removed API, or nothing if
-// the API is not known to be removed.
+// replacement returns the replacement for a removed API, or "".
 func replacement(apiVersion, kind string) string {
 	for _, r := range removals {
 		if r.apiVersion == apiVersion && (r.kinds == nil || slices.Contains(r.kinds, kind)) {

@@ -13,7 +13,7 @@ import (
 )
 
 // What the API server warns of does not get between the lines of a report.
-func TestWarningsAreNotPrinted(t *testing.T) {
+func TestAPIWarningsAreNotPrinted(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Warning", `299 - "tls: private key does not match public key"`)
 		w.Header().Set("Content-Type", "application/json")

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// judge looks at one object once.
+// judge checks one object once.
 func (c *Client) judge(ctx context.Context, o *unstructured.Unstructured) (verdict, error) {
 	namespace, name := o.GetNamespace(), o.GetName()
 	if namespace == "" {
@@ -107,7 +107,7 @@ func statefulSetReady(s *appsv1.StatefulSet) verdict {
 	return isReady()
 }
 
-// replicas applies the API's default: no number means one.
+// replicas returns the number of replicas; the default is 1.
 func replicas(n *int32) int32 {
 	if n == nil {
 		return 1
@@ -115,7 +115,7 @@ func replicas(n *int32) int32 {
 	return *n
 }
 
-// serviceReady asks the EndpointSlices, because that is where controllers look
+// serviceReady checks the EndpointSlices, as controllers do
 // (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/).
 func (c *Client) serviceReady(ctx context.Context, namespace, name string) (verdict, error) {
 	svc, err := c.clientset.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -134,7 +134,7 @@ func (c *Client) serviceReady(ctx context.Context, namespace, name string) (verd
 	notReady := 0
 	for _, s := range slices.Items {
 		for _, ep := range s.Endpoints {
-			// A missing condition is to be read as ready.
+			// A missing condition means ready.
 			if ep.Conditions.Ready == nil || *ep.Conditions.Ready {
 				return isReady(), nil
 			}
@@ -148,8 +148,7 @@ func (c *Client) serviceReady(ctx context.Context, namespace, name string) (verd
 	return c.noEndpoints(ctx, namespace, selector)
 }
 
-// noEndpoints tells a selector that matches nothing, a mistake, from pods that
-// have not got an address yet.
+// noEndpoints distinguishes a selector that matches no pod from pods without an address.
 func (c *Client) noEndpoints(ctx context.Context, namespace, selector string) (verdict, error) {
 	pods, err := c.clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -161,7 +160,7 @@ func (c *Client) noEndpoints(ctx context.Context, namespace, selector string) (v
 	return lacks("no endpoint yet: %s", troubles(pods.Items)), nil
 }
 
-// withPods adds to the verdict on a workload what its pods wait for.
+// withPods adds the reasons of the pods to a workload's verdict.
 func (c *Client) withPods(ctx context.Context, v verdict, namespace string, selector *metav1.LabelSelector) (verdict, error) {
 	if v.ready {
 		return v, nil

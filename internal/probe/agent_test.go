@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-func TestAgentSendsWhatItIsAskedTo(t *testing.T) {
+func TestAgentSendsRequests(t *testing.T) {
 	t.Parallel()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-App", r.URL.Path)

@@ -17,7 +17,7 @@ func answer() probe.Observation {
 	}
 }
 
-func TestCompareFindsWhatDiffers(t *testing.T) {
+func TestCompareReportsMismatches(t *testing.T) {
 	nobody := answer()
 	nobody.Served = nil
 	stray := answer()
@@ -67,7 +67,7 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 	}
 }
 
-func TestCompareOfCertificates(t *testing.T) {
+func TestCompareCertificates(t *testing.T) {
 	shown := probe.Observation{TLS: &probe.TLS{Names: []string{"b.test", "a.test"}, Fingerprint: probe.Fingerprint([]byte("one"))}}
 	for name, tc := range map[string]struct {
 		expect probe.Certificate
@@ -89,7 +89,7 @@ func TestCompareOfCertificates(t *testing.T) {
 	}
 }
 
-func TestCompareOfWhatArrived(t *testing.T) {
+func TestCompareReceivedRequest(t *testing.T) {
 	const account = `{"method": "GET", "path": "/b", "query": "x=1", "host": "a.test", "protocol": "HTTP/1.1", "tls": null, "headers": {"X-Scheme": ["http"]}}`
 	yes, no := true, false
 	for name, tc := range map[string]struct {
@@ -120,7 +120,7 @@ func text(all []probe.Mismatch) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestHeaderPatterns(t *testing.T) {
+func TestMatchPattern(t *testing.T) {
 	for _, tc := range []struct {
 		pattern, value string
 		want           bool

@@ -30,7 +30,7 @@ func ingress(t *testing.T, h http.HandlerFunc) *probe.Client {
 	return probe.NewClient(probe.Addresses{HTTP: plain.Listener.Addr().String(), HTTPS: secure.Listener.Addr().String()})
 }
 
-func TestRequestGoesToTheIngressWhateverTheHost(t *testing.T) {
+func TestRequestGoesToIngressForAnyHost(t *testing.T) {
 	client := ingress(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Served-By", "lab-1/cheddar-1")
 		w.Header().Set("X-App", "cheddar")
@@ -66,7 +66,7 @@ func TestRequestGoesToTheIngressWhateverTheHost(t *testing.T) {
 	}
 }
 
-func TestCookiesOfASessionComeBack(t *testing.T) {
+func TestRequestSendsCookiesOfSession(t *testing.T) {
 	client := ingress(t, func(w http.ResponseWriter, r *http.Request) {
 		if c, err := r.Cookie("pod"); err == nil {
 			_, _ = io.WriteString(w, c.Value)
@@ -88,7 +88,7 @@ func TestCookiesOfASessionComeBack(t *testing.T) {
 	}
 }
 
-func TestAClientShowsItsCertificateToWhoeverAsks(t *testing.T) {
+func TestClientSendsCertificateOnRequest(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strconv.Itoa(len(r.TLS.PeerCertificates)))
 	}))
@@ -107,7 +107,7 @@ func TestAClientShowsItsCertificateToWhoeverAsks(t *testing.T) {
 	}
 }
 
-func TestRedirectsAreFollowedOnlyWhenAsked(t *testing.T) {
+func TestRedirectsAreFollowedOnRequestOnly(t *testing.T) {
 	client := ingress(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil {
 			http.Redirect(w, r, "https://"+r.Host+r.RequestURI, http.StatusPermanentRedirect)
@@ -121,14 +121,14 @@ func TestRedirectsAreFollowedOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestEndlessRedirectsEndInAnObservation(t *testing.T) {
+func TestEndlessRedirectsStop(t *testing.T) {
 	client := ingress(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
 	if o := client.Do(t.Context(), probe.Request{URL: "http://shop.test/", Follow: true}); o.Status != 302 || o.Err != nil {
 		t.Errorf("endless redirects: %s", o.What())
 	}
 }
 
-func TestBodyIsBounded(t *testing.T) {
+func TestBodyIsLimited(t *testing.T) {
 	client := ingress(t, func(w http.ResponseWriter, r *http.Request) {
 		size := probe.MaxBody
 		if r.URL.Path == "/more" {
@@ -144,7 +144,7 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 }
 
-func TestNoAnswerIsExplained(t *testing.T) {
+func TestMissingResponseIsExplained(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestNoAnswerIsExplained(t *testing.T) {
 	}
 }
 
-func TestTimeoutIsToldApartFromTheCallersEnd(t *testing.T) {
+func TestTimeoutDiffersFromCancellation(t *testing.T) {
 	release := make(chan struct{})
 	client := ingress(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -202,7 +202,7 @@ func TestTimeoutIsToldApartFromTheCallersEnd(t *testing.T) {
 	}
 }
 
-func TestWhatFitsOneLine(t *testing.T) {
+func TestWhatIsOneLine(t *testing.T) {
 	for want, o := range map[string]probe.Observation{
 		"404":                           {Status: 404},
 		"200 from cheddar (pod c-1)":    {Status: 200, Served: &probe.Served{Pod: "c-1", App: "cheddar"}},

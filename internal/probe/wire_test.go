@@ -32,7 +32,7 @@ func ask(t *testing.T, r probe.Request, address string) probe.Observation {
 	return o
 }
 
-func TestARequestIsSentBySomebodyElse(t *testing.T) {
+func TestEncodedRequestIsSentElsewhere(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "yes", Path: "/"})
 		w.Header().Set(probe.HeaderServedBy, "lab-1/web-x")
@@ -56,7 +56,7 @@ func TestARequestIsSentBySomebodyElse(t *testing.T) {
 	}
 }
 
-func TestNoAnswerComesBackAsOne(t *testing.T) {
+func TestMissingResponseIsEncoded(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	address := server.Listener.Addr().String()
 	server.Close()
@@ -66,7 +66,7 @@ func TestNoAnswerComesBackAsOne(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRequestIsRefused(t *testing.T) {
+func TestInvalidRequestIsRejected(t *testing.T) {
 	for text, want := range map[string]string{"": "not a request: ", "{}": "it has no url", "[]": "not a request: "} {
 		if err := probe.Answers(t.Context(), []string{text}, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
