@@ -60,7 +60,7 @@ func sliceOf(name string, addresses ...string) *discoveryv1.EndpointSlice {
 	return slice
 }
 
-// The EndpointSlice controller writes the new slice before it takes the address out of the old one.
+// The EndpointSlice controller writes the new slice before it removes the address from the old one.
 func TestWatcherKeepsAddressThatMovesBetweenSlices(t *testing.T) {
 	w := &watcher{changed: make(chan struct{}), listed: map[string]listing{}}
 	listed := func(want int) {
@@ -89,7 +89,7 @@ func TestWatcherIgnoresAddressThatIsNotReady(t *testing.T) {
 	}
 }
 
-// withCollections makes a fake client do what it leaves out: delete all objects of a kind that have the labels.
+// withCollections adds DeleteCollection to a fake client.
 func withCollections(client *fake.Clientset) {
 	tracker := client.Tracker()
 	client.PrependReactor("delete-collection", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -151,7 +151,7 @@ func TestCleanDeletesOnlyBenchmarkObjects(t *testing.T) {
 	}
 }
 
-// silent is a Progress that says nothing.
+// silent is a Progress without output.
 type silent struct{}
 
 func (silent) Begin(string) (func(string), func(error)) { return func(string) {}, func(error) {} }

@@ -14,7 +14,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// recorded is a client whose requests are noted as "verb resource namespace/name".
+// recorded is a client that records its requests as "verb resource namespace/name".
 func recorded(t *testing.T, refuse string) (*Client, *[]string) {
 	t.Helper()
 	mapper := apimeta.NewDefaultRESTMapper(nil)

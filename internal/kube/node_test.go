@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// testNodes makes nodes n0, n1, ... that are Ready or not.
+// testNodes returns nodes n0, n1, ... that are Ready or not.
 func testNodes(ready []bool) []corev1.Node {
 	var nodes []corev1.Node
 	for i, r := range ready {

@@ -150,7 +150,7 @@ func TestWaitReadyStopsIfWaitingCannotHelp(t *testing.T) {
 	})
 }
 
-// An API server that is silent for a while is waited for, and given up in the end: that is no time-out of the pods.
+// WaitReady tolerates a short silence of the API server. A long one is an error, but no timeout of the pods.
 func TestWaitReadyStopsOnSilentAPIServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		back time.Duration

@@ -12,7 +12,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// What the API server warns of does not get between the lines of a report.
+// Warnings of the API server would appear inside a report.
 func TestAPIWarningsAreNotPrinted(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Warning", `299 - "tls: private key does not match public key"`)

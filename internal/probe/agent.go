@@ -5,19 +5,18 @@ import (
 	"net/http"
 )
 
-// Where a pod that can ask is itself asked to: the net-test program listens there, see Agent. Nothing depends on the number but that
-// nobody else in such a pod listens on it.
+// The port and path on which the net-test program receives requests to send, see Agent.
 const (
 	AgentPort = 7677
 	AgentPath = "/probe"
-	// AgentRequest is the parameter, given once for each request, that has a request as Encode writes it.
+	// AgentRequest is the query parameter with a request from Encode. It can occur several times.
 	AgentRequest = "request"
 )
 
-// Agent returns what a pod that can ask serves: it does with the requests of a query as Answers does, and answers 200 with its lines.
-// Anything that is no request is answered 400.
+// Agent returns the handler of a net-test pod. It sends the requests in the query as Answers does, and responds with 200 and the lines,
+// or with 400 to an invalid request.
 //
-// Whoever reaches it may have it send requests. So may whoever can exec into the pod, and the pods are a lab's.
+// A client that reaches the handler can make the pod send requests, as a user with permission to exec can.
 func Agent() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+AgentPath, func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +31,7 @@ func Agent() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/jsonl")
-		_, _ = w.Write(lines.Bytes()) // nobody to tell
+		_, _ = w.Write(lines.Bytes()) // the client closed the connection
 	})
 	return mux
 }

@@ -9,17 +9,16 @@ import (
 	"strconv"
 )
 
-// Arrived is what a request has to look like to the workload that it was passed on to, by the workload's own account
-// under /echo. A zero field expects nothing.
+// Arrived describes the request that the workload must receive, as /echo reports it. A zero field accepts any value.
 type Arrived struct {
 	Method, Path, Query, Host, Protocol, Body string
-	// TLS is whether the workload was reached over TLS; nil if that does not matter.
+	// TLS is whether the request arrives over TLS; nil accepts both.
 	TLS *bool
-	// Header is as in Expectation, for the headers of the request.
+	// Header is as in Expectation, for request headers.
 	Header map[string]string
 }
 
-// echo is the part of a workload's account that an Arrived is about.
+// echo is the part of the response of /echo that an Arrived is about.
 type echo struct {
 	Method   string           `json:"method"`
 	Path     string           `json:"path"`

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,47 +11,46 @@ import (
 	"strings"
 )
 
-// Expectation is what an answer has to be. A zero field expects nothing.
+// Expectation describes the expected response. A zero field accepts any value.
 type Expectation struct {
 	Status int
-	// Header maps names of response headers to patterns: "*" stands for any text, and the empty pattern means that the
-	// header must be absent. Of several values of one header one has to match.
+	// Header maps names of response headers to patterns. "*" matches any text, and an empty pattern requires that the header is
+	// absent. One of several values must match.
 	Header map[string]string
-	// Contains are pieces of text that the body has to contain.
+	// Contains lists texts that the body must contain.
 	Contains []string
-	// Service, App and Pod name who has to have answered.
+	// Service, App, and Pod identify the pod that must respond.
 	Service, App, Pod string
-	// Namespace is where the pod that answered has to be, if it says where it is. Pod addresses are reused within
-	// seconds: the same app in a stranger's namespace is a wrong answer that looks right.
+	// Namespace is the namespace of the pod, if the response has it. Kubernetes reuses pod addresses within seconds, so the same app in
+	// another namespace can respond.
 	Namespace string
-	// Certificate is what the TLS handshake has to have shown; nil expects nothing.
+	// Certificate describes the server certificate; nil accepts any.
 	Certificate *Certificate
 	// Arrived is what the request has to look like to the workload; nil expects nothing.
 	Arrived *Arrived
 }
 
-// Certificate is what the certificate of a handshake has to be.
+// Certificate describes the expected server certificate.
 type Certificate struct {
-	// Names are all of its DNS names, in any order; nil if they may be any.
+	// Names are all DNS names, in any order; nil accepts any.
 	Names []string
-	// Fingerprint is as in TLS; empty if the certificate may be any. Owner says in a word or two whose it is.
+	// Fingerprint is that of TLS; empty accepts any. Owner describes the certificate for the error.
 	Fingerprint, Owner string
 }
 
-// Mismatch is one field of an answer that is not as expected, in words for people.
+// Mismatch is a field of a response with an unexpected value.
 type Mismatch struct {
 	Field    string `json:"field"`
 	Expected string `json:"expected"`
 	Observed string `json:"observed"`
 }
 
-// String renders the mismatch for a line of a report.
+// String returns a line for a report.
 func (m Mismatch) String() string {
 	return fmt.Sprintf("%s: expected %s, observed %s", m.Field, m.Expected, m.Observed)
 }
 
-// Compare returns every way in which the answer is not as expected; none means that it is. An Observation with Err
-// must not be compared: no answer is not a wrong answer.
+// Compare returns the mismatches of a response. Do not compare an Observation with Err, because a missing response is not a wrong one.
 func Compare(e Expectation, o Observation) []Mismatch {
 	var all []Mismatch
 	if e.Status != 0 && e.Status != o.Status {
@@ -93,16 +93,11 @@ func compareCertificate(e Certificate, seen *TLS) []Mismatch {
 
 func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
 
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
+func orNone(text string) string { return cmp.Or(text, "none") }
 
 func compareServed(e Expectation, s *Served) []Mismatch {
 	if s == nil {
-		return nobody(e)
+		return unserved(e)
 	}
 	var all []Mismatch
 	check := func(field, expected, observed string, ok bool) {
@@ -113,12 +108,12 @@ func compareServed(e Expectation, s *Served) []Mismatch {
 	check("service", e.Service, services(s), slices.Contains(s.Services, e.Service))
 	check("app", e.App, orUnknown(s.App), s.App == e.App)
 	check("pod", e.Pod, orUnknown(s.Pod), s.Pod == e.Pod)
-	check("namespace", e.Namespace, s.Namespace+" (a pod of somebody else)", s.Namespace == "" || s.Namespace == e.Namespace)
+	check("namespace", e.Namespace, s.Namespace+" (another namespace)", s.Namespace == "" || s.Namespace == e.Namespace)
 	return all
 }
 
-// nobody is the mismatch of an answer that no workload has given: one, however many of its properties were expected.
-func nobody(e Expectation) []Mismatch {
+// unserved returns one mismatch for a response that no workload sent.
+func unserved(e Expectation) []Mismatch {
 	var expected []string
 	for _, who := range []struct{ what, name string }{{"service", e.Service}, {"app", e.App}, {"pod", e.Pod}} {
 		if who.name != "" {
@@ -128,7 +123,7 @@ func nobody(e Expectation) []Mismatch {
 	if len(expected) == 0 {
 		return nil
 	}
-	return []Mismatch{{"answered by", strings.Join(expected, ", "), "no workload (there is no " + HeaderServedBy + " header)"}}
+	return []Mismatch{{"answered by", strings.Join(expected, ", "), "no workload (no " + HeaderServedBy + " header)"}}
 }
 
 func services(s *Served) string {
@@ -138,12 +133,7 @@ func services(s *Served) string {
 	return strings.Join(s.Services, " and ")
 }
 
-func orUnknown(name string) string {
-	if name == "" {
-		return "unknown"
-	}
-	return name
-}
+func orUnknown(name string) string { return cmp.Or(name, "unknown") }
 
 func compareHeader(name, pattern string, h http.Header) (Mismatch, bool) {
 	values := h.Values(name)
@@ -159,8 +149,7 @@ func compareHeader(name, pattern string, h http.Header) (Mismatch, bool) {
 	return Mismatch{field, strconv.Quote(pattern), observed}, !matches
 }
 
-// MatchPattern reports whether text is pattern, in which each * stands for any text. Taking the first place where the
-// next piece occurs is enough, since only the last piece is bound to the end.
+// MatchPattern reports whether text matches pattern, in which each * matches any text.
 func MatchPattern(pattern, text string) bool {
 	pieces := strings.Split(pattern, "*")
 	if len(pieces) == 1 {
@@ -188,7 +177,7 @@ func status(code int) string {
 	return strconv.Itoa(code)
 }
 
-// excerptLength is how much of a body a report shows: enough to recognize a page by.
+// excerptLength limits the part of a body in a report, in characters.
 const excerptLength = 120
 
 func excerpt(o Observation) string {

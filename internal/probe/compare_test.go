@@ -37,14 +37,14 @@ func TestCompareReportsMismatches(t *testing.T) {
 			"service: expected stilton, observed cheddar", "app: expected stilton, observed cheddar", "pod: expected stilton-1, observed cheddar-7d4",
 		}},
 		"not a workload": {probe.Expectation{Service: "c", App: "cheddar", Namespace: "lab-1"}, nobody, []string{
-			"answered by: expected service c, app cheddar, observed no workload (there is no X-Served-By header)",
+			"answered by: expected service c, app cheddar, observed no workload (no X-Served-By header)",
 		}},
 		"nobody, as nobody was expected": {probe.Expectation{Status: 200, Namespace: "lab-1"}, nobody, nil},
 		"pod of no service": {probe.Expectation{Service: "cheddar", Namespace: "lab-1"}, stray, []string{
 			"service: expected cheddar, observed pod p, which no service has as an endpoint",
 		}},
 		"pod of a stranger": {probe.Expectation{App: "cheddar", Namespace: "lab-2"}, answer(), []string{
-			"namespace: expected lab-2, observed lab-1 (a pod of somebody else)",
+			"namespace: expected lab-2, observed lab-1 (another namespace)",
 		}},
 		"headers": {probe.Expectation{Header: map[string]string{"Content-Type": "text/*", "Vary": "", "Location": "*"}}, answer(), []string{
 			`header Content-Type: expected "text/*", observed "image/svg+xml; charset=utf-8"`,

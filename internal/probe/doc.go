@@ -1,9 +1,8 @@
-// Package probe asks one HTTP question and writes down the whole answer.
+// Package probe sends one HTTP request and records the response.
 //
-// A [Client] sends a [Request] to an ingress whatever host the URL names, so that no DNS and no hosts file is needed,
-// and returns an [Observation]: status, headers, body, how long it took, which pod says that it answered, and what the
-// controller says about its decision. [Compare] holds an Observation against an [Expectation] and returns every
-// [Mismatch]. Asking has side effects and comparing has none; retrying is up to the caller, who knows what to wait for.
+// A [Client] sends a [Request] to the Ingress controller for any host in the URL, without DNS. It returns an [Observation]: status,
+// headers, body, duration, the pod that responded, and the controller's reason. [Compare] compares an Observation with an [Expectation]
+// and returns each [Mismatch]. Retries are up to the caller.
 //
 // Read request.go, observation.go, then compare.go.
 package probe

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds a Request that sets none.
+	// DefaultTimeout is the timeout of a Request without one.
 	DefaultTimeout = 5 * time.Second
-	// MaxBody is how many bytes of an answer's body are kept.
+	// MaxBody limits the recorded part of a body, in bytes.
 	MaxBody = 1 << 20
-	// maxRedirects bounds the redirects that a Request with Follow takes, as browsers do at about 20.
+	// maxRedirects limits the redirects that a Request with Follow follows.
 	maxRedirects = 10
 )
 
@@ -27,51 +27,50 @@ const (
 type Request struct {
 	// Method is GET if empty.
 	Method string
-	// URL is absolute, with scheme http or https. Its host goes into the Host header and the TLS server name; the
-	// connection goes where the Client's Addresses say.
+	// URL is absolute, with scheme http or https. Its host is the Host header and the TLS server name. The Client's Addresses
+	// determine the address of the connection.
 	URL string
-	// Header is sent as it is. A Host in it replaces the URL's in the Host header, but not in the TLS server name.
+	// Header is sent unchanged. A Host in it replaces that of the URL, but not the TLS server name.
 	Header http.Header
 	// Body is sent if it is not empty.
 	Body string
-	// Follow takes redirects instead of observing them.
+	// Follow follows redirects.
 	Follow bool
-	// Cookies, if not nil, adds its cookies to the request and takes those of the answer.
+	// Cookies, if not nil, adds its cookies to the request and stores those of the response.
 	Cookies http.CookieJar
-	// Certificate, if not nil, is the client's in a TLS handshake.
+	// Certificate, if not nil, is the client certificate.
 	Certificate *tls.Certificate
-	// Timeout bounds the whole exchange; zero means DefaultTimeout.
+	// Timeout limits the whole exchange; zero means DefaultTimeout.
 	Timeout time.Duration
 }
 
-// Addresses is where connections go: host:port pairs. An empty one lets the URL's own host and port decide.
+// Addresses are the targets of connections as host:port. For an empty one, the URL has the target.
 type Addresses struct {
 	HTTP  string // for http URLs
 	HTTPS string // for https URLs
 }
 
-// Client sends Requests to the ingress at its addresses. It is safe for concurrent use.
+// Client sends Requests to the Ingress controller. It is safe for concurrent use.
 //
-// Every request has a connection of its own: a kept connection would stay with one replica of the controller and would
-// hide a port that no longer answers. Certificates are recorded and not verified, as a lab's are signed by nobody.
-// Proxy settings of the environment are ignored: a lab is judged directly.
+// Each request uses a new connection. A kept connection would always use the same controller replica, and would hide a port that no
+// longer accepts connections. Certificates are recorded without verification. Proxy settings of the environment are ignored.
 type Client struct {
 	transport *http.Transport
 	addresses Addresses
 }
 
-// NewClient returns a Client for the ingress at the addresses.
+// NewClient returns a Client for the addresses.
 func NewClient(addresses Addresses) *Client {
 	return &Client{addresses: addresses, transport: newTransport(addresses, nil)}
 }
 
-// newTransport returns a transport that shows a certificate of the client's, if there is one.
+// newTransport returns a transport with a client certificate, if it is not nil.
 func newTransport(addresses Addresses, certificate *tls.Certificate) *http.Transport {
 	return &http.Transport{
 		DialContext:       dialer(addresses.HTTP),
 		DialTLSContext:    tlsDialer(addresses.HTTPS, certificate),
 		DisableKeepAlives: true,
-		// Whether an answer is compressed is part of the answer.
+		// The body is recorded as received.
 		DisableCompression: true,
 		ForceAttemptHTTP2:  true,
 	}
@@ -88,7 +87,7 @@ func dialer(override string) dialFunc {
 	}
 }
 
-// tlsDialer sends the host of the URL as server name (SNI, RFC 6066 section 3), wherever it connects to.
+// tlsDialer sends the host of the URL as server name (SNI, RFC 6066 section 3), for any target.
 func tlsDialer(override string, certificate *tls.Certificate) dialFunc {
 	dial := dialer(override)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -103,11 +102,10 @@ func tlsDialer(override string, certificate *tls.Certificate) dialFunc {
 		config := &tls.Config{
 			ServerName:         host,
 			NextProtos:         []string{"h2", "http/1.1"},
-			InsecureSkipVerify: true, //nolint:gosec // the certificate is an observation, not a condition
+			InsecureSkipVerify: true, //nolint:gosec // the certificate is recorded, not verified
 		}
 		if certificate != nil {
-			// Not by Certificates: crypto/tls would hold back one whose authority the server does not ask for, and it is for
-			// the server to refuse it.
+			// With Certificates, crypto/tls would omit a certificate whose authority the server does not list.
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 		}
 		conn := tls.Client(raw, config)
@@ -118,7 +116,7 @@ func tlsDialer(override string, certificate *tls.Certificate) dialFunc {
 	}
 }
 
-// Do sends the request and observes the answer. It never fails: that there is no answer is an Observation with Err.
+// Do sends the request and records the response. Without a response, the Observation has Err.
 func (c *Client) Do(ctx context.Context, r Request) Observation {
 	begin := time.Now()
 	timeout := r.Timeout
@@ -156,7 +154,7 @@ func (c *Client) exchange(ctx context.Context, r Request, o *Observation) error 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }() // everything wanted has been read or has failed by then
+	defer func() { _ = res.Body.Close() }() // the body is read, or the read has failed
 	return o.record(res)
 }
 
@@ -169,8 +167,7 @@ func redirects(follow bool) func(*http.Request, []*http.Request) error {
 	}
 }
 
-// record keeps the head and the beginning of the body; the rest is read to its end, because a body that breaks off is
-// a fault of the answer, but not kept.
+// record stores the head and the start of the body. It reads the rest to detect an incomplete body.
 func (o *Observation) record(res *http.Response) error {
 	o.Status, o.Proto, o.Header = res.StatusCode, res.Proto, res.Header
 	o.Served = servedBy(res.Header)

@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// ingress starts a plain and a TLS server with one handler, and returns a client that sends everything there.
+// ingress starts a plain and a TLS server with one handler, and returns a client that sends all requests to them.
 func ingress(t *testing.T, h http.HandlerFunc) *probe.Client {
 	t.Helper()
 	plain, secure := httptest.NewServer(h), httptest.NewUnstartedServer(h)
@@ -92,7 +92,7 @@ func TestClientSendsCertificateOnRequest(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strconv.Itoa(len(r.TLS.PeerCertificates)))
 	}))
-	// The server asks for certificates of authorities that are not the client's.
+	// The server lists other authorities than the client's.
 	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, ClientCAs: x509.NewCertPool()}
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -157,7 +157,7 @@ func TestMissingResponseIsExplained(t *testing.T) {
 	if !errors.Is(o.Err, syscall.ECONNREFUSED) || o.What() != "nothing listens at "+closed+": connection refused" {
 		t.Errorf("closed port: %s", o.What())
 	}
-	// Without addresses of its own, as in a pod, the client goes where the URL says.
+	// Without addresses, as in a pod, the client connects to the host of the URL.
 	o = probe.NewClient(probe.Addresses{}).Do(t.Context(), probe.Request{URL: "http://" + closed + "/cheese"})
 	if want := "nothing listens at " + closed + ": connection refused"; o.What() != want {
 		t.Errorf("closed port of a URL: %q, want %q", o.What(), want)
@@ -173,7 +173,7 @@ func TestMissingResponseIsExplained(t *testing.T) {
 		}
 	})
 	if o := broken.Do(t.Context(), probe.Request{URL: "http://a.test/"}); o.Status != 200 || string(o.Body) != "half" ||
-		o.Err == nil || !strings.Contains(o.Err.Error(), "before the answer was complete") {
+		o.Err == nil || !strings.Contains(o.Err.Error(), "before the end of the response") {
 		t.Errorf("half an answer: %d %q %v", o.Status, o.Body, o.Err)
 	}
 	if o := broken.Do(t.Context(), probe.Request{URL: "http://a b/"}); o.Err == nil {
@@ -191,13 +191,13 @@ func TestTimeoutDiffersFromCancellation(t *testing.T) {
 	})
 	t.Cleanup(func() { close(release) })
 	o := client.Do(t.Context(), probe.Request{URL: "http://slow.test/", Timeout: 20 * time.Millisecond})
-	if !errors.Is(o.Err, context.DeadlineExceeded) || !strings.Contains(o.Err.Error(), "no complete answer from 127.0.0.1:") {
+	if !errors.Is(o.Err, context.DeadlineExceeded) || !strings.Contains(o.Err.Error(), "no complete response from 127.0.0.1:") {
 		t.Errorf("time-out: %v", o.Err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if o := client.Do(ctx, probe.Request{URL: "http://slow.test/"}); !errors.Is(o.Err, context.Canceled) ||
-		!strings.Contains(o.Err.Error(), "given up") {
+		!strings.Contains(o.Err.Error(), "canceled") {
 		t.Errorf("canceled: %v", o.Err)
 	}
 }

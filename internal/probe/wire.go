@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// wireRequest is a Request on its way to somebody else who sends it: the program in a pod.
+// wireRequest is a Request for the program in a pod.
 type wireRequest struct {
 	Method  string        `json:"method,omitempty"`
 	URL     string        `json:"url"`
@@ -23,7 +23,7 @@ type wireRequest struct {
 	Address string        `json:"address,omitempty"`
 }
 
-// wireObservation is what comes back.
+// wireObservation is the Observation of that program.
 type wireObservation struct {
 	Status    int           `json:"status,omitempty"`
 	Proto     string        `json:"proto,omitempty"`
@@ -35,11 +35,11 @@ type wireObservation struct {
 	Error     string        `json:"error,omitempty"`
 }
 
-// Encode returns a request as text for Answers, which may run elsewhere. The connection goes to address (host:port), or
-// where the URL leads if it is empty. Cookies go along; a client's certificate does not.
+// Encode returns a request as text for Answers in a pod. The connection goes to address (host:port), or to that of the URL if it is
+// empty. The text has the cookies. A client certificate is an error.
 func Encode(r Request, address string) (string, error) {
 	if r.Certificate != nil {
-		return "", errors.New("a client's certificate cannot be handed on")
+		return "", errors.New("a request from a pod cannot have a client certificate")
 	}
 	wire := wireRequest{
 		Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: r.Body, Follow: r.Follow, Timeout: r.Timeout, Address: address,
@@ -60,9 +60,8 @@ func Encode(r Request, address string) (string, error) {
 	return string(data), err
 }
 
-// Answers sends requests that Encode has made, one after the other, and gives w a line for each with the observation, for Decode. It ends
-// after the first that is not answered: whoever asks in vain need not ask again, and every attempt may take seconds. The error says
-// which text is no request, or that w has failed; that there is no answer is an observation.
+// Answers sends requests from Encode, one after the other, and writes a line with each observation to w, for Decode. It stops after a
+// request without a response, because each timeout takes seconds. The error reports an invalid request or a failed write.
 func Answers(ctx context.Context, requests []string, w io.Writer) error {
 	for _, text := range requests {
 		var wire wireRequest
@@ -92,7 +91,7 @@ func Answers(ctx context.Context, requests []string, w io.Writer) error {
 	return nil
 }
 
-// Decode returns what Answers has observed of a request. Cookies of the answer go to the request's.
+// Decode returns the observation of a request from Answers. It stores the cookies of the response in the request's jar.
 func Decode(r Request, data []byte) (Observation, error) {
 	var wire wireObservation
 	if err := json.Unmarshal(data, &wire); err != nil {

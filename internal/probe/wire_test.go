@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// ask sends a request as a pod would do it for somebody else.
+// ask sends a request as the program in a pod does.
 func ask(t *testing.T, r probe.Request, address string) probe.Observation {
 	t.Helper()
 	text, err := probe.Encode(r, address)

@@ -5,22 +5,20 @@ import (
 	"strings"
 )
 
-// App is one workload: a greeting, and the controls that the doc comment of this package lists. It
-// is an http.Handler; a Server runs it.
+// App is a workload: a greeting, and the controls that the package comment lists. It is an http.Handler; a Server runs it.
 type App struct {
-	// Name is what HeaderApp says.
+	// Name is the value of HeaderApp.
 	Name string
-	// Identity is who answers.
+	// Identity is the pod that responds.
 	Identity Identity
 
 	controls map[string]control
-	greeting http.HandlerFunc // answers what no control does
-	exact    bool             // controls are found only at /name, not below a prefix
+	greeting http.HandlerFunc // handles requests without a control
+	exact    bool             // controls exist only at /name, not below a prefix
 	life     *life
 }
 
-// control answers one kind of request. rest is what follows the control's name in the path, without
-// the slash between them: "503" for /status/503.
+// control handles one kind of request. rest is the path after the control's name and a slash: "503" for /status/503.
 type control func(w http.ResponseWriter, r *http.Request, rest string)
 
 func newApp(name string, id Identity, greeting http.HandlerFunc) *App {
@@ -33,20 +31,19 @@ func newApp(name string, id Identity, greeting http.HandlerFunc) *App {
 	return a
 }
 
-// plain makes a control of a handler that does not look at the rest of the path.
+// plain returns a control that ignores the rest of the path.
 func plain(h http.HandlerFunc) control {
 	return func(w http.ResponseWriter, r *http.Request, _ string) { h(w, r) }
 }
 
-// ServeHTTP signs the answer with who gives it, then lets the control or the greeting give it.
+// ServeHTTP sets the identity headers, and calls the control or the greeting.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(HeaderServedBy, a.Identity.ServedBy())
 	w.Header().Set(HeaderApp, a.Name)
-	// What is echoed is somebody else's text: no browser may guess that it is a page.
+	// /echo returns text of the client; a browser must not guess that it is a page.
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if a.life.draining.Load() {
-		// A client that keeps connections open learns here, not from a reset, that this one ends. In
-		// HTTP/2 Go turns it into GOAWAY.
+		// The client closes its connection, so that it gets no reset later. Go sends GOAWAY in HTTP/2.
 		w.Header().Set("Connection", "close")
 	}
 	if c, rest := a.find(r.URL.EscapedPath()); c != nil {
@@ -56,8 +53,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.greeting(w, r)
 }
 
-// find reads the path by hand: http.ServeMux would clean it, or redirect to a cleaned one, and so
-// hide what the ingress controller sent.
+// find splits the path. http.ServeMux would clean it, or redirect, and so hide the path that the Ingress controller sent.
 func (a *App) find(path string) (found control, rest string) {
 	if a.exact {
 		return a.controls[strings.TrimPrefix(path, "/")], ""
@@ -72,7 +68,7 @@ func (a *App) find(path string) (found control, rest string) {
 	return nil, ""
 }
 
-// isProbe tells requests that the kubelet makes every few seconds, which would drown the log.
+// isProbe reports whether the request is one of the kubelet's frequent probes.
 func isProbe(r *http.Request) bool {
 	return r.Method == http.MethodGet && (r.URL.Path == "/healthz" || r.URL.Path == "/readyz")
 }
@@ -80,6 +76,6 @@ func isProbe(r *http.Request) bool {
 func sendText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	// A client that went away is its own business, here and wherever else a Write is not checked.
+	// A write fails if the client closed the connection; no Write of this package checks that.
 	_, _ = w.Write([]byte(text + "\n"))
 }

@@ -38,7 +38,7 @@ func newDefaultBackend(t *testing.T) *workload.App {
 	return app
 }
 
-// ask gives a request to a handler and returns its answer.
+// ask sends a request to a handler and returns the response.
 func ask(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(headers); i += 2 {
@@ -49,7 +49,7 @@ func ask(h http.Handler, method, target string, headers ...string) *httptest.Res
 	return w
 }
 
-func TestEveryAnswerIsSigned(t *testing.T) {
+func TestEveryResponseHasIdentityHeaders(t *testing.T) {
 	tests := []struct {
 		app    *workload.App
 		method string
@@ -79,8 +79,8 @@ func TestEveryAnswerIsSigned(t *testing.T) {
 	}
 }
 
-// An Ingress does not take its prefix off the path, so controls must be found behind one.
-func TestControlsAreFoundBelowAPrefix(t *testing.T) {
+// An Ingress keeps the prefix of a path, so controls must match below it.
+func TestControlsMatchBelowPrefix(t *testing.T) {
 	app := newBackend(t)
 	tests := []struct {
 		target string
@@ -105,7 +105,7 @@ func TestControlsAreFoundBelowAPrefix(t *testing.T) {
 	}
 }
 
-func TestReadinessCanBeFlipped(t *testing.T) {
+func TestReadyzChangesReadiness(t *testing.T) {
 	app := newCheese(t, "cheddar")
 	steps := []struct {
 		method, target string
@@ -131,13 +131,13 @@ func TestReadinessCanBeFlipped(t *testing.T) {
 	}
 }
 
-func TestBackendNumberStartsAtOne(t *testing.T) {
+func TestBackendRejectsNumberBelowOne(t *testing.T) {
 	if _, err := workload.NewBackend(0, 8080, someone); err == nil || !strings.Contains(err.Error(), "number 0") {
 		t.Errorf("NewBackend(0) = %v, want an error about the number", err)
 	}
 }
 
-func TestDefaultBackend(t *testing.T) {
+func TestDefaultBackendServesUnmatchedRequests(t *testing.T) {
 	app := newDefaultBackend(t)
 	tests := []struct {
 		target  string
@@ -148,7 +148,7 @@ func TestDefaultBackend(t *testing.T) {
 		{"/", nil, 404, "default backend - 404"},
 		{"/healthz", nil, 200, "ok"},
 		{"/readyz", nil, 200, "ready"},
-		// Whatever nobody wanted may look like a control.
+		// An unmatched request can have the path of a control.
 		{"/shop/healthz", nil, 404, "default backend - 404"},
 		{"/echo", nil, 404, "default backend - 404"},
 		{"/x", []string{"X-Code", "503"}, 503, "default backend - 503"},

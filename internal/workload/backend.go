@@ -6,8 +6,7 @@ import (
 	"net/http"
 )
 
-// NewBackend makes the numbered web server that path and host routing are practiced on. It greets
-// with its number and the port it was told to listen on, and can be told to misbehave.
+// NewBackend returns a numbered web server. It responds with its number and port, and has controls that make it fail.
 func NewBackend(number, port int, id Identity) (*App, error) {
 	if number < 1 {
 		return nil, fmt.Errorf("backend: number %d is less than 1", number)

@@ -6,8 +6,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workload/cheese"
 )
 
-// NewCheese makes the web server that shows a picture of one cheese, by its name: cheese.Names lists
-// them.
+// NewCheese returns a web server that shows a picture of a cheese. cheese.Names lists the names.
 func NewCheese(name string, id Identity) (*App, error) {
 	c, err := cheese.Find(name)
 	if err != nil {
@@ -18,7 +17,7 @@ func NewCheese(name string, id Identity) (*App, error) {
 		return nil, err
 	}
 	a := newApp(c.Name, id, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store") // the same host may get another cheese tomorrow
+		w.Header().Set("Cache-Control", "no-store") // a rule can change the cheese of a host
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 		_ = page.Render(w, cheese.Visit{Namespace: id.Namespace, Pod: id.Pod, Node: id.Node, Host: r.Host})

@@ -7,7 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workload"
 )
 
-func TestCheesePageSaysWhoAnswers(t *testing.T) {
+func TestCheesePageNamesPod(t *testing.T) {
 	app := newCheese(t, "stilton")
 	for _, target := range []string{"/", "/stilton", "/deep/below"} {
 		w := ask(app, "GET", target)
@@ -22,21 +22,21 @@ func TestCheesePageSaysWhoAnswers(t *testing.T) {
 	}
 }
 
-func TestCheesePictureIsAnImage(t *testing.T) {
+func TestCheesePictureIsSVG(t *testing.T) {
 	w := ask(newCheese(t, "cheddar"), "GET", "/cheese.svg")
 	if w.Code != 200 || w.Header().Get("Content-Type") != "image/svg+xml" || !strings.HasPrefix(w.Body.String(), "<svg ") {
 		t.Errorf("%d %s %.20q..., want an SVG", w.Code, w.Header().Get("Content-Type"), w.Body)
 	}
 }
 
-// A cheese does not misbehave: what the back-ends can be told is only another path here.
-func TestCheeseKnowsNoFaults(t *testing.T) {
+// The failure controls of backends are ordinary paths of a cheese server.
+func TestCheeseHasNoFailureControls(t *testing.T) {
 	if w := ask(newCheese(t, "cheddar"), "GET", "/status/503"); w.Code != 200 {
 		t.Errorf("GET /status/503: %d, want the page", w.Code)
 	}
 }
 
-func TestUnknownCheeseIsAnError(t *testing.T) {
+func TestNewCheeseRejectsUnknownName(t *testing.T) {
 	_, err := workload.NewCheese("brie", someone)
 	if err == nil || !strings.Contains(err.Error(), `"brie"`) || !strings.Contains(err.Error(), "cheddar, stilton, wensleydale") {
 		t.Errorf("NewCheese(brie) = %v, want the names there are", err)

@@ -12,18 +12,17 @@ import (
 //go:embed defaultbackend.html
 var defaultBackendHTML string
 
-// NewDefaultBackend makes the server for requests that no rule wanted: 404 and a page for every
-// path but /healthz and /readyz. A controller that sends it its errors too says which one in X-Code,
-// and gets that code back.
+// NewDefaultBackend returns a server for unmatched requests: 404 and a page for each path except /healthz and /readyz. If the
+// controller sends its own errors, too, the response has the status in X-Code.
 // https://kubernetes.github.io/ingress-nginx/user-guide/custom-errors/
 func NewDefaultBackend(id Identity) (*App, error) {
-	page, err := template.New("default back-end").Parse(defaultBackendHTML)
+	page, err := template.New("default backend").Parse(defaultBackendHTML)
 	if err != nil {
-		return nil, fmt.Errorf("default back-end: page: %w", err)
+		return nil, fmt.Errorf("default backend: page: %w", err)
 	}
 	a := newApp("default-backend", id, func(w http.ResponseWriter, r *http.Request) {
 		code := errorCode(r.Header.Get("X-Code"))
-		w.Header().Set("Cache-Control", "no-store") // the next rule may make it wrong
+		w.Header().Set("Cache-Control", "no-store") // a new rule can change the response
 		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 			sendText(w, code, fmt.Sprintf("default backend - %d", code))
 			return
@@ -35,13 +34,13 @@ func NewDefaultBackend(id Identity) (*App, error) {
 			Text, Host, Path, From string
 		}{code, http.StatusText(code), r.Host, r.URL.Path, id.ServedBy()})
 	})
-	// Here /echo is a path like any other: nobody wanted it.
+	// Here, /echo is a path without a control.
 	delete(a.controls, "echo")
 	a.exact = true
 	return a, nil
 }
 
-// errorCode trusts X-Code only with what is an error.
+// errorCode returns the status in X-Code if it is an error, and 404 otherwise.
 func errorCode(header string) int {
 	code, err := strconv.Atoi(header)
 	if err != nil || code < 400 || code > 599 {

@@ -1,36 +1,28 @@
-// Package workload holds the demo servers that labs route requests to: three cheeses, two
-// numbered back-ends and a default back-end. They exist to be asked "who are you, and what did you
-// receive?", so that a student, or a scenario, can tell which pod answered and what the ingress
-// controller did to the request on its way.
+// Package workload contains the demo servers of the labs: three cheese servers, two numbered backends, and a default backend. Their
+// responses show which pod served a request, and what the Ingress controller changed in it.
 //
-// Read app.go first (how a request finds its answer), then echo.go (what is said about a request)
-// and server.go (how a pod leaves without losing a request). The client side of the labs is in the
-// packages fetch (curl and wget alike) and nslookup.
+// Read app.go first (how a request selects its handler), then echo.go (the received request) and server.go (how a pod stops without
+// losing a request). Packages fetch and nslookup are the client side.
 //
-// # The contract with the scenario engine
+// # Headers
 //
-// Every answer of every workload, errors included, carries two headers:
+// Every response, errors included, has two headers:
 //
-//	X-Served-By: <namespace>/<pod>   who answered; "-" stands for a namespace that is not known
-//	X-App: <app>                     cheddar, stilton, wensleydale, backend-1, backend-2, ... or
-//	                                 default-backend
+//	X-Served-By: <namespace>/<pod>   "-" for an unknown namespace
+//	X-App: <app>                     cheddar, stilton, wensleydale, backend-1, backend-2, or default-backend
 //
-// The pod's name is POD_NAME, else the host name, which Kubernetes sets to the pod's name. The
-// namespace is POD_NAMESPACE, else what the service account mount says. The node is NODE_NAME, and
-// unknown without it: nothing inside a pod tells its node but the downward API.
-// (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/)
+// The pod's name is POD_NAME or the host name. The namespace is POD_NAMESPACE or that of the service account mount. The node is
+// NODE_NAME: a pod knows its node only through the downward API
+// (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/).
 //
 // # Paths
 //
-// An Ingress forwards the path as it came: a rule for /eightyeighty sends /eightyeighty/echo to its
-// pod. So a path is read segment by segment, and the first segment that names a control decides:
-// /echo, /eightyeighty/echo and /echo/any//path%2Fyou/like all reach the echo. Whatever names no
-// control gets the app's own page or greeting.
+// An Ingress forwards the path unchanged, so the first path segment with a control's name selects it: /echo, /eightyeighty/echo, and
+// /echo/any//path%2Fyou/like all select echo. Other paths get the app's page or greeting.
 //
-// Every workload has /healthz and /readyz, and every one but the default back-end has /echo. The
-// cheeses add /cheese.svg; the back-ends add /slow, /status/CODE, /fail, /stream, /bytes, /upgrade
-// and /crash. The default back-end answers 404 everywhere else, and knows its two paths only
-// exactly, as anything that no rule wanted may arrive there. docs/workloads.md shows each in use.
+// Every workload has /healthz and /readyz, and all except the default backend have /echo. Cheese servers add /cheese.svg. Backends add
+// /slow, /status/CODE, /fail, /stream, /bytes, /upgrade, and /crash. The default backend has only its two exact paths, because it
+// serves unmatched requests. docs/workloads.md shows each control.
 //
-// A control that is asked for something impossible answers 400 and says which parameter is wrong.
+// A control returns 400 for an invalid parameter, and names it.
 package workload

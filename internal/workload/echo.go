@@ -12,14 +12,13 @@ import (
 )
 
 const (
-	// maxEchoedBody is how much of a request's body Echo.Body gives back.
+	// maxEchoedBody limits Echo.Body, in bytes.
 	maxEchoedBody = 64 << 10
-	// maxBody is how much an echo reads before it answers 413. It is far above any limit a lab sets
-	// in front of it, so that it is the ingress whose limit is met.
+	// maxBody limits the request body, in bytes. It exceeds all limits that labs set in the Ingress controller.
 	maxBody = 256 << 20
 )
 
-// Echo is what /echo answers: the request as the workload received it, and who received it.
+// Echo is the response of /echo: the request as received, and the pod.
 type Echo struct {
 	Pod       string `json:"pod"`
 	Namespace string `json:"namespace"` // empty if unknown
@@ -27,14 +26,13 @@ type Echo struct {
 	App       string `json:"app"`
 
 	Method string `json:"method"`
-	// Path is the path as it stood in the request line, neither decoded nor cleaned.
+	// Path is the path in the request line, neither decoded nor cleaned.
 	Path string `json:"path"`
-	// Query is what followed the first "?", not decoded.
+	// Query is the text after the first "?", not decoded.
 	Query string `json:"query"`
 	// Host is the Host header (HTTP/1.1) or :authority (HTTP/2).
 	Host string `json:"host"`
-	// Headers has every value of every header but Host. Names are in Go's canonical form: HTTP does
-	// not tell upper from lower case (RFC 9110, section 5.1).
+	// Headers has all headers except Host. Names are in Go's canonical form; they are case-insensitive (RFC 9110, section 5.1).
 	Headers map[string][]string `json:"headers"`
 	// Protocol is HTTP/1.0, HTTP/1.1 or HTTP/2.0.
 	Protocol string   `json:"protocol"`
@@ -42,16 +40,15 @@ type Echo struct {
 	// Body is the start of the body, at most 64 KiB, in base64 if BodyEncoding says so.
 	Body         string `json:"body"`
 	BodyEncoding string `json:"body_encoding,omitempty"` // base64, or empty for UTF-8 text
-	// BodyBytes is how long the whole body was.
+	// BodyBytes is the size of the whole body.
 	BodyBytes int64 `json:"body_bytes"`
-	// TransferEncoding is chunked if the body came without a length.
+	// TransferEncoding is chunked for a body without a length.
 	TransferEncoding []string `json:"transfer_encoding,omitempty"`
-	// RemoteAddr is the address and port that the connection came from: the ingress controller's
-	// pod if the request took the ingress.
+	// RemoteAddr is the client's address and port: those of the controller's pod for a request through the Ingress.
 	RemoteAddr string `json:"remote_addr"`
 }
 
-// EchoTLS describes the TLS connection between the workload and whoever called it.
+// EchoTLS describes the TLS connection from the client.
 type EchoTLS struct {
 	Version string `json:"version"` // such as TLS 1.3
 	Cipher  string `json:"cipher"`
@@ -106,7 +103,7 @@ func (a *App) describe(r *http.Request) Echo {
 	return e
 }
 
-// readBody returns the start of the body and how long it was altogether.
+// readBody returns the start of the body and the size of the whole body.
 func readBody(body io.Reader) (start []byte, length int64, err error) {
 	start, err = io.ReadAll(io.LimitReader(body, maxEchoedBody))
 	if err != nil {
@@ -116,8 +113,7 @@ func readBody(body io.Reader) (start []byte, length int64, err error) {
 	return start, int64(len(start)) + more, err
 }
 
-// printable gives text as text and anything else in base64. A cut at 64 KiB may have split a
-// character; the half of it is left out of the text.
+// printable returns UTF-8 text unchanged and other data in base64. It omits a character that the limit of 64 KiB splits.
 func printable(data []byte) (text, encoding string) {
 	whole := data
 	for range utf8.UTFMax - 1 {

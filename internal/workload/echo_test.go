@@ -27,7 +27,7 @@ func echoed(t *testing.T, r *http.Request) workload.Echo {
 	return e
 }
 
-func TestEchoSaysWhatArrived(t *testing.T) {
+func TestEchoReturnsReceivedRequest(t *testing.T) {
 	r := httptest.NewRequest("PUT", "/shop/echo/..//a%2Fb?x=%20&x=2", strings.NewReader("hello <world>"))
 	r.Host = "shop.test:8080"
 	r.RemoteAddr = "10.0.0.9:1234"
@@ -68,7 +68,7 @@ func TestEchoOverTLSAndHTTP2(t *testing.T) {
 	}
 }
 
-func TestEchoBoundsTheBodyItReturns(t *testing.T) {
+func TestEchoLimitsBody(t *testing.T) {
 	const limit = 64 << 10
 	tests := map[string]struct {
 		body     []byte
@@ -94,7 +94,7 @@ func TestEchoBoundsTheBodyItReturns(t *testing.T) {
 	}
 }
 
-func TestEchoOfABrokenBodyIsRefused(t *testing.T) {
+func TestEchoRejectsIncompleteBody(t *testing.T) {
 	r := httptest.NewRequest("POST", "/echo", io.MultiReader(strings.NewReader("half"), broken{}))
 	w := httptest.NewRecorder()
 	newBackend(t).ServeHTTP(w, r)

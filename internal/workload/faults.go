@@ -8,12 +8,10 @@ import (
 	"time"
 )
 
-// maxWait bounds every wait that a request can ask for. Proxies give up after 60 seconds by default;
-// this is enough to watch them do it.
+// maxWait limits the waits that a request can set. It exceeds the usual proxy timeout of 60 seconds.
 const maxWait = 5 * time.Minute
 
-// slow answers after d (0s to 5m, default 1s), or never if the client leaves before. With before=body
-// the status and headers come at once and only the body is late.
+// slow responds after d (0s to 5m, default 1s), unless the client closes the connection. With before=body, only the body is late.
 func slow(then http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p := readParams(r, "slow")
@@ -38,7 +36,7 @@ func slow(then http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// wait returns false if the client left first.
+// wait waits for d, and returns false if the client closes the connection first.
 func wait(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -50,7 +48,7 @@ func wait(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// status answers with the code that the path names: /status/503. A redirect (3xx) takes ?location=.
+// status responds with the status in the path: /status/503. A redirect (3xx) can have ?location=.
 func status(w http.ResponseWriter, r *http.Request, rest string) {
 	text, _, _ := strings.Cut(rest, "/")
 	p := readParams(r, "status")
@@ -58,11 +56,11 @@ func status(w http.ResponseWriter, r *http.Request, rest string) {
 	code, err := strconv.Atoi(text)
 	switch {
 	case err != nil:
-		p.faultf("status: %q is not a code; ask for one as in /status/503", text)
+		p.faultf("status: %q is not a status code; use a path such as /status/503", text)
 	case code < 200 || code > 599:
 		p.faultf("status: %d is not between 200 and 599", code)
 	case location != "" && code/100 != 3:
-		p.faultf("location: only a redirect (300 to 399) has one, %d is none", code)
+		p.faultf("location: requires a redirect status (300 to 399), got %d", code)
 	}
 	if !p.ok(w) {
 		return
@@ -73,7 +71,7 @@ func status(w http.ResponseWriter, r *http.Request, rest string) {
 	answerCode(w, code)
 }
 
-// answerCode leaves out the body where HTTP forbids one (RFC 9110, sections 15.3.5 and 15.4.5).
+// answerCode responds with a status. 204 and 304 have no body (RFC 9110, sections 15.3.5 and 15.4.5).
 func answerCode(w http.ResponseWriter, code int) {
 	if code == http.StatusNoContent || code == http.StatusNotModified {
 		w.WriteHeader(code)
@@ -82,11 +80,11 @@ func answerCode(w http.ResponseWriter, code int) {
 	sendText(w, code, strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code))))
 }
 
-// fail fails a share of its requests (rate, 0 to 1, default 1) and greets the others. How it fails:
+// fail fails a share of its requests (rate, 0 to 1, default 1), with one of these methods:
 //
-//	status    an answer with ?status= (400 to 599, default 500)
-//	close     the connection closes without an answer
-//	truncate  half of the promised body, then the connection closes
+//	status    a response with ?status= (400 to 599, default 500)
+//	close     the connection closes without a response
+//	truncate  half of the body, then the connection closes
 func fail(draw func() float64, otherwise http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p := readParams(r, "fail")
@@ -113,7 +111,7 @@ func fail(draw func() float64, otherwise http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// hangUp closes the connection (HTTP/1.1) or resets the stream (HTTP/2) without finishing the answer.
+// hangUp closes the connection (HTTP/1.1) or resets the stream (HTTP/2) before the end of the response.
 func hangUp() {
-	panic(http.ErrAbortHandler) //nolint:forbidigo // it is how net/http wants to be told, and the only way that works for HTTP/2 too
+	panic(http.ErrAbortHandler) //nolint:forbidigo // the only way in net/http that supports HTTP/2, too
 }

@@ -15,31 +15,31 @@ import (
 	"github.com/coder/websocket"
 )
 
-func TestImpossibleParametersAreRefused(t *testing.T) {
+func TestControlsRejectInvalidParameters(t *testing.T) {
 	app := newBackend(t)
 	tests := []struct{ target, says string }{
 		{"/slow?d=2", `d: "2" is not a duration such as 500ms or 2s`},
 		{"/slow?d=-1s", "d: -1s is not between 0s and 5m0s"},
 		{"/slow?d=10m", "d: 10m is not between 0s and 5m0s"},
-		{"/slow?delay=2s", "delay: unknown parameter; /slow takes d, before"},
+		{"/slow?delay=2s", "delay: unknown parameter; /slow has d, before"},
 		{"/slow?d=1s&d=2s", "d: given 2 times"},
-		{"/slow?before=tea", `before: "tea" is none of headers, body`},
+		{"/slow?before=tea", `before: "tea" is not one of headers, body`},
 		{"/slow?d=%zz", "query: invalid URL escape"},
-		{"/status", `status: "" is not a code`},
-		{"/status/", `status: "" is not a code`},
-		{"/status/abc", `status: "abc" is not a code`},
+		{"/status", `status: "" is not a status code`},
+		{"/status/", `status: "" is not a status code`},
+		{"/status/abc", `status: "abc" is not a status code`},
 		{"/status/100", "status: 100 is not between 200 and 599"},
 		{"/status/600", "status: 600 is not between 200 and 599"},
-		{"/status/200?location=/x", "location: only a redirect"},
+		{"/status/200?location=/x", "location: requires a redirect"},
 		{"/fail?rate=1.5", `rate: "1.5" is not a fraction between 0 and 1`},
 		{"/fail?rate=NaN", `rate: "NaN" is not a fraction between 0 and 1`},
 		{"/fail?status=200", "status: 200 is not between 400 and 599"},
-		{"/fail?how=loudly", `how: "loudly" is none of status, close, truncate`},
+		{"/fail?how=loudly", `how: "loudly" is not one of status, close, truncate`},
 		{"/stream?n=-1", "n: -1 is not between 0 and 100000"},
 		{"/stream?n=ten", `n: "ten" is not a whole number`},
 		{"/bytes?n=1073741825", "n: 1073741825 is not between 0 and 1073741824"},
 		{"/bytes?n=99999999999999999999", "is not a whole number"},
-		{"/upgrade?x=1", "x: unknown parameter; /upgrade takes none"},
+		{"/upgrade?x=1", "x: unknown parameter; /upgrade has none"},
 	}
 	for _, tt := range tests {
 		w := ask(app, "GET", tt.target)
@@ -49,7 +49,7 @@ func TestImpossibleParametersAreRefused(t *testing.T) {
 	}
 }
 
-func TestSlowWaitsAsLongAsItIsTold(t *testing.T) {
+func TestSlowWaits(t *testing.T) {
 	app := newBackend(t)
 	for target, body := range map[string]string{
 		"/slow?d=90s":             "This is Web Server 1 running on 8080!",
@@ -71,7 +71,7 @@ func TestSlowWaitsAsLongAsItIsTold(t *testing.T) {
 	}
 }
 
-func TestSlowEndsWhenTheClientLeaves(t *testing.T) {
+func TestSlowStopsWhenClientDisconnects(t *testing.T) {
 	app := newBackend(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -84,7 +84,7 @@ func TestSlowEndsWhenTheClientLeaves(t *testing.T) {
 	})
 }
 
-func TestStatusOfRedirectsAndEmptyAnswers(t *testing.T) {
+func TestStatusOfRedirectsAndEmptyResponses(t *testing.T) {
 	app := newBackend(t)
 	if w := ask(app, "GET", "/status/302?location=/elsewhere"); w.Code != 302 || w.Header().Get("Location") != "/elsewhere" {
 		t.Errorf("302: %d to %q, want /elsewhere", w.Code, w.Header().Get("Location"))
@@ -96,7 +96,7 @@ func TestStatusOfRedirectsAndEmptyAnswers(t *testing.T) {
 	}
 }
 
-func TestFailFailsAShare(t *testing.T) {
+func TestFailFailsShareOfRequests(t *testing.T) {
 	app := newBackend(t)
 	const n = 2000
 	failed := 0
@@ -117,7 +117,7 @@ func TestFailFailsAShare(t *testing.T) {
 	}
 }
 
-func TestFailByHangingUp(t *testing.T) {
+func TestFailClosesConnection(t *testing.T) {
 	server := httptest.NewServer(newBackend(t))
 	defer server.Close()
 	if resp, err := http.Get(server.URL + "/fail?how=close"); !errors.Is(err, io.EOF) {
@@ -134,7 +134,7 @@ func TestFailByHangingUp(t *testing.T) {
 	}
 }
 
-// Each event must leave at once: the test would hang if the second one were waited for.
+// The test hangs if the server delays an event until the next one.
 func TestStreamFlushesEachEvent(t *testing.T) {
 	server := httptest.NewServer(newBackend(t))
 	defer server.Close()
@@ -166,7 +166,7 @@ func TestStreamPausesBetweenEvents(t *testing.T) {
 	}
 }
 
-func TestBytesAreTheSameEveryTime(t *testing.T) {
+func TestBytesAreConstant(t *testing.T) {
 	w := ask(newBackend(t), "GET", "/bytes?n=100000")
 	if w.Header().Get("Content-Length") != "100000" || w.Body.Len() != 100000 {
 		t.Fatalf("%s promised, %d sent, want 100000", w.Header().Get("Content-Length"), w.Body.Len())
@@ -200,14 +200,14 @@ func TestUpgradeEchoesMessages(t *testing.T) {
 	}
 }
 
-func TestUpgradeWithoutWebSocketSaysHow(t *testing.T) {
+func TestUpgradeRequiresWebSocket(t *testing.T) {
 	w := ask(newBackend(t), "GET", "/upgrade")
 	if w.Code != http.StatusUpgradeRequired || w.Header().Get("Upgrade") != "websocket" {
 		t.Errorf("%d, Upgrade %q; want 426, websocket", w.Code, w.Header().Get("Upgrade"))
 	}
 }
 
-func TestCrashWantsPOST(t *testing.T) {
+func TestCrashRequiresPOST(t *testing.T) {
 	if w := ask(newBackend(t), "GET", "/crash"); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
 		t.Errorf("GET /crash: %d, Allow %q; want 405, POST", w.Code, w.Header().Get("Allow"))
 	}

@@ -5,28 +5,26 @@ import (
 	"strings"
 )
 
-// The headers that say who answered.
+// The headers that identify the pod.
 const (
-	// HeaderServedBy carries Identity.ServedBy.
+	// HeaderServedBy has Identity.ServedBy.
 	HeaderServedBy = "X-Served-By"
-	// HeaderApp carries the name of the app, such as cheddar or backend-1.
+	// HeaderApp has the name of the app, such as cheddar or backend-1.
 	HeaderApp = "X-App"
 )
 
-// namespaceFile is where a pod finds its namespace without asking for it, unless its service
-// account token is not mounted.
+// namespaceFile contains the pod's namespace if the service account token is mounted.
 // https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Identity says which pod this process is.
+// Identity identifies the pod of this process.
 type Identity struct {
-	Namespace string // empty if it cannot be known
-	Pod       string // the host name if nothing better is known
-	Node      string // empty unless NODE_NAME says it
+	Namespace string // empty if unknown
+	Pod       string // the host name without POD_NAME
+	Node      string // empty without NODE_NAME
 }
 
-// ServedBy is the value of HeaderServedBy. An unknown namespace becomes "-", which no namespace can
-// be called.
+// ServedBy returns the value of HeaderServedBy. An unknown namespace is "-", which is no valid name.
 func (id Identity) ServedBy() string {
 	namespace := id.Namespace
 	if namespace == "" {
@@ -35,20 +33,19 @@ func (id Identity) ServedBy() string {
 	return namespace + "/" + id.Pod
 }
 
-// Surroundings is what a process can ask about where it runs.
+// Surroundings are the sources of an Identity.
 type Surroundings struct {
 	Getenv   func(name string) string
 	Hostname func() (string, error)
 	ReadFile func(path string) ([]byte, error)
 }
 
-// HostSurroundings asks the operating system.
+// HostSurroundings returns the sources of the operating system.
 func HostSurroundings() Surroundings {
 	return Surroundings{Getenv: os.Getenv, Hostname: os.Hostname, ReadFile: os.ReadFile}
 }
 
-// Identify finds out which pod this process is. It never fails: what cannot be known stays empty,
-// and a workload started outside a cluster is still useful.
+// Identify returns the pod of this process. Unknown fields stay empty, so that a workload also runs outside a cluster.
 func Identify(from Surroundings) Identity {
 	id := Identity{
 		Namespace: from.Getenv("POD_NAMESPACE"),

@@ -3,25 +3,25 @@ package workload
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
 )
 
-// ErrCrash is what Server.Run returns after somebody asked for /crash.
-var ErrCrash = errors.New("crashing, as POST /crash asked")
+// ErrCrash is the error of Server.Run after POST /crash.
+var ErrCrash = errors.New("crash requested by POST /crash")
 
-// life is what an app and the server around it tell each other: is it ready, is it leaving, was it
-// told to crash.
+// life is the state that an app shares with its server: readiness, drain, and crash.
 type life struct {
 	unready  atomic.Bool // by POST /readyz?ready=false
 	draining atomic.Bool // by SIGTERM
 
-	// stopping ends when the drain is over and connections that never become idle must go.
+	// stopping ends after the drain, to close connections that never become idle.
 	stopping context.Context
 	stop     context.CancelFunc
-	// upgraded counts the connections that http.Server.Shutdown no longer knows.
+	// upgraded counts the connections that http.Server.Shutdown does not track.
 	upgraded sync.WaitGroup
 
 	crashed   chan struct{}
@@ -34,14 +34,13 @@ func newLife() *life {
 	return l
 }
 
-// healthz says that the process lives. It stays 200 during a drain: a failed liveness probe would
-// have the kubelet restart a pod that is only on its way out.
+// healthz reports that the process runs. It returns 200 during a drain, too, so that the kubelet does not restart the container.
 func healthz(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, "ok")
 }
 
-// readyz says whether the pod wants traffic. POST ?ready=false makes it say no, so that a student
-// sees its address leave the EndpointSlices while the process goes on running.
+// readyz reports whether the pod is ready. After POST ?ready=false, the pod's address leaves the EndpointSlices, and the process
+// continues.
 // https://kubernetes.io/docs/concepts/workloads/pods/probes/#readiness-probe
 func (l *life) readyz(w http.ResponseWriter, r *http.Request) {
 	p := readParams(r, "readyz")
@@ -52,7 +51,7 @@ func (l *life) readyz(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case asked && r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		sendText(w, http.StatusMethodNotAllowed, "readiness is changed by POST: curl -X POST '.../readyz?ready="+strconv.FormatBool(ready)+"'")
+		sendText(w, http.StatusMethodNotAllowed, fmt.Sprintf("use POST to change the readiness: curl -X POST '.../readyz?ready=%t'", ready))
 		return
 	case asked:
 		l.unready.Store(!ready)
@@ -63,23 +62,23 @@ func (l *life) readyz(w http.ResponseWriter, r *http.Request) {
 	case l.draining.Load():
 		sendText(w, http.StatusServiceUnavailable, "not ready: shutting down")
 	case l.unready.Load():
-		sendText(w, http.StatusServiceUnavailable, "not ready: POST /readyz?ready=true makes it ready again")
+		sendText(w, http.StatusServiceUnavailable, "not ready; use POST /readyz?ready=true to make it ready again")
 	default:
 		sendText(w, http.StatusOK, "ready")
 	}
 }
 
-// crash ends the process in the middle of the request, as a bug would. It wants POST: a browser that
-// fetches links ahead must not kill pods (RFC 9110, section 9.2.1, safe methods).
+// crash ends the process during the request. It requires POST, because a browser that prefetches links must not end pods (RFC 9110,
+// section 9.2.1, safe methods).
 func (l *life) crash(w http.ResponseWriter, r *http.Request) {
 	if !readParams(r, "crash").ok(w) {
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		sendText(w, http.StatusMethodNotAllowed, "a crash is asked for by POST: curl -X POST .../crash")
+		sendText(w, http.StatusMethodNotAllowed, "use POST to crash the process: curl -X POST .../crash")
 		return
 	}
 	l.crashOnce.Do(func() { close(l.crashed) })
-	<-r.Context().Done() // the server closes the connection without an answer
+	<-r.Context().Done() // the server closes the connection without a response
 }

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// params reads the query of one control and collects everything that is wrong with it, so that one
-// answer names all faults.
+// params reads the query of a control, and collects all errors for one response.
 type params struct {
 	control string
 	values  url.Values
@@ -34,15 +33,15 @@ func (p *params) faultf(format string, args ...any) {
 	p.faults = append(p.faults, fmt.Sprintf(format, args...))
 }
 
-// ok answers 400 with the faults, if there are any, and says whether to go on. It must come after
-// every parameter was read: one that nobody asked for is a fault, as it is a misspelled one.
+// ok responds with 400 if there are errors, and reports whether to continue. Call it after reading all parameters, because a parameter
+// that was not read is unknown.
 func (p *params) ok(w http.ResponseWriter) bool {
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		switch {
 		case !slices.Contains(p.known, name) && len(p.known) == 0:
-			p.faultf("%s: unknown parameter; /%s takes none", name, p.control)
+			p.faultf("%s: unknown parameter; /%s has none", name, p.control)
 		case !slices.Contains(p.known, name):
-			p.faultf("%s: unknown parameter; /%s takes %s", name, p.control, strings.Join(p.known, ", "))
+			p.faultf("%s: unknown parameter; /%s has %s", name, p.control, strings.Join(p.known, ", "))
 		case len(p.values[name]) > 1:
 			p.faultf("%s: given %d times", name, len(p.values[name]))
 		}
@@ -54,15 +53,15 @@ func (p *params) ok(w http.ResponseWriter) bool {
 	return false
 }
 
-// text returns the parameter and whether it is there.
+// text returns the parameter, and whether it exists.
 func (p *params) text(name string) (string, bool) {
 	p.known = append(p.known, name)
 	return p.values.Get(name), p.values.Has(name)
 }
 
 func (p *params) duration(name string, fallback, most time.Duration) time.Duration {
-	text, there := p.text(name)
-	if !there {
+	text, given := p.text(name)
+	if !given {
 		return fallback
 	}
 	d, err := time.ParseDuration(text)
@@ -78,8 +77,8 @@ func (p *params) duration(name string, fallback, most time.Duration) time.Durati
 }
 
 func (p *params) number(name string, fallback, least, most int) int {
-	text, there := p.text(name)
-	if !there {
+	text, given := p.text(name)
+	if !given {
 		return fallback
 	}
 	n, err := strconv.Atoi(text)
@@ -95,8 +94,8 @@ func (p *params) number(name string, fallback, least, most int) int {
 }
 
 func (p *params) fraction(name string, fallback float64) float64 {
-	text, there := p.text(name)
-	if !there {
+	text, given := p.text(name)
+	if !given {
 		return fallback
 	}
 	f, err := strconv.ParseFloat(text, 64)
@@ -107,9 +106,9 @@ func (p *params) fraction(name string, fallback float64) float64 {
 	return f
 }
 
-func (p *params) boolean(name string) (value, there bool) {
-	text, there := p.text(name)
-	if !there {
+func (p *params) boolean(name string) (value, given bool) {
+	text, given := p.text(name)
+	if !given {
 		return false, false
 	}
 	if text != "true" && text != "false" {
@@ -118,14 +117,14 @@ func (p *params) boolean(name string) (value, there bool) {
 	return text == "true", true
 }
 
-// choice returns one of the options; the first is the fallback.
+// choice returns one of the options; the first is the default.
 func (p *params) choice(name string, options ...string) string {
-	text, there := p.text(name)
-	if !there {
+	text, given := p.text(name)
+	if !given {
 		return options[0]
 	}
 	if !slices.Contains(options, text) {
-		p.faultf("%s: %q is none of %s", name, text, strings.Join(options, ", "))
+		p.faultf("%s: %q is not one of %s", name, text, strings.Join(options, ", "))
 		return options[0]
 	}
 	return text

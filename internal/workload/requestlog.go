@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// logRequests writes a line for each request, so that "kubectl logs" shows which pod got it. Probes
-// at /healthz and /readyz are left out.
+// logRequests logs each request except probes, so that "kubectl logs" shows which pod received it.
 func logRequests(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isProbe(r) {
@@ -16,7 +15,7 @@ func logRequests(log *slog.Logger, next http.Handler) http.Handler {
 		}
 		start := time.Now()
 		seen := &answer{ResponseWriter: w}
-		// Deferred, as a handler may abort the connection instead of returning.
+		// Deferred, because a handler can abort the connection.
 		defer func() {
 			log.Info("request", "method", r.Method, "host", r.Host, "uri", r.RequestURI, "from", r.RemoteAddr,
 				"status", seen.status, "bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
@@ -25,14 +24,14 @@ func logRequests(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// answer notes what the log wants to know. status is 0 if the handler gave no answer.
+// answer records the status and size for the log. status is 0 without a response.
 type answer struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
 }
 
-// WriteHeader notes the final status; informational ones (RFC 9110, section 15.2) come before it.
+// WriteHeader records the final status; informational responses (RFC 9110, section 15.2) come before it.
 func (a *answer) WriteHeader(status int) {
 	if a.status < http.StatusOK {
 		a.status = status
@@ -40,7 +39,7 @@ func (a *answer) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts, and notes the 200 that net/http adds by itself.
+// Write counts bytes, and records the implicit status 200.
 func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
@@ -50,5 +49,5 @@ func (a *answer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap is how http.ResponseController finds Flush and Hijack.
+// Unwrap gives http.ResponseController access to Flush and Hijack.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

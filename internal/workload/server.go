@@ -15,45 +15,39 @@ import (
 	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
-// DefaultDrain is how long a pod goes on serving after SIGTERM.
+// DefaultDrain is how long a pod continues serving after SIGTERM.
 //
-// Kubernetes sends SIGTERM and takes the pod out of the EndpointSlices at the same time, not one
-// after the other, so for a moment traffic still arrives at a pod that was told to go. Ingress
-// controllers that watch EndpointSlices stop sending within milliseconds; a second leaves them room
-// on a busy machine, and is short enough for labs that delete and create pods all the time.
+// Kubernetes sends SIGTERM and removes the pod from the EndpointSlices at the same time, so requests still arrive for a moment.
+// Ingress controllers that watch EndpointSlices stop sending within milliseconds; a second is enough on a busy machine.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
 const DefaultDrain = time.Second
 
-// DefaultGrace is how long requests that are under way may still take after the drain. With the drain
-// it stays well below the 30 seconds after which the kubelet kills.
+// DefaultGrace is how long running requests can take after the drain. The kubelet kills the pod after 30 seconds.
 const DefaultGrace = 20 * time.Second
 
-// idleTimeout is longer than proxies keep idle connections to a back-end (60 to 90 seconds). If the
-// back-end were the first to close, a request on its way to it would meet a reset.
+// idleTimeout exceeds that of proxies (60 to 90 seconds). If the backend closed a connection first, a request could get a reset.
 const idleTimeout = 5 * time.Minute
 
 // Server runs an App until its context ends.
 type Server struct {
 	App *App
-	// Listener takes plain HTTP/1.1 and, on the same port, HTTP/2 without TLS ("h2c" with prior
-	// knowledge, RFC 9113, section 3.3).
+	// Listener accepts HTTP/1.1 and HTTP/2 without TLS (h2c with prior knowledge, RFC 9113, section 3.3).
 	Listener net.Listener
-	// TLSListener, if not nil, takes the same over TLS, with a certificate made at the start that
-	// nobody has a reason to trust.
+	// TLSListener, if not nil, accepts the same over TLS, with a self-signed certificate.
 	TLSListener net.Listener
-	// Drain is how long requests are still accepted after the context ended, see DefaultDrain.
+	// Drain is how long the server accepts requests after the end of the context, see DefaultDrain.
 	Drain time.Duration
-	// Grace is how long requests under way may take after that, see DefaultGrace.
+	// Grace is how long running requests can take after that, see DefaultGrace.
 	Grace time.Duration
-	// Log takes what happens to the server, and a line for every request if LogRequests is set.
+	// Log receives the events of the server, and each request if LogRequests is set.
 	Log         *slog.Logger
 	LogRequests bool
 
-	// after stands for time.After in tests.
+	// after replaces time.After in tests.
 	after func(time.Duration) <-chan time.Time
 }
 
-// Listen opens a TCP port on every address of the pod; 0 takes any free one.
+// Listen opens a TCP port on all addresses of the pod; 0 selects a free port.
 func Listen(ctx context.Context, port int) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
@@ -63,10 +57,9 @@ func Listen(ctx context.Context, port int) (net.Listener, error) {
 	return l, nil
 }
 
-// Run serves until the context ends, then drains: it answers 503 on /readyz, asks clients to close
-// their connections, and still accepts requests for s.Drain. Then it closes its ports, lets the
-// requests under way finish within s.Grace, and returns nil. It returns ErrCrash at once after POST
-// /crash. It closes the listeners in any case and may be called once.
+// Run serves until the context ends. Then it drains: for s.Drain, it accepts requests, returns 503 on /readyz, and asks clients to
+// close their connections. Then it closes its ports, waits for running requests within s.Grace, and returns nil. After POST /crash, it
+// returns ErrCrash at once. It always closes the listeners. Call it once.
 func (s *Server) Run(ctx context.Context) error {
 	life := s.App.life
 	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
@@ -79,7 +72,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = srv.Close() }() // after Shutdown there is nothing left to close
+	defer func() { _ = srv.Close() }() // Shutdown has closed everything
 
 	select {
 	case err := <-failed:
@@ -88,7 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return ErrCrash
 	case <-ctx.Done():
 	}
-	s.Log.Info("stopping: serving on until clients know", "drain", s.Drain)
+	s.Log.Info("stopping; still serving during the drain", "drain", s.Drain)
 	life.draining.Store(true)
 	select {
 	case err := <-failed:
@@ -100,8 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.finish(srv, life)
 }
 
-// finish lets what is under way end. Shutdown knows nothing of upgraded connections, so they are
-// waited for apart.
+// finish waits for running requests, and for upgraded connections, which Shutdown does not track.
 func (s *Server) finish(srv *http.Server, life *life) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
@@ -117,7 +109,7 @@ func (s *Server) finish(srv *http.Server, life *life) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("requests still under way %s after the drain were cut off: %w", s.Grace, err)
+		return fmt.Errorf("requests still running %s after the drain were cut off: %w", s.Grace, err)
 	}
 	s.Log.Info("stopped")
 	return nil
@@ -149,7 +141,7 @@ func (s *Server) httpServer(base context.Context) *http.Server {
 	}
 }
 
-// serve starts a goroutine for each listener and returns where their failures arrive.
+// serve starts a goroutine for each listener, and returns a channel for their errors.
 func (s *Server) serve(srv *http.Server) (<-chan error, error) {
 	failed := make(chan error, 2)
 	start := func(l net.Listener, serve func() error) {
@@ -175,7 +167,8 @@ func (s *Server) serve(srv *http.Server) (<-chan error, error) {
 // selfSigned creates a certificate whose name matches no host. A proxy that verifies its backends must reject it.
 func selfSigned() (tls.Certificate, error) {
 	const name = "workload.invalid"
-	pair, err := pki.SelfSigned(pki.Leaf{User: name, Hosts: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, 365*24*time.Hour)
+	leaf := pki.Leaf{User: name, Hosts: []string{name}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	pair, err := pki.SelfSigned(leaf, 365*24*time.Hour)
 	if err != nil {
 		return tls.Certificate{}, err
 	}

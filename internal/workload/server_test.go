@@ -16,10 +16,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// running is a server under test whose drain ends when the test says so.
+// running is a server under test. The test ends its drain.
 type running struct {
 	url      string
-	stop     context.CancelFunc // what SIGTERM does
+	stop     context.CancelFunc // has the effect of SIGTERM
 	draining <-chan time.Duration
 	endDrain func()
 	result   <-chan error
@@ -74,8 +74,8 @@ func backend(t *testing.T) *App {
 	return app
 }
 
-// A pod is told to go before everybody knows that it goes. Until they do, it must serve.
-func TestDrainServesOn(t *testing.T) {
+// A pod gets SIGTERM before all clients know that it stops, so it must continue serving.
+func TestServerServesDuringDrain(t *testing.T) {
 	r := start(t, backend(t))
 	if resp := r.get(t, "/"); resp.StatusCode != 200 || resp.Close {
 		t.Fatalf("before: %s, closing %t; want 200 on a connection that stays", resp.Status, resp.Close)
@@ -102,7 +102,7 @@ func TestDrainServesOn(t *testing.T) {
 	}
 }
 
-func TestRequestsUnderWayOutliveTheDrain(t *testing.T) {
+func TestRunningRequestsFinishAfterDrain(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	app := newApp("blocking", Identity{}, func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
@@ -132,7 +132,7 @@ func TestRequestsUnderWayOutliveTheDrain(t *testing.T) {
 	}
 }
 
-func TestGraceEnds(t *testing.T) {
+func TestServerStopsAfterGrace(t *testing.T) {
 	arrived := make(chan struct{})
 	app := newApp("stuck", Identity{}, func(_ http.ResponseWriter, req *http.Request) {
 		close(arrived)
@@ -153,7 +153,7 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-func TestWebSocketsAreToldThatThePodLeaves(t *testing.T) {
+func TestWebSocketsCloseOnShutdown(t *testing.T) {
 	r := start(t, backend(t))
 	conn, _, err := websocket.Dial(t.Context(), r.url+"/upgrade", nil)
 	if err != nil {
@@ -171,7 +171,7 @@ func TestWebSocketsAreToldThatThePodLeaves(t *testing.T) {
 	}
 }
 
-func TestCrashEndsTheProcessAtOnce(t *testing.T) {
+func TestCrashStopsServerImmediately(t *testing.T) {
 	r := start(t, backend(t))
 	resp, err := r.client.Post(r.url+"/crash", "", nil)
 	if err == nil {
@@ -183,7 +183,7 @@ func TestCrashEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-func TestServerSpeaksHTTP2WithoutTLS(t *testing.T) {
+func TestServerAcceptsHTTP2WithoutTLS(t *testing.T) {
 	r := start(t, backend(t))
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -195,7 +195,7 @@ func TestServerSpeaksHTTP2WithoutTLS(t *testing.T) {
 	}
 }
 
-func TestServerSpeaksTLSWithACertificateNobodyTrusts(t *testing.T) {
+func TestServerAcceptsTLSWithSelfSignedCertificate(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestServerSpeaksTLSWithACertificateNobodyTrusts(t *testing.T) {
 	}
 }
 
-func TestListenNamesThePortThatIsTaken(t *testing.T) {
+func TestListenNamesPortInUse(t *testing.T) {
 	first, err := Listen(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestListenNamesThePortThatIsTaken(t *testing.T) {
 	}
 }
 
-func TestRequestsAreLoggedButProbesAreNot(t *testing.T) {
+func TestServerLogsRequestsButNotProbes(t *testing.T) {
 	var lines strings.Builder
 	log := slog.New(slog.NewTextHandler(&lines, nil))
 	handler := logRequests(log, backend(t))

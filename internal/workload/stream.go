@@ -14,9 +14,8 @@ const (
 	maxBytes  = 1 << 30
 )
 
-// stream sends n events (0 to 100000, default 10), one at a time, with a pause of every (0s to 5m,
-// default 1s) between them. They are lines, or Server-Sent Events if the client accepts those or
-// format=sse asks for them. Each is flushed: what arrives late was held back on the way.
+// stream sends n events (0 to 100000, default 10), with a pause of every (0s to 5m, default 1s) between them. They are lines, or
+// Server-Sent Events with format=sse or if the client accepts them. Each event is flushed, so a late event was buffered by a proxy.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 func stream(w http.ResponseWriter, r *http.Request) {
 	p := readParams(r, "stream")
@@ -48,7 +47,7 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sendBytes sends n bytes (0 to 1 GiB, default 1024), always the same ones, with their length.
+// sendBytes sends n bytes (0 to 1 GiB, default 1024), always the same bytes, with a Content-Length.
 func sendBytes(w http.ResponseWriter, r *http.Request) {
 	p := readParams(r, "bytes")
 	n := p.number("n", 1024, 0, maxBytes)
@@ -60,7 +59,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.CopyN(w, new(letters), int64(n))
 }
 
-// letters is an endless alphabet.
+// letters repeats the alphabet.
 type letters struct{ next byte }
 
 func (l *letters) Read(p []byte) (int, error) {

@@ -7,26 +7,24 @@ import (
 	"github.com/coder/websocket"
 )
 
-// maxMessage bounds one WebSocket message, in bytes.
+// maxMessage limits a WebSocket message, in bytes.
 const maxMessage = 1 << 20
 
-// upgrade turns the connection into a WebSocket (RFC 6455) that sends every message back. When the
-// pod leaves, it says so with status 1001, "going away".
+// upgrade accepts a WebSocket (RFC 6455) that returns every message. When the pod stops, it closes with status 1001, "going away".
 func (a *App) upgrade(w http.ResponseWriter, r *http.Request) {
 	if !readParams(r, "upgrade").ok(w) {
 		return
 	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		// RFC 9110, section 15.5.22: 426 names what to upgrade to.
+		// RFC 9110, section 15.5.22: 426 has an Upgrade header.
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
-		sendText(w, http.StatusUpgradeRequired, "this path speaks WebSocket: ask with Upgrade: websocket")
+		sendText(w, http.StatusUpgradeRequired, "this path requires a WebSocket; send Upgrade: websocket")
 		return
 	}
 	a.life.upgraded.Add(1)
 	defer a.life.upgraded.Done()
-	// The host name is the ingress's business, and nothing here is worth stealing: any origin may
-	// connect. Accept answers a bad handshake by itself.
+	// Any origin can connect, because there is no data to protect. Accept responds to an invalid handshake.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return

@@ -1,5 +1,5 @@
-// Package cheese knows the cheeses of the host-routing lab: their names, a fact about each, and a
-// drawing of it. The drawings are SVG files in art/, made by hand for this project.
+// Package cheese has the cheeses of the host-routing lab: names, facts, and drawings. The SVG drawings in art/ were made by hand for
+// this project.
 package cheese
 
 import (
@@ -41,7 +41,7 @@ var cheeses = []Cheese{
 	},
 }
 
-// Names lists the cheeses.
+// Names returns the names of the cheeses.
 func Names() []string {
 	names := make([]string, len(cheeses))
 	for i, c := range cheeses {
@@ -50,11 +50,11 @@ func Names() []string {
 	return names
 }
 
-// Find returns the cheese of that name, or an error that lists the names there are.
+// Find returns the cheese with the name, or an error that lists the names.
 func Find(name string) (Cheese, error) {
 	i := slices.IndexFunc(cheeses, func(c Cheese) bool { return c.Name == name })
 	if i < 0 {
-		return Cheese{}, fmt.Errorf("cheese %q is not known; there are %s", name, strings.Join(Names(), ", "))
+		return Cheese{}, fmt.Errorf("unknown cheese %q; use one of %s", name, strings.Join(Names(), ", "))
 	}
 	c := cheeses[i]
 	svg, err := art.ReadFile("art/" + name + ".svg")

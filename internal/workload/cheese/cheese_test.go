@@ -20,7 +20,7 @@ func find(t *testing.T, name string) cheese.Cheese {
 	return c
 }
 
-// drawing is what the tests look at in an SVG.
+// drawing has the parts of an SVG that the tests check.
 type drawing struct {
 	elements map[string]int
 	ids      map[string]bool
@@ -69,7 +69,7 @@ func (d *drawing) attribute(a xml.Attr) {
 	}
 }
 
-func TestDrawingsAreSoundAndDiffer(t *testing.T) {
+func TestDrawingsAreValidAndDiffer(t *testing.T) {
 	seen := map[string]string{}
 	for _, name := range cheese.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestDrawingsAreSoundAndDiffer(t *testing.T) {
 	}
 }
 
-func TestPageEscapesWhatItIsTold(t *testing.T) {
+func TestPageEscapesRequestData(t *testing.T) {
 	page, err := cheese.NewPage(find(t, "cheddar"))
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestPageEscapesWhatItIsTold(t *testing.T) {
 	}
 }
 
-func TestPageLeavesOutWhatIsNotKnown(t *testing.T) {
+func TestPageOmitsUnknownFields(t *testing.T) {
 	page, err := cheese.NewPage(find(t, "cheddar"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestPageLeavesOutWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestFindIsExact(t *testing.T) {
+func TestFindRequiresExactName(t *testing.T) {
 	for _, name := range []string{"", "Cheddar", "brie", "../page"} {
 		if _, err := cheese.Find(name); err == nil {
 			t.Errorf("Find(%q): no error", name)

@@ -17,13 +17,13 @@ type Page struct {
 	template *template.Template
 }
 
-// Visit is what a page says about the request it answers. Empty fields are not shown.
+// Visit is the data of a request that a page shows. Empty fields are omitted.
 type Visit struct {
-	Namespace, Pod, Node string // who answers
-	Host                 string // what was asked for
+	Namespace, Pod, Node string // of the pod
+	Host                 string // of the request
 }
 
-// NewPage prepares the page of a cheese.
+// NewPage returns the page of a cheese.
 func NewPage(c Cheese) (*Page, error) {
 	t, err := template.New("cheese").Parse(pageHTML)
 	if err != nil {
@@ -32,8 +32,7 @@ func NewPage(c Cheese) (*Page, error) {
 	return &Page{cheese: c, template: t}, nil
 }
 
-// Render writes the page. It holds everything it shows, so that it looks right whatever paths the
-// ingress lets through.
+// Render writes the page. It embeds all resources, so that it does not depend on the paths that an Ingress routes.
 func (p *Page) Render(w io.Writer, v Visit) error {
 	err := p.template.Execute(w, struct {
 		Cheese
@@ -43,7 +42,7 @@ func (p *Page) Render(w io.Writer, v Visit) error {
 	}{
 		Cheese: p.cheese,
 		Visit:  v,
-		// Both are made from our own embedded file, never from the request.
+		// Both come from an embedded file, never from the request.
 		Drawing: template.HTML(p.cheese.SVG),
 		Icon:    template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(p.cheese.SVG)),
 	})
