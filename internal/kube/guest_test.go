@@ -63,7 +63,7 @@ func TestGuestRejectsForeignNamespace(t *testing.T) {
 	), nil, nil)
 	var foreign *ForeignNamespaceError
 	if err := c.AsGuest(Guest{}).EnsureNamespace(t.Context(), "lab-1", labels); !errors.As(err, &foreign) {
-		t.Errorf("somebody else's: got %v", err)
+		t.Errorf("foreign namespace: got %v", err)
 	}
 	for _, name := range []string{"lab-2", "lab-3"} {
 		if err := c.AsGuest(Guest{}).EnsureNamespace(t.Context(), name, labels); err != nil {

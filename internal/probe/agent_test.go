@@ -64,6 +64,6 @@ func TestAgentSendsRequests(t *testing.T) {
 	}
 	site.Close()
 	if _, body := post(requests...); bytes.Count(body, []byte("\n")) != 1 || !bytes.Contains(body, []byte("nothing listens")) {
-		t.Errorf("nobody answers: %s, want one line", body)
+		t.Errorf("no response: %s, want one line", body)
 	}
 }

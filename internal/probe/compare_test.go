@@ -18,8 +18,8 @@ func answer() probe.Observation {
 }
 
 func TestCompareReportsMismatches(t *testing.T) {
-	nobody := answer()
-	nobody.Served = nil
+	unserved := answer()
+	unserved.Served = nil
 	stray := answer()
 	stray.Served = &probe.Served{Pod: "p"}
 	for name, tc := range map[string]struct {
@@ -36,10 +36,10 @@ func TestCompareReportsMismatches(t *testing.T) {
 		"wrong cheese": {probe.Expectation{Service: "stilton", App: "stilton", Pod: "stilton-1"}, answer(), []string{
 			"service: expected stilton, observed cheddar", "app: expected stilton, observed cheddar", "pod: expected stilton-1, observed cheddar-7d4",
 		}},
-		"not a workload": {probe.Expectation{Service: "c", App: "cheddar", Namespace: "lab-1"}, nobody, []string{
+		"not a workload": {probe.Expectation{Service: "c", App: "cheddar", Namespace: "lab-1"}, unserved, []string{
 			"answered by: expected service c, app cheddar, observed no workload (no X-Served-By header)",
 		}},
-		"nobody, as nobody was expected": {probe.Expectation{Status: 200, Namespace: "lab-1"}, nobody, nil},
+		"no workload, and none expected": {probe.Expectation{Status: 200, Namespace: "lab-1"}, unserved, nil},
 		"pod of no service": {probe.Expectation{Service: "cheddar", Namespace: "lab-1"}, stray, []string{
 			"service: expected cheddar, observed pod p, which no service has as an endpoint",
 		}},
