@@ -66,5 +66,5 @@ func (p *pool) begin(wanted []*scenario.Scenario) {
 			return true
 		}})
 	}
-	go scenario.Pool(lab.ctx, atOnce, jobs)
+	go scenario.Schedule(lab.ctx, atOnce, jobs)
 }

@@ -39,7 +39,7 @@ func (m many) scenarios(ctx context.Context, list []*scenario.Scenario, env scen
 }
 
 // mutants runs the mutants of scenarios, and returns their reports with the worst exit code.
-func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*scenario.MutantReport, int) {
+func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenario.Env) ([]*labtest.MutantReport, int) {
 	total := 0
 	for _, s := range list {
 		if len(s.Mutants) == 0 {
@@ -54,7 +54,7 @@ func (m many) mutants(ctx context.Context, list []*scenario.Scenario, env scenar
 		code = worse(code, codeOf(r.Outcome()))
 	}
 	m.noteUnstarted(total-len(reports), "mutant")
-	printf(m.out, "%s\n", scenario.CountVerdicts(reports))
+	printf(m.out, "%s\n", labtest.CountVerdicts(reports))
 	return reports, code
 }
 

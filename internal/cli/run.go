@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ingresslab/ingresslab/internal/labtest"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
@@ -83,7 +84,7 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	many := many{app: a, out: a.progressTo(flags.output), parallel: flags.parallel}
 	if flags.mutants {
 		reports, code := many.mutants(c.Context(), scenarios, env)
-		return a.report(flags.output, file, code, func(w io.Writer) error { return scenario.WriteMutants(w, flags.output, reports) })
+		return a.report(flags.output, file, code, func(w io.Writer) error { return labtest.WriteMutants(w, flags.output, reports) })
 	}
 	reports, code := many.scenarios(c.Context(), scenarios, env)
 	return a.report(flags.output, file, code, func(w io.Writer) error {

@@ -19,7 +19,7 @@ func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, t.Check)
+	seen := scenario.CheckOnce(ctx, s.env.Env, s.lab.Namespace, t.Check)
 	snapshot, err := diagnosis.Take(ctx, s.env.Kube.Clientset(), s.lab.Namespace)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func compared(step scenario.StepReport) string {
 func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool, last scenario.StepReport) ([]Advice, error) {
 	var given []Advice
 	if h.Finding == "" {
-		steps := scenario.Glance(ctx, s.env.Env, s.lab.Namespace, h.When)
+		steps := scenario.CheckOnce(ctx, s.env.Env, s.lab.Namespace, h.When)
 		if steps[len(steps)-1].Outcome != scenario.Passed {
 			return nil, ctx.Err()
 		}

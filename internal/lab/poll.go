@@ -45,7 +45,7 @@ func (s *Session) Poll(ctx context.Context) (State, error) {
 		all.Go(func() {
 			steps, known := s.memory.recall(t.ID, begin)
 			if !known {
-				steps = scenario.Glance(ctx, s.env.Env, s.lab.Namespace, t.Check)
+				steps = scenario.CheckOnce(ctx, s.env.Env, s.lab.Namespace, t.Check)
 			}
 			if !known && t.sendsTraffic() && stamp != "" && ctx.Err() == nil {
 				s.memory.keep(t.ID, stamp, begin, steps)

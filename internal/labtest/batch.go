@@ -31,7 +31,7 @@ func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scen
 			return err
 		}))
 	}
-	scenario.Pool(ctx, b.Parallel, jobs)
+	scenario.Schedule(ctx, b.Parallel, jobs)
 	why := "not started: the lab is broken"
 	if ctx.Err() != nil {
 		why = "not started: interrupted"
@@ -45,8 +45,8 @@ func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scen
 }
 
 // Mutants runs the mutants of scenarios, and returns their reports in order. It omits mutants that did not start.
-func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*scenario.MutantReport {
-	var reports []*scenario.MutantReport
+func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*MutantReport {
+	var reports []*MutantReport
 	var jobs []scenario.Job
 	for _, s := range list {
 		for _, mutant := range s.Mutants {
@@ -54,16 +54,16 @@ func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*scenar
 			reports = append(reports, nil)
 			jobs = append(jobs, batchJob(s, func(ctx context.Context) error {
 				p, end := b.Begin(s.Metadata.Name + ": " + mutant.Name)
-				report, err := scenario.RunMutant(ctx, s, mutant, b.Env)
-				p.Mutant(*report)
+				report, err := RunMutant(ctx, s, mutant, b.Env)
+				WriteMutant(p, *report)
 				reports[i] = report
 				end(err)
 				return err
 			}))
 		}
 	}
-	scenario.Pool(ctx, b.Parallel, jobs)
-	return slices.DeleteFunc(reports, func(r *scenario.MutantReport) bool { return r == nil })
+	scenario.Schedule(ctx, b.Parallel, jobs)
+	return slices.DeleteFunc(reports, func(r *MutantReport) bool { return r == nil })
 }
 
 // batchJob returns a job of a scenario, which ends the batch if run returns an error.

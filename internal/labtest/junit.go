@@ -1,76 +1,31 @@
 package labtest
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
+	"github.com/ingresslab/ingresslab/internal/junit"
 	"github.com/ingresslab/ingresslab/internal/scenario"
-)
-
-// The elements of a JUnit report, as package scenario has them. A lab or scenario in a place is a suite, a part of it a case.
-type (
-	junitReport struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Time     string       `xml:"time,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name      string      `xml:"name,attr"`
-		File      string      `xml:"file,attr,omitempty"`
-		Timestamp string      `xml:"timestamp,attr,omitempty"`
-		Tests     int         `xml:"tests,attr"`
-		Failures  int         `xml:"failures,attr"`
-		Errors    int         `xml:"errors,attr"`
-		Skipped   int         `xml:"skipped,attr"`
-		Time      string      `xml:"time,attr"`
-		Cases     []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		File    string        `xml:"file,attr,omitempty"`
-		Line    int           `xml:"line,attr,omitempty"`
-		Time    string        `xml:"time,attr"`
-		Failure *junitProblem `xml:"failure"`
-		Error   *junitProblem `xml:"error"`
-		Skipped *junitProblem `xml:"skipped"`
-		Out     string        `xml:"system-out,omitempty"`
-	}
-	junitProblem struct {
-		Message string `xml:"message,attr,omitempty"`
-		Text    string `xml:",cdata"`
-	}
 )
 
 // WriteJUnit writes a proof as a JUnit XML document. A place that could not be had is a suite with one case, so that it is seen.
 func WriteJUnit(w io.Writer, proof *Proof) error {
-	var doc junitReport
+	var suites []junit.Suite
 	total := 0.0
 	for _, place := range proof.Places {
-		for _, suite := range suitesOf(place) {
-			doc.Tests, doc.Failures = doc.Tests+suite.Tests, doc.Failures+suite.Failures
-			doc.Errors, doc.Skipped = doc.Errors+suite.Errors, doc.Skipped+suite.Skipped
-			doc.Suites = append(doc.Suites, suite)
-		}
+		suites = append(suites, suitesOf(place)...)
 		total += place.Seconds
 	}
-	doc.Time = inSeconds(total)
-	return scenario.EncodeJUnit(w, doc)
+	return junit.Write(w, suites, total)
 }
 
-func suitesOf(place *Place) []junitSuite {
+func suitesOf(place *Place) []junit.Suite {
 	if len(place.Items) == 0 {
 		whole := Part{Text: "the cluster", Outcome: place.Outcome, Reason: place.Reason}
-		return []junitSuite{suiteOf(place.Provider, &Item{Started: place.Started, Parts: []Part{whole}})}
+		return []junit.Suite{suiteOf(place.Provider, &Item{Started: place.Started, Parts: []Part{whole}})}
 	}
-	var suites []junitSuite
+	var suites []junit.Suite
 	for _, item := range place.Items {
 		of := *item
 		if len(of.Parts) == 0 {
@@ -81,29 +36,19 @@ func suitesOf(place *Place) []junitSuite {
 	return suites
 }
 
-func suiteOf(name string, item *Item) junitSuite {
-	suite := junitSuite{Name: name, File: item.File, Time: inSeconds(item.Seconds)}
-	if !item.Started.IsZero() {
-		suite.Timestamp = item.Started.UTC().Format(time.RFC3339)
-	}
+func suiteOf(name string, item *Item) junit.Suite {
+	suite := junit.Suite{Name: name, File: item.File, Timestamp: junit.Time(item.Started)}
 	for _, part := range item.Parts {
-		c := caseOf(name, part)
-		suite.Tests++
-		switch {
-		case c.Failure != nil:
-			suite.Failures++
-		case c.Error != nil:
-			suite.Errors++
-		case c.Skipped != nil:
-			suite.Skipped++
-		}
-		suite.Cases = append(suite.Cases, c)
+		suite.Cases = append(suite.Cases, caseOf(name, part))
 	}
-	return suite
+	return suite.Took(item.Seconds)
 }
 
-func caseOf(class string, part Part) junitCase {
-	c := junitCase{Name: part.Text, Class: class, File: part.File, Line: part.Line, Time: inSeconds(part.Seconds), Out: part.Seen}
+func caseOf(class string, part Part) junit.Case {
+	c := junit.Case{Name: part.Text, Class: class, File: part.File, Line: part.Line, Seconds: junit.Seconds(part.Seconds)}
+	if part.Seen != "" {
+		c.Output = &junit.Text{Text: part.Seen}
+	}
 	if part.Kind == KindMutant {
 		c.Name = fmt.Sprintf("mutant %q is caught", part.Text)
 	}
@@ -111,7 +56,7 @@ func caseOf(class string, part Part) junitCase {
 	for _, fault := range part.Faults {
 		lines = append(lines, fault.String())
 	}
-	problem := &junitProblem{Message: part.Reason, Text: strings.Join(lines, "\n")}
+	problem := &junit.Problem{Message: part.Reason, Text: strings.Join(lines, "\n")}
 	if problem.Message == "" && len(lines) > 0 {
 		problem.Message = lines[0]
 	}
@@ -126,5 +71,3 @@ func caseOf(class string, part Part) junitCase {
 	}
 	return c
 }
-
-func inSeconds(s float64) string { return fmt.Sprintf("%.3f", s) }

@@ -160,7 +160,7 @@ func (p *labProof) untouched(ctx context.Context) finding {
 			}
 			continue
 		}
-		report := scenario.Refute(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+		report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
 		switch report.Outcome {
 		case scenario.Failed:
 		case scenario.Passed:

@@ -66,7 +66,7 @@ func (p *labProof) caught(ctx context.Context, m lab.Mutant, task lab.Task, faul
 	if err := p.inForce(ctx); err != nil {
 		return finding{err: err}
 	}
-	report := scenario.Refute(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+	report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
 	switch report.Outcome {
 	case scenario.Failed:
 	case scenario.Passed:
@@ -84,7 +84,7 @@ func (p *labProof) caught(ctx context.Context, m lab.Mutant, task lab.Task, faul
 		return fault("it is caught for another reason: %s (%s), and the hint %q is not given; %s", report.Why(), report.Text, m.Hint, whatWasGiven(given))
 	}
 	// What refuted the check may have been the state before: by now it would be over.
-	again := scenario.Refute(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+	again := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
 	if again.Outcome == scenario.Passed {
 		return fault("it survives: the check of task %s holds after a while", task.ID)
 	}

@@ -19,7 +19,7 @@ type Plan struct {
 }
 
 // Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side as far as
-// they do not disturb each other, see scenario.Pool. When ctx ends, what has been seen so far is reported, and the outcome says so.
+// they do not disturb each other, see scenario.Schedule. When ctx ends, what has been seen so far is reported, and the outcome says so.
 func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	env.Patience = env.Patience.orUsual()
 	begin := time.Now()
@@ -34,7 +34,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 			return true
 		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
 	}
-	scenario.Pool(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
+	scenario.Schedule(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
 	for _, j := range jobs {
 		if j.item.Started.IsZero() {
 			j.begin(ctx) // which has no time for anything

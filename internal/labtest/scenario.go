@@ -18,13 +18,13 @@ func jobOfScenario(s *scenario.Scenario, env Env) *job {
 		}
 		own := env.Env.Env
 		own.Progress = nil
-		series := scenario.NewSeries(s, own)
+		shared := NewSharedRun(s, own)
 		var mutants []Part
 		for _, m := range s.Mutants {
-			mutants = append(mutants, runMutant(ctx, s, m, series))
+			mutants = append(mutants, testMutant(ctx, s, m, shared))
 		}
-		item.Parts = append([]Part{runScenario(ctx, s, series)}, mutants...)
-		if err := series.Close(ctx); err != nil {
+		item.Parts = append([]Part{runScenario(ctx, s, shared)}, mutants...)
+		if err := shared.Close(ctx); err != nil {
 			item.Reason = err.Error()
 		}
 	}}
@@ -33,15 +33,19 @@ func jobOfScenario(s *scenario.Scenario, env Env) *job {
 const kindScenario = "scenario"
 
 // runScenario shows that a scenario passes.
-func runScenario(ctx context.Context, s *scenario.Scenario, series *scenario.Series) Part {
+func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) Part {
 	begin := time.Now()
-	report, err := series.Run(ctx)
+	report, err := shared.Run(ctx)
 	part := Part{Kind: KindScenario, Text: "passes", File: s.File(), Line: 1, Outcome: report.Outcome, Seconds: time.Since(begin).Seconds()}
 	switch report.Outcome {
 	case scenario.Passed:
 		part.Seen = text.Count(len(report.Steps), "step")
 	case scenario.Failed, scenario.TimedOut:
-		fault := Fault{File: s.File(), Line: failingLine(report), Text: report.Reason}
+		line := 1
+		if failed := report.FailedStep(); failed != nil {
+			line = failed.Line
+		}
+		fault := Fault{File: s.File(), Line: line, Text: report.Reason}
 		part.Faults = append(part.Faults, fault)
 	default:
 		part.Reason = report.Reason
@@ -52,12 +56,12 @@ func runScenario(ctx context.Context, s *scenario.Scenario, series *scenario.Ser
 	return part
 }
 
-// runMutant shows that a scenario fails with one of its mutants, where and why it has to.
-func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, series *scenario.Series) Part {
+// testMutant shows that a scenario fails with one of its mutants, where and why it has to.
+func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, shared *SharedRun) Part {
 	begin := time.Now()
-	report, _ := series.RunMutant(ctx, m) // the report carries the error
+	report, _ := shared.RunMutant(ctx, m) // the report carries the error
 	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(), Seconds: time.Since(begin).Seconds()}
-	if report.Verdict == scenario.Inconclusive && report.Report == nil {
+	if report.Verdict == Inconclusive && report.Report == nil {
 		part.Outcome = scenario.Failed // it cannot even be made
 	}
 	switch part.Outcome {
@@ -65,7 +69,7 @@ func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, ser
 		part.Seen = report.Reason
 	case scenario.Failed:
 		verdict := "it is " + string(report.Verdict)
-		if report.Verdict == scenario.Survived {
+		if report.Verdict == Survived {
 			verdict = "it survives"
 		}
 		part.Faults = []Fault{{File: s.File(), Line: report.Line, Text: fmt.Sprintf("mutant %q: %s: %s", m.Name, verdict, report.Reason)}}
@@ -73,14 +77,4 @@ func runMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, ser
 		part.Reason = report.Reason
 	}
 	return part
-}
-
-// failingLine is where the step stands that ended the run.
-func failingLine(report *scenario.Report) int {
-	for _, step := range report.Steps {
-		if step.Outcome != scenario.Passed && step.Outcome != scenario.Skipped {
-			return step.Line
-		}
-	}
-	return 1
 }

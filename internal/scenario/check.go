@@ -1,11 +1,14 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"k8s.io/client-go/util/jsonpath"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
@@ -13,20 +16,16 @@ import (
 // trafficPauses are the waits between the tries of a check whose traffic is not answered as it should be: ten seconds in all.
 var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 5 * time.Second}
 
-// Check runs the steps of a check in a namespace that is there, up to the first that does not hold. It changes nothing,
-// and takes the hosts of the steps as they are. It returns the reports of the steps that ran; the last one tells how the
-// check ended.
+// Check runs the steps of a check in a namespace that exists, up to the first that does not hold. It changes nothing, and takes the
+// hosts of the steps as they are. It returns the reports of the steps that ran; the last one tells how the check ended.
 //
-// Traffic is sent once by a step, and may be so a moment before a change is in force, or while a pod leaves. So a check that ends
-// with traffic that is not answered as it should be is run again, from its first step and as a visitor who was never there: a few
-// times only, for chance must not be asked until it says yes.
+// Traffic is sent once by a step, perhaps a moment before a change is in effect, or while a pod leaves. So a check that ends with a
+// failed traffic step runs again, from its first step and with new sessions: a few times only, because chance must not be asked until
+// it says yes.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
 	for _, pause := range trafficPauses {
-		if env.Patience > 0 {
-			pause = min(pause, env.Patience)
-		}
-		if !missedTraffic(reports) || !pauseFor(ctx, pause) {
+		if !missedTraffic(steps, reports) || !pauseFor(ctx, pause) {
 			break
 		}
 		again := checkRunner(env, namespace).perform(ctx, steps)
@@ -36,49 +35,38 @@ func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepR
 		reports = again
 		tries++
 	}
-	if missedTraffic(reports) && tries > 1 {
+	if missedTraffic(steps, reports) && tries > 1 {
 		last := &reports[len(reports)-1]
 		last.Note = strings.TrimPrefix(last.Note+"; ", "; ") + fmt.Sprintf("the same in each of %d tries", tries)
 	}
 	return reports
 }
 
-// missedTraffic tells whether a check has ended with traffic that was answered, and not as it should be.
-func missedTraffic(reports []StepReport) bool {
-	if len(reports) == 0 {
-		return false
-	}
-	last := reports[len(reports)-1]
-	return last.Verb == "traffic" && last.Outcome == Failed
+// missedTraffic reports whether a check has ended with a step that depends on chance, and did not hold.
+func missedTraffic(steps []Step, reports []StepReport) bool {
+	last := len(reports) - 1
+	return last >= 0 && reports[last].Outcome == Failed && steps[last].only().traits().once
 }
 
-// pauseFor waits, and tells whether ctx has let it.
-func pauseFor(ctx context.Context, span time.Duration) bool {
-	timer := time.NewTimer(span)
-	defer timer.Stop()
-	await(ctx, timer.C)
-	return ctx.Err() == nil
-}
-
-// Refute looks whether a check does not hold, three times in a row, and returns the report of the step that does not. Once is enough
+// ExpectFailure looks whether a check does not hold, three times in a row, and returns the report of the step that does not. Once is enough
 // if a step asks from a pod, which does so three times.
 // It waits at most within for that, because a change from before may still be on its way. If the check holds all the
 // time, the report is Passed. Where looks are slow, as traffic is, fewer than three refute it, too, if none of them held
 // before the time was over. That nothing can be seen, because the ingress does not answer, refutes nothing: the
 // report is Broken.
-func Refute(ctx context.Context, env Env, namespace string, steps []Step, within time.Duration) StepReport {
+func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step, within time.Duration) StepReport {
 	r := checkRunner(env, namespace)
 	begin := time.Now()
-	failing, seen := 0, look{}
-	streak, times := steady, 1
+	failing, seen := 0, pollResult{}
+	streak := steady
 	for _, step := range steps {
-		if step.Expect != nil && step.Expect.From != "" {
-			streak, times = step.Expect.looks()
+		if e := step.asks(); e != nil && e.From != "" {
+			streak = 1
 		}
 	}
-	c := converge(ctx, patience{within: within, streak: streak}, func(ctx context.Context) look {
+	c := converge(ctx, polling{within: within, streak: streak}, func(ctx context.Context) pollResult {
 		for i, step := range steps {
-			l := r.see(ctx, step, times)
+			l := r.poll(ctx, step)
 			if l.err == nil && ctx.Err() != nil {
 				l.err = ctx.Err() // a look that was cut short says nothing: half the traffic has another share
 			}
@@ -87,10 +75,10 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 			}
 			if !l.holds() {
 				failing, seen = i, l
-				return look{}
+				return pollResult{}
 			}
 		}
-		return look{mismatches: []probe.Mismatch{{Field: "check", Expected: "not to hold", Observed: "it holds"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "check", Expected: "not to hold", Observed: "it holds"}}}
 	})
 	report := r.describe(failing, steps[failing])
 	report.Seconds, report.Tries = time.Since(begin).Seconds(), c.tries
@@ -113,25 +101,136 @@ func Refute(ctx context.Context, env Env, namespace string, steps []Step, within
 	return report
 }
 
-// see looks once whether a step of a check holds, and from a pod so many times.
-func (r *runner) see(ctx context.Context, step Step, times int) look {
-	switch {
-	case step.Wait != nil:
-		return r.seeObject(ctx, *step.Wait)
-	case step.Exec != nil:
-		return r.seeOutput(ctx, *step.Exec)
-	case step.Traffic != nil:
-		var seen StepReport
-		err := r.traffic(ctx, *step.Traffic, &seen)
-		if err == nil {
-			err = ctx.Err() // requests that were cut short say nothing about the others
-		}
-		return look{mismatches: seen.Mismatches, err: err}
+// poll looks once whether a step of a check holds.
+func (r *runner) poll(ctx context.Context, step Step) pollResult {
+	if o := step.observer(); o != nil {
+		return o.poll(ctx, r)
 	}
-	return r.seeAnswer(ctx, *step.Expect, times)
+	return pollResult{err: fmt.Errorf("%s changes something: a check cannot have it", step.Verb())}
 }
 
 // checkRunner returns a runner that gives nothing names of its own.
 func checkRunner(env Env, namespace string) *runner {
 	return newRunner(env, isolation{namespace: namespace})
+}
+
+// CheckOnce evaluates the steps of a check without waiting, up to the first failure. The namespace must exist. An answer that is as expected is asked for three times, as Check does.
+// The last report tells how it ended: Passed, Failed, Broken if nothing could be seen, or what the end of ctx makes of it.
+func CheckOnce(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
+	r := checkRunner(env, namespace)
+	var reports []StepReport
+	for i, step := range steps {
+		report := r.checkOnce(ctx, i, step)
+		reports = append(reports, report)
+		if report.Outcome != Passed {
+			break
+		}
+	}
+	return reports
+}
+
+// checkOnce looks once at one step, or until it has held as often as is worth relying on.
+func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport {
+	report, begin := r.describe(index, step), time.Now()
+	looks := 1
+	if o := step.observer(); o != nil {
+		looks = o.streak()
+	}
+	var l pollResult
+	for range looks {
+		l = r.poll(ctx, step)
+		report.Tries++
+		if !l.holds() {
+			break
+		}
+	}
+	report.Seconds, report.Answer = time.Since(begin).Seconds(), answerOf(l.observed)
+	switch {
+	case l.holds():
+		report.Outcome = Passed
+	case ctx.Err() != nil:
+		report.Outcome = brokenUnless(ctx)
+	case l.err != nil:
+		report.Outcome, report.Error = Broken, l.err.Error()
+	default:
+		report.Outcome, report.Mismatches = Failed, l.mismatches
+	}
+	if session := step.only().traits().session; l.holds() {
+		r.sessions[session].remember(l.observed)
+	}
+	return report
+}
+
+// Perform carries out the steps of a solution in a namespace that is there, up to the first that does not succeed. The
+// manifests are those that apply and delete name, by those names; their objects go into the namespace, but for those that
+// name another one. Objects and hosts are taken as they are, and nothing is removed or put back afterwards: what the steps
+// have changed outside of the namespace is for the caller to give back. It returns the reports of the steps that ran; the
+// last one tells how it ended.
+func Perform(ctx context.Context, env Env, namespace string, manifests map[string]Manifest, steps []Step) []StepReport {
+	r := checkRunner(env, namespace)
+	r.manifests = manifests
+	return r.perform(ctx, steps)
+}
+
+// perform runs steps up to the first that does not pass.
+func (r *runner) perform(ctx context.Context, steps []Step) []StepReport {
+	var reports []StepReport
+	for i, step := range steps {
+		done, _ := r.step(ctx, i, step) // the report carries the error
+		reports = append(reports, done)
+		if done.Outcome != Passed {
+			break
+		}
+	}
+	return reports
+}
+
+// Ask sends the request of an Expect once, whatever its answer should be, after the steps of before, which look only: in the same
+// sessions. It returns the answer with the Services of the pod that gave it. The error says which step before did not hold, or why
+// there was no answer.
+func Ask(ctx context.Context, env Env, namespace string, before []Step, request Expect) (probe.Observation, error) {
+	r := checkRunner(env, namespace)
+	for _, report := range r.perform(ctx, before) {
+		if report.Outcome != Passed {
+			return probe.Observation{}, fmt.Errorf("%s: %s", report.Text, report.Why())
+		}
+	}
+	seen := r.seeAnswer(ctx, request, 1)
+	switch {
+	case seen.err != nil:
+		return probe.Observation{}, seen.err
+	case seen.observed == nil:
+		return probe.Observation{}, errors.New("there was no answer")
+	}
+	o := *seen.observed
+	if o.Served != nil && len(o.Served.Services) == 0 && o.Served.Pod != "" {
+		services, err := r.servicesOf(ctx, o.Served.Pod)
+		if err != nil {
+			return o, err
+		}
+		o.Served.Services = services
+	}
+	return o, nil
+}
+
+// Field reads a field of an object, KIND/NAME, in kubectl's notation: {.spec.type}. Several results are joined by a space.
+func Field(ctx context.Context, env Env, namespace, object, path string) (string, error) {
+	wanted, fault := parseReference(object)
+	if fault != nil {
+		return "", fault
+	}
+	wanted.SetNamespace(namespace)
+	found, err := env.Kube.Get(ctx, wanted)
+	if err != nil {
+		return "", err
+	}
+	field := jsonpath.New(object).AllowMissingKeys(true)
+	if err := field.Parse(path); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	var text bytes.Buffer
+	if err := field.Execute(&text, found.Object); err != nil {
+		return "", fmt.Errorf("%s of %s: %w", path, object, err)
+	}
+	return strings.TrimSpace(text.String()), nil
 }

@@ -27,7 +27,7 @@ func (a *answers) Do(ctx context.Context, request probe.Request) probe.Observati
 
 // On a busy machine the time is over before a check was looked at three times. What was seen until then is the answer, and that
 // nothing was seen says so.
-func TestRefuteOnASlowMachine(t *testing.T) {
+func TestExpectFailureOnASlowMachine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		prober *answers
@@ -43,7 +43,7 @@ func TestRefuteOnASlowMachine(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				check := []Step{{Expect: &Expect{URL: "http://pool.test/", Status: http.StatusOK}}}
-				report := Refute(t.Context(), Env{HTTP: test.prober}, "lab", check, 15*time.Second)
+				report := ExpectFailure(t.Context(), Env{HTTP: test.prober}, "lab", check, 15*time.Second)
 				if report.Outcome != test.want || !strings.Contains(report.Why(), test.says) {
 					t.Errorf("%s (%s), and expected were %s (%s)", report.Outcome, report.Why(), test.want, test.says)
 				}
@@ -58,7 +58,7 @@ func TestTitleOfAStep(t *testing.T) {
 	for want, step := range map[string]StepReport{
 		"named: GET /": {Name: "named", Text: "GET /"}, "GET /": {Text: "GET /"}, "the task": {Name: "the task"},
 	} {
-		if got := step.title(); got != want {
+		if got := step.Title(); got != want {
 			t.Errorf("%q, and expected was %q", got, want)
 		}
 	}

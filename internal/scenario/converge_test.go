@@ -11,16 +11,16 @@ import (
 )
 
 var (
-	holds  = look{}
-	wrong  = look{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}}
-	worse  = look{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "503"}}}
-	unseen = look{err: errors.New("nothing listens")}
+	holds  = pollResult{}
+	wrong  = pollResult{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}}
+	worse  = pollResult{mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "503"}}}
+	unseen = pollResult{err: errors.New("nothing listens")}
 )
 
 // script returns a see that goes through the looks, and repeats the last one.
-func script(looks ...look) func(context.Context) look {
+func script(looks ...pollResult) func(context.Context) pollResult {
 	n := 0
-	return func(context.Context) look {
+	return func(context.Context) pollResult {
 		l := looks[min(n, len(looks)-1)]
 		n++
 		return l
@@ -31,7 +31,7 @@ func script(looks ...look) func(context.Context) look {
 func TestConverge(t *testing.T) {
 	const slower = pollInterval * 11 / 10
 	for name, tc := range map[string]struct {
-		see      func(context.Context) look
+		see      func(context.Context) pollResult
 		within   time.Duration
 		held     bool
 		tries    int
@@ -46,15 +46,15 @@ func TestConverge(t *testing.T) {
 		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "", 5 * pollInterval},
 		"never holds":                  {script(wrong), time.Second, false, 9, "404", "", time.Second},
 		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 9, "503", "", time.Second},
-		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 9, "404", "the last look failed: nothing listens", time.Second},
-		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last look failed: nothing listens", time.Second},
+		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 9, "404", "the last pollResult failed: nothing listens", time.Second},
+		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last pollResult failed: nothing listens", time.Second},
 		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 5*pollInterval - 1},
 		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 4*pollInterval - 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				c := converge(t.Context(), patience{within: tc.within, streak: steady}, tc.see)
+				c := converge(t.Context(), polling{within: tc.within, streak: steady}, tc.see)
 				mismatches, note := c.explain()
 				observed := ""
 				if len(mismatches) > 0 {
@@ -72,16 +72,16 @@ func TestConverge(t *testing.T) {
 	}
 }
 
-// A look that the end of the time cuts off ends with an error that says nothing about what was looked at.
+// A pollResult that the end of the time cuts off ends with an error that says nothing about what was looked at.
 func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		c := converge(t.Context(), patience{within: time.Second, streak: steady}, func(ctx context.Context) look {
+		c := converge(t.Context(), polling{within: time.Second, streak: steady}, func(ctx context.Context) pollResult {
 			if n++; n == 1 {
 				return wrong
 			}
 			<-ctx.Done()
-			return look{err: ctx.Err()}
+			return pollResult{err: ctx.Err()}
 		})
 		mismatches, note := c.explain()
 		if c.held || c.tries != 1 || len(mismatches) != 1 || note != "" {
@@ -90,16 +90,16 @@ func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
 	})
 }
 
-// A first look that takes all the time has the same time again.
+// A first pollResult that takes all the time has the same time again.
 func TestConvergeWaitsForTheFirstLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, begin := 0, time.Now()
-		c := converge(t.Context(), patience{within: time.Second, streak: steady}, func(ctx context.Context) look {
+		c := converge(t.Context(), polling{within: time.Second, streak: steady}, func(ctx context.Context) pollResult {
 			if n++; n > 1 {
 				return wrong
 			}
 			<-ctx.Done()
-			return look{err: ctx.Err()}
+			return pollResult{err: ctx.Err()}
 		})
 		mismatches, note := c.explain()
 		if took := time.Since(begin); c.held || len(mismatches) != 1 || note != "" || took < 2*time.Second || took > 3*time.Second {
@@ -113,7 +113,7 @@ func TestConvergeEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		begin := time.Now()
-		if c := converge(ctx, patience{within: time.Hour, streak: steady}, script(wrong)); c.held || time.Since(begin) != time.Second {
+		if c := converge(ctx, polling{within: time.Hour, streak: steady}, script(wrong)); c.held || time.Since(begin) != time.Second {
 			t.Errorf("held %v after %s, want an end after 1s", c.held, time.Since(begin))
 		}
 	})

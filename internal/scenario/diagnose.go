@@ -111,20 +111,6 @@ func (r *runner) whatIsGone(ctx context.Context) error {
 	return nil
 }
 
-// asks returns the request of a step, in the form of an Expect; nil if it sends none.
-func (s Step) asks() *Expect {
-	switch {
-	case s.Expect != nil:
-		return s.Expect
-	case s.Traffic != nil:
-		e := s.Traffic.expect()
-		return &e
-	case s.Never != nil:
-		return &s.Never.Expect
-	}
-	return nil
-}
-
 // routeStates collects the Ingresses that the controller considers for the request, and their Services. If there are none, the fault
 // can be in any Ingress, so it collects all of them.
 func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expect) error {

@@ -1,20 +1,18 @@
-// Package scenario runs scripted scenarios: YAML files that apply manifests to a cluster, ask for pages over HTTP and
-// say what the answers have to be.
+// Package scenario runs scenarios: YAML files that apply manifests to a cluster, send HTTP requests, and say what the responses have
+// to be. A scenario that fails is data: [Run] returns a [Report] and no error. An error means that the lab itself is broken, for example
+// because the API server does not respond. A scenario tests from outside, over HTTP and the Kubernetes API, so that the same file tests
+// any controller.
 //
-// The package is in four parts, and they are best read in this order:
+// Read the package in this order:
 //
-//   - the format: format*.go are the types that a file is made of, load.go reads one, validate*.go and manifest.go find
-//     everything that is wrong with it before anything runs;
-//   - the run: run.go is the story of one scenario, the steps are one small file each (step_*.go), converge.go is what
-//     "within" means, tally.go and share.go what many answers may come to, session.go and authority.go are what steps have
-//     in common, isolate.go gives each run a namespace and host names of its own, seed.go what it draws, part.go runs a
-//     part of the steps, pool.go many runs beside each other;
-//   - the mutants: mutate.go makes a wrong answer of right manifests, mutant_files.go those of a scenario, and mutant.go
-//     judges whether the scenario fails with it where and why it has to;
-//   - the report: report.go is what a run leaves, diagnose.go and catch.go collect what explains a failure, and pretty.go, json.go
-//     and junit.go show it; document.go writes the documents of all who report.
+//   - The format: format.go has the types of a file, load.go and manifest.go read one, validate.go and mutant_files.go find all errors
+//     before anything runs.
+//   - The verbs: verb.go defines what a verb is, and each verb_*.go has one verb: its fields, their validation, and what it does.
+//     runner.go is the state that verbs share, converge.go polls, and request.go and from.go send requests.
+//   - The run: run.go runs the steps of a scenario, part.go a part of them, and schedule.go many runs in parallel. isolate.go gives each
+//     run its own namespace and host names. check.go runs the checks of labs.
+//   - The report: report.go is the result, diagnose.go and catch.go collect what explains a failure, and pretty.go, json.go, and
+//     junit.go write it.
 //
-// A scenario that fails is data: [Run] returns a [Report] and no error. An error means that the lab itself is broken,
-// for instance because the API server cannot be reached. The judgement is from outside, over HTTP and the Kubernetes
-// API, so that the same file judges any controller.
+// To add a verb, write verb_NAME.go with a type that implements verb, and add a field of this type to Step.
 package scenario

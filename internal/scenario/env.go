@@ -29,8 +29,12 @@ type Env struct {
 	Run string
 	// Seed decides all that a run draws: its name, and which pods and nodes its faults meet. One is drawn if it is 0.
 	Seed uint64
-	// Patience is the longest that a run which is expected to fail looks for what will not come; 0 leaves that to the file.
-	Patience time.Duration
+	// Variant distinguishes the random values of runs with the same seed, such as those of a scenario and its mutants.
+	Variant string
+	// BeforeStep returns the limits of a step. names are the names of the steps around it, and its own at the end. nil sets no limits.
+	BeforeStep func(step Step, names []string) StepLimits
+	// ReusePods leaves the pods and the namespace at the end, if the run has not changed pods. Report.PodsKept tells.
+	ReusePods bool
 	// Keep leaves everything in the cluster.
 	Keep bool
 	// From and Until name steps, by number or by name. Until is the last step to run; what it leaves is kept. From is the first:
@@ -38,12 +42,16 @@ type Env struct {
 	From, Until string
 	// Progress hears what happens; nil if nobody listens.
 	Progress Progress
+}
 
-	// purpose tells the draws of a mutant from those of its scenario, caught says where and why the mutant is to fail.
-	purpose string
-	caught  Caught
-	// series gets the pods that the run leaves as they were; nil if nobody wants them.
-	series *Series
+// StepLimits end a step before the time that its file gives. The zero value does not.
+type StepLimits struct {
+	// Within is the longest that the step polls; 0 leaves that to the file.
+	Within time.Duration
+	// Enough reports whether the report of a failing step says enough to end the step; nil if it never does.
+	Enough func(StepReport) bool
+	// StableFor is how long the polls have to see the same before Enough is asked.
+	StableFor time.Duration
 }
 
 // Kube is what a scenario needs of a cluster's API; *kube.Client is one.

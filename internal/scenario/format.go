@@ -49,14 +49,14 @@ type Metadata struct {
 	Title string `yaml:"title" jsonschema:"required"`
 }
 
-// Step is one line of the script. It has exactly one verb.
+// Step is one line of the script. It has exactly one verb: the fields whose types are verbs are the list of verbs.
 type Step struct {
 	// What the step shows, for the report; without it the report describes the verb.
 	Name string `yaml:"name,omitempty"`
 	// Create or change the objects of manifest files, which are in the scenario's directory.
-	Apply Strings `yaml:"apply,omitempty"`
+	Apply Apply `yaml:"apply,omitempty"`
 	// Delete objects, and wait until they are gone: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
-	Delete Strings `yaml:"delete,omitempty"`
+	Delete Delete `yaml:"delete,omitempty"`
 	// Change an object that is there, as kubectl patch does.
 	Patch *Patch `yaml:"patch,omitempty"`
 	// Set the number of a Deployment's pods.
@@ -79,60 +79,29 @@ type Step struct {
 	Fault *Fault `yaml:"fault,omitempty"`
 }
 
-// Scale says how many pods a Deployment is to have.
-type Scale struct {
-	// Name of the Deployment.
-	Deployment string `yaml:"deployment" jsonschema:"required"`
-	// How many pods it is to have.
-	Replicas *int32 `yaml:"replicas" jsonschema:"required,minimum=0"`
+// Mutant is one plausible wrong answer: what a student could have written instead of one of the manifests. The scenario has
+// to fail with it, in the step and for the reason that it says.
+type Mutant struct {
+	// What is wrong, in a few words: "the name of the service for the name of the port".
+	Name string `yaml:"name" jsonschema:"required"`
+	// Changes to objects, made before they are applied.
+	Patch []Patch `yaml:"patch,omitempty"`
+	// Manifest files whose objects stand in for those of the same kind and name; others of theirs are added.
+	Apply Strings `yaml:"apply,omitempty"`
+	// Objects that are left out, as KIND/NAME.
+	Omit Strings `yaml:"omit,omitempty"`
+	// What the cluster must be able to do for the mistake to show, beside what the scenario requires.
+	Requires []cluster.Capability `yaml:"requires,omitempty"`
+	// How it has to be caught.
+	Caught Caught `yaml:"caught" jsonschema:"required"`
 }
 
-// Certificate is a certificate to make. With hosts it is a server's, with client a client's; with neither, the Secret
-// holds only the authority's own certificate, by which others are verified.
-type Certificate struct {
-	// Name of the Secret that gets tls.crt, tls.key and the authority's ca.crt. One that is there is replaced.
-	Secret string `yaml:"secret,omitempty"`
-	// The DNS names in a server's certificate.
-	Hosts Strings `yaml:"hosts,omitempty"`
-	// The name of a client, by which expect presents the certificate.
-	Client string `yaml:"client,omitempty"`
-	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if not given.
-	CA string `yaml:"ca,omitempty"`
-}
-
-// Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service, pod and object is given.
-type Wait struct {
-	// Everything that the scenario has applied is ready: Deployments rolled out, Services with endpoints.
-	Ready bool `yaml:"ready,omitempty"`
-	// Name of an Ingress; goes with address or addresses.
-	Ingress string `yaml:"ingress,omitempty"`
-	// Whether the Ingress has to have an address in its status, or to have none.
-	Address *bool `yaml:"address,omitempty"`
-	// Whose addresses the Ingress has to have in its status, all of them and no others. nodes: those of the nodes on which the
-	// controller is ready.
-	Addresses string `yaml:"addresses,omitempty" jsonschema:"enum=nodes"`
-	// Name of a Deployment; goes with condition.
-	Deployment string `yaml:"deployment,omitempty"`
-	// Name of a Service; goes with endpoints.
-	Service string `yaml:"service,omitempty"`
-	// How many ready endpoints the Service has to have.
-	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
-	// Name of a Pod; goes with condition.
-	Pod string `yaml:"pod,omitempty"`
-	// Any object, as KIND/NAME; goes with exists or jsonpath.
-	Object string `yaml:"object,omitempty"`
-	// Where the object is, if not in the run's own namespace: ingresslab-system, or - for an object that has no namespace.
-	Namespace string `yaml:"namespace,omitempty"`
-	// Whether the object has to exist.
-	Exists *bool `yaml:"exists,omitempty"`
-	// A field of the object, in kubectl's notation: {.spec.type}; goes with value. Several results are joined by a space.
-	JSONPath string `yaml:"jsonpath,omitempty"`
-	// What the field has to be: * stands for any text, an empty value means that the field is absent or empty.
-	Value *string `yaml:"value,omitempty"`
-	// A condition that has to be True. Available for a Deployment and Ready for a Pod if it is not given.
-	Condition string `yaml:"condition,omitempty"`
-	// How long to wait, 60s if not given.
-	Within Duration `yaml:"within,omitempty"`
+// Caught says how a mutant has to be caught. Being caught for another reason is a fault of the scenario.
+type Caught struct {
+	// The name of the step that has to fail.
+	Step string `yaml:"step,omitempty"`
+	// Text in what the report says of that step: a mismatch, the controller's reason, an Event, an API server's refusal.
+	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }
 
 // Strings is a list of text. In a file, a list of one may be written as the text alone.
@@ -166,38 +135,6 @@ func (d Duration) or(otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return time.Duration(d)
-}
-
-// Verbs are the names of the verbs, in the order in which to explain them.
-func Verbs() []string {
-	return []string{"apply", "delete", "patch", "scale", "rollout", "certificate", "wait", "exec", "expect", "traffic", "never", "fault"}
-}
-
-// Verb returns the step's verb; empty if it has none or several, which a loaded scenario's steps never have.
-func (s Step) Verb() string {
-	if verbs := s.verbs(); len(verbs) == 1 {
-		return verbs[0]
-	}
-	return ""
-}
-
-func (s Step) verbs() []string {
-	given := []bool{
-		s.Apply != nil, s.Delete != nil, s.Patch != nil, s.Scale != nil, s.Rollout != nil, s.Certificate != nil, s.Wait != nil,
-		s.Exec != nil, s.Expect != nil, s.Traffic != nil, s.Never != nil, s.Fault != nil,
-	}
-	var verbs []string
-	for i, verb := range Verbs() {
-		if given[i] {
-			verbs = append(verbs, verb)
-		}
-	}
-	return verbs
-}
-
-// UnknownField implements strictyaml.UnknownFielder: a key of a step that is not known was meant as a verb.
-func (Step) UnknownField(name string) string {
-	return fmt.Sprintf("unknown verb %q, the verbs are %s", name, strings.Join(Verbs(), ", "))
 }
 
 // source is where a scenario was loaded from.

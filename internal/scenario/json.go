@@ -1,6 +1,8 @@
 package scenario
 
-import "io"
+import (
+	"io"
+)
 
 // Reports is what WriteJSON writes: a document that can grow.
 type Reports struct {

@@ -1,89 +1,28 @@
 package scenario
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
-	"time"
+
+	"github.com/ingresslab/ingresslab/internal/junit"
 )
 
-// The elements of a JUnit report. No standard fixes them; this is the subset that the readers in use agree on
-// (https://github.com/testmoapp/junitxml). A scenario is a suite and a step a case.
-type (
-	junitReport struct {
-		XMLName xml.Name `xml:"testsuites"`
-		junitCounts
-		Suites []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name      string `xml:"name,attr"`
-		File      string `xml:"file,attr,omitempty"`
-		Timestamp string `xml:"timestamp,attr"`
-		junitCounts
-		Properties []junitProperty `xml:"properties>property"`
-		Cases      []junitCase     `xml:"testcase"`
-	}
-	junitCounts struct {
-		Tests    int     `xml:"tests,attr"`
-		Failures int     `xml:"failures,attr"`
-		Errors   int     `xml:"errors,attr"`
-		Skipped  int     `xml:"skipped,attr"`
-		Seconds  seconds `xml:"time,attr"`
-	}
-	junitProperty struct {
-		Name  string `xml:"name,attr"`
-		Value string `xml:"value,attr"`
-	}
-	junitCase struct {
-		Name    string        `xml:"name,attr"`
-		Class   string        `xml:"classname,attr"`
-		Line    int           `xml:"line,attr,omitempty"`
-		Seconds seconds       `xml:"time,attr"`
-		Failure *junitProblem `xml:"failure"`
-		Error   *junitProblem `xml:"error"`
-		Skipped *junitProblem `xml:"skipped"`
-		Output  *junitText    `xml:"system-out"`
-	}
-	junitText struct {
-		Text string `xml:",cdata"`
-	}
-	junitProblem struct {
-		Message string `xml:"message,attr,omitempty"`
-		Text    string `xml:",cdata"`
-	}
-	seconds float64
-)
-
-// MarshalXMLAttr writes milliseconds, which is what the readers show.
-func (s seconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
-	return xml.Attr{Name: name, Value: fmt.Sprintf("%.3f", float64(s))}, nil
-}
-
-// WriteJUnit writes reports as a JUnit XML document, for CI systems to show. What failed is a failure; a lab that is
-// broken or was interrupted is an error.
+// WriteJUnit writes reports as a JUnit XML document for CI systems: a scenario is a suite, and a step is a case. A step that failed is a
+// failure. A broken lab and an interrupted run are errors.
 func WriteJUnit(w io.Writer, reports []*Report) error {
-	var doc junitReport
+	var suites []junit.Suite
+	seconds := 0.0
 	for _, r := range reports {
-		suite := junitSuiteOf(r)
-		doc.add(suite.junitCounts)
-		doc.Suites = append(doc.Suites, suite)
+		suites = append(suites, junitSuiteOf(r))
+		seconds += r.Seconds
 	}
-	return EncodeJUnit(w, doc)
+	return junit.Write(w, suites, seconds)
 }
 
-func (c *junitCounts) add(more junitCounts) {
-	c.Tests += more.Tests
-	c.Failures += more.Failures
-	c.Errors += more.Errors
-	c.Skipped += more.Skipped
-	c.Seconds += more.Seconds
-}
-
-func junitSuiteOf(r *Report) junitSuite {
-	suite := junitSuite{Name: r.Scenario, File: r.File, Timestamp: r.Started.UTC().Format(time.RFC3339)}
-	suite.Seconds = seconds(r.Seconds)
-	for _, p := range []junitProperty{{"title", r.Title}, {"namespace", r.Namespace}, {"seed", fmt.Sprint(r.Seed)}} {
+func junitSuiteOf(r *Report) junit.Suite {
+	suite := junit.Suite{Name: r.Scenario, File: r.File, Timestamp: junit.Time(r.Started)}
+	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed", Value: fmt.Sprint(r.Seed)}} {
 		if p.Value != "" && p.Value != "0" {
 			suite.Properties = append(suite.Properties, p)
 		}
@@ -91,38 +30,25 @@ func junitSuiteOf(r *Report) junitSuite {
 	for _, s := range r.Steps {
 		suite.Cases = append(suite.Cases, junitCaseOf(r, s))
 	}
-	// A scenario without steps was skipped or could not begin; without a case, nobody would see it.
+	// A scenario without steps was skipped or could not begin. It needs a case to be visible.
 	if len(r.Steps) == 0 {
 		suite.Cases = append(suite.Cases, junitCaseOf(r, StepReport{Text: r.Title, Outcome: r.Outcome, Error: r.Reason}))
 	}
-	for _, c := range suite.Cases {
-		suite.count(c)
-	}
-	return suite
+	return suite.Took(r.Seconds)
 }
 
-func (s *junitSuite) count(c junitCase) {
-	s.Tests++
-	switch {
-	case c.Failure != nil:
-		s.Failures++
-	case c.Error != nil:
-		s.Errors++
-	case c.Skipped != nil:
-		s.Skipped++
-	}
-}
-
-func junitCaseOf(r *Report, s StepReport) junitCase {
-	c := junitCase{Name: s.title(), Class: r.Scenario, Line: s.Line, Seconds: seconds(s.Seconds)}
+func junitCaseOf(r *Report, s StepReport) junit.Case {
+	c := junit.Case{Name: s.Title(), Class: r.Scenario, Line: s.Line, Seconds: junit.Seconds(s.Seconds)}
 	if s.Number > 0 {
 		c.Name = fmt.Sprintf("%d. %s", s.Number, c.Name)
 	}
-	problem := &junitProblem{Message: s.Why()}
+	problem := &junit.Problem{Message: s.Why()}
 	switch s.Outcome {
 	case Passed:
+		return c
 	case Skipped:
 		c.Skipped = problem
+		return c
 	case Failed, TimedOut:
 		var text strings.Builder
 		text.WriteString("\n")
@@ -132,15 +58,8 @@ func junitCaseOf(r *Report, s StepReport) junitCase {
 	default:
 		c.Error = problem
 	}
-	if text := s.everything(); text != "" && s.Outcome != Passed && s.Outcome != Skipped {
-		c.Output = &junitText{"\n" + text}
-	}
+	var everything strings.Builder
+	NewPretty(&everything, Style{}).Step(s, "")
+	c.Output = &junit.Text{Text: "\n" + everything.String()}
 	return c
-}
-
-// everything is what a person is told of a step that did not hold, with the steps inside.
-func (s StepReport) everything() string {
-	var text strings.Builder
-	NewPretty(&text, Style{}).step(s, "")
-	return text.String()
 }

@@ -72,7 +72,7 @@ func (s *Scenario) misplaced() strictyaml.Diagnostics {
 func manifestFiles(s *Scenario) []string {
 	var files []string
 	seen := map[string]bool{}
-	add := func(names Strings) {
+	add := func(names []string) {
 		for _, name := range names {
 			if isFile(name) && !seen[name] {
 				seen[name] = true
@@ -81,8 +81,9 @@ func manifestFiles(s *Scenario) []string {
 		}
 	}
 	eachStep("steps", s.Steps, func(_ string, step Step) {
-		add(step.Apply)
-		add(step.Delete)
+		for _, v := range step.verbs() {
+			add(v.traits().targets)
+		}
 	})
 	for _, m := range s.Mutants {
 		add(m.Apply)

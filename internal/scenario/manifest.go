@@ -111,9 +111,9 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnos
 func validateManifests(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	eachStep("steps", s.Steps, func(path string, step Step) {
-		for verb, targets := range map[string]Strings{"apply": step.Apply, "delete": step.Delete} {
-			for j, name := range targets {
-				c.manifestFile(fmt.Sprintf("%s.%s[%d]", path, verb, j), name, read.errs[name])
+		for _, v := range step.verbs() {
+			for j, name := range v.traits().targets {
+				c.manifestFile(fmt.Sprintf("%s.%s[%d]", path, v.key, j), name, read.errs[name])
 			}
 		}
 	})
@@ -123,7 +123,7 @@ func validateManifests(s *Scenario, read reading) strictyaml.Diagnostics {
 			c.faults = append(c.faults, sharedObject(read.manifests[name], o, s.changesMore())...)
 		}
 	}
-	c.netTests(s, read)
+	c.pods(s, read)
 	return c.faults
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -178,4 +179,47 @@ func validateMutants(s *Scenario, read reading) strictyaml.Diagnostics {
 		}
 	}
 	return c.faults
+}
+
+// WithMutant returns the scenario with the manifests of one of its mutants.
+func (s *Scenario) WithMutant(m Mutant) (*Scenario, error) {
+	manifests, flaws := s.mutate(m)
+	if len(flaws) > 0 {
+		return nil, fmt.Errorf("%s: %w", flaws[0].part, flaws[0].err)
+	}
+	mutated := *s
+	mutated.manifests = manifests
+	return &mutated, nil
+}
+
+// LineOf returns the line of a mutant in the scenario's file; 0 if it is not known.
+func (s *Scenario) LineOf(m Mutant) int {
+	at := slices.IndexFunc(s.Mutants, func(other Mutant) bool { return other.Name == m.Name })
+	if at < 0 {
+		return 0
+	}
+	return s.positions.At(fmt.Sprintf("mutants[%d]", at)).Line
+}
+
+// OtherPods returns the workloads of a scenario that a mutant changes, leaves out or adds: where both have one, the scenario's.
+func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
+	mutated, flaws := s.mutate(m)
+	if len(flaws) > 0 {
+		return nil // it is not run
+	}
+	var others []*unstructured.Unstructured
+	for _, name := range s.appliedFiles() {
+		for _, pair := range [][2][]*unstructured.Unstructured{
+			{s.manifests[name].Objects, mutated[name].Objects}, {mutated[name].Objects, s.manifests[name].Objects},
+		} {
+			for _, o := range pair[0] {
+				isAsThere := slices.ContainsFunc(pair[1], func(other *unstructured.Unstructured) bool { return reflect.DeepEqual(o, other) })
+				isKnown := slices.ContainsFunc(others, func(other *unstructured.Unstructured) bool { return isSame(o, other) })
+				if hasPods(o) && !isAsThere && !isKnown {
+					others = append(others, o)
+				}
+			}
+		}
+	}
+	return others
 }

@@ -1,14 +1,11 @@
 package scenario
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
@@ -75,47 +72,4 @@ func indexOf(objects []*unstructured.Unstructured, target, namespace string) (in
 		return 0, fmt.Errorf("there is no %s among what is applied: %s", target, strings.Join(there, ", "))
 	}
 	return at, nil
-}
-
-// body returns the patch as the API server takes it, and which kind of patch it is.
-func (p Patch) body() (types.PatchType, []byte, error) {
-	if p.JSON != nil {
-		data, err := json.Marshal(p.JSON)
-		return types.JSONPatchType, data, err
-	}
-	data, err := json.Marshal(p.Merge)
-	return types.MergePatchType, data, err
-}
-
-// applyTo returns a copy of the object with the patch, as the API server would make it.
-func (p Patch) applyTo(o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	kind, patch, err := p.body()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Object, err)
-	}
-	before, err := o.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Object, err)
-	}
-	after, err := applyPatch(kind, before, patch)
-	if err != nil {
-		return nil, fmt.Errorf("%s: the patch cannot be made: %w", p.Object, err)
-	}
-	patched := &unstructured.Unstructured{}
-	if err := patched.UnmarshalJSON(after); err != nil {
-		return nil, fmt.Errorf("%s: what the patch makes is no object: %w", p.Object, err)
-	}
-	return patched, nil
-}
-
-// applyPatch makes a JSON patch (RFC 6902) or a JSON merge patch (RFC 7386).
-func applyPatch(kind types.PatchType, object, patch []byte) ([]byte, error) {
-	if kind == types.MergePatchType {
-		return jsonpatch.MergePatch(object, patch)
-	}
-	operations, err := jsonpatch.DecodePatch(patch)
-	if err != nil {
-		return nil, err
-	}
-	return operations.Apply(object)
 }

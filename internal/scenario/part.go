@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 	"github.com/ingresslab/ingresslab/internal/text"
@@ -112,22 +112,15 @@ func (s *Scenario) sessionsAcross(first int) *PartError {
 	return nil
 }
 
-// sessionsOf returns the sessions that a step, or a step inside of it, has a part in.
+// sessionsOf returns the sessions that a step, or a step inside of it, takes part in.
 func sessionsOf(step Step) []string {
 	var names []string
 	eachStep("", []Step{step}, func(_ string, s Step) {
-		switch {
-		case s.Expect != nil:
-			names = append(names, s.Expect.Session)
-		case s.Traffic != nil:
-			names = append(names, s.Traffic.Session)
-		case s.Never != nil:
-			names = append(names, s.Never.Expect.Session)
-		case s.Fault != nil && s.Fault.Pod != nil:
-			names = append(names, s.Fault.Pod.Session)
+		if name := s.only().traits().session; name != "" {
+			names = append(names, name)
 		}
 	})
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	return names
 }
 
 // kept is a run whose namespace was left.
@@ -190,24 +183,14 @@ func (r *runner) resume(ctx context.Context, s *Scenario, first int, report *Rep
 			}
 			continue
 		}
-		eachStep("", []Step{step}, func(_ string, inside Step) { r.replay(inside) })
+		eachStep("", []Step{step}, func(_ string, inside Step) {
+			if v, is := inside.only().verb.(replayer); is {
+				v.replay(r)
+			}
+		})
 		report.Steps = append(report.Steps, r.skipped(i, step))
 	}
 	return nil
-}
-
-// replay knows of a step what a later step needs to know. What cannot be named was refused when the scenario was loaded.
-func (r *runner) replay(step Step) {
-	var applied []*unstructured.Unstructured
-	for _, file := range step.Apply {
-		for _, o := range r.manifests[file].Objects {
-			applied = append(applied, r.names.object(o))
-		}
-	}
-	r.remember(applied)
-	if deleted, err := r.targets(step.Delete); err == nil {
-		r.forget(deleted)
-	}
 }
 
 // certificatesAcross reports whether a step at or after first needs a key that only a step before has had.
@@ -216,13 +199,14 @@ func (s *Scenario) certificatesAcross(first int) bool {
 	needed := false
 	for i, step := range s.Steps {
 		eachStep("", []Step{step}, func(_ string, inside Step) {
+			t := inside.only().traits()
 			switch {
-			case inside.Certificate != nil && i < first:
-				clients[inside.Certificate.Client], authorities[inside.Certificate.CA] = true, true
-			case inside.Certificate != nil:
-				needed = needed || authorities[inside.Certificate.CA]
-			case inside.Expect != nil && inside.Expect.ClientCertificate != "" && i >= first:
-				needed = needed || clients[inside.Expect.ClientCertificate]
+			case t.certificate != nil && i < first:
+				clients[t.certificate.Client], authorities[t.certificate.CA] = true, true
+			case t.certificate != nil:
+				needed = needed || authorities[t.certificate.CA]
+			case t.request != nil && t.request.ClientCertificate != "" && i >= first:
+				needed = needed || clients[t.request.ClientCertificate]
 			}
 		})
 	}

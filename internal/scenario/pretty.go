@@ -46,7 +46,7 @@ func (p *Pretty) ScenarioStarted(r Report) {
 	if r.Outcome == Skipped {
 		return
 	}
-	p.printf("%s %s\n", "scenario "+r.Scenario+":", r.Title)
+	p.Printf("%s %s\n", "scenario "+r.Scenario+":", r.Title)
 	if r.Namespace == "" {
 		return
 	}
@@ -54,7 +54,7 @@ func (p *Pretty) ScenarioStarted(r Report) {
 	if r.Seed != 0 {
 		where += fmt.Sprintf(", seed %d", r.Seed)
 	}
-	p.printf("  %s\n", p.style.Dim(where))
+	p.Printf("  %s\n", p.Dim(where))
 }
 
 // StepStarted implements Progress.
@@ -62,35 +62,35 @@ func (p *Pretty) StepStarted(s StepReport) {
 	if !p.style.Live {
 		return
 	}
-	text := []rune(s.title())
+	text := []rune(s.Title())
 	if len(text) > liveWidth {
 		text = append(text[:liveWidth-3], '.', '.', '.')
 	}
-	p.printf("  %s %s", p.style.Dim("…"), string(text))
+	p.Printf("  %s %s", p.Dim("…"), string(text))
 }
 
 // StepDone implements Progress.
 func (p *Pretty) StepDone(s StepReport) {
 	if p.style.Live {
-		p.printf("%s", eraseLine)
+		p.Printf("%s", eraseLine)
 	}
-	p.step(s, "  ")
+	p.Step(s, "  ")
 }
 
-// step writes a step that has ended, and below it those that ran while it lasted.
-func (p *Pretty) step(s StepReport, indent string) {
+// Step writes a step that has ended, and below it those that ran while it lasted.
+func (p *Pretty) Step(s StepReport, indent string) {
 	effort := s.effort()
 	if s.Outcome == Skipped {
 		effort = "(not run)"
 	}
-	p.printf("%s%s %s %s\n", indent, p.mark(s.Outcome), s.title(), p.style.Dim(effort))
+	p.Printf("%s%s %s %s\n", indent, p.Mark(s.Outcome), s.Title(), p.Dim(effort))
 	for _, line := range []string{s.Summary, s.Share.line()} {
 		if line != "" {
-			p.printf("%s    %s\n", indent, p.style.Dim(line))
+			p.Printf("%s    %s\n", indent, p.Dim(line))
 		}
 	}
 	for _, inside := range s.While {
-		p.step(inside, indent+"    ")
+		p.Step(inside, indent+"    ")
 	}
 	if s.Outcome != Passed && s.Outcome != Skipped {
 		p.Explain(s, indent+"    ")
@@ -101,30 +101,38 @@ func (p *Pretty) step(s StepReport, indent string) {
 func (p *Pretty) ScenarioDone(r Report) {
 	for _, s := range r.Steps {
 		if s.Outcome == Skipped {
-			p.step(s, "  ")
+			p.Step(s, "  ")
 		}
 	}
-	p.printf("%s %s %s", p.mark(r.Outcome), r.Scenario, OutcomeText(r.Outcome))
+	p.Printf("%s %s %s", p.Mark(r.Outcome), r.Scenario, OutcomeText(r.Outcome))
 	if r.Outcome != Skipped {
-		p.printf(" %s", p.style.Dim(fmt.Sprintf("(%.1fs)", r.Seconds)))
+		p.Printf(" %s", p.Dim(fmt.Sprintf("(%.1fs)", r.Seconds)))
 	}
 	if r.Reason != "" {
-		p.printf(": %s", r.Reason)
+		p.Printf(": %s", r.Reason)
 	}
-	p.printf("\n")
+	p.Printf("\n")
 	if r.Kept {
-		p.printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
+		p.Printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
 	}
 	if len(r.Changed) > 0 {
-		p.printf("  changed outside of it, and not given back: %s\n", strings.Join(r.Changed, ", "))
+		p.Printf("  changed outside of it, and not given back: %s\n", strings.Join(r.Changed, ", "))
 	}
 	if r.Kept && r.Next > 0 {
-		p.printf("  go on with: ingresslab run %s%s --run-id %s --from-step %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
+		p.Printf("  go on with: ingresslab run %s%s --run-id %s --from-step %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
 	}
-	if r.Cleanup != "" {
-		p.printf("  %s not everything could be removed: %s\n", p.style.Mark("!"), r.Cleanup)
+	p.Cleanup(r.Cleanup, "  ")
+}
+
+// Cleanup writes what could not be removed; nothing if that is empty.
+func (p *Pretty) Cleanup(problem, indent string) {
+	if problem != "" {
+		p.Printf("%s%s not everything could be removed: %s\n", indent, p.style.Mark("!"), problem)
 	}
 }
+
+// Dim returns text that is not to catch the eye.
+func (p *Pretty) Dim(text string) string { return p.style.Dim(text) }
 
 // Explain writes everything that is known about why a step did not hold, each line behind indent.
 func (p *Pretty) Explain(s StepReport, indent string) {
@@ -147,7 +155,7 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 		s.Diagnostics.write(&b)
 	}
 	for line := range strings.Lines(b.String()) {
-		p.printf("%s%s\n", indent, strings.TrimRight(line, " \n"))
+		p.Printf("%s%s\n", indent, strings.TrimRight(line, " \n"))
 	}
 }
 
@@ -211,7 +219,8 @@ func (s StepReport) label() string {
 	return s.Name
 }
 
-func (s StepReport) title() string {
+// Title is the name and the text of the step.
+func (s StepReport) Title() string {
 	switch {
 	case s.Name == "":
 		return s.Text
@@ -244,7 +253,8 @@ func OutcomeText(o Outcome) string {
 	return string(o)
 }
 
-func (p *Pretty) mark(o Outcome) string {
+// Mark returns the mark of an outcome.
+func (p *Pretty) Mark(o Outcome) string {
 	switch o {
 	case Passed:
 		return p.style.Mark("✓")
@@ -275,6 +285,7 @@ func (s Style) paint(color, text string) string {
 	return color + text + normal
 }
 
-func (p *Pretty) printf(format string, args ...any) {
+// Printf writes formatted text.
+func (p *Pretty) Printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.w, format, args...) // a terminal that is gone is nothing to fail for
 }

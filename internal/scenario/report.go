@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
@@ -60,6 +62,8 @@ type Report struct {
 	Changed []string `json:"changed,omitempty"`
 	// Cleanup says what could not be removed; empty if everything was.
 	Cleanup string `json:"cleanup,omitempty"`
+	// PodsKept is true if the pods and the namespace were left for another run.
+	PodsKept bool `json:"-"`
 }
 
 // NotBegun returns the report of a scenario that was to run and did not.
@@ -141,3 +145,66 @@ func (silent) ScenarioStarted(Report) {}
 func (silent) StepStarted(StepReport) {}
 func (silent) StepDone(StepReport)    {}
 func (silent) ScenarioDone(Report)    {}
+
+// passed is how many steps have passed, in this run or in the one that it goes on with.
+func (r *Report) passed() int {
+	last := 0
+	for _, s := range r.Steps {
+		switch s.Outcome {
+		case Passed:
+			last = s.Number
+		case Skipped:
+		default:
+			return s.Number - 1
+		}
+	}
+	return last
+}
+
+// FailedStep returns the report of the step that ended the run; nil if none did.
+func (r *Report) FailedStep() *StepReport {
+	for i, s := range r.Steps {
+		if s.Outcome != Passed && s.Outcome != Skipped {
+			return &r.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Why says in one line why a step did not pass.
+func (s StepReport) Why() string {
+	if s.Outcome == Interrupted {
+		return "interrupted"
+	}
+	why := s.Note
+	switch {
+	case len(s.Mismatches) > 0 && s.Outcome == Broken && s.Error != "":
+		why = s.Error + "; before that, " + s.Mismatches[0].String()
+	case len(s.Mismatches) > 0:
+		why = s.Mismatches[0].String()
+	case s.Error != "":
+		why = s.Error
+	case s.whyInside() != "":
+		return strings.TrimPrefix(s.whyInside(), "; ")
+	}
+	return why + s.whyInside()
+}
+
+// whyInside says which of the steps inside did not pass; empty if all did.
+func (s StepReport) whyInside() string {
+	for _, inside := range s.While {
+		if inside.Outcome != Passed && inside.Outcome != Skipped {
+			return fmt.Sprintf("; meanwhile, step %s (%s): %s", inside.label(), inside.Text, inside.Why())
+		}
+	}
+	return ""
+}
+
+// nestedOutcome is the worst that came of the steps inside.
+func (s *StepReport) nestedOutcome() Outcome {
+	worst := Passed
+	for _, step := range s.While {
+		worst = Worst(worst, step.Outcome)
+	}
+	return worst
+}

@@ -3,19 +3,15 @@ package scenario
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/ingresslab/ingresslab/internal/pki"
-	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
 // cleanupTimeout bounds the removal at the end, which goes on when the run itself was interrupted.
@@ -61,7 +57,7 @@ func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
 		return nil, which, refused
 	}
 	env.Keep = env.Keep || env.Until != ""
-	purpose := s.Metadata.Name + env.purpose
+	purpose := s.Metadata.Name + env.Variant
 	switch {
 	case env.From != "":
 		kept, err := s.findKept(ctx, env, which.first)
@@ -76,41 +72,6 @@ func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
 	r.rand = draws(env.Seed, purpose)
 	r.manifests, r.positions = s.manifests, s.positions
 	return r, which, nil
-}
-
-// runner runs the steps of one scenario, or of a lab's check.
-type runner struct {
-	env       Env
-	names     isolation
-	manifests map[string]Manifest
-	positions strictyaml.Positions
-	// applied is what wait: {ready: true} is about: everything applied and not deleted since.
-	applied []*unstructured.Unstructured
-	// classes are the IngressClasses applied, which do not go away with the namespace.
-	classes []*unstructured.Unstructured
-	// sessions, authorities and clients are what later steps name: who keeps cookies, who signs, who has a certificate.
-	sessions    map[string]*session
-	authorities map[string]*pki.Authority
-	clients     map[string]*tls.Certificate
-	// rand draws what the run leaves to chance, such as which pod a fault meets: the same with the same seed.
-	rand *rand.Rand
-	// limit is how long the present step may look at most; 0 if that is for its file to say. See within.
-	limit time.Duration
-	// onTrial is set in the step that a mutant is to fail in, and in the steps inside of it.
-	onTrial bool
-	// loans and cordoned are what gets its former state back at the end: objects of the controller's namespace, and nodes.
-	loans    []loan
-	cordoned []string
-	// disturbed is set once a step has changed pods that were there.
-	disturbed bool
-}
-
-func newRunner(env Env, names isolation) *runner {
-	return &runner{
-		env: env, names: names,
-		sessions: map[string]*session{}, authorities: map[string]*pki.Authority{}, clients: map[string]*tls.Certificate{},
-		rand: draws(cmp.Or(env.Seed, NewSeed()), names.namespace),
-	}
 }
 
 // script makes the namespace and runs the steps. The error is what is broken.
@@ -157,6 +118,16 @@ func broken(outcome Outcome, err error) error {
 	return err
 }
 
+func (r *runner) describe(index int, step Step) StepReport { return r.describeAt("steps", index, step) }
+
+// describeAt returns the report of a step that has not run. path is where the list of steps stands in the file.
+func (r *runner) describeAt(path string, index int, step Step) StepReport {
+	v := step.only()
+	report := StepReport{Number: index + 1, Name: step.Name, Verb: v.key, Text: v.describe(r.names), path: fmt.Sprintf("%s[%d]", path, index)}
+	report.Line = r.positions.At(report.path).Line
+	return report
+}
+
 // step runs one step and reports it. The error is the cause of a step that is Broken.
 func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, error) {
 	report := r.describe(index, step)
@@ -168,12 +139,14 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 
 // run runs a step that has been described.
 func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
-	begin, limit, onTrial := time.Now(), r.limit, r.onTrial
-	r.onTrial = onTrial || r.env.caught.Step != "" && step.Name == r.env.caught.Step
-	r.limit = r.limitOf(step)
-	err := r.do(ctx, step, report)
-	tried := r.onTrial
-	r.limit, r.onTrial = limit, onTrial
+	begin, current, limits, around := time.Now(), r.current, r.limits, r.around
+	r.current, r.limits, r.around = step, StepLimits{}, append(slices.Clip(around), step.Name)
+	if r.env.BeforeStep != nil {
+		r.limits = r.env.BeforeStep(step, r.around)
+	}
+	err := step.only().run(ctx, r, report)
+	enough := r.limits.Enough
+	r.current, r.limits, r.around = current, limits, around
 	report.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		report.Error = err.Error()
@@ -183,8 +156,8 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	}
 	switch report.Outcome {
 	case Failed, TimedOut, Broken:
-		if tried && report.Outcome != Broken && r.env.caught.missing(report) == "" {
-			return lost(report, err, r.whatIsGone(ctx)) // a mutant that is convicted needs no more witnesses
+		if enough != nil && report.Outcome != Broken && enough(*report) {
+			return lost(report, err, r.whatIsGone(ctx)) // nothing more has to be known
 		}
 		return r.catch(ctx, step, report, err)
 	case Interrupted:
@@ -192,6 +165,41 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 		report.Mismatches, report.Note, report.Error = nil, "", ""
 	}
 	return err
+}
+
+// nested runs the steps that happen while another one lasts, up to the first that does not hold, and reports them in the
+// other's report. field is where they stand in it: "traffic.while". The error is what is broken.
+func (r *runner) nested(ctx context.Context, outer *StepReport, field string, steps []Step) error {
+	for i, step := range steps {
+		report := r.describeAt(outer.path+"."+field, i, step)
+		if outer.nestedOutcome() != Passed {
+			report.Outcome = Skipped
+			outer.While = append(outer.While, report)
+			continue
+		}
+		err := r.run(ctx, step, &report)
+		outer.While = append(outer.While, report)
+		if err := broken(report.Outcome, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until something comes, or ctx ends.
+func await[T any](ctx context.Context, something <-chan T) {
+	select {
+	case <-something:
+	case <-ctx.Done():
+	}
+}
+
+// pauseFor waits, and tells whether ctx has let it.
+func pauseFor(ctx context.Context, span time.Duration) bool {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	await(ctx, timer.C)
+	return ctx.Err() == nil
 }
 
 // catch adds what explains that a step did not hold. If there is no API server to ask any more, or no namespace, that is the
@@ -218,38 +226,6 @@ func lost(report *StepReport, err, gone error) error {
 	return cmp.Or(err, gone)
 }
 
-func (r *runner) do(ctx context.Context, step Step, report *StepReport) error {
-	switch step.Verb() {
-	case "apply":
-		return r.apply(ctx, step.Apply, report)
-	case "delete":
-		return r.remove(ctx, step.Delete, report)
-	case "patch":
-		return r.patch(ctx, *step.Patch, report)
-	case "scale":
-		return r.scale(ctx, *step.Scale, report)
-	case "rollout":
-		return r.rollout(ctx, *step.Rollout, report)
-	case "certificate":
-		return r.certify(ctx, *step.Certificate, report)
-	case "traffic":
-		return r.traffic(ctx, *step.Traffic, report)
-	case "wait":
-		return r.wait(ctx, *step.Wait, report)
-	case "exec":
-		return r.exec(ctx, *step.Exec, report)
-	case "never":
-		return r.never(ctx, *step.Never, report)
-	case "fault":
-		return r.fault(ctx, *step.Fault, report)
-	case "expect":
-		r.expect(ctx, *step.Expect, report)
-		return nil
-	}
-	report.Outcome = Broken
-	return errors.New("the step has no verb")
-}
-
 // brokenUnless returns Broken, unless ctx has ended, which explains any failure.
 func brokenUnless(ctx context.Context) Outcome {
 	switch {
@@ -267,35 +243,6 @@ func (r *runner) skipped(index int, step Step) StepReport {
 	return report
 }
 
-// Why says in one line why a step did not pass.
-func (s StepReport) Why() string {
-	if s.Outcome == Interrupted {
-		return "interrupted"
-	}
-	why := s.Note
-	switch {
-	case len(s.Mismatches) > 0 && s.Outcome == Broken && s.Error != "":
-		why = s.Error + "; before that, " + s.Mismatches[0].String()
-	case len(s.Mismatches) > 0:
-		why = s.Mismatches[0].String()
-	case s.Error != "":
-		why = s.Error
-	case s.whyInside() != "":
-		return strings.TrimPrefix(s.whyInside(), "; ")
-	}
-	return why + s.whyInside()
-}
-
-// whyInside says which of the steps inside did not pass; empty if all did.
-func (s StepReport) whyInside() string {
-	for _, inside := range s.While {
-		if inside.Outcome != Passed && inside.Outcome != Skipped {
-			return fmt.Sprintf("; meanwhile, step %s (%s): %s", inside.label(), inside.Text, inside.Why())
-		}
-	}
-	return ""
-}
-
 // close removes what the run made, also when ctx has ended: hence a context that has not.
 func (r *runner) close(ctx context.Context, report *Report) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
@@ -304,12 +251,12 @@ func (r *runner) close(ctx context.Context, report *Report) {
 		r.keep(ctx, report)
 		return
 	}
-	if r.env.series.takes(ctx, r, report) {
+	if report.PodsKept = r.env.ReusePods && r.keepsPods(ctx, report); report.PodsKept {
 		return
 	}
 	err := errors.Join(
 		r.uncordon(ctx),
-		r.giveBack(ctx),
+		r.restoreAll(ctx),
 		r.env.Kube.Delete(ctx, r.classes...),
 		r.env.Kube.Delete(ctx, slices.DeleteFunc(slices.Clone(r.applied), isNoIngress)...), // at once, for others may meet it
 		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
@@ -317,6 +264,31 @@ func (r *runner) close(ctx context.Context, report *Report) {
 	if err != nil {
 		report.Cleanup = err.Error()
 	}
+}
+
+// keepsPods removes everything but the pods and the namespace. It reports whether another run can use them.
+func (r *runner) keepsPods(ctx context.Context, report *Report) bool {
+	wasJudged := report.Outcome == Passed || report.Outcome == Failed || report.Outcome == TimedOut
+	return wasJudged && !r.disturbed && r.clear(ctx) == nil
+}
+
+// clear removes all that the run has made but its pods, and the Events: those of this run would explain the next one.
+func (r *runner) clear(ctx context.Context) error {
+	err := errors.Join(
+		r.uncordon(ctx),
+		r.restoreAll(ctx),
+		r.env.Kube.Delete(ctx, r.classes...),
+		r.env.Kube.Delete(ctx, slices.DeleteFunc(slices.Clone(r.applied), hasPods)...),
+	)
+	if err != nil {
+		return err
+	}
+	return r.env.Kube.Clientset().CoreV1().Events(r.names.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+}
+
+// hasPods tells whether an object is a pod, or makes some.
+func hasPods(o *unstructured.Unstructured) bool {
+	return slices.Contains([]string{"DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}, o.GetKind())
 }
 
 func isNoIngress(o *unstructured.Unstructured) bool { return o.GetKind() != "Ingress" }
@@ -333,19 +305,4 @@ func (r *runner) keep(ctx context.Context, report *Report) {
 	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, labels); err != nil {
 		report.Next, report.Cleanup = 0, "the namespace could not be marked as kept: "+err.Error()
 	}
-}
-
-// passed is how many steps have passed, in this run or in the one that it goes on with.
-func (r *Report) passed() int {
-	last := 0
-	for _, s := range r.Steps {
-		switch s.Outcome {
-		case Passed:
-			last = s.Number
-		case Skipped:
-		default:
-			return s.Number - 1
-		}
-	}
-	return last
 }

@@ -38,7 +38,7 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		s := text()
 		s.Pattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 		return s
-	case reflect.TypeFor[Strings]():
+	case reflect.TypeFor[Strings](), reflect.TypeFor[Apply](), reflect.TypeFor[Delete]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
 	case reflect.TypeFor[Capabilities]():
 		one := text()

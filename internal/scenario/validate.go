@@ -34,25 +34,49 @@ func Validate(s *Scenario) strictyaml.Diagnostics {
 	return c.faults
 }
 
-// ValidateCheck returns everything that is wrong with the steps of a check, which may look and not touch: its verbs are
-// expect, wait, exec and traffic. path is where the steps stand in the file.
+// ValidateCheck returns everything that is wrong with the steps of a check, whose verbs change nothing. path is where the steps stand
+// in the file.
 func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if len(steps) == 0 {
 		c.fault(path, "a check needs steps")
 	}
+	c.onlyVerbs(path, steps, "a check changes nothing", func(v verb) bool { _, is := v.(observer); return is })
 	for i, step := range steps {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		c.onlyVerbs(at, step, "a check changes nothing", "expect", "wait", "exec", "traffic")
-		if step.Traffic != nil && step.Traffic.While != nil {
-			c.fault(at+".traffic.while", "a check changes nothing: give requests")
-		}
-		if step.Wait != nil && step.Wait.Ready {
-			c.fault(at+".wait.ready", "a check applies nothing that could be ready: name a deployment, service or pod")
+		for _, v := range step.verbs() {
+			if o, is := v.verb.(observer); is {
+				o.validateInCheck(c, fmt.Sprintf("%s[%d].%s", path, i, v.key))
+			}
 		}
 	}
 	c.steps(path, steps)
 	return c.faults
+}
+
+// ValidateSolution returns everything that is wrong with the steps of a solution, whose verbs change something or wait. path is where
+// the steps stand in the file.
+func ValidateSolution(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
+	c := &checker{file: file, positions: positions}
+	c.onlyVerbs(path, steps, "a solution carries something out", func(v verb) bool { return v.traits().inSolution })
+	c.steps(path, steps)
+	return c.faults
+}
+
+// onlyVerbs reports steps whose verb their place does not allow.
+func (c *checker) onlyVerbs(path string, steps []Step, why string, allows func(verb) bool) {
+	var allowed []string
+	for _, v := range allVerbs() {
+		if allows(v.verb) {
+			allowed = append(allowed, v.key)
+		}
+	}
+	for i, step := range steps {
+		for _, v := range step.verbs() {
+			if !allows(v.verb) {
+				c.fault(fmt.Sprintf("%s[%d]", path, i), "%s, so %s is none of its verbs: they are %s", why, v.key, strings.Join(allowed, ", "))
+			}
+		}
+	}
 }
 
 // checker collects faults.
@@ -101,58 +125,26 @@ func (c *checker) capability(path string, capability cluster.Capability) {
 
 func (c *checker) steps(path string, steps []Step) {
 	for i, step := range steps {
-		c.step(fmt.Sprintf("%s[%d]", path, i), step)
+		at := fmt.Sprintf("%s[%d]", path, i)
+		verbs := step.verbs()
+		var keys []string
+		for _, v := range verbs {
+			keys = append(keys, v.key)
+		}
+		switch len(verbs) {
+		case 0:
+			c.fault(at, "the step has no verb, the verbs are %s", strings.Join(Verbs(), ", "))
+		case 1:
+		default:
+			c.fault(at, "the step has %d verbs (%s): make each a step of its own", len(verbs), strings.Join(keys, ", "))
+		}
+		for _, v := range verbs {
+			v.validate(c, at+"."+v.key)
+		}
 	}
 }
 
-func (c *checker) step(path string, step Step) {
-	switch verbs := step.verbs(); len(verbs) {
-	case 0:
-		c.fault(path, "the step has no verb, the verbs are %s", strings.Join(Verbs(), ", "))
-	case 1:
-	default:
-		c.fault(path, "the step has %d verbs (%s): make each a step of its own", len(verbs), strings.Join(verbs, ", "))
-	}
-	c.targets(path+".apply", step.Apply, false)
-	c.targets(path+".delete", step.Delete, true)
-	c.changes(path, step)
-	if step.Wait != nil {
-		c.wait(path+".wait", *step.Wait)
-	}
-	if step.Exec != nil {
-		c.exec(path+".exec", *step.Exec)
-	}
-	if step.Expect != nil {
-		c.expect(path+".expect", *step.Expect)
-	}
-	if step.Traffic != nil {
-		c.traffic(path+".traffic", *step.Traffic)
-	}
-	if step.Never != nil {
-		c.never(path+".never", *step.Never)
-	}
-}
-
-// changes checks the verbs that change something.
-func (c *checker) changes(path string, step Step) {
-	if step.Patch != nil {
-		c.patch(path+".patch", *step.Patch)
-	}
-	if step.Rollout != nil {
-		c.rollout(path+".rollout", *step.Rollout)
-	}
-	if step.Fault != nil {
-		c.faultStep(path+".fault", *step.Fault)
-	}
-	if step.Scale != nil {
-		c.scale(path+".scale", *step.Scale)
-	}
-	if step.Certificate != nil {
-		c.certificate(path+".certificate", *step.Certificate)
-	}
-}
-
-func (c *checker) targets(path string, targets Strings, objects bool) {
+func (c *checker) targets(path string, targets []string, objects bool) {
 	if targets != nil && len(targets) == 0 {
 		c.fault(path, "names nothing")
 	}
@@ -167,97 +159,6 @@ func (c *checker) targets(path string, targets Strings, objects bool) {
 				c.add(at, err.nearest, "%v", err)
 			}
 		}
-	}
-}
-
-func (c *checker) wait(path string, w Wait) {
-	subjects := given(map[string]bool{
-		"ready": w.Ready, "ingress": w.Ingress != "", "deployment": w.Deployment != "", "service": w.Service != "", "pod": w.Pod != "",
-		"object": w.Object != "",
-	})
-	if len(subjects) != 1 {
-		c.fault(path, "exactly one of ready, ingress, deployment, service, pod and object is needed, %s", count(subjects))
-		return
-	}
-	subject := subjects[0]
-	c.goesWith(path+".address", subject, "ingress", w.Address != nil, w.Addresses == "")
-	c.goesWith(path+".addresses", subject, "ingress", w.Addresses != "", false)
-	if w.Address != nil && w.Addresses != "" {
-		c.fault(path, "exactly one of address and addresses is needed, both are given")
-	}
-	c.goesWith(path+".endpoints", subject, "service", w.Endpoints != nil, true)
-	if subject != "pod" {
-		c.goesWith(path+".condition", subject, "deployment", w.Condition != "", false)
-	}
-	if w.Endpoints != nil && *w.Endpoints < 0 {
-		c.fault(path+".endpoints", "%d is less than zero", *w.Endpoints)
-	}
-	c.goesWith(path+".exists", subject, "object", w.Exists != nil, false)
-	c.goesWith(path+".jsonpath", subject, "object", w.JSONPath != "", false)
-	c.goesWith(path+".value", subject, "object", w.Value != nil, false)
-	c.goesWith(path+".namespace", subject, "object", w.Namespace != "", false)
-	if subject == "object" {
-		c.waitObject(path, w)
-	}
-}
-
-func (c *checker) waitObject(path string, w Wait) {
-	if _, err := parseObject(w.Object); err != nil {
-		c.add(path+".object", err.nearest, "%v", err)
-	}
-	if w.Namespace != noNamespace {
-		c.inNamespace(path+".namespace", w.Namespace)
-	}
-	if both := given(map[string]bool{"exists": w.Exists != nil, "jsonpath": w.JSONPath != ""}); len(both) != 1 {
-		c.fault(path, "exactly one of exists and jsonpath is needed, %s", count(both))
-	}
-	if (w.JSONPath == "") != (w.Value == nil) {
-		c.fault(path, "jsonpath and value go together: the field, and what it has to be")
-	}
-	if _, err := parseJSONPath(w.JSONPath); err != nil {
-		c.fault(path+".jsonpath", "%q is not a path in kubectl's notation, such as {.spec.type}: %v", w.JSONPath, err)
-	} else if w.JSONPath != "" && !strings.Contains(w.JSONPath, "{") {
-		c.add(path+".jsonpath", "{"+w.JSONPath+"}", "%q has no braces, so it would be plain text", w.JSONPath)
-	}
-}
-
-func (c *checker) scale(path string, s Scale) {
-	if s.Deployment == "" {
-		c.fault(path+".deployment", "is missing: whose pods?")
-	}
-	if s.Replicas == nil {
-		c.fault(path+".replicas", "is missing: how many pods?")
-	} else if *s.Replicas < 0 {
-		c.fault(path+".replicas", "%d is less than zero", *s.Replicas)
-	}
-}
-
-func (c *checker) certificate(path string, cert Certificate) {
-	if cert.Secret == "" && cert.Client == "" {
-		c.fault(path, "nobody would have the certificate: give secret or client")
-	}
-	if cert.Client != "" {
-		c.clients = append(c.clients, cert.Client)
-		if len(cert.Hosts) > 0 {
-			c.fault(path, "is either a server's, with hosts, or a client's: make two")
-		}
-	}
-	for i, host := range cert.Hosts {
-		at := fmt.Sprintf("%s.hosts[%d]", path, i)
-		if name := strings.ToLower(strings.TrimPrefix(host, "*.")); len(validation.IsDNS1123Subdomain(name)) > 0 {
-			c.fault(at, "%q is not a DNS name", host)
-		}
-	}
-}
-
-// goesWith reports a field that is given although the subject is not its own, or not given although it is.
-func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
-	field := path[strings.LastIndex(path, ".")+1:]
-	if isGiven && subject != owner {
-		c.fault(path, "%s says nothing about a wait for %s", field, subject)
-	}
-	if !isGiven && needed && subject == owner {
-		c.fault(path, "is missing: a wait for %s needs %s", owner, field)
 	}
 }
 
@@ -278,4 +179,108 @@ func count(names []string) string {
 		return "none is given"
 	}
 	return strings.Join(names, " and ") + " are given"
+}
+
+// CheckLocks finds what is wrong with the claims of a scenario or a lab, and with what it bears: namespaces have a label for each.
+func CheckLocks(fault func(path, format string, args ...any), exclusive bool, locks, tolerates []string) {
+	check := func(field string, names []string) {
+		for i, name := range names {
+			if len(validation.IsDNS1123Label(name)) > 0 {
+				fault(fmt.Sprintf("%s[%d]", field, i), "%q is not a name in lower-case letters, digits and hyphens, such as node-ports", name)
+			}
+		}
+	}
+	check("locks", locks)
+	check("tolerates", tolerates)
+	if exclusive && len(tolerates) > 0 {
+		fault("tolerates", "cannot be combined with exclusive; exclusive scenarios already run in parallel unless they share a lock")
+	}
+}
+
+// changesMore tells whether the scenario says that it changes more than its own namespace.
+func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Locks) > 0 }
+
+// shared reports a step that changes something outside the run's namespace, if the scenario has no lock.
+func (c *checker) shared(s *Scenario) {
+	if s.changesMore() {
+		return
+	}
+	eachStep("steps", s.Steps, func(path string, step Step) {
+		for _, v := range step.verbs() {
+			if shared := v.traits().shared; shared.name != "" {
+				c.fault(path+"."+v.key+"."+shared.field,
+					"%s is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that", shared.name)
+			}
+		}
+	})
+}
+
+// sharedNamespace returns what a verb changes in a namespace that is not the run's.
+func sharedNamespace(field, namespace string) fieldRef {
+	if namespace != SystemNamespace {
+		return fieldRef{}
+	}
+	return fieldRef{field, SystemNamespace}
+}
+
+// inNamespace checks the namespace of something that a step changes.
+func (c *checker) inNamespace(path, namespace string) {
+	if namespace != "" && namespace != SystemNamespace {
+		c.add(path, strictyaml.Nearest(namespace, []string{SystemNamespace}), "%q is neither the run's own namespace (leave it out) nor %s", namespace, SystemNamespace)
+	}
+}
+
+// object checks a KIND/NAME of something that a step changes.
+func (c *checker) object(path, text string) {
+	if text == "" {
+		c.fault(path, "is missing: which object, as KIND/NAME?")
+		return
+	}
+	o, err := parseObject(text)
+	if err != nil {
+		c.add(path, err.nearest, "%v", err)
+		return
+	}
+	if isClusterWide(o) {
+		c.fault(path, "%s belongs to the whole cluster: only objects of a namespace can be changed", text)
+	}
+}
+
+// workload checks a KIND/NAME that has to be one of some kinds.
+func (c *checker) workload(path, text string, kinds ...string) {
+	kind, name, _ := strings.Cut(text, "/")
+	switch {
+	case name == "" || strings.Contains(name, "/"):
+		c.fault(path, "%q is not KIND/NAME, such as deployment/web", text)
+	case !slices.Contains(kinds, strings.ToLower(kind)):
+		c.add(path, strictyaml.Nearest(kind, kinds), "%q is none of %s", kind, strings.Join(kinds, ", "))
+	}
+}
+
+// oneOf checks a word that is one of a few.
+func (c *checker) oneOf(path, word string, known ...string) {
+	if !slices.Contains(known, word) {
+		c.add(path, strictyaml.Nearest(word, known), "%q is none of %s", word, strings.Join(known, ", "))
+	}
+}
+
+// pods reports steps that use a pod that no manifest has.
+func (c *checker) pods(s *Scenario, read reading) {
+	var pods []string
+	for _, m := range read.manifests {
+		for _, o := range m.Objects {
+			if o.GetKind() == "Pod" {
+				pods = append(pods, o.GetName())
+			}
+		}
+	}
+	slices.Sort(pods)
+	eachStep("steps", s.Steps, func(path string, step Step) {
+		for _, v := range step.verbs() {
+			pod := v.traits().pod
+			if pod.name != "" && !strings.Contains(pod.name, "/") && !slices.Contains(pods, pod.name) {
+				c.add(path+"."+v.key+"."+pod.field, strictyaml.Nearest(pod.name, pods), "no manifest has a pod %q", pod.name)
+			}
+		}
+	})
 }

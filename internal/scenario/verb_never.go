@@ -8,6 +8,39 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
+// Never is an answer that must not come: the request of an expect, whose answer must not hold once in all the time.
+type Never struct {
+	// The request, and the answer that must not come. Its within is not used.
+	Expect Expect `yaml:"expect" jsonschema:"required"`
+	// For how long to look, 3s if not given; at least as long as the steps of while take.
+	For Duration `yaml:"for,omitempty"`
+	// What happens meanwhile.
+	While []Step `yaml:"while,omitempty"`
+}
+
+func (n Never) validate(c *checker, path string) {
+	n.Expect.validate(c, path+".expect")
+	if n.Expect.Within != 0 {
+		c.fault(path+".expect.within", "says nothing about an answer that must not come: give never its for")
+	}
+	if n.While != nil && len(n.While) == 0 {
+		c.fault(path+".while", "has no steps: what happens meanwhile?")
+	}
+	c.steps(path+".while", n.While)
+}
+
+func (n Never) traits() traits {
+	return traits{request: &n.Expect, session: n.Expect.Session, pod: fieldRef{"expect.from", n.Expect.From}, while: n.While}
+}
+
+func (n Never) describe(names isolation) string {
+	text := fmt.Sprintf("never for %s: %s", n.For.or(neverFor), n.Expect.describe(names))
+	if len(n.While) > 0 {
+		text += ", while steps run"
+	}
+	return text
+}
+
 // neverFor is how long to look for an answer that must not come, if the file does not say.
 const neverFor = 3 * time.Second
 
@@ -17,10 +50,10 @@ type glimpse struct {
 	observed *probe.Observation
 }
 
-// never asks again and again, as long as the steps of while take and for the time given, and fails at the first answer that
+// run asks again and again, as long as the steps of while take and for the time given, and fails at the first answer that
 // is as described. No answer at all is not that answer; but if there never was one, nothing has been seen, which is
 // reported.
-func (r *runner) never(ctx context.Context, n Never, report *StepReport) error {
+func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(n.Expect)
 	if err != nil {
 		report.Outcome = Broken

@@ -7,47 +7,105 @@ import (
 	"strconv"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
+// Exec runs a program in a container and says what has to come of it.
+type Exec struct {
+	// The pod, or a workload of which any ready pod is taken: net-test, deployment/web.
+	Pod string `yaml:"pod" jsonschema:"required"`
+	// Name of the container, if there are several.
+	Container string `yaml:"container,omitempty"`
+	// The program and its arguments. No shell is in between.
+	Command Strings `yaml:"command" jsonschema:"required,minItems=1"`
+	// The exit code, 0 if not given.
+	ExitCode int `yaml:"exitCode,omitempty" jsonschema:"minimum=0,maximum=255"`
+	// Pieces of text in what the program writes, to either stream.
+	Contains Strings `yaml:"contains,omitempty"`
+	// Pieces of text that it does not write.
+	NotContains Strings `yaml:"notContains,omitempty"`
+	// How long that may take to become so; the program runs again until then. Once, if not given.
+	Within Duration `yaml:"within,omitempty"`
+}
+
+func (e Exec) validate(c *checker, path string) {
+	switch {
+	case e.Pod == "":
+		c.fault(path+".pod", "is missing: in which pod?")
+	case strings.Contains(e.Pod, "/"):
+		c.workload(path+".pod", e.Pod, "deployment", "daemonset", "statefulset", "replicaset", "pod")
+	}
+	if len(e.Command) == 0 {
+		c.fault(path+".command", "is missing: which program?")
+	}
+	if e.ExitCode < 0 || e.ExitCode > 255 {
+		c.fault(path+".exitCode", "%d is not an exit code (0 to 255)", e.ExitCode)
+	}
+}
+
+func (Exec) validateInCheck(*checker, string) {}
+
+func (e Exec) traits() traits { return traits{pod: fieldRef{"pod", e.Pod}} }
+
+func (Exec) streak() int { return 1 }
+
+func (e Exec) describe(names isolation) string {
+	text := fmt.Sprintf("run %s in %s", strings.Join(names.texts(e.Command), " "), e.Pod)
+	var parts []string
+	if e.ExitCode != 0 {
+		parts = append(parts, fmt.Sprintf("exits with %d", e.ExitCode))
+	}
+	for _, part := range names.texts(e.Contains) {
+		parts = append(parts, fmt.Sprintf("writes %q", part))
+	}
+	for _, part := range names.texts(e.NotContains) {
+		parts = append(parts, fmt.Sprintf("does not write %q", part))
+	}
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	return text
+}
+
 // maxShown is how much of a program's output a mismatch shows.
 const maxShown = 300
 
-// exec runs a program in a container: once, or until what it says is as expected.
-func (r *runner) exec(ctx context.Context, e Exec, report *StepReport) error {
+// run runs a program in a container: once, or until what it says is as expected.
+func (e Exec) run(ctx context.Context, r *runner, report *StepReport) error {
 	if e.Within == 0 {
 		c := convergence{}
-		l := r.seeOutput(ctx, e)
+		l := e.poll(ctx, r)
 		c.add(l, false)
 		c.held = l.holds()
 		return report.settle(c, Failed)
 	}
-	c := converge(ctx, patience{within: r.within(e.Within, 0), streak: 1}, func(ctx context.Context) look { return r.seeOutput(ctx, e) })
+	c := converge(ctx, r.polling(e.Within, 0, 1, report), func(ctx context.Context) pollResult { return e.poll(ctx, r) })
 	return report.settle(c, Failed)
 }
 
-// seeOutput runs the program once and compares what comes of it.
-func (r *runner) seeOutput(ctx context.Context, e Exec) look {
+// poll runs the program once and compares what comes of it.
+func (e Exec) poll(ctx context.Context, r *runner) pollResult {
 	pod, err := r.podOf(ctx, e.Pod, "")
 	switch {
 	case apierrors.IsNotFound(err):
-		return look{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "there is no such object"}}}
 	case err != nil:
-		return look{err: err}
+		return pollResult{err: err}
 	}
 	output, err := r.env.Kube.Exec(ctx, kube.Command{
 		Namespace: pod.Namespace, Pod: pod.Name, Container: e.Container, Args: r.names.texts(e.Command),
 	})
 	if err != nil {
-		return look{err: err}
+		return pollResult{err: err}
 	}
-	return look{mismatches: e.compare(output, r.names)}
+	return pollResult{mismatches: e.compare(output, r.names)}
 }
 
 func (e Exec) compare(output kube.Output, names isolation) []probe.Mismatch {

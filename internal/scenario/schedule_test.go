@@ -101,7 +101,7 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				table := &timetable{begin: time.Now()}
-				scenario.Pool(t.Context(), c.parallel, c.jobs(table))
+				scenario.Schedule(t.Context(), c.parallel, c.jobs(table))
 				if end := time.Since(table.begin); end != time.Duration(len(table.rows))*time.Second {
 					t.Errorf("the pool is left after %s, before all is done", end)
 				}
@@ -133,7 +133,7 @@ func TestPoolStops(t *testing.T) {
 					return i != 0 || stop(cancel)
 				}})
 			}
-			scenario.Pool(ctx, 2, jobs)
+			scenario.Schedule(ctx, 2, jobs)
 			if len(begun) != 2 {
 				t.Errorf("%s: jobs %v were begun, want the first two", name, begun)
 			}

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,31 +11,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// cannotError says why a fault has nobody to happen to: a failure of the scenario, not of the lab.
-type cannotError struct{ text string }
-
-func (e *cannotError) Error() string { return e.text }
-
-func cannot(format string, args ...any) error { return &cannotError{fmt.Sprintf(format, args...)} }
-
-// fault does to pods or a node what can happen to them. It waits until it has happened, and not for what follows.
-func (r *runner) fault(ctx context.Context, f Fault, report *StepReport) error {
-	r.disturbed = true
-	var what string
-	var err error
-	if f.Pod != nil {
-		what, err = r.podFault(ctx, *f.Pod)
-	} else {
-		what, err = r.nodeFault(ctx, *f.Node)
-	}
-	report.Summary = what
-	report.Outcome = outcomeOf(err)
-	if _, is := err.(*cannotError); is { //nolint:errorlint // it is never wrapped
-		report.Outcome = Failed
-	}
-	return err
-}
 
 // podFault returns which pods it happened to.
 func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {

@@ -8,16 +8,67 @@ import (
 	"strconv"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
+
+// Rollout is what kubectl rollout does to a workload. Exactly one of restart, undo and status is given.
+type Rollout struct {
+	// The workload whose pods are replaced one after the other: deployment/NAME, daemonset/NAME or statefulset/NAME.
+	Restart string `yaml:"restart,omitempty"`
+	// The Deployment that goes back to what it was before.
+	Undo string `yaml:"undo,omitempty"`
+	// The workload whose rollout has to come to its end.
+	Status string `yaml:"status,omitempty"`
+	// Where the workload is, if not in the run's own namespace.
+	Namespace string `yaml:"namespace,omitempty"`
+	// How long the rollout may take, 60s if not given. Restart and undo wait for it, too.
+	Within Duration `yaml:"within,omitempty"`
+}
+
+func (ro Rollout) validate(c *checker, path string) {
+	which := given(map[string]bool{"restart": ro.Restart != "", "undo": ro.Undo != "", "status": ro.Status != ""})
+	if len(which) != 1 {
+		c.fault(path, "exactly one of restart, undo and status is needed, %s", count(which))
+		return
+	}
+	kinds := []string{"deployment", "daemonset", "statefulset"}
+	if which[0] == "undo" {
+		kinds = kinds[:1]
+	}
+	c.workload(path+"."+which[0], ro.target(), kinds...)
+	c.inNamespace(path+".namespace", ro.Namespace)
+}
+
+func (ro Rollout) traits() traits {
+	t := traits{inSolution: true}
+	if ro.Status == "" {
+		t.shared = sharedNamespace("namespace", ro.Namespace)
+	}
+	return t
+}
+
+func (ro Rollout) describe(isolation) string {
+	what := "wait for the rollout of "
+	switch {
+	case ro.Restart != "":
+		what = "restart "
+	case ro.Undo != "":
+		what = "undo the last rollout of "
+	}
+	return what + ro.target() + inNamespace(ro.Namespace)
+}
+
+// target is the workload, as KIND/NAME.
+func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
 
 const (
 	// restartedAt is the annotation by which kubectl rollout restart makes a template new.
@@ -26,8 +77,8 @@ const (
 	revision = "deployment.kubernetes.io/revision"
 )
 
-// rollout restarts or undoes a workload, and waits until its rollout has come to its end.
-func (r *runner) rollout(ctx context.Context, ro Rollout, report *StepReport) error {
+// run restarts or undoes a workload, and waits until its rollout has come to its end.
+func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error {
 	o, err := r.object(ro.target(), ro.Namespace)
 	if err != nil {
 		report.Outcome = Broken
@@ -51,12 +102,9 @@ func (r *runner) rollout(ctx context.Context, ro Rollout, report *StepReport) er
 		report.Outcome = outcomeOf(err)
 		return err
 	}
-	c := converge(ctx, patience{within: r.within(ro.Within, waitWithin), streak: 1}, func(ctx context.Context) look { return r.seeRollout(ctx, o) })
+	c := converge(ctx, r.polling(ro.Within, waitWithin, 1, report), func(ctx context.Context) pollResult { return r.seeRollout(ctx, o) })
 	return report.settle(c, TimedOut)
 }
-
-// target is the workload, as KIND/NAME.
-func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
 
 // noRevisionError says that a Deployment was never anything else.
 type noRevisionError struct{ name string }
@@ -116,19 +164,19 @@ func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.Po
 }
 
 // seeRollout looks whether a rollout is at its end, by the rules of kubectl rollout status.
-func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) look {
+func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) pollResult {
 	got, err := r.env.Kube.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
-		return look{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "there is no such object"}}}
 	}
 	if err != nil {
-		return look{err: err}
+		return pollResult{err: err}
 	}
 	lacks, err := rolloutLacks(got)
 	if err != nil || lacks == "" {
-		return look{err: err}
+		return pollResult{err: err}
 	}
-	return look{mismatches: []probe.Mismatch{{Field: "rollout of " + describeObject(o), Expected: "finished", Observed: lacks}}}
+	return pollResult{mismatches: []probe.Mismatch{{Field: "rollout of " + describeObject(o), Expected: "finished", Observed: lacks}}}
 }
 
 // rolloutLacks says what a rollout waits for; nothing if it is at its end.

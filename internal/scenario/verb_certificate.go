@@ -6,15 +6,70 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/ingresslab/ingresslab/internal/pki"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
+
+// Certificate is a certificate to make. With hosts it is a server's, with client a client's; with neither, the Secret
+// holds only the authority's own certificate, by which others are verified.
+type Certificate struct {
+	// Name of the Secret that gets tls.crt, tls.key and the authority's ca.crt. One that is there is replaced.
+	Secret string `yaml:"secret,omitempty"`
+	// The DNS names in a server's certificate.
+	Hosts Strings `yaml:"hosts,omitempty"`
+	// The name of a client, by which expect presents the certificate.
+	Client string `yaml:"client,omitempty"`
+	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if not given.
+	CA string `yaml:"ca,omitempty"`
+}
+
+func (cert Certificate) validate(c *checker, path string) {
+	if cert.Secret == "" && cert.Client == "" {
+		c.fault(path, "nobody would have the certificate: give secret or client")
+	}
+	if cert.Client != "" {
+		c.clients = append(c.clients, cert.Client)
+		if len(cert.Hosts) > 0 {
+			c.fault(path, "is either a server's, with hosts, or a client's: make two")
+		}
+	}
+	for i, host := range cert.Hosts {
+		at := fmt.Sprintf("%s.hosts[%d]", path, i)
+		if name := strings.ToLower(strings.TrimPrefix(host, "*.")); len(validation.IsDNS1123Subdomain(name)) > 0 {
+			c.fault(at, "%q is not a DNS name", host)
+		}
+	}
+}
+
+func (cert Certificate) traits() traits { return traits{inSolution: true, certificate: &cert} }
+
+func (c Certificate) describe(names isolation) string {
+	var of string
+	switch {
+	case len(c.Hosts) > 0:
+		of = "for " + strings.Join(names.texts(c.Hosts), ", ")
+	case c.Client != "":
+		of = "of client " + c.Client
+	default:
+		of = "of an authority"
+	}
+	if c.CA != "" {
+		of += " (" + c.CA + ")"
+	}
+	if c.Secret != "" {
+		of += " in secret " + c.Secret
+	}
+	return "make a certificate " + of
+}
 
 // defaultAuthority signs what names no other authority.
 const defaultAuthority = "lab"
@@ -22,33 +77,33 @@ const defaultAuthority = "lab"
 // validity exceeds the duration of a run. It is short, because only the run trusts the certificates.
 const validity = 24 * time.Hour
 
-// certify makes a certificate, keeps it if it is a client's, and puts it into its Secret if it has one.
-func (r *runner) certify(ctx context.Context, c Certificate, report *StepReport) error {
-	signer, err := r.authority(c.CA)
+// run makes a certificate, keeps it if it is a client's, and puts it into its Secret if it has one.
+func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) error {
+	signer, err := r.authority(cert.CA)
 	if err != nil {
 		report.Outcome = Broken
 		return err
 	}
 	var pair *pki.KeyPair
-	switch hosts := r.names.texts(c.Hosts); {
+	switch hosts := r.names.texts(cert.Hosts); {
 	case len(hosts) > 0:
 		pair, err = issue(signer, pki.Leaf{User: hosts[0], Hosts: hosts, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-	case c.Client != "":
-		if pair, err = issue(signer, pki.Leaf{User: c.Client}); err == nil {
+	case cert.Client != "":
+		if pair, err = issue(signer, pki.Leaf{User: cert.Client}); err == nil {
 			var client tls.Certificate
 			client, err = pair.TLS()
-			r.clients[c.Client] = &client
+			r.clients[cert.Client] = &client
 		}
 	}
 	if err != nil {
 		report.Outcome = Broken
 		return err
 	}
-	if c.Secret == "" {
+	if cert.Secret == "" {
 		report.Outcome = Passed
 		return nil
 	}
-	secret := r.names.object(secretOf(c.Secret, signer, pair))
+	secret := r.names.object(secretOf(cert.Secret, signer, pair))
 	r.remember([]*unstructured.Unstructured{secret})
 	err = r.env.Kube.Apply(ctx, secret)
 	report.Outcome = outcomeOf(err)

@@ -14,7 +14,7 @@ const DefaultParallel = 4
 type Job struct {
 	// Exclusive is set if it changes what all others meet: it waits until those are done that change nothing of the kind.
 	Exclusive bool
-	// First is set for an exclusive job that goes before those it disturbs, and not after them.
+	// First is set for an exclusive job that goes before those it conflictsWith, and not after them.
 	First bool
 	// Locks names what there is only one of in the cluster, and what the job changes. No two jobs with a lock in common are done at
 	// the same time, and beside an exclusive one without locks there is none at all.
@@ -27,11 +27,11 @@ type Job struct {
 	Finish func(context.Context)
 }
 
-// Pool does jobs in their order, at most parallel of them at the same time, the exclusive ones at the end or First. A job whose turn it is,
+// Schedule does jobs in their order, at most parallel of them at the same time, the exclusive ones at the end or First. A job whose turn it is,
 // and who has to wait for another one, lets those behind it go first. When ctx ends, or a job says so, no further one is begun.
-// Pool returns when all that were begun are done.
-func Pool(ctx context.Context, parallel int, jobs []Job) {
-	p := &pool{slots: max(parallel, 1), jobs: slices.Clone(jobs)}
+// Schedule returns when all that were begun are done.
+func Schedule(ctx context.Context, parallel int, jobs []Job) {
+	p := &scheduler{slots: max(parallel, 1), jobs: slices.Clone(jobs)}
 	p.changed.L = &p.mu
 	stopWatching := context.AfterFunc(ctx, p.stop)
 	defer stopWatching()
@@ -53,8 +53,8 @@ func Pool(ctx context.Context, parallel int, jobs []Job) {
 	}
 }
 
-// pool is what Pool knows; mu guards all of it.
-type pool struct {
+// scheduler is the state of Schedule; mu guards all of it.
+type scheduler struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	slots   int
@@ -65,7 +65,7 @@ type pool struct {
 	stopped   bool
 }
 
-func (p *pool) do(ctx context.Context, j *Job) {
+func (p *scheduler) do(ctx context.Context, j *Job) {
 	goOn := j.Do(ctx)
 	p.change(func() {
 		p.running = slices.DeleteFunc(p.running, func(other *Job) bool { return other == j })
@@ -79,7 +79,7 @@ func (p *pool) do(ctx context.Context, j *Job) {
 }
 
 // change does something to the pool that others may wait for.
-func (p *pool) change(do func()) {
+func (p *scheduler) change(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	do()
@@ -87,28 +87,28 @@ func (p *pool) change(do func()) {
 }
 
 // stop has nothing begun any more.
-func (p *pool) stop() { p.change(func() { p.stopped = true }) }
+func (p *scheduler) stop() { p.change(func() { p.stopped = true }) }
 
 // next returns the place of the job to begin now; -1 if there is none.
-func (p *pool) next() int {
+func (p *scheduler) next() int {
 	if p.stopped || len(p.running) >= p.slots {
 		return -1
 	}
 	return slices.IndexFunc(p.jobs, func(j Job) bool {
-		return !p.waits(j) && !slices.ContainsFunc(p.running, func(other *Job) bool { return j.disturbs(*other) })
+		return !p.waits(j) && !slices.ContainsFunc(p.running, func(other *Job) bool { return j.conflictsWith(*other) })
 	})
 }
 
 // waits tells whether a job has to wait for one that has not begun.
-func (p *pool) waits(j Job) bool {
+func (p *scheduler) waits(j Job) bool {
 	return slices.ContainsFunc(p.jobs, func(other Job) bool {
 		isLater := j.Exclusive && !j.First && !other.Exclusive || !j.Exclusive && other.Exclusive && other.First
-		return isLater && j.disturbs(other)
+		return isLater && j.conflictsWith(other)
 	})
 }
 
-// disturbs tells whether two jobs cannot be done at the same time.
-func (j Job) disturbs(other Job) bool {
+// conflictsWith tells whether two jobs cannot be done at the same time.
+func (j Job) conflictsWith(other Job) bool {
 	whole := func(j Job) bool { return j.Exclusive && len(j.Locks) == 0 }
 	return j.Exclusive && !other.tolerates(j) || other.Exclusive && !j.tolerates(other) || whole(j) || whole(other) ||
 		slices.ContainsFunc(j.Locks, func(lock string) bool { return slices.Contains(other.Locks, lock) })

@@ -1,89 +1,30 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
-	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/jsonpath"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// wait waits until something is true of the cluster's objects.
-func (r *runner) wait(ctx context.Context, w Wait, report *StepReport) error {
-	if w.Ready {
-		return r.waitReady(ctx, w, report)
-	}
-	p := patience{within: r.within(w.Within, waitWithin), streak: 1, trial: r.try(Step{Wait: &w}, report)}
-	c := converge(ctx, p, func(ctx context.Context) look { return r.seeObject(ctx, w) })
-	return report.settle(c, TimedOut)
-}
-
-func (r *runner) waitReady(ctx context.Context, w Wait, report *StepReport) error {
-	within, cancel := context.WithTimeout(ctx, r.within(w.Within, waitWithin))
-	defer cancel()
-	trial := r.try(Step{Wait: &w}, report)
-	err := r.ready(within, trial == nil)
-	for isLate(err) && within.Err() == nil && !trial.convicts(ctx, look{mismatches: unready(err)}) {
-		err = r.ready(within, false)
-	}
-	report.Mismatches = unready(err)
-	var missing *kube.NotReadyError
-	switch {
-	case err == nil:
-		report.Outcome = Passed
-		return nil
-	case !errors.As(err, &missing):
-		report.Outcome = Broken
-		return err
-	case isLate(err):
-		report.Outcome = TimedOut
-	default:
-		report.Outcome = Failed
-		report.Note = missing.Cause.Error()
-	}
-	return nil
-}
-
-// readyGlance is for how long a mutant's objects are waited for at a time.
-const readyGlance = 2 * time.Second
-
-// ready waits for what is applied: for as long as there is time, or for a part of it.
-func (r *runner) ready(ctx context.Context, all bool) error {
-	if !all {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, readyGlance)
-		defer cancel()
-	}
-	return r.env.Kube.WaitReady(ctx, r.applied...)
-}
-
-func isLate(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
-
-// unready are the objects that an error of WaitReady says are not ready, and what they lack.
-func unready(err error) (mismatches []probe.Mismatch) {
-	var missing *kube.NotReadyError
-	if errors.As(err, &missing) {
-		for _, line := range missing.Missing {
-			object, lacks, _ := strings.Cut(line, ": ")
-			mismatches = append(mismatches, probe.Mismatch{Field: object, Expected: "ready", Observed: lacks})
-		}
-	}
-	return mismatches
-}
-
-// seeObject looks whether what a Wait is about is true now.
-func (r *runner) seeObject(ctx context.Context, w Wait) look {
+// poll compares the object with the goal.
+func (w Wait) poll(ctx context.Context, r *runner) pollResult {
 	if w.Object != "" {
 		return r.seeField(ctx, w)
 	}
@@ -102,12 +43,12 @@ func (r *runner) seeObject(ctx context.Context, w Wait) look {
 		m, err = r.seePod(ctx, w.Pod, w.condition())
 	}
 	if apierrors.IsNotFound(err) {
-		return look{mismatches: []probe.Mismatch{{Field: "object", Expected: w.describe(), Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: w.goal(), Observed: "there is no such object"}}}
 	}
 	if err != nil || m == nil {
-		return look{err: err}
+		return pollResult{err: err}
 	}
-	return look{mismatches: []probe.Mismatch{*m}}
+	return pollResult{mismatches: []probe.Mismatch{*m}}
 }
 
 func (r *runner) seeAddress(ctx context.Context, name string, wanted bool) (*probe.Mismatch, error) {
@@ -254,4 +195,68 @@ func judgeCondition(field string, status corev1.ConditionStatus, reason, message
 		}
 	}
 	return &probe.Mismatch{Field: field, Expected: "True", Observed: observed}
+}
+
+// seeField looks whether an object is there, or gone, and whether its field is as it has to be.
+func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
+	o, err := r.object(w.Object, w.Namespace)
+	if err != nil {
+		return pollResult{err: err}
+	}
+	got, err := r.env.Kube.Get(ctx, o)
+	isGone := apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
+	differs := func(field, expected, observed string) pollResult {
+		return pollResult{mismatches: []probe.Mismatch{{Field: field, Expected: expected, Observed: observed}}}
+	}
+	switch {
+	case err != nil && !isGone:
+		return pollResult{err: err}
+	case w.Exists != nil && !*w.Exists && !isGone:
+		return differs(kube.Describe(o), "gone", stillThere(got))
+	case w.Exists != nil && !*w.Exists:
+		return pollResult{}
+	case isGone:
+		return differs(kube.Describe(o), "there", "there is no such object")
+	case w.JSONPath == "":
+		return pollResult{}
+	}
+	value, err := fieldOf(got, w.JSONPath)
+	if err != nil {
+		return pollResult{err: err}
+	}
+	wanted := r.names.text(*w.Value)
+	if probe.MatchPattern(wanted, value) {
+		return pollResult{}
+	}
+	return differs(w.JSONPath+" of "+kube.Describe(o), orEmpty(wanted), orEmpty(value))
+}
+
+// parseJSONPath reads a path in kubectl's notation. A missing field is empty.
+func parseJSONPath(text string) (*jsonpath.JSONPath, error) {
+	p := jsonpath.New("jsonpath").AllowMissingKeys(true)
+	return p, p.Parse(text)
+}
+
+// fieldOf returns the field of an object as kubectl get -o jsonpath prints it: several results are joined by spaces.
+func fieldOf(o *unstructured.Unstructured, text string) (string, error) {
+	p, err := parseJSONPath(text)
+	if err != nil {
+		return "", err
+	}
+	var value bytes.Buffer
+	if err := p.Execute(&value, o.Object); err != nil {
+		return "", err
+	}
+	return value.String(), nil
+}
+
+func orEmpty(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
+}
+
+func describeObject(o *unstructured.Unstructured) string {
+	return path.Join(strings.ToLower(o.GetKind()), o.GetName())
 }

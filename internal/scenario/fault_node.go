@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
@@ -94,10 +95,10 @@ func (r *runner) uncordon(ctx context.Context) error {
 // they are gone. Where a PodDisruptionBudget refuses an eviction, it is tried again
 // (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
 func (r *runner) drain(ctx context.Context, node string) error {
-	c := converge(ctx, patience{within: waitWithin, streak: 1}, func(ctx context.Context) look {
+	c := converge(ctx, polling{within: waitWithin, streak: 1}, func(ctx context.Context) pollResult {
 		pods, err := r.env.Kube.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
 		if err != nil {
-			return look{err: err}
+			return pollResult{err: err}
 		}
 		var left []string
 		for i := range pods.Items {
@@ -108,14 +109,14 @@ func (r *runner) drain(ctx context.Context, node string) error {
 			left = append(left, pod.Namespace+"/"+pod.Name)
 			if pod.DeletionTimestamp == nil {
 				if err := r.evict(ctx, pod); err != nil {
-					return look{err: err}
+					return pollResult{err: err}
 				}
 			}
 		}
 		if len(left) == 0 {
-			return look{}
+			return pollResult{}
 		}
-		return look{mismatches: []probe.Mismatch{{Field: "pods on node " + node, Expected: "none", Observed: strings.Join(left, ", ")}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "pods on node " + node, Expected: "none", Observed: strings.Join(left, ", ")}}}
 	})
 	if c.held || c.err != nil {
 		return c.err

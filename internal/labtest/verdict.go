@@ -1,0 +1,168 @@
+package labtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/scenario"
+)
+
+// mutantWithin is how long a step polls for an answer that a mutant prevents: a controller acts in milliseconds.
+const mutantWithin = 4 * time.Second
+
+// How long the polls of the step that a mutant is to fail in have to see the same, for the step to end early: a controller takes
+// milliseconds, pods take seconds.
+const (
+	stableFor     = 1500 * time.Millisecond
+	podsStableFor = 6 * time.Second
+)
+
+// Verdict says what became of a mutant.
+type Verdict string
+
+// The verdicts.
+const (
+	// CaughtRight: the scenario failed in the step and for the reason that the mutant names.
+	CaughtRight Verdict = "caught"
+	// Survived: the scenario passed, although something is wrong.
+	Survived Verdict = "survived"
+	// CaughtWrong: the scenario failed, but in another step or for another reason.
+	CaughtWrong Verdict = "caught for another reason"
+	// NotTried: the cluster cannot do what the mutant requires.
+	NotTried Verdict = "skipped"
+	// Inconclusive: the lab is broken, or somebody gave up.
+	Inconclusive Verdict = "inconclusive"
+)
+
+// MutantReport is what became of one mutant.
+type MutantReport struct {
+	Scenario string `json:"scenario"`
+	Mutant   string `json:"mutant"`
+	File     string `json:"file"`
+	// Line is where the mutant stands in the file, counted from 1; 0 if that is not known.
+	Line    int     `json:"line,omitempty"`
+	Verdict Verdict `json:"verdict"`
+	// Reason says in a line how it was caught or, if it was not as it has to be, what is wrong.
+	Reason  string  `json:"reason"`
+	Seconds float64 `json:"seconds"`
+	// Report is that of the scenario with the mutant; nil if it was not tried.
+	Report *scenario.Report `json:"report,omitempty"`
+}
+
+// Outcome is the verdict as the outcome of a test.
+func (m MutantReport) Outcome() scenario.Outcome {
+	switch m.Verdict {
+	case CaughtRight:
+		return scenario.Passed
+	case NotTried:
+		return scenario.Skipped
+	case Survived, CaughtWrong:
+		return scenario.Failed
+	}
+	if m.Report != nil && m.Report.Outcome == scenario.Interrupted {
+		return scenario.Interrupted
+	}
+	return scenario.Broken
+}
+
+// RunMutant runs a loaded scenario with one of its mutants, in a namespace of its own, and judges whether the scenario fails as the
+// mutant says. The report is never nil. The error is not nil exactly if the lab is broken.
+func RunMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env scenario.Env) (*MutantReport, error) {
+	return runMutantWithin(ctx, s, m, env, mutantWithin)
+}
+
+func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env scenario.Env, within time.Duration) (*MutantReport, error) {
+	report := &MutantReport{Scenario: s.Metadata.Name, Mutant: m.Name, File: s.File(), Line: s.LineOf(m)}
+	if why := env.Capabilities.Lacks(slices.Concat(s.Requires, m.Requires)...); len(why) > 0 {
+		report.Verdict, report.Reason = NotTried, strings.Join(why, "; ")
+		return report, nil
+	}
+	mutated, err := s.WithMutant(m)
+	if err != nil {
+		report.Verdict, report.Reason = Inconclusive, fmt.Sprintf("the mutant cannot be made: %v", err)
+		return report, fmt.Errorf("scenario %s: mutant %q: %w", s.Metadata.Name, m.Name, err)
+	}
+	env.Variant, env.BeforeStep = " mutant "+m.Name, limitsOf(m.Caught, within)
+	report.Report, err = scenario.Run(ctx, mutated, env)
+	report.Seconds = report.Report.Seconds
+	report.Verdict, report.Reason = judge(m.Caught, report.Report)
+	return report, err
+}
+
+// limitsOf returns the limits of the steps of a run that is to fail. A step that waits for pods, or sends requests from one, gets more
+// time, because pods take as long as the machine is busy. Without the name of a step, only answers of the controller are limited.
+func limitsOf(c scenario.Caught, within time.Duration) func(scenario.Step, []string) scenario.StepLimits {
+	return func(step scenario.Step, names []string) scenario.StepLimits {
+		var limits scenario.StepLimits
+		isNamed := c.Step != ""
+		if isNamed && !slices.Contains(names, c.Step) {
+			return limits
+		}
+		switch {
+		case step.Expect != nil && (step.Expect.From == "" || !isNamed):
+			limits.Within = within
+		case isNamed:
+			limits.Within = 4 * within
+		case step.Wait != nil && step.Wait.Ingress != "":
+			limits.Within = within
+		}
+		if isNamed {
+			limits.Enough, limits.StableFor = func(s scenario.StepReport) bool { return missing(c, s) == "" }, podsStableFor
+			if step.Expect != nil {
+				limits.StableFor = stableFor
+			}
+		}
+		return limits
+	}
+}
+
+// judge compares how a run ended with how it has to.
+func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
+	failed := r.FailedStep()
+	switch {
+	case r.Outcome == scenario.Passed:
+		return Survived, "the scenario passes"
+	case failed == nil || r.Outcome == scenario.Broken || r.Outcome == scenario.Interrupted:
+		return Inconclusive, r.Reason
+	case c.Step != "" && !isStep(*failed, c.Step):
+		return CaughtWrong, fmt.Sprintf("it is not step %q that fails, but step %d (%s): %s", c.Step, failed.Number, failed.Title(), failed.Why())
+	}
+	if message := missing(c, *failed); message != "" {
+		return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.Title(), message, failed.Why())
+	}
+	return CaughtRight, fmt.Sprintf("in step %d (%s): %s", failed.Number, failed.Title(), failed.Why())
+}
+
+// missing is the first text that the report of a step should contain and does not; "" if it contains all.
+func missing(c scenario.Caught, s scenario.StepReport) string {
+	said := said(s)
+	for _, message := range c.Message {
+		if !strings.Contains(said, message) {
+			return message
+		}
+	}
+	return ""
+}
+
+// isStep reports whether the step that failed has this name, or one that failed inside it.
+func isStep(s scenario.StepReport, name string) bool {
+	return s.Name == name || slices.ContainsFunc(s.While, func(inside scenario.StepReport) bool {
+		return inside.Outcome != scenario.Passed && inside.Outcome != scenario.Skipped && isStep(inside, name)
+	})
+}
+
+// said is what the report of a step says about the result, with all that of the steps inside.
+func said(s scenario.StepReport) string {
+	var text strings.Builder
+	scenario.NewPretty(&text, scenario.Style{}).Explain(s, "")
+	for _, m := range s.Mismatches {
+		text.WriteString(m.String() + "\n") // on one line, as the tables do not have it
+	}
+	for _, inside := range s.While {
+		text.WriteString(said(inside))
+	}
+	return text.String()
+}

@@ -1,0 +1,148 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+)
+
+// Fault is one thing that can happen to a pod or a node. Exactly one of pod and node is given.
+type Fault struct {
+	Pod  *PodFault  `yaml:"pod,omitempty"`
+	Node *NodeFault `yaml:"node,omitempty"`
+}
+
+// PodFault is what happens to pods. Exactly one of name, service and workload says to which.
+type PodFault struct {
+	// Name of the pod.
+	Name string `yaml:"name,omitempty"`
+	// The pods that are endpoints of the Service.
+	Service string `yaml:"service,omitempty"`
+	// The pods of a workload, as KIND/NAME.
+	Workload string `yaml:"workload,omitempty"`
+	// Name of a session: the pod that answered its last step.
+	Session string `yaml:"session,omitempty"`
+	// Where the pods are, if not in the run's own namespace.
+	Namespace string `yaml:"namespace,omitempty"`
+	// To how many of them, chosen by the run's seed; 1 if not given.
+	Count int `yaml:"count,omitempty" jsonschema:"minimum=1"`
+	// delete: as a rollout does, gracefully. kill: without grace. crash: the process ends with an error, and is restarted.
+	// unready: its readiness probe fails until the pod is replaced.
+	Action string `yaml:"action" jsonschema:"required,enum=delete,enum=kill,enum=crash,enum=unready"`
+}
+
+// NodeFault is what happens to a node. It ends with the scenario.
+type NodeFault struct {
+	// Name of the node, or the role of nodes (worker, control-plane) of which the run's seed chooses one.
+	Name string `yaml:"name,omitempty"`
+	Role string `yaml:"role,omitempty" jsonschema:"enum=worker,enum=control-plane"`
+	// The node of a pod that is an endpoint of the Service.
+	Service string `yaml:"service,omitempty"`
+	// cordon: no new pods. drain: its pods are evicted, too. uncordon: as before.
+	Action string `yaml:"action" jsonschema:"required,enum=cordon,enum=drain,enum=uncordon"`
+}
+
+func (f Fault) validate(c *checker, path string) {
+	if both := given(map[string]bool{"pod": f.Pod != nil, "node": f.Node != nil}); len(both) != 1 {
+		c.fault(path, "exactly one of pod and node is needed, %s", count(both))
+	}
+	if p := f.Pod; p != nil {
+		p.validate(c, path+".pod")
+	}
+	n := f.Node
+	if n == nil {
+		return
+	}
+	if who := given(map[string]bool{"name": n.Name != "", "role": n.Role != "", "service": n.Service != ""}); len(who) != 1 {
+		c.fault(path+".node", "exactly one of name, role and service is needed, %s", count(who))
+	}
+	c.oneOf(path+".node.action", n.Action, "cordon", "drain", "uncordon")
+	if n.Role != "" {
+		c.oneOf(path+".node.role", n.Role, "worker", "control-plane")
+	}
+}
+
+func (p PodFault) validate(c *checker, path string) {
+	who := given(map[string]bool{"name": p.Name != "", "service": p.Service != "", "workload": p.Workload != "", "session": p.Session != ""})
+	if len(who) != 1 {
+		c.fault(path, "exactly one of name, service, workload and session is needed, %s", count(who))
+	}
+	if p.Workload != "" {
+		c.workload(path+".workload", p.Workload, "deployment", "daemonset", "statefulset", "replicaset")
+	}
+	if p.Count < 0 || p.Count > 1 && (p.Name != "" || p.Session != "") {
+		c.fault(path+".count", "%d pods are more than that names", p.Count)
+	}
+	c.inNamespace(path+".namespace", p.Namespace)
+	c.oneOf(path+".action", p.Action, "delete", "kill", "crash", "unready")
+}
+
+func (f Fault) traits() traits {
+	t := traits{inSolution: true}
+	if f.Node != nil {
+		t.shared = fieldRef{"node", "a node"}
+	} else if f.Pod != nil {
+		t.session, t.shared = f.Pod.Session, sharedNamespace("pod.namespace", f.Pod.Namespace)
+	}
+	return t
+}
+
+func (f Fault) describe(isolation) string {
+	if f.Node != nil {
+		return fmt.Sprintf("%s %s", f.Node.Action, f.Node.target())
+	}
+	p := *f.Pod
+	do := map[string]string{"unready": "make unready"}[p.Action]
+	if do == "" {
+		do = p.Action
+	}
+	switch {
+	case p.Session != "":
+		return do + " the pod that answered last in session " + p.Session
+	case p.Name != "":
+		return do + " pod " + p.Name
+	}
+	count := "a pod"
+	if p.Count > 1 {
+		count = fmt.Sprintf("%d pods", p.Count)
+	}
+	of := p.Workload
+	if p.Service != "" {
+		of = "service " + p.Service
+	}
+	return fmt.Sprintf("%s %s of %s", do, count, of) + inNamespace(p.Namespace)
+}
+
+func (f NodeFault) target() string {
+	switch {
+	case f.Service != "":
+		return "the node of a pod of service " + f.Service
+	case f.Role != "":
+		return "a " + f.Role + " node"
+	}
+	return "node " + f.Name
+}
+
+// cannotError says why a fault has nobody to happen to: a failure of the scenario, not of the lab.
+type cannotError struct{ text string }
+
+func (e *cannotError) Error() string { return e.text }
+
+func cannot(format string, args ...any) error { return &cannotError{fmt.Sprintf(format, args...)} }
+
+// run does to pods or a node what can happen to them. It waits until it has happened, and not for what follows.
+func (f Fault) run(ctx context.Context, r *runner, report *StepReport) error {
+	r.disturbed = true
+	var what string
+	var err error
+	if f.Pod != nil {
+		what, err = r.podFault(ctx, *f.Pod)
+	} else {
+		what, err = r.nodeFault(ctx, *f.Node)
+	}
+	report.Summary = what
+	report.Outcome = outcomeOf(err)
+	if _, is := err.(*cannotError); is { //nolint:errorlint // it is never wrapped
+		report.Outcome = Failed
+	}
+	return err
+}

@@ -1,0 +1,348 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/text"
+)
+
+// Traffic is many equal requests, and what their answers have to be together.
+type Traffic struct {
+	// As in expect.
+	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
+	// The requests' method, GET if not given.
+	Method string `yaml:"method,omitempty"`
+	// The requests' headers.
+	Header map[string]string `yaml:"header,omitempty"`
+	// The requests' body.
+	Body string `yaml:"body,omitempty"`
+	// Name of a session, as in expect. Its first request goes alone, so that the others have its cookies.
+	Session string `yaml:"session,omitempty"`
+	// How many requests. Not given for traffic that lasts as long as something else, nor for a share that says which error
+	// rates are wanted: then their number follows.
+	Requests int `yaml:"requests,omitempty" jsonschema:"minimum=1,maximum=100000"`
+	// How many requests a second are sent at most. As many as can be if not given; 200 with while.
+	Rate int `yaml:"rate,omitempty" jsonschema:"minimum=1,maximum=10000"`
+	// The traffic flows while these steps run, from its first answer until one second after the last of them.
+	While []Step `yaml:"while,omitempty"`
+	// How many are under way at the same time, 8 if not given.
+	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=256"`
+	// What the answers have to be together.
+	Expect TrafficExpect `yaml:"expect" jsonschema:"required"`
+}
+
+// TrafficExpect is what many answers have to be together. At least one field is given.
+type TrafficExpect struct {
+	// How many requests may fail: without a complete answer, or with a status of 500 or more.
+	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
+	// The statuses that occur: each of them at least once, and no other.
+	Statuses []int `yaml:"statuses,omitempty"`
+	// How long complete answers may take.
+	Latency *Latency `yaml:"latency,omitempty"`
+	// How many different pods answer.
+	Pods *int `yaml:"pods,omitempty" jsonschema:"minimum=0"`
+	// The share of one service or app.
+	Share *Share `yaml:"share,omitempty"`
+}
+
+// Share is the share of the answers that one service or app gives. It is tested as a share of independent draws: of
+// enough requests, how many may differ from the percentage is a matter of the confidence.
+type Share struct {
+	// Name of the Service that has the pods as endpoints.
+	Service string `yaml:"service,omitempty"`
+	// Name of the demo application.
+	App string `yaml:"app,omitempty"`
+	// The expected share in percent.
+	Percent float64 `yaml:"percent" jsonschema:"required,minimum=0,maximum=100"`
+	// How sure a controller that is right can be to pass, in percent; 99.9 if not given.
+	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
+	// A wrong share, in percent, that has to be told from the right one; with it and without requests, as many requests are
+	// sent as that takes.
+	DistinguishFrom float64 `yaml:"distinguishFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
+	// How sure a controller with that wrong share can be to fail, in percent; 99.9 if not given.
+	Power float64 `yaml:"power,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
+}
+
+// Latency is a budget: how long complete answers may take. At least one field is given.
+type Latency struct {
+	// The time that half of the answers keep within.
+	P50 Duration `yaml:"p50,omitempty"`
+	// The time that 99 of 100 answers keep within.
+	P99 Duration `yaml:"p99,omitempty"`
+}
+
+const (
+	// defaultConfidence lets a right controller fail once in a thousand runs.
+	defaultConfidence  = 99.9
+	defaultConcurrency = 8
+	// whileRate is enough to meet a gap of some milliseconds, and leaves the machine time for what happens meanwhile.
+	whileRate = 200
+)
+
+func (t Traffic) validate(c *checker, path string) {
+	t.expect().validateRequest(c, path)
+	t.validateRequests(c, path)
+	if t.Rate < 0 || t.Rate > 10000 {
+		c.fault(path+".rate", "%d is not between 1 and 10000 requests a second", t.Rate)
+	}
+	if t.Concurrency < 0 || t.Concurrency > 256 {
+		c.fault(path+".concurrency", "%d is not between 1 and 256", t.Concurrency)
+	}
+	e := t.Expect
+	if e.Failures == nil && e.Statuses == nil && e.Pods == nil && e.Share == nil && e.Latency == nil {
+		c.fault(path+".expect", "expects nothing of the answers: give failures, statuses, latency, pods or share")
+	}
+	if e.Latency != nil && *e.Latency == (Latency{}) {
+		c.fault(path+".expect.latency", "is no budget: give p50 or p99")
+	}
+	if e.Share != nil {
+		e.Share.validate(c, path+".expect.share")
+	}
+	if t.While != nil && len(t.While) == 0 {
+		c.fault(path+".while", "has no steps: what happens meanwhile?")
+	}
+	c.steps(path+".while", t.While)
+}
+
+// validateRequests checks that exactly one thing says how many requests are sent.
+func (t Traffic) validateRequests(c *checker, path string) {
+	at := path + ".requests"
+	_, isGiven := c.positions[at]
+	isGiven = isGiven || t.Requests != 0
+	derived := t.Expect.Share != nil && t.Expect.Share.tells()
+	switch {
+	case t.While != nil && isGiven:
+		c.fault(at, "the traffic lasts as long as the steps of while, however many requests that is: leave it out")
+	case t.While != nil:
+	case isGiven && (t.Requests < 1 || t.Requests > maxRequests):
+		c.fault(at, "%d is not a number of requests (1 to %d)", t.Requests, maxRequests)
+	case isGiven || derived:
+	case t.Expect.Share != nil:
+		c.fault(at, "is missing: how many? Give it, or the share a distinguishFrom from which the number follows")
+	default:
+		c.fault(at, "is missing: how many? Give it, or the steps of while that the traffic lasts as long as")
+	}
+}
+
+func (s Share) validate(c *checker, path string) {
+	if (s.Service == "") == (s.App == "") {
+		c.fault(path, "is the share of one service or one app: give either")
+	}
+	sound := true
+	percentage := func(field string, value, least, most float64) {
+		if value < least || value > most {
+			c.fault(path+"."+field, "%g is not between %g and %g percent", value, least, most)
+			sound = false
+		}
+	}
+	percentage("percent", s.Percent, 0, 100)
+	percentage("confidence", s.confidence(), 50, 99.9999)
+	percentage("power", s.power(), 50, 99.9999)
+	percentage("distinguishFrom", s.DistinguishFrom, 0, 100)
+	switch {
+	case !sound:
+	case !s.tells() && s.Power != 0:
+		c.fault(path+".power", "of telling the share from what? Give distinguishFrom, a wrong share")
+	case !s.tells():
+	case s.DistinguishFrom == s.Percent:
+		c.fault(path+".distinguishFrom", "%g is the right share: give a wrong one", s.DistinguishFrom)
+	default:
+		if _, err := s.needed(); err != nil {
+			c.fault(path+".distinguishFrom", "%g and %g percent %v; take one that is further away", s.DistinguishFrom, s.Percent, err)
+		}
+	}
+}
+
+func (t Traffic) validateInCheck(c *checker, path string) {
+	if t.While != nil {
+		c.fault(path+".while", "a check changes nothing: give requests")
+	}
+}
+
+func (t Traffic) traits() traits {
+	e := t.expect()
+	return traits{once: true, request: &e, session: t.Session, while: t.While}
+}
+
+func (Traffic) streak() int { return 1 }
+
+func (t Traffic) describe(names isolation) string {
+	request := t.expect().describeRequest(names)
+	if t.While != nil {
+		return fmt.Sprintf("%s, repeatedly during %s", request, text.Count(len(t.While), "step"))
+	}
+	total, err := t.total()
+	if err != nil {
+		return "requests: " + request
+	}
+	return fmt.Sprintf("%s: %s", text.Count(total, "request"), request)
+}
+
+// afterglow is how long traffic flows on when the steps of while are done: what they did may show only then.
+const afterglow = time.Second
+
+// run sends many requests and judges their answers together. It is done once: what is left to chance must not be
+// tried until it comes out right.
+func (t Traffic) run(ctx context.Context, r *runner, report *StepReport) error {
+	request, err := r.request(t.expect())
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
+	total, err := t.total()
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
+	seen := newTally()
+	if t.Session != "" {
+		seen.add(r.env.HTTP.Do(ctx, request))
+		total--
+	}
+	f := flow{http: r.env.HTTP, request: request, clients: t.concurrency(), rate: t.rate()}
+	if t.While == nil {
+		f.run(ctx, total, nil, seen)
+		return r.judge(ctx, t.Expect, seen, report)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		f.run(ctx, maxRequests, stop, seen)
+	}()
+	await(ctx, seen.begun)
+	nested := r.nested(ctx, report, "traffic.while", t.While)
+	glow := time.NewTimer(afterglow)
+	defer glow.Stop()
+	await(ctx, glow.C)
+	close(stop)
+	<-stopped
+	err = r.judge(ctx, t.Expect, seen, report)
+	report.Outcome = Worst(report.Outcome, report.nestedOutcome())
+	if nested != nil {
+		err = nested
+	}
+	return err
+}
+
+func (t Traffic) poll(ctx context.Context, r *runner) pollResult {
+	var seen StepReport
+	err := t.run(ctx, r, &seen)
+	if err == nil {
+		err = ctx.Err() // requests that were cut short say nothing about the others
+	}
+	return pollResult{mismatches: seen.Mismatches, err: err}
+}
+
+// expect is the part of a Traffic that an Expect has, too.
+func (t Traffic) expect() Expect {
+	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
+}
+
+func (t Traffic) concurrency() int {
+	if t.Concurrency == 0 {
+		return defaultConcurrency
+	}
+	return t.Concurrency
+}
+
+// rate is how many requests a second are sent at most; 0 for as many as can be.
+func (t Traffic) rate() int {
+	if t.Rate == 0 && t.While != nil {
+		return whileRate
+	}
+	return t.Rate
+}
+
+// total is how many requests are sent: those of the file, or as many as a share takes; 0 if something else says when it
+// is enough.
+func (t Traffic) total() (int, error) {
+	if t.Requests == 0 && t.While == nil && t.Expect.Share != nil {
+		return t.Expect.Share.needed()
+	}
+	return t.Requests, nil
+}
+
+func (s Share) confidence() float64 {
+	if s.Confidence == 0 {
+		return defaultConfidence
+	}
+	return s.Confidence
+}
+
+func (s Share) power() float64 {
+	if s.Power == 0 {
+		return defaultConfidence
+	}
+	return s.Power
+}
+
+// tells reports whether there is a wrong share to tell from the right one. 0 percent would be one, but cannot be given: a
+// canary that never answers is caught by any share.
+func (s Share) tells() bool { return s.DistinguishFrom != 0 }
+
+// name is whose share it is.
+func (s Share) name() string {
+	if s.Service != "" {
+		return "service " + s.Service
+	}
+	return "app " + s.App
+}
+
+// flow is equal requests, from many clients at the same time.
+type flow struct {
+	http    Prober
+	request probe.Request
+	clients int
+	rate    int
+}
+
+// run sends total requests, fewer if stop is closed or ctx ends before, and returns when all are answered. What the end of
+// ctx cuts off is not counted.
+func (f flow) run(ctx context.Context, total int, stop <-chan struct{}, seen *tally) {
+	tickets := make(chan struct{})
+	var clients sync.WaitGroup
+	for range f.clients {
+		clients.Go(func() {
+			for range tickets {
+				if o := f.http.Do(ctx, f.request); ctx.Err() == nil {
+					seen.add(o)
+				}
+			}
+		})
+	}
+	f.sell(ctx, total, stop, tickets)
+	close(tickets)
+	clients.Wait()
+}
+
+// sell hands out the right to send a request, as often as the rate allows.
+func (f flow) sell(ctx context.Context, total int, stop <-chan struct{}, tickets chan<- struct{}) {
+	var pace <-chan time.Time
+	if f.rate > 0 {
+		ticker := time.NewTicker(time.Second / time.Duration(f.rate))
+		defer ticker.Stop()
+		pace = ticker.C
+	}
+	for range total {
+		if pace != nil {
+			select {
+			case <-pace:
+			case <-stop:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case tickets <- struct{}{}:
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
