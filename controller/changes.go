@@ -41,9 +41,9 @@ func changes(before, after *routing.Table) []change {
 		delete(old, keyOf(r))
 		switch {
 		case was == nil:
-			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, after: r.Pool.Key(), closed: r.Closed})
-		case was.Pool.Key() != r.Pool.Key() || was.Ingress != r.Ingress || was.Closed != r.Closed:
-			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(), closed: r.Closed})
+			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, after: r.Pool.Key(), closed: r.Blocked})
+		case was.Pool.Key() != r.Pool.Key() || was.Ingress != r.Ingress || was.Blocked != r.Blocked:
+			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(), closed: r.Blocked})
 		}
 	}
 	for _, r := range old {

@@ -31,7 +31,7 @@ type Verdict struct {
 // order, and the next one may be it.
 var refusing = map[string]bool{
 	annotations.CodeInvalid:            true,
-	annotations.CodeClosed:             true,
+	annotations.CodeBlocked:            true,
 	routing.CodeEmptyIngress:           true,
 	routing.CodeInvalidHost:            true,
 	routing.CodeInvalidPath:            true,

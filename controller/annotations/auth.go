@@ -152,6 +152,6 @@ func (r *reading) settleAuth() {
 	case a.Basic && a.Secret == "" && !r.has("auth-secret"):
 		r.require("auth-type", "auth-secret", "no user can log in")
 	case !a.Basic && a.Secret != "" && !r.has("auth-type"):
-		r.fault("auth-secret", CodeNotSupported, "has no effect without auth-type: nobody is asked for a password")
+		r.report("auth-secret", CodeNotSupported, "has no effect without auth-type: nobody is asked for a password")
 	}
 }

@@ -39,7 +39,7 @@ var beside = []string{"load-balance", "upstream-hash-by", "service-upstream"}
 func ofCanary(name string) bool {
 	e := byName[name]
 	if e == nil {
-		return !soundsLikeProtection(name)
+		return !looksLikeSecurity(name)
 	}
 	return e.Group == "canary" || e.Group == "affinity" || slices.Contains(beside, name)
 }
@@ -72,11 +72,11 @@ func (r *reading) settleCanary() {
 		return
 	}
 	if c.WeightTotal < 100 {
-		r.fault("canary-weight-total", CodeInvalid, fmt.Sprintf("%d is less than 100; it counts as 100", c.WeightTotal))
+		r.report("canary-weight-total", CodeInvalid, fmt.Sprintf("%d is less than 100; it counts as 100", c.WeightTotal))
 		c.WeightTotal = 100
 	}
 	if c.Weight > c.WeightTotal {
-		r.fault("canary-weight", CodeInvalid, fmt.Sprintf("%d is more than the total, %d; it counts as %d", c.Weight, c.WeightTotal, c.WeightTotal))
+		r.report("canary-weight", CodeInvalid, fmt.Sprintf("%d is more than the total, %d; it counts as %d", c.Weight, c.WeightTotal, c.WeightTotal))
 		c.Weight = c.WeightTotal
 	}
 }

@@ -1,5 +1,5 @@
 // Package annotations reads what people write under nginx.ingress.kubernetes.io/ on their Ingresses. It is pure:
-// a map of strings goes in, typed Options and a list of Faults come out, and the package knows nothing of routes.
+// a map of strings goes in, typed Options and a list of Diagnostics come out, and the package knows nothing of routes.
 //
 // Start at list.go: one table holds every annotation that the controller knows, whether it acts on it, and which values
 // ask for nothing. Its entries are in one file per group, each with the functions that read its values: cors.go,
@@ -14,9 +14,9 @@
 //
 // Four rules decide what happens to an annotation that the controller cannot honor:
 //
-//  1. Nothing is silently lost. Whatever would have had an effect in ingress-nginx and has none here is a Fault.
+//  1. Nothing is silently lost. Whatever would have had an effect in ingress-nginx and has none here is a Diagnostic.
 //  2. Doing nothing is sometimes right. A value that only repeats the default (use-regex "false"), and an option of a
-//     feature that is not switched on (session-cookie-name without affinity), are no faults.
+//     feature that is not switched on (session-cookie-name without affinity), are no diagnostics.
 //  3. Protection fails closed. An Ingress that asks for authentication, an address filter, or an encrypted way to its
 //     pods, and cannot have it, must not be served without: its Options carry a Closed reason, and its routes answer with
 //     a 503. The alternative is to publish a page that its author meant to hide.

@@ -62,8 +62,8 @@ func annotationTable() string {
 			fmt.Fprintf(&b, "\n### %s\n\n| annotation | support | values | default | what it does, or why not |\n| --- | --- | --- | --- | --- |\n", title(group))
 		}
 		note := e.Note
-		if e.Protects {
-			note += "; *closes*"
+		if e.Security {
+			note += "; *fails closed*"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", e.Name, e.Support, cell(e.Values), cell(e.Default), cell(note))
 	}
@@ -75,8 +75,8 @@ func settingTable() string {
 	b.WriteString("\n| key | support | values | default | what it does, or why not |\n| --- | --- | --- | --- | --- |\n")
 	for _, s := range annotations.SettingsList() {
 		note := s.Note
-		if s.Protects {
-			note += "; *closes*"
+		if s.Security {
+			note += "; *fails closed*"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.Key, s.Support, cell(s.Values), cell(s.Default), cell(note))
 	}

@@ -147,7 +147,7 @@ var examples = map[string]example{
 	"enable-access-log": {"false", "off", nil},
 }
 
-// Whatever somebody has in his manifests has a consequence that can be told: an effect, or a Fault.
+// Whatever somebody has in his manifests has a consequence that can be told: an effect, or a Diagnostic.
 func TestEveryEntryHasItsConsequence(t *testing.T) {
 	for _, e := range annotations.List() {
 		if e.Support == annotations.Supported {
@@ -160,16 +160,16 @@ func TestEveryEntryHasItsConsequence(t *testing.T) {
 			refusesBad(t, e, ex)
 			continue
 		}
-		o, faults := parse(e.Name, "true-but-odd")
+		o, diagnostics := parse(e.Name, "true-but-odd")
 		switch {
-		case e.Support == annotations.Closes && (o.Closed == "" || len(faults) != 1 || faults[0].Code != annotations.CodeClosed):
-			t.Errorf("%s leaves the route open: %v", e.Name, faults)
+		case e.Support == annotations.Blocks && (o.Blocked == "" || len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked):
+			t.Errorf("%s leaves the route open: %v", e.Name, diagnostics)
 		case e.Support == annotations.NoEffect && !same(o, defaults):
 			t.Errorf("%s has an effect: %+v", e.Name, o)
-		case e.Support == annotations.NoEffect && e.With == "" && (len(faults) != 1 || faults[0].Code != annotations.CodeNotSupported):
-			t.Errorf("%s: got %v, want one fault", e.Name, faults)
-		case e.With != "" && len(faults) != 0:
-			t.Errorf("%s refines nothing that is there: got %v, want silence", e.Name, faults)
+		case e.Support == annotations.NoEffect && e.With == "" && (len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported):
+			t.Errorf("%s: got %v, want one fault", e.Name, diagnostics)
+		case e.With != "" && len(diagnostics) != 0:
+			t.Errorf("%s refines nothing that is there: got %v, want silence", e.Name, diagnostics)
 		}
 	}
 }
@@ -183,9 +183,9 @@ func takesGood(t *testing.T, e annotations.Entry, ex example) {
 		from = s.Options
 	}
 	before, _ := annotations.Parse(all(ex.with...), from)
-	o, faults := annotations.Parse(all(append(ex.with, e.Name, ex.good)...), from)
-	if len(faults) != 0 || o.Closed != "" {
-		t.Errorf("%s: %q is refused: %v", e.Name, ex.good, faults)
+	o, diagnostics := annotations.Parse(all(append(ex.with, e.Name, ex.good)...), from)
+	if len(diagnostics) != 0 || o.Blocked != "" {
+		t.Errorf("%s: %q is refused: %v", e.Name, ex.good, diagnostics)
 	}
 	if same(o, before) {
 		t.Errorf("%s: %q changes nothing", e.Name, ex.good)
@@ -195,23 +195,23 @@ func takesGood(t *testing.T, e annotations.Entry, ex example) {
 func refusesBad(t *testing.T, e annotations.Entry, ex example) {
 	t.Helper()
 	before, _ := parse(ex.with...)
-	o, faults := parse(append(ex.with, e.Name, ex.bad)...)
+	o, diagnostics := parse(append(ex.with, e.Name, ex.bad)...)
 	want := annotations.CodeInvalid
-	if e.Protects {
-		want = annotations.CodeClosed
+	if e.Security {
+		want = annotations.CodeBlocked
 	}
-	if len(faults) != 1 || faults[0].Code != want || faults[0].Name != annotations.Prefix+e.Name {
-		t.Errorf("%s: %q: got %v, want one %s", e.Name, ex.bad, faults, want)
+	if len(diagnostics) != 1 || diagnostics[0].Code != want || diagnostics[0].Name != annotations.Prefix+e.Name {
+		t.Errorf("%s: %q: got %v, want one %s", e.Name, ex.bad, diagnostics, want)
 	}
-	if e.Protects != (o.Closed != "") {
-		t.Errorf("%s: %q: closed is %q", e.Name, ex.bad, o.Closed)
+	if e.Security != (o.Blocked != "") {
+		t.Errorf("%s: %q: closed is %q", e.Name, ex.bad, o.Blocked)
 	}
-	o.Closed = before.Closed
+	o.Blocked = before.Blocked
 	if e.Otherwise == "" && !same(o, before) {
 		t.Errorf("%s: %q is refused, and changes the options all the same", e.Name, ex.bad)
 	}
 	// The feature that it refines is what asks for it.
-	if _, faults := parse(e.Name, ex.bad); e.With != "" && len(faults) != 0 {
-		t.Errorf("%s alone: got %v, want silence", e.Name, faults)
+	if _, diagnostics := parse(e.Name, ex.bad); e.With != "" && len(diagnostics) != 0 {
+		t.Errorf("%s alone: got %v, want silence", e.Name, diagnostics)
 	}
 }

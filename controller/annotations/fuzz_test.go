@@ -44,25 +44,25 @@ func FuzzParse(f *testing.F) {
 	f.Add("upstream-hash-by", "${http_\n}", "", "") // what is between braces goes into the options too
 	f.Fuzz(func(t *testing.T, name, value, other, otherValue string) {
 		pairs := all(name, value, other, otherValue)
-		o, faults := annotations.Parse(pairs, defaults)
+		o, diagnostics := annotations.Parse(pairs, defaults)
 		for _, p := range protections {
-			if v, ok := pairs[annotations.Prefix+p]; ok && strings.TrimSpace(v) != "" && !o.Canary.Enabled && o.Closed == "" && !protects(o, p) {
+			if v, ok := pairs[annotations.Prefix+p]; ok && strings.TrimSpace(v) != "" && !o.Canary.Enabled && o.Blocked == "" && !protects(o, p) {
 				t.Errorf("%q: %s is lost: %+v", pairs, p, o)
 			}
 		}
-		o.Closed = "" // it is for people, and repeats the name of the annotation, which the API server checks
+		o.Blocked = "" // it is for people, and repeats the name of the annotation, which the API server checks
 		if found := control(reflect.ValueOf(o)); found != "" {
 			t.Errorf("%q: the options have %q", pairs, found)
 		}
 		seen := map[string]bool{}
-		for _, fault := range faults {
+		for _, fault := range diagnostics {
 			if seen[fault.Name] {
-				t.Errorf("%q: two faults of %s", pairs, fault.Name)
+				t.Errorf("%q: two diagnostics of %s", pairs, fault.Name)
 			}
 			seen[fault.Name] = true
 		}
 		again, _ := annotations.Parse(pairs, defaults)
-		again.Closed = ""
+		again.Blocked = ""
 		if !sameText(again, o) {
 			t.Errorf("%q: twice the same, and different options", pairs)
 		}
@@ -120,7 +120,7 @@ func FuzzSettings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value string) {
 		s, _ := annotations.ParseSettings(map[string]string{key: value})
 		name := strings.Replace(key, "global-auth-url", "auth-url", 1)
-		if key != "auth-url" && strings.TrimSpace(value) != "" && s.Options.Closed == "" {
+		if key != "auth-url" && strings.TrimSpace(value) != "" && s.Options.Blocked == "" {
 			switch name {
 			case "auth-url", "allowlist-source-range", "whitelist-source-range", "denylist-source-range":
 				if !protects(s.Options, name) {
@@ -128,7 +128,7 @@ func FuzzSettings(f *testing.F) {
 				}
 			}
 		}
-		s.Options.Closed = ""
+		s.Options.Blocked = ""
 		if found := control(reflect.ValueOf(s)); found != "" {
 			t.Errorf("%s %q: the settings have %q", key, value, found)
 		}

@@ -11,12 +11,12 @@ import (
 type Support int
 
 const (
-	// NoEffect is known and has no effect, for a reason that its Note gives. A Fault says so.
+	// NoEffect is known and has no effect, for a reason that its Note gives. A Diagnostic says so.
 	NoEffect Support = iota
 	// Supported has the effect that ingress-nginx documents, or that the Note gives.
 	Supported
-	// Closes is a protection that the controller does not give, so the routes answer 503.
-	Closes
+	// Blocks is a protection that the controller does not give, so the routes answer 503.
+	Blocks
 )
 
 // String gives the word of the documentation.
@@ -24,8 +24,8 @@ func (s Support) String() string {
 	switch s {
 	case Supported:
 		return "supported"
-	case Closes:
-		return "closes the route"
+	case Blocks:
+		return "blocks the route"
 	default:
 		return "no effect"
 	}
@@ -48,8 +48,8 @@ type Entry struct {
 	With string
 	// Alias names the annotation that this one is another name of. If an Ingress has both, that one counts.
 	Alias string
-	// Protects says that a value which cannot be read closes the route.
-	Protects bool
+	// Security says that a value which cannot be read closes the route.
+	Security bool
 	// Otherwise is what happens in the place of a value that cannot be read; empty: "the default applies".
 	Otherwise string
 	// Note is what it does, in a few words, or why it is not supported.
@@ -68,7 +68,7 @@ func List() []Entry { return slices.Clone(list) }
 // idle says whether value asks for nothing. An empty value never asks for anything, except from a protection: an
 // allowlist that a template left empty may be one whose addresses got lost.
 func (e *Entry) idle(value string) bool {
-	if value == "" && !e.Protects && e.Support != Closes {
+	if value == "" && !e.Security && e.Support != Blocks {
 		return true
 	}
 	return slices.Contains(e.Idle, strings.ToLower(value))
@@ -82,15 +82,15 @@ func (e *Entry) otherwise() string {
 }
 
 var (
-	list = slices.Concat(canaries, affinities, redirects, rewriting, protecting(auth), protecting(clientTLS), protecting(access),
-		limits, proxying, balancing, protecting(backendTLS), errorPages, cors, mirroring, observing, closing)
+	list = slices.Concat(canaries, affinities, redirects, rewriting, security(auth), security(clientTLS), security(access),
+		limits, proxying, balancing, security(backendTLS), errorPages, cors, mirroring, observing, blocking)
 	byName = index(list)
 )
 
-// protecting marks all of the entries as protections: without what they say, strangers might get in.
-func protecting(entries []Entry) []Entry {
+// security marks all of the entries as protections: without what they say, strangers might get in.
+func security(entries []Entry) []Entry {
 	for i := range entries {
-		entries[i].Protects = entries[i].Support == Supported
+		entries[i].Security = entries[i].Support == Supported
 	}
 	return entries
 }

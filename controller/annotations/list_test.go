@@ -28,7 +28,7 @@ func TestListIsConsistent(t *testing.T) {
 		if base, ok := byName[e.With]; !ok || base.With != "" {
 			t.Errorf("%s refines %q, which is not in the list or refines something itself", name, e.With)
 		}
-		if e.Support == annotations.Closes {
+		if e.Support == annotations.Blocks {
 			t.Errorf("%s is a protection; it must close the route by itself", name)
 		}
 	}
@@ -44,7 +44,7 @@ func TestListIsACopy(t *testing.T) {
 
 func TestSupportReads(t *testing.T) {
 	for s, want := range map[annotations.Support]string{
-		annotations.NoEffect: "no effect", annotations.Supported: "supported", annotations.Closes: "closes the route",
+		annotations.NoEffect: "no effect", annotations.Supported: "supported", annotations.Blocks: "blocks the route",
 	} {
 		if s.String() != want {
 			t.Errorf("%d reads %q, want %q", s, s, want)

@@ -13,8 +13,8 @@ import (
 //
 // Options are shared and must not be changed once Parse has returned them.
 type Options struct {
-	// Closed, when not empty, says why the Ingress must not be served: it asks for a protection that it would not get.
-	Closed string
+	// Blocked, when not empty, says why the Ingress must not be served: it asks for a protection that it would not get.
+	Blocked string
 
 	Canary    Canary
 	Affinity  Affinity
@@ -239,7 +239,7 @@ type Proxy struct {
 	// NextUpstreamTimeout bounds the time in which another endpoint may be tried; 0: no bound.
 	NextUpstreamTimeout time.Duration
 	// Buffering and RequestBuffering are what nginx is told about reading a body ahead of a slow reader. Nobody reads them: here
-	// both are always streamed (docs/decisions/0006). They are kept so that a value that means nothing is a Fault.
+	// both are always streamed (docs/decisions/0006). They are kept so that a value that means nothing is a Diagnostic.
 	Buffering, RequestBuffering bool
 }
 

@@ -10,18 +10,18 @@ import (
 // Prefix is what the names of all annotations in the list begin with in an Ingress.
 const Prefix = "nginx.ingress.kubernetes.io/"
 
-// Codes of Faults: words for Events and metrics.
+// Codes of Diagnostics: words for Events and metrics.
 const (
 	// CodeNotSupported is an annotation without effect; the Ingress is served without it.
 	CodeNotSupported = "AnnotationNotSupported"
 	// CodeInvalid is a value that could not be read; the default applies.
 	CodeInvalid = "AnnotationInvalid"
-	// CodeClosed is an annotation for the sake of which the Ingress's routes answer 503.
-	CodeClosed = "RouteClosed"
+	// CodeBlocked is an annotation for the sake of which the Ingress's routes answer 503.
+	CodeBlocked = "RouteBlocked"
 )
 
-// Fault is something wrong with one annotation, or with one key of the controller's ConfigMap.
-type Fault struct {
+// Diagnostic is something wrong with one annotation, or with one key of the controller's ConfigMap.
+type Diagnostic struct {
 	// Name is the whole name of the annotation, Prefix included, or the key.
 	Name string
 	// Code is one of the constants above.
@@ -33,11 +33,11 @@ type Fault struct {
 }
 
 // Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business; what they do not
-// say is as in defaults, the Options of Settings. Faults come sorted by name; an annotation has at most one.
+// say is as in defaults, the Options of Settings. Diagnostics come sorted by name; an annotation has at most one.
 //
 // Of a canary only the annotations count that say how it takes its share (canary.go). All else is that of the main Ingress,
 // its protections included, so it is neither read nor found fault with.
-func Parse(all map[string]string, defaults Options) (Options, []Fault) {
+func Parse(all map[string]string, defaults Options) (Options, []Diagnostic) {
 	r := reading{o: defaults, all: all}
 	for _, name := range ours(all) {
 		if !r.o.Canary.Enabled || ofCanary(name) {
@@ -49,15 +49,15 @@ func Parse(all map[string]string, defaults Options) (Options, []Fault) {
 		r.settleBackend()
 	}
 	r.settleCanary()
-	slices.SortFunc(r.faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
-	return r.o, r.faults
+	slices.SortFunc(r.diagnostics, func(a, b Diagnostic) int { return strings.Compare(a.Name, b.Name) })
+	return r.o, r.diagnostics
 }
 
 // reading is the state of one Parse.
 type reading struct {
-	o      Options
-	all    map[string]string
-	faults []Fault
+	o           Options
+	all         map[string]string
+	diagnostics []Diagnostic
 }
 
 // has says whether the Ingress has the annotation.
@@ -99,12 +99,12 @@ func (r *reading) read(name, value string) {
 	case e.idle(value), e.With != "" && !inUse(e.With, &r.o) && e.Support == NoEffect:
 		// It asks for nothing, or refines something that nobody asked for.
 	case e.Support == NoEffect:
-		r.fault(name, CodeNotSupported, "has no effect: "+e.Note)
-	case e.Support == Closes:
-		r.close(name, "is not supported ("+e.Note+")")
+		r.report(name, CodeNotSupported, "has no effect: "+e.Note)
+	case e.Support == Blocks:
+		r.block(name, "is not supported ("+e.Note+")")
 	case e.Alias != "" && r.has(e.Alias):
 		if value != strings.TrimSpace(r.all[Prefix+e.Alias]) {
-			r.fault(name, CodeNotSupported, "has no effect beside "+e.Alias+", which is another name of it")
+			r.report(name, CodeNotSupported, "has no effect beside "+e.Alias+", which is another name of it")
 		}
 	default:
 		r.invalid(e, e.read(&r.o, value))
@@ -115,10 +115,10 @@ func (r *reading) read(name, value string) {
 func (r *reading) invalid(e *Entry, err error) {
 	switch {
 	case err == nil, e.With != "" && !inUse(e.With, &r.o):
-	case e.Protects:
-		r.close(e.Name, err.Error())
+	case e.Security:
+		r.block(e.Name, err.Error())
 	default:
-		r.fault(e.Name, CodeInvalid, err.Error()+"; "+e.otherwise())
+		r.report(e.Name, CodeInvalid, err.Error()+"; "+e.otherwise())
 	}
 }
 
@@ -129,40 +129,40 @@ func (r *reading) unknown(name string) {
 	if near := nearest(name); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
-	if soundsLikeProtection(name) {
-		r.close(name, "is not known, but it reads like a protection"+hint)
+	if looksLikeSecurity(name) {
+		r.block(name, "is not known, but it reads like a protection"+hint)
 		return
 	}
-	r.fault(name, CodeNotSupported, "is not supported and has no effect"+hint)
+	r.report(name, CodeNotSupported, "is not supported and has no effect"+hint)
 }
 
-// close has the routes of the Ingress answer 503: a protection is asked for that they would not have.
-func (r *reading) close(name, reason string) {
-	if r.o.Closed == "" {
-		r.o.Closed = fmt.Sprintf("annotation %s: %s; without it the route would be open", name, reason)
+// block has the routes of the Ingress answer 503: a protection is asked for that they would not have.
+func (r *reading) block(name, reason string) {
+	if r.o.Blocked == "" {
+		r.o.Blocked = fmt.Sprintf("annotation %s: %s; without it the route would be open", name, reason)
 	}
-	r.fault(name, CodeClosed, reason+"; the routes of this Ingress answer 503 rather than go unprotected")
+	r.report(name, CodeBlocked, reason+"; the routes of this Ingress answer 503 rather than go unprotected")
 }
 
 // require blocks the routes of the Ingress because another annotation is missing.
 func (r *reading) require(name, other, why string) {
-	r.close(name, other+" is missing, so "+why)
-	for i := range r.faults {
-		if f := &r.faults[i]; f.Name == Prefix+name && f.Code == CodeClosed {
+	r.block(name, other+" is missing, so "+why)
+	for i := range r.diagnostics {
+		if f := &r.diagnostics[i]; f.Name == Prefix+name && f.Code == CodeBlocked {
 			f.Requires = Prefix + other
 		}
 	}
 }
 
 // fault keeps the first fault of each annotation.
-func (r *reading) fault(name, code, reason string) {
+func (r *reading) report(name, code, reason string) {
 	name = Prefix + name
-	if !slices.ContainsFunc(r.faults, func(f Fault) bool { return f.Name == name }) {
-		r.faults = append(r.faults, Fault{Name: name, Code: code, Reason: reason})
+	if !slices.ContainsFunc(r.diagnostics, func(f Diagnostic) bool { return f.Name == name }) {
+		r.diagnostics = append(r.diagnostics, Diagnostic{Name: name, Code: code, Reason: reason})
 	}
 }
 
-func soundsLikeProtection(name string) bool {
+func looksLikeSecurity(name string) bool {
 	name = strings.ToLower(name)
 	for _, word := range []string{"auth", "allowlist", "whitelist", "denylist", "blacklist", "blocklist", "source-range", "snippet", "modsecurity"} {
 		if strings.Contains(name, word) {

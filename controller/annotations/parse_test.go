@@ -19,7 +19,7 @@ func all(pairs ...string) map[string]string {
 	return m
 }
 
-func parse(pairs ...string) (annotations.Options, []annotations.Fault) {
+func parse(pairs ...string) (annotations.Options, []annotations.Diagnostic) {
 	return annotations.Parse(all(pairs...), defaults)
 }
 
@@ -30,22 +30,22 @@ var defaults = annotations.DefaultSettings().Options
 func same(a, b annotations.Options) bool { return reflect.DeepEqual(a, b) }
 
 func TestOthersAnnotationsAreNoneOfOurs(t *testing.T) {
-	o, faults := annotations.Parse(map[string]string{
+	o, diagnostics := annotations.Parse(map[string]string{
 		"kubernetes.io/ingress.class": "nginx",
 		"example.com/auth-type":       "basic",
 		"nginx.ingress.kubernetes.io": "no name",
 	}, defaults)
-	if !same(o, defaults) || len(faults) != 0 {
-		t.Errorf("got %+v and %v", o, faults)
+	if !same(o, defaults) || len(diagnostics) != 0 {
+		t.Errorf("got %+v and %v", o, diagnostics)
 	}
 }
 
 func TestTimeouts(t *testing.T) {
-	o, faults := parse("proxy-connect-timeout", " 5 ", "proxy-read-timeout", "3600", "proxy-send-timeout", "31536000")
+	o, diagnostics := parse("proxy-connect-timeout", " 5 ", "proxy-read-timeout", "3600", "proxy-send-timeout", "31536000")
 	want := defaults
 	want.Proxy.ConnectTimeout, want.Proxy.ReadTimeout, want.Proxy.SendTimeout = 5*time.Second, time.Hour, annotations.MaxTimeout
-	if !same(o, want) || len(faults) != 0 {
-		t.Errorf("got %+v and %v, want %+v", o, faults, want)
+	if !same(o, want) || len(diagnostics) != 0 {
+		t.Errorf("got %+v and %v, want %+v", o, diagnostics, want)
 	}
 }
 
@@ -63,12 +63,12 @@ func TestInvalidTimeouts(t *testing.T) {
 		"soon":                  "not a whole number",
 		"9223372036854775807ns": "not a whole number",
 	} {
-		o, faults := parse("proxy-read-timeout", value)
+		o, diagnostics := parse("proxy-read-timeout", value)
 		if !same(o, defaults) {
 			t.Errorf("%q: got %+v, want the option refused", value, o)
 		}
-		if len(faults) != 1 || faults[0].Code != annotations.CodeInvalid || !strings.Contains(faults[0].Reason, hint) {
-			t.Errorf("%q: got faults %v, want one with %q", value, faults, hint)
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeInvalid || !strings.Contains(diagnostics[0].Reason, hint) {
+			t.Errorf("%q: got diagnostics %v, want one with %q", value, diagnostics, hint)
 		}
 	}
 }
@@ -82,19 +82,19 @@ func TestProtectionsFailClosed(t *testing.T) {
 		// Nobody knows these, but everybody knows what they were meant for.
 		"auth-typ", "Auth-Type", "auth-new-method", "whitelist-source-ranges", "blocklist", "location-snippet",
 	} {
-		o, faults := parse(name, "?")
-		if o.Closed == "" || !strings.Contains(o.Closed, name) {
-			t.Errorf("%s: the route is open: Closed is %q", name, o.Closed)
+		o, diagnostics := parse(name, "?")
+		if o.Blocked == "" || !strings.Contains(o.Blocked, name) {
+			t.Errorf("%s: the route is open: Closed is %q", name, o.Blocked)
 		}
-		if len(faults) != 1 || faults[0].Code != annotations.CodeClosed || faults[0].Name != annotations.Prefix+name {
-			t.Errorf("%s: got faults %v", name, faults)
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked || diagnostics[0].Name != annotations.Prefix+name {
+			t.Errorf("%s: got diagnostics %v", name, diagnostics)
 		}
 	}
 }
 
 func TestEmptyProtectionsFailClosedToo(t *testing.T) {
 	for _, name := range []string{"auth-type", "auth-secret", "auth-url", "whitelist-source-range", "denylist-source-range", "auth-tls-secret"} {
-		if o, _ := parse(name, ""); o.Closed == "" {
+		if o, _ := parse(name, ""); o.Blocked == "" {
 			t.Errorf("%s, which a template left empty, opens the route", name)
 		}
 	}
@@ -111,8 +111,8 @@ func TestAskingForNothingIsNoFault(t *testing.T) {
 		"session-cookie-name": "no name", "canary-weight": "x", "cors-max-age": "x", "permanent-redirect-code": "x", "proxy-ssl-verify": "x",
 		"auth-realm": "a\nb", "auth-tls-verify-client": "x", "auth-signin": "x", "upstream-hash-by-subset": "true", "influxdb-host": "x",
 	} {
-		if o, faults := parse(name, value); !same(o, defaults) || len(faults) != 0 {
-			t.Errorf("%s %q: got %+v and %v", name, value, o, faults)
+		if o, diagnostics := parse(name, value); !same(o, defaults) || len(diagnostics) != 0 {
+			t.Errorf("%s %q: got %+v and %v", name, value, o, diagnostics)
 		}
 	}
 }
@@ -122,12 +122,12 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 		"proxy-buffer-size": "8k", "ssl-passthrough-x": "1", "ssl-ciphers": "x", "enable-rewrite-log": "true", "global-rate-limit": "5",
 		"client-body-buffer-size": "8k", "http2-push-preload": "true", "unheard-of": "x", "stream-snippet": "x",
 	} {
-		o, faults := parse(name, value)
+		o, diagnostics := parse(name, value)
 		if !same(o, defaults) {
 			t.Errorf("%s: got %+v", name, o)
 		}
-		if len(faults) != 1 || faults[0].Code != annotations.CodeNotSupported {
-			t.Errorf("%s: got faults %v", name, faults)
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported {
+			t.Errorf("%s: got diagnostics %v", name, diagnostics)
 		}
 	}
 }
@@ -140,13 +140,13 @@ func TestMisspelledNamesGetAHint(t *testing.T) {
 		"proxy_read-timeout":  "proxy-read-timeout", // one replaced
 		"auth-typ":            "auth-type",
 	} {
-		_, faults := parse(name, "5")
-		if len(faults) != 1 || !strings.Contains(faults[0].Reason, `did you mean "`+want+`"?`) {
-			t.Errorf("%s: got %v, want a hint at %s", name, faults, want)
+		_, diagnostics := parse(name, "5")
+		if len(diagnostics) != 1 || !strings.Contains(diagnostics[0].Reason, `did you mean "`+want+`"?`) {
+			t.Errorf("%s: got %v, want a hint at %s", name, diagnostics, want)
 		}
 	}
-	if _, faults := parse("proxy-timeout", "5"); len(faults) != 1 || strings.Contains(faults[0].Reason, "did you mean") {
-		t.Errorf("proxy-timeout is near nothing, and gets %v", faults)
+	if _, diagnostics := parse("proxy-timeout", "5"); len(diagnostics) != 1 || strings.Contains(diagnostics[0].Reason, "did you mean") {
+		t.Errorf("proxy-timeout is near nothing, and gets %v", diagnostics)
 	}
 }
 
@@ -155,12 +155,12 @@ func TestFaultsAreSorted(t *testing.T) {
 	pairs := []string{"use-regex", "x", "affinity", "x", "limit-rps", "x", "auth-url", "x", "auth-type", "x", "proxy-buffer-size", "1k", "nobody", "x"}
 	want, _ := parse(pairs...)
 	for range 20 {
-		o, faults := parse(pairs...)
+		o, diagnostics := parse(pairs...)
 		if !same(o, want) {
 			t.Fatalf("options are %+v, and were %+v", o, want)
 		}
-		if !slices.IsSortedFunc(faults, func(a, b annotations.Fault) int { return strings.Compare(a.Name, b.Name) }) {
-			t.Fatalf("not sorted: %v", faults)
+		if !slices.IsSortedFunc(diagnostics, func(a, b annotations.Diagnostic) int { return strings.Compare(a.Name, b.Name) }) {
+			t.Fatalf("not sorted: %v", diagnostics)
 		}
 	}
 }
@@ -171,13 +171,13 @@ func FuzzTimeouts(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		o, faults := parse("proxy-send-timeout", value)
+		o, diagnostics := parse("proxy-send-timeout", value)
 		value = strings.TrimSpace(value)
 		digits := strings.Trim(value, "0123456789") == ""
 		switch {
 		case value == "":
 			// It asks for nothing.
-		case len(faults) == 0:
+		case len(diagnostics) == 0:
 			if !digits || o.Proxy.SendTimeout < annotations.MinTimeout || o.Proxy.SendTimeout > annotations.MaxTimeout {
 				t.Errorf("%q became %v", value, o.Proxy.SendTimeout)
 			}
@@ -185,9 +185,9 @@ func FuzzTimeouts(f *testing.F) {
 				t.Errorf("%q became %v", value, o.Proxy.SendTimeout)
 			}
 		case !same(o, defaults):
-			t.Errorf("%q was refused (%v), and set %+v", value, faults, o)
+			t.Errorf("%q was refused (%v), and set %+v", value, diagnostics, o)
 		case digits && len(value) <= 7 && strings.Trim(value, "0") != "":
-			t.Errorf("%q was refused: %v", value, faults)
+			t.Errorf("%q was refused: %v", value, diagnostics)
 		}
 	})
 }

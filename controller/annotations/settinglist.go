@@ -12,11 +12,11 @@ type Setting struct {
 	// Key is the key in the ConfigMap's data.
 	Key     string
 	Support Support
-	// Values, Default, Idle, With, Protects and Note are as in Entry.
+	// Values, Default, Idle, With, Security and Note are as in Entry.
 	Values, Default string
 	Idle            []string
 	With            string
-	Protects        bool
+	Security        bool
 	Note            string
 
 	read func(s *Settings, value string) error
@@ -60,7 +60,7 @@ func defaultsOfOptions() []Setting {
 			name = key
 		}
 		e := byName[name]
-		s := Setting{Key: key, Support: Supported, Values: e.Values, Default: e.Default, Idle: e.Idle, With: e.With, Protects: e.Protects,
+		s := Setting{Key: key, Support: Supported, Values: e.Values, Default: e.Default, Idle: e.Idle, With: e.With, Security: e.Security,
 			Note: "annotation " + name + " where an Ingress has none", read: func(s *Settings, value string) error { return e.read(&s.Options, value) }}
 		all = append(all, s)
 	}

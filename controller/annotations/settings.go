@@ -99,18 +99,18 @@ func defaultAuth() Auth {
 }
 
 // ParseSettings reads the data of the controller's ConfigMap. A key that is not known, or whose value cannot be read, is a
-// Fault whose Name is the key, and the default applies. A protection for all Ingresses that cannot be had closes the routes of
-// all: Settings.Options.Closed says why. Faults come sorted by name.
-func ParseSettings(data map[string]string) (Settings, []Fault) {
+// Diagnostic whose Name is the key, and the default applies. A protection for all Ingresses that cannot be had closes the routes of
+// all: Settings.Options.Blocked says why. Diagnostics come sorted by name.
+func ParseSettings(data map[string]string) (Settings, []Diagnostic) {
 	s := DefaultSettings()
-	var faults []Fault
+	var diagnostics []Diagnostic
 	for _, key := range slices.SortedFunc(maps.Keys(data), compareKeys) {
 		if f := s.read(key, strings.TrimSpace(data[key]), data); f != nil {
-			faults = append(faults, *f)
+			diagnostics = append(diagnostics, *f)
 		}
 	}
-	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
-	return s, faults
+	slices.SortFunc(diagnostics, func(a, b Diagnostic) int { return strings.Compare(a.Name, b.Name) })
+	return s, diagnostics
 }
 
 // compareKeys puts global-auth-url first, for it drops what was said of another service; disable-access-log last, for it wins.
@@ -128,7 +128,7 @@ func compareKeys(a, b string) int {
 }
 
 // read puts the value of one key into the settings, or finds a fault.
-func (s *Settings) read(key, value string, data map[string]string) *Fault {
+func (s *Settings) read(key, value string, data map[string]string) *Diagnostic {
 	known := byKey[key]
 	switch {
 	case known == nil:
@@ -136,35 +136,35 @@ func (s *Settings) read(key, value string, data map[string]string) *Fault {
 		if near := nearestKey(key); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
-		if soundsLikeProtection(key) {
-			return s.close(key, "is not known, but it reads like a protection"+hint)
+		if looksLikeSecurity(key) {
+			return s.block(key, "is not known, but it reads like a protection"+hint)
 		}
-		return &Fault{Name: key, Code: CodeNotSupported, Reason: "is not known and has no effect" + hint}
-	case value == "" && !known.Protects, slices.Contains(known.Idle, strings.ToLower(value)):
+		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "is not known and has no effect" + hint}
+	case value == "" && !known.Security, slices.Contains(known.Idle, strings.ToLower(value)):
 		return nil
-	case known.Support == Closes:
-		return s.close(key, "is not supported ("+known.Note+")")
+	case known.Support == Blocks:
+		return s.block(key, "is not supported ("+known.Note+")")
 	case known.Support == NoEffect:
-		return &Fault{Name: key, Code: CodeNotSupported, Reason: "is not supported and has no effect: " + known.Note}
+		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "is not supported and has no effect: " + known.Note}
 	case key == "whitelist-source-range" && data["allowlist-source-range"] != "":
-		return &Fault{Name: key, Code: CodeNotSupported, Reason: "has no effect beside allowlist-source-range, which is another name of it"}
+		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "has no effect beside allowlist-source-range, which is another name of it"}
 	}
 	err := known.read(s, value)
 	switch {
 	case err == nil, known.With != "" && !inUse(known.With, &s.Options):
 		return nil
-	case known.Protects:
-		return s.close(key, err.Error())
+	case known.Security:
+		return s.block(key, err.Error())
 	case key == "proxy-real-ip-cidr":
-		return &Fault{Name: key, Code: CodeInvalid, Reason: err.Error() + "; no proxy is trusted"}
+		return &Diagnostic{Name: key, Code: CodeInvalid, Reason: err.Error() + "; no proxy is trusted"}
 	}
-	return &Fault{Name: key, Code: CodeInvalid, Reason: err.Error() + "; the default applies"}
+	return &Diagnostic{Name: key, Code: CodeInvalid, Reason: err.Error() + "; the default applies"}
 }
 
-// close has the routes of all Ingresses answer 503.
-func (s *Settings) close(key, reason string) *Fault {
-	if s.Options.Closed == "" {
-		s.Options.Closed = fmt.Sprintf("key %s of the controller's ConfigMap: %s; without it every route would be open", key, reason)
+// block has the routes of all Ingresses answer 503.
+func (s *Settings) block(key, reason string) *Diagnostic {
+	if s.Options.Blocked == "" {
+		s.Options.Blocked = fmt.Sprintf("key %s of the controller's ConfigMap: %s; without it every route would be open", key, reason)
 	}
-	return &Fault{Name: key, Code: CodeClosed, Reason: reason + "; all routes answer 503 rather than go unprotected"}
+	return &Diagnostic{Name: key, Code: CodeBlocked, Reason: reason + "; all routes answer 503 rather than go unprotected"}
 }

@@ -40,13 +40,13 @@ func TestEverySettingHasItsConsequence(t *testing.T) {
 		}
 		seen[e.Key] = true
 		switch e.Support {
-		case annotations.Closes:
-			if s, faults := annotations.ParseSettings(map[string]string{e.Key: "x"}); s.Options.Closed == "" || len(faults) != 1 {
-				t.Errorf("%s leaves the routes open: %v", e.Key, faults)
+		case annotations.Blocks:
+			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); s.Options.Blocked == "" || len(diagnostics) != 1 {
+				t.Errorf("%s leaves the routes open: %v", e.Key, diagnostics)
 			}
 		case annotations.NoEffect:
-			if s, faults := annotations.ParseSettings(map[string]string{e.Key: "x"}); !reflect.DeepEqual(s, untouched) || len(faults) != 1 {
-				t.Errorf("%s: got %+v and %v, want one fault", e.Key, s, faults)
+			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); !reflect.DeepEqual(s, untouched) || len(diagnostics) != 1 {
+				t.Errorf("%s: got %+v and %v, want one fault", e.Key, s, diagnostics)
 			}
 		case annotations.Supported:
 			checkSetting(t, e)
@@ -77,12 +77,12 @@ func checkSetting(t *testing.T, e annotations.Setting) {
 	base := with("")
 	delete(base, e.Key)
 	before, _ := annotations.ParseSettings(base)
-	if s, faults := annotations.ParseSettings(with(ex.good)); len(faults) != 0 || s.Options.Closed != "" || reflect.DeepEqual(s, before) {
-		t.Errorf("%s: %q: got %v, and an effect should be seen", e.Key, ex.good, faults)
+	if s, diagnostics := annotations.ParseSettings(with(ex.good)); len(diagnostics) != 0 || s.Options.Blocked != "" || reflect.DeepEqual(s, before) {
+		t.Errorf("%s: %q: got %v, and an effect should be seen", e.Key, ex.good, diagnostics)
 	}
-	s, faults := annotations.ParseSettings(with(ex.bad))
-	if len(faults) != 1 || faults[0].Name != e.Key || e.Protects != (s.Options.Closed != "") {
-		t.Errorf("%s: %q: got %v, closed %q", e.Key, ex.bad, faults, s.Options.Closed)
+	s, diagnostics := annotations.ParseSettings(with(ex.bad))
+	if len(diagnostics) != 1 || diagnostics[0].Name != e.Key || e.Security != (s.Options.Blocked != "") {
+		t.Errorf("%s: %q: got %v, closed %q", e.Key, ex.bad, diagnostics, s.Options.Blocked)
 	}
 }
 
@@ -95,23 +95,23 @@ func TestUnreadableProxiesAreNotTrusted(t *testing.T) {
 }
 
 func TestSettingsAreWhatIngressesStartFrom(t *testing.T) {
-	s, faults := annotations.ParseSettings(map[string]string{
+	s, diagnostics := annotations.ParseSettings(map[string]string{
 		"ssl-redirect": "false", "proxy-read-timeout": "600", "enable-sticky-sessions": "true", "custom-http-errors": "404,503",
 		"whitelist-source-range": "10.0.0.0/8", "retry-non-idempotent": "true", "global-auth-url": "https://auth.test", "global-auth-method": "POST",
 	})
-	if len(faults) != 0 {
-		t.Fatalf("faults: %v", faults)
+	if len(diagnostics) != 0 {
+		t.Fatalf("diagnostics: %v", diagnostics)
 	}
 	o, _ := annotations.Parse(nil, s.Options)
 	if o.Redirects.SSL || o.Proxy.ReadTimeout != 10*time.Minute || !o.Affinity.Enabled || !slices.Equal(o.Errors.Codes, []int{404, 503}) ||
 		len(o.Access.Allow) != 1 || o.Auth.URL.IsZero() || o.Auth.Method != "POST" {
 		t.Errorf("without annotations: %+v", o)
 	}
-	o, faults = annotations.Parse(all("ssl-redirect", "true", "affinity", "none", "disable-proxy-intercept-errors", "true", "proxy-next-upstream", "error",
+	o, diagnostics = annotations.Parse(all("ssl-redirect", "true", "affinity", "none", "disable-proxy-intercept-errors", "true", "proxy-next-upstream", "error",
 		"allowlist-source-range", "192.0.2.0/24", "auth-url", "https://other.test"), s.Options)
-	if len(faults) != 0 || !o.Redirects.SSL || o.Affinity.Enabled || o.Errors.Codes != nil || !o.Proxy.NextUpstream.NonIdempotent ||
+	if len(diagnostics) != 0 || !o.Redirects.SSL || o.Affinity.Enabled || o.Errors.Codes != nil || !o.Proxy.NextUpstream.NonIdempotent ||
 		!slices.Equal(o.Access.Allow, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}) || o.Auth.Method != "" {
-		t.Errorf("with annotations: %+v, %v", o, faults)
+		t.Errorf("with annotations: %+v, %v", o, diagnostics)
 	}
 	if o, _ = annotations.Parse(all("enable-global-auth", "false"), s.Options); !o.Auth.URL.IsZero() {
 		t.Errorf("enable-global-auth false leaves %+v", o.Auth)
@@ -121,9 +121,9 @@ func TestSettingsAreWhatIngressesStartFrom(t *testing.T) {
 // Keys with "whitelist" or "auth" in their name that protect nothing of what is routed must not close every route.
 func TestKeysThatOnlySoundLikeProtectionsCloseNothing(t *testing.T) {
 	for _, key := range []string{"nginx-status-ipv4-whitelist", "nginx-status-ipv6-whitelist", "annotation-value-word-blocklist", "no-auth-locations"} {
-		s, faults := annotations.ParseSettings(map[string]string{key: "127.0.0.1"})
-		if len(faults) != 1 || faults[0].Code != annotations.CodeNotSupported || s.Options.Closed != "" {
-			t.Errorf("%s: got %v, closed %q", key, faults, s.Options.Closed)
+		s, diagnostics := annotations.ParseSettings(map[string]string{key: "127.0.0.1"})
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported || s.Options.Blocked != "" {
+			t.Errorf("%s: got %v, closed %q", key, diagnostics, s.Options.Blocked)
 		}
 	}
 }
@@ -132,21 +132,21 @@ func TestKeysThatOnlySoundLikeProtectionsCloseNothing(t *testing.T) {
 func TestBrokenProtectionInTheConfigMapClosesAll(t *testing.T) {
 	for key, value := range map[string]string{"whitelist-source-range": "10.0.0/8", "global-auth-url": "auth.test", "http-snippet": "deny all;",
 		"block-cidrs": "10.0.0.1", "blocklist": "x", "denylist-source-range": ""} {
-		s, faults := annotations.ParseSettings(map[string]string{key: value})
-		if len(faults) != 1 || faults[0].Code != annotations.CodeClosed {
-			t.Errorf("%s: got %v", key, faults)
+		s, diagnostics := annotations.ParseSettings(map[string]string{key: value})
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked {
+			t.Errorf("%s: got %v", key, diagnostics)
 		}
 		for _, more := range []map[string]string{nil, all("proxy-read-timeout", "5"), all("canary", "true")} {
-			if o, _ := annotations.Parse(more, s.Options); !strings.Contains(o.Closed, key) {
-				t.Errorf("%s: Closed is %q", key, o.Closed)
+			if o, _ := annotations.Parse(more, s.Options); !strings.Contains(o.Blocked, key) {
+				t.Errorf("%s: Closed is %q", key, o.Blocked)
 			}
 		}
 	}
 }
 
 func TestMisspelledKeysGetAHint(t *testing.T) {
-	_, faults := annotations.ParseSettings(map[string]string{"hsts-maxage": "5", "nobody-knows": "x"})
-	if len(faults) != 2 || !strings.Contains(faults[0].Reason, `did you mean "hsts-max-age"?`) || faults[1].Code != annotations.CodeNotSupported {
-		t.Errorf("got %v", faults)
+	_, diagnostics := annotations.ParseSettings(map[string]string{"hsts-maxage": "5", "nobody-knows": "x"})
+	if len(diagnostics) != 2 || !strings.Contains(diagnostics[0].Reason, `did you mean "hsts-max-age"?`) || diagnostics[1].Code != annotations.CodeNotSupported {
+		t.Errorf("got %v", diagnostics)
 	}
 }

@@ -56,9 +56,9 @@ func TestValues(t *testing.T) {
 		{[]string{"permanent-redirect", "/new"}, func(o options) any { return o.Redirects.Permanent.String() }, "/new"},
 		{[]string{"enable-access-log", "false"}, func(o options) any { return o.Unlogged }, true},
 	} {
-		o, faults := parse(c.annotations...)
-		if len(faults) != 0 {
-			t.Errorf("%q: %v", c.annotations, faults)
+		o, diagnostics := parse(c.annotations...)
+		if len(diagnostics) != 0 {
+			t.Errorf("%q: %v", c.annotations, diagnostics)
 		}
 		if got := c.got(o); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: got %v, want %v", c.annotations, got, c.want)
@@ -77,15 +77,15 @@ func TestInvalidValues(t *testing.T) {
 		{"upstream-vhost", "a/b"}, {"upstream-vhost", "a@b"}, {"server-alias", "a.test,*"}, {"server-alias", "a_b"}, {"custom-headers", "/x"},
 		{"custom-http-errors", "404,"}, {"custom-http-errors", "399"}, {"custom-http-errors", "404,x"}, {"default-backend", "other/errors"},
 	} {
-		o, faults := parse(c[0], c[1])
+		o, diagnostics := parse(c[0], c[1])
 		if c[1] == "404," { // a comma too many is nothing worth a fault
-			if len(faults) != 0 {
-				t.Errorf("%s %q: %v", c[0], c[1], faults)
+			if len(diagnostics) != 0 {
+				t.Errorf("%s %q: %v", c[0], c[1], diagnostics)
 			}
 			continue
 		}
-		if len(faults) != 1 || faults[0].Code != annotations.CodeInvalid || !same(o, defaults) {
-			t.Errorf("%s %q: got %v, want the value refused and the default", c[0], c[1], faults)
+		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeInvalid || !same(o, defaults) {
+			t.Errorf("%s %q: got %v, want the value refused and the default", c[0], c[1], diagnostics)
 		}
 	}
 }
@@ -106,66 +106,66 @@ func TestProtectionsThatMissSomething(t *testing.T) {
 		{[]string{"allowlist-source-range", "10.0.0.0/8,oops"}, true},
 		{[]string{"auth-tls-verify-client", "on"}, false}, // ingress-nginx asks for nothing without auth-tls-secret
 	} {
-		if o, faults := parse(c.annotations...); (o.Closed != "") != c.closed {
-			t.Errorf("%q: closed is %q, faults %v", c.annotations, o.Closed, faults)
+		if o, diagnostics := parse(c.annotations...); (o.Blocked != "") != c.closed {
+			t.Errorf("%q: closed is %q, diagnostics %v", c.annotations, o.Blocked, diagnostics)
 		}
 	}
-	o, faults := parse("auth-secret", "users")
-	if o.Closed != "" || len(faults) != 1 || faults[0].Code != annotations.CodeNotSupported {
-		t.Errorf("auth-secret alone: %q, %v", o.Closed, faults)
+	o, diagnostics := parse("auth-secret", "users")
+	if o.Blocked != "" || len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported {
+		t.Errorf("auth-secret alone: %q, %v", o.Blocked, diagnostics)
 	}
 }
 
 func TestAliases(t *testing.T) {
 	for _, c := range []struct {
-		old, now string
-		faults   int
+		old, now    string
+		diagnostics int
 	}{{"10.0.0.0/8", "10.0.0.0/8", 0}, {"10.0.0.0/8", "192.0.2.0/24", 1}, {"oops", "192.0.2.0/24", 1}} {
-		o, faults := parse("whitelist-source-range", c.old, "allowlist-source-range", c.now)
-		if len(faults) != c.faults || o.Closed != "" || fmt.Sprint(o.Access.Allow) != "["+c.now+"]" {
-			t.Errorf("%+v: got %v, closed %q, %v", c, o.Access.Allow, o.Closed, faults)
+		o, diagnostics := parse("whitelist-source-range", c.old, "allowlist-source-range", c.now)
+		if len(diagnostics) != c.diagnostics || o.Blocked != "" || fmt.Sprint(o.Access.Allow) != "["+c.now+"]" {
+			t.Errorf("%+v: got %v, closed %q, %v", c, o.Access.Allow, o.Blocked, diagnostics)
 		}
 	}
 }
 
 // The default of cors-allow-origin is everybody. A typing mistake must not open the route to everybody.
 func TestUnreadableOriginsAreLeftOut(t *testing.T) {
-	o, faults := parse("enable-cors", "true", "cors-allow-origin", "https://a.test, b.test, null")
-	if len(faults) != 1 || len(o.CORS.Origins) != 1 || o.CORS.Origins[0] != "https://a.test" {
-		t.Errorf("got %v and %v", o.CORS.Origins, faults)
+	o, diagnostics := parse("enable-cors", "true", "cors-allow-origin", "https://a.test, b.test, null")
+	if len(diagnostics) != 1 || len(o.CORS.Origins) != 1 || o.CORS.Origins[0] != "https://a.test" {
+		t.Errorf("got %v and %v", o.CORS.Origins, diagnostics)
 	}
-	o, faults = parse("enable-cors", "true", "cors-allow-origin", "a.test")
-	if len(faults) != 1 || len(o.CORS.Origins) != 0 {
-		t.Errorf("got %v and %v", o.CORS.Origins, faults)
+	o, diagnostics = parse("enable-cors", "true", "cors-allow-origin", "a.test")
+	if len(diagnostics) != 1 || len(o.CORS.Origins) != 0 {
+		t.Errorf("got %v and %v", o.CORS.Origins, diagnostics)
 	}
 }
 
 func TestCanary(t *testing.T) {
 	for value, canary := range map[string]bool{"true": true, "1": true, "T": true, "false": false, "0": false, "yes": true, "": false} {
-		o, faults := parse("canary", value, "canary-weight", "10", "rewrite-target", "x", "auth-type", "digest", "server-snippet", "x", "auth-typ", "x")
+		o, diagnostics := parse("canary", value, "canary-weight", "10", "rewrite-target", "x", "auth-type", "digest", "server-snippet", "x", "auth-typ", "x")
 		if o.Canary.Enabled != canary {
 			t.Errorf("canary %q: Enabled is %v", value, o.Canary.Enabled)
 		}
 		if !canary {
 			continue
 		}
-		if o.Closed != "" || o.Canary.Weight != 10 {
-			t.Errorf("canary %q: closed %q, weight %d", value, o.Closed, o.Canary.Weight)
+		if o.Blocked != "" || o.Canary.Weight != 10 {
+			t.Errorf("canary %q: closed %q, weight %d", value, o.Blocked, o.Canary.Weight)
 		}
-		if invalid := value == "yes"; invalid != (len(faults) == 1) {
-			t.Errorf("canary %q: got faults %v", value, faults)
+		if invalid := value == "yes"; invalid != (len(diagnostics) == 1) {
+			t.Errorf("canary %q: got diagnostics %v", value, diagnostics)
 		}
 	}
 }
 
 func TestCanaryKeepsWhatIsItsOwn(t *testing.T) {
-	o, faults := parse("canary", "true", "load-balance", "ewma", "upstream-hash-by", "$host", "affinity", "cookie", "affinity-canary-behavior", "legacy",
+	o, diagnostics := parse("canary", "true", "load-balance", "ewma", "upstream-hash-by", "$host", "affinity", "cookie", "affinity-canary-behavior", "legacy",
 		"canary-wieght", "5")
 	if o.Backend.LoadBalance != annotations.EWMA || o.Backend.HashBy.IsZero() || !o.Affinity.LeaveCanary {
 		t.Errorf("got %+v", o)
 	}
-	if len(faults) != 1 || !strings.Contains(faults[0].Reason, `did you mean "canary-weight"?`) {
-		t.Errorf("got faults %v", faults)
+	if len(diagnostics) != 1 || !strings.Contains(diagnostics[0].Reason, `did you mean "canary-weight"?`) {
+		t.Errorf("got diagnostics %v", diagnostics)
 	}
 }
 
@@ -173,14 +173,14 @@ func TestCanaryWeights(t *testing.T) {
 	for _, c := range []struct {
 		weight, total   string
 		want, wantTotal int
-		faults          int
+		diagnostics     int
 	}{
 		{"10", "", 10, 100, 0}, {"150", "", 100, 100, 1}, {"150", "200", 150, 200, 0}, {"10", "50", 10, 100, 1}, {"10", "0", 10, 100, 1},
 		{"-1", "", 0, 100, 1}, {"0", "", 0, 100, 0}, {"300", "200", 200, 200, 1},
 	} {
-		o, faults := parse("canary", "true", "canary-weight", c.weight, "canary-weight-total", c.total)
-		if o.Canary.Weight != c.want || o.Canary.WeightTotal != c.wantTotal || len(faults) != c.faults {
-			t.Errorf("%+v: got %d of %d, %v", c, o.Canary.Weight, o.Canary.WeightTotal, faults)
+		o, diagnostics := parse("canary", "true", "canary-weight", c.weight, "canary-weight-total", c.total)
+		if o.Canary.Weight != c.want || o.Canary.WeightTotal != c.wantTotal || len(diagnostics) != c.diagnostics {
+			t.Errorf("%+v: got %d of %d, %v", c, o.Canary.Weight, o.Canary.WeightTotal, diagnostics)
 		}
 	}
 }

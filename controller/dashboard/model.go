@@ -144,7 +144,7 @@ func routeView(route *routing.Route, pools map[*routing.Pool]*Pool) Route {
 		Field:    route.Field,
 		Path:     route.Path,
 		PathType: string(route.PathType),
-		Closed:   route.Closed,
+		Closed:   route.Blocked,
 		Canaries: []Canary{},
 		Pool:     poolView(route.Pool, pools),
 	}

@@ -42,9 +42,9 @@ func TestFormats(t *testing.T) {
 	for user, hash := range hashes {
 		file.WriteString(user + ":" + hash + "\r\n")
 	}
-	users, faults := htpasswd.Parse([]byte("# who may enter\n\n" + file.String()))
-	if len(faults) > 0 || users.Len() != len(hashes) {
-		t.Fatalf("%d users, want %d; faults %v", users.Len(), len(hashes), faults)
+	users, diagnostics := htpasswd.Parse([]byte("# who may enter\n\n" + file.String()))
+	if len(diagnostics) > 0 || users.Len() != len(hashes) {
+		t.Fatalf("%d users, want %d; diagnostics %v", users.Len(), len(hashes), diagnostics)
 	}
 	for user := range hashes {
 		for password, want := range map[string]bool{"open sesame": true, "open sesam": false, "open sesame ": false, "": false} {
@@ -61,12 +61,12 @@ func TestFormats(t *testing.T) {
 }
 
 func TestMap(t *testing.T) {
-	users, faults := htpasswd.ParseMap(map[string][]byte{"ali": []byte(formats["apr1"] + "\n"), "cassim": []byte("open sesame")})
+	users, diagnostics := htpasswd.ParseMap(map[string][]byte{"ali": []byte(formats["apr1"] + "\n"), "cassim": []byte("open sesame")})
 	if !users.Match("ali", "open sesame") || users.Match("cassim", "open sesame") || users.Len() != 1 {
 		t.Error("ali enters, and cassim, whose value is no hash, does not")
 	}
-	if len(faults) != 1 || faults[0].Where != "key cassim" {
-		t.Errorf("faults %v", faults)
+	if len(diagnostics) != 1 || diagnostics[0].Where != "key cassim" {
+		t.Errorf("diagnostics %v", diagnostics)
 	}
 }
 
@@ -87,12 +87,12 @@ func TestFaultsNameTheLineAndNoHash(t *testing.T) {
 		"a user twice":           {"good:{PLAIN}secret", "already"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			users, faults := htpasswd.Parse([]byte("good:" + formats["sha"] + "\n" + c.line + "\n"))
-			if len(faults) != 1 || faults[0].Where != "line 2" || !strings.Contains(faults[0].Reason, c.want) {
-				t.Fatalf("faults %v, want one with %q", faults, c.want)
+			users, diagnostics := htpasswd.Parse([]byte("good:" + formats["sha"] + "\n" + c.line + "\n"))
+			if len(diagnostics) != 1 || diagnostics[0].Where != "line 2" || !strings.Contains(diagnostics[0].Reason, c.want) {
+				t.Fatalf("diagnostics %v, want one with %q", diagnostics, c.want)
 			}
-			if strings.Contains(faults[0].Reason, "secret") {
-				t.Errorf("%q tells what it must not", faults[0].Reason)
+			if strings.Contains(diagnostics[0].Reason, "secret") {
+				t.Errorf("%q tells what it must not", diagnostics[0].Reason)
 			}
 			if !users.Match("good", "open sesame") || users.Match("ali", "secret") || users.Match("good", "secret") {
 				t.Error("a bad line must cost its own user only")
@@ -112,8 +112,8 @@ func FuzzParse(f *testing.F) {
 		if strings.Contains(file, "rounds=") || strings.Contains(file, "$2") {
 			password = "" // the time of a hash is not what is tested
 		}
-		users, faults := htpasswd.Parse([]byte(file))
-		if slices.Contains(faults, htpasswd.Fault{}) {
+		users, diagnostics := htpasswd.Parse([]byte(file))
+		if slices.Contains(diagnostics, htpasswd.Diagnostic{}) {
 			t.Error("a fault says nothing")
 		}
 		if users.Match("", password) {

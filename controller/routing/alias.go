@@ -82,7 +82,7 @@ func redirectOnly(ing *ingress, host string, pathType networkingv1.PathType, ann
 	return &Route{
 		Ingress: ing.name, Field: annotationField(annotation), owner: ing.ref,
 		Host: host, Path: "/", PathType: pathType, canonical: "/", why: why, Pool: &Pool{Reason: why},
-		Policy: ing.policy, Timeouts: timeouts(ing.policy.Proxy), Closed: ing.policy.Closed,
+		Policy: ing.policy, Timeouts: timeouts(ing.policy.Proxy), Blocked: ing.policy.Blocked,
 	}
 }
 

@@ -91,12 +91,12 @@ func (b *builder) spreadClientTLS() {
 				with := *r.Policy
 				with.ClientTLS, with.ClientCA = from.ClientTLS, from.ClientCA
 				with.ClientTLS.PassCertificate = r.Policy.ClientTLS.PassCertificate || from.ClientTLS.PassCertificate
-				if from.ClientCA == nil && with.Closed == "" {
-					with.Closed = from.Closed
+				if from.ClientCA == nil && with.Blocked == "" {
+					with.Blocked = from.Blocked
 				}
 				copies[key] = &with
 			}
-			r.Policy, r.Closed = copies[key], copies[key].Closed
+			r.Policy, r.Blocked = copies[key], copies[key].Blocked
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (b *builder) readSettings(name types.NamespacedName) {
 	if missing != nil {
 		if missing.loading {
 			// It may have an allowlist for all routes, say.
-			b.settings.Options.Closed = "the controller's settings are being loaded"
+			b.settings.Options.Blocked = "the controller's settings are being loaded"
 		}
 		return
 	}

@@ -124,8 +124,8 @@ func (t *Table) decide(tr *trace, r *Request) Decision {
 	d := Decision{Reason: tr.route.why, Route: tr.route, Policy: tr.route.Policy}
 	s := step{table: t, trace: tr, request: r, decision: &d}
 	switch {
-	case tr.route.Closed != "":
-		s.refuse(http.StatusServiceUnavailable, tr.route.Closed)
+	case tr.route.Blocked != "":
+		s.refuse(http.StatusServiceUnavailable, tr.route.Blocked)
 	case tr.route.plain:
 		_ = s.redirectToHTTPS() || s.choosePool()
 	default:

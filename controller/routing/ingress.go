@@ -173,7 +173,7 @@ func (b *builder) route(ing *ingress, field string, backend *networkingv1.Ingres
 // route.
 func (b *builder) complete(r *Route, ing *ingress, field string, backend *networkingv1.IngressBackend, below string) {
 	r.Ingress, r.Field, r.owner = ing.name, field, ing.ref
-	r.Policy, r.Timeouts, r.Closed = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Closed
+	r.Policy, r.Timeouts, r.Blocked = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Blocked
 	r.Pool = b.pool(ing, backend, field+below)
 	if backend.Service != nil {
 		if r.servicePort = backend.Service.Port.Name; r.servicePort == "" {

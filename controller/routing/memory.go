@@ -24,7 +24,7 @@ type Memory struct {
 // userList is a list of users, with its faults.
 type userList struct {
 	users  *htpasswd.Users
-	faults []htpasswd.Fault
+	faults []htpasswd.Diagnostic
 }
 
 // next returns the Memory of the Build that follows. nil is an empty Memory.

@@ -115,13 +115,13 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 			table, problems := build(t, ingressWith("web", c.annotations)+c.objects)
 			route := routeOf(t, table, "web")
 			if c.problem == "" {
-				if route.Closed != "" || problems != "" {
-					t.Errorf("closed because %q; %s", route.Closed, problems)
+				if route.Blocked != "" || problems != "" {
+					t.Errorf("blocked because %q; %s", route.Blocked, problems)
 				}
 				return
 			}
-			if route.Closed == "" || !strings.Contains(problems, c.problem) {
-				t.Errorf("closed because %q, and the problems have no %q:\n%s", route.Closed, c.problem, problems)
+			if route.Blocked == "" || !strings.Contains(problems, c.problem) {
+				t.Errorf("blocked because %q, and the problems have no %q:\n%s", route.Blocked, c.problem, problems)
 			}
 			d := table.Decide(routing.Request{Method: "GET", Host: "shop.test", Path: "/web"})
 			if d.Action != routing.Refuse || d.Status != http.StatusServiceUnavailable {
@@ -148,8 +148,8 @@ func TestLoadingIsNoProblemAndNoEntrance(t *testing.T) {
 	table, problems := build(t, objects, func(s *routing.Snapshot, _ *routing.Options) {
 		s.Loading = routing.References{Secrets: name("users"), ConfigMaps: name("h")}
 	})
-	if route := routeOf(t, table, "web"); route.Closed != `annotation auth-secret: secret "users" is being loaded` || problems != "" {
-		t.Errorf("closed because %q; %s", route.Closed, problems)
+	if route := routeOf(t, table, "web"); route.Blocked != `annotation auth-secret: secret "users" is being loaded` || problems != "" {
+		t.Errorf("blocked because %q; %s", route.Blocked, problems)
 	}
 	if got := table.References(); fmt.Sprint(got) != "{[shop/users] [shop/h]}" {
 		t.Errorf("refers to %v", got)
@@ -159,7 +159,7 @@ func TestLoadingIsNoProblemAndNoEntrance(t *testing.T) {
 		o.ConfigMap = name("settings")[0]
 		s.Loading.ConfigMaps = name("settings")
 	})
-	if routeOf(t, table, "web").Closed == "" {
+	if routeOf(t, table, "web").Blocked == "" {
 		t.Error("a route is open before the settings are known")
 	}
 }
@@ -180,8 +180,8 @@ func TestSettingsComeFromTheConfigMap(t *testing.T) {
 	}
 	foreign := "---\nkind: Secret\nmetadata: {namespace: vault, name: users}\nstringData: {auth: \"ali:{PLAIN}x\"}\n"
 	table, problems = build(t, ingressWith("web", "auth-type: basic, auth-secret: vault/users")+foreign+configMapWith("settings", `allow-cross-namespace-resources: "true"`), named)
-	if route := routeOf(t, table, "web"); route.Closed != "" || problems != "" {
-		t.Errorf("closed because %q; %s", route.Closed, problems)
+	if route := routeOf(t, table, "web"); route.Blocked != "" || problems != "" {
+		t.Errorf("blocked because %q; %s", route.Blocked, problems)
 	}
 }
 
@@ -258,18 +258,18 @@ func TestClientVerificationIsOfTheHost(t *testing.T) {
 	if host == nil || host.ClientCA == nil || table.ClientTLS("other.test") != nil {
 		t.Fatalf("policy of the host %v", host)
 	}
-	if b := routeOf(t, table, "b"); b.Policy.ClientCA != host.ClientCA || b.Closed != "" {
+	if b := routeOf(t, table, "b"); b.Policy.ClientCA != host.ClientCA || b.Blocked != "" {
 		t.Error("an Ingress of the host that does not mention certificates is open to strangers")
 	}
-	if d := routeOf(t, table, "d"); d.Closed != "" {
-		t.Errorf("the same wish is no conflict: %s", d.Closed)
+	if d := routeOf(t, table, "d"); d.Blocked != "" {
+		t.Errorf("the same wish is no conflict: %s", d.Blocked)
 	}
-	if c := routeOf(t, table, "c"); c.Closed == "" || strings.Count(problems, "ClientTLSConflict: Ingress shop/c: ") != 1 || strings.Count(problems, "\n") != 1 {
-		t.Errorf("closed because %q; %s", c.Closed, problems)
+	if c := routeOf(t, table, "c"); c.Blocked == "" || strings.Count(problems, "ClientTLSConflict: Ingress shop/c: ") != 1 || strings.Count(problems, "\n") != 1 {
+		t.Errorf("blocked because %q; %s", c.Blocked, problems)
 	}
 	// A CA that is not there closes the host, not only the Ingress that names it.
 	table, _ = build(t, ingressWith("a", "auth-tls-secret: shop/ca")+ingressWith("b", "ssl-redirect: false"))
-	if b := routeOf(t, table, "b"); b.Closed == "" || table.ClientTLS("shop.test") != nil {
+	if b := routeOf(t, table, "b"); b.Blocked == "" || table.ClientTLS("shop.test") != nil {
 		t.Error("the other Ingress of the host is open to strangers")
 	}
 }
@@ -279,8 +279,8 @@ func TestBackendTLS(t *testing.T) {
 	https := "backend-protocol: HTTPS, proxy-ssl-secret: shop/pair, proxy-ssl-verify: on"
 	table, _ := build(t, ingressWith("a", https)+ingressWith("b", https)+ingressWith("c", https+", proxy-ssl-name: api.test")+ingressWith("d", "backend-protocol: HTTP, proxy-ssl-verify: on")+pair)
 	a, b, c := routeOf(t, table, "a"), routeOf(t, table, "b").Policy.BackendTLS, routeOf(t, table, "c").Policy.BackendTLS
-	if a.Closed != "" || a.Policy.BackendTLS.Roots == nil || a.Policy.BackendTLS.Certificate == nil || routeOf(t, table, "d").Policy.BackendTLS != nil {
-		t.Fatalf("%s: %+v", a.Closed, a.Policy.BackendTLS)
+	if a.Blocked != "" || a.Policy.BackendTLS.Roots == nil || a.Policy.BackendTLS.Certificate == nil || routeOf(t, table, "d").Policy.BackendTLS != nil {
+		t.Fatalf("%s: %+v", a.Blocked, a.Policy.BackendTLS)
 	}
 	if a.Policy.BackendTLS.Key != b.Key || a.Policy.BackendTLS.Key == c.Key {
 		t.Error("connections are shared between those that are alike, and only those")

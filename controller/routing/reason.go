@@ -89,17 +89,17 @@ func (r Reason) String() string {
 var (
 	AnnotationNotSupported = &Cause{"AnnotationNotSupported", annotations.CodeNotSupported, "{text}"}
 	AnnotationInvalid      = &Cause{"AnnotationInvalid", annotations.CodeInvalid, "{text}"}
-	AnnotationClosed       = &Cause{"AnnotationClosed", annotations.CodeClosed, "{text}"}
+	AnnotationBlocked      = &Cause{"AnnotationBlocked", annotations.CodeBlocked, "{text}"}
 )
 
 // reported returns what package annotations reports, as a Reason.
-func reported(f annotations.Fault) Reason {
+func reported(f annotations.Diagnostic) Reason {
 	cause := AnnotationInvalid
 	switch f.Code {
 	case annotations.CodeNotSupported:
 		cause = AnnotationNotSupported
-	case annotations.CodeClosed:
-		cause = AnnotationClosed
+	case annotations.CodeBlocked:
+		cause = AnnotationBlocked
 	}
 	return Because(cause, "name", f.Name, "requires", f.Requires, "text", f.Reason)
 }

@@ -55,7 +55,7 @@ func matchOf(r *routing.Route) string {
 
 func targetOf(r *routing.Route) string {
 	var b strings.Builder
-	if r.Closed != "" {
+	if r.Blocked != "" {
 		b.WriteString("closed: ")
 	}
 	b.WriteString(poolText(r.Pool))

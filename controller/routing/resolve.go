@@ -31,8 +31,8 @@ func (b *builder) policy(ing *ingress, options annotations.Options) *Policy {
 
 // lack blocks the routes because a security annotation cannot take effect.
 func (b *builder) lack(ing *ingress, p *Policy, annotation string, missing *lack) {
-	if p.Closed == "" {
-		p.Closed = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
+	if p.Blocked == "" {
+		p.Blocked = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
 	}
 	if !missing.loading {
 		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress answer 503 rather than go unprotected"))

@@ -32,8 +32,8 @@ type Route struct {
 	Policy *Policy
 	// Canaries are the Ingresses that take a share of the route's requests, the oldest first.
 	Canaries []*Canary
-	// Closed is why the route responds with 503 whatever its pool has; empty: it does not.
-	Closed string
+	// Blocked is why the route responds with 503 whatever its pool has; empty: it does not.
+	Blocked string
 
 	// Regex is set if Path is a regular expression.
 	Regex bool

@@ -54,7 +54,7 @@ func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
 		warning("ServiceNotFound", `spec.rules[0].http.paths[0].backend.service.name: service "shop" not found`),
 		warning("CertificateName", "spec.tls[0].hosts[0]: the certificate is for another host"),
 		warning("SecretInvalid", `spec.tls[0].secretName: secret "shop-tls": private key does not match public key`),
-		warning("RouteClosed", auth+"type]: auth-secret is missing, so no user can log in"),
+		warning("RouteBlocked", auth+"type]: auth-secret is missing, so no user can log in"),
 		warning("SecretInvalid", auth+`secret]: secret "users" has no user who can log in`),
 		warning("UserInvalid", auth+`secret]: secret "users": line 1: user "foo" cannot enter`),
 		warning("HostPathConflict", "spec.rules[0].http.paths[0]: Prefix /app of host shop.localhost is not served"), gone,

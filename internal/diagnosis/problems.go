@@ -60,7 +60,7 @@ func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
 func (d *diagnosis) problem(i *networkingv1.Ingress, p routing.Problem) {
 	args := p.Reason.Args()
 	switch p.Reason.Cause {
-	case routing.AnnotationNotSupported, routing.AnnotationInvalid, routing.AnnotationClosed:
+	case routing.AnnotationNotSupported, routing.AnnotationInvalid, routing.AnnotationBlocked:
 		d.annotation(i, args)
 	case routing.RuleTakenByOlder, routing.RuleTakenByLonger, routing.DefaultBackendTaken:
 		d.ruleTaken(i.Name, p.Field, p.Reason)
