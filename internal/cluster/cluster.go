@@ -13,7 +13,7 @@ type Cluster struct {
 	Name string
 	// Provider is the name of the cluster's provider: "kind".
 	Provider string
-	// Kubeconfig is the path of ingresslab's own kubeconfig file. Its current context is this cluster.
+	// Kubeconfig is ingresslab's own kubeconfig file, with this cluster as the current context.
 	Kubeconfig string
 	// Config is the content of Kubeconfig for client-go.
 	Config *rest.Config
@@ -21,14 +21,14 @@ type Cluster struct {
 	Addresses Addresses
 	// Missing is what the cluster does not support.
 	Missing Missing
-	// Created is true if this call of Up created the cluster. A canceled Up removes only what it created.
+	// Created is true if this call of Up created the cluster, so that a canceled Up removes it.
 	Created bool
 	// Overrides change objects before they are applied to the cluster.
 	Overrides Overrides
-	// Registry is where nodes pull images from ("registry.example.com/lab"); empty if they have them.
+	// Registry is where nodes pull images ("registry.example.com/lab"); empty if they have them.
 	Registry string
-	// Forward is the command that opens Addresses if no command of ingresslab keeps them open. It is
-	// empty if they are always open.
+	// Forward is the command that opens Addresses if no command of ingresslab keeps them open. It
+	// is empty if they are always open.
 	Forward string
 }
 
@@ -50,8 +50,8 @@ type Addresses struct {
 // Capability is a feature that a cluster can support.
 type Capability string
 
-// Scenarios list these capabilities in `requires:`. If one is missing, the scenario is skipped with a
-// reason; it never passes.
+// Scenarios list these capabilities in `requires:`. If one is missing, the scenario is skipped with
+// a reason; it never passes.
 const (
 	// Pods means that containers really run.
 	Pods Capability = "pods"
@@ -76,12 +76,12 @@ const (
 // Requirements lists the capabilities that a scenario can require, in print order.
 func Requirements() []Capability { return []Capability{Pods, Nodes, Services, DNS} }
 
-// Missing maps each capability that a cluster lacks to the reason, which completes "skipped: ".
-// A cluster supports every capability that is not in the map.
+// Missing maps each capability that a cluster lacks to the reason, which completes "skipped: ". A
+// cluster supports every capability that is not in the map.
 type Missing map[Capability]string
 
-// Lacks returns the reasons why the cluster does not meet the requirements, in their order. An unknown
-// requirement is a reason, too, so that it never passes unnoticed.
+// Lacks returns the reasons why the cluster does not meet the requirements, in their order. An
+// unknown requirement is a reason, too, so that it never passes unnoticed.
 func (m Missing) Lacks(required ...Capability) []string {
 	var reasons []string
 	for _, r := range required {

@@ -23,8 +23,7 @@ func LoadConfig(path string) (*rest.Config, error) {
 	return cfg, nil
 }
 
-// UseNamespace sets the namespace of the cluster's own kubeconfig, as `kubectl config set-context
-// --current --namespace` does. It does not change the user's kubeconfig.
+// UseNamespace sets the namespace in the cluster's own kubeconfig, not in the user's.
 func (c *Cluster) UseNamespace(namespace string) error {
 	return editKubeconfig(c.Kubeconfig, func(cfg *clientcmdapi.Config) error {
 		current := cfg.Contexts[cfg.CurrentContext]
@@ -45,8 +44,8 @@ func UserKubeconfig() string {
 	return clientcmd.NewDefaultPathOptions().GetDefaultFilename()
 }
 
-// MergeKubeconfig copies all entries of one kubeconfig file into another and makes the current context
-// the current one there. It creates the other file if necessary.
+// MergeKubeconfig copies all entries of one kubeconfig file into another and makes the current
+// context the current one there. It creates the other file if necessary.
 func MergeKubeconfig(from, into string) error {
 	source, err := clientcmd.LoadFromFile(from)
 	if err != nil {
@@ -61,8 +60,7 @@ func MergeKubeconfig(from, into string) error {
 	})
 }
 
-// RemoveContext removes a context, and the cluster and user of the same name, from a kubeconfig file.
-// A missing file is not an error.
+// RemoveContext removes a context, its cluster, and its user, if the kubeconfig file exists.
 func RemoveContext(path, context string) error {
 	return editKubeconfig(path, func(cfg *clientcmdapi.Config) error {
 		if len(cfg.Contexts) == 0 {
@@ -102,8 +100,8 @@ func editKubeconfig(path string, edit func(*clientcmdapi.Config) error) error {
 	return nil
 }
 
-// replaceKubeconfig atomically replaces the file at path, or the target of a link there. If the disk
-// is full, the old file remains. kubectl in another terminal never reads half a file.
+// replaceKubeconfig atomically replaces the file at path, or the target of a link there. If the
+// disk is full, the old file remains. kubectl in another terminal never reads half a file.
 func replaceKubeconfig(cfg *clientcmdapi.Config, path string) (err error) {
 	content, err := clientcmd.Write(*cfg)
 	if err != nil {

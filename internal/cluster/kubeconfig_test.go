@@ -38,8 +38,8 @@ func TestUseNamespace(t *testing.T) {
 	}
 }
 
-// Whoever reads the file while it changes finds the old one or the new one, whole: the old one is replaced and not written over.
-func TestAKubeconfigIsReplacedWhole(t *testing.T) {
+// A reader during the change gets the complete old file or the complete new one.
+func TestUseNamespaceReplacesFileAtomically(t *testing.T) {
 	dir := t.TempDir()
 	path, link, before := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "link"), filepath.Join(dir, "before")
 	if err := errors.Join(os.WriteFile(path, []byte(kubeconfig), 0o640), os.Symlink(path, link), os.Link(path, before)); err != nil {

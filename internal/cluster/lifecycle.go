@@ -21,12 +21,9 @@ const (
 	cleanUpTimeout = 2 * time.Minute
 )
 
-// Lifecycle implements Up, Down, Get, and List for providers that create clusters on this machine. It
-// locks, inspects, reuses, and describes a cluster; a Backend does the rest.
-type Lifecycle[R any, P interface {
-	*R
-	Shared() *Record
-}] struct {
+// Lifecycle implements Up, Down, Get, and List for providers that create clusters on this machine.
+// It locks, inspects, reuses, and describes a cluster; a Backend does the rest.
+type Lifecycle[R any, P recordPointer[R]] struct {
 	Store[R]
 	// Alive returns nil if the API server responds and all nodes are Ready. Tests replace it.
 	Alive    func(ctx context.Context, kubeconfig string, nodes int) error
@@ -34,16 +31,21 @@ type Lifecycle[R any, P interface {
 	backend  Backend[R]
 }
 
-// Backend is the part of a Lifecycle that differs between providers. The cluster is locked during
-// Create, Revive, and Delete.
+// recordPointer is a pointer to a record that embeds Record.
+type recordPointer[R any] interface {
+	*R
+	Shared() *Record
+}
+
+// Backend is what differs between providers. Create, Revive, and Delete run under a lock.
 type Backend[R any] interface {
 	// Check returns an error if spec or this machine rules out a cluster.
 	Check(ctx context.Context, spec Spec) error
 	// Inspect returns the condition of a cluster.
 	Inspect(ctx context.Context, name string) (Condition[R], error)
-	// Create creates a cluster and waits until it is Ready. It saves the record before anything else.
+	// Create saves a record, creates a cluster, and waits until it is Ready.
 	Create(ctx context.Context, spec Spec, progress Progress) (*R, error)
-	// Revive makes an existing cluster Ready. If replace is true, Up replaces the cluster because of err.
+	// Revive makes an existing cluster Ready. If replace is true, Up replaces it because of err.
 	Revive(ctx context.Context, name string, c Condition[R], progress Progress) (replace bool, err error)
 	// Keep implements Provider.
 	Keep(ctx context.Context, name string) error
@@ -66,10 +68,7 @@ type Condition[R any] struct {
 }
 
 // NewLifecycle returns the Lifecycle of a provider with its state in dir.
-func NewLifecycle[R any, P interface {
-	*R
-	Shared() *Record
-}](provider, dir string, backend Backend[R]) *Lifecycle[R, P] {
+func NewLifecycle[R any, P recordPointer[R]](provider, dir string, backend Backend[R]) *Lifecycle[R, P] {
 	return &Lifecycle[R, P]{Store: Store[R]{Dir: StateDir(dir, provider)}, Alive: alive, provider: provider, backend: backend}
 }
 
@@ -143,8 +142,7 @@ func (l *Lifecycle[R, P]) inspect(ctx context.Context, name string) (Condition[R
 	return c, err
 }
 
-// reuse returns the existing cluster if it matches spec and works. It returns nil, nil if the cluster
-// is to be replaced.
+// reuse returns the existing cluster if it matches and works, and nil, nil to replace it.
 func (l *Lifecycle[R, P]) reuse(ctx context.Context, spec Spec, c Condition[R], progress Progress) (*Cluster, error) {
 	switch {
 	case spec.Recreate:
@@ -212,7 +210,7 @@ func (l *Lifecycle[R, P]) cleanUp(ctx context.Context, name string, progress Pro
 	return nil
 }
 
-// remove removes a cluster. The record goes last, so that the next command continues an interrupted removal.
+// remove removes the record last, so that the next command continues an interrupted removal.
 func (l *Lifecycle[R, P]) remove(ctx context.Context, name string, c Condition[R], progress Progress) (err error) {
 	if c.State != Absent {
 		done := progress.Step("Removing cluster " + name)
@@ -323,7 +321,7 @@ func (l *Lifecycle[R, P]) Get(ctx context.Context, name string) (*Cluster, error
 	return l.describe(name, c.Record)
 }
 
-// Existing returns the condition of a cluster in any state. The error is a *NotFoundError if there is none.
+// Existing returns the condition of a cluster, or a *NotFoundError.
 func (l *Lifecycle[R, P]) Existing(ctx context.Context, name string) (Condition[R], error) {
 	spec := Spec{Name: name}
 	if err := spec.Check(); err != nil {

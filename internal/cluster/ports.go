@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Loopback is the only address that ingresslab listens on, so that no other machine reaches the lab.
+// Loopback is the only address that ingresslab listens on. No other machine reaches the lab.
 const Loopback = "127.0.0.1"
 
 // Listeners are open ports for HTTP, HTTPS, and status. A nil listener is not open.
@@ -40,7 +40,7 @@ type PortOpener struct {
 	Holder func(port int) string
 }
 
-// Open opens the requested ports. Ports with a number come first, so that a free port is never one of them.
+// Open opens numbered ports first, so that a free port is never one of them.
 func (o PortOpener) Open(ctx context.Context, spec Spec) (ports [3]int, open Listeners, err error) {
 	defer func() {
 		if err != nil {

@@ -22,36 +22,33 @@ type Provider interface {
 	Name() string
 	// Info describes the provider and its clusters.
 	Info() Info
-	// Ready returns the reason why Up can create the cluster without minutes of preparation:
-	// "a Docker engine answers". The error is an *UnreadyError if Up can't.
+	// Ready returns the reason why Up can create the cluster without minutes of preparation: "a
+	// Docker engine answers". The error is an *UnreadyError if Up can't.
 	Ready(ctx context.Context, spec Spec, progress Progress) (reason string, err error)
 
 	// Up returns the cluster that spec describes: an existing one that matches, or a new one. If it
 	// fails or ctx ends, it removes what it created, unless spec keeps it. Errors include
 	// *MismatchError, *PortInUseError, and *NoEngineError.
 	Up(ctx context.Context, spec Spec, progress Progress) (*Cluster, error)
-	// Keep lets a cluster that Up returned outlive this process. Until then, a provider can end the
-	// cluster if the process is killed.
+	// Keep lets the cluster outlive this process. Before, a provider can tie it to the process.
 	Keep(ctx context.Context, name string) error
-	// WaitDNS waits until the DNS of a cluster that Up has just created works. Up itself returns as
-	// soon as the cluster can start pods.
+	// WaitDNS waits for the DNS of a new cluster. Up returns as soon as the cluster can start pods.
 	WaitDNS(ctx context.Context, name string, progress Progress) error
 	// ImageNodes returns the nodes that accept images from this machine, without a registry.
 	ImageNodes(ctx context.Context, name string) ([]ImageNode, error)
 	// CheckInstall returns nil if ingresslab can apply the objects that install the controller. It
 	// protects objects that others own, and asks the user to confirm if necessary.
 	CheckInstall(ctx context.Context, c *Cluster, objects []*unstructured.Unstructured) error
-	// OpenPorts makes c.Addresses reach the controller until ctx ends. Call it once the controller runs.
+	// OpenPorts makes c.Addresses reach the running controller until ctx ends.
 	OpenPorts(ctx context.Context, c *Cluster, progress Progress) error
 
-	// Get returns a running cluster and changes nothing. The error is a *NotFoundError or a
-	// *BrokenError if there is no such cluster or it is not usable.
+	// Get returns a running cluster without changes, or a *NotFoundError or *BrokenError.
 	Get(ctx context.Context, name string) (*Cluster, error)
 	// List returns all clusters of this provider that ingresslab created or uses.
 	List(ctx context.Context) ([]Summary, error)
 	// Logs creates dir and writes the logs of the nodes into it.
 	Logs(ctx context.Context, name, dir string) error
-	// Down removes the cluster and all its traces on this machine. A missing cluster is not an error.
+	// Down removes the cluster and its traces on this machine. It does nothing without a cluster.
 	Down(ctx context.Context, name string, progress Progress) error
 }
 
@@ -73,8 +70,8 @@ type Info struct {
 type ImageNode interface {
 	// Name returns the name of the node.
 	Name() string
-	// Images returns the node's images: from each reference without a registry ("cheese:cheddar") to
-	// the image's ID ("sha256:..."), which is the digest of its configuration.
+	// Images returns the node's images: from each reference without a registry ("cheese:cheddar")
+	// to the image's ID ("sha256:..."), which is the digest of its configuration.
 	Images(ctx context.Context) (map[string]string, error)
 	// Import adds the images of an archive in the format of `docker save`.
 	Import(ctx context.Context, archive io.Reader) error
@@ -104,7 +101,7 @@ type State string
 const (
 	// Running means that the cluster is complete and all nodes run.
 	Running State = "running"
-	// Stopped means that the cluster is complete and nodes are stopped, for example by a restart of the engine.
+	// Stopped means that the cluster is complete and nodes are stopped, for example by a reboot.
 	Stopped State = "stopped"
 	// HalfCreated means that an Up did not finish.
 	HalfCreated State = "half-created"
@@ -112,7 +109,7 @@ const (
 	Absent State = "absent"
 	// Unreachable means that ingresslab created the cluster and its engine does not respond.
 	Unreachable State = "unreachable"
-	// Foreign means that another program created a cluster of that name. ingresslab does not change it.
+	// Foreign means that another program created the cluster. ingresslab does not change it.
 	Foreign State = "foreign"
 )
 

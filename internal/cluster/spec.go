@@ -11,7 +11,7 @@ import (
 const (
 	// DefaultName is the name of the cluster if --name isn't set.
 	DefaultName = "ingresslab"
-	// DefaultNodes is a control plane and two workers, the smallest cluster that gives pods a choice of nodes.
+	// DefaultNodes is a control plane and two workers, so that pods have a choice of nodes.
 	DefaultNodes = 3
 	// DefaultHTTPPort and the next two are ports of this machine above 1024, which need no root.
 	DefaultHTTPPort   = 8080
@@ -25,8 +25,8 @@ const AnyPort = -1
 // MaxNodes is the maximum number of nodes. It is far more than a laptop runs, and catches typos.
 const MaxNodes = 16
 
-// Spec is the requested state of a cluster. A zero field requests nothing: an existing cluster keeps
-// its value, and a new one gets the default.
+// Spec is the requested state of a cluster. A zero field requests nothing: an existing cluster
+// keeps its value, and a new one gets the default.
 type Spec struct {
 	// Name must be a DNS label of at most 50 characters, because it is part of node names.
 	Name string
@@ -38,7 +38,7 @@ type Spec struct {
 	NodeImage string
 	// KeepOnFailure keeps what exists if Up fails or is canceled, for debugging.
 	KeepOnFailure bool
-	// MergeKubeconfig also writes the cluster's context into the user's kubeconfig. Down removes it.
+	// MergeKubeconfig adds the context to the user's kubeconfig. Down removes it.
 	MergeKubeconfig bool
 	// Recreate removes an existing cluster of this name first.
 	Recreate bool
@@ -54,7 +54,7 @@ type SpecError struct {
 
 func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
 
-// maxName keeps node names within the 64 characters of a Linux host name: "-control-plane" is appended.
+// maxName fits node names, which add "-control-plane", into the 64 characters of a host name.
 const maxName = 50
 
 // dnsLabel is the label of RFC 1123. Node names consist of labels.

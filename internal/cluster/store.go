@@ -50,7 +50,7 @@ func (r *Record) SetPorts(ports [3]int) {
 	r.HTTPPort, r.HTTPSPort, r.StatusPort = ports[0], ports[1], ports[2]
 }
 
-// StateDir returns dir, or the provider's directory under the user's XDG state directory if dir is empty.
+// StateDir returns dir, or by default ingresslab/provider in the user's XDG state directory.
 func StateDir(dir, provider string) string {
 	if dir != "" {
 		return dir
@@ -73,8 +73,8 @@ func (s Store[R]) LogFile(name string) string { return filepath.Join(s.Dir, name
 // RecordFile returns the path of a cluster's record.
 func (s Store[R]) RecordFile(name string) string { return filepath.Join(s.Dir, name, "cluster.json") }
 
-// Load returns the record of a cluster, or nil if there is none. An unreadable record counts as empty:
-// Save is atomic, so something else damaged it, and only a new cluster helps.
+// Load returns the record of a cluster, or nil if there is none. An unreadable record counts as
+// empty: Save is atomic, so something else damaged it, and only a new cluster helps.
 func (s Store[R]) Load(name string) (*R, error) {
 	data, err := os.ReadFile(s.RecordFile(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -117,8 +117,7 @@ func (s Store[R]) Forget(name string) error {
 	return nil
 }
 
-// removeTree is os.RemoveAll that also removes directories their owner can't read. overlayfs creates
-// one for every container ("work", mode 0), and containers can create others.
+// removeTree is os.RemoveAll that also removes unreadable directories, such as overlayfs's "work".
 func removeTree(path string) error {
 	if os.RemoveAll(path) == nil {
 		return nil

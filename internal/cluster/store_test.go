@@ -13,10 +13,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// overlayfs creates an unreadable directory for every container. Without root, `down` failed with "permission denied".
+// overlayfs creates an unreadable directory for every container. Without root, `down` failed with
+// "permission denied".
 func TestForgetRemovesUnreadableDirectories(t *testing.T) {
 	if os.Geteuid() == 0 { // root can read every directory
-		rerunAsNobody(t)
+		rerunUnprivileged(t)
 		return
 	}
 	s := cluster.Store[struct{}]{Dir: t.TempDir()}
@@ -35,10 +36,10 @@ func TestForgetRemovesUnreadableDirectories(t *testing.T) {
 	}
 }
 
-// rerunAsNobody runs the test in a process of the user nobody, who has no permissions.
-func rerunAsNobody(t *testing.T) {
+// rerunUnprivileged runs the test in a process of a user without permissions.
+func rerunUnprivileged(t *testing.T) {
 	t.Helper()
-	const nobody = 65534
+	const unprivileged = 65534
 	home := t.TempDir()
 	program := filepath.Join(home, "tests")
 	content, err := os.ReadFile(os.Args[0])
@@ -48,12 +49,12 @@ func rerunAsNobody(t *testing.T) {
 	if err := os.WriteFile(program, content, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Chown(home, nobody, nobody), os.Chmod(filepath.Dir(home), 0o755)); err != nil {
+	if err := errors.Join(os.Chown(home, unprivileged, unprivileged), os.Chmod(filepath.Dir(home), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^"+t.Name()+"$")
 	cmd.Dir, cmd.Env = home, []string{"TMPDIR=" + home}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Errorf("run as user 65534: %v\n%s", err, out)

@@ -9,7 +9,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Users can add the webhook component to a kustomization with the DaemonSet for kind or with the Deployment.
+// Users can add the webhook component to a kustomization with the DaemonSet for kind or with the
+// Deployment.
 func TestAdmissionComponentMatchesBothWorkloads(t *testing.T) {
 	for name, resources := range map[string]string{"DaemonSet": "manifests/kind", "Deployment": "manifests"} {
 		disk := filesys.MakeFsOnDisk()

@@ -1,8 +1,9 @@
-// Package deploy prepares a cluster for labs and scenarios: it brings up the cluster, loads the images,
-// installs the controller, and waits until the ingress responds.
+// Package deploy prepares a cluster for labs and scenarios: it brings up the cluster, loads the
+// images, installs the controller, and waits until the ingress responds.
 //
-// Read Lab.Up first. It uses the manifests that users apply by hand (manifests/), with another tag of the
-// controller's image. The tag changes with the image, so a new build is rolled out, and an old one is not.
+// Read Lab.Up first. It uses the manifests that users apply by hand (manifests/), with another tag
+// of the controller's image. The tag changes with the image, so a new build is rolled out, and an
+// old one is not.
 package deploy
 
 import (
@@ -11,10 +12,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/filters/imagetag"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/image"
@@ -24,10 +31,10 @@ import (
 const (
 	// removeTimeout is the limit for the removal of a cluster after a failure or Ctrl-C.
 	removeTimeout = 2 * time.Minute
-	// rolloutTimeout is the limit for the rollout of the controller. Its pods are replaced one by one,
-	// because each uses host ports of its node.
+	// rolloutTimeout is the limit for the rollout of the controller. Its pods are replaced one by
+	// one, because each uses host ports of its node.
 	rolloutTimeout = 3 * time.Minute
-	// answerTimeout is the limit from "every pod is ready" to the first response, usually milliseconds.
+	// answerTimeout is the limit from ready pods to the first response, usually milliseconds.
 	answerTimeout = 30 * time.Second
 	// answerPoll is the poll interval, and attemptTimeout the limit for one request.
 	answerPoll     = 100 * time.Millisecond
@@ -46,9 +53,10 @@ type Lab struct {
 	Progress cluster.Progress
 }
 
-// Up makes sure that the cluster exists, its nodes have the current images, the controller is installed, and
-// the ingress responds. It is idempotent, and takes seconds if nothing changed. After a failure, it
-// removes a cluster that it created, unless spec keeps it; an existing cluster stays.
+// Up makes sure that the cluster exists, its nodes have the current images, the controller is
+// installed, and the ingress responds. It is idempotent, and takes seconds if nothing changed.
+// After a failure, it removes a cluster that it created, unless spec keeps it; an existing cluster
+// stays.
 func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error) {
 	c, set, err := l.prepare(ctx, spec)
 	if err == nil {
@@ -70,14 +78,13 @@ func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error
 	return nil, errors.Join(err, l.Provider.Down(down, c.Name, l.Progress))
 }
 
-// prepare brings up the cluster, which mostly waits, and builds the images, which mostly computes, at the
-// same time. It also returns the cluster if the images fail.
+// prepare brings up the cluster, which mostly waits, and builds the images, which mostly computes,
+// at the same time. It also returns the cluster if the images fail.
 func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, *image.Set, error) {
 	var c *cluster.Cluster
 	var set *image.Set
 	g, gctx := errgroup.WithContext(ctx)
-	// Without a cluster, the images are useless. The build stops without a cause, because the error of Up
-	// is the one to report.
+	// The build stops without a cause, because the error of Up is the one to report.
 	building, stop := context.WithCancel(ctx)
 	defer stop()
 	g.Go(func() (err error) {
@@ -94,7 +101,7 @@ func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, 
 	return c, set, err
 }
 
-// deploy loads the images and installs the controller. A new cluster completes its DNS at the same time.
+// deploy loads the images and installs the controller while a new cluster completes its DNS.
 func (l Lab) deploy(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
 	g, gctx := errgroup.WithContext(ctx)
 	if c.Created {
@@ -143,8 +150,7 @@ func (l Lab) loadAndInstall(ctx context.Context, c *cluster.Cluster, set *image.
 	return install(ctx, client, objects, l.Progress)
 }
 
-// install applies the objects and waits until the controller is ready on every node. It does not change
-// objects that match.
+// install applies the objects that differ, and waits until the controller is ready everywhere.
 func install(ctx context.Context, client *kube.Client, objects []*unstructured.Unstructured, progress cluster.Progress) (err error) {
 	done := progress.Step("Installing the controller")
 	defer func() { done(err) }()
@@ -178,8 +184,8 @@ func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructure
 	return pods
 }
 
-// awaitIngress waits until the ingress and the status page respond at their addresses on this machine. Any
-// response is enough: it depends on the rules, and is a 404 without rules.
+// awaitIngress waits until the ingress and the status page respond at their addresses on this
+// machine. Any response is enough: it depends on the rules, and is a 404 without rules.
 func awaitIngress(ctx context.Context, at cluster.Addresses, progress cluster.Progress) (err error) {
 	done := progress.Step("Waiting for the ingress to answer at " + at.HTTP)
 	defer func() { done(err) }()
@@ -227,4 +233,44 @@ func attempt(ctx context.Context, client *http.Client, address string) error {
 	}
 	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
 	return errors.Join(err, resp.Body.Close())
+}
+
+// versionLabel is Kubernetes' recommended label for a version
+// (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
+const versionLabel = "app.kubernetes.io/version"
+
+// Render returns the objects of a kustomization in the checkout, in the order to apply them, with
+// another reference of the controller's image.
+func Render(root, manifests, controllerImage string) ([]*unstructured.Unstructured, error) {
+	colon := strings.LastIndexByte(controllerImage, ':') // the first colon can be that of a registry's port
+	name, tag := controllerImage[:max(colon, 0)], controllerImage[colon+1:]
+	if name == "" || tag == "" || strings.Contains(tag, "/") {
+		return nil, fmt.Errorf("controller image %q has no tag", controllerImage)
+	}
+	dir := filepath.Join(root, filepath.FromSlash(manifests))
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
+	}
+	retag := imagetag.LegacyFilter{ImageTag: types.Image{Name: image.Controller, NewName: name, NewTag: tag}}
+	if err := resources.ApplyFilter(retag); err != nil {
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
+	}
+	text, err := resources.AsYaml()
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", manifests, err)
+	}
+	objs, err := kube.Decode(manifests, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objs {
+		labels := o.GetLabels()
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[versionLabel] = image.Version
+		o.SetLabels(labels)
+	}
+	return objs, nil
 }

@@ -29,7 +29,8 @@ func Acquire(ctx context.Context, path string, waiting func()) (release func(), 
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		// The former holder can remove the file after TryLock opens it. Such a lock protects nothing.
+		// The former holder can remove the file after TryLock opens it. Such a lock protects
+		// nothing.
 		if locked && isAt(lock, path) {
 			return func() { _ = errors.Join(os.Remove(path), lock.Close()) }, nil // at worst, an empty file remains
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,33 +13,31 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// ReadArchive returns the images of a file in the format of `docker save`, which may be compressed with gzip as for `docker
-// load`. The file is read again when they are loaded, and must not change until then. An image that no node could run, or no
-// pod could name, is an error.
+// ReadArchive returns the images of a `docker save` archive, optionally with gzip. The file is read
+// again on load. An image without a tag or for another platform is an error.
 func ReadArchive(path string) ([]Image, error) {
 	path = filepath.Clean(path)
-	// What is no archive says so the better the earlier: a tar reader would only miss a file in it.
+	// Open the file first, because the error of the tar reader would be less clear.
 	f, err := openArchive(path)
 	if err != nil {
-		return nil, err // it names the file
+		return nil, err // it contains the path
 	}
-	_ = f.Close() // only read
+	_ = f.Close() // it was only read
 	open := func() (io.ReadCloser, error) { return openArchive(path) }
 	manifest, err := tarball.LoadManifest(open)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no archive of `docker save`: %w", path, err)
+		return nil, fmt.Errorf("%s is not an archive of `docker save`: %w", path, err)
 	}
 	if len(manifest) == 0 {
-		return nil, fmt.Errorf("%s holds no image", path)
+		return nil, fmt.Errorf("%s contains no image", path)
 	}
 	var list []Image
 	for _, d := range manifest {
-		i, err := archived(open, d)
+		i, err := readImage(open, d)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -49,24 +46,20 @@ func ReadArchive(path string) ([]Image, error) {
 	return list, nil
 }
 
-// archived is one image of an archive.
-func archived(open tarball.Opener, d tarball.Descriptor) (Image, error) {
+// readImage returns one image of an archive.
+func readImage(open tarball.Opener, d tarball.Descriptor) (_ Image, err error) {
 	if len(d.RepoTags) == 0 {
-		return Image{}, errors.New("it holds an image that has no name; save it by its name: docker save NAME:TAG")
+		return Image{}, errors.New("archive contains an untagged image; create the archive with `docker save NAME:TAG`")
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("image %s: %w", d.RepoTags[0], err)
+		}
+	}()
 	tag, err := name.NewTag(d.RepoTags[0])
 	if err != nil {
-		return Image{}, fmt.Errorf("image %s: %w", d.RepoTags[0], err)
+		return Image{}, err
 	}
-	i, err := unpacked(open, tag)
-	if err != nil {
-		return Image{}, fmt.Errorf("image %s: %w", d.RepoTags[0], err)
-	}
-	i.Refs = d.RepoTags
-	return i, nil
-}
-
-func unpacked(open tarball.Opener, tag name.Tag) (Image, error) {
 	img, err := tarball.Image(open, &tag)
 	if err != nil {
 		return Image{}, err
@@ -76,112 +69,70 @@ func unpacked(open tarball.Opener, tag name.Tag) (Image, error) {
 		return Image{}, err
 	}
 	if config.OS != "linux" || config.Architecture != runtime.GOARCH {
-		return Image{}, fmt.Errorf("it is for %s/%s, the nodes are linux/%s", config.OS, config.Architecture, runtime.GOARCH)
+		return Image{}, fmt.Errorf("it is for %s/%s, but the nodes are linux/%s", config.OS, config.Architecture, runtime.GOARCH)
 	}
 	id, err := img.ConfigName()
 	if err != nil {
 		return Image{}, err
 	}
 	plain, err := uncompressed(img)
-	return Image{ID: id.String(), img: plain}, err
+	return Image{Refs: d.RepoTags, ID: id.String(), img: plain}, err
 }
 
-// plainImage is an image with its layers as they are before compression: they never travel farther than into a node of this
-// machine. The configuration stays as it is, byte for byte, and so does the image's ID.
+// plainImage is an image with uncompressed layers, because they only go to nodes on this machine. Its
+// configuration is the same, byte for byte, and so is its ID.
 type plainImage struct {
-	config   []byte
-	manifest []byte
-	layers   map[v1.Hash]plainLayer
+	v1.Image
+	layers   []v1.Layer
+	manifest *v1.Manifest
 }
+
+func (p *plainImage) Layers() ([]v1.Layer, error)     { return p.layers, nil }
+func (p *plainImage) Manifest() (*v1.Manifest, error) { return p.manifest, nil }
+
+// plainLayer is a layer with the digest and the size of its uncompressed content.
+type plainLayer struct {
+	v1.Layer
+	size int64
+}
+
+func (l plainLayer) Digest() (v1.Hash, error)            { return l.DiffID() }
+func (l plainLayer) Compressed() (io.ReadCloser, error)  { return l.Uncompressed() }
+func (l plainLayer) Size() (int64, error)                { return l.size, nil }
+func (l plainLayer) MediaType() (types.MediaType, error) { return types.DockerUncompressedLayer, nil }
 
 func uncompressed(img v1.Image) (v1.Image, error) {
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	id, err := img.ConfigName()
-	if err != nil {
-		return nil, err
-	}
 	layers, err := img.Layers()
 	if err != nil {
 		return nil, err
 	}
-	p := &plainImage{config: config, layers: map[v1.Hash]plainLayer{}}
-	m := v1.Manifest{
-		SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
-		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Size: int64(len(config)), Digest: id},
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, err
 	}
+	p := &plainImage{Image: img, manifest: m.DeepCopy()}
+	p.manifest.Layers = nil
 	for _, l := range layers {
-		plain, err := newPlainLayer(l)
+		id, err := l.DiffID()
 		if err != nil {
 			return nil, err
 		}
-		p.layers[plain.id] = plain
-		m.Layers = append(m.Layers, v1.Descriptor{MediaType: types.DockerUncompressedLayer, Size: plain.size, Digest: plain.id})
+		content, err := l.Uncompressed()
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", id, err)
+		}
+		size, err := io.Copy(io.Discard, content)
+		if err = errors.Join(err, content.Close()); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", id, err)
+		}
+		p.layers = append(p.layers, plainLayer{l, size})
+		d := v1.Descriptor{MediaType: types.DockerUncompressedLayer, Size: size, Digest: id}
+		p.manifest.Layers = append(p.manifest.Layers, d)
 	}
-	if p.manifest, err = json.Marshal(m); err != nil {
-		return nil, err
-	}
-	return partial.CompressedToImage(p)
+	return p, nil
 }
 
-// RawConfigFile implements partial.CompressedImageCore.
-func (p *plainImage) RawConfigFile() ([]byte, error) { return p.config, nil }
-
-// RawManifest implements partial.CompressedImageCore.
-func (p *plainImage) RawManifest() ([]byte, error) { return p.manifest, nil }
-
-// MediaType implements partial.CompressedImageCore.
-func (p *plainImage) MediaType() (types.MediaType, error) { return types.DockerManifestSchema2, nil }
-
-// LayerByDigest implements partial.CompressedImageCore.
-func (p *plainImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
-	l, found := p.layers[h]
-	if !found {
-		return nil, fmt.Errorf("no layer %s", h)
-	}
-	return l, nil
-}
-
-// plainLayer is a layer whose digest is that of its content.
-type plainLayer struct {
-	layer v1.Layer
-	id    v1.Hash
-	size  int64
-}
-
-// newPlainLayer reads a layer once, for its size.
-func newPlainLayer(l v1.Layer) (plainLayer, error) {
-	id, err := l.DiffID()
-	if err != nil {
-		return plainLayer{}, err
-	}
-	content, err := l.Uncompressed()
-	if err != nil {
-		return plainLayer{}, fmt.Errorf("layer %s: %w", id, err)
-	}
-	defer func() { _ = content.Close() }() // only read
-	size, err := io.Copy(io.Discard, content)
-	if err != nil {
-		return plainLayer{}, fmt.Errorf("layer %s: %w", id, err)
-	}
-	return plainLayer{layer: l, id: id, size: size}, nil
-}
-
-// Digest implements partial.CompressedLayer.
-func (l plainLayer) Digest() (v1.Hash, error) { return l.id, nil }
-
-// Compressed implements partial.CompressedLayer.
-func (l plainLayer) Compressed() (io.ReadCloser, error) { return l.layer.Uncompressed() }
-
-// Size implements partial.CompressedLayer.
-func (l plainLayer) Size() (int64, error) { return l.size, nil }
-
-// MediaType implements partial.CompressedLayer.
-func (l plainLayer) MediaType() (types.MediaType, error) { return types.DockerUncompressedLayer, nil }
-
-// archiveFile is an open archive, behind what decompresses it if need be.
+// archiveFile is an open archive, decompressed if necessary.
 type archiveFile struct {
 	io.Reader
 	io.Closer
@@ -193,7 +144,7 @@ func openArchive(path string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	buffered := bufio.NewReader(f)
-	// The two bytes that every gzip file begins with (RFC 1952, section 2.3.1).
+	// Every gzip file starts with these two bytes (RFC 1952, section 2.3.1).
 	if begin, err := buffered.Peek(2); err != nil || !bytes.Equal(begin, []byte{0x1f, 0x8b}) {
 		return archiveFile{buffered, f}, nil
 	}

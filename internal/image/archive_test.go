@@ -21,7 +21,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// someImage is an image of two layers for an architecture.
+// someImage returns an image with two layers for an architecture.
 func someImage(t *testing.T, arch string) v1.Image {
 	t.Helper()
 	img, err := random.Image(2000, 2)
@@ -40,7 +40,7 @@ func someImage(t *testing.T, arch string) v1.Image {
 	return img
 }
 
-// saved writes images into an archive with compressed layers, as other tools do, and returns its path.
+// saved writes an archive with compressed layers, like other tools, and returns its path.
 func saved(t *testing.T, images map[string]v1.Image) string {
 	t.Helper()
 	byRef := map[name.Reference]v1.Image{}
@@ -63,7 +63,7 @@ func reference(t *testing.T, text string) name.Reference {
 	return ref
 }
 
-// receiver is a node that keeps the archive it is sent.
+// receiver is a node that stores the imported archive.
 type receiver struct {
 	fakeNode
 	archive []byte
@@ -74,7 +74,7 @@ func (n *receiver) Import(_ context.Context, archive io.Reader) (err error) {
 	return err
 }
 
-func TestArchivesReachNodesAsTheyAre(t *testing.T) {
+func TestLoadKeepsImagesOfArchive(t *testing.T) {
 	img := someImage(t, runtime.GOARCH)
 	id, err := img.ConfigName()
 	if err != nil {
@@ -111,16 +111,16 @@ func TestArchivesReachNodesAsTheyAre(t *testing.T) {
 				t.Fatal(err)
 			}
 			if gotID, err := got.ConfigName(); err != nil || gotID != id {
-				t.Errorf("%s: %s has the ID %v, %v; want %v", path, ref, gotID, err, id)
+				t.Errorf("%s: %s: ID %v, %v; want %v", path, ref, gotID, err, id)
 			}
 			if want, got := content(t, img), content(t, got); !slices.Equal(got, want) {
-				t.Errorf("%s: the layers of %s differ from what was saved", path, ref)
+				t.Errorf("%s: the layers of %s differ from the archive", path, ref)
 			}
 		}
 	}
 }
 
-// content is what the layers of an image hold.
+// content returns the content of an image's layers.
 func content(t *testing.T, img v1.Image) (all []string) {
 	t.Helper()
 	layers, err := img.Layers()
@@ -141,28 +141,28 @@ func content(t *testing.T, img v1.Image) (all []string) {
 	return all
 }
 
-func TestANodeThatHasAnArchivedImageIsSentNothing(t *testing.T) {
+func TestLoadSkipsImageOfArchiveOnNode(t *testing.T) {
 	images, err := ReadArchive(saved(t, map[string]v1.Image{"web:1": someImage(t, runtime.GOARCH)}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	node := &fakeNode{images: map[string]string{"web:1": images[0].ID}}
 	if err := Load(t.Context(), []cluster.ImageNode{node}, images, cluster.Quiet{}); err != nil || len(node.imported) > 0 {
-		t.Errorf("sent %q, %v", node.imported, err)
+		t.Errorf("imported %q, %v", node.imported, err)
 	}
 }
 
-func TestArchivesThatNoNodeCouldUseAreRefused(t *testing.T) {
+func TestReadArchiveRejectsUnusableArchives(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
 	if err := os.WriteFile(text, []byte("no archive"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ path, want string }{
-		"not there":         {filepath.Join(dir, "missing.tar"), "missing.tar"},
-		"no archive":        {text, "is no archive of `docker save`"},
-		"another processor": {saved(t, map[string]v1.Image{"web:1": someImage(t, "mips")}), "image web:1: it is for linux/mips, the nodes are linux/" + runtime.GOARCH},
-		"no name":           {saved(t, map[string]v1.Image{"web@sha256:" + strings.Repeat("a", 64): someImage(t, runtime.GOARCH)}), "docker save NAME:TAG"},
+		"missing file":    {filepath.Join(dir, "missing.tar"), "missing.tar"},
+		"no archive":      {text, "is not an archive of `docker save`"},
+		"other processor": {saved(t, map[string]v1.Image{"web:1": someImage(t, "mips")}), "image web:1: it is for linux/mips, but the nodes are linux/" + runtime.GOARCH},
+		"untagged":        {saved(t, map[string]v1.Image{"web@sha256:" + strings.Repeat("a", 64): someImage(t, runtime.GOARCH)}), "docker save NAME:TAG"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := ReadArchive(c.path); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -21,7 +21,7 @@ func module(t *testing.T, dir, path string) {
 	}
 }
 
-func TestFindCheckoutWalksUpPastOtherModules(t *testing.T) {
+func TestFindCheckoutSkipsOtherModules(t *testing.T) {
 	root := t.TempDir()
 	module(t, root, modulePath)
 	nested := filepath.Join(root, "internal", "nested")
@@ -32,7 +32,7 @@ func TestFindCheckoutWalksUpPastOtherModules(t *testing.T) {
 	}
 }
 
-func TestFindCheckoutSaysWhereItLooked(t *testing.T) {
+func TestNoCheckoutErrorNamesDirectory(t *testing.T) {
 	dir := t.TempDir()
 	module(t, dir, "example.test/other")
 	_, err := FindCheckout(dir)
@@ -42,7 +42,7 @@ func TestFindCheckoutSaysWhereItLooked(t *testing.T) {
 	}
 }
 
-func TestBuildShowsTheCompilersFirstComplaint(t *testing.T) {
+func TestBuildReportsFirstCompilerError(t *testing.T) {
 	root := t.TempDir()
 	module(t, root, modulePath)
 	for _, p := range []string{"ingress-controller", "workload"} {
@@ -61,7 +61,7 @@ func TestBuildShowsTheCompilersFirstComplaint(t *testing.T) {
 	}
 }
 
-func TestBuildEndsWithTheContext(t *testing.T) {
+func TestBuildStopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := Build(ctx, Options{Root: t.TempDir(), CacheDir: filepath.Join(t.TempDir(), "cache")}, cluster.Quiet{})

@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// fakeNode remembers what is loaded into it.
+// fakeNode records imported images.
 type fakeNode struct {
 	images   map[string]string
 	imported []string
@@ -24,7 +24,7 @@ func (n *fakeNode) Images(context.Context) (map[string]string, error) { return n
 
 func (n *fakeNode) Import(_ context.Context, archive io.Reader) error {
 	if n.fail != nil {
-		return n.fail // without reading what is sent
+		return n.fail // without reading the archive
 	}
 	data, err := io.ReadAll(archive)
 	if err != nil {
@@ -39,7 +39,7 @@ func (n *fakeNode) Import(_ context.Context, archive io.Reader) error {
 	return err
 }
 
-// holding is a node that holds all images of a set.
+// holding returns a node with all images of a set.
 func holding(set *Set) *fakeNode {
 	n := &fakeNode{images: map[string]string{}}
 	for _, i := range set.Images {
@@ -50,26 +50,26 @@ func holding(set *Set) *fakeNode {
 	return n
 }
 
-func TestLoadSendsOnlyWhatANodeLacks(t *testing.T) {
+func TestLoadSendsOnlyMissingImages(t *testing.T) {
 	set := testSet(t, "v1")
-	upToDate, behind, empty := holding(set), holding(set), &fakeNode{}
-	behind.images["cheese:stilton"] = "sha256:of-an-older-build"
-	err := Load(t.Context(), []cluster.ImageNode{upToDate, behind, empty}, set.Images, cluster.Quiet{})
+	upToDate, outdated, empty := holding(set), holding(set), &fakeNode{}
+	outdated.images["cheese:stilton"] = "sha256:of-an-older-build"
+	err := Load(t.Context(), []cluster.ImageNode{upToDate, outdated, empty}, set.Images, cluster.Quiet{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(upToDate.imported) != 0 {
-		t.Errorf("a node that holds everything was sent %q", upToDate.imported)
+		t.Errorf("a node with all images imported %q", upToDate.imported)
 	}
-	if got := strings.Join(behind.imported, " "); got != "cheese:stilton" {
-		t.Errorf("a node that lacks one image was sent %q", got)
+	if got := strings.Join(outdated.imported, " "); got != "cheese:stilton" {
+		t.Errorf("a node without one image imported %q", got)
 	}
 	if len(empty.imported) != len(set.Images)+1 { // the controller has two tags
-		t.Errorf("a node that holds nothing was sent %q", empty.imported)
+		t.Errorf("an empty node imported %q", empty.imported)
 	}
 }
 
-func TestLoadNamesTheNodesComplaint(t *testing.T) {
+func TestLoadReturnsErrorOfNode(t *testing.T) {
 	set := testSet(t, strings.Repeat("long ", 1<<16))
 	full := &fakeNode{fail: errors.New("no space left")}
 	err := Load(t.Context(), []cluster.ImageNode{full}, set.Images, cluster.Quiet{})
@@ -78,9 +78,8 @@ func TestLoadNamesTheNodesComplaint(t *testing.T) {
 	}
 }
 
-// An archive that cannot be written is the reason, whatever the node makes of
-// the half that it got.
-func TestLoadNamesTheReasonOnThisSide(t *testing.T) {
+// A write error is the cause, even if the node reports an incomplete archive.
+func TestLoadReturnsWriteError(t *testing.T) {
 	set := testSet(t, "v1")
 	set.Images[0].Refs = []string{"NOT A REFERENCE"}
 	err := Load(t.Context(), []cluster.ImageNode{&fakeNode{}}, set.Images[:1], cluster.Quiet{})

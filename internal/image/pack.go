@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -17,74 +18,62 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image is a container image that is ready to be loaded.
+// Image is a container image to load.
 type Image struct {
-	// Refs are its references without a registry, e.g. "cheese:cheddar".
+	// Refs are its references without a registry: "cheese:cheddar".
 	Refs []string
-	// ID is the digest of its configuration, which includes the digests of its
-	// layers: what container runtimes call the image's ID.
+	// ID is the digest of its configuration, which includes the digests of its layers.
 	ID string
 
 	img v1.Image
 }
 
-// contentTagLength is how many hexadecimal digits of the ID make a tag.
+// contentTagLength is the number of hexadecimal digits of the ID in a tag.
 const contentTagLength = 12
 
-// contentRef is the reference that changes whenever the image does.
-func contentRef(repository string, id v1.Hash) string {
-	return repository + ":" + id.Hex[:contentTagLength]
+// contentTag returns a tag that changes with the image.
+func contentTag(id string) string {
+	_, hex, _ := strings.Cut(id, ":")
+	return hex[:contentTagLength]
 }
 
-// pack makes the image of a recipe from the layer that holds its program.
+// pack builds the image of a recipe from the layer of its program.
 func pack(r recipe, program v1.Layer) (Image, error) {
 	layers := []v1.Layer{program}
 	if len(r.links) > 0 {
 		l, err := linkLayer("/"+r.program, r.links)
 		if err != nil {
-			return Image{}, fmt.Errorf("image %s: %w", r.refs[0], err)
+			return Image{}, err
 		}
 		layers = append(layers, l)
 	}
-	img, err := assemble(r, layers)
-	if err != nil {
-		return Image{}, fmt.Errorf("image %s: %w", r.refs[0], err)
-	}
-	id, err := img.ConfigName()
-	if err != nil {
-		return Image{}, fmt.Errorf("image %s: %w", r.refs[0], err)
-	}
-	return Image{Refs: r.refs, ID: id.String(), img: img}, nil
-}
-
-func assemble(r recipe, layers []v1.Layer) (v1.Image, error) {
 	img, err := mutate.AppendLayers(empty.Image, layers...)
 	if err != nil {
-		return nil, err
+		return Image{}, err
 	}
 	cfg, err := img.ConfigFile()
 	if err != nil {
-		return nil, err
+		return Image{}, err
 	}
 	cfg = cfg.DeepCopy()
 	cfg.OS, cfg.Architecture = "linux", runtime.GOARCH
 	cfg.Created = v1.Time{Time: time.Unix(0, 0).UTC()}
 	cfg.History = nil
 	cfg.Config = v1.Config{
-		Entrypoint: r.entrypoint,
-		Cmd:        r.cmd,
-		User:       r.user,
-		WorkingDir: "/",
+		Entrypoint: r.entrypoint, Cmd: r.cmd, User: r.user, WorkingDir: "/",
 		Labels: map[string]string{
 			"org.opencontainers.image.title":   r.program,
 			"org.opencontainers.image.version": Version,
 		},
 	}
-	return mutate.ConfigFile(img, cfg)
+	if img, err = mutate.ConfigFile(img, cfg); err != nil {
+		return Image{}, err
+	}
+	id, err := img.ConfigName()
+	return Image{Refs: r.refs, ID: id.String(), img: img}, err
 }
 
-// programLayer is a layer with one executable file. It is not compressed: it
-// never travels farther than from here into a node.
+// programLayer returns an uncompressed layer with one executable file.
 func programLayer(program string, binary []byte) (v1.Layer, error) {
 	return layer(func(w *tar.Writer) error {
 		h := header(program)
@@ -97,7 +86,7 @@ func programLayer(program string, binary []byte) (v1.Layer, error) {
 	}, len(binary))
 }
 
-// linkLayer is a layer of symbolic links to one file.
+// linkLayer returns a layer of symbolic links to one file.
 func linkLayer(to string, links []string) (v1.Layer, error) {
 	return layer(func(w *tar.Writer) error {
 		for _, l := range links {
@@ -111,14 +100,13 @@ func linkLayer(to string, links []string) (v1.Layer, error) {
 	}, 0)
 }
 
-// header leaves out everything that could differ from machine to machine: the
-// time is zero, the owner root.
+// header returns a header that is the same on every machine: time zero, owner root.
 func header(name string) *tar.Header {
 	return &tar.Header{Name: name, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
 }
 
 func layer(fill func(*tar.Writer) error, size int) (v1.Layer, error) {
-	const overhead = 8 << 10 // headers and the padding at the end
+	const overhead = 8 << 10 // headers and final padding
 	buf := bytes.NewBuffer(make([]byte, 0, size+overhead))
 	w := tar.NewWriter(buf)
 	if err := fill(w); err != nil {
@@ -130,8 +118,10 @@ func layer(fill func(*tar.Writer) error, size int) (v1.Layer, error) {
 	return static.NewLayer(buf.Bytes(), types.DockerUncompressedLayer), nil
 }
 
-// writeArchive writes images in the format of `docker save`. A layer that
-// several of them share is written once.
+// WriteArchive writes all images in the format of `docker save`, for nodes that are loaded by hand.
+func (s *Set) WriteArchive(w io.Writer) error { return writeArchive(w, s.Images) }
+
+// writeArchive writes images in the format of `docker save`. It writes a shared layer once.
 func writeArchive(w io.Writer, images []Image) error {
 	byRef := map[name.Reference]v1.Image{}
 	for _, i := range images {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// testSet packs all images from programs that are a few bytes long.
+// testSet packs all images from tiny programs.
 func testSet(t *testing.T, controller string) *Set {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func testSet(t *testing.T, controller string) *Set {
 	return set
 }
 
-func TestTheSameProgramsGiveTheSameImages(t *testing.T) {
+func TestPackIsReproducible(t *testing.T) {
 	a, b, other := testSet(t, "v1"), testSet(t, "v1"), testSet(t, "v2")
 	for i := range a.Images {
 		if a.Images[i].ID != b.Images[i].ID {
@@ -38,14 +38,14 @@ func TestTheSameProgramsGiveTheSameImages(t *testing.T) {
 		}
 	}
 	if a.Controller != b.Controller || a.Controller == other.Controller {
-		t.Errorf("the controller's tag: %s, %s, and of another program %s", a.Controller, b.Controller, other.Controller)
+		t.Errorf("tags of the controller: %s and %s, with another program %s", a.Controller, b.Controller, other.Controller)
 	}
 	if a.Images[1].ID != other.Images[1].ID {
 		t.Error("a workload's image changed with the controller")
 	}
 }
 
-func TestTheImagesThereAre(t *testing.T) {
+func TestRecipesHaveImagesOfLabs(t *testing.T) {
 	set := testSet(t, "v1")
 	var refs []string
 	ids := map[string]bool{}
@@ -66,13 +66,13 @@ func TestTheImagesThereAre(t *testing.T) {
 	}
 	for _, ref := range refs {
 		if strings.HasSuffix(ref, ":latest") {
-			t.Errorf("%s moves", ref)
+			t.Errorf("%s is not a fixed tag", ref)
 		}
 	}
 }
 
-// The archive is read back with the library that others read it with.
-func TestTheArchiveHoldsTheImage(t *testing.T) {
+// The test reads the archive with the library of other tools.
+func TestArchiveContainsAllImages(t *testing.T) {
 	set := testSet(t, "v1")
 	var archive bytes.Buffer
 	if err := writeArchive(&archive, set.Images); err != nil {
@@ -87,13 +87,13 @@ func TestTheArchiveHoldsTheImage(t *testing.T) {
 		if len(d.RepoTags) == 2 {
 			slices.Sort(d.RepoTags)
 			if d.RepoTags[0] != "ingresslab/ingress-controller:0.1.0" || d.RepoTags[1] != set.Controller {
-				t.Errorf("the controller's tags are %q", d.RepoTags)
+				t.Errorf("tags of the controller: %q", d.RepoTags)
 			}
 		}
 	}
 }
 
-func TestTheControllerIsNotRootAndToolsHaveLinks(t *testing.T) {
+func TestControllerIsNotRootAndToolsHaveLinks(t *testing.T) {
 	set := testSet(t, "v1")
 	cfg, err := set.Images[0].img.ConfigFile()
 	if err != nil {
@@ -105,7 +105,7 @@ func TestTheControllerIsNotRootAndToolsHaveLinks(t *testing.T) {
 	tools := set.Images[len(set.Images)-1]
 	layers, err := tools.img.Layers()
 	if err != nil || len(layers) != 2 {
-		t.Fatalf("%s has %d layers, %v", tools.Refs[0], len(layers), err)
+		t.Fatalf("%s: %d layers, %v", tools.Refs[0], len(layers), err)
 	}
 	r, err := layers[1].Uncompressed()
 	if err != nil {
@@ -121,7 +121,7 @@ func TestTheControllerIsNotRootAndToolsHaveLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		if h.ModTime.Unix() != 0 || h.Uid != 0 {
-			t.Errorf("%s carries the time %v and the user %d", h.Name, h.ModTime, h.Uid)
+			t.Errorf("%s: time %v, user %d", h.Name, h.ModTime, h.Uid)
 		}
 		links = append(links, h.Name+"->"+h.Linkname)
 	}

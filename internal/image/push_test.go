@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-func TestPushedImagesCanBePulled(t *testing.T) {
+func TestPushReturnsReferencesToPull(t *testing.T) {
 	srv := httptest.NewServer(registry.New())
 	defer srv.Close()
 	at := strings.TrimPrefix(srv.URL, "http://") + "/class/lab"
@@ -24,7 +24,7 @@ func TestPushedImagesCanBePulled(t *testing.T) {
 	for _, i := range set.Images {
 		for _, r := range i.Refs {
 			if !strings.HasPrefix(refs[r], at+"/") {
-				t.Fatalf("%s is pulled from %q, want something below %s", r, refs[r], at)
+				t.Fatalf("%s: reference %q, want one in %s", r, refs[r], at)
 			}
 			ref, err := name.ParseReference(refs[r])
 			if err != nil {
@@ -35,21 +35,21 @@ func TestPushedImagesCanBePulled(t *testing.T) {
 				t.Fatalf("%s: %v", r, err)
 			}
 			if id, err := got.ConfigName(); err != nil || id.String() != i.ID {
-				t.Errorf("%s: the registry gives %s, %v; want %s", r, id, err, i.ID)
+				t.Errorf("%s: ID in the registry %s, %v; want %s", r, id, err, i.ID)
 			}
 		}
 	}
-	// A tag that stayed the same would leave nodes with the old image.
+	// With the same tag, nodes would keep the old image.
 	other, err := Push(t.Context(), at, testSet(t, "v2").Images, cluster.Quiet{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c := set.Images[0].Refs[0]; other[c] == refs[c] || other["cheese:cheddar"] != refs["cheese:cheddar"] {
-		t.Errorf("another controller is pulled from %s, as before; its neighbor from %s", other[c], other["cheese:cheddar"])
+		t.Errorf("new controller: reference %s as before; cheese:cheddar: %s", other[c], other["cheese:cheddar"])
 	}
 }
 
-func TestPushNamesWhatIsWrongWithTheRegistry(t *testing.T) {
+func TestPushErrorNamesRegistry(t *testing.T) {
 	for _, at := range []string{"NOT A REGISTRY", "127.0.0.1:1/lab"} {
 		_, err := Push(t.Context(), at, testSet(t, "v1").Images[:1], cluster.Quiet{})
 		if err == nil || !strings.Contains(err.Error(), at) {

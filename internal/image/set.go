@@ -1,3 +1,10 @@
+// Package image builds the container images of the lab without Docker. It compiles the controller
+// and the demo workloads as static Linux binaries, packs each into an image without other files,
+// and loads the images into the nodes that lack them.
+//
+// Read recipes for the list of images. The same sources and Go release give the same image, bit for
+// bit, so the digest of an image shows whether a node is up to date. A build needs the Go toolchain
+// and the checkout with the sources (checkout.go).
 package image
 
 import (
@@ -8,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/adrg/xdg"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,35 +24,80 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// Set is all images of the lab, made from one state of the sources.
+// Version is the tag of the project's images in hand-written manifests.
+const Version = "0.1.0"
+
+// Controller is the name of the controller's image without a tag.
+const Controller = "ingresslab/ingress-controller"
+
+// nonRoot is the controller's user. Any ID but 0 works; distroless images use this one.
+const nonRoot = "65532:65532"
+
+// recipe describes an image.
+type recipe struct {
+	refs       []string // references, the readable one first
+	program    string   // the directory in cmd/
+	links      []string // more paths of the program
+	entrypoint []string
+	cmd        []string
+	user       string // empty is root
+}
+
+// recipes lists all images. The demo workloads share one program, and the command of each image
+// selects its function; `kubectl run ... -- ARGS` replaces the command. The labs use these names
+// and tags.
+func recipes() []recipe {
+	list := []recipe{{
+		refs:       []string{Controller + ":" + Version},
+		program:    "ingress-controller",
+		entrypoint: []string{"/ingress-controller"},
+		user:       nonRoot,
+	}}
+	for _, cheese := range []string{"cheddar", "stilton", "wensleydale"} {
+		list = append(list, workload("cheese:"+cheese, "cheese", "--cheese="+cheese))
+	}
+	for i, port := range []string{"8080", "9090"} {
+		list = append(list, workload("backend:"+port, "backend", "--number="+strconv.Itoa(i+1), "--port="+port))
+	}
+	list = append(list, workload("default-backend:1.0", "default-backend", "--port=8080"))
+	tools := workload("net-test:1.0", "net-test")
+	// The program's name selects its function: `kubectl exec net-test -- curl ...` needs no shell.
+	tools.links = []string{"bin/curl", "bin/nslookup", "bin/wget"}
+	return append(list, tools)
+}
+
+// workload returns a demo image. It runs as root, because labs deploy it to port 80.
+func workload(ref string, cmd ...string) recipe {
+	return recipe{refs: []string{ref}, program: "workload", entrypoint: []string{"/workload"}, cmd: cmd}
+}
+
+// Set is all images of the lab, built from one state of the sources.
 type Set struct {
-	// Controller is the reference of the controller's image that changes
-	// whenever the image does. A pod that names it runs exactly this build.
+	// Controller is the reference of the controller's image that changes with the image.
 	Controller string
 	// Images has the controller's image first.
 	Images []Image
 }
 
-// Options say what to build from and where to.
+// Options configure a build.
 type Options struct {
 	// Root is the checkout, see FindCheckout.
 	Root string
-	// CacheDir keeps the binaries; empty is a directory for this checkout under
-	// the user's XDG cache directory. Deleting it costs a link, nothing else.
+	// CacheDir keeps the binaries; empty is a directory for this checkout in the user's XDG cache
+	// directory. If you delete it, the next build links the binaries again.
 	CacheDir string
 }
 
-// Build compiles the programs and packs all images. With nothing changed it
-// takes a second: Go's build cache remembers, and packing is only hashing.
+// Build compiles the programs and packs all images. Without changes, it takes a second.
 func Build(ctx context.Context, o Options, progress cluster.Progress) (set *Set, err error) {
 	done := progress.Step("Building the controller and the demo workloads")
 	defer func() { done(err) }()
 	if o.CacheDir == "" {
 		o.CacheDir = filepath.Join(xdg.CacheHome, "ingresslab", "images", cacheName(o.Root))
 	}
-	// Two runs that link to the same file would read each other's halves.
+	// Without the lock, two builds could link to the same file and read incomplete binaries.
 	release, err := filelock.Acquire(ctx, o.CacheDir+".lock", func() {
-		progress.Note("another ingresslab is building the images; waiting for it")
+		progress.Note("another ingresslab process is building the images; waiting for it")
 	})
 	if err != nil {
 		return nil, err
@@ -57,7 +110,7 @@ func Build(ctx context.Context, o Options, progress cluster.Progress) (set *Set,
 	return packAll(list, o.CacheDir)
 }
 
-// cacheName tells checkouts apart by their path.
+// cacheName is a name for the path of a checkout.
 func cacheName(root string) string {
 	sum := sha256.Sum256([]byte(filepath.Clean(root)))
 	return hex.EncodeToString(sum[:contentTagLength/2])
@@ -77,28 +130,29 @@ func packAll(list []recipe, dir string) (*Set, error) {
 	set := &Set{}
 	layers := map[string]v1.Layer{}
 	for i, r := range list {
-		if layers[r.program] == nil {
-			binary, err := os.ReadFile(filepath.Join(dir, r.program))
-			if err != nil {
-				return nil, fmt.Errorf("image %s: %w", r.refs[0], err)
-			}
-			if layers[r.program], err = programLayer(r.program, binary); err != nil {
-				return nil, fmt.Errorf("image %s: %w", r.refs[0], err)
-			}
-		}
-		img, err := pack(r, layers[r.program])
+		img, err := packWith(r, layers, dir)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("image %s: %w", r.refs[0], err)
 		}
 		if i == 0 { // the controller
-			id, err := v1.NewHash(img.ID)
-			if err != nil {
-				return nil, fmt.Errorf("image %s: %w", r.refs[0], err)
-			}
-			set.Controller = contentRef(Controller, id)
+			set.Controller = Controller + ":" + contentTag(img.ID)
 			img.Refs = append(slices.Clone(img.Refs), set.Controller)
 		}
 		set.Images = append(set.Images, img)
 	}
 	return set, nil
+}
+
+// packWith packs an image from the binaries in dir. layers has the layers of earlier programs.
+func packWith(r recipe, layers map[string]v1.Layer, dir string) (Image, error) {
+	if layers[r.program] == nil {
+		binary, err := os.ReadFile(filepath.Join(dir, r.program))
+		if err != nil {
+			return Image{}, err
+		}
+		if layers[r.program], err = programLayer(r.program, binary); err != nil {
+			return Image{}, err
+		}
+	}
+	return pack(r, layers[r.program])
 }

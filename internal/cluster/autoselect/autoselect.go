@@ -1,6 +1,6 @@
 // Package autoselect selects the cluster provider for --cluster auto. It prefers the provider of an
-// existing cluster with the name. Otherwise, it takes the first provider in the list that can create a
-// cluster without minutes of preparation. It creates and removes nothing.
+// existing cluster with the name. Otherwise, it takes the first provider in the list that can
+// create a cluster without minutes of preparation. It creates and removes nothing.
 package autoselect
 
 import (
@@ -34,8 +34,8 @@ func (e *NoneError) Error() string {
 	return "cannot create a cluster on this machine: " + strings.Join(e.Reasons, "; ")
 }
 
-// Find returns the clusters of a name: running ones first, then in the order of the providers. An error of
-// one provider does not hide another's cluster. The error joins all of them if no cluster is found.
+// Find returns the clusters of a name, running ones first. It returns an error only if it finds
+// none.
 func (ps Providers) Find(ctx context.Context, name string) ([]Found, error) {
 	all, err := ps.All(ctx)
 	found := slices.DeleteFunc(all, func(f Found) bool { return f.Name != name })
@@ -72,9 +72,8 @@ func rank(s cluster.State) int {
 	return slices.Index([]cluster.State{cluster.Running, cluster.Stopped, cluster.HalfCreated, cluster.Absent, cluster.Unreachable}, s)
 }
 
-// Select returns the provider for Up, and a line with the reason for the user. The line is empty if only one
-// provider has a cluster of the name. An unreachable cluster is ignored if another provider can create
-// one. If none can, the error is a *NoneError.
+// Select returns the provider for Up, and the reason if it had to select. It ignores an unreachable
+// cluster if another provider can create one. If none can, the error is a *NoneError.
 func (ps Providers) Select(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (cluster.Provider, string, error) {
 	name := spec.WithDefaultName().Name
 	found, err := ps.Find(ctx, name)
@@ -124,8 +123,7 @@ func (ps Providers) selectNew(ctx context.Context, spec cluster.Spec, progress c
 	return nil, "", &NoneError{Reasons: reasons}
 }
 
-// reason explains why providers were skipped. If none was, it explains why the selected one works, and how
-// to select another one.
+// reason explains why providers were skipped, or why the selected one works and how to avoid it.
 func (ps Providers) reason(selected int, why string, skipped []string) string {
 	if len(skipped) > 0 {
 		return join(skipped...)
@@ -150,7 +148,7 @@ func join(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
-// Ambiguity says which of several clusters with the same name is used; it is empty for a single one.
+// Ambiguity says which of several clusters of a name is used; it is empty for a single one.
 func Ambiguity(name string, found []Found) string {
 	if len(found) < 2 {
 		return ""

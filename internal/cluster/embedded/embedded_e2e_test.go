@@ -22,8 +22,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-// These tests start real control planes. INGRESSLAB_KUBE_BIN is the directory with the binaries. Without it, the tests
-// use the cache.
+// These tests start real control planes. INGRESSLAB_KUBE_BIN is the directory with the binaries.
+// Without it, the tests use the cache.
 
 func kubeBin(t *testing.T) controlplane.Binaries {
 	t.Helper()
@@ -42,8 +42,9 @@ func kubeBin(t *testing.T) controlplane.Binaries {
 	return controlplane.Binaries{Dir: programs.Dir, Version: programs.KubernetesVersion}
 }
 
-// provider returns a Provider with its own state directory, and removes its clusters after the test.
-func provider(t *testing.T, names ...string) *Provider {
+// newProvider returns a Provider with its own state directory, and removes its clusters after the
+// test.
+func newProvider(t *testing.T, names ...string) *provider {
 	t.Helper()
 	p := New(Options{StateDir: filepath.Join(t.TempDir(), "state"), Binaries: programsIn(kubeBin(t))})
 	if err := checkMachine(); err != nil {
@@ -59,7 +60,7 @@ func provider(t *testing.T, names ...string) *Provider {
 	return p
 }
 
-func up(t *testing.T, p *Provider, spec cluster.Spec) *cluster.Cluster {
+func up(t *testing.T, p *provider, spec cluster.Spec) *cluster.Cluster {
 	t.Helper()
 	c, err := p.Up(t.Context(), spec, logged{t: t})
 	if err == nil {
@@ -96,7 +97,7 @@ func clientOf(t *testing.T, c *cluster.Cluster) kubernetes.Interface {
 	return client
 }
 
-func supervisorOf(t *testing.T, p *Provider, name string) process {
+func supervisorOf(t *testing.T, p *provider, name string) process {
 	t.Helper()
 	rec, err := p.Load(name)
 	if err != nil || rec == nil {
@@ -105,7 +106,7 @@ func supervisorOf(t *testing.T, p *Provider, name string) process {
 	return rec.Supervisor
 }
 
-func portsOf(t *testing.T, p *Provider, name string) []int {
+func portsOf(t *testing.T, p *provider, name string) []int {
 	t.Helper()
 	rec, err := p.Load(name)
 	if err != nil || rec == nil {
@@ -115,7 +116,7 @@ func portsOf(t *testing.T, p *Provider, name string) []int {
 }
 
 func TestClusterLifecycle(t *testing.T) {
-	p := provider(t)
+	p := newProvider(t)
 	spec := smallSpec("test")
 	spec.Nodes = 3
 	made := up(t, p, spec)
@@ -154,8 +155,9 @@ func TestClusterLifecycle(t *testing.T) {
 	assertNothingLeft(t, p.Dir, ports...)
 }
 
-// testKilledSupervisor imitates a reboot: only the data remains, and Up restarts the same cluster from it.
-func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cluster.Cluster) {
+// testKilledSupervisor imitates a reboot: only the data remains, and Up restarts the same cluster
+// from it.
+func testKilledSupervisor(t *testing.T, p *provider, spec cluster.Spec, made *cluster.Cluster) {
 	t.Helper()
 	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
 		t.Fatal(err)
@@ -184,7 +186,7 @@ func testKilledSupervisor(t *testing.T, p *Provider, spec cluster.Spec, made *cl
 }
 
 func TestTwoClustersRunIndependently(t *testing.T) {
-	p := provider(t, "one", "two")
+	p := newProvider(t, "one", "two")
 	var both sync.WaitGroup
 	for _, name := range []string{"one", "two"} {
 		both.Go(func() {
@@ -226,7 +228,7 @@ var moments = []struct {
 func TestCancelLeavesNothing(t *testing.T) {
 	for _, moment := range moments {
 		t.Run(moment.step+"+"+moment.after.String(), func(t *testing.T) {
-			p := provider(t)
+			p := newProvider(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			_, err := p.Up(ctx, smallSpec("test"), logged{t, func(text string) {
@@ -243,7 +245,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 }
 
 func TestUpReportsDamagedData(t *testing.T) {
-	p := provider(t)
+	p := newProvider(t)
 	up(t, p, smallSpec("test"))
 	if err := supervisorOf(t, p, "test").end(t.Context()); err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func (c *child) kill() {
 func TestKilledProcessLeavesNothing(t *testing.T) {
 	for _, moment := range moments {
 		t.Run(moment.step+"+"+moment.after.String(), func(t *testing.T) {
-			p := provider(t)
+			p := newProvider(t)
 			c := startChild(t, p.Dir, "")
 			c.await(t, "step: "+moment.step)
 			<-time.After(moment.after) // the test is about this moment
@@ -68,7 +68,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 		})
 	}
 	t.Run("before Keep", func(t *testing.T) {
-		p := provider(t)
+		p := newProvider(t)
 		c := startChild(t, p.Dir, "")
 		if line := c.await(t, "up:"); line != "up: <nil>" {
 			t.Fatal(line)
@@ -80,7 +80,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 }
 
 func TestKeptClusterOutlivesProcess(t *testing.T) {
-	p := provider(t)
+	p := newProvider(t)
 	c := startChild(t, p.Dir, "keep")
 	if line := c.await(t, "up:"); line != "up: <nil>" {
 		t.Fatal(line)

@@ -116,8 +116,8 @@ func startProcess(req supervisor.Request, l *listeners) (_ *lifetimePipe, err er
 	return pipe, nil
 }
 
-// namespaces returns the namespaces of a cluster. Root needs no user namespace, and without one, its
-// containers can run as other users.
+// namespaces returns the namespaces of a cluster. Root needs no user namespace, and without one,
+// its containers can run as other users.
 func namespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		// In its own session, the cluster does not get Ctrl-C from the terminal.

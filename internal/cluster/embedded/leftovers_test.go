@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// assertNothingLeft fails for each trace of the clusters in a state directory: files, mounts, processes, and
-// ports. It waits because the kernel and the supervisor need a moment to end things.
+// assertNothingLeft fails for each trace of the clusters in a state directory: files, mounts,
+// processes, and ports. It waits because the kernel and the supervisor need a moment to end things.
 func assertNothingLeft(t *testing.T, stateDir string, ports ...int) {
 	t.Helper()
 	var left []string
@@ -63,8 +63,8 @@ func mountsOf(t *testing.T, stateDir string) []string {
 	return mounts
 }
 
-// processesOf returns every supervisor of a cluster in the state directory, and its children. Their working
-// directories or mounts are in it. Zombies don't count.
+// processesOf returns every supervisor of a cluster in the state directory, and its children. Their
+// working directories or mounts are in it. Zombies don't count.
 func processesOf(stateDir string) []string {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var found []string

@@ -12,9 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
-// Logs implements cluster.Provider. dir gets the logs of the supervisor and the control plane, and a
-// directory for each node with the logs of its containers.
-func (p *Provider) Logs(ctx context.Context, name, dir string) error {
+// Logs writes the logs of the control plane, and those of containers in a directory per node.
+func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Existing(ctx, name); err != nil {
 		return err
 	}
@@ -61,9 +60,8 @@ func copyLogs(ctx context.Context, from, to string) error {
 	})
 }
 
-// FailureLog implements cluster.Backend. It joins the last 64 KiB of each log of the supervisor and the
-// control plane.
-func (p *Provider) FailureLog(name string, _ error) []byte {
+// FailureLog joins the last 64 KiB of each log of the supervisor and the control plane.
+func (p *provider) FailureLog(name string, _ error) []byte {
 	const limit = 64 << 10
 	files, err := filepath.Glob(filepath.Join(controlplane.LogDir(p.ClusterDir(name)), "*.log"))
 	if err != nil {

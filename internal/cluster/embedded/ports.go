@@ -9,8 +9,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// listeners are the open ports of a cluster on this machine. The supervisor inherits them, so that no
-// other process can take a port after the provider has chosen it.
+// listeners are the open ports of a cluster. The supervisor inherits them, so they stay in use.
 type listeners struct {
 	api net.Listener
 	// mappings are the port mappings for HTTP, HTTPS, and the status page.
@@ -27,13 +26,12 @@ func (l *listeners) close() {
 	}
 }
 
-func (p *Provider) opener(ctx context.Context, progress cluster.Progress) cluster.PortOpener {
+func (p *provider) opener(ctx context.Context, progress cluster.Progress) cluster.PortOpener {
 	return cluster.PortOpener{Fallback: true, Progress: progress, Holder: func(port int) string { return p.holder(ctx, port) }}
 }
 
-// open chooses the ports of a new cluster and sets them in its record. A requested port must be free. A
-// free port replaces a default one that is in use.
-func (p *Provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*listeners, error) {
+// open chooses the ports of a new cluster. Only a default port is replaced if it is in use.
+func (p *provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*listeners, error) {
 	ports, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -48,8 +46,8 @@ func (p *Provider) open(ctx context.Context, spec cluster.Spec, rec *record, pro
 	return l, nil
 }
 
-// reopen opens the ports of a stopped cluster. The API server gets another port if its own is in use.
-func (p *Provider) reopen(ctx context.Context, rec *record, progress cluster.Progress) (*listeners, error) {
+// reopen opens the ports of a stopped cluster, with another API server port if necessary.
+func (p *provider) reopen(ctx context.Context, rec *record, progress cluster.Progress) (*listeners, error) {
 	spec := cluster.Spec{HTTPPort: rec.HTTPPort, HTTPSPort: rec.HTTPSPort, StatusPort: rec.StatusPort}
 	_, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
 	if err != nil {
@@ -69,7 +67,7 @@ func (p *Provider) reopen(ctx context.Context, rec *record, progress cluster.Pro
 }
 
 // holder describes the cluster or process that uses a port; it is empty if that is unknown.
-func (p *Provider) holder(ctx context.Context, port int) string {
+func (p *provider) holder(ctx context.Context, port int) string {
 	names, _ := p.Names() // without names, only processes are found
 	for _, name := range names {
 		c, err := p.Inspect(ctx, name)

@@ -46,7 +46,8 @@ func stat(pid int) (started uint64, state byte, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	// The second field is a name in parentheses with any characters. The third is the state, the 22nd the time.
+	// The second field is a name in parentheses with any characters. The third is the state, the
+	// 22nd the time.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return 0, 0, fmt.Errorf("process %d: /proc has no start time", pid)

@@ -1,9 +1,10 @@
-// Package embedded creates clusters without a container engine: a real control plane, as processes of
-// this machine, and simulated nodes.
+// Package embedded creates clusters without a container engine: a real control plane, as processes
+// of this machine, and simulated nodes.
 //
 // A cluster is one process, the supervisor, and its children. The supervisor is PID 1 of a PID
-// namespace, with its own network and mount namespaces, and a user namespace unless it is root. When it
-// exits, the kernel ends everything in the cluster. Only files in the state directory remain.
+// namespace, with its own network and mount namespaces, and a user namespace unless it is root.
+// When it exits, the kernel ends everything in the cluster. Only files in the state directory
+// remain.
 //
 // Reading order:
 //
@@ -13,7 +14,7 @@
 //	network/       a network namespace for each node and each pod, and the routes between them
 //	container/     images, and processes that are containers: root directory, mounts, logs, exec
 //	podspec/       what a pod's manifest means for its containers: environment, volumes, tokens
-//	kubelet/       a node: registers itself, runs the pods that are bound to it, reports their status
+//	kubelet/       a node: registers itself, runs its pods, reports their status
 //	nodeapi/       the node's HTTPS API: kubectl logs, exec, and port-forward
 //	service/       cluster IPs, node ports, and cluster DNS
 //	relay/         copies the bytes of a connection between networks
@@ -43,9 +44,9 @@ const Name = "embedded"
 // stopTimeout is the limit for the end of a supervisor after a failure or Ctrl-C.
 const stopTimeout = 30 * time.Second
 
-// Options configure a Provider.
+// Options configure a provider.
 type Options struct {
-	// StateDir stores the clusters; empty is ingresslab/embedded under the user's XDG state directory.
+	// StateDir stores the clusters; empty is ingresslab/embedded in the XDG state directory.
 	StateDir string
 	// Binaries finds or compiles the control plane for the start of a cluster.
 	Binaries func(ctx context.Context, progress cluster.Progress) (controlplane.Binaries, error)
@@ -53,7 +54,7 @@ type Options struct {
 	Executable string
 }
 
-// Provider manages embedded clusters. It is safe for concurrent use, also by several processes.
+// provider manages embedded clusters. It is safe for concurrent use, also by several processes.
 //
 // The directory of a cluster contains, in addition to the record and the kubeconfig:
 //
@@ -62,12 +63,12 @@ type Options struct {
 //	images/   the images of the nodes
 //	nodes/    the pods' files, for each node
 //	logs/     of the supervisor and the control plane
-type Provider struct {
+type provider struct {
 	*cluster.Lifecycle[record, *record]
 	options Options
 
 	mu sync.Mutex
-	// pipes are the lifetime pipes of supervisors that this process has started and not kept, by cluster name.
+	// pipes has the supervisors that this process started and has not kept, by cluster name.
 	pipes map[string]*lifetimePipe
 }
 
@@ -83,44 +84,39 @@ type record struct {
 
 type condition = cluster.Condition[record]
 
-var _ cluster.Provider = (*Provider)(nil)
+var _ cluster.Provider = (*provider)(nil)
 
 // New returns a provider. It changes nothing yet.
-func New(o Options) *Provider {
-	p := &Provider{options: o, pipes: map[string]*lifetimePipe{}}
+func New(o Options) *provider {
+	p := &provider{options: o, pipes: map[string]*lifetimePipe{}}
 	p.Lifecycle = cluster.NewLifecycle[record, *record](Name, o.StateDir, p)
 	return p
 }
 
-// Name implements cluster.Provider.
-func (p *Provider) Name() string { return Name }
+func (p *provider) Name() string { return Name }
 
-// Info implements cluster.Provider.
-func (p *Provider) Info() cluster.Info {
+func (p *provider) Info() cluster.Info {
 	return cluster.Info{
 		Noun: "an embedded cluster", Summary: "a real control plane and simulated nodes, as processes of this machine (Linux)",
 		Instead: "--cluster embedded needs no Docker", Manifests: "manifests/kind",
 	}
 }
 
-// Ready implements cluster.Provider.
-func (p *Provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
+func (p *provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
 	if err := checkMachine(); err != nil {
 		return "", &cluster.UnreadyError{Why: "embedded clusters cannot run here", Cause: err}
 	}
 	return "this machine allows the namespaces that it needs", nil
 }
 
-// Check implements cluster.Backend.
-func (p *Provider) Check(_ context.Context, spec cluster.Spec) error {
+func (p *provider) Check(_ context.Context, spec cluster.Spec) error {
 	if spec.NodeImage != "" {
 		return &cluster.SpecError{Flag: "--node-image", Why: "embedded clusters simulate their nodes, which run no image"}
 	}
 	return nil
 }
 
-// Inspect implements cluster.Backend.
-func (p *Provider) Inspect(_ context.Context, name string) (condition, error) {
+func (p *provider) Inspect(_ context.Context, name string) (condition, error) {
 	rec, err := p.Load(name)
 	if err != nil {
 		return condition{}, err
@@ -153,8 +149,7 @@ func judge(name string, rec *record, runs bool) condition {
 	return c
 }
 
-// Create implements cluster.Backend.
-func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*record, error) {
+func (p *provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*record, error) {
 	rec := &record{Record: cluster.Record{Nodes: spec.Nodes, Created: time.Now().UTC()}}
 	if rec.Nodes == 0 {
 		rec.Nodes = cluster.DefaultNodes
@@ -170,9 +165,8 @@ func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress clust
 	return rec, nil
 }
 
-// Revive implements cluster.Backend: it restarts a cluster that does not work from its data. After a
-// failure, the cluster is stopped, as before.
-func (p *Provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
+// Revive restarts a broken cluster from its data. After a failure, the cluster is stopped.
+func (p *provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
 	rec := c.Record
 	if err := p.EnsureKubeconfig(name, rec); err != nil {
 		return false, err
@@ -206,9 +200,8 @@ func (p *Provider) Revive(ctx context.Context, name string, c condition, progres
 	return false, nil
 }
 
-// start starts the supervisor of a cluster and waits until it reports that the cluster is Ready. fresh is
-// true for a new cluster.
-func (p *Provider) start(ctx context.Context, name string, rec *record, l *listeners, fresh bool, progress cluster.Progress) error {
+// start starts the supervisor and waits until the cluster is Ready. fresh means a new cluster.
+func (p *provider) start(ctx context.Context, name string, rec *record, l *listeners, fresh bool, progress cluster.Progress) error {
 	if err := checkMachine(); err != nil {
 		return err
 	}
@@ -249,8 +242,8 @@ func (p *Provider) start(ctx context.Context, name string, rec *record, l *liste
 	return nil
 }
 
-// Keep implements cluster.Provider: a cluster ends with the process that called Up until Keep is called.
-func (p *Provider) Keep(_ context.Context, name string) error {
+// Keep detaches the cluster from this process, which called Up.
+func (p *provider) Keep(_ context.Context, name string) error {
 	pipe := p.takePipe(name)
 	if pipe == nil {
 		return nil
@@ -262,7 +255,7 @@ func (p *Provider) Keep(_ context.Context, name string) error {
 }
 
 // takePipe removes and returns the lifetime pipe of a cluster, or returns nil.
-func (p *Provider) takePipe(name string) *lifetimePipe {
+func (p *provider) takePipe(name string) *lifetimePipe {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pipe := p.pipes[name]
@@ -271,10 +264,10 @@ func (p *Provider) takePipe(name string) *lifetimePipe {
 }
 
 // WaitDNS implements cluster.Provider: Up waits for the DNS itself.
-func (p *Provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
+func (p *provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
 
 // Delete implements cluster.Backend: it stops the supervisor, and with it everything that runs.
-func (p *Provider) Delete(ctx context.Context, name string, c condition) error {
+func (p *provider) Delete(ctx context.Context, name string, c condition) error {
 	if c.Record != nil {
 		if err := stop(ctx, c.Record); err != nil {
 			return err
@@ -286,8 +279,7 @@ func (p *Provider) Delete(ctx context.Context, name string, c condition) error {
 	return nil
 }
 
-// stop kills the supervisor of a cluster and waits until it has ended. By then, the kernel has ended all
-// its children (pid_namespaces(7)).
+// stop kills the supervisor and waits. The kernel ends its children first (pid_namespaces(7)).
 func stop(ctx context.Context, rec *record) error {
 	if err := rec.Supervisor.end(ctx); err != nil {
 		return fmt.Errorf("stop the supervisor: %w", err)
@@ -299,7 +291,7 @@ func stop(ctx context.Context, rec *record) error {
 func contextName(name string) string { return Name + "-" + name }
 
 // EnsureKubeconfig implements cluster.Backend. It keeps the user's changes, such as the namespace.
-func (p *Provider) EnsureKubeconfig(name string, rec *record) error {
+func (p *provider) EnsureKubeconfig(name string, rec *record) error {
 	path, server := p.Kubeconfig(name), fmt.Sprintf("https://%s:%d", cluster.Loopback, rec.APIPort)
 	cfg, err := clientcmd.LoadFromFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -328,7 +320,7 @@ func (p *Provider) EnsureKubeconfig(name string, rec *record) error {
 }
 
 // ImageNodes implements cluster.Provider. The nodes of a cluster share one store.
-func (p *Provider) ImageNodes(ctx context.Context, name string) ([]cluster.ImageNode, error) {
+func (p *provider) ImageNodes(ctx context.Context, name string) ([]cluster.ImageNode, error) {
 	if _, err := p.Existing(ctx, name); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/nstest"
 )
 
-func idle(t *testing.T) *Provider {
+func idle(t *testing.T) *provider {
 	t.Helper()
 	return New(Options{StateDir: filepath.Join(t.TempDir(), "state")})
 }

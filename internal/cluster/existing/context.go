@@ -42,9 +42,9 @@ func listContexts(path string) string {
 	return ": " + strings.Join(slices.Sorted(maps.Keys(cfg.Contexts)), ", ")
 }
 
-// copyContext writes the cluster's own kubeconfig, with only the one context and its data, and returns the
-// address of the API server. Labs set the namespace in this copy, and not in the user's file.
-func (p *Provider) copyContext(name string) (server string, err error) {
+// copyContext copies the context to a kubeconfig of the cluster's own, where labs set the
+// namespace. It returns the address of the API server.
+func (p *provider) copyContext(name string) (server string, err error) {
 	cfg, err := loadKubeconfig(p.options.Kubeconfig)
 	if err != nil {
 		return "", err
@@ -75,8 +75,8 @@ func (p *Provider) copyContext(name string) (server string, err error) {
 	return target.Server, nil
 }
 
-// isLocal reports whether an API server runs on this machine, like those of kind, k3d, Docker Desktop, and
-// minikube's docker driver on macOS. Any other address, even a private one, might belong to a company.
+// isLocal reports whether an API server is local, like those of kind, k3d, and Docker Desktop. Even
+// a private address can belong to a company.
 func isLocal(server string) bool {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -91,7 +91,7 @@ func isLocal(server string) bool {
 	return ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) || strings.HasSuffix(host, ".localhost")
 }
 
-// checkArchitecture returns an error if no node can run the images, which are built for this machine's processor.
+// checkArchitecture returns an error if no node has the processor of this machine's images.
 func checkArchitecture(nodes []corev1.Node) error {
 	var others []string
 	for _, n := range nodes {

@@ -146,7 +146,7 @@ users:
 - {name: play, user: {token: play-secret}}
 `
 
-func newProvider(t *testing.T, o Options) *Provider {
+func newProvider(t *testing.T, o Options) *provider {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"config": userKubeconfig, "ca.crt": "certificate"} {

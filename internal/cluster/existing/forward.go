@@ -26,10 +26,9 @@ const (
 // containerPorts are the controller's ports, in the order of a Spec.
 var containerPorts = [3]int{80, 443, 18080}
 
-// OpenPorts implements cluster.Provider. It forwards ports of this machine to a controller pod through the
-// API server, which requires the same permissions as kubectl port-forward. If the pod goes away, it
-// switches to another one.
-func (p *Provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) error {
+// OpenPorts forwards ports to a controller pod through the API server, like kubectl port-forward.
+// If the pod goes away, it switches to another one.
+func (p *provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) error {
 	rec, err := p.load(c.Name)
 	if err != nil {
 		return err
@@ -74,7 +73,7 @@ func portSpec(requests [3]int) cluster.Spec {
 	return cluster.Spec{HTTPPort: requests[0], HTTPSPort: requests[1], StatusPort: requests[2]}
 }
 
-// expectedPorts returns the ports for a request if all are free. A port for AnyPort is unknown until it is open.
+// expectedPorts returns the ports if all are free, and the default in place of AnyPort.
 func expectedPorts(requests [3]int) (ports [3]int) {
 	for i, r := range portSpec(requests).Ports() {
 		if ports[i] = r.Port; r.Port <= 0 {
@@ -84,7 +83,7 @@ func expectedPorts(requests [3]int) (ports [3]int) {
 	return ports
 }
 
-// choosePorts returns ports that are free now. It replaces a default port that is in use, but no requested one.
+// choosePorts returns free ports. It replaces only a default port that is in use.
 func choosePorts(ctx context.Context, requests [3]int, progress cluster.Progress) ([3]int, error) {
 	ports, open, err := cluster.PortOpener{Fallback: true, Progress: progress}.Open(ctx, portSpec(requests))
 	open.Close()

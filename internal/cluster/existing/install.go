@@ -49,8 +49,7 @@ func (e *ForeignError) Error() string {
 		e.Context, strings.Join(e.Objects, ", "), exist, ownerLabel, owner)
 }
 
-// CheckInstall implements cluster.Provider.
-func (p *Provider) CheckInstall(ctx context.Context, c *cluster.Cluster, objects []*unstructured.Unstructured) error {
+func (p *provider) CheckInstall(ctx context.Context, c *cluster.Cluster, objects []*unstructured.Unstructured) error {
 	k, err := kube.New(c.Config)
 	if err != nil {
 		return err
@@ -76,7 +75,7 @@ func (p *Provider) CheckInstall(ctx context.Context, c *cluster.Cluster, objects
 	return p.store.Save(c.Name, rec)
 }
 
-// refuseForeign returns a *ForeignError if objects would overwrite an object without ingresslab's label.
+// refuseForeign returns a *ForeignError if objects would overwrite an unlabeled object.
 func refuseForeign(ctx context.Context, k *kube.Client, context string, objects []*unstructured.Unstructured) error {
 	foreign := &ForeignError{Context: context}
 	for _, o := range objects {
@@ -121,8 +120,7 @@ func describeChanges(k *kube.Client, rec *record, objects []*unstructured.Unstru
 	return b.String(), nil
 }
 
-// remove deletes everything with ingresslab's labels, and waits until the namespaces are deleted. It
-// continues after an error.
+// remove deletes all labeled objects and waits for the namespaces. It continues after an error.
 func remove(ctx context.Context, k *kube.Client) error {
 	var errs []error
 	var namespaces []string

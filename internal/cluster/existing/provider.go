@@ -1,11 +1,12 @@
-// Package existing uses a cluster that ingresslab did not create: a context of the user's kubeconfig.
+// Package existing uses a cluster that ingresslab did not create: a context of the user's
+// kubeconfig.
 //
-// ingresslab installs the controller in its own namespace, and gives each lab and each scenario another
-// one. It changes only objects with its labels: no node, no default class, no Service that costs money.
-// If the API server is not on this machine, the user confirms the first change. Down removes the objects
-// with the labels.
+// ingresslab installs the controller in its own namespace, and gives each lab and each scenario
+// another one. It changes only objects with its labels: no node, no default class, no Service that
+// costs money. If the API server is not on this machine, the user confirms the first change. Down
+// removes the objects with the labels.
 //
-// Read this file, then install.go for the protection of other objects, and forward.go for the ports.
+// Then read install.go, which protects other objects, and forward.go, which forwards the ports.
 package existing
 
 import (
@@ -29,17 +30,17 @@ const Name = "existing"
 const (
 	// answerTimeout is the limit for the response of an API server, which can be far away or down.
 	answerTimeout = 10 * time.Second
-	// deleteTimeout is the limit for the deletion of namespaces, which waits for their pods to stop.
+	// deleteTimeout is the limit for the deletion of namespaces, which waits for their pods.
 	deleteTimeout = 2 * time.Minute
 )
 
 // Options select the cluster. An empty field keeps the value of an earlier command, see record.
 type Options struct {
-	// StateDir stores the records; empty is ingresslab/existing under the user's XDG state directory.
+	// StateDir stores the records; empty is ingresslab/existing in the XDG state directory.
 	StateDir string
-	// Context is the context of the kubeconfig. It has no default, because the current one can be any cluster.
+	// Context has no default, because the current context can be any cluster.
 	Context string
-	// Kubeconfig is the file with the context; empty follows kubectl's rules ($KUBECONFIG, ~/.kube/config).
+	// Kubeconfig is the file with the context; empty follows kubectl ($KUBECONFIG, ~/.kube/config).
 	Kubeconfig string
 	// Registry is where images are pushed and pulled; empty if the nodes have them.
 	Registry string
@@ -49,13 +50,13 @@ type Options struct {
 	Confirm func(ctx context.Context, question string) error
 }
 
-// Provider implements cluster.Provider.
-type Provider struct {
+// provider implements cluster.Provider.
+type provider struct {
 	store   cluster.Store[record]
 	options Options
 }
 
-var _ cluster.Provider = (*Provider)(nil)
+var _ cluster.Provider = (*provider)(nil)
 
 // record stores the options of a cluster, so that later commands need no flags.
 type record struct {
@@ -72,15 +73,13 @@ type record struct {
 }
 
 // New returns a provider. It changes nothing yet.
-func New(o Options) *Provider {
-	return &Provider{store: cluster.Store[record]{Dir: cluster.StateDir(o.StateDir, Name)}, options: o}
+func New(o Options) *provider {
+	return &provider{store: cluster.Store[record]{Dir: cluster.StateDir(o.StateDir, Name)}, options: o}
 }
 
-// Name implements cluster.Provider.
-func (p *Provider) Name() string { return Name }
+func (p *provider) Name() string { return Name }
 
-// Info implements cluster.Provider.
-func (p *Provider) Info() cluster.Info {
+func (p *provider) Info() cluster.Info {
 	return cluster.Info{
 		Noun: "an existing cluster", Summary: "your own cluster: a --context of your kubeconfig", Manifests: "manifests/existing",
 		Missing: cluster.Missing{
@@ -91,13 +90,12 @@ func (p *Provider) Info() cluster.Info {
 	}
 }
 
-// Ready implements cluster.Provider.
-func (p *Provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
+func (p *provider) Ready(context.Context, cluster.Spec, cluster.Progress) (string, error) {
 	return "", &cluster.UnreadyError{Why: p.Info().Missing[cluster.Creation], Fix: "pass --context"}
 }
 
 // Up implements cluster.Provider: it records the cluster and changes nothing in it.
-func (p *Provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (*cluster.Cluster, error) {
+func (p *provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (*cluster.Cluster, error) {
 	spec = spec.WithDefaultName()
 	for flag, set := range map[string]bool{
 		"--nodes": spec.Nodes != 0, "--node-image": spec.NodeImage != "", "--recreate": spec.Recreate, "--merge-kubeconfig": spec.MergeKubeconfig,
@@ -125,9 +123,9 @@ func (p *Provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress
 	return c, p.store.Save(spec.Name, rec)
 }
 
-// load returns the record of a cluster with the current options, or creates one. Without a record and a
-// context, the error is a *cluster.SpecError.
-func (p *Provider) load(name string) (*record, error) {
+// load returns the record of a cluster with the current options, or creates one. Without a record
+// and a context, the error is a *cluster.SpecError.
+func (p *provider) load(name string) (*record, error) {
 	rec, err := p.store.Load(name)
 	if err != nil {
 		return nil, err
@@ -157,7 +155,7 @@ func (p *Provider) load(name string) (*record, error) {
 }
 
 // describe returns the Cluster of a record. It reads the cluster's nodes.
-func (p *Provider) describe(ctx context.Context, name string, rec *record) (*cluster.Cluster, error) {
+func (p *provider) describe(ctx context.Context, name string, rec *record) (*cluster.Cluster, error) {
 	path := p.store.Kubeconfig(name)
 	cfg, err := cluster.LoadConfig(path)
 	if err != nil {
@@ -190,8 +188,7 @@ func (p *Provider) describe(ctx context.Context, name string, rec *record) (*clu
 	}, nil
 }
 
-// Get implements cluster.Provider.
-func (p *Provider) Get(ctx context.Context, name string) (*cluster.Cluster, error) {
+func (p *provider) Get(ctx context.Context, name string) (*cluster.Cluster, error) {
 	rec, err := p.load(name)
 	if errors.As(err, new(*cluster.SpecError)) {
 		return nil, &cluster.NotFoundError{Name: name}
@@ -202,8 +199,8 @@ func (p *Provider) Get(ctx context.Context, name string) (*cluster.Cluster, erro
 	return p.describe(ctx, name, rec)
 }
 
-// List implements cluster.Provider. It sends no request, because a remote API server would slow down every command.
-func (p *Provider) List(context.Context) ([]cluster.Summary, error) {
+// List sends no request, because a remote API server would slow down every command.
+func (p *provider) List(context.Context) ([]cluster.Summary, error) {
 	names, err := p.store.Names()
 	if err != nil {
 		return nil, err
@@ -217,9 +214,9 @@ func (p *Provider) List(context.Context) ([]cluster.Summary, error) {
 	return list, nil
 }
 
-// Logs implements cluster.Provider. The logs of the nodes belong to the cluster's owner; those of pods
-// are with the objects.
-func (p *Provider) Logs(ctx context.Context, name, dir string) error {
+// Logs implements cluster.Provider. The logs of the nodes belong to the cluster's owner; those of
+// pods are with the objects.
+func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Get(ctx, name); err != nil {
 		return err
 	}
@@ -227,16 +224,16 @@ func (p *Provider) Logs(ctx context.Context, name, dir string) error {
 }
 
 // Keep implements cluster.Provider: the cluster always outlives this process.
-func (p *Provider) Keep(context.Context, string) error { return nil }
+func (p *provider) Keep(context.Context, string) error { return nil }
 
 // WaitDNS implements cluster.Provider: Up never creates the cluster.
-func (p *Provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
+func (p *provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
 
 // ImageNodes implements cluster.Provider: no node accepts images.
-func (p *Provider) ImageNodes(context.Context, string) ([]cluster.ImageNode, error) { return nil, nil }
+func (p *provider) ImageNodes(context.Context, string) ([]cluster.ImageNode, error) { return nil, nil }
 
-// Down implements cluster.Provider: it removes the objects with ingresslab's labels, and the record.
-func (p *Provider) Down(ctx context.Context, name string, progress cluster.Progress) (err error) {
+// Down removes the objects with ingresslab's labels, and the record.
+func (p *provider) Down(ctx context.Context, name string, progress cluster.Progress) (err error) {
 	c, err := p.Get(ctx, name)
 	if errors.As(err, new(*cluster.NotFoundError)) {
 		progress.Note(fmt.Sprintf("cluster %q does not exist", name))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	osexec "os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,8 +23,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// ChildCommand is the first argument of the child process that runs kind. The provider starts its own
-// program, which calls RunChild for this argument.
+// ChildCommand is the first argument of the child process that runs kind. The provider starts its
+// own program, which calls RunChild for this argument.
 const ChildCommand = "kind-create-child"
 
 // request is the input of the child, one line of JSON on its standard input.
@@ -42,10 +43,10 @@ type event struct {
 	Output string `json:",omitempty"`
 }
 
-// RunChild creates one cluster with kind: it reads the request from stdin and writes events to stdout.
-// It returns false if kind failed, after an event with the error.
+// RunChild creates one cluster with kind: it reads the request from stdin and writes events to
+// stdout. It returns false if kind failed, after an event with the error.
 //
-// The parent keeps stdin open. When stdin ends, the parent was killed, and RunChild kills its own process group.
+// The end of stdin means that the parent was killed. Then RunChild kills its process group.
 func RunChild(stdin io.Reader, stdout io.Writer) bool {
 	in := bufio.NewReader(stdin)
 	events := &eventWriter{enc: json.NewEncoder(stdout)}
@@ -73,7 +74,7 @@ func runKind(req request, events *eventWriter) bool {
 	err := provider.Create(req.Name,
 		kindcluster.CreateWithV1Alpha4Config(req.Config),
 		kindcluster.CreateWithKubeconfigPath(req.Kubeconfig),
-		// kind cleans up by name. Only the parent knows whether the name still belongs to this attempt.
+		// Only the parent knows whether the name still belongs to this attempt.
 		kindcluster.CreateWithRetain(true),
 		kindcluster.CreateWithDisplayUsage(false),
 		kindcluster.CreateWithDisplaySalutation(false),
@@ -123,8 +124,7 @@ type createError struct {
 
 func (e *createError) Error() string { return e.reason }
 
-// createInChild runs kind in a child process. When ctx ends, it kills the child and all its children
-// before it returns. An empty executable is the running program.
+// createInChild runs kind in a child, and kills its process group when ctx ends.
 func createInChild(ctx context.Context, executable string, req request, progress cluster.Progress) error {
 	if executable == "" {
 		var err error
@@ -168,7 +168,7 @@ func createInChild(ctx context.Context, executable string, req request, progress
 	return nil
 }
 
-// follow reads the child's events until it exits, and reports them. The result has no reason on success.
+// follow reports the child's events until it exits. The result has no reason on success.
 func follow(stdout io.Reader, progress cluster.Progress) *createError {
 	failure := &createError{}
 	steps := kindSteps{progress: progress}
@@ -192,8 +192,7 @@ func follow(stdout io.Reader, progress cluster.Progress) *createError {
 	return failure
 }
 
-// reasonOf returns one line for a failure. Of a command's output it takes the last line that contains
-// "error", because kubeadm prints a stack trace after it.
+// reasonOf returns one line: the last one of the output with "error", before kubeadm's stack trace.
 func reasonOf(e event) string {
 	reason := firstLine(e.Error)
 	output := lines(strings.TrimSpace(e.Output))
@@ -211,8 +210,7 @@ func reasonOf(e event) string {
 	return reason + ": " + strings.TrimSpace(detail)
 }
 
-// kindSteps converts kind's log to steps. kind marks the start and the end of a step with a bullet, a
-// check mark, or a cross. Other lines are only for the log.
+// kindSteps converts kind's log to steps, by its bullets, check marks, and crosses.
 type kindSteps struct {
 	progress cluster.Progress
 	done     func(error)
@@ -249,4 +247,77 @@ func plain(text string) string {
 		return r
 	}, text)
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(ascii), "..."))
+}
+
+// Ports of the controller on its node. manifests/kind uses the same host ports.
+const (
+	containerHTTPPort   = 80
+	containerHTTPSPort  = 443
+	containerStatusPort = 18080
+)
+
+// cgroupV1Patch lets the kubelet start on cgroup v1. Since Kubernetes 1.35 it refuses that by
+// default (https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1).
+const cgroupV1Patch = `kind: KubeletConfiguration
+apiVersion: kubelet.config.k8s.io/v1beta1
+failCgroupV1: false
+`
+
+// config returns kind's configuration. The control plane, which every cluster has, maps the ports.
+func config(name string, r *cluster.Record, cgroupV1 bool) *v1alpha4.Cluster {
+	c := &v1alpha4.Cluster{
+		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
+		Name:     name,
+		Nodes: []v1alpha4.Node{{
+			Role:  v1alpha4.ControlPlaneRole,
+			Image: r.NodeImage,
+			ExtraPortMappings: []v1alpha4.PortMapping{
+				mapping(containerHTTPPort, r.HTTPPort),
+				mapping(containerHTTPSPort, r.HTTPSPort),
+				mapping(containerStatusPort, r.StatusPort),
+			},
+		}},
+	}
+	for range r.Nodes - 1 {
+		c.Nodes = append(c.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, Image: r.NodeImage})
+	}
+	if cgroupV1 {
+		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, cgroupV1Patch)
+	}
+	return c
+}
+
+// mapping expects valid ports, at most 65535.
+func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
+	return v1alpha4.PortMapping{
+		ContainerPort: int32(containerPort), HostPort: int32(hostPort),
+		ListenAddress: cluster.Loopback, Protocol: v1alpha4.PortMappingProtocolTCP,
+	}
+}
+
+// inotifyLimit is the file of a kernel limit
+// (https://man7.org/linux/man-pages/man7/inotify.7.html).
+const inotifyLimit = "/proc/sys/fs/inotify/max_user_instances"
+
+// inotifyInstances is enough for several clusters. All nodes share one user's instances, and a
+// kubelet without one restarts forever with "too many open files". Four nodes use up the default of
+// 128 (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
+const inotifyInstances = 512
+
+// raiseInotify raises the limit in file if it is too low, and returns a note for the user. Without
+// the file, for example if Docker runs in a virtual machine, it does nothing.
+func raiseInotify(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || limit >= inotifyInstances {
+		return ""
+	}
+	if os.WriteFile(file, []byte(strconv.Itoa(inotifyInstances)), 0o644) != nil {
+		return fmt.Sprintf("fs.inotify.max_user_instances is %d, so a second cluster can fail; as root, run: sysctl -w fs.inotify.max_user_instances=%d",
+			limit, inotifyInstances)
+	}
+	return fmt.Sprintf("raised fs.inotify.max_user_instances from %d to %d until the next boot; nodes need many", limit, inotifyInstances)
 }

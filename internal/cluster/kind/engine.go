@@ -45,15 +45,16 @@ type engine interface {
 	start(ctx context.Context, names ...string) error
 	// remove stops and removes containers and their volumes. Missing containers are not an error.
 	remove(ctx context.Context, names ...string) error
-	// network reports whether a network exists, and the number of containers in it, including stopped ones.
+	// network reports whether a network exists, and the number of containers in it, including
+	// stopped ones.
 	network(ctx context.Context, name string) (exists bool, users int, err error)
 	removeNetwork(ctx context.Context, name string) error
 }
 
-// docker is the engine of the docker command, which finds the daemon by DOCKER_HOST and its contexts.
+// docker is the docker command, which finds the daemon by DOCKER_HOST and its contexts.
 type docker struct{}
 
-// run runs docker in its own process group, because Ctrl-C must not stop the commands that clean up.
+// run uses a process group, because Ctrl-C must not stop commands that clean up.
 func (docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -92,7 +93,7 @@ func lines(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }
 
-// answerTimeout is the limit for an engine's response. A broken engine can accept a connection and never respond.
+// answerTimeout is the limit for an engine, which can accept a connection and never respond.
 const answerTimeout = 10 * time.Second
 
 func (d docker) check(ctx context.Context) error {
@@ -212,8 +213,7 @@ func (d docker) remove(ctx context.Context, names ...string) error {
 	return err
 }
 
-// onlyGone reports whether a removal failed only for containers that do not exist, or that another
-// process is removing.
+// onlyGone reports whether all failures are for containers that are missing or being removed.
 func onlyGone(output string) bool {
 	failures := lines(output)
 	for _, line := range failures {

@@ -100,7 +100,7 @@ func (n *notes) contains(text string) bool {
 
 // fixture is a provider with a fake engine and a fake kind.
 type fixture struct {
-	*Provider
+	*provider
 	engine  *fakeEngine
 	notes   *notes
 	created int
@@ -112,7 +112,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	w := &fixture{engine: &fakeEngine{}, notes: &notes{}}
-	p := &Provider{
+	p := &provider{
 		engine:  w.engine,
 		settle:  time.Microsecond,
 		options: Options{NodeImage: func(context.Context, cluster.Progress) (string, error) { return "node:1", nil }},
@@ -128,7 +128,7 @@ func newFixture(t *testing.T) *fixture {
 	dir := filepath.Join(t.TempDir(), "state")
 	p.Lifecycle = cluster.NewLifecycle[cluster.Record, *cluster.Record](Name, dir, p)
 	p.Alive = func(context.Context, string, int) error { return w.sick }
-	w.Provider = p
+	w.provider = p
 	return w
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Inspect implements cluster.Backend: it compares the record with the containers. It adopts a cluster
-// of ingresslab that has no record, for example because another user of this machine created it.
-func (p *Provider) Inspect(ctx context.Context, name string) (condition, error) {
+// Inspect compares the record with the containers. It adopts a cluster without a record, which
+// another user of this machine created.
+func (p *provider) Inspect(ctx context.Context, name string) (condition, error) {
 	rec, err := p.Load(name)
 	if err != nil {
 		return condition{}, err
@@ -72,9 +72,9 @@ func judge(rec *cluster.Record, containers []container) condition {
 	return c
 }
 
-// adopt returns a record for the containers of a cluster that has none, or nil if ingresslab did not
-// create it: only clusters of ingresslab publish the port of the status page. The cluster counts as finished.
-func (p *Provider) adopt(ctx context.Context, containers []container) (*cluster.Record, error) {
+// adopt returns a record for containers without one, or nil for a foreign cluster. Only clusters of
+// ingresslab publish the status port.
+func (p *provider) adopt(ctx context.Context, containers []container) (*cluster.Record, error) {
 	i := slices.IndexFunc(containers, func(c container) bool { return c.role == "control-plane" })
 	if i < 0 {
 		return nil, nil
@@ -92,9 +92,8 @@ func (p *Provider) adopt(ctx context.Context, containers []container) (*cluster.
 	return rec, nil
 }
 
-// List implements cluster.Provider. Without an engine, it lists the clusters that have a record,
-// because they can exist when the engine runs again.
-func (p *Provider) List(ctx context.Context) ([]cluster.Summary, error) {
+// List falls back to the records without an engine: the clusters can exist when it runs again.
+func (p *provider) List(ctx context.Context) ([]cluster.Summary, error) {
 	names, err := p.Names()
 	if err != nil {
 		return nil, err
@@ -119,7 +118,7 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Summary, error) {
 }
 
 // unreachable lists clusters whose engine does not respond.
-func (p *Provider) unreachable(names []string, none *cluster.NoEngineError) []cluster.Summary {
+func (p *provider) unreachable(names []string, none *cluster.NoEngineError) []cluster.Summary {
 	var list []cluster.Summary
 	for _, name := range names {
 		if rec, err := p.Load(name); err == nil && rec != nil {
@@ -133,13 +132,13 @@ func (p *Provider) unreachable(names []string, none *cluster.NoEngineError) []cl
 // justStarted is how long after its start a node might not have reported its status yet.
 const justStarted = 3 * time.Minute
 
-// Revive implements cluster.Backend: it starts stopped nodes, and waits for nodes that have just started.
-func (p *Provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
+// Revive starts stopped nodes, and waits for nodes that have just started.
+func (p *provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
 	err = p.revive(ctx, name, c, progress)
 	return err != nil && ctx.Err() == nil && !errors.As(err, new(*cluster.PortInUseError)), err
 }
 
-func (p *Provider) revive(ctx context.Context, name string, c condition, progress cluster.Progress) (err error) {
+func (p *provider) revive(ctx context.Context, name string, c condition, progress cluster.Progress) (err error) {
 	if c.State == cluster.Running {
 		if err := p.EnsureKubeconfig(name, c.Record); err != nil {
 			return err
@@ -169,9 +168,8 @@ func (p *Provider) revive(ctx context.Context, name string, c condition, progres
 	return p.awaitRestart(ctx, name, c.Record, fresh)
 }
 
-// startNodes starts the stopped nodes and returns when it did. If the control plane is among them, its
-// ports must still be free.
-func (p *Provider) startNodes(ctx context.Context, c condition) (map[string]time.Time, error) {
+// startNodes starts stopped nodes and returns the time. The control plane's ports must be free.
+func (p *provider) startNodes(ctx context.Context, c condition) (map[string]time.Time, error) {
 	started := map[string]time.Time{}
 	for _, n := range c.Nodes {
 		if n.State == "running" {
@@ -193,7 +191,7 @@ func (p *Provider) startNodes(ctx context.Context, c condition) (map[string]time
 }
 
 // awaitRestart waits until a cluster is Ready. started has the nodes that have just started.
-func (p *Provider) awaitRestart(ctx context.Context, name string, rec *cluster.Record, started map[string]time.Time) error {
+func (p *provider) awaitRestart(ctx context.Context, name string, rec *cluster.Record, started map[string]time.Time) error {
 	if err := p.EnsureKubeconfig(name, rec); err != nil {
 		return err
 	}

@@ -14,9 +14,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// These tests create real clusters. INGRESSLAB_NODE_IMAGE names the node image; `ingresslab build node-image` prints one.
+// These tests create real clusters. INGRESSLAB_NODE_IMAGE names the node image; `ingresslab build
+// node-image` prints one.
 
-func realProvider(t *testing.T) (*Provider, cluster.Spec) {
+func realProvider(t *testing.T) (*provider, cluster.Spec) {
 	t.Helper()
 	image := os.Getenv("INGRESSLAB_NODE_IMAGE")
 	if image == "" {
@@ -85,7 +86,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 	}
 }
 
-func assertNothingLeft(t *testing.T, p *Provider, name string) {
+func assertNothingLeft(t *testing.T, p *provider, name string) {
 	t.Helper()
 	containers, err := p.engine.nodes(t.Context(), name)
 	if err != nil || len(containers) > 0 {
@@ -134,7 +135,7 @@ func TestClusterLifecycle(t *testing.T) {
 }
 
 // stopAll stops the nodes, like a reboot of the engine's machine.
-func stopAll(t *testing.T, p *Provider, name string) {
+func stopAll(t *testing.T, p *provider, name string) {
 	t.Helper()
 	containers, err := p.engine.nodes(t.Context(), name)
 	if err != nil {

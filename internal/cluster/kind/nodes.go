@@ -15,8 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// ImageNodes implements cluster.Provider.
-func (p *Provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNode, error) {
+func (p *provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNode, error) {
 	list, err := kindLibrary().ListInternalNodes(name)
 	if err != nil {
 		return nil, fmt.Errorf("nodes of cluster %q: %w", name, err)
@@ -45,9 +44,7 @@ func (n imageNode) Images(ctx context.Context) (map[string]string, error) {
 	return images, nil
 }
 
-// parseImages reads the output of crictl. Each tag there has a registry, also for loaded images, which
-// belong to none. So parseImages drops the part before the first slash, and "library/", the namespace
-// that the registry adds to a name without one.
+// parseImages reads the output of crictl, without the registry and "library/", which crictl adds.
 func parseImages(out []byte) (map[string]string, error) {
 	var list struct {
 		Images []struct {
@@ -78,8 +75,8 @@ func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
 	return nil
 }
 
-// lastLine returns the last line of a command's output as an error: containerd's tools print warnings
-// first. If ctx killed the command, it returns the cause of that.
+// lastLine returns the last line of a command's output as an error: containerd's tools print
+// warnings first. If ctx killed the command, it returns the cause of that.
 func lastLine(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -103,8 +100,8 @@ func (n boundNode) Command(command string, args ...string) exec.Cmd {
 	return n.CommandContext(n.ctx, command, args...)
 }
 
-// Logs implements cluster.Provider. If ctx ends first, kind continues to collect until the program exits.
-func (p *Provider) Logs(ctx context.Context, name, dir string) error {
+// Logs returns when ctx ends, but kind continues to collect until the program exits.
+func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Existing(ctx, name); err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@
 //
 // Read Create in this file first. Three parts need care:
 //
-//   - kind takes no context. It runs in a child process with its own process group (child.go), so that
-//     a canceled Up can kill it and all its children, and clean up afterwards.
+//   - kind takes no context. It runs in a child process with its own process group (create.go), so
+//     that a canceled Up can kill it and all its children, and clean up afterwards.
 //   - The containers decide which clusters exist. A small record says how they were created and
 //     whether Up finished (inspect.go).
 //   - kind only warns after a timeout, so the provider checks the cluster itself (ready.go).
@@ -27,20 +27,20 @@ import (
 // Name is the provider's value of --cluster.
 const Name = "kind"
 
-// Options configure a Provider.
+// Options configure a provider.
 type Options struct {
-	// StateDir stores records and kubeconfigs; empty is ingresslab/kind under the user's XDG state directory.
+	// StateDir stores the records; empty is ingresslab/kind in the XDG state directory.
 	StateDir string
-	// NodeImage finds or builds the node image of a Spec that names none. The engine then has the image.
+	// NodeImage loads the default node image into the engine, and builds it if necessary.
 	NodeImage func(ctx context.Context, progress cluster.Progress) (string, error)
-	// ImageReady is Ready once an engine responds: it returns an *UnreadyError if only a build provides the image.
+	// ImageReady returns an *UnreadyError if NodeImage has to build the image.
 	ImageReady func(ctx context.Context) (reason string, err error)
 	// Executable is the program that starts with ChildCommand; empty is the running one.
 	Executable string
 }
 
-// Provider manages kind clusters. It is safe for concurrent use, also by several processes.
-type Provider struct {
+// provider manages kind clusters. It is safe for concurrent use, also by several processes.
+type provider struct {
 	*cluster.Lifecycle[cluster.Record, *cluster.Record]
 	options Options
 	engine  engine
@@ -55,13 +55,13 @@ type Provider struct {
 	settle           time.Duration
 }
 
-var _ cluster.Provider = (*Provider)(nil)
+var _ cluster.Provider = (*provider)(nil)
 
 type condition = cluster.Condition[cluster.Record]
 
 // New returns a provider. It changes nothing yet.
-func New(o Options) *Provider {
-	p := &Provider{
+func New(o Options) *provider {
+	p := &provider{
 		options: o, engine: docker{},
 		create: func(ctx context.Context, req request, progress cluster.Progress) error {
 			return createInChild(ctx, o.Executable, req, progress)
@@ -77,16 +77,13 @@ func New(o Options) *Provider {
 	return p
 }
 
-// Name implements cluster.Provider.
-func (p *Provider) Name() string { return Name }
+func (p *provider) Name() string { return Name }
 
-// Info implements cluster.Provider.
-func (p *Provider) Info() cluster.Info {
+func (p *provider) Info() cluster.Info {
 	return cluster.Info{Noun: "a kind cluster", Summary: "real nodes, as Docker containers", Manifests: "manifests/kind"}
 }
 
-// Ready implements cluster.Provider.
-func (p *Provider) Ready(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (string, error) {
+func (p *provider) Ready(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (string, error) {
 	err := p.engine.check(ctx)
 	var none *cluster.NoEngineError
 	switch {
@@ -102,11 +99,9 @@ func (p *Provider) Ready(ctx context.Context, spec cluster.Spec, _ cluster.Progr
 	return p.options.ImageReady(ctx)
 }
 
-// Check implements cluster.Backend.
-func (p *Provider) Check(ctx context.Context, _ cluster.Spec) error { return p.engine.check(ctx) }
+func (p *provider) Check(ctx context.Context, _ cluster.Spec) error { return p.engine.check(ctx) }
 
-// Create implements cluster.Backend.
-func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
+func (p *provider) Create(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
 	name := spec.Name
 	rec, err := p.plan(ctx, spec, progress)
 	if err != nil {
@@ -142,7 +137,7 @@ func (p *Provider) Create(ctx context.Context, spec cluster.Spec, progress clust
 }
 
 // plan decides the settings of a new cluster. It changes nothing, but can build the node image.
-func (p *Provider) plan(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
+func (p *provider) plan(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
 	// Report a port in use before a build of the image takes minutes...
 	if _, err := p.choosePorts(ctx, spec); err != nil {
 		return nil, err
@@ -166,9 +161,8 @@ func (p *Provider) plan(ctx context.Context, spec cluster.Spec, progress cluster
 	return rec, err
 }
 
-// choosePorts returns ports that are free now. Docker checks ports only after it creates the container,
-// and its error is less clear.
-func (p *Provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, error) {
+// choosePorts returns free ports. Docker checks them late, and with a less clear error.
+func (p *provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, error) {
 	opener := cluster.PortOpener{EngineIsRoot: true, Holder: func(port int) string { return p.holder(ctx, port) }}
 	ports, open, err := opener.Open(ctx, spec)
 	open.Close()
@@ -176,7 +170,7 @@ func (p *Provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, 
 }
 
 // holder describes the process or cluster that uses a port; it is empty if that is unknown.
-func (p *Provider) holder(ctx context.Context, port int) string {
+func (p *provider) holder(ctx context.Context, port int) string {
 	c, found, err := p.engine.publisher(ctx, port)
 	switch {
 	case err != nil || !found:
@@ -191,7 +185,7 @@ func (p *Provider) holder(ctx context.Context, port int) string {
 }
 
 // wait shows a step and limits its time.
-func (p *Provider) wait(ctx context.Context, name, step string, progress cluster.Progress, f func(context.Context) error) (err error) {
+func (p *provider) wait(ctx context.Context, name, step string, progress cluster.Progress, f func(context.Context) error) (err error) {
 	done := progress.Step(step)
 	defer func() { done(err) }()
 	ctx, cancel := context.WithTimeout(ctx, createReadyTimeout)
@@ -203,17 +197,16 @@ func (p *Provider) wait(ctx context.Context, name, step string, progress cluster
 }
 
 // Keep implements cluster.Provider: the engine runs the nodes, so they always outlive this process.
-func (p *Provider) Keep(context.Context, string) error { return nil }
+func (p *provider) Keep(context.Context, string) error { return nil }
 
-// WaitDNS implements cluster.Provider.
-func (p *Provider) WaitDNS(ctx context.Context, name string, progress cluster.Progress) error {
+func (p *provider) WaitDNS(ctx context.Context, name string, progress cluster.Progress) error {
 	return p.wait(ctx, name, "Waiting for the cluster's DNS", progress, func(ctx context.Context) error {
 		return p.waitDNS(ctx, p.Kubeconfig(name))
 	})
 }
 
 // FailureLog implements cluster.Backend: it returns the output of kind.
-func (p *Provider) FailureLog(_ string, err error) []byte {
+func (p *provider) FailureLog(_ string, err error) []byte {
 	var ce *createError
 	if !errors.As(err, &ce) {
 		return nil
@@ -226,9 +219,8 @@ func kindLibrary() *kindcluster.Provider {
 	return kindcluster.NewProvider(kindcluster.ProviderWithDocker())
 }
 
-// EnsureKubeconfig implements cluster.Backend. Only the owner can read the file, because it gives root
-// access to every node.
-func (p *Provider) EnsureKubeconfig(name string, _ *cluster.Record) (err error) {
+// EnsureKubeconfig restricts the file to its owner: it gives root access to every node.
+func (p *provider) EnsureKubeconfig(name string, _ *cluster.Record) (err error) {
 	path := p.Kubeconfig(name)
 	if _, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		err = p.exportKubeconfig(name, path)
@@ -248,4 +240,90 @@ func exportKubeconfig(name, path string) error {
 		return err
 	}
 	return kindLibrary().ExportKubeConfig(name, path, false)
+}
+
+const (
+	// network is the Docker network of kind's nodes. All kind clusters of a machine share it.
+	network = "kind"
+	// settleInterval is the pause between two searches for containers.
+	settleInterval = 200 * time.Millisecond
+	// settleRounds is how many searches in a row must find nothing after kind was killed: the
+	// daemon can still serve a pending `docker run`.
+	settleRounds = 6
+)
+
+// Delete removes the nodes, and the network if ingresslab created it.
+func (p *provider) Delete(ctx context.Context, name string, c condition) error {
+	rounds := 0
+	if c.Record != nil && !c.Record.Finished() {
+		rounds = settleRounds
+	}
+	if err := p.removeNodes(ctx, name, rounds); err != nil {
+		return err
+	}
+	return p.releaseNetwork(ctx)
+}
+
+// removeNodes removes the cluster's containers until rounds+1 searches in a row find none.
+func (p *provider) removeNodes(ctx context.Context, name string, rounds int) error {
+	for quiet := 0; ; {
+		containers, err := p.engine.nodes(ctx, name)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, c := range containers {
+			names = append(names, c.name)
+		}
+		if len(names) == 0 {
+			if quiet++; quiet > rounds {
+				return nil
+			}
+		} else {
+			quiet = 0
+			if err := p.engine.remove(ctx, names...); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-time.After(p.settle):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// networkFile exists as long as the network of the nodes is one that ingresslab created.
+func (p *provider) networkFile() string { return filepath.Join(p.Dir, "network") }
+
+// claimNetwork creates networkFile if the network does not exist yet.
+func (p *provider) claimNetwork(ctx context.Context) error {
+	exists, _, err := p.engine.network(ctx, network)
+	if err != nil || exists {
+		return err
+	}
+	if err = os.MkdirAll(p.Dir, 0o700); err == nil {
+		err = os.WriteFile(p.networkFile(), nil, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("record the network of the nodes: %w", err)
+	}
+	return nil
+}
+
+// releaseNetwork removes a network of ingresslab without containers. Stopped ones need it to start.
+func (p *provider) releaseNetwork(ctx context.Context) error {
+	if _, err := os.Stat(p.networkFile()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	exists, users, err := p.engine.network(ctx, network)
+	if err != nil || users > 0 {
+		return err
+	}
+	if exists {
+		if err := p.engine.removeNetwork(ctx, network); err != nil {
+			return err
+		}
+	}
+	return os.Remove(p.networkFile())
 }

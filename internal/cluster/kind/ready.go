@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// createReadyTimeout is the limit for each wait after kind's work: for the nodes and for CoreDNS. A
-	// slow machine needs half a minute for both.
+	// createReadyTimeout is the limit for each wait after kind's work: for the nodes and for
+	// CoreDNS. A slow machine needs half a minute for both.
 	createReadyTimeout = 4 * time.Minute
 	// reuseReadyTimeout is the limit for an existing cluster, in which everything restarts at once.
 	reuseReadyTimeout = 90 * time.Second
@@ -58,8 +58,8 @@ func waitDNS(ctx context.Context, kubeconfig string) error {
 	return client.WaitReady(ctx, coreDNS)
 }
 
-// waitRestarted waits until the API server has the current status of nodes that started at the given
-// times. At first it has the status from before they stopped: nodes and pods are Ready, which is outdated.
+// waitRestarted waits until the API server replaces the status from before the nodes started. The
+// old status says that nodes and pods are Ready.
 func waitRestarted(ctx context.Context, kubeconfig string, started map[string]time.Time) error {
 	client, err := connect(kubeconfig)
 	if err != nil {
@@ -115,7 +115,7 @@ func isStale(p *corev1.Pod, since time.Time) bool {
 	})
 }
 
-// poll calls check until it returns nil. After a deadline, the error is the last one from before the deadline.
+// poll calls check until it returns nil. After a deadline, it returns the last error before.
 func poll(ctx context.Context, check func() error) error {
 	var last error
 	for {
