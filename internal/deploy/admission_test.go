@@ -38,7 +38,10 @@ func TestAdmissionComponentMatchesBothWorkloads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"kind: " + name, "- --admission\n", "containerPort: 8443", "kind: ValidatingWebhookConfiguration", "name: ingress-controller-admission"} {
+		for _, want := range []string{
+			"kind: " + name, "- --admission\n", "containerPort: 8443",
+			"kind: ValidatingWebhookConfiguration", "name: ingress-controller-admission",
+		} {
 			if !strings.Contains(string(yaml), want) {
 				t.Errorf("%s: the manifests do not contain %q", name, want)
 			}

@@ -159,10 +159,12 @@ func TestReadArchiveRejectsUnusableArchives(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ path, want string }{
-		"missing file":    {filepath.Join(dir, "missing.tar"), "missing.tar"},
-		"no archive":      {text, "is not an archive of `docker save`"},
-		"other processor": {saved(t, map[string]v1.Image{"web:1": someImage(t, "mips")}), "image web:1: it is for linux/mips, but the nodes are linux/" + runtime.GOARCH},
-		"untagged":        {saved(t, map[string]v1.Image{"web@sha256:" + strings.Repeat("a", 64): someImage(t, runtime.GOARCH)}), "docker save NAME:TAG"},
+		"missing file": {filepath.Join(dir, "missing.tar"), "missing.tar"},
+		"no archive":   {text, "is not an archive of `docker save`"},
+		"other processor": {saved(t, map[string]v1.Image{"web:1": someImage(t, "mips")}),
+			"image web:1: it is for linux/mips, but the nodes are linux/" + runtime.GOARCH},
+		"untagged": {saved(t, map[string]v1.Image{"web@sha256:" + strings.Repeat("a", 64): someImage(t, runtime.GOARCH)}),
+			"docker save NAME:TAG"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := ReadArchive(c.path); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -62,10 +62,11 @@ func TestSelect(t *testing.T) {
 		on         machine
 		want, line string
 	}{
-		"both ready":       {machine{}, "kind", "using a kind cluster: an engine answers; --cluster embedded needs none"},
-		"no engine":        {machine{noKind: noEngine}, "embedded", "using an embedded cluster: no engine answers; --cluster kind needs one"},
-		"no node image":    {machine{noKind: noImage}, "embedded", "using an embedded cluster: no node image; --cluster kind builds it"},
-		"only slow":        {machine{noKind: noImage, noEmbedded: noNamespaces}, "kind", "using a kind cluster: no other provider works on this machine"},
+		"both ready":    {machine{}, "kind", "using a kind cluster: an engine answers; --cluster embedded needs none"},
+		"no engine":     {machine{noKind: noEngine}, "embedded", "using an embedded cluster: no engine answers; --cluster kind needs one"},
+		"no node image": {machine{noKind: noImage}, "embedded", "using an embedded cluster: no node image; --cluster kind builds it"},
+		"only slow": {machine{noKind: noImage, noEmbedded: noNamespaces}, "kind",
+			"using a kind cluster: no other provider works on this machine"},
 		"embedded running": {machine{embedded: cluster.Running}, "embedded", ""},
 		"existing known":   {machine{existing: cluster.Running}, "existing", ""},
 		"embedded stopped": {machine{embedded: cluster.Stopped}, "embedded", ""},
@@ -74,7 +75,8 @@ func TestSelect(t *testing.T) {
 		"one of two running": {machine{kind: cluster.Stopped, embedded: cluster.Running}, "embedded",
 			`2 clusters are named "lab": using the embedded cluster; pass --cluster kind for the other`},
 		"unreachable": {machine{kind: cluster.Unreachable, noKind: noEngine}, "embedded",
-			`using an embedded cluster: no engine answers; --cluster kind needs one; the kind cluster "lab" also exists, but is not reachable: connection refused`},
+			`using an embedded cluster: no engine answers; --cluster kind needs one; ` +
+				`the kind cluster "lab" also exists, but is not reachable: connection refused`},
 		"unreachable, no other": {machine{kind: cluster.Unreachable, noKind: noEngine, noEmbedded: noNamespaces}, "kind", ""},
 		"error of one provider": {machine{embedded: cluster.Running, kindErr: errors.New("docker failed")}, "embedded", ""},
 	} {
@@ -91,9 +93,11 @@ func TestSelect(t *testing.T) {
 }
 
 func TestNoneErrorNamesEveryProvider(t *testing.T) {
-	_, _, err := machine{noKind: noEngine, noEmbedded: noNamespaces}.providers().Select(t.Context(), cluster.Spec{Name: "lab"}, cluster.Quiet{})
+	providers := machine{noKind: noEngine, noEmbedded: noNamespaces}.providers()
+	_, _, err := providers.Select(t.Context(), cluster.Spec{Name: "lab"}, cluster.Quiet{})
 	var none *autoselect.NoneError
-	want := "cannot create a cluster on this machine: kind: no engine answers (no docker); --cluster kind needs one; embedded: namespaces are not allowed; sudo"
+	want := "cannot create a cluster on this machine: kind: no engine answers (no docker); " +
+		"--cluster kind needs one; embedded: namespaces are not allowed; sudo"
 	if !errors.As(err, &none) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -32,7 +32,8 @@ func TestJudge(t *testing.T) {
 		"without supervisor": {finished, false, cluster.Stopped},
 		"running":            {finished, true, cluster.Running},
 	} {
-		if got := judge("test", c.record, c.runs); got.State != c.want || (got.Why == "") != (c.want == cluster.Running || c.want == cluster.Absent) {
+		got := judge("test", c.record, c.runs)
+		if got.State != c.want || (got.Why == "") != (c.want == cluster.Running || c.want == cluster.Absent) {
 			t.Errorf("%s: got %s (%q), want %s", name, got.State, got.Why, c.want)
 		}
 	}
@@ -73,7 +74,8 @@ func TestPorts(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	p, rec := idle(t), &record{}
 	var inUse *cluster.PortInUseError
-	_, err = p.open(t.Context(), cluster.Spec{HTTPSPort: cluster.PortOf(l), HTTPPort: cluster.AnyPort, StatusPort: cluster.AnyPort}, rec, cluster.Quiet{})
+	requested := cluster.Spec{HTTPSPort: cluster.PortOf(l), HTTPPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
+	_, err = p.open(t.Context(), requested, rec, cluster.Quiet{})
 	if !errors.As(err, &inUse) || inUse.Port != cluster.PortOf(l) || inUse.Flag != "--https-port" {
 		t.Errorf("requested port in use: %v; want a *PortInUseError", err)
 	}

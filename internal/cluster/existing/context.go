@@ -51,7 +51,8 @@ func (p *provider) copyContext(name string) (server string, err error) {
 	}
 	chosen := cfg.Contexts[p.options.Context]
 	if chosen == nil {
-		return "", &cluster.SpecError{Flag: "--context", Why: fmt.Sprintf("context %q not found%s", p.options.Context, listContexts(p.options.Kubeconfig))}
+		why := fmt.Sprintf("context %q not found%s", p.options.Context, listContexts(p.options.Kubeconfig))
+		return "", &cluster.SpecError{Flag: "--context", Why: why}
 	}
 	target := cfg.Clusters[chosen.Cluster]
 	if target == nil {

@@ -112,7 +112,9 @@ func TestQuestionListsServerAndObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`context "prod"`, "https://api.example.com", "whole cluster: ingressclass ingresslab", "namespace ingresslab-system: 1 objects"} {
+	for _, want := range []string{
+		`context "prod"`, "https://api.example.com", "whole cluster: ingressclass ingresslab", "namespace ingresslab-system: 1 objects",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the question does not contain %q:\n%s", want, text)
 		}
@@ -169,7 +171,8 @@ func TestLoadCopiesContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if copied.CurrentContext != "play" || len(copied.Clusters) != 1 || len(copied.AuthInfos) != 1 || copied.AuthInfos["play"].Token != "play-secret" {
+	if copied.CurrentContext != "play" || len(copied.Clusters) != 1 || len(copied.AuthInfos) != 1 ||
+		copied.AuthInfos["play"].Token != "play-secret" {
 		t.Errorf("copied: %+v", copied)
 	}
 	if string(copied.Clusters["play"].CertificateAuthorityData) != "certificate" {

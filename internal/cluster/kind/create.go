@@ -316,8 +316,8 @@ func raiseInotify(file string) string {
 		return ""
 	}
 	if os.WriteFile(file, []byte(strconv.Itoa(inotifyInstances)), 0o644) != nil {
-		return fmt.Sprintf("fs.inotify.max_user_instances is %d, so a second cluster can fail; as root, run: sysctl -w fs.inotify.max_user_instances=%d",
-			limit, inotifyInstances)
+		return fmt.Sprintf("fs.inotify.max_user_instances is %d, so a second cluster can fail; "+
+			"as root, run: sysctl -w fs.inotify.max_user_instances=%d", limit, inotifyInstances)
 	}
 	return fmt.Sprintf("raised fs.inotify.max_user_instances from %d to %d until the next boot; nodes need many", limit, inotifyInstances)
 }
