@@ -191,7 +191,8 @@ func share(c annotations.Canary) string {
 func (s Source) problems() []Problem {
 	list := []Problem{}
 	for _, p := range s.Problems() {
-		list = append(list, Problem{p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Code, p.Reason.String(), p.Reason.Cause.String(), p.Reason.Args()})
+		list = append(list, Problem{p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Code, p.Reason.String(),
+			p.Reason.Cause.String(), p.Reason.Args()})
 	}
 	return list
 }

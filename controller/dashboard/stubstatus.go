@@ -33,7 +33,8 @@ func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The one thing it may do beyond nothing: look like something.
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "+
+		"form-action 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = body.WriteTo(w) // the reader left
 }

@@ -186,7 +186,8 @@ func (b *builder) addCanaryRule(ing *ingress, i int) {
 		p := &rule.HTTP.Paths[j]
 		written, pathType := pathOf(p)
 		b.attach(ing, b.hosts[name].ruleFor(written, pathType), &p.Backend, place{
-			field: fmt.Sprintf("%s.http.paths[%d]", field, j), below: ".backend", host: name, what: fmt.Sprintf("%s %s of %s", pathType, written, hostText(name)),
+			field: fmt.Sprintf("%s.http.paths[%d]", field, j), below: ".backend", host: name, what: fmt.Sprintf("%s %s of %s", pathType, written,
+				hostText(name)),
 		})
 	}
 }
@@ -229,8 +230,9 @@ func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.Ingres
 		}
 	}
 	c := &Canary{
-		Ingress: ing.name, Field: at.field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, at.field+at.below), Backend: ing.policy.Backend,
-		header: http.CanonicalHeaderKey(ing.policy.Canary.Header),
+		Ingress: ing.name, Field: at.field, Options: ing.policy.Canary, Pool: b.pool(ing, backend, at.field+at.below),
+		Backend: ing.policy.Backend,
+		header:  http.CanonicalHeaderKey(ing.policy.Canary.Header),
 	}
 	c.explainChoices()
 	if len(main.Canaries) == 0 {

@@ -160,7 +160,8 @@ func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field strin
 	switch {
 	case c == nil:
 	case !c.covers(host):
-		b.found.add(ing.ref, field, Because(CertificateMismatch, "secret", c.Secret.Name, "names", namesText(c.Names), "host", host).so("clients get the default certificate"))
+		b.found.add(ing.ref, field, Because(CertificateMismatch, "secret", c.Secret.Name, "names", namesText(c.Names), "host",
+			host).so("clients get the default certificate"))
 	default:
 		b.show(ing, c, host, field)
 	}
@@ -198,7 +199,8 @@ func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 	if first == c || bytes.Equal(first.TLS.Leaf.Raw, c.TLS.Leaf.Raw) {
 		return
 	}
-	b.found.add(ing.ref, field, Because(CertificateTaken, "host", host, "secret", first.Secret.String(), "by", b.certification.owners[host].String()))
+	b.found.add(ing.ref, field, Because(CertificateTaken, "host", host, "secret", first.Secret.String(), "by",
+		b.certification.owners[host].String()))
 }
 
 // certify completes the certificates, including the default one.

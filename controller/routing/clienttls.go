@@ -52,7 +52,8 @@ func (b *builder) claimHosts(ing *ingress) {
 		if first.by.Namespace == ing.Namespace && sameVerification(first.policy.ClientTLS, p.ClientTLS) {
 			continue
 		}
-		b.lack(ing, p, annotations.Prefix+"auth-tls-secret", &lack{reason: Because(ClientTLSTaken, "host", hostText(host), "by", first.by.name.String())})
+		b.lack(ing, p, annotations.Prefix+"auth-tls-secret", &lack{reason: Because(ClientTLSTaken, "host", hostText(host), "by",
+			first.by.name.String())})
 	}
 }
 
@@ -63,7 +64,8 @@ type hostVerification struct {
 }
 
 func sameVerification(a, b annotations.ClientTLS) bool {
-	return a.Secret == b.Secret && a.Verify == b.Verify && a.Depth == b.Depth && a.ErrorPage == b.ErrorPage && patternText(a.MatchCN) == patternText(b.MatchCN)
+	return a.Secret == b.Secret && a.Verify == b.Verify && a.Depth == b.Depth && a.ErrorPage == b.ErrorPage &&
+		patternText(a.MatchCN) == patternText(b.MatchCN)
 }
 
 func patternText(p *regexp.Regexp) string {

@@ -90,7 +90,8 @@ func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 // Headers that a ConfigMap cannot set: they delimit a message or belong to one connection (RFC
 // 9110, sections 7.6.1 and 8.6). With them, two programs could see different messages.
 var (
-	framing             = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+	framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
+		"Upgrade"}
 	forbiddenInResponse = framing
 	forbiddenInRequest  = append(slices.Clone(framing), "Host", "Expect")
 )
@@ -106,7 +107,8 @@ func readHeaders(object *corev1.ConfigMap, forbidden []string) (headers map[stri
 		case slices.Contains(forbidden, name):
 			faults = append(faults, fmt.Sprintf("configmap %q: header %s belongs to the connection and cannot be set", object.Name, name))
 		case !isFieldValue(value):
-			faults = append(faults, fmt.Sprintf("configmap %q: the value of header %s has a line break or another control character", object.Name, name))
+			faults = append(faults, fmt.Sprintf("configmap %q: the value of header %s has a line break or another control character", object.Name,
+				name))
 		default:
 			headers[name] = value
 		}

@@ -106,26 +106,32 @@ func reported(f annotations.Diagnostic) Reason {
 
 // Causes of rules that are not served.
 var (
-	IngressEmpty        = &Cause{"IngressEmpty", CodeEmptyIngress, "the Ingress has neither rules nor a defaultBackend"}
-	RuleWithoutPaths    = &Cause{"RuleWithoutPaths", CodeRuleWithoutPaths, "the rule has no paths, and the Ingress has no defaultBackend to serve its host"}
+	IngressEmpty     = &Cause{"IngressEmpty", CodeEmptyIngress, "the Ingress has neither rules nor a defaultBackend"}
+	RuleWithoutPaths = &Cause{"RuleWithoutPaths", CodeRuleWithoutPaths,
+		"the rule has no paths, and the Ingress has no defaultBackend to serve its host"}
 	HostIsAddress       = &Cause{"HostIsAddress", CodeInvalidHost, "{host:q} is an IP address; a host must be a DNS name"}
 	HostWildcardInvalid = &Cause{"HostWildcardInvalid", CodeInvalidHost,
 		`{host:q} is not a host: an asterisk must be the whole first label of a DNS name, as in "*.shop.test"`}
-	HostNotDNSName         = &Cause{"HostNotDNSName", CodeInvalidHost, "{host:q} is not a host: a DNS name has labels of letters, digits, and inner hyphens, and no port"}
+	HostNotDNSName = &Cause{"HostNotDNSName", CodeInvalidHost, "{host:q} is not a host: a DNS name has labels of letters, " +
+		"digits, and inner hyphens, and no port"}
 	HostWithoutCertificate = &Cause{"HostWithoutCertificate", CodeInvalidHost, "{host:q} is not a host that a certificate can be for"}
 	PathTypeUnknown        = &Cause{"PathTypeUnknown", CodeInvalidPath, "pathType {type:q} is not Exact, Prefix, or ImplementationSpecific"}
 	PathWithoutSlash       = &Cause{"PathWithoutSlash", CodeInvalidPath, "{path:q} does not start with a slash"}
 	PathMalformed          = &Cause{"PathMalformed", CodeInvalidPath, "{text}"}
 	PathEmptyElement       = &Cause{"PathEmptyElement", CodeInvalidPath, "{path:q} contains an empty element (//)"}
 	PathEncodedSlash       = &Cause{"PathEncodedSlash", CodeInvalidPath, "{path:q} contains an encoded slash or a backslash"}
-	PathDotSegment         = &Cause{"PathDotSegment", CodeInvalidPath, "{path:q} contains a dot segment; the controller refuses requests with dot segments"}
-	PatternWithoutSlash    = &Cause{"PatternWithoutSlash", CodeInvalidPattern, "{path:q} does not start with a slash"}
-	PatternInvalid         = &Cause{"PatternInvalid", CodeInvalidPattern, "{path:q} is not a regular expression in RE2 syntax: {error}"}
-	PathLooksLikeRegex     = &Cause{"PathLooksLikeRegex", CodePathLooksLikeRegex, "{path:q} is matched literally; a Prefix already matches everything below it, " +
-		"and annotation " + annotations.Prefix + `use-regex "true" makes it a regular expression`}
-	RuleTwice           = &Cause{"RuleTwice", CodeHostPathConflict, "{rule} of {host} is not served: {by} of the same Ingress has {winner}"}
-	RuleTakenByLonger   = &Cause{"RuleTakenByLonger", CodeHostPathConflict, "{rule} of {host} is not served: ingress {by} has {winner}, which is longer and matches the same"}
-	RuleTakenByOlder    = &Cause{"RuleTakenByOlder", CodeHostPathConflict, "{rule} of {host} is not served: ingress {by} has {winner} and is older, or comes first by name"}
+	PathDotSegment         = &Cause{"PathDotSegment", CodeInvalidPath, "{path:q} contains a dot segment; the controller refuses requests " +
+		"with dot segments"}
+	PatternWithoutSlash = &Cause{"PatternWithoutSlash", CodeInvalidPattern, "{path:q} does not start with a slash"}
+	PatternInvalid      = &Cause{"PatternInvalid", CodeInvalidPattern, "{path:q} is not a regular expression in RE2 syntax: {error}"}
+	PathLooksLikeRegex  = &Cause{"PathLooksLikeRegex", CodePathLooksLikeRegex,
+		"{path:q} is matched literally; a Prefix already matches everything below it, " +
+			"and annotation " + annotations.Prefix + `use-regex "true" makes it a regular expression`}
+	RuleTwice         = &Cause{"RuleTwice", CodeHostPathConflict, "{rule} of {host} is not served: {by} of the same Ingress has {winner}"}
+	RuleTakenByLonger = &Cause{"RuleTakenByLonger", CodeHostPathConflict,
+		"{rule} of {host} is not served: ingress {by} has {winner}, which is longer and matches the same"}
+	RuleTakenByOlder = &Cause{"RuleTakenByOlder", CodeHostPathConflict,
+		"{rule} of {host} is not served: ingress {by} has {winner} and is older, or comes first by name"}
 	DefaultBackendTaken = &Cause{"DefaultBackendTaken", CodeDefaultBackendConflict,
 		"it is not served as {place}: ingress {by} has that place, and is older, or comes first by name"}
 	AliasHasRules     = &Cause{"AliasHasRules", CodeAliasConflict, "host {alias} has rules of its own, so it cannot be an alias of {host}"}
@@ -133,21 +139,24 @@ var (
 	CanaryHostUnknown = &Cause{"CanaryHostUnknown", CodeCanaryWithoutMain, canaryWithoutMain}
 	CanaryPathUnknown = &Cause{"CanaryPathUnknown", CodeCanaryWithoutMain, canaryWithoutMain}
 	CanaryTwice       = &Cause{"CanaryTwice", CodeHostPathConflict, "{by} of the same Ingress is already a canary of {rule}"}
-	ClientTLSTaken    = &Cause{"ClientTLSTaken", CodeClientTLSConflict, "ingress {by} decides how clients of {host} are verified: it is older, or comes first by name"}
+	ClientTLSTaken    = &Cause{"ClientTLSTaken", CodeClientTLSConflict, "ingress {by} decides how clients of {host} are verified: it is " +
+		"older, or comes first by name"}
 )
 
 const canaryWithoutMain = "no main Ingress has a rule for {rule}; a canary needs one with the same host, path, and pathType"
 
 // Causes of backends without endpoints.
 var (
-	BackendNotService  = &Cause{"BackendNotService", CodeBackendNotService, "{kind} {name:q} cannot be a backend; only a Service can"}
-	BackendEmpty       = &Cause{"BackendEmpty", CodeBackendNotService, "the backend has no service"}
-	ServiceNotFound    = &Cause{"ServiceNotFound", CodeServiceNotFound, "service {service:q} not found"}
-	PortNotFound       = &Cause{"PortNotFound", CodePortNotFound, "service {service:q} has no TCP port {port}; it has {ports}"}
-	ServiceExternal    = &Cause{"ServiceExternal", CodeExternalName, "service {service:q} is an ExternalName; the controller needs --allow-external-name to send requests to it"}
+	BackendNotService = &Cause{"BackendNotService", CodeBackendNotService, "{kind} {name:q} cannot be a backend; only a Service can"}
+	BackendEmpty      = &Cause{"BackendEmpty", CodeBackendNotService, "the backend has no service"}
+	ServiceNotFound   = &Cause{"ServiceNotFound", CodeServiceNotFound, "service {service:q} not found"}
+	PortNotFound      = &Cause{"PortNotFound", CodePortNotFound, "service {service:q} has no TCP port {port}; it has {ports}"}
+	ServiceExternal   = &Cause{"ServiceExternal", CodeExternalName, "service {service:q} is an ExternalName; the controller needs " +
+		"--allow-external-name to send requests to it"}
 	ServiceHeadless    = &Cause{"ServiceHeadless", CodeNoServiceAddress, "service {service:q} is headless and has no cluster IP"}
 	ClusterIPRefused   = &Cause{"ClusterIPRefused", CodeNoServiceAddress, "service {service:q}: its address {address} is " + neverServes}
-	AddressTypeUnknown = &Cause{"AddressTypeUnknown", CodeAddressRefused, "{type:q} is not supported; endpoints must be IPv4 or IPv6 addresses"}
+	AddressTypeUnknown = &Cause{"AddressTypeUnknown", CodeAddressRefused, "{type:q} is not supported; endpoints must be IPv4 or IPv6 " +
+		"addresses"}
 	AddressMissing     = &Cause{"AddressMissing", CodeAddressRefused, "the endpoint has no address"}
 	AddressInvalid     = &Cause{"AddressInvalid", CodeAddressRefused, "{address:q} is not an IP address"}
 	AddressOtherFamily = &Cause{"AddressOtherFamily", CodeAddressRefused, "{address} is not an {type} address"}
@@ -158,23 +167,27 @@ const neverServes = "a loopback, link-local, unspecified, or multicast address"
 
 // Causes of references, and of what they refer to.
 var (
-	ReferenceLoading    = &Cause{"ReferenceLoading", "", "{kind} {name:q} is being loaded"}
-	ReferenceNotFound   = &Cause{"ReferenceNotFound", CodeReferenceNotFound, "{kind} {name:q} not found"}
-	ReferenceInvalid    = &Cause{"ReferenceInvalid", CodeReferenceInvalid, "{name:q} is neither NAME nor NAMESPACE/NAME"}
-	ReferenceForbidden  = &Cause{"ReferenceForbidden", CodeCrossNamespace, "{name:q} is in another namespace; the ConfigMap key allow-cross-namespace-resources can allow that"}
-	SecretKeyMissing    = &Cause{"SecretKeyMissing", CodeSecretInvalid, "secret {secret:q} has no {key}"}
-	KeyPairInvalid      = &Cause{"KeyPairInvalid", CodeSecretInvalid, "secret {secret:q}: {error}"}
-	UsersKeyMissing     = &Cause{"UsersKeyMissing", CodeSecretInvalid, "secret {secret:q} has no key {key} with the users; if each key is a user, set auth-secret-type: auth-map"}
-	UsersEmpty          = &Cause{"UsersEmpty", CodeSecretInvalid, "secret {secret:q} has no user who can log in"}
-	UserInvalid         = &Cause{"UserInvalid", CodeUserInvalid, "secret {secret:q}: {where}: {error}"}
-	RevocationList      = &Cause{"RevocationList", CodeSecretInvalid, "secret {secret:q} has a ca.crl; revocation lists are not supported"}
-	AuthorityInvalid    = &Cause{"AuthorityInvalid", CodeSecretInvalid, "secret {secret:q}: certificate {number} of ca.crt: {error}"}
-	AuthorityMissing    = &Cause{"AuthorityMissing", CodeSecretInvalid, "secret {secret:q} has no certificate in ca.crt"}
-	BackendTLSEmpty     = &Cause{"BackendTLSEmpty", CodeSecretInvalid, "secret {secret:q} has neither a ca.crt nor a tls.crt with its tls.key"}
-	BackendTLSRootless  = &Cause{"BackendTLSRootless", CodeSecretInvalid, "no CA verifies the endpoints' certificates; proxy-ssl-secret must name a Secret with a ca.crt"}
+	ReferenceLoading   = &Cause{"ReferenceLoading", "", "{kind} {name:q} is being loaded"}
+	ReferenceNotFound  = &Cause{"ReferenceNotFound", CodeReferenceNotFound, "{kind} {name:q} not found"}
+	ReferenceInvalid   = &Cause{"ReferenceInvalid", CodeReferenceInvalid, "{name:q} is neither NAME nor NAMESPACE/NAME"}
+	ReferenceForbidden = &Cause{"ReferenceForbidden", CodeCrossNamespace,
+		"{name:q} is in another namespace; the ConfigMap key allow-cross-namespace-resources can allow that"}
+	SecretKeyMissing = &Cause{"SecretKeyMissing", CodeSecretInvalid, "secret {secret:q} has no {key}"}
+	KeyPairInvalid   = &Cause{"KeyPairInvalid", CodeSecretInvalid, "secret {secret:q}: {error}"}
+	UsersKeyMissing  = &Cause{"UsersKeyMissing", CodeSecretInvalid, "secret {secret:q} has no key {key} with the users; if each key " +
+		"is a user, set auth-secret-type: auth-map"}
+	UsersEmpty         = &Cause{"UsersEmpty", CodeSecretInvalid, "secret {secret:q} has no user who can log in"}
+	UserInvalid        = &Cause{"UserInvalid", CodeUserInvalid, "secret {secret:q}: {where}: {error}"}
+	RevocationList     = &Cause{"RevocationList", CodeSecretInvalid, "secret {secret:q} has a ca.crl; revocation lists are not supported"}
+	AuthorityInvalid   = &Cause{"AuthorityInvalid", CodeSecretInvalid, "secret {secret:q}: certificate {number} of ca.crt: {error}"}
+	AuthorityMissing   = &Cause{"AuthorityMissing", CodeSecretInvalid, "secret {secret:q} has no certificate in ca.crt"}
+	BackendTLSEmpty    = &Cause{"BackendTLSEmpty", CodeSecretInvalid, "secret {secret:q} has neither a ca.crt nor a tls.crt with its tls.key"}
+	BackendTLSRootless = &Cause{"BackendTLSRootless", CodeSecretInvalid, "no CA verifies the endpoints' certificates; proxy-ssl-secret " +
+		"must name a Secret with a ca.crt"}
 	HeadersInvalid      = &Cause{"HeadersInvalid", CodeHeaderInvalid, "{text}"}
-	CertificateMismatch = &Cause{"CertificateMismatch", CodeCertificateName, "the certificate in secret {secret:q} is for {names}, not for {host}"}
-	CertificateTaken    = &Cause{"CertificateTaken", CodeCertificateConflict,
+	CertificateMismatch = &Cause{"CertificateMismatch", CodeCertificateName,
+		"the certificate in secret {secret:q} is for {names}, not for {host}"}
+	CertificateTaken = &Cause{"CertificateTaken", CodeCertificateConflict,
 		"{host} uses the certificate of secret {secret}: ingress {by} asks for that one, and is older, or comes first by name"}
 )
 

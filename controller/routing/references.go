@@ -45,7 +45,8 @@ func newReferences(s Snapshot) *references {
 }
 
 func newObjects[T any](kind string, loading []types.NamespacedName) objects[T] {
-	o := objects[T]{kind: kind, there: map[types.NamespacedName]T{}, loading: map[types.NamespacedName]bool{}, asked: map[types.NamespacedName]bool{}}
+	o := objects[T]{kind: kind, there: map[types.NamespacedName]T{}, loading: map[types.NamespacedName]bool{},
+		asked: map[types.NamespacedName]bool{}}
 	for _, name := range loading {
 		o.loading[name] = true
 	}

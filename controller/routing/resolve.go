@@ -35,7 +35,8 @@ func (b *builder) lack(ing *ingress, p *Policy, annotation string, missing *lack
 		p.Blocked = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
 	}
 	if !missing.loading {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress answer 503 rather than go unprotected"))
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress answer 503 rather than "+
+			"go unprotected"))
 	}
 }
 
@@ -61,7 +62,8 @@ func (b *builder) findUsers(ing *ingress, p *Policy) {
 		return
 	}
 	for _, f := range list.faults {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", Because(UserInvalid, "secret", secret.Name, "where", f.Where, "error", f.Reason))
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", Because(UserInvalid, "secret", secret.Name, "where", f.Where, "error",
+			f.Reason))
 	}
 	if list.users.Len() == 0 {
 		b.lack(ing, p, annotation, &lack{reason: Because(UsersEmpty, "secret", secret.Name)})

@@ -70,7 +70,8 @@ func Codes() []string {
 		IngressMissing, ClassMissing, ClassUnknown, ClassForeign, DeploymentMissing, HostUnmatched, PathTypeExact, PathUnmatched, RuleTaken,
 		RuleUnwanted, ServiceMissing, ServiceWrong, DefaultBackendMissing, PortNameIsService, PortNameMissing, ServicePortMissing, ScaledToZero,
 		SelectorMatchesNothing, ImageMissing, PodsNotReady, TargetPortClosed, EndpointsNone, NodePortMissing, SecretMissing, SecretTypeWrong,
-		SecretKeyMissing, CertificateInvalid, CertificateHostMismatch, AuthFileInvalid, UserMissing, AnnotationUnknown, AnnotationInvalid, CanaryWithoutMain,
+		SecretKeyMissing, CertificateInvalid, CertificateHostMismatch, AuthFileInvalid, UserMissing, AnnotationUnknown, AnnotationInvalid,
+		CanaryWithoutMain,
 		CanaryHostDiffers, ConfigMapInvalid, ControllerSays,
 	}
 }

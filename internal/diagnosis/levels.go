@@ -40,7 +40,8 @@ type hint struct{ question, look, fix string }
 
 var hints = map[string]hint{
 	IngressMissing: {"Which object tells the controller about this host?",
-		"`kubectl get ingresses` lists the rules: is one of them for the host of the request?", "Write an Ingress with a rule for it, and apply it."},
+		"`kubectl get ingresses` lists the rules: is one of them for the host of the request?",
+		"Write an Ingress with a rule for it, and apply it."},
 	ClassMissing: {"How does a controller know that it should serve an Ingress?",
 		"`kubectl get ingresses` has a column CLASS. Compare it with `kubectl get ingressclasses`.", ""},
 	ClassUnknown: {"Does the class of the Ingress exist?",
@@ -48,7 +49,8 @@ var hints = map[string]hint{
 	ClassForeign: {"Which controller serves the class of the Ingress?",
 		"`kubectl get ingressclasses` shows the controller of each class.", ""},
 	DeploymentMissing: {"Which object creates the pods that should respond?",
-		"`kubectl get deployments,pods` shows what exists.", "Apply the manifest of the Deployment, or create it with `kubectl create deployment`."},
+		"`kubectl get deployments,pods` shows what exists.", "Apply the manifest of the Deployment, or create it with `kubectl create " +
+			"deployment`."},
 	HostUnmatched: {"Which host does the request have, and which one does the rule have?",
 		"Compare the host in your URL with the column HOSTS of `kubectl get ingresses`, letter by letter.", ""},
 	PathTypeExact: {"What does the pathType mean for longer paths?",
@@ -80,7 +82,8 @@ var hints = map[string]hint{
 	SelectorMatchesNothing: {"Which pods does the Service select?",
 		"Compare the column SELECTOR of `kubectl get services -o wide` with `kubectl get pods --show-labels`.", ""},
 	ImageMissing: {"Can the pod start?",
-		"`kubectl get pods` shows a STATUS, and the Events at the end of `kubectl describe pod` show more.", "Correct the name or the tag of the image."},
+		"`kubectl get pods` shows a STATUS, and the Events at the end of `kubectl describe pod` show more.",
+		"Correct the name or the tag of the image."},
 	PodsNotReady: {"Are the pods ready?",
 		"`kubectl get pods` shows it in the column READY; `kubectl describe pod` and `kubectl logs` show the reason.", ""},
 	TargetPortClosed: {"On which port do the pods listen?",

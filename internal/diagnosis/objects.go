@@ -113,7 +113,10 @@ func (d *diagnosis) deployment(name string) {
 		if w.Name != name {
 			continue
 		}
-		pods := slices.DeleteFunc(pointers(d.Pods), func(p *corev1.Pod) bool { return ownerOf(p) != "deployment/"+name || p.DeletionTimestamp != nil })
+		pods := slices.DeleteFunc(pointers(d.Pods), func(p *corev1.Pod) bool {
+			return ownerOf(p) != "deployment/"+name ||
+				p.DeletionTimestamp != nil
+		})
 		switch {
 		case w.Spec.Replicas != nil && *w.Spec.Replicas == 0:
 			d.scaledToZero(w, "")
@@ -145,8 +148,9 @@ func (d *diagnosis) nodePorts() {
 	}
 	for _, want := range d.about.NodePorts {
 		if !numbers[want] {
-			d.add(Finding{Code: NodePortMissing, Object: "service/*", Field: "spec.ports[0].nodePort", Expected: fmt.Sprint(want), Observed: joinedOr(all, "none"),
-				Text: fmt.Sprintf("no Service has the node port %d; the node ports are: %s", want, joinedOr(all, "none"))})
+			d.add(Finding{Code: NodePortMissing, Object: "service/*", Field: "spec.ports[0].nodePort", Expected: fmt.Sprint(want),
+				Observed: joinedOr(all, "none"),
+				Text:     fmt.Sprintf("no Service has the node port %d; the node ports are: %s", want, joinedOr(all, "none"))})
 		}
 	}
 }
@@ -165,8 +169,9 @@ func (d *diagnosis) call(c Call) {
 	if s.Spec.ClusterIP == corev1.ClusterIPNone { // a headless Service translates no ports, so the pods must have this one
 		d.pods(s, corev1.ServicePort{Port: c.Port}, false)
 	}
-	d.add(Finding{Code: ServicePortMissing, Object: "service/" + s.Name, Field: "spec.ports[0].port", Expected: fmt.Sprint(c.Port), Observed: portsOf(s),
-		Text: fmt.Sprintf("the request is for port %d of service %s, which has %s", c.Port, s.Name, portsOf(s))})
+	d.add(Finding{Code: ServicePortMissing, Object: "service/" + s.Name, Field: "spec.ports[0].port", Expected: fmt.Sprint(c.Port),
+		Observed: portsOf(s),
+		Text:     fmt.Sprintf("the request is for port %d of service %s, which has %s", c.Port, s.Name, portsOf(s))})
 }
 
 // tlsOf compares a request over TLS with the certificates that the controller has.
@@ -195,8 +200,10 @@ func (d *diagnosis) tlsOf(r Request, e explained) {
 		}
 	}
 	if i != nil {
-		d.add(Finding{Code: CertificateHostMismatch, Object: "ingress/" + i.Name, Field: "spec.tls", Expected: r.Host, Observed: joinedOr(hosts, "no spec.tls"),
-			Text: fmt.Sprintf("ingress %s has no spec.tls for host %s (%s), so clients get the default certificate", i.Name, r.Host, joinedOr(hosts, "it has none at all"))})
+		d.add(Finding{Code: CertificateHostMismatch, Object: "ingress/" + i.Name, Field: "spec.tls", Expected: r.Host, Observed: joinedOr(hosts,
+			"no spec.tls"),
+			Text: fmt.Sprintf("ingress %s has no spec.tls for host %s (%s), so clients get the default certificate", i.Name, r.Host,
+				joinedOr(hosts, "it has none at all"))})
 	}
 }
 
@@ -205,7 +212,8 @@ func (d *diagnosis) noSecretName() {
 	for _, i := range d.own() {
 		for n, entry := range i.Spec.TLS {
 			if entry.SecretName == "" && d.classFault(i) == nil {
-				d.add(Finding{Code: SecretMissing, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.tls[%d].secretName", n), Expected: "the name of a Secret", Observed: "none",
+				d.add(Finding{Code: SecretMissing, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.tls[%d].secretName", n),
+					Expected: "the name of a Secret", Observed: "none",
 					Text: fmt.Sprintf("spec.tls[%d] of ingress %s has no secretName, so clients get the default certificate", n, i.Name)})
 			}
 		}
@@ -231,9 +239,10 @@ func (d *diagnosis) secretInvalid(args map[string]string, why routing.Reason) {
 		f.Observed = args["where"] + " " + args["error"]
 		f.Text = fmt.Sprintf("in secret %s, %s: %s", s.Name, args["where"], args["error"])
 	case cause == routing.KeyPairInvalid:
-		f = Finding{Code: CertificateInvalid, Object: f.Object, Field: "data[tls.crt]", Expected: "a certificate and its key", Observed: args["error"],
-			Text: fmt.Sprintf("secret %s has no valid certificate with its key: %s", s.Name, args["error"])}
-	case cause == routing.UsersEmpty && !(has && len(value) == 0):
+		f = Finding{Code: CertificateInvalid, Object: f.Object, Field: "data[tls.crt]", Expected: "a certificate and its key",
+			Observed: args["error"],
+			Text:     fmt.Sprintf("secret %s has no valid certificate with its key: %s", s.Name, args["error"])}
+	case cause == routing.UsersEmpty && (!has || len(value) > 0):
 		f.Observed, f.Text = "no user", fmt.Sprintf("secret %s has no user, so no user can log in", s.Name)
 	default:
 		key, keys := cmp.Or(args["key"], "auth"), slices.Sorted(maps.Keys(s.Data))
@@ -244,7 +253,8 @@ func (d *diagnosis) secretInvalid(args map[string]string, why routing.Reason) {
 		}
 		if cause == routing.SecretKeyMissing && s.Type != corev1.SecretTypeTLS {
 			d.add(Finding{Code: SecretTypeWrong, Object: f.Object, Field: "type", Expected: string(corev1.SecretTypeTLS), Observed: string(s.Type),
-				Text: fmt.Sprintf("secret %s has type %s; `kubectl create secret tls` creates one of type %s, with the right keys", s.Name, s.Type, corev1.SecretTypeTLS)})
+				Text: fmt.Sprintf("secret %s has type %s; `kubectl create secret tls` creates one of type %s, with the right keys", s.Name, s.Type,
+					corev1.SecretTypeTLS)})
 		}
 	}
 	d.add(f)
@@ -273,7 +283,8 @@ func (d *diagnosis) user(r Request, route *routing.Route) {
 		}
 	}
 	if !slices.Contains(users, r.User) {
-		d.add(Finding{Code: UserMissing, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "a line for " + r.User, Observed: joined(users),
-			Text: fmt.Sprintf("secret %s has no user %s; its users are: %s", s.Name, r.User, joined(users))})
+		d.add(Finding{Code: UserMissing, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "a line for " + r.User,
+			Observed: joined(users),
+			Text:     fmt.Sprintf("secret %s has no user %s; its users are: %s", s.Name, r.User, joined(users))})
 	}
 }

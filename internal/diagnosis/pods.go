@@ -28,8 +28,10 @@ func (d *diagnosis) backend(r Request, t target) {
 	case s == nil:
 		d.noService(t.ingress, t.field+".service.name", t.service(), r.Service, "for "+t.path)
 	case s.Spec.Type == corev1.ServiceTypeExternalName:
-		d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.type", Expected: "ClusterIP, with a selector", Observed: "ExternalName",
-			Text: fmt.Sprintf("service %s has type ExternalName: it is a DNS name (%s), without pods that the controller could send requests to", s.Name, s.Spec.ExternalName)})
+		d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.type", Expected: "ClusterIP, with a selector",
+			Observed: "ExternalName",
+			Text: fmt.Sprintf("service %s has type ExternalName: it is a DNS name (%s), without pods that the controller could send requests to",
+				s.Name, s.Spec.ExternalName)})
 	default:
 		if port := d.port(s, t); port != nil {
 			d.pods(s, *port, r.Status == http.StatusBadGateway)
@@ -70,20 +72,23 @@ func (d *diagnosis) port(s *corev1.Service, t target) *corev1.ServicePort {
 	f := Finding{Code: PortNameMissing, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.port.name", Observed: want.Name}
 	switch {
 	case want.Name == "":
-		f.Code, f.Field, f.Expected, f.Observed = ServicePortMissing, t.field+".service.port.number", joined(numbers), strconv.Itoa(int(want.Number))
+		f.Code, f.Field, f.Expected, f.Observed = ServicePortMissing, t.field+".service.port.number", joined(numbers),
+			strconv.Itoa(int(want.Number))
 		f.Text = fmt.Sprintf("ingress %s refers to port %d of service %s, which has %s", t.ingress.Name, want.Number, s.Name, joined(numbers))
 		if slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.TargetPort.IntVal == want.Number }) {
 			f.Text += fmt.Sprintf(" (%d is its targetPort, the port of the pods; an Ingress refers to the Service's own port)", want.Number)
 		}
 	case d.hasService(want.Name):
 		f.Code, f.Expected = PortNameIsService, all
-		f.Text = fmt.Sprintf("ingress %s refers to the port named %q of service %s: that is the name of a Service; its ports are %s", t.ingress.Name, want.Name, s.Name, portsOf(s))
+		f.Text = fmt.Sprintf("ingress %s refers to the port named %q of service %s: that is the name of a Service; its ports are %s",
+			t.ingress.Name, want.Name, s.Name, portsOf(s))
 	default:
 		expected, near := nearest(want.Name, names)
 		if f.Expected = expected; expected == "" {
 			f.Expected = all
 		}
-		f.Text = fmt.Sprintf("ingress %s refers to the port named %q of service %s, whose ports are %s%s", t.ingress.Name, want.Name, s.Name, portsOf(s), near)
+		f.Text = fmt.Sprintf("ingress %s refers to the port named %q of service %s, whose ports are %s%s", t.ingress.Name, want.Name, s.Name,
+			portsOf(s), near)
 	}
 	d.add(f)
 	return nil
@@ -160,8 +165,10 @@ func (d *diagnosis) nothingSelected(s *corev1.Service) {
 		return
 	}
 	if len(d.Deployments) == 0 && len(d.Pods) == 0 {
-		d.add(Finding{Code: DeploymentMissing, Object: "deployment/" + s.Name, Expected: "pods with " + s.Name + "'s labels", Observed: "no pods at all",
-			Text: fmt.Sprintf("service %s selects pods with %s, and namespace %s has neither a Deployment nor a pod", s.Name, wanted, d.Namespace)})
+		d.add(Finding{Code: DeploymentMissing, Object: "deployment/" + s.Name, Expected: "pods with " + s.Name + "'s labels",
+			Observed: "no pods at all",
+			Text: fmt.Sprintf("service %s selects pods with %s, and namespace %s has neither a Deployment nor a pod",
+				s.Name, wanted, d.Namespace)})
 		return
 	}
 	f := Finding{Code: SelectorMatchesNothing, Object: "service/" + s.Name, Field: "spec.selector", Observed: wanted,
@@ -222,7 +229,8 @@ func (d *diagnosis) cannotStart(pods []*corev1.Pod) bool {
 	for _, p := range pods {
 		for i, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			if w := c.State.Waiting; w != nil && slices.Contains(imageReasons, w.Reason) {
-				d.add(Finding{Code: ImageMissing, Object: ownerOf(p), Field: fmt.Sprintf("spec.containers[%d].image", i), Expected: "an image that the nodes have",
+				d.add(Finding{Code: ImageMissing, Object: ownerOf(p), Field: fmt.Sprintf("spec.containers[%d].image", i),
+					Expected: "an image that the nodes have",
 					Observed: c.Image, Text: fmt.Sprintf("pod %s cannot start: image %s: %s", p.Name, c.Image, w.Reason)})
 				return true
 			}
@@ -235,7 +243,8 @@ func (d *diagnosis) cannotStart(pods []*corev1.Pod) bool {
 func (d *diagnosis) notReady(what string, pods []*corev1.Pod) {
 	if !d.cannotStart(pods) {
 		p := pods[0]
-		d.add(Finding{Code: PodsNotReady, Object: ownerOf(p), Expected: "Ready", Observed: whyNotReady(p), Text: fmt.Sprintf("%s: %s: %s", what, p.Name, whyNotReady(p))})
+		d.add(Finding{Code: PodsNotReady, Object: ownerOf(p), Expected: "Ready", Observed: whyNotReady(p), Text: fmt.Sprintf("%s: %s: %s", what,
+			p.Name, whyNotReady(p))})
 	}
 }
 
@@ -289,7 +298,8 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 	}
 	ports := slices.Sorted(maps.Keys(declared))
 	number := slices.IndexFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port })
-	f := Finding{Code: TargetPortClosed, Object: "service/" + s.Name, Field: fmt.Sprintf("spec.ports[%d].targetPort", max(number, 0)), Observed: target.String(),
+	f := Finding{Code: TargetPortClosed, Object: "service/" + s.Name, Field: fmt.Sprintf("spec.ports[%d].targetPort", max(number, 0)),
+		Observed: target.String(),
 		Expected: strings.Join(ports, " or "), Text: fmt.Sprintf("service %s sends requests to port %s of its pods", s.Name, target.String())}
 	switch {
 	case without < len(pods):
@@ -299,7 +309,8 @@ func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods 
 		f.Text += ", and they listen on " + joined(ports)
 	case target.Type == intstr.String:
 		f.Expected = "the number of the port that the program listens on"
-		f.Text = fmt.Sprintf("service %s sends requests to the port named %q of its pods, and none of their containers has a port with that name", s.Name, target.StrVal)
+		f.Text = fmt.Sprintf("service %s sends requests to the port named %q of its pods, and none of their containers has a port with that "+
+			"name", s.Name, target.StrVal)
 	default:
 		f.Expected = "the port that the program listens on"
 		f.Text += ", and no program listens there: it listens on another port"

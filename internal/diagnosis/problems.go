@@ -53,7 +53,8 @@ func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
 			}
 		}
 	}
-	return served && !isCanary(i) || !slices.ContainsFunc(i.Spec.Rules, func(rule networkingv1.IngressRule) bool { return !d.about.isOthersHost(rule.Host) })
+	own := func(rule networkingv1.IngressRule) bool { return !d.about.isOthersHost(rule.Host) }
+	return served && !isCanary(i) || !slices.ContainsFunc(i.Spec.Rules, own)
 }
 
 // problem turns one problem of an Ingress into a finding. Those of backends count where a request needs them.
@@ -79,15 +80,17 @@ func (d *diagnosis) problem(i *networkingv1.Ingress, p routing.Problem) {
 	case routing.CertificateMismatch:
 		d.add(Finding{Code: CertificateHostMismatch, Object: "secret/" + args["secret"], Field: "data[tls.crt]",
 			Expected: "a certificate for " + args["host"], Observed: args["names"],
-			Text: fmt.Sprintf("the certificate in secret %s is for %s, and ingress %s needs one for %s", args["secret"], args["names"], i.Name, args["host"])})
+			Text: fmt.Sprintf("the certificate in secret %s is for %s, and ingress %s needs one for %s", args["secret"], args["names"], i.Name,
+				args["host"])})
 	}
 }
 
 // annotation turns a problem of an annotation into a finding.
 func (d *diagnosis) annotation(i *networkingv1.Ingress, args map[string]string) {
 	name := args["name"]
-	f := Finding{Code: AnnotationInvalid, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + name + "]", Observed: i.Annotations[name],
-		Text: fmt.Sprintf("ingress %s: annotation %s %s", i.Name, name, args["text"])}
+	f := Finding{Code: AnnotationInvalid, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + name + "]",
+		Observed: i.Annotations[name],
+		Text:     fmt.Sprintf("ingress %s: annotation %s %s", i.Name, name, args["text"])}
 	entries := annotations.List()
 	at := slices.IndexFunc(entries, func(e annotations.Entry) bool { return annotations.Prefix+e.Name == name })
 	switch other := args["requires"]; {
@@ -121,15 +124,18 @@ func (d *diagnosis) prefixes(i *networkingv1.Ingress) {
 			prefix, name = "", full
 		}
 		if right := annotations.Prefix + name; full != right && slices.Contains(annotationNames(), name) {
-			d.add(Finding{Code: AnnotationUnknown, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + full + "]", Expected: right, Observed: full,
-				Text: fmt.Sprintf("ingress %s has the annotation %s with the prefix %q, so no controller reads it; use %s", i.Name, full, prefix, right)})
+			d.add(Finding{Code: AnnotationUnknown, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + full + "]", Expected: right,
+				Observed: full,
+				Text: fmt.Sprintf("ingress %s has the annotation %s with the prefix %q, so no controller reads it; use %s", i.Name, full, prefix,
+					right)})
 		}
 	}
 }
 
 // canary reports that the controller has no main rule for a canary's rule.
 func (d *diagnosis) canary(i *networkingv1.Ingress, p routing.Problem) {
-	f := Finding{Code: CanaryWithoutMain, Object: "ingress/" + i.Name, Field: ruleField(p.Field), Observed: cmp.Or(p.Reason.Args()["host"], "every host")}
+	f := Finding{Code: CanaryWithoutMain, Object: "ingress/" + i.Name, Field: ruleField(p.Field), Observed: cmp.Or(p.Reason.Args()["host"],
+		"every host")}
 	if slices.ContainsFunc(d.found, func(o Finding) bool { return o.Code == f.Code && o.Object == f.Object }) {
 		return // canaryInstead has reported it
 	}
@@ -140,13 +146,15 @@ func (d *diagnosis) canary(i *networkingv1.Ingress, p routing.Problem) {
 		f.Text = fmt.Sprintf("ingress %s is a canary, and namespace %s has no main Ingress that it could take a share of", i.Name, d.Namespace)
 	case p.Reason.Cause == routing.CanaryPathUnknown:
 		f.Field, f.Expected = f.Field+".http.paths", "the path and pathType of the main Ingress"
-		f.Text = fmt.Sprintf("ingress %s is a canary for %s, and no main Ingress has a rule with that host, path, and pathType", i.Name, p.Reason.Args()["rule"])
+		f.Text = fmt.Sprintf("ingress %s is a canary for %s, and no main Ingress has a rule with that host, path, and pathType", i.Name,
+			p.Reason.Args()["rule"])
 	default:
 		if len(main.Spec.Rules) > 0 {
 			f.Expected = main.Spec.Rules[0].Host
 		}
 		f.Code, f.Field = CanaryHostDiffers, f.Field+".host"
-		f.Text = fmt.Sprintf("ingress %s is a canary for host %s, and the main Ingress, %s, is for %s", i.Name, f.Observed, main.Name, cmp.Or(f.Expected, "every host"))
+		f.Text = fmt.Sprintf("ingress %s is a canary for host %s, and the main Ingress, %s, is for %s", i.Name, f.Observed, main.Name,
+			cmp.Or(f.Expected, "every host"))
 	}
 	d.add(f)
 }
@@ -158,7 +166,8 @@ func (d *diagnosis) canaryInstead(r Request, other bool) bool {
 	var meant *networkingv1.Ingress
 	for _, p := range d.problems {
 		i := d.ingress(p.Object.Name)
-		if i == nil || p.Object.Namespace != d.Namespace || p.Reason.Cause != routing.CanaryHostUnknown || r.Canary || !r.isFor(p.Reason.Args()["host"]) {
+		if i == nil || p.Object.Namespace != d.Namespace || p.Reason.Cause != routing.CanaryHostUnknown || r.Canary ||
+			!r.isFor(p.Reason.Args()["host"]) {
 			continue
 		}
 		right := r.Service != "" && d.serviceAt(i, p.Field) == r.Service
@@ -169,8 +178,10 @@ func (d *diagnosis) canaryInstead(r Request, other bool) bool {
 	if meant == nil {
 		return false
 	}
-	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]", Expected: "not there", Observed: "true",
-		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, so it only takes a share of a main Ingress; no main Ingress has a rule for that host",
+	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]",
+		Expected: "not there", Observed: "true",
+		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, so it only takes a share of a main Ingress; no main "+
+			"Ingress has a rule for that host",
 			meant.Name, r.Host, name)})
 	return true
 }
@@ -206,7 +217,8 @@ func (d *diagnosis) canaryFor(r Request) {
 	}
 	d.add(Finding{Code: IngressMissing, Object: "ingress/" + r.Service, Field: "metadata.annotations[" + annotations.Prefix + "canary]",
 		Expected: "a canary that sends to service " + r.Service, Observed: joinedOr(canaries, "no canary"),
-		Text: fmt.Sprintf("no Ingress with the annotation %scanary: \"true\" sends requests to service %s (canaries: %s)", annotations.Prefix, r.Service, joinedOr(canaries, "none"))})
+		Text: fmt.Sprintf("no Ingress with the annotation %scanary: \"true\" sends requests to service %s (canaries: %s)", annotations.Prefix,
+			r.Service, joinedOr(canaries, "none"))})
 }
 
 // configMap turns what the controller reports about its ConfigMap into findings.
@@ -236,8 +248,9 @@ func (d *diagnosis) expired(i *networkingv1.Ingress) {
 			continue
 		}
 		until := c.NotAfter.Format(time.DateOnly)
-		d.add(Finding{Code: CertificateInvalid, Object: "secret/" + c.Secret.Name, Field: "data[tls.crt]", Expected: "valid today", Observed: "valid until " + until,
-			Text: fmt.Sprintf("the certificate in secret %s expired on %s", c.Secret.Name, until)})
+		d.add(Finding{Code: CertificateInvalid, Object: "secret/" + c.Secret.Name, Field: "data[tls.crt]", Expected: "valid today",
+			Observed: "valid until " + until,
+			Text:     fmt.Sprintf("the certificate in secret %s expired on %s", c.Secret.Name, until)})
 	}
 }
 

@@ -116,7 +116,8 @@ func (d *diagnosis) classFault(i *networkingv1.Ingress) *Finding {
 		f.Text = fmt.Sprintf("ingress %s has no %s, so no controller serves it; set the class %s", i.Name, field, d.class())
 	case routing.ClassUnknown:
 		f.Code = ClassUnknown
-		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, and no IngressClass has that name; use the class %s", i.Name, name, where, d.class())
+		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, and no IngressClass has that name; use the class %s", i.Name, name, where,
+			d.class())
 	case routing.ClassForeign:
 		f.Code = ClassForeign
 		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, which belongs to another controller (%s); use the class %s",

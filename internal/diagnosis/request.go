@@ -62,8 +62,9 @@ func (d *diagnosis) byDefault(r Request, route *routing.Route) {
 		if t, is := d.targetOf(route); is {
 			d.backend(r, t)
 			if route.PathType == "" && r.Service != "" && t.service() != r.Service && d.hasService(t.service()) {
-				d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service, Observed: t.service(),
-					Text: fmt.Sprintf("the default backend of ingress %s is service %s; it should be %s", t.ingress.Name, t.service(), r.Service)})
+				d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service,
+					Observed: t.service(),
+					Text:     fmt.Sprintf("the default backend of ingress %s is service %s; it should be %s", t.ingress.Name, t.service(), r.Service)})
 			}
 			return
 		}
@@ -81,18 +82,21 @@ func (d *diagnosis) byDefault(r Request, route *routing.Route) {
 		limited = fmt.Sprintf("; that of ingress %s serves only the hosts of its rules, and %s is not one of them", i.Name, r.Host)
 	}
 	if without == "*" {
-		d.add(Finding{Code: IngressMissing, Object: "ingress/*", Field: "spec.defaultBackend", Expected: "an Ingress with a default backend", Observed: "no Ingress",
-			Text: fmt.Sprintf("namespace %s has no Ingress, so it has no default backend", d.Namespace)})
+		d.add(Finding{Code: IngressMissing, Object: "ingress/*", Field: "spec.defaultBackend", Expected: "an Ingress with a default backend",
+			Observed: "no Ingress",
+			Text:     fmt.Sprintf("namespace %s has no Ingress, so it has no default backend", d.Namespace)})
 	}
-	d.add(Finding{Code: DefaultBackendMissing, Object: "ingress/" + without, Field: "spec.defaultBackend", Expected: cmp.Or(r.Service, "a Service"), Observed: "none",
+	d.add(Finding{Code: DefaultBackendMissing, Object: "ingress/" + without, Field: "spec.defaultBackend", Expected: cmp.Or(r.Service,
+		"a Service"), Observed: "none",
 		Text: fmt.Sprintf("no Ingress in namespace %s has a spec.defaultBackend for unmatched requests%s", d.Namespace, limited)})
 }
 
 // noHost is for a host without rules.
 func (d *diagnosis) noHost(r Request) {
 	own := d.own()
-	missing := Finding{Code: IngressMissing, Object: "ingress/" + cmp.Or(r.Service, "*"), Expected: "a rule for host " + r.Host, Observed: "no Ingress",
-		Text: fmt.Sprintf("namespace %s has no Ingress, so host %s has no rule", d.Namespace, r.Host)}
+	missing := Finding{Code: IngressMissing, Object: "ingress/" + cmp.Or(r.Service, "*"), Expected: "a rule for host " + r.Host,
+		Observed: "no Ingress",
+		Text:     fmt.Sprintf("namespace %s has no Ingress, so host %s has no rule", d.Namespace, r.Host)}
 	if len(own) == 0 {
 		d.add(missing)
 		return
@@ -114,8 +118,9 @@ func (d *diagnosis) noHost(r Request) {
 		d.add(*fault)
 	}
 	host := i.Spec.Rules[n].Host
-	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.rules[%d].host", n), Expected: r.Host, Observed: host,
-		Text: fmt.Sprintf("ingress %s has a rule for host %s, and the request is for %s", i.Name, host, r.Host)})
+	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.rules[%d].host", n), Expected: r.Host,
+		Observed: host,
+		Text:     fmt.Sprintf("ingress %s has a rule for host %s, and the request is for %s", i.Name, host, r.Host)})
 }
 
 // otherClass finds an Ingress that would have a rule for the request's host if it had the lab's class.
@@ -133,7 +138,7 @@ func (d *diagnosis) otherClass(r Request) bool {
 	return false
 }
 
-// meant returns the rule that was probably meant for the request: one that sends to its Service, or one whose host has a similar first label.
+// meant returns the rule that was probably meant for the request: one with its Service, or one whose host has a similar first label.
 // Rules for hosts of other tasks do not count. nil: there is none.
 func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
 	type rule struct {
@@ -217,8 +222,10 @@ func (d *diagnosis) noPath(r Request, e explained) {
 		paths = append(paths, fmt.Sprintf("%s (%s)", c.Route.Path, c.Route.PathType))
 	}
 	near := nearestRule(r, e.rules)
-	d.add(Finding{Code: PathUnmatched, Object: "ingress/" + near.Ingress.Name, Field: near.Field + ".path", Expected: r.Path, Observed: near.Path,
-		Text: fmt.Sprintf("the rules of ingress %s for host %s have the paths %s; none of them matches the path %s", near.Ingress.Name, r.Host, joined(paths), r.Path)})
+	d.add(Finding{Code: PathUnmatched, Object: "ingress/" + near.Ingress.Name, Field: near.Field + ".path", Expected: r.Path,
+		Observed: near.Path,
+		Text: fmt.Sprintf("the rules of ingress %s for host %s have the paths %s; none of them matches the path %s", near.Ingress.Name, r.Host,
+			joined(paths), r.Path)})
 }
 
 // exactInstead finds an Exact path that would match the request if its pathType were Prefix.
@@ -243,8 +250,10 @@ func (d *diagnosis) exactInstead(r Request, e explained) bool {
 	if at < 0 {
 		return false
 	}
-	d.add(Finding{Code: PathTypeExact, Object: "ingress/" + won.Ingress.Name, Field: won.Field + ".pathType", Expected: "Prefix", Observed: "Exact",
-		Text: fmt.Sprintf("ingress %s has the path %s of type Exact, which matches only %s and not %s", won.Ingress.Name, won.Path, won.Path, r.Path)})
+	d.add(Finding{Code: PathTypeExact, Object: "ingress/" + won.Ingress.Name, Field: won.Field + ".pathType", Expected: "Prefix",
+		Observed: "Exact",
+		Text: fmt.Sprintf("ingress %s has the path %s of type Exact, which matches only %s and not %s", won.Ingress.Name, won.Path, won.Path,
+			r.Path)})
 	return true
 }
 
@@ -277,8 +286,9 @@ func (d *diagnosis) served(r Request, e explained) {
 		d.backend(r, t)
 	case d.olderRule(r, e) || d.wideRule(r, e.route):
 	default:
-		d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service, Observed: service,
-			Text: fmt.Sprintf("ingress %s sends %s%s to service %s; it should go to %s", t.ingress.Name, r.Host, r.Path, service, r.Service)})
+		d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service,
+			Observed: service,
+			Text:     fmt.Sprintf("ingress %s sends %s%s to service %s; it should go to %s", t.ingress.Name, r.Host, r.Path, service, r.Service)})
 	}
 }
 
@@ -288,7 +298,8 @@ func (d *diagnosis) longerPath(r Request, e explained) bool {
 		if serviceOfRoute(c.Route) != r.Service || c.Why.Cause != routing.PathUnmatched || len(c.Route.Path) <= len(e.route.Path) {
 			continue
 		}
-		d.add(Finding{Code: PathUnmatched, Object: "ingress/" + c.Route.Ingress.Name, Field: c.Route.Field + ".path", Expected: r.Path, Observed: c.Route.Path,
+		d.add(Finding{Code: PathUnmatched, Object: "ingress/" + c.Route.Ingress.Name, Field: c.Route.Field + ".path", Expected: r.Path,
+			Observed: c.Route.Path,
 			Text: fmt.Sprintf("in ingress %s the path %s, which routes to service %s, does not match %s; the path %s matches it",
 				c.Route.Ingress.Name, c.Route.Path, r.Service, r.Path, e.route.Path)})
 		return true
@@ -305,7 +316,8 @@ func (d *diagnosis) wideRule(r Request, route *routing.Route) bool {
 	if route.Host != "" {
 		matches = "for host " + route.Host + ", which matches " + r.Host + ", too"
 	}
-	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + route.Ingress.Name, Field: ruleField(route.Field) + ".host", Observed: cmp.Or(route.Host, "none"),
+	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + route.Ingress.Name, Field: ruleField(route.Field) + ".host",
+		Observed: cmp.Or(route.Host, "none"),
 		Text: fmt.Sprintf("no rule for host %s routes to service %s; ingress %s has a rule %s, and routes to service %s",
 			r.Host, r.Service, route.Ingress.Name, matches, serviceOfRoute(route))})
 	return true
@@ -329,14 +341,17 @@ func (d *diagnosis) ruleTaken(ingress, field string, why routing.Reason) {
 	if why.Cause == routing.DefaultBackendTaken {
 		rule = args["place"]
 	}
-	d.add(Finding{Code: RuleTaken, Object: "ingress/" + ingress, Field: field, Expected: "no other Ingress with " + rule, Observed: "ingress " + args["by"],
-		Text: fmt.Sprintf("ingress %s has %s, which ingress %s has, too; the controller serves that one: it is older, or comes first by name", ingress, rule, args["by"])})
+	d.add(Finding{Code: RuleTaken, Object: "ingress/" + ingress, Field: field, Expected: "no other Ingress with " + rule,
+		Observed: "ingress " + args["by"],
+		Text: fmt.Sprintf("ingress %s has %s, which ingress %s has, too; the controller serves that one: it is older, or comes first by name",
+			ingress, rule, args["by"])})
 }
 
 // taken is for a request that an Ingress of another namespace serves.
 func (d *diagnosis) taken(r Request, e explained) {
 	by := e.route
-	f := Finding{Code: RuleTaken, Field: by.Field, Expected: "no other Ingress with " + r.Host + by.Path, Observed: "ingress " + by.Ingress.String(),
+	f := Finding{Code: RuleTaken, Field: by.Field, Expected: "no other Ingress with " + r.Host + by.Path, Observed: "ingress " +
+		by.Ingress.String(),
 		Text: fmt.Sprintf("host %s with path %s belongs to ingress %s: it is older, or its path is longer", r.Host, by.Path, by.Ingress)}
 	for _, c := range slices.Concat(e.rules, e.lost) {
 		if c.Route.Ingress.Namespace == d.Namespace {
@@ -358,7 +373,9 @@ func (d *diagnosis) taken(r Request, e explained) {
 func (d *diagnosis) wrongNamespace(name, is, host string) Finding {
 	text := fmt.Sprintf("ingress %s is in namespace %s, and its Services must be there, too; it should be in %s", name, is, d.Namespace)
 	if host != "" {
-		text = fmt.Sprintf("no Ingress in namespace %s has a rule for host %s; ingress %s/%s has one, for Services of its own namespace", d.Namespace, host, is, name)
+		text = fmt.Sprintf("no Ingress in namespace %s has a rule for host %s; ingress %s/%s has one, for Services of its own namespace",
+			d.Namespace, host, is, name)
 	}
-	return Finding{Code: IngressMissing, Object: "ingress/" + name, Field: "metadata.namespace", Expected: d.Namespace, Observed: is, Text: text}
+	return Finding{Code: IngressMissing, Object: "ingress/" + name, Field: "metadata.namespace", Expected: d.Namespace, Observed: is,
+		Text: text}
 }
