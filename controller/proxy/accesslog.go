@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// flushEvery is how long a line may wait in memory.
-	flushEvery = 100 * time.Millisecond
-	// enoughPending is how much is written without waiting for more, in bytes.
-	enoughPending = 256 << 10
-	// maxPending bounds the memory for lines when nobody reads them, in bytes. Lines beyond it are dropped and counted: a
-	// stuck log collector must not hold up requests.
+	// flushInterval is the longest time that a line waits in memory.
+	flushInterval = 100 * time.Millisecond
+	// flushSize is the size, in bytes, above which pending lines are written immediately.
+	flushSize = 256 << 10
+	// maxPending bounds the memory for pending lines, in bytes. Lines above it are dropped and
+	// counted: a blocked log collector must not block requests.
 	maxPending = 4 << 20
 )
 
-// LogFormat is how a request is written into the AccessLog.
+// LogFormat is the format of an AccessLog.
 type LogFormat int32
 
 const (
-	// LogJSON is one JSON object a line.
+	// LogJSON writes one JSON object per line.
 	LogJSON LogFormat = iota
-	// LogCombined is the format that nginx and Apache call combined.
+	// LogCombined writes the combined format of nginx and Apache.
 	LogCombined
 	// LogOff writes nothing.
 	LogOff
 )
 
-// ParseLogFormat knows "json", "combined" and "off"; ok is false for anything else.
+// ParseLogFormat parses "json", "combined" or "off"; ok is false for any other name.
 func ParseLogFormat(name string) (format LogFormat, ok bool) {
 	switch name {
 	case "json":
@@ -44,8 +44,8 @@ func ParseLogFormat(name string) (format LogFormat, ok bool) {
 	return LogJSON, false
 }
 
-// AccessLog writes one line for every request, as JSON unless SetFormat says otherwise. Requests only append to memory; a
-// goroutine of its own does the writing.
+// AccessLog writes one line per request, as JSON unless SetFormat changes the format. Requests
+// append to memory; one goroutine writes.
 type AccessLog struct {
 	to     io.Writer
 	format atomic.Int32 // a LogFormat
@@ -56,22 +56,23 @@ type AccessLog struct {
 	dropped uint64
 	closed  bool
 
-	wake  chan struct{} // there is something to write
-	hurry chan struct{} // and it should not wait for more
+	wake  chan struct{} // a line is pending
+	hurry chan struct{} // write the pending lines immediately
 	done  chan struct{}
 }
 
-// NewAccessLog starts a log that writes to w. Close ends it.
+// NewAccessLog starts a log that writes to w. Close stops it.
 func NewAccessLog(w io.Writer) *AccessLog {
 	l := &AccessLog{to: w, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: make(chan struct{})}
 	go l.run()
 	return l
 }
 
-// SetFormat changes the format from the next record on.
+// SetFormat sets the format of all later records.
 func (l *AccessLog) SetFormat(f LogFormat) { l.format.Store(int32(f)) }
 
-// Write appends a record, unless its Ingress does not want that. It never waits for the writer behind the log.
+// Write appends a record, unless its Ingress disables the access log. It never blocks on the
+// writer.
 func (l *AccessLog) Write(r *Record) {
 	format := LogFormat(l.format.Load())
 	if format == LogOff || r.Unlogged {
@@ -92,19 +93,19 @@ func (l *AccessLog) Write(r *Record) {
 	if first {
 		signal(l.wake)
 	}
-	if len(l.pending) > enoughPending {
+	if len(l.pending) > flushSize {
 		signal(l.hurry)
 	}
 }
 
-// Dropped is the number of records that were lost because nobody read the log.
+// Dropped returns the number of records that were dropped because the writer was too slow.
 func (l *AccessLog) Dropped() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropped
 }
 
-// Close writes what is pending and ends the log. Records that come later are dropped.
+// Close writes the pending lines and stops the log. Later records are dropped.
 func (l *AccessLog) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -121,7 +122,7 @@ func signal(to chan<- struct{}) {
 	}
 }
 
-// run writes a batch, then lets the next one gather.
+// run writes a batch of lines, and then waits while the next batch grows.
 func (l *AccessLog) run() {
 	defer close(l.done)
 	pause := time.NewTimer(0)
@@ -129,13 +130,13 @@ func (l *AccessLog) run() {
 	for range l.wake {
 		batch, closed := l.take()
 		if len(batch) > 0 {
-			_, _ = l.to.Write(batch) // there is nowhere to report that stdout is gone
+			_, _ = l.to.Write(batch) // if stdout fails, the error has nowhere to go
 		}
 		if closed {
 			return
 		}
-		l.giveBack(batch)
-		pause.Reset(flushEvery)
+		l.recycle(batch)
+		pause.Reset(flushInterval)
 		select {
 		case <-pause.C:
 		case <-l.hurry:
@@ -150,14 +151,14 @@ func (l *AccessLog) take() (batch []byte, closed bool) {
 	return batch, l.closed
 }
 
-func (l *AccessLog) giveBack(batch []byte) {
+func (l *AccessLog) recycle(batch []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.spare = batch[:0]
 }
 
-// appendRecord writes the fields in a fixed order, those that are always there first. Times are UTC, RFC 3339 with
-// milliseconds; durations are milliseconds.
+// appendRecord writes the fields in a fixed order, required fields first. Times are UTC in RFC 3339
+// with milliseconds; durations are in milliseconds.
 func appendRecord(b []byte, r *Record) []byte {
 	b = append(b, `{"time":"`...)
 	b = r.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
@@ -204,4 +205,54 @@ func appendField(b []byte, name, value string) []byte {
 	b = append(b, '"')
 	b = append(b, value...)
 	return append(b, '"')
+}
+
+// appendCombined writes a record in the combined format, which log analyzers know:
+//
+//	$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
+//
+// See https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format. Times are UTC. As in
+// JSON, the request has no query, because queries can contain secrets.
+func appendCombined(b []byte, r *Record) []byte {
+	b = appendOrDash(b, r.Client)
+	b = append(b, " - "...)
+	b = appendOrDash(b, r.User)
+	b = append(b, " ["...)
+	b = r.Time.UTC().AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, `] "`...)
+	b = appendEscaped(b, r.Method)
+	b = append(b, ' ')
+	b = appendEscaped(b, r.Path)
+	b = append(b, ' ')
+	b = appendEscaped(b, r.Protocol)
+	b = append(b, `" `...)
+	b = strconv.AppendInt(b, int64(r.Status), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, r.BytesOut, 10)
+	b = append(b, ` "`...)
+	b = appendOrDash(b, r.Referer)
+	b = append(b, `" "`...)
+	b = appendOrDash(b, r.UserAgent)
+	return append(b, "\"\n"...)
+}
+
+func appendOrDash(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, '-')
+	}
+	return appendEscaped(b, s)
+}
+
+// appendEscaped writes quotes, backslashes and bytes that are not printable ASCII as \xXX, as nginx
+// does. Otherwise a client could inject log lines.
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return b
 }

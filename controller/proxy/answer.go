@@ -7,7 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// answerDecision gives the answers that need no endpoint: refusals, redirects, preflights.
+// answerDecision answers requests that need no endpoint: refusals, redirects, CORS preflights.
 func (s *Server) answerDecision(x *exchange) (done bool) {
 	switch x.decision.Action {
 	case routing.Forward:
@@ -22,36 +22,36 @@ func (s *Server) answerDecision(x *exchange) (done bool) {
 	return true
 }
 
-// redirect sends the client elsewhere. Whether the answer may be kept is a matter of its status: 301 and 308 may, 302, 303
-// and 307 may not unless a header allows it (RFC 9110, 15.4), and none does.
+// redirect sends a redirect. By default, caches can store 301 and 308; they store 302, 303 and 307
+// only if a header allows it (RFC 9110, 15.4). The proxy sends no such header.
 func (s *Server) redirect(x *exchange, status int, location, reason string) {
 	x.record.Reason = reason
 	h := x.response.Header()
-	s.ownHeader(h, x, status)
+	s.setOwnHeader(h, x, status)
 	h.Set("Location", uriBytes(location))
 	writePage(x, status, "")
 }
 
-// answerPreflight tells a browser what a script may send. The answer is the same whoever asks, and so it comes before
-// authentication: browsers send preflights without credentials.
+// answerPreflight answers a CORS preflight. It runs before authentication, because browsers send
+// preflights without credentials.
 func (s *Server) answerPreflight(x *exchange) {
 	h := x.response.Header()
-	s.ownHeader(h, x, http.StatusNoContent)
+	s.setOwnHeader(h, x, http.StatusNoContent)
 	x.response.WriteHeader(http.StatusNoContent) // without Content-Length: RFC 9110, 8.6
 }
 
-// ownHeader is the header of every response that we give ourselves.
-func (s *Server) ownHeader(h http.Header, x *exchange, status int) {
+// setOwnHeader sets the header fields of each response that the proxy generates.
+func (s *Server) setOwnHeader(h http.Header, x *exchange, status int) {
 	s.explainTo(h, x)
 	if s.draining.Load() {
 		h.Set("Connection", "close")
 	}
 	h.Set("X-Request-Id", x.record.RequestID)
-	x.decorate(h, status)
+	x.addRouteHeaders(h, status)
 }
 
-// uriBytes escapes what must not be in a URI (RFC 3986, 2): control bytes, spaces, and everything beyond ASCII. A value that
-// was put together from a request can so never end its header field.
+// uriBytes escapes bytes that a URI must not contain (RFC 3986, 2): control bytes, spaces, and
+// bytes beyond ASCII. A value built from a request can therefore never end its header field.
 func uriBytes(s string) string {
 	clean := true
 	for i := range len(s) {

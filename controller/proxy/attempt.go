@@ -13,34 +13,36 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// attempt is one try at one endpoint: from the choice of the endpoint to the last byte of its response.
+// attempt is one try at one endpoint, from the choice of the endpoint to the last byte of its
+// response.
 type attempt struct {
 	endpoint *balancer.Endpoint
 	timeouts routing.Timeouts
 	secure   bool        // over TLS
-	body     *clientBody // nil when the request has none
+	body     *clientBody // nil if the request has no body
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 
-	// reply watches for the endpoint's next bytes, upload for it to take ours. They are two because an endpoint may
-	// answer while the body is still being sent.
+	// reply bounds the wait for bytes from the endpoint, upload the wait until the endpoint reads
+	// the body. An endpoint can respond while the body is still being sent, so there are two.
 	reply, upload watchdog
 
-	connected atomic.Bool // there was a connection
-	reused    atomic.Bool // and it had served before, so that it may have been stale
-	sent      atomic.Bool // the header was written: the endpoint may have begun to work
-	answered  atomic.Bool // a byte of a response arrived
-	returned  atomic.Bool // the header of the response is complete
+	connected atomic.Bool // a connection was established
+	reused    atomic.Bool // the connection served an earlier request, so it could be stale
+	sent      atomic.Bool // the header was written: the endpoint might have started to work
+	answered  atomic.Bool // the first byte of a response arrived
+	returned  atomic.Bool // the response header is complete
 
-	// asked is when the whole request was written, as Unix nanoseconds; 0: not yet.
-	asked atomic.Int64
+	// writtenAt is when the whole request was written, in Unix nanoseconds; 0 before that.
+	writtenAt atomic.Int64
 
-	// bodyErr is what ended the response's body early; only the goroutine that serves the request uses it.
+	// bodyErr is the error that ended the response body early. Only the goroutine that serves the
+	// request uses it.
 	bodyErr  error
 	finished bool
 }
 
-// send performs the try. On success the response's body carries on with the time-outs.
+// send sends the request. If it succeeds, the timeouts continue to apply to the response body.
 func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Response, error) {
 	request := out.WithContext(httptrace.WithClientTrace(a.ctx, a.trace()))
 	target := *out.URL
@@ -59,7 +61,7 @@ func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Resp
 		return nil, a.explain(err)
 	}
 	if response.StatusCode < http.StatusInternalServerError {
-		a.observe() // errors come fast, and must not draw more requests to a broken endpoint
+		a.observe() // errors come fast, and must not attract more requests to a failing endpoint
 	}
 	if tunnel, ok := response.Body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
 		response.Body = newTunnel(tunnel, a.timeouts.Read)
@@ -69,7 +71,7 @@ func (a *attempt) send(out *http.Request, transport *http.Transport) (*http.Resp
 	return response, nil
 }
 
-// trace starts and stops the watchdogs as the request makes its way, and notes how far it got.
+// trace starts and stops the watchdogs as the request progresses, and records the progress.
 func (a *attempt) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
@@ -79,12 +81,12 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 		},
 		WroteHeaders: func() { a.sent.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
-			a.asked.Store(time.Now().UnixNano())
+			a.writtenAt.Store(time.Now().UnixNano())
 			a.upload.stop()
 			if !a.returned.Load() {
 				a.reply.arm(a.timeouts.Read, errReadTimeout)
 			}
-			if a.returned.Load() { // it came back between the two lines above
+			if a.returned.Load() { // send returned between the two lines above
 				a.reply.stop()
 			}
 		},
@@ -92,7 +94,7 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 	}
 }
 
-// explain replaces "context canceled" by the time-out that canceled it.
+// explain replaces "context canceled" with the timeout that canceled it.
 func (a *attempt) explain(err error) error {
 	if cause := context.Cause(a.ctx); cause != nil && !errors.Is(cause, context.Canceled) && !isDial(err) {
 		return cause
@@ -100,9 +102,10 @@ func (a *attempt) explain(err error) error {
 	return err
 }
 
-// blame tells the endpoint about a failed try, if it was its fault. A connection that had been idle may break because the
-// endpoint was about to close it: that says nothing about a new one. An endpoint that is slow with one request is counted
-// but not avoided: it may be quick with all others.
+// blame reports a failed try to the endpoint, if the endpoint caused it. An idle connection can
+// break because the endpoint was about to close it, which says nothing about new connections. A
+// timeout counts as a failure, but the endpoint isn't avoided: it might be fast with other
+// requests.
 func (a *attempt) blame(f failure, err error) {
 	switch {
 	case !f.blame || a.reused.Load() && !a.answered.Load() && !isTimeout(err):
@@ -114,15 +117,16 @@ func (a *attempt) blame(f failure, err error) {
 	}
 }
 
-// observe tells the endpoint's latency how long it took from the end of the request. What comes before may be the time that
-// the client took to send its body, and an answer that came before says nothing.
+// observe reports the latency to the endpoint, measured from the end of the request. The time
+// before that can be the time that the client took to send its body. A response that arrived
+// earlier isn't measured.
 func (a *attempt) observe() {
-	if asked := a.asked.Load(); asked != 0 {
-		a.endpoint.Observe(time.Since(time.Unix(0, asked)))
+	if written := a.writtenAt.Load(); written != 0 {
+		a.endpoint.Observe(time.Since(time.Unix(0, written)))
 	}
 }
 
-// finish ends the try: nothing of it runs on. It may be called twice.
+// finish ends the try and releases its resources. A second call does nothing.
 func (a *attempt) finish() {
 	if a.finished {
 		return
@@ -134,7 +138,7 @@ func (a *attempt) finish() {
 	a.endpoint.End()
 }
 
-// responseBody lets the endpoint pause for no longer than the read time-out.
+// responseBody bounds each pause of the endpoint by the read timeout.
 type responseBody struct {
 	io.ReadCloser
 	try *attempt

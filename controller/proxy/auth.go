@@ -2,8 +2,9 @@ package proxy
 
 import "net/http"
 
-// authenticate asks who the client is (Decision.BasicAuth, Decision.ExternalAuth): for a password, which costs least, and at
-// the external service. Both have to agree, or with "satisfy: any" one of them.
+// authenticate authenticates the client (Decision.BasicAuth, Decision.ExternalAuth). It checks the
+// password first, because that is cheapest, and then calls the external auth service. Both must
+// accept the request; with "satisfy: any", one of them is enough.
 func (s *Server) authenticate(x *exchange) (done bool) {
 	basic, external := x.decision.BasicAuth, x.decision.ExternalAuth
 	if !basic && !external {
@@ -12,13 +13,13 @@ func (s *Server) authenticate(x *exchange) (done bool) {
 	either := basic && external && x.decision.Policy.Auth.Any
 	var refused *refusal
 	if basic {
-		refused = s.askPassword(x)
+		refused = s.checkPassword(x)
 		if either && refused == nil {
 			return false
 		}
 	}
 	if external && (either || refused == nil) {
-		refused = moreHelpful(refused, s.askService(x))
+		refused = selectRefusal(refused, s.checkExternalAuth(x))
 	}
 	if refused == nil {
 		return false
@@ -27,9 +28,10 @@ func (s *Server) authenticate(x *exchange) (done bool) {
 	return true
 }
 
-// moreHelpful chooses what to tell a client who satisfies neither the password nor the service: what it can do about
-// it. As in nginx, a 401 says more than a 403, and a failure of the service stays one. A service that agrees is enough.
-func moreHelpful(password, service *refusal) *refusal {
+// selectRefusal selects the response for a client that both the password check and the auth service
+// might refuse. As in nginx, a 401 takes precedence over a 403, and a failure of the service
+// remains a failure. If the service accepts the request, the result is nil.
+func selectRefusal(password, service *refusal) *refusal {
 	if service != nil && password != nil && password.status == http.StatusUnauthorized && service.status == http.StatusForbidden {
 		return password
 	}

@@ -10,14 +10,15 @@ import (
 )
 
 var (
-	errNoRoots = errors.New("there is no CA to verify the certificate with")
-	errNoName  = errors.New("there is no name to verify the certificate for")
+	errNoRoots = errors.New("no CA to verify the endpoint's certificate; set proxy-ssl-secret")
+	errNoName  = errors.New("no name to verify the endpoint's certificate")
 	errNoHTTP2 = errors.New("the endpoint does not speak HTTP/2 over TLS (ALPN h2)")
 )
 
-// backendTLSConfig is our side of a connection to an endpoint. The certificate is verified here and not by crypto/tls,
-// which would want the name in the handshake, and knows no depth. Without "proxy-ssl-verify" any certificate will do,
-// as in ingress-nginx: the connection is then safe from those who listen, not from those who interfere.
+// backendTLSConfig returns the TLS client configuration for an endpoint. It verifies the
+// certificate itself: crypto/tls would require SNI and doesn't limit the chain's depth. Without
+// "proxy-ssl-verify", every certificate is accepted, as in ingress-nginx. Such a connection resists
+// eavesdropping, but not a man in the middle.
 func backendTLSConfig(secure *routing.BackendTLS, http2 bool) *tls.Config {
 	if secure == nil {
 		secure = &routing.BackendTLS{}
@@ -25,7 +26,7 @@ func backendTLSConfig(secure *routing.BackendTLS, http2 bool) *tls.Config {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         []string{"http/1.1"},
-		InsecureSkipVerify: true, // verified below, if it is wanted
+		InsecureSkipVerify: true, // VerifyConnection verifies, if configured
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if http2 && state.NegotiatedProtocol != "h2" {
 				return errNoHTTP2
@@ -48,7 +49,8 @@ func backendTLSConfig(secure *routing.BackendTLS, http2 bool) *tls.Config {
 	return config
 }
 
-// verifyEndpoint wants a chain to the CA and the name; without a name nothing would be known about who it is.
+// verifyEndpoint requires a chain to the CA and a matching name. Without a name, the certificate
+// would not identify the endpoint.
 func verifyEndpoint(presented []*x509.Certificate, secure *routing.BackendTLS) error {
 	if secure.Name == "" {
 		return errNoName
@@ -60,11 +62,12 @@ func verifyEndpoint(presented []*x509.Certificate, secure *routing.BackendTLS) e
 	})
 }
 
-// verifyChain verifies the first certificate with the help of the others. Depth is what it is for OpenSSL, and so for
-// nginx (SSL_CTX_set_verify_depth): the number of certificates between the first one and the CA, neither counted.
+// verifyChain verifies the first certificate; the others are intermediates. Depth has OpenSSL's and
+// nginx's meaning (SSL_CTX_set_verify_depth): the number of certificates between the first one and
+// the CA, excluding both.
 func verifyChain(presented []*x509.Certificate, depth int, options x509.VerifyOptions) error {
 	if options.Roots == nil {
-		return errNoRoots // crypto/x509 would take the ones of the system
+		return errNoRoots // crypto/x509 would use the system's roots
 	}
 	options.Intermediates = x509.NewCertPool()
 	for _, certificate := range presented[1:] {
@@ -79,7 +82,7 @@ func verifyChain(presented []*x509.Certificate, depth int, options x509.VerifyOp
 		shortest = min(shortest, len(chain))
 	}
 	if between := shortest - 2; between > depth {
-		return fmt.Errorf("certificate chain too long: %d certificates below the CA's, at most %d are allowed", between, depth)
+		return fmt.Errorf("certificate chain too long: %d intermediate certificates, maximum %d", between, depth)
 	}
 	return nil
 }

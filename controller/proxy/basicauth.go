@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// defaultRealm is what the browser shows when the annotation auth-realm says nothing.
+// defaultRealm is the realm without the annotation auth-realm.
 const defaultRealm = "Authentication Required"
 
-// askPassword wants a user name and password (RFC 7617) that the route knows; nil means that they are right. The header
-// Authorization passes on to the endpoint, as in nginx.
-func (s *Server) askPassword(x *exchange) *refusal {
+// checkPassword checks the user name and the password (RFC 7617); nil means that they are correct.
+// The Authorization header is forwarded to the endpoint, as in nginx.
+func (s *Server) checkPassword(x *exchange) *refusal {
 	policy := x.decision.Policy
 	if policy.Users == nil {
-		return &refusal{status: http.StatusServiceUnavailable, reason: "the route wants a password and knows no users"}
+		return &refusal{status: http.StatusServiceUnavailable, reason: "the route requires a password, but has no users"}
 	}
 	wrong := &refusal{status: http.StatusUnauthorized, header: challenge(policy.Auth.Realm)}
 	user, password, ok := x.request.BasicAuth()
-	if !ok || len(x.request.Header["Authorization"]) != 1 { // of two, the endpoint might believe the other one
-		wrong.reason = "the request carries no user name and password"
+	if !ok || len(x.request.Header["Authorization"]) != 1 { // with two values, the endpoint might use the other one
+		wrong.reason = "the request has no user name and password"
 		return wrong
 	}
 	right, err := s.passwords.match(x.request.Context(), policy.Users, user, password)
@@ -33,7 +33,7 @@ func (s *Server) askPassword(x *exchange) *refusal {
 	return nil
 }
 
-// challenge asks for a password. The realm is a quoted-string (RFC 9110, 5.6.4).
+// challenge returns the WWW-Authenticate header. The realm is a quoted-string (RFC 9110, 5.6.4).
 func challenge(realm string) http.Header {
 	if realm == "" {
 		realm = defaultRealm

@@ -8,35 +8,36 @@ import (
 	"time"
 )
 
-// clientBody is the body of the client's request, which all tries of an exchange share: the first one that reads from it
-// is the last one that may have it.
+// clientBody is the body of the client's request. All tries of an exchange share it; once a try has
+// read from it, no other try can use it.
 type clientBody struct {
 	source  io.Reader
 	control *http.ResponseController
-	// from and to are the trailer fields as they arrive and as they are sent; see outgoingTrailer.
+	// from and to hold the received and the forwarded trailer fields; see outgoingTrailer.
 	from *http.Request
 	to   http.Header
 
 	touched atomic.Bool
 	reading atomic.Bool
 	count   atomic.Int64
-	err     atomic.Pointer[error] // what ended the body early; nil after a clean end
+	err     atomic.Pointer[error] // the error that ended the body early; nil after a clean end
 }
 
-// errAbandoned is what a try reads from a body that is no longer its own.
+// errAbandoned is the error of reading a body after its try ended.
 var errAbandoned = errors.New("request body read after the try ended")
 
-// read reads from the client, who gets clientTimeout for each piece.
+// read reads from the client, which has clientTimeout for each read.
 func (b *clientBody) read(p []byte) (int, error) {
 	b.touched.Store(true)
 	b.reading.Store(true)
 	defer b.reading.Store(false)
-	_ = b.control.SetReadDeadline(time.Now().Add(clientTimeout)) // a connection without deadlines is a test's
+	_ = b.control.SetReadDeadline(time.Now().Add(clientTimeout)) // only connections in tests have no deadlines
 	n, err := b.source.Read(p)
 	b.count.Add(int64(n))
 	switch {
 	case errors.Is(err, io.EOF):
-		// net/http now waits on the connection to notice a client that goes away; it must not see our deadline as one.
+		// net/http now reads from the connection to detect that the client disconnected. Without
+		// this reset, it would treat the read deadline as a disconnect.
 		_ = b.control.SetReadDeadline(time.Time{})
 		for name := range b.to {
 			b.to[name] = b.from.Trailer[name]
@@ -47,7 +48,7 @@ func (b *clientBody) read(p []byte) (int, error) {
 	return n, err
 }
 
-// failure is what ended the body early, or nil.
+// failure returns the error that ended the body early, or nil.
 func (b *clientBody) failure() error {
 	if err := b.err.Load(); err != nil {
 		return *err
@@ -55,22 +56,22 @@ func (b *clientBody) failure() error {
 	return nil
 }
 
-// abandon ends a read that still waits for the client although the response is complete.
+// abandon ends a read that still waits for the client after the response is complete.
 func (b *clientBody) abandon() {
 	if b.reading.Load() {
 		_ = b.control.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// tryBody is the body as one try sees it. Closing it, which the transport does when the try fails, leaves the client's
-// body alone, so that another try can have it.
+// tryBody is the body as one try reads it. The transport closes it when the try fails. The client's
+// body stays open, so another try can read it.
 type tryBody struct {
 	body   *clientBody
 	try    *attempt
 	closed atomic.Bool
 }
 
-// Read implements io.Reader. While we wait for the client, the endpoint is not to blame for the pause.
+// Read implements io.Reader. While it waits for the client, the upload timeout is stopped.
 func (b *tryBody) Read(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, errAbandoned
@@ -90,25 +91,26 @@ func (b *tryBody) Close() error {
 }
 
 func newClientBody(x *exchange, out *http.Request) *clientBody {
-	// Without this, net/http would read the rest of the body before the first byte of a response goes out, and an
-	// endpoint that answers while it reads would be held up (https://go.dev/issue/57786).
-	_ = x.response.control.EnableFullDuplex() // HTTP/2 is full duplex by itself and says so with an error
+	// Without full duplex, net/http reads the rest of the body before it writes the first byte of a
+	// response. That would block an endpoint that responds while it reads
+	// (https://go.dev/issue/57786).
+	_ = x.response.control.EnableFullDuplex() // HTTP/2 is always full duplex and returns an error here
 	out.Trailer = outgoingTrailer(x.request.Trailer)
 	x.dropAuthHeaders(out.Trailer)
 	return &clientBody{source: out.Body, control: x.response.control, from: x.request, to: out.Trailer}
 }
 
-// restTimeout is how long a client may take for the rest of a body that nobody wants.
-const restTimeout = 5 * time.Second
+// unreadBodyTimeout bounds the time for reading the rest of an unused body.
+const unreadBodyTimeout = 5 * time.Second
 
-// boundRest bounds the time that net/http spends on a body which nobody has read: it reads a piece of it after the
-// answer, to find the next request behind it, and would wait for that for ever. A client that was told no before it was
-// told to continue sends nothing at all.
-func (x *exchange) boundRest() {
+// boundUnreadBody bounds the time that net/http spends on an unread body. After the response, net/http
+// reads part of the body to find the next request, without a timeout of its own. With "Expect:
+// 100-continue", a client that got a final response sends no body.
+func (x *exchange) boundUnreadBody() {
 	if x.body != nil || x.request.ContentLength == 0 || x.response.status == http.StatusSwitchingProtocols {
 		return
 	}
-	until := time.Now().Add(restTimeout)
+	until := time.Now().Add(unreadBodyTimeout)
 	if x.request.Header.Get("Expect") != "" {
 		until = time.Unix(1, 0)
 	}

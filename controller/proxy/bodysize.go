@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// errBodyTooLarge ends a body that turns out to be too large while it is read.
-var errBodyTooLarge = errors.New("request body is larger than the route allows")
+// errBodyTooLarge is the read error of a body that exceeds the limit of the route.
+var errBodyTooLarge = errors.New("request body exceeds the route's limit")
 
-// checkBody refuses a body that is too large (Policy.Proxy.BodySize): at once if the client says how large it is, so that
-// one who asks with "Expect: 100-continue" never begins, and otherwise while it is read.
+// checkBody refuses a body that is too large (Policy.Proxy.BodySize). A large Content-Length is
+// refused before the body is read, so a client with "Expect: 100-continue" doesn't send it. Other
+// bodies are checked as they are read.
 func (s *Server) checkBody(x *exchange) (done bool) {
 	if x.decision.Policy == nil || x.request.ContentLength == 0 {
 		return false
@@ -24,8 +25,8 @@ func (s *Server) checkBody(x *exchange) (done bool) {
 	if x.request.ContentLength > limit {
 		x.response.linger()
 		s.refuse(x, &refusal{
-			status: http.StatusRequestEntityTooLarge, clientError: true, hangUp: true,
-			reason: fmt.Sprintf("the request body has %d bytes, at most %d are allowed here", x.request.ContentLength, limit),
+			status: http.StatusRequestEntityTooLarge, clientError: true, closeConn: true,
+			reason: fmt.Sprintf("the request body has %d bytes; the route allows at most %d", x.request.ContentLength, limit),
 		})
 		return true
 	}
@@ -35,22 +36,23 @@ func (s *Server) checkBody(x *exchange) (done bool) {
 	return false
 }
 
-// linger has net/http wait a moment between the answer and the end of the connection. A client that is still sending would
-// otherwise have its answer swept away by a reset (RFC 9112, 9.6). Only http.MaxBytesReader can ask for that, so it gets to
-// see a body that is too large: one byte where none is allowed. Over HTTP/2 it does nothing, and nothing is needed.
+// linger makes net/http wait between the response and the end of the connection. Otherwise, a TCP
+// reset could discard the response of a client that is still sending (RFC 9112, 9.6). Only
+// http.MaxBytesReader can request the wait, so it gets a body that is too large: one byte with a
+// limit of zero. HTTP/2 needs no wait, and linger does nothing there.
 func (w *responseWriter) linger() {
 	_, _ = http.MaxBytesReader(w.ResponseWriter, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 2))
 }
 
-// limitedBody ends with errBodyTooLarge after what is left. Nobody gets to see more, whether the body is passed on as it
-// comes or is read ahead.
+// limitedBody returns errBodyTooLarge after the remaining bytes. Readers never get more than the
+// limit.
 type limitedBody struct {
 	io.ReadCloser
 	left int64
 }
 
-// Read implements io.Reader. It asks for one byte more than may come, which tells a body that is too large from one that
-// just fits.
+// Read implements io.Reader. It requests one byte above the limit, to distinguish a body that is
+// too large from one of exactly the maximum size.
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, errBodyTooLarge

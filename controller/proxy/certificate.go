@@ -15,13 +15,14 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// defaultName is the name in the certificate that is shown when there is no better one.
+// defaultName is the name in the self-signed certificate.
 const defaultName = "ingress.local"
 
-// TLSConfig gives the configuration for HTTPS. Every handshake asks the table of its moment: a certificate that was
-// replaced is shown to the next client, and connections that stand are left alone. A name that the table has no
-// certificate for gets a self-signed one, which is made now and lives in memory only. No client trusts it, which is the
-// point: it shows that nothing was configured for the name. The error is one of making that certificate.
+// TLSConfig returns the configuration for HTTPS. Each handshake uses the current table: new
+// connections get a replaced certificate, and existing connections are not affected. A name without
+// a certificate gets a self-signed one, which TLSConfig generates and keeps in memory only. No
+// client trusts it, which shows that the name has no certificate. The error is a failure to
+// generate that certificate.
 func (s *Server) TLSConfig() (*tls.Config, error) {
 	selfSigned, err := newSelfSigned()
 	if err != nil {
@@ -40,22 +41,23 @@ func (s *Server) TLSConfig() (*tls.Config, error) {
 	base := config.Clone()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if policy := s.Table().ClientTLS(hello.ServerName); policy != nil {
-			return asking(base, policy), nil
+			return requestingCertificate(base, policy), nil
 		}
-		return nil, nil // this one
+		return nil, nil // use the base configuration
 	}
 	return config, nil
 }
 
-// asking is the configuration for a host that wants to see its clients' certificates. The handshake only asks: what becomes
-// of a client without a good one is decided for each request (clienttls.go), which can be told why. There are no
-// session tickets: a resumed session carries the certificate of an old handshake, and keeps on carrying it.
-func asking(base *tls.Config, policy *routing.Policy) *tls.Config {
+// requestingCertificate returns the configuration for a host that requests client certificates. The handshake only
+// requests one. Each request without a valid certificate is refused later (clienttls.go), so that
+// the client gets an HTTP response. Session tickets are disabled: a resumed session would keep the
+// certificate of an earlier handshake.
+func requestingCertificate(base *tls.Config, policy *routing.Policy) *tls.Config {
 	config := base.Clone()
 	config.ClientAuth = tls.RequestClientCert
 	config.SessionTicketsDisabled = true
 	if policy.ClientTLS.Verify != annotations.VerifyOptionalNoCA {
-		config.ClientCAs = policy.ClientCA // their names go to the client, which chooses a certificate by them
+		config.ClientCAs = policy.ClientCA // sent to the client, which selects a certificate by these CA names
 	}
 	return config
 }
@@ -72,7 +74,7 @@ func newSelfSigned() (*tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "ingresslab default certificate", Organization: []string{"ingresslab"}},
-		DNSNames:     []string{defaultName}, // clients look at names here only, never at CommonName (RFC 9525)
+		DNSNames:     []string{defaultName}, // clients ignore the CommonName (RFC 9525)
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().AddDate(1, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature,

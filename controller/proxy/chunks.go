@@ -1,8 +1,8 @@
 package proxy
 
-// The part of framing that reads bodies in the chunked transfer coding (RFC 9112, 7.1). What is wrong in a body comes too
-// late for its own request, which net/http ends with an error; it makes the request that would follow ambiguous.
-
+// startChunk begins a chunk of the chunked transfer coding (RFC 9112, 7.1). An error in a chunked
+// body is detected too late for its own request, which net/http ends with an error. The violation
+// applies to the request that follows, which is ambiguous.
 func (f *framing) startChunk() {
 	f.step, f.remaining, f.digits = atChunkSize, 0, 0
 }
@@ -43,7 +43,7 @@ func (f *framing) chunk(c byte) {
 	}
 }
 
-// maxChunkDigits keeps a chunk's size inside an int64.
+// maxChunkDigits keeps the size of a chunk within an int64.
 const maxChunkDigits = 15
 
 func (f *framing) chunkSize(c byte) {
@@ -96,7 +96,7 @@ func (f *framing) trailer(c byte) {
 	}
 }
 
-// The methods of line keep names in lower case and values without the white space around them.
+// addName and addValue store names in lower case and values without surrounding white space.
 
 func (l *line) addName(c byte) {
 	if l.nameLen < len(l.name) {
@@ -115,7 +115,7 @@ func (l *line) addValue(c byte) {
 	l.valueLen++
 }
 
-// shift keeps the last bytes instead of the first: the protocol version ends a request line.
+// shift keeps the last bytes: the protocol version ends a request line.
 func (l *line) shift(c byte) {
 	copy(l.name[:], l.name[1:])
 	l.name[len(l.name)-1] = c
@@ -130,7 +130,8 @@ func (l *line) nameString() string {
 	return string(l.name[:l.nameLen])
 }
 
-// valueString gives the value, or one that matches nothing when it is longer than what is kept.
+// valueString returns the value. If the value exceeds the stored length, the result matches
+// nothing.
 func (l *line) valueString() string {
 	if l.valueLen > len(l.value) {
 		return ""

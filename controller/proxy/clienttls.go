@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -15,33 +17,36 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// What nginx says to clients without a good certificate (https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors).
+// nginx's messages for clients without a valid certificate
+// (https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors).
 const (
 	reasonNoCertificate  = "No required SSL certificate was sent"
 	reasonBadCertificate = "The SSL certificate error"
 	reasonWrongName      = "the client certificate is unauthorized"
 )
 
-// askCertificate refuses a client whose certificate its host wants and does not get (Decision.ClientTLS). The handshake only
-// asked for it; here it is checked against the policy of the route, whatever the handshake was about.
-func (s *Server) askCertificate(x *exchange) (done bool) {
+// checkClientCertificate refuses a client without the certificate that its host requires
+// (Decision.ClientTLS). The handshake only requested it; this step verifies it by the policy of the
+// route.
+func (s *Server) checkClientCertificate(x *exchange) (done bool) {
 	if !x.decision.ClientTLS {
 		return false
 	}
 	policy := x.clientPolicy()
 	if x.request.TLS == nil {
-		return s.askWithoutTLS(x, policy)
+		return s.checkWithoutTLS(x, policy)
 	}
 	if x.misdirected() {
-		// A certificate is chosen for the host that asks for it. Browsers send requests for several hosts on one HTTP/2
-		// connection if the addresses and the certificate of the server allow it; 421 has them open another.
+		// A client selects a certificate for a host. Browsers can send requests for several hosts
+		// on one HTTP/2 connection, if the server's addresses and certificate allow it. 421 makes
+		// the browser open another connection.
 		s.refuse(x, &refusal{
 			status: http.StatusMisdirectedRequest, clientError: true,
-			reason: "this connection is for another host; this one wants a client certificate (RFC 9110, 15.5.20)",
+			reason: "this connection is for another host; this host requires a client certificate (RFC 9110, 15.5.20)",
 		})
 		return true
 	}
-	verdict := x.judgeCertificate(policy)
+	verdict := x.verifyClientCertificate(policy)
 	x.certificate = verdict
 	if verdict.refused == nil {
 		return false
@@ -50,21 +55,23 @@ func (s *Server) askCertificate(x *exchange) (done bool) {
 	return true
 }
 
-// askWithoutTLS is about plain HTTP, where no client can show a certificate. Answers that come from us may go out;
-// endpoints stay closed, unless they want to see those without a certificate, too.
-func (s *Server) askWithoutTLS(x *exchange, policy *routing.Policy) (done bool) {
+// checkWithoutTLS handles plain HTTP, where no client can present a certificate. The proxy's own
+// responses are sent. Requests to endpoints are refused, unless the policy accepts clients without
+// a certificate.
+func (s *Server) checkWithoutTLS(x *exchange, policy *routing.Policy) (done bool) {
 	if x.decision.Action != routing.Forward || policy.ClientTLS.Verify != annotations.VerifyOn {
 		x.certificate = &verdict{verify: verifyNone}
 		return false
 	}
 	s.refuse(x, &refusal{
 		status: http.StatusForbidden, clientError: true,
-		reason: "this host wants a client certificate, which takes HTTPS",
+		reason: "this host requires a client certificate; use HTTPS",
 	})
 	return true
 }
 
-// misdirected reports whether the connection was opened for a host that is asked for another certificate, or for none.
+// misdirected reports whether the handshake was for a host with another client certificate policy,
+// or with none.
 func (x *exchange) misdirected() bool {
 	opened := strings.TrimSuffix(strings.ToLower(x.request.TLS.ServerName), ".")
 	if opened == hostName(x.request.Host) {
@@ -73,8 +80,8 @@ func (x *exchange) misdirected() bool {
 	return x.view.table.ClientTLS(opened) != x.view.table.ClientTLS(hostName(x.request.Host))
 }
 
-// clientPolicy is the one by which the client's certificate is judged: that of the route, or if its Ingress has none, the
-// one that another Ingress has for the same host.
+// clientPolicy returns the policy for the client's certificate: that of the route, or that of
+// another Ingress for the same host.
 func (x *exchange) clientPolicy() *routing.Policy {
 	if x.decision.Policy.ClientCA == nil {
 		if ofHost := x.view.table.ClientTLS(hostName(x.request.Host)); ofHost != nil {
@@ -84,7 +91,7 @@ func (x *exchange) clientPolicy() *routing.Policy {
 	return x.decision.Policy
 }
 
-// hostName takes the port and the trailing dot off an authority that passed checkShape.
+// hostName removes the port and the trailing dot from an authority that passed checkShape.
 func hostName(authority string) string {
 	name := authority
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, ']') {
@@ -93,10 +100,11 @@ func hostName(authority string) string {
 	return strings.TrimSuffix(strings.ToLower(name), ".")
 }
 
-// refuseCertificate answers as nginx does: 400, or the page of auth-tls-error-page; 403 when only the name is wrong. The
-// connection ends, since the next request on it would show the same certificate.
+// refuseCertificate responds as nginx does: with 400, with a redirect to auth-tls-error-page, or
+// with 403 if only the name doesn't match. It closes the connection, because further requests would
+// present the same certificate.
 func (s *Server) refuseCertificate(x *exchange, policy *routing.Policy, err error) {
-	r := &refusal{status: http.StatusBadRequest, clientError: true, hangUp: true, reason: err.Error()}
+	r := &refusal{status: http.StatusBadRequest, clientError: true, closeConn: true, reason: err.Error()}
 	switch page := policy.ClientTLS.ErrorPage; {
 	case errors.Is(err, errWrongName):
 		r.status = http.StatusForbidden
@@ -117,26 +125,28 @@ var (
 	errWrongName     = errors.New(reasonWrongName)
 )
 
-// verdict is what one policy makes of the certificate of one connection.
+// verdict is the result of verifying a connection's certificate by one policy.
 type verdict struct {
 	policy *routing.Policy
 	at     time.Time
-	// refused says why the client may not go on; nil: it may.
+	// refused is the reason for refusing the client; nil accepts it.
 	refused error
-	// verify is SUCCESS, NONE or FAILED:reason, as nginx's $ssl_client_verify. The rest is empty without a certificate.
+	// verify is SUCCESS, NONE or FAILED:reason, as in nginx's $ssl_client_verify. The other fields
+	// are empty without a certificate.
 	verify, subject, issuer, escaped string
 }
 
-// verdictLasts is how long a verdict holds: certificates run out while connections stand.
-const verdictLasts = time.Minute
+// verdictTTL bounds the age of a verdict: a certificate can expire while the connection is open.
+const verdictTTL = time.Minute
 
 type verdictKey struct{}
 
-// judgeCertificate gives the verdict, which is kept with the connection: signatures are costly to verify.
-func (x *exchange) judgeCertificate(policy *routing.Policy) *verdict {
+// verifyClientCertificate returns the verdict. The connection caches it, because signatures are expensive
+// to verify.
+func (x *exchange) verifyClientCertificate(policy *routing.Policy) *verdict {
 	kept, _ := x.request.Context().Value(verdictKey{}).(*atomic.Pointer[verdict])
 	if kept != nil {
-		if v := kept.Load(); v != nil && v.policy == policy && x.record.Time.Sub(v.at) < verdictLasts {
+		if v := kept.Load(); v != nil && v.policy == policy && x.record.Time.Sub(v.at) < verdictTTL {
 			return v
 		}
 	}
@@ -176,14 +186,15 @@ func judge(presented []*x509.Certificate, policy *routing.Policy, now time.Time)
 	return v
 }
 
-// isUnknownCA is the one failure that optional_no_ca overlooks; a certificate that has run out is as bad there.
+// isUnknownCA reports whether err is the one error that optional_no_ca ignores. It doesn't ignore
+// an expired certificate.
 func isUnknownCA(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	return errors.As(err, &unknown)
 }
 
-// setClientCertificate tells the endpoint about the certificate, under the names that ingress-nginx uses. What the client
-// says there itself is gone.
+// setClientCertificate sends information about the certificate to the endpoint, in the header
+// fields of ingress-nginx. The client's own fields of these names are already removed.
 func (x *exchange) setClientCertificate(h http.Header) {
 	v := x.certificate
 	if v == nil {
@@ -197,4 +208,23 @@ func (x *exchange) setClientCertificate(h http.Header) {
 	if v.escaped != "" {
 		h["Ssl-Client-Cert"] = []string{v.escaped}
 	}
+}
+
+// distinguishedName converts a name from DER to RFC 2253, the last part first:
+// "CN=alice,O=Shop,C=DE". It is nginx's $ssl_client_s_dn. Bytes that are not printable ASCII become
+// "\C3", as in OpenSSL, so that a name always fits into one header field.
+func distinguishedName(der []byte) string {
+	var name pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(der, &name); err != nil || len(rest) > 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, c := range []byte(name.String()) {
+		if c < ' ' || c > '~' {
+			_, _ = fmt.Fprintf(&b, `\%02X`, c) // a Builder returns no errors
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }

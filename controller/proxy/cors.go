@@ -10,15 +10,16 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// setCORS says which scripts may read the response (https://fetch.spec.whatwg.org/#http-cors-protocol). What the route
-// says replaces what the endpoint says: two values of Access-Control-Allow-Origin are as good as none.
+// setCORS sets the CORS response header fields (https://fetch.spec.whatwg.org/#http-cors-protocol).
+// They replace the endpoint's fields, because browsers reject two values of
+// Access-Control-Allow-Origin.
 func (x *exchange) setCORS(h http.Header) {
 	if x.decision.Policy == nil || !x.decision.Policy.CORS.Enabled {
 		return
 	}
 	cors := &x.decision.Policy.CORS
 	if !slices.Contains(cors.Origins, "*") {
-		addVary(h, "Origin") // also without permission: a cache must not give this answer to another origin
+		addVary(h, "Origin") // also for origins that aren't allowed: a cache must not reuse this response for another origin
 	}
 	if x.decision.AllowOrigin == "" {
 		return
@@ -31,8 +32,9 @@ func (x *exchange) setCORS(h http.Header) {
 	setOrDelete(h, "Access-Control-Max-Age", strconv.Itoa(int(cors.MaxAge/time.Second)))
 }
 
-// allowCredentials is "true" or nothing: there is no other value. Together with the origin "*" browsers ignore it for
-// plain requests and refuse those with cookies, so it opens nothing; ingress-nginx sends the two by default.
+// allowCredentials returns "true" or an empty string; no other value exists. With the origin "*",
+// browsers ignore the field for requests without credentials and reject responses to requests with
+// them. The combination is therefore safe; ingress-nginx sends it by default.
 func allowCredentials(cors *annotations.CORS) string {
 	if cors.Credentials {
 		return "true"
@@ -48,7 +50,7 @@ func setOrDelete(h http.Header, name, value string) {
 	h[name] = []string{value}
 }
 
-// addVary says that the response depends on a header of the request (RFC 9110, 12.5.5), unless it says so already.
+// addVary adds a field name to Vary (RFC 9110, 12.5.5), unless Vary already contains it.
 func addVary(h http.Header, name string) {
 	for _, line := range h["Vary"] {
 		for field := range strings.SplitSeq(line, ",") {

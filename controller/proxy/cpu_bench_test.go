@@ -25,7 +25,7 @@ import (
 // roleVariable makes this test binary be one of the programs that BenchmarkCPU measures.
 const roleVariable = "INGRESSLAB_BENCH_ROLE"
 
-// backendVariable tells it where the back-end listens.
+// backendVariable tells it where the backend listens.
 const backendVariable = "INGRESSLAB_BENCH_BACKEND"
 
 func TestMain(m *testing.M) {
@@ -159,7 +159,7 @@ func (p *program) load(requests int) {
 	running.Wait()
 }
 
-// skipAnswer reads a response of 200 with the back-end's 70 bytes.
+// skipAnswer reads a response of 200 with the backend's 70 bytes.
 func skipAnswer(r *bufio.Reader) error {
 	status, err := r.ReadSlice('\n')
 	if err == nil && !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
@@ -175,7 +175,7 @@ func skipAnswer(r *bufio.Reader) error {
 }
 
 // BenchmarkCPU measures the processor time that the proxy's own process needs for a request, beside that of a bare
-// httputil.ReverseProxy. Client, back-end and the two proxies are processes of their own, and the rounds alternate, so
+// httputil.ReverseProxy. Client, backend and the two proxies are processes of their own, and the rounds alternate, so
 // whatever else runs on the machine meets both alike. "ratio" is what to look at.
 func BenchmarkCPU(b *testing.B) {
 	const requests = 8000

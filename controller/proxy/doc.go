@@ -1,27 +1,41 @@
-// Package proxy is the data plane: it takes a request, asks the routing table what to do with it, and does it. No policy
-// is decided here; what is decided here is how to carry a decision out without losing, changing or inventing anything.
+// Package proxy is the data plane: an HTTP reverse proxy that executes the decisions of the routing
+// table. Package routing decides; this package doesn't lose, change or invent anything on the way.
 //
-// The way of a request, with the file that each step is in:
+// # Reading order
 //
-//  1. listen.go: the connection is accepted; over TLS the handshake comes first. conn.go and framing.go read along and
-//     notice requests that two programs could understand differently; chunks.go does so for chunked bodies. certificate.go
-//     shows the host's certificate.
-//  2. server.go: ServeHTTP loads one view of the world (view.go) and keeps it. Swapping in a new table never touches a
-//     request that has begun. An exchange (exchange.go) is one request and what is known of it; origin.go says who sent it.
-//  3. shape.go: what no table may see is refused.
-//  4. routing.Table.Decide: refuse, or forward to a pool.
-//  5. The steps of server.go carry the decision out as far as no endpoint is needed: the client's certificate (clienttls.go),
-//     redirects and preflights (answer.go), limits (limits.go), passwords and external auth (auth.go, basicauth.go,
-//     externalauth.go), the size of the body (bodysize.go), the copy for a mirror (mirror.go). Each may end the request.
-//  6. headers.go: the request for the endpoint is made. Who the client is, we say; what the client says about it is
-//     dropped. The path goes on byte for byte, and the body as it is read (body.go).
-//  7. forward.go: an endpoint is picked (choice.go) and tried over a connection of its own kind (transport.go, backendtls.go);
-//     another one, when that is safe (retry.go). attempt.go and watchdog.go bound every wait.
-//  8. The response is streamed back (response.go), or a refusal is written (refuse.go, failure.go), or the error back-end
-//     answers in the place of either (errors.go). Whoever answers, responseheaders.go adds what the route asks for, CORS
-//     (cors.go) included, and hsts.go what the host promises. An endpoint's answer gets the session's cookie (sticky.go), and
-//     its own cookies and redirects are rewritten (cookies.go, location.go). pace.go holds it to limit-rate.
-//  9. record.go: what happened is handed to the access log (accesslog.go) and the metrics.
+// Read server.go first: ServeHTTP is the life of a request on one page. Continue with exchange.go
+// (the state of one request) and forward.go (the choice of an endpoint, and retries). Then read
+// headers.go (the request for the endpoint) and response.go (the response to the client). The other
+// files each implement one feature; the steps below name them. The engine that copies the bytes is
+// httputil.ReverseProxy. No other package depends on that choice.
 //
-// The engine that moves the bytes is httputil.ReverseProxy. Nothing outside this package knows.
+// # The life of a request
+//
+//  1. Accept. listen.go accepts the connection. For HTTPS, it performs the TLS handshake with the
+//     host's certificate (certificate.go). On HTTP/1 connections, conn.go and framing.go check the
+//     bytes that net/http reads: a request that two programs could parse differently is refused.
+//     chunks.go does so for chunked bodies.
+//  2. Begin. ServeHTTP loads the current view (view.go): the table, and the live state of its
+//     endpoints. The request keeps this view until it ends, even if a new table is loaded meanwhile.
+//     origin.go finds the client's address, scheme, and port.
+//  3. Validate. shape.go refuses malformed and ambiguous requests, before any rule sees them.
+//  4. Decide. routing.Table.Decide returns a decision: refuse, redirect, answer a CORS preflight, or
+//     forward to a pool of endpoints.
+//  5. Apply the steps that need no endpoint. Each step can end the request:
+//     the client certificate (clienttls.go); refusals, redirects, and CORS preflights (answer.go);
+//     rate limits (limits.go); authentication (auth.go, basicauth.go, externalauth.go); and the size
+//     of the body (bodysize.go). The last step starts the copy for a mirror (mirror.go).
+//  6. Rewrite. headers.go makes the request for the endpoint. It replaces what the client claims about
+//     itself, such as X-Forwarded-For. The path is forwarded byte for byte, and the body is streamed
+//     (body.go).
+//  7. Forward. forward.go picks an endpoint with package balancer, and sends the request over a pooled
+//     connection (transport.go, backendtls.go). If the try fails and a repetition is safe, it tries
+//     another endpoint (retry.go). attempt.go and watchdog.go bound each wait.
+//  8. Respond. response.go streams the endpoint's response. If there is none, failure.go finds the
+//     status, and refuse.go writes the error. errorpage.go gets the page from a custom error backend.
+//     Added on the way: CORS (cors.go), custom headers and HSTS (responseheaders.go), and the session
+//     cookie (sticky.go). cookies.go and location.go rewrite the endpoint's cookies and redirects.
+//     pace.go limits the speed.
+//  9. Record. record.go describes the finished request. The access log (accesslog.go) writes the
+//     record, and package metrics counts it.
 package proxy

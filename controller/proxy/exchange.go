@@ -5,37 +5,39 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// exchange is one request and its response: what was decided, which endpoints were tried, and what is to be recorded. It
-// belongs to the goroutine that serves the request.
+// exchange is one request and its response: the decision, the endpoints that were tried, and the
+// record. Only the goroutine that serves the request uses it.
 type exchange struct {
 	response responseWriter
 	request  *http.Request
 	record   Record
 	origin
-	// target is the path of the request target as the client sent it, byte for byte, without the query.
+	// target is the path as the client sent it, byte for byte, without the query.
 	target string
 
 	view *view
-	// asked is what the table was asked, decision what it said.
-	asked    routing.Request
+	// routed is the input of the routing decision, decision its result.
+	routed   routing.Request
 	decision routing.Decision
-	// certificate is what the host makes of the client's; nil when it does not ask for one.
+	// certificate is the verdict about the client's certificate; nil if the host requires none.
 	certificate *verdict
 	pool        *balancer.Pool
 	tried       []*balancer.Endpoint
 	body        *clientBody
-	// last is the try whose response is being passed on; nil when there is none.
+	// last is the try whose response is being forwarded; nil if there is none.
 	last *attempt
 
-	// leave gives back the place that the request has under limit-connections; nil when it has none.
-	leave func()
-	// auth is what the external auth service said; nil when it was not asked, or did not answer.
+	// releaseSlot releases the request's slot under limit-connections; nil if it has none.
+	releaseSlot func()
+	// auth is the response of the external auth service; nil if there was no request to it, or no
+	// response.
 	auth *authAnswer
-	// refused is what the error back-end answers for; nil when it was not asked.
+	// refused is the refusal that the error backend replaces; nil if it got no request.
 	refused *refusal
 }
 
@@ -48,7 +50,7 @@ func exchangeOf(ctx context.Context) *exchange {
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{view: s.view.Load()}
-	// A copy, which we may change: net/http looks at its own to see what became of the body.
+	// A copy, which the proxy can change: net/http uses its own to check whether the body was read.
 	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.origin = originOf(r, &x.view.settings)
 	x.response.init(r.Context(), w)
@@ -67,8 +69,8 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// noteDecision copies into the record what the table decided.
-func (x *exchange) noteDecision() {
+// recordDecision copies the decision into the record.
+func (x *exchange) recordDecision() {
 	x.record.Path = x.target
 	if route := x.decision.Route; route != nil && route.Ingress.Name != "" {
 		x.record.Ingress = route.Ingress.String()
@@ -84,22 +86,22 @@ func (x *exchange) noteDecision() {
 	}
 }
 
-// finish closes the books on a request. It also runs when the engine panics with http.ErrAbortHandler, which is how a
-// response that broke off in the middle is made to look broken to the client.
+// finish completes the record of a request. It also runs when the engine panics with
+// http.ErrAbortHandler. The panic aborts an incomplete response, so that the client notices.
 func (s *Server) finish(x *exchange) {
-	if x.leave != nil {
-		x.leave()
+	if x.releaseSlot != nil {
+		x.releaseSlot()
 	}
 	if x.last != nil {
 		x.last.finish()
 		if x.last.bodyErr != nil && x.record.Reason == "" {
 			f := x.classify(x.last.bodyErr)
-			x.record.Reason = "response broke off: " + f.reason
+			x.record.Reason = "incomplete response: " + f.reason
 			x.last.blame(f, x.last.bodyErr)
 			s.logFailure(x, f, x.last.bodyErr)
 		}
 	}
-	x.boundRest()
+	x.boundUnreadBody()
 	if x.body != nil {
 		x.body.abandon()
 		x.record.BytesIn = x.body.count.Load()
@@ -109,4 +111,12 @@ func (s *Server) finish(x *exchange) {
 	x.record.BytesOut = x.response.bytes
 	x.record.Duration = time.Since(x.record.Time)
 	s.observe(&x.record)
+}
+
+// variable returns the value of an annotation's variable for this request.
+func (x *exchange) variable(name string) string { return routing.Variables(x.routed, x.decision)(name) }
+
+// expand replaces the variables in an annotation's text.
+func (x *exchange) expand(t annotations.Template) string {
+	return t.Expand(routing.Variables(x.routed, x.decision))
 }

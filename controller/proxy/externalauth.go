@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,32 +17,36 @@ import (
 )
 
 const (
-	// authTimeout bounds the whole question to an external auth service. ingress-nginx waits as long as for an endpoint,
-	// 60 s; a service that is asked before every request has no such time.
+	// authTimeout bounds one call of an external auth service. ingress-nginx waits 60 s, as for an
+	// endpoint, which is too long for a service that every request depends on.
 	authTimeout = 5 * time.Second
-	// authBodyLimit is how much of the answer's body is read, and dropped, to use the connection again, in bytes.
+	// authBodyLimit is how much of the response body is read and discarded to reuse the connection,
+	// in bytes.
 	authBodyLimit = 64 << 10
 )
 
-var errAuthTimeout = errors.New("no answer within 5 s")
+var errAuthTimeout = errors.New("no response within 5 s")
 
-// authAnswer is what an external auth service said. It is shared and must not be changed.
+// authAnswer is the response of an external auth service. Requests share it; it must not be
+// changed.
 type authAnswer struct {
 	status int
 	header http.Header
 }
 
-func (a *authAnswer) passes() bool { return a != nil && a.status >= 200 && a.status < 300 }
+func (a *authAnswer) allows() bool { return a != nil && a.status >= 200 && a.status < 300 }
 
-// decides is true for a yes and a no, and false for what a service that works would not say.
-func (a *authAnswer) decides() bool {
-	return a.passes() || a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
+// isDecision reports whether the response allows or denies the request; other statuses mean that the
+// service failed.
+func (a *authAnswer) isDecision() bool {
+	return a.allows() || a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 }
 
-// askService asks the external auth service (annotation auth-url); nil means that the request may pass. The answers mean what
-// they mean to nginx's auth_request (https://nginx.org/en/docs/http/ngx_http_auth_request_module.html): 2xx is yes,
-// 401 and 403 are no, and everything else, silence included, is a failure that opens nothing.
-func (s *Server) askService(x *exchange) *refusal {
+// checkExternalAuth calls the external auth service (annotation auth-url); nil means that the request is
+// allowed. The statuses have the meaning of nginx's auth_request
+// (https://nginx.org/en/docs/http/ngx_http_auth_request_module.html): 2xx allows, 401 and 403 deny.
+// Other statuses and timeouts are failures, which fail closed.
+func (s *Server) checkExternalAuth(x *exchange) *refusal {
 	answer, err := s.authAnswer(x)
 	if err != nil {
 		s.log.LogAttrs(x.request.Context(), slog.LevelWarn, "external auth failed",
@@ -54,38 +59,40 @@ func (s *Server) askService(x *exchange) *refusal {
 	}
 	x.auth = answer
 	switch {
-	case answer.passes():
+	case answer.allows():
 		return nil
 	case answer.status == http.StatusUnauthorized:
 		return x.unauthorized()
 	case answer.status == http.StatusForbidden:
-		return &refusal{status: http.StatusForbidden, reason: "the auth service answered 403"}
+		return &refusal{status: http.StatusForbidden, reason: "the auth service returned 403"}
 	default:
 		return &refusal{
 			status: http.StatusInternalServerError,
-			reason: fmt.Sprintf("the auth service answered %d, which is neither yes (2xx) nor no (401, 403)", answer.status),
+			reason: fmt.Sprintf("the auth service returned %d; only 2xx allows and 401 and 403 deny a request", answer.status),
 		}
 	}
 }
 
-// unauthorized sends the client to sign in, or tells it what the service wants to know.
+// unauthorized redirects the client to the sign-in page, or forwards the service's challenge.
 func (x *exchange) unauthorized() *refusal {
 	if !x.decision.Policy.Auth.SignIn.IsZero() {
 		return &refusal{
 			status: http.StatusFound,
-			reason: "the auth service answered 401; the client is to sign in",
+			reason: "the auth service returned 401; redirect to the sign-in page",
 			header: http.Header{"Location": {uriBytes(x.signIn())}},
 		}
 	}
-	refused := &refusal{status: http.StatusUnauthorized, reason: "the auth service answered 401"}
+	refused := &refusal{status: http.StatusUnauthorized, reason: "the auth service returned 401"}
 	if want := x.auth.header["Www-Authenticate"]; len(want) > 0 {
 		refused.header = http.Header{"Www-Authenticate": want}
 	}
 	return refused
 }
 
-// signIn is the page to sign in at, with a parameter that leads back here, unless the author has written one. A path is
-// completed to a URL of the same host: two slashes, as a variable may bring them, would be the beginning of another one.
+// signIn returns the URL of the sign-in page, with a parameter that contains the request's URL,
+// unless the annotation already sets the parameter. A path becomes a URL of the same host.
+// Otherwise, a path that starts with two slashes, for example from a variable, would refer to
+// another host.
 func (x *exchange) signIn() string {
 	auth := &x.decision.Policy.Auth
 	here := x.variable("pass_access_scheme") + "://" + x.variable("http_host")
@@ -102,9 +109,9 @@ func (x *exchange) signIn() string {
 	return page + separator + auth.SignInParam + "=" + here + x.variable("escaped_request_uri")
 }
 
-// authAnswer gets the answer of the service, or one that it gave a moment ago under the same auth-cache-key.
+// authAnswer returns the service's response, or a cached one with the same auth-cache-key.
 func (s *Server) authAnswer(x *exchange) (*authAnswer, error) {
-	target, err := outsideURL(x.expand(x.decision.Policy.Auth.URL))
+	target, err := externalURL(x.expand(x.decision.Policy.Auth.URL))
 	if err != nil {
 		return nil, err
 	}
@@ -114,31 +121,32 @@ func (s *Server) authAnswer(x *exchange) (*authAnswer, error) {
 			return answer, nil
 		}
 	}
-	answer, err := s.askAuthURL(x, target)
+	answer, err := s.sendAuthRequest(x, target)
 	if err != nil {
 		return nil, err
 	}
-	if keep := x.decision.Policy.Auth.CacheDuration[answer.status]; cached && keep > 0 && answer.mayBeKept() {
+	if keep := x.decision.Policy.Auth.CacheDuration[answer.status]; cached && keep > 0 && answer.cacheable() {
 		s.authAnswers.put(key, answer, time.Now().Add(keep))
 	}
 	return answer, nil
 }
 
-// outsideURL is a URL of an annotation, with its variables replaced.
-func outsideURL(text string) (*url.URL, error) {
+// externalURL parses a URL from an annotation, with its variables expanded.
+func externalURL(text string) (*url.URL, error) {
 	target, err := url.Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	if target.Scheme != "http" && target.Scheme != "https" || target.Hostname() == "" {
-		return nil, fmt.Errorf("%q is no http or https URL", text)
+		return nil, fmt.Errorf("%q is not an http or https URL", text)
 	}
 	target.User, target.Fragment = nil, ""
 	return target, nil
 }
 
-// askAuthURL sends the question: the request's own header without what is about its body, and what it is about.
-func (s *Server) askAuthURL(x *exchange, target *url.URL) (*authAnswer, error) {
+// sendAuthRequest sends the auth request: the client's header without the fields of its body, and fields
+// that describe the request.
+func (s *Server) sendAuthRequest(x *exchange, target *url.URL) (*authAnswer, error) {
 	auth := &x.decision.Policy.Auth
 	ctx, cancel := context.WithTimeoutCause(x.request.Context(), authTimeout, errAuthTimeout)
 	defer cancel()
@@ -146,16 +154,16 @@ func (s *Server) askAuthURL(x *exchange, target *url.URL) (*authAnswer, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
-	question, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	authRequest, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	question.Header = x.authHeader()
+	authRequest.Header = x.authHeader()
 	var conn net.Conn
-	question = question.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	authRequest = authRequest.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) { conn = got.Conn },
 	}))
-	response, err := s.outside.RoundTrip(question)
+	response, err := s.outside.RoundTrip(authRequest)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -164,23 +172,24 @@ func (s *Server) askAuthURL(x *exchange, target *url.URL) (*authAnswer, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer := &authAnswer{status: response.StatusCode, header: response.Header}
-	if !answer.decides() && conn != nil {
-		// A Service's address may be given away, or may lead nowhere in its first moments. Whoever is at the other end of
-		// this connection must not be asked for as long as there are requests to keep it from being idle.
+	if !answer.isDecision() && conn != nil {
+		// The connection of a failing service is closed. A Service's address can be reassigned, and
+		// can be unreachable at first. A busy connection would never become idle, and would be kept
+		// forever.
 		_ = conn.Close()
 		return answer, nil
 	}
-	_, _ = io.CopyN(io.Discard, response.Body, authBodyLimit) // the status is the answer
+	_, _ = io.CopyN(io.Discard, response.Body, authBodyLimit) // only the status matters
 	return answer, nil
 }
 
-// authHeader is the header of the question, as ingress-nginx has it.
+// authHeader returns the header of the auth request, as ingress-nginx sends it.
 func (x *exchange) authHeader() http.Header {
 	auth := &x.decision.Policy.Auth
 	h := x.copyHeader()
 	for name := range h {
 		if isConditional(name) {
-			delete(h, name) // they are about what the endpoint has; a 304 or 206 of the service would be no answer
+			delete(h, name) // conditions refer to the endpoint's resource; a 304 or 206 of the service would be no decision
 		}
 	}
 	back := x.variable("request_uri")
@@ -207,11 +216,12 @@ func (x *exchange) authHeader() http.Header {
 	return h
 }
 
-// isConditional says whether a header makes a request one for a part, or for news only (RFC 9110, 13.1 and 14.2).
+// isConditional reports whether a field makes a request conditional or a range request (RFC 9110,
+// 13.1 and 14.2).
 func isConditional(name string) bool { return strings.HasPrefix(name, "If-") || name == "Range" }
 
-// copyHeader is the client's header for another request than the one to the endpoint: without what is about the
-// connection, the body, and without what a client may not say.
+// copyHeader copies the client's header for a request to another server than the endpoint. It omits
+// fields of the connection and of the body, and fields that clients must not set.
 func (x *exchange) copyHeader() http.Header {
 	h := x.request.Header.Clone()
 	removeHopByHop(h)
@@ -221,21 +231,22 @@ func (x *exchange) copyHeader() http.Header {
 	return h
 }
 
-// setAuthHeaders gives the endpoint what the service said about the client (annotation auth-response-headers). A client's own
-// words under these names never get there, even if the service says nothing.
+// setAuthHeaders copies fields of the auth response to the endpoint's request (annotation
+// auth-response-headers). The client's own fields of these names are always removed.
 func (x *exchange) setAuthHeaders(h http.Header) {
 	x.dropAuthHeaders(h)
-	if !x.auth.passes() {
+	if !x.auth.allows() {
 		return
 	}
 	for _, name := range x.decision.Policy.Auth.ResponseHeaders {
-		if values := x.auth.header[name]; len(values) > 0 && !framesMessage(name) {
+		if values := x.auth.header[name]; len(values) > 0 && !isFramingField(name) {
 			h[name] = slices.Clone(values)
 		}
 	}
 }
 
-// dropAuthHeaders removes what only the service may say, from a header or a trailer.
+// dropAuthHeaders removes the fields that only the auth service can set, from a header or a
+// trailer.
 func (x *exchange) dropAuthHeaders(h http.Header) {
 	if x.decision.Policy == nil || x.decision.Policy.Auth.URL.IsZero() {
 		return
@@ -245,8 +256,8 @@ func (x *exchange) dropAuthHeaders(h http.Header) {
 	}
 }
 
-// passAuthCookies hands the cookies of the service on to the client: on the statuses on which nginx's add_header acts, and
-// with auth-always-set-cookie on all.
+// passAuthCookies copies the auth service's cookies into the response, for the statuses of nginx's
+// add_header, or for all with auth-always-set-cookie.
 func (x *exchange) passAuthCookies(h http.Header, status int) {
 	if x.auth == nil || !x.decision.Policy.Auth.AlwaysSetCookie && !slices.Contains(cookieStatuses, status) {
 		return
@@ -255,3 +266,53 @@ func (x *exchange) passAuthCookies(h http.Header, status int) {
 }
 
 var cookieStatuses = []int{200, 201, 204, 206, 301, 302, 303, 304, 307, 308}
+
+const (
+	// authCacheSize is the maximum number of cached auth responses. maxCachedHeader is the maximum
+	// header size of one, in bytes: 16 MiB in total.
+	authCacheSize, maxCachedHeader = 4096, 4 << 10
+)
+
+// authKey returns the cache key: a digest of auth-cache-key and of the auth request. As in nginx,
+// only GET and HEAD requests share responses. A byte that can't occur in the parts separates them.
+func (x *exchange) authKey(authRequest string) (key [sha256.Size]byte, cached bool) {
+	auth := &x.decision.Policy.Auth
+	if auth.CacheKey.IsZero() || x.request.Method != http.MethodGet && x.request.Method != http.MethodHead {
+		return key, false
+	}
+	route := x.decision.Route
+	parts := []string{route.Ingress.String(), route.Field, x.variable("host"), auth.Method, authRequest, x.expand(auth.CacheKey)}
+	return sha256.Sum256([]byte(strings.Join(parts, "\x00"))), true
+}
+
+// cacheable reports whether the response can be cached for several requests (RFC 9111, 3). A
+// response can't be cached if it sets a cookie, or if it varies by a header that auth-cache-key
+// might not include.
+func (a *authAnswer) cacheable() bool {
+	if len(a.header["Set-Cookie"]) > 0 {
+		return false
+	}
+	for _, line := range a.header["Cache-Control"] {
+		for directive := range strings.SplitSeq(line, ",") {
+			switch name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "="); {
+			case name == "no-store", name == "no-cache", name == "private", name == "max-age" && value == "0":
+				return false
+			}
+		}
+	}
+	for _, line := range a.header["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if !strings.EqualFold(strings.TrimSpace(name), "Accept-Encoding") {
+				return false
+			}
+		}
+	}
+	size := 0
+	for name, values := range a.header {
+		size += len(name)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size <= maxCachedHeader
+}

@@ -9,30 +9,32 @@ import (
 	"os"
 )
 
-// statusClientGone is what the access log says about a client that went away before it had its answer. It is nginx's
-// number: https://nginx.org/en/docs/dev/development_guide.html#http_return_codes; nobody receives it.
+// statusClientGone is the status in the access log if the client disconnected before the response.
+// It is nginx's code: https://nginx.org/en/docs/dev/development_guide.html#http_return_codes. No
+// client receives it.
 const statusClientGone = 499
 
 var (
 	errNoEndpoint     = errors.New("no endpoint left to try")
-	errConnectTimeout = errors.New("no connection within the connect time-out")
-	errSendTimeout    = errors.New("endpoint did not take the request within the send time-out")
-	errReadTimeout    = errors.New("endpoint sent nothing within the read time-out")
+	errConnectTimeout = errors.New("no connection within the connect timeout")
+	errSendTimeout    = errors.New("endpoint did not read the request within the send timeout")
+	errReadTimeout    = errors.New("endpoint sent no data within the read timeout")
 
-	// ErrShutdown is the cause with which the server's base context is to be canceled when the time for the last
-	// requests is over.
+	// ErrShutdown is the cause for canceling the server's base context when the shutdown timeout is
+	// over.
 	ErrShutdown = errors.New("the controller is shutting down")
 )
 
-// failure is why an exchange ended without the endpoint's full answer.
+// failure is the reason why an exchange ended without a complete response from the endpoint.
 type failure struct {
 	status int
 	reason string
-	// blame says that it was the endpoint's fault, hangUp that the client's connection is of no more use.
-	blame, hangUp bool
+	// blame means that the endpoint caused the failure, closeConn that the client's connection must be
+	// closed.
+	blame, closeConn bool
 }
 
-// classify finds out whose fault err is, in this order: the client's, ours, the endpoint's.
+// classify finds the cause of err, in this order: the client, the proxy, the endpoint.
 func (x *exchange) classify(err error) failure {
 	if x.body != nil {
 		if bodyErr := x.body.failure(); bodyErr != nil {
@@ -43,7 +45,7 @@ func (x *exchange) classify(err error) failure {
 		if errors.Is(context.Cause(ctx), ErrShutdown) {
 			return failure{status: http.StatusServiceUnavailable, reason: ErrShutdown.Error()}
 		}
-		return failure{status: statusClientGone, reason: "client went away"}
+		return failure{status: statusClientGone, reason: "client disconnected"}
 	}
 	switch {
 	case errors.Is(err, errNoEndpoint):
@@ -55,17 +57,17 @@ func (x *exchange) classify(err error) failure {
 	}
 }
 
-// clientFailure is a body that broke off, stalled or is malformed.
+// clientFailure describes a request body that is incomplete, too slow, too large, or malformed.
 func (x *exchange) clientFailure(err error) failure {
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		return failure{status: http.StatusRequestEntityTooLarge, reason: err.Error(), hangUp: true}
+		return failure{status: http.StatusRequestEntityTooLarge, reason: err.Error(), closeConn: true}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return failure{status: http.StatusRequestTimeout, reason: fmt.Sprintf("client sent nothing for %s", clientTimeout), hangUp: true}
+		return failure{status: http.StatusRequestTimeout, reason: fmt.Sprintf("client sent no data for %s", clientTimeout), closeConn: true}
 	case x.request.Context().Err() != nil:
-		return failure{status: statusClientGone, reason: "client went away"}
+		return failure{status: statusClientGone, reason: "client disconnected"}
 	default:
-		return failure{status: http.StatusBadRequest, reason: fmt.Sprintf("request body: %v", err), hangUp: true}
+		return failure{status: http.StatusBadRequest, reason: fmt.Sprintf("invalid request body: %v", err), closeConn: true}
 	}
 }
 
@@ -73,19 +75,20 @@ func (x *exchange) atEndpoint(err error) string {
 	return fmt.Sprintf("endpoint %s: %v", x.record.Endpoint, err)
 }
 
-// answerFailure tells the client that no endpoint answered. The engine calls it instead of passing a response on.
+// answerFailure responds if no endpoint does. The engine calls it when forward or finishHeader
+// fails.
 func (s *Server) answerFailure(_ http.ResponseWriter, out *http.Request, err error) {
 	x := exchangeOf(out.Context())
 	if intercepted := (*interceptedError)(nil); errors.As(err, &intercepted) {
-		s.refuse(x, &refusal{status: intercepted.status, reason: fmt.Sprintf("endpoint %s answered %d", x.record.Endpoint, intercepted.status)})
+		s.refuse(x, &refusal{status: intercepted.status, reason: fmt.Sprintf("endpoint %s returned %d", x.record.Endpoint, intercepted.status)})
 		return
 	}
 	f := x.classify(err)
 	s.logFailure(x, f, err)
-	s.refuse(x, &refusal{status: f.status, reason: f.reason, hangUp: f.hangUp})
+	s.refuse(x, &refusal{status: f.status, reason: f.reason, closeConn: f.closeConn})
 }
 
-// logFailure writes what an operator wants to see at once. Clients go away all the time: that is for debugging only.
+// logFailure logs a failed request. Disconnected clients are frequent, so they have level debug.
 func (s *Server) logFailure(x *exchange, f failure, err error) {
 	level := slog.LevelWarn
 	if !f.blame {

@@ -4,18 +4,19 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/ingresslab/ingresslab/controller/annotations"
 	"github.com/ingresslab/ingresslab/controller/balancer"
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// roundTripper makes a function an http.RoundTripper.
+// roundTripper adapts a function to http.RoundTripper.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// forward sends the request to an endpoint of the exchange's pool, and to another one when that is safe and the route
-// wants it, until one answers.
+// forward sends the request to an endpoint of the exchange's pool. If the try fails, it tries
+// another endpoint, if that is safe and the route allows it.
 func forward(out *http.Request) (*http.Response, error) {
 	x := exchangeOf(out.Context())
 	endpoint := x.pick()
@@ -24,7 +25,7 @@ func forward(out *http.Request) (*http.Response, error) {
 	}
 	for {
 		try := x.newAttempt(out.Context(), endpoint)
-		response, err := try.send(out, x.view.transport(endpoint, x.spoken()))
+		response, err := try.send(out, x.view.transport(endpoint, x.backendPolicy()))
 		if err != nil {
 			try.finish()
 			try.blame(x.classify(err), err)
@@ -37,9 +38,9 @@ func forward(out *http.Request) (*http.Response, error) {
 			continue
 		}
 		try.endpoint.Succeeded()
-		if x.refusedAnswer(response) && x.mayRepeat(try) {
+		if x.isFailedResponse(response) && x.mayRepeat(try) {
 			if next := x.pick(); next != nil {
-				_ = response.Body.Close() // nobody wants the rest
+				_ = response.Body.Close() // the rest is not needed
 				try.finish()
 				endpoint = next
 				continue
@@ -50,24 +51,50 @@ func forward(out *http.Request) (*http.Response, error) {
 	}
 }
 
-// spoken is the policy that says how the endpoints of the exchange's pool are spoken to; nil: in plain HTTP, as to an error
-// back-end that stands in for them.
-func (x *exchange) spoken() *routing.Policy {
+// backendPolicy returns the policy with the backend protocol of the exchange's pool. It is nil for plain
+// HTTP, and for an error backend that replaces the pool.
+func (x *exchange) backendPolicy() *routing.Policy {
 	if x.decision.Unavailable != 0 {
 		return nil
 	}
 	return x.decision.Policy
 }
 
-// newAttempt counts the request as in flight at the endpoint. The attempt must be finished.
+// newAttempt starts an attempt and counts it as in flight at the endpoint. The caller must call
+// finish.
 func (x *exchange) newAttempt(ctx context.Context, endpoint *balancer.Endpoint) *attempt {
 	endpoint.Begin()
 	a := &attempt{
 		endpoint: endpoint, timeouts: x.decision.Timeouts, body: x.body,
-		secure: dialectOf(x.spoken()).protocol.TLS(),
+		secure: dialectOf(x.backendPolicy()).protocol.TLS(),
 	}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	a.reply.expire = a.cancel
 	a.upload.expire = a.cancel
 	return a
+}
+
+var algorithms = [...]balancer.Algorithm{
+	annotations.RoundRobin: balancer.RoundRobin,
+	annotations.LeastConn:  balancer.LeastConn,
+	annotations.EWMA:       balancer.EWMA,
+}
+
+// choice returns how the balancer selects the next endpoint for the request.
+func (x *exchange) choice() balancer.Choice {
+	c := balancer.Choice{By: algorithms[x.decision.LoadBalance], HashKey: x.decision.HashKey, Tried: x.tried}
+	if own := x.decision.Endpoint; own != nil {
+		c.Prefer = x.pool.Find(identity(own))
+		c.Insist = x.decision.Policy.Affinity.Persistent
+	}
+	return c
+}
+
+// identity returns the balancer's identity of an endpoint.
+func identity(e *routing.Endpoint) balancer.Identity {
+	t := balancer.Identity{Address: e.Address, Name: e.Name}
+	if e.Pod.Name != "" {
+		t.Pod = e.Pod.String()
+	}
+	return t
 }

@@ -5,21 +5,21 @@ import (
 	"strconv"
 )
 
-// framing reads along on an HTTP/1 connection and notices requests whose beginning, end or header two programs could see
-// differently: the shapes of request smuggling (RFC 9112, 11.2). net/http is lenient with some of them and repairs them
-// before a handler runs, so they must be noticed on the wire. It never changes a byte.
+// framing checks an HTTP/1 connection for requests whose start, end or header two programs could
+// parse differently: request smuggling (RFC 9112, 11.2). net/http accepts and repairs some of them
+// before a handler runs, so the check reads the raw bytes. It never changes a byte.
 //
-// It is a state machine over bytes, because a read returns any piece of the stream. Lines that net/http refuses itself
-// need no care here.
+// It is a state machine over bytes, because a read can return any part of the stream. It doesn't
+// check lines that net/http refuses itself.
 type framing struct {
 	step     step
-	requests int // requests whose first byte was seen
+	requests int // requests whose first byte was read
 
-	violation   string // empty while all is well; the machine stops at the first one
-	violationAt int    // the request it makes ambiguous, counted from 1
+	violation   string // empty until the first violation, which stops the machine
+	violationAt int    // the request that it makes ambiguous, counted from 1
 
 	line      line
-	watched   bool // the value of this field decides where the request ends
+	watched   bool // the value of this field affects where the request ends
 	http10    bool
 	lengths   int // Content-Length fields in this header
 	encodings int // Transfer-Encoding fields in this header
@@ -27,7 +27,7 @@ type framing struct {
 	digits    int // of the chunk size
 }
 
-// step is what the next byte is expected to belong to.
+// step is the part of the message that the next byte belongs to.
 type step int
 
 const (
@@ -53,15 +53,15 @@ const (
 	stopped
 )
 
-// line keeps as much of a header field, or of the end of a request line, as the checks look at.
+// line is the part of a header field, or of the end of a request line, that the checks need.
 type line struct {
 	name  [20]byte
 	value [24]byte
-	// nameLen and valueLen are the true lengths, which may be larger than what is kept.
+	// nameLen and valueLen are the true lengths, which can exceed the stored lengths.
 	nameLen, valueLen int
 }
 
-// feed takes the next bytes of the connection.
+// feed processes the next bytes of the connection.
 func (f *framing) feed(p []byte) {
 	for i := 0; i < len(p) && f.step != stopped; {
 		if f.step == inBody || f.step == inChunk {
@@ -86,19 +86,19 @@ func (f *framing) feed(p []byte) {
 	}
 }
 
-// plainValue is how many of the bytes are the inside of a field value that nobody looks at: all up to the first that may
-// end it. Most of what a header consists of is skipped here.
+// plainValue returns the number of bytes to skip inside an unchecked field value: all before the
+// first that can end it. Most of a header is skipped this way.
 func plainValue(p []byte) int {
 	if end := bytes.IndexByte(p, '\r'); end >= 0 {
 		p = p[:end]
 	}
 	if bytes.IndexByte(p, '\n') >= 0 || bytes.IndexByte(p, 0) >= 0 {
-		return 0 // one byte at a time: there is a violation in it
+		return 0 // it contains a violation, so check byte by byte
 	}
 	return len(p)
 }
 
-// next takes one byte that is not inside a body.
+// next processes one byte outside a body.
 func (f *framing) next(c byte) {
 	switch {
 	case f.step <= afterRequestLine:
@@ -136,7 +136,7 @@ func (f *framing) requestLine(c byte) {
 	}
 }
 
-// newline expects the line feed that follows a carriage return.
+// newline requires the line feed after a carriage return.
 func (f *framing) newline(c byte, next step) {
 	if c != '\n' {
 		f.fail("carriage return without a line feed (RFC 9112, 2.2)")
@@ -153,7 +153,7 @@ func (f *framing) field(c byte) {
 		case '\r':
 			f.step = afterHeader
 		case ' ', '\t':
-			f.fail("header field is folded over several lines (RFC 9112, 5.2)")
+			f.fail("header field is folded over multiple lines (RFC 9112, 5.2)")
 		default:
 			f.step = inName
 			f.name(c)
@@ -198,7 +198,7 @@ func (f *framing) value(c byte) {
 	case '\n':
 		f.fail("header field ends with a bare line feed (RFC 9112, 2.2)")
 	case 0:
-		f.fail("header field holds a NUL byte (RFC 9110, 5.5)")
+		f.fail("header field contains a NUL byte (RFC 9110, 5.5)")
 	default:
 		f.line.addValue(c)
 	}

@@ -60,7 +60,7 @@ func TestFramingAllocatesNothing(t *testing.T) {
 }
 
 // Where the machine sees no violation, it must agree with net/http about where requests end: if the two read a stream
-// differently, so could a back-end.
+// differently, so could a backend.
 func FuzzFramingAgreesWithNetHTTP(f *testing.F) {
 	f.Add("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	f.Add("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -42,7 +42,7 @@ type rig struct {
 func newRig(t testing.TB, o proxy.Options) *rig {
 	t.Helper()
 	r := &rig{t: t, pods: map[string]string{}, records: make(chan proxy.Record, 10_000)}
-	o.Dial, o.DialOutside = r.dial, r.dial
+	o.Dial, o.DialExternal = r.dial, r.dial
 	o.Observe = func(record *proxy.Record) {
 		select {
 		case r.records <- *record:

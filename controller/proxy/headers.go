@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -10,8 +12,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// rewrite turns the client's request into the one for the endpoint. The engine has removed the hop-by-hop fields, those
-// that Connection names among them; what is set here is set afterwards, so that "Connection: X-Real-IP" removes nothing.
+// rewrite makes the endpoint's request from the client's. The engine has already removed the
+// hop-by-hop fields and the fields listed in Connection. Fields are set afterwards, so "Connection:
+// X-Real-IP" can't remove them.
 func rewrite(pr *httputil.ProxyRequest) {
 	x := exchangeOf(pr.In.Context())
 	out := pr.Out
@@ -38,14 +41,15 @@ func rewrite(pr *httputil.ProxyRequest) {
 	}
 }
 
-// outgoingURL makes a URL that is written to the wire exactly as the client wrote it, or as the decision rewrites it.
-// url.URL would normalize the escapes of a path; Opaque is written as it is. Only what begins with two slashes cannot be
-// opaque (it would be taken for an authority): there, bytes that RFC 3986 does not allow in a path come out escaped.
+// outgoingURL returns a URL that is written to the connection exactly as the client sent it, or as
+// the decision rewrites it. url.URL would normalize the escapes of a path; Opaque is written
+// unchanged. A path with two leading slashes can't be opaque (it would be parsed as an authority).
+// Bytes in such a path that RFC 3986 doesn't allow are escaped.
 func (x *exchange) outgoingURL(in *url.URL) *url.URL {
 	out := &url.URL{Scheme: "http", RawQuery: in.RawQuery, ForceQuery: in.ForceQuery}
 	if x.decision.Path != "" {
 		path, query, found := strings.Cut(x.decision.Path, "?")
-		if found { // the client's own query is in it, or is not wanted
+		if found { // the rewrite contains the client's query, or drops it
 			out.RawQuery, out.ForceQuery = query, false
 		}
 		out.Opaque = path
@@ -59,7 +63,7 @@ func (x *exchange) outgoingURL(in *url.URL) *url.URL {
 	return out
 }
 
-// dropForwarded removes what back-ends read as the word of the proxy in front of them.
+// dropForwarded removes the fields that backends trust as set by the proxy.
 func dropForwarded(h http.Header) {
 	delete(h, "X-Original-Forwarded-For")
 	for name := range h {
@@ -69,8 +73,9 @@ func dropForwarded(h http.Header) {
 	}
 }
 
-// keepForwarded leaves X-Forwarded-* of a trusted proxy as it is, except for what we say ourselves. The engine has dropped
-// some of it. The whole chain of addresses goes on under the name that ingress-nginx gives it.
+// keepForwarded keeps X-Forwarded-* of a trusted proxy, except for fields that this proxy sets. The
+// engine has dropped some of them. The chain of addresses is forwarded in ingress-nginx's field
+// X-Original-Forwarded-For.
 func keepForwarded(out, in http.Header) {
 	if host := in["X-Forwarded-Host"]; len(host) == 1 && validHost(host[0]) {
 		out["X-Forwarded-Host"] = host
@@ -81,28 +86,29 @@ func keepForwarded(out, in http.Header) {
 	}
 }
 
-// dropUntrusted removes what a client has no business to say, trusted or not. Names with anything but letters, digits
-// and hyphens go too, as ingress-nginx does by default: CGI, WSGI and PHP turn X-Forwarded-For and X_Forwarded_For into the
-// same variable.
+// dropUntrusted removes fields that no client can set, trusted or not. Names with characters other
+// than letters, digits and hyphens are removed too, as ingress-nginx does by default: CGI, WSGI and
+// PHP map X-Forwarded-For and X_Forwarded_For to the same variable.
 func dropUntrusted(h http.Header) {
 	for name := range h {
 		if !plainName(name) || strings.HasPrefix(name, "Ssl-Client-") {
 			delete(h, name)
 		}
 	}
-	for _, name := range ourNames {
+	for _, name := range proxyFields {
 		delete(h, name)
 	}
 }
 
-// ourNames are for a proxy to use.
-var ourNames = []string{
+// proxyFields are fields that only a proxy can set.
+var proxyFields = []string{
 	"Forwarded", // RFC 7239
 	"X-Real-Ip",
 	"X-Scheme",
 	"X-Original-Method",
 	"X-Original-Uri",
-	// Some frameworks take these for the path, and would serve another one than was decided about (CVE-2018-14773).
+	// Some frameworks use these fields as the path, and would serve another path than the table
+	// routed (CVE-2018-14773).
 	"X-Original-Url",
 	"X-Rewrite-Url",
 	"Proxy", // https://httpoxy.org
@@ -118,13 +124,13 @@ func plainName(name string) bool {
 	return true
 }
 
-// setForwarded says where the request came from. The client's own claims are gone at this point.
+// setForwarded describes the client's connection. The client's own fields are already removed.
 func (x *exchange) setForwarded(h http.Header) {
 	scheme := "http"
 	if x.secure {
 		scheme = "https"
 	}
-	// One array for all: a request has enough allocations.
+	// One array for all values saves allocations.
 	values := [...]string{x.record.Client, scheme, x.request.Host, x.record.RequestID, strconv.Itoa(x.port)}
 	h["X-Forwarded-For"] = values[0:1:1]
 	h["X-Real-Ip"] = values[0:1:1]
@@ -143,8 +149,8 @@ func (x *exchange) setForwarded(h http.Header) {
 	}
 }
 
-// dropH2C does not pass on the wish to speak HTTP/2 from here on: behind such a connection requests would travel that
-// nobody has decided about (RFC 9113 has withdrawn it).
+// dropH2C removes the request for an upgrade to HTTP/2: later requests on such a connection would
+// bypass the routing table (RFC 9113 removed this upgrade).
 func dropH2C(h http.Header) {
 	if httpguts.HeaderValuesContainsToken(h["Upgrade"], "h2c") {
 		delete(h, "Upgrade")
@@ -153,8 +159,8 @@ func dropH2C(h http.Header) {
 	delete(h, "Http2-Settings")
 }
 
-// removeHopByHop removes what is about one connection, for requests that do not go through the engine, which does the same
-// (RFC 9110, 7.6.1).
+// removeHopByHop removes the fields of the connection, for requests that don't use the engine,
+// which does the same (RFC 9110, 7.6.1).
 func removeHopByHop(h http.Header) {
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
@@ -162,14 +168,14 @@ func removeHopByHop(h http.Header) {
 		}
 	}
 	for name := range h {
-		if framesMessage(name) {
+		if isFramingField(name) {
 			delete(h, name)
 		}
 	}
 }
 
-// outgoingTrailer prepares the announced trailer fields that may pass; nil when there are none. Their values arrive after
-// the body.
+// outgoingTrailer returns the announced trailer fields to forward; nil if there are none. Their
+// values arrive after the body.
 func outgoingTrailer(in http.Header) http.Header {
 	if len(in) == 0 {
 		return nil
@@ -182,4 +188,32 @@ func outgoingTrailer(in http.Header) http.Header {
 	dropUntrusted(out)
 	delete(out, "X-Request-Id")
 	return out
+}
+
+// maxRequestID is the maximum length of a client's request ID.
+const maxRequestID = 128
+
+// requestID returns the client's X-Request-ID if there is exactly one and it is safe in a log, a
+// header and a page. Otherwise it generates an ID of 32 hexadecimal digits, as ingress-nginx does.
+func requestID(h http.Header) string {
+	if ids := h["X-Request-Id"]; len(ids) == 1 && validRequestID(ids[0]) {
+		return ids[0]
+	}
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return hex.EncodeToString(raw[:])
+}
+
+func validRequestID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !alphanumeric && c != '-' && c != '_' && c != '.' && c != ':' && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
 }

@@ -60,7 +60,7 @@ func TestForwardedHeadersAreOurs(t *testing.T) {
 }
 
 // "Connection: X-Real-IP" asks a proxy to remove X-Real-IP before the next hop (RFC 9110, 7.6.1): an old trick to make
-// the back-end believe that there is no proxy.
+// the backend believe that there is no proxy.
 func TestConnectionHeaderRemovesNothingOfOurs(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
@@ -129,7 +129,7 @@ func TestHostGoesOnAsSent(t *testing.T) {
 	}
 }
 
-// A proxy that normalizes paths makes signatures invalid and hides from itself what the back-end will see.
+// A proxy that normalizes paths makes signatures invalid and hides from itself what the backend will see.
 func TestPathGoesOnByteForByte(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)

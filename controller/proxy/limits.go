@@ -10,14 +10,15 @@ import (
 	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
-// applyLimits refuses a client that is beyond the limits of the route (Decision.Limit). A client is an address at an
-// Ingress: all routes of an Ingress count together, as in ingress-nginx.
+// applyLimits refuses a client that exceeds the limits of the route (Decision.Limit). Requests are
+// counted per client address and Ingress: all routes of an Ingress count together, as in
+// ingress-nginx.
 func (s *Server) applyLimits(x *exchange) (done bool) {
 	if !x.decision.Limit {
 		return false
 	}
-	asked := &x.decision.Policy.Limits
-	limits := balancer.Limits{PerSecond: asked.RPS, PerMinute: asked.RPM, Burst: asked.Burst, Connections: asked.Connections}
+	policy := &x.decision.Policy.Limits
+	limits := balancer.Limits{PerSecond: policy.RPS, PerMinute: policy.RPM, Burst: policy.Burst, Connections: policy.Connections}
 	if limits.PerSecond == 0 && limits.PerMinute == 0 && limits.Connections == 0 {
 		return false
 	}
@@ -28,23 +29,23 @@ func (s *Server) applyLimits(x *exchange) (done bool) {
 	case balancer.TooFast:
 		s.refuse(x, &refusal{
 			status: settings.LimitStatus,
-			reason: fmt.Sprintf("%s is beyond the rate that ingress %s allows a client", client.Address, client.Route),
+			reason: fmt.Sprintf("%s exceeds the rate limit of ingress %s", client.Address, client.Route),
 			header: http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(wait.Seconds())))}}, // RFC 9110, 10.2.3
 		})
 	case balancer.TooMany:
 		s.refuse(x, &refusal{
 			status: settings.ConnectionLimitStatus,
-			reason: fmt.Sprintf("%s has as many requests in flight as ingress %s allows a client", client.Address, client.Route),
-			header: http.Header{"Retry-After": {strconv.Itoa(int(soon / time.Second))}},
+			reason: fmt.Sprintf("%s exceeds the limit of requests in flight of ingress %s", client.Address, client.Route),
+			header: http.Header{"Retry-After": {strconv.Itoa(int(connectionRetryAfter / time.Second))}},
 		})
 	default:
 		if limits.Connections > 0 {
-			x.leave = func() { s.limiter.Leave(client) }
+			x.releaseSlot = func() { s.limiter.Leave(client) }
 		}
 		return false
 	}
 	return true
 }
 
-// soon is when a client may come back that has too many requests in flight: nobody knows when one of them ends.
-const soon = time.Second
+// connectionRetryAfter is the Retry-After of a client with too many requests in flight; when one ends is unknown.
+const connectionRetryAfter = time.Second

@@ -13,21 +13,25 @@ import (
 )
 
 const (
-	// headerTimeout bounds the time a client takes for a request's header; without it a few clients that send a byte a
-	// minute would hold all connections (ingress-nginx: client-header-timeout 60 s; no honest client needs more than 10 s).
+	// headerTimeout bounds the time for reading a request header. Without it, a few slow clients
+	// could hold all connections (ingress-nginx: client-header-timeout 60 s; ordinary clients need
+	// less than 10 s).
 	headerTimeout = 10 * time.Second
-	// keepAliveTimeout is how long an idle client connection is kept (ingress-nginx: keep-alive 75 s).
+	// keepAliveTimeout is how long an idle client connection is kept (ingress-nginx: keep-alive 75
+	// s).
 	keepAliveTimeout = 75 * time.Second
-	// maxHeaderBytes bounds a request's header: large cookies pass, memory is safe. More gets 431.
+	// maxHeaderBytes bounds a request header: it allows large cookies and limits memory. A larger
+	// header gets 431.
 	maxHeaderBytes = 64 << 10
-	// maxStreams bounds the requests in flight on one HTTP/2 connection (ingress-nginx: http2-max-concurrent-streams).
+	// maxStreams bounds the requests in flight on one HTTP/2 connection (ingress-nginx:
+	// http2-max-concurrent-streams).
 	maxStreams = 128
 	// handshakeTimeout bounds a TLS handshake.
 	handshakeTimeout = 10 * time.Second
 )
 
-// NewHTTPServer gives the server for a listener of Listen or ListenTLS. Its requests' contexts descend from ctx; cancel
-// it with ErrShutdown to end those that do not end by themselves.
+// NewHTTPServer returns the server for a listener of Listen or ListenTLS. The requests' contexts
+// derive from ctx. Cancel ctx with ErrShutdown to end requests that are still in flight.
 func NewHTTPServer(ctx context.Context, handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -37,14 +41,14 @@ func NewHTTPServer(ctx context.Context, handler http.Handler) *http.Server {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withConn,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		// "OPTIONS *" is about the server, not about any route; the shape check says so.
+		// "OPTIONS *" refers to the server, not to a route; checkShape refuses it.
 		DisableGeneralOptionsHandler: true,
-		// Malformed requests and failed handshakes of the whole internet.
+		// Malformed requests and failed handshakes, which any client can cause.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }
 
-// Listen makes a listener whose connections are checked for ambiguous framing.
+// Listen returns a listener that checks the framing of its connections.
 func Listen(inner net.Listener) net.Listener { return &strictListener{inner} }
 
 type strictListener struct{ net.Listener }
@@ -58,8 +62,8 @@ func (l *strictListener) Accept() (net.Conn, error) {
 	return &strictConn{Conn: conn}, nil
 }
 
-// ListenTLS makes a listener that yields connections after their handshake: those that agreed on HTTP/2 as they are, for
-// net/http to serve, and the others with their framing checked.
+// ListenTLS returns a listener that accepts connections after their TLS handshake. HTTP/2
+// connections are returned unchanged, for net/http to serve; the framing of the others is checked.
 func ListenTLS(inner net.Listener, config *tls.Config) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &tlsListener{Listener: inner, config: config, ctx: ctx, cancel: cancel, ready: make(chan net.Conn)}
@@ -86,7 +90,7 @@ func (l *tlsListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements net.Listener. Handshakes under way are broken off.
+// Close implements net.Listener. It aborts handshakes in progress.
 func (l *tlsListener) Close() error {
 	l.cancel()
 	err := l.Listener.Close()
@@ -94,7 +98,7 @@ func (l *tlsListener) Close() error {
 	return err
 }
 
-// accept hands every connection to a goroutine of its own: a slow handshake holds up nobody else.
+// accept starts a goroutine per connection, so that a slow handshake doesn't block the others.
 func (l *tlsListener) accept() {
 	defer l.cancel()
 	for {
@@ -114,7 +118,7 @@ func (l *tlsListener) accept() {
 	}
 }
 
-// acceptPause is the wait after an error like "too many open files", which passes.
+// acceptPause is the wait after a temporary error such as "too many open files".
 const acceptPause = 50 * time.Millisecond
 
 func temporary(err error) bool {
@@ -126,7 +130,7 @@ func (l *tlsListener) handshake(raw net.Conn) {
 	defer cancel()
 	conn := tls.Server(raw, l.config)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		answerPlain(err)
+		answerPlainHTTP(err)
 		_ = raw.Close()
 		return
 	}
@@ -141,8 +145,8 @@ func (l *tlsListener) handshake(raw net.Conn) {
 	}
 }
 
-// answerPlain helps those who wrote http:// for an https:// port.
-func answerPlain(err error) {
+// answerPlainHTTP responds to plain HTTP on the HTTPS port.
+func answerPlainHTTP(err error) {
 	var record tls.RecordHeaderError
 	if !errors.As(err, &record) || record.Conn == nil || record.RecordHeader[0] < 'A' || record.RecordHeader[0] > 'Z' {
 		return

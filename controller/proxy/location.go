@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// rewriteLocation changes where the endpoint sends the client (annotations proxy-redirect-from and -to): what begins with
-// the one begins with the other, as with nginx's proxy_redirect. It applies to Location and to the URL of Refresh.
+// rewriteLocation rewrites the URLs of the endpoint's redirects (annotations proxy-redirect-from
+// and -to): it replaces one prefix with the other, as nginx's proxy_redirect does. It applies to
+// Location and to the URL in Refresh.
 func (x *exchange) rewriteLocation(h http.Header) {
 	policy := x.decision.Policy
 	if policy == nil || policy.Rewrite.LocationFrom.IsZero() {
@@ -21,7 +22,7 @@ func (x *exchange) rewriteLocation(h http.Header) {
 		from, to = x.endpointURL(), "/"
 	}
 	if from == "" {
-		return // a variable without a value: everything would begin with it
+		return // a variable without a value would match every URL
 	}
 	for i := range location {
 		if rest, found := strings.CutPrefix(location[i], from); found {
@@ -36,7 +37,7 @@ func (x *exchange) rewriteLocation(h http.Header) {
 	}
 }
 
-// endpointURL is how the endpoint may call itself, if it knows no better: its own address.
+// endpointURL returns the URL that the endpoint might use for itself: its own address.
 func (x *exchange) endpointURL() string {
 	scheme := "http://"
 	if dialectOf(x.decision.Policy).protocol.TLS() {
@@ -45,7 +46,7 @@ func (x *exchange) endpointURL() string {
 	return scheme + x.record.Endpoint + "/"
 }
 
-// cutFold cuts behind the first sep, which may be in any case.
+// cutFold cuts after the first sep, ignoring case.
 func cutFold(s, sep string) (before, after string, found bool) {
 	i := strings.Index(strings.ToLower(s), sep)
 	if i < 0 || i+len(sep) > len(s) {

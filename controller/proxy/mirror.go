@@ -13,29 +13,30 @@ import (
 )
 
 const (
-	// mirrorsAtOnce bounds the copies that are being gathered or sent; requests beyond it have none.
-	mirrorsAtOnce = 64
-	// mirrorBodyLimit is the largest body that is copied, in bytes: the default of proxy-body-size. With mirrorsAtOnce it bounds
-	// the memory for mirrors to 64 MiB.
+	// maxMirrors bounds the copies that are being read or sent; further requests are not
+	// mirrored.
+	maxMirrors = 64
+	// mirrorBodyLimit is the largest body that is copied, in bytes: the default of proxy-body-size.
+	// With maxMirrors, it limits the memory for mirrors to 64 MiB.
 	mirrorBodyLimit = 1 << 20
-	// mirrorTimeout bounds a copy, from the dial to the end of the answer.
+	// mirrorTimeout bounds sending one copy, from the dial to the end of the response.
 	mirrorTimeout = 10 * time.Second
 )
 
-// mirrors counts what goes to mirrors (annotation mirror-target).
+// mirrors counts the copies for mirrors (annotation mirror-target).
 type mirrors struct {
 	slots         chan struct{}
 	sent, dropped atomic.Uint64
 }
 
-// Mirrored is how many copies of requests were sent to mirrors, and how many were not, because too many were under way or
-// their bodies were too large or broke off.
+// Mirrored returns the number of copies that were sent to mirrors, and the number of dropped ones:
+// too many in flight, or a body that was too large or incomplete.
 func (s *Server) Mirrored() (sent, dropped uint64) {
 	return s.mirrors.sent.Load(), s.mirrors.dropped.Load()
 }
 
-// mirror sends a copy of the request elsewhere (Policy.Mirror). It never answers the request, and never makes it wait: what
-// cannot be copied in bounded memory is not copied.
+// mirror sends a copy of the request to a mirror (Policy.Mirror). It never answers or delays the
+// request: copies that would need too much memory are dropped.
 func (s *Server) mirror(x *exchange) (done bool) {
 	if x.decision.Policy == nil || x.decision.Policy.Mirror.Target.IsZero() {
 		return false
@@ -48,7 +49,7 @@ func (s *Server) mirror(x *exchange) (done bool) {
 	select {
 	case s.mirrors.slots <- struct{}{}:
 	default:
-		s.dropMirror(x, errors.New("too many are under way"))
+		s.dropMirror(x, errors.New("too many copies in flight"))
 		return false
 	}
 	send := func(body []byte) { go s.sendMirror(x.request.Context(), duplicate, body) }
@@ -56,7 +57,7 @@ func (s *Server) mirror(x *exchange) (done bool) {
 		<-s.mirrors.slots
 		s.dropMirror(x, err)
 	}
-	// A body of 0 bytes can be announced over HTTP/2; the engine neither reads nor closes it.
+	// HTTP/2 can announce a body of 0 bytes; the engine neither reads nor closes it.
 	body := x.request.Body
 	if x.decision.Policy.Mirror.RequestBody && body != nil && body != http.NoBody && x.request.ContentLength != 0 {
 		x.request.Body = &mirroredBody{ReadCloser: body, send: send, drop: drop}
@@ -72,10 +73,10 @@ func (s *Server) dropMirror(x *exchange, err error) {
 		slog.Any("error", err), slog.String("ingress", x.record.Ingress), slog.String("request_id", x.record.RequestID))
 }
 
-// mirrorRequest is the copy without its body: the same method, and the header that an endpoint gets.
+// mirrorRequest returns the copy without its body: the same method, and the endpoint's header.
 func (x *exchange) mirrorRequest() (*http.Request, error) {
 	mirror := &x.decision.Policy.Mirror
-	target, err := outsideURL(x.expand(mirror.Target))
+	target, err := externalURL(x.expand(mirror.Target))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (x *exchange) mirrorRequest() (*http.Request, error) {
 	return duplicate, nil
 }
 
-// sendMirror sends a copy and drops the answer. The client may be gone by then; its copy is sent all the same.
+// sendMirror sends a copy and discards the response, even if the client has disconnected.
 func (s *Server) sendMirror(ctx context.Context, duplicate *http.Request, body []byte) {
 	defer func() { <-s.mirrors.slots }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mirrorTimeout)
@@ -101,22 +102,23 @@ func (s *Server) sendMirror(ctx context.Context, duplicate *http.Request, body [
 		s.log.LogAttrs(ctx, slog.LevelDebug, "mirror failed", slog.Any("error", err), slog.String("url", duplicate.URL.Redacted()))
 		return
 	}
-	_, _ = io.CopyN(io.Discard, response.Body, authBodyLimit) // enough to use the connection again
+	_, _ = io.CopyN(io.Discard, response.Body, authBodyLimit) // enough to reuse the connection
 	_ = response.Body.Close()
 }
 
 var (
 	errMirrorTooLarge = errors.New("the body is too large")
-	errMirrorBroken   = errors.New("the body was not read to its end")
+	errMirrorBroken   = errors.New("the body was not read completely")
 )
 
-// mirroredBody gathers the body while it is read for the endpoint, and sends the copy at its end.
+// mirroredBody copies the body while the endpoint's request reads it, and sends the copy at the
+// end.
 type mirroredBody struct {
 	io.ReadCloser
 	send func(body []byte)
 	drop func(error)
 
-	mu     sync.Mutex // the engine may close what its transport still reads
+	mu     sync.Mutex // the engine can call Close while its transport calls Read
 	copied []byte
 	over   bool
 }
@@ -149,7 +151,7 @@ func (b *mirroredBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// end is called once, with what ended the copy.
+// end runs once, with the error that ended the copy.
 func (b *mirroredBody) end(err error) {
 	body := b.copied
 	b.over, b.copied = true, nil

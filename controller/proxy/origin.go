@@ -10,16 +10,17 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// origin is where a request comes from, and how. Without use-forwarded-headers it is what the connection says. With it, the
-// word of a proxy in front of us counts, if its address is in proxy-real-ip-cidr: everybody else can write headers, too.
+// origin describes the client of a request. By default, it comes from the connection. With
+// use-forwarded-headers, the X-Forwarded-* header counts, if the peer is in proxy-real-ip-cidr; any
+// other client could forge it.
 type origin struct {
 	// client is the address of the client.
 	client netip.Addr
-	// secure says that the client speaks TLS, to us or to the proxy in front of us.
+	// secure means that the client uses TLS, either to this proxy or to the proxy in front of it.
 	secure bool
-	// port is the one that the client connected to; 0: unknown.
+	// port is the port that the client connected to; 0 if unknown.
 	port int
-	// trusted says that X-Forwarded-* headers of the request are the word of a proxy in front of us.
+	// trusted means that a trusted proxy set the X-Forwarded-* header fields.
 	trusted bool
 }
 
@@ -31,14 +32,14 @@ func originOf(r *http.Request, settings *annotations.Settings) origin {
 	}
 	if settings.UseForwardedHeaders && within(o.client, settings.RealIP) {
 		o.trusted = true
-		o.believe(r.Header, settings.RealIP)
+		o.applyForwarded(r.Header, settings.RealIP)
 	}
 	return o
 }
 
-// believe takes over what the headers say, as far as they make sense.
-func (o *origin) believe(h http.Header, proxies []netip.Prefix) {
-	o.client = lastStranger(h["X-Forwarded-For"], o.client, proxies)
+// applyForwarded applies the valid X-Forwarded-* fields.
+func (o *origin) applyForwarded(h http.Header, proxies []netip.Prefix) {
+	o.client = lastUntrusted(h["X-Forwarded-For"], o.client, proxies)
 	switch proto := h.Get("X-Forwarded-Proto"); {
 	case strings.EqualFold(proto, "https"):
 		if !o.secure {
@@ -54,10 +55,10 @@ func (o *origin) believe(h http.Header, proxies []netip.Prefix) {
 	}
 }
 
-// lastStranger walks the chain of proxies back from the peer, and stops at the first address that is none of them: what
-// stands before that one may be invented. If all are proxies, the first of the chain is the client, as in nginx
-// (real_ip_recursive on).
-func lastStranger(forwarded []string, peer netip.Addr, proxies []netip.Prefix) netip.Addr {
+// lastUntrusted walks the chain of proxies back from the peer, and returns the first address that is
+// not a trusted proxy: entries before it can be forged. If all are proxies, the first entry is the
+// client, as in nginx (real_ip_recursive on).
+func lastUntrusted(forwarded []string, peer netip.Addr, proxies []netip.Prefix) netip.Addr {
 	client := peer
 	for i := len(forwarded) - 1; i >= 0; i-- {
 		for line, more := forwarded[i], true; more; {
@@ -79,7 +80,7 @@ func lastStranger(forwarded []string, peer netip.Addr, proxies []netip.Prefix) n
 	return client
 }
 
-// parseForwarded reads an address of X-Forwarded-For, which some proxies write with a port.
+// parseForwarded parses an address of X-Forwarded-For. Some proxies add a port.
 func parseForwarded(entry string) (netip.Addr, bool) {
 	address, err := netip.ParseAddr(strings.Trim(entry, "[]"))
 	if err != nil {

@@ -14,27 +14,28 @@ import (
 )
 
 const (
-	// passwordMemory is how many passwords of each kind, right and wrong, are remembered.
-	passwordMemory = 4096
-	// passwordAge is how long; a changed Secret ends it at once.
-	passwordAge = 10 * time.Minute
-	// passwordPatience bounds the wait for a free slot to check a password.
-	passwordPatience = 5 * time.Second
+	// passwordCacheSize is the size of each cache, of correct and of wrong passwords.
+	passwordCacheSize = 4096
+	// passwordCacheTTL bounds the age of a cached result; a changed Secret invalidates it at once.
+	passwordCacheTTL = 10 * time.Minute
+	// passwordTimeout bounds the wait for a free slot.
+	passwordTimeout = 5 * time.Second
 )
 
 var errPasswordsBusy = errors.New("too many passwords are being checked")
 
-// passwords checks user names and passwords at a bounded cost. A bcrypt hash takes a tenth of a second of a core: clients that
-// send their password with every request, and those that try out many, must leave the core to others. So what was checked is
-// remembered, and few checks run at once.
+// passwords checks user names and passwords at a bounded cost. A bcrypt hash takes a tenth of a
+// second of a core. Clients that send a password with each request, or guess many passwords, must
+// not block other requests. So results are cached, and few checks run in parallel.
 type passwords struct {
-	// secret keys the digests: what is remembered cannot be compared with a list of known passwords.
+	// secret is the HMAC key of the digests: cached digests can't be compared with a list of known
+	// passwords.
 	secret       [sha256.Size]byte
-	right, wrong *recent[passwordKey, struct{}]
+	right, wrong *cache[passwordKey, struct{}]
 	slots        chan struct{}
 }
 
-// passwordKey is a user and password as one list of users knows them. A changed list is another one, and remembers nothing.
+// passwordKey identifies a user and password in one list of users. A changed list has new keys.
 type passwordKey struct {
 	users  routing.Users
 	digest [sha256.Size]byte
@@ -42,21 +43,22 @@ type passwordKey struct {
 
 func newPasswords() *passwords {
 	p := &passwords{
-		right: newRecent[passwordKey, struct{}](passwordMemory),
-		wrong: newRecent[passwordKey, struct{}](passwordMemory), // apart, so that guessing does not drive out the right ones
+		right: newCache[passwordKey, struct{}](passwordCacheSize),
+		wrong: newCache[passwordKey, struct{}](passwordCacheSize), // a separate cache, so that guesses don't evict correct passwords
 		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	_, _ = rand.Read(p.secret[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
 	return p
 }
 
-// match reports whether the password is that of the user. The error is errPasswordsBusy, or the context's.
+// match reports whether the password belongs to the user. The error is errPasswordsBusy, or the
+// context's.
 func (p *passwords) match(ctx context.Context, users routing.Users, user, password string) (bool, error) {
 	key := passwordKey{users: users, digest: p.digest(user, password)}
 	if right, known := p.remember(key); known {
 		return right, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, passwordPatience, errPasswordsBusy)
+	ctx, cancel := context.WithTimeoutCause(ctx, passwordTimeout, errPasswordsBusy)
 	defer cancel()
 	select {
 	case p.slots <- struct{}{}:
@@ -64,7 +66,7 @@ func (p *passwords) match(ctx context.Context, users routing.Users, user, passwo
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}
-	if right, known := p.remember(key); known { // another request has asked the same meanwhile
+	if right, known := p.remember(key); known { // another request has checked the same password meanwhile
 		return right, nil
 	}
 	right := users.Match(user, password)
@@ -72,7 +74,7 @@ func (p *passwords) match(ctx context.Context, users routing.Users, user, passwo
 	if right {
 		memory = p.right
 	}
-	memory.put(key, struct{}{}, time.Now().Add(passwordAge))
+	memory.put(key, struct{}{}, time.Now().Add(passwordCacheTTL))
 	return right, nil
 }
 
@@ -85,10 +87,10 @@ func (p *passwords) remember(key passwordKey) (right, known bool) {
 	return false, known
 }
 
-// digest tells ("ab", "c") from ("a", "bc") by the length of the name.
+// digest includes the length of the name, to distinguish ("ab", "c") from ("a", "bc").
 func (p *passwords) digest(user, password string) (d [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, p.secret[:])
-	_ = binary.Write(mac, binary.BigEndian, uint64(len(user))) // a hash takes everything
+	_ = binary.Write(mac, binary.BigEndian, uint64(len(user))) // a hash returns no errors
 	_, _ = mac.Write([]byte(user))
 	_, _ = mac.Write([]byte(password))
 	mac.Sum(d[:0])

@@ -68,10 +68,10 @@ func TestRememberedPasswordExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, users := newPasswords(), &slowUsers{}
 		_, _ = p.match(t.Context(), users, "alice", "right")
-		waitVirtual(passwordAge)
+		waitVirtual(passwordCacheTTL)
 		_, _ = p.match(t.Context(), users, "alice", "right")
 		if got := users.asked.Load(); got != 2 {
-			t.Errorf("%d checks, want one more after %s", got, passwordAge)
+			t.Errorf("%d checks, want one more after %s", got, passwordCacheTTL)
 		}
 	})
 }
@@ -90,7 +90,7 @@ func TestFewPasswordsAreCheckedAtOnce(t *testing.T) {
 			})
 		}
 		slots := int64(max(1, runtime.GOMAXPROCS(0)/2))
-		waitVirtual(passwordPatience)
+		waitVirtual(passwordTimeout)
 		synctest.Wait()
 		if got := busy.Load(); got != 50-slots {
 			t.Errorf("%d of 50 gave up, want %d", got, 50-slots)
@@ -106,7 +106,7 @@ func TestFewPasswordsAreCheckedAtOnce(t *testing.T) {
 func TestGuessingDoesNotDriveOutRightPasswords(t *testing.T) {
 	p, users := newPasswords(), &slowUsers{}
 	_, _ = p.match(t.Context(), users, "alice", "right")
-	for i := range passwordMemory + 1 {
+	for i := range passwordCacheSize + 1 {
 		_, _ = p.match(t.Context(), users, "alice", string(rune(1000+i)))
 	}
 	before := users.asked.Load()
@@ -114,8 +114,8 @@ func TestGuessingDoesNotDriveOutRightPasswords(t *testing.T) {
 	if users.asked.Load() != before {
 		t.Error("the right password was forgotten")
 	}
-	if got := len(p.wrong.items); got != passwordMemory {
-		t.Errorf("%d wrong passwords are remembered, want %d", got, passwordMemory)
+	if got := len(p.wrong.items); got != passwordCacheSize {
+		t.Errorf("%d wrong passwords are remembered, want %d", got, passwordCacheSize)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// page is what a browser shows of a refusal.
+// page is the HTML page of a refusal.
 var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Status}} {{.Text}}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color:#222}
@@ -17,22 +17,22 @@ h1{font-size:1.6em;margin:0 0 .5em}small{color:#666}</style></head>
 {{end}}<small>{{.Server}}, request {{.RequestID}}</small></body></html>
 `))
 
-// refuse answers in place of an endpoint. Why is for the operator: the client reads it only when it is about the request
-// itself, or when the server explains its decisions.
+// refuse sends an error response. The client sees the reason only if it concerns the request
+// itself, or if the server explains its decisions; otherwise only the operator sees it.
 func (s *Server) refuse(x *exchange, r *refusal) {
 	x.record.Reason = r.reason
 	if x.response.status != 0 {
-		return // too late: the header or an upgraded connection is with the client
+		return // too late: the header was sent, or the connection was upgraded
 	}
 	if s.answerErrorPage(x, r) {
 		return
 	}
 	h := x.response.Header()
-	s.ownHeader(h, x, r.status)
+	s.setOwnHeader(h, x, r.status)
 	for name, values := range r.header {
 		h[name] = values
 	}
-	if r.hangUp {
+	if r.closeConn {
 		h.Set("Connection", "close")
 	}
 	if r.status == http.StatusMethodNotAllowed {
@@ -56,7 +56,7 @@ func writePage(x *exchange, status int, reason string) {
 	if strings.Contains(x.request.Header.Get("Accept"), "text/html") {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		x.response.WriteHeader(status)
-		_ = page.Execute(&x.response, map[string]any{ // an error here is a client that left
+		_ = page.Execute(&x.response, map[string]any{ // an error means that the client disconnected
 			"Status": status, "Text": text, "Reason": reason, "Server": serverName, "RequestID": x.record.RequestID,
 		})
 		return
@@ -66,10 +66,10 @@ func writePage(x *exchange, status int, reason string) {
 	if reason != "" {
 		reason += "\n"
 	}
-	_, _ = fmt.Fprintf(&x.response, "%d %s\n%srequest %s\n", status, text, reason, x.record.RequestID) // as above
+	_, _ = fmt.Fprintf(&x.response, "%d %s\n%srequest %s\n", status, text, reason, x.record.RequestID) // see above
 }
 
-// The headers that explain a decision. An endpoint cannot send them in our name.
+// The header fields that explain a decision. The proxy removes an endpoint's fields of these names.
 const (
 	headerReason   = "X-Ingresslab-Reason"
 	headerIngress  = "X-Ingresslab-Ingress"
@@ -79,7 +79,7 @@ const (
 	headerPod      = "X-Ingresslab-Pod"
 )
 
-// explainTo says in the response which rule and endpoint it comes from.
+// explainTo adds the matched rule, the endpoint, and the reason to the response header.
 func (s *Server) explainTo(h http.Header, x *exchange) {
 	if !s.explain {
 		return
@@ -102,7 +102,8 @@ func (s *Server) explainTo(h http.Header, x *exchange) {
 	}
 }
 
-// oneLine keeps a value inside its header field: reasons quote what clients and manifests say.
+// oneLine replaces control characters, so that a value stays in its header field: reasons quote
+// requests and manifests.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -110,26 +111,4 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// finishHeader completes the header of an endpoint's response before it is passed on. An error makes the engine call
-// answerFailure in its place.
-func (s *Server) finishHeader(response *http.Response) error {
-	x := exchangeOf(response.Request.Context())
-	if x.wantsErrorPage(response.StatusCode) {
-		return &interceptedError{response.StatusCode}
-	}
-	if len(response.Header["Server"]) == 0 {
-		response.Header.Set("Server", serverName)
-	}
-	if s.draining.Load() && response.StatusCode != http.StatusSwitchingProtocols {
-		response.Header.Set("Connection", "close") // over HTTP/2, net/http makes it a GOAWAY
-	}
-	x.rewriteLocation(response.Header)
-	x.rewriteCookies(response.Header)
-	x.response.pace = x.newPace()
-	s.explainTo(response.Header, x)
-	x.decorate(response.Header, response.StatusCode)
-	x.keepSession(response.Header)
-	return nil
 }

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// serverName is the Server header of responses that come without one.
+// serverName is the Server field of responses without one.
 const serverName = "ingresslab"
 
-// clientTimeout bounds the wait for a client that stopped reading its response or stopped sending its body, between two
-// writes or reads (ingress-nginx: client-body-timeout, send_timeout; both 60 s).
+// clientTimeout bounds the wait for a client between two reads of the body or two writes of the
+// response (ingress-nginx: client-body-timeout, send_timeout; both 60 s).
 const clientTimeout = 60 * time.Second
 
-// responseWriter passes a response on and remembers what the record needs.
+// responseWriter forwards a response and collects what the record needs.
 type responseWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	conn    *strictConn // nil over HTTP/2
 	status  int
 	bytes   int64
-	// hsts is the Strict-Transport-Security header; empty: none.
+	// hsts is the Strict-Transport-Security field; empty for none.
 	hsts string
-	// length is what Content-Length says; -1: nothing.
+	// length is the value of Content-Length; -1 for none.
 	length int64
-	// pace bounds the speed; nil: nothing does. ctx ends with the request.
+	// pace limits the speed; nil for no limit. ctx ends with the request.
 	pace *pace
 	ctx  context.Context
 }
@@ -40,7 +40,7 @@ func (w *responseWriter) init(ctx context.Context, to http.ResponseWriter) {
 	w.ctx = ctx
 }
 
-// WriteHeader notes the status, unless it is an informational one: more follow after those.
+// WriteHeader stores the status, unless it is informational: a final one follows.
 func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
@@ -61,7 +61,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write passes a piece on, at the pace of the route.
+// Write forwards bytes, at the speed limit of the route.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -82,11 +82,11 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// write gives the client a bounded time to take the bytes: without it, one that stops reading would hold an endpoint's
-// connection for ever. They go out at once, unless they are the last ones, which net/http sends: a client sees what an
-// endpoint has sent so far, whether or not the length of the whole is known.
+// write sets a deadline for each write. Without it, a client that stops reading would hold an
+// endpoint's connection forever. Each write is flushed, except for the last, which net/http
+// flushes. So the client gets bytes as the endpoint sends them, whether or not the length is known.
 func (w *responseWriter) write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(clientTimeout)) // a connection without deadlines is a test's
+	_ = w.control.SetWriteDeadline(time.Now().Add(clientTimeout)) // only connections in tests have no deadlines
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
 	if err == nil && (w.bytes < w.length || w.pace != nil) {
@@ -95,7 +95,8 @@ func (w *responseWriter) write(p []byte) (int, error) {
 	return n, err
 }
 
-// Hijack hands the connection over for an upgrade. What follows on it is not HTTP, so the framing check ends here.
+// Hijack takes over the connection for an upgrade. The bytes that follow are not HTTP, so the
+// framing check stops.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := w.control.Hijack()
 	if err == nil {
@@ -107,10 +108,10 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Unwrap lets http.ResponseController reach flushing and deadlines.
+// Unwrap gives http.ResponseController access to flushing and deadlines.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// buffers recycles the copy buffers of the engine.
+// buffers reuses the engine's copy buffers.
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10
@@ -123,3 +124,25 @@ func (b *buffers) Get() []byte {
 }
 
 func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
+
+// finishHeader completes the header of an endpoint's response. After an error, the engine calls
+// answerFailure.
+func (s *Server) finishHeader(response *http.Response) error {
+	x := exchangeOf(response.Request.Context())
+	if x.wantsErrorPage(response.StatusCode) {
+		return &interceptedError{response.StatusCode}
+	}
+	if len(response.Header["Server"]) == 0 {
+		response.Header.Set("Server", serverName)
+	}
+	if s.draining.Load() && response.StatusCode != http.StatusSwitchingProtocols {
+		response.Header.Set("Connection", "close") // over HTTP/2, net/http sends GOAWAY instead
+	}
+	x.rewriteLocation(response.Header)
+	x.rewriteCookies(response.Header)
+	x.response.pace = x.newPace()
+	s.explainTo(response.Header, x)
+	x.addRouteHeaders(response.Header, response.StatusCode)
+	x.keepSession(response.Header)
+	return nil
+}

@@ -12,12 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
-// Another endpoint is tried when three things come together: the route wants it after this sort of failure
-// (proxy-next-upstream), there are tries and time left (proxy-next-upstream-tries and -timeout), and it is safe. The first
-// two are the author's to say. The last one is ours: what may have had an effect is not done twice, unless the author
-// asks for that too (non_idempotent).
-
-// nextUpstream is what the route says about other endpoints.
+// nextUpstream returns the route's conditions for trying another endpoint.
 func (x *exchange) nextUpstream() annotations.Proxy {
 	if x.decision.Policy == nil {
 		return annotations.Proxy{}
@@ -25,7 +20,7 @@ func (x *exchange) nextUpstream() annotations.Proxy {
 	return x.decision.Policy.Proxy
 }
 
-// pick chooses the next endpoint; nil when there is none left, or none left for this request.
+// pick selects the next endpoint; nil if none is left, or if the request can't use it.
 func (x *exchange) pick() *balancer.Endpoint {
 	if len(x.tried) > 0 {
 		rule := x.nextUpstream()
@@ -44,7 +39,10 @@ func (x *exchange) pick() *balancer.Endpoint {
 	return endpoint
 }
 
-// mayRetry reports whether another endpoint may get the request after one try failed with err.
+// mayRetry reports whether another endpoint can get the request after a try failed with err.
+// Three conditions must hold: the route allows it for this kind of failure (proxy-next-upstream),
+// tries and time are left (proxy-next-upstream-tries and -timeout), and it is safe (mayRepeat) or
+// the annotation includes non_idempotent.
 func (x *exchange) mayRetry(try *attempt, err error) bool {
 	rule := x.nextUpstream().NextUpstream
 	switch {
@@ -54,7 +52,7 @@ func (x *exchange) mayRetry(try *attempt, err error) bool {
 		if !rule.Timeout {
 			return false
 		}
-	case try.answered.Load() && !brokeOff(err):
+	case try.answered.Load() && !connectionEnded(err):
 		if !rule.InvalidHeader {
 			return false
 		}
@@ -64,9 +62,9 @@ func (x *exchange) mayRetry(try *attempt, err error) bool {
 	return x.mayRepeat(try)
 }
 
-// mayRepeat reports whether it is safe to send the request once more. It is when nothing of it can have had an effect (the
-// connection did not come about), and when a repetition has no effect of its own (an idempotent request without a body:
-// RFC 9110, 9.2.2). A body that was begun is gone: it is passed on, never kept.
+// mayRepeat reports whether the request can safely be sent again. It can if the first try had no
+// effect (no connection was established), or if the request is idempotent (RFC 9110, 9.2.2) and has
+// no body. A body that was read is lost: it is streamed, never stored.
 func (x *exchange) mayRepeat(try *attempt) bool {
 	if x.body != nil && x.body.touched.Load() {
 		return false
@@ -77,8 +75,8 @@ func (x *exchange) mayRepeat(try *attempt) bool {
 	return x.body == nil && idempotent(x.request.Method)
 }
 
-// refusedAnswer reports whether the status of a response counts as a failure for the route.
-func (x *exchange) refusedAnswer(response *http.Response) bool {
+// isFailedResponse reports whether the response's status counts as a failure for the route.
+func (x *exchange) isFailedResponse(response *http.Response) bool {
 	statuses := x.nextUpstream().NextUpstream.Statuses
 	return len(statuses) > 0 && slices.Contains(statuses, response.StatusCode) && x.request.Context().Err() == nil
 }
@@ -91,8 +89,8 @@ func idempotent(method string) bool {
 	return false
 }
 
-// brokeOff reports whether the connection ended, as against an answer that is not HTTP.
-func brokeOff(err error) bool {
+// connectionEnded reports whether the connection ended, in contrast to an invalid HTTP response.
+func connectionEnded(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 

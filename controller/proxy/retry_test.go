@@ -32,7 +32,7 @@ func TestNextUpstream(t *testing.T) {
 		{"refused", refusing, nil, "POST", 200, 2},
 		{"refused, off", refusing, map[string]string{"proxy-next-upstream": "off"}, "GET", 502, 1},
 		{"refused, one try", refusing, map[string]string{"proxy-next-upstream-tries": "1"}, "GET", 502, 1},
-		{"refused, time-outs only", refusing, map[string]string{"proxy-next-upstream": "timeout"}, "GET", 502, 1},
+		{"refused, timeouts only", refusing, map[string]string{"proxy-next-upstream": "timeout"}, "GET", 502, 1},
 		{"broken, non-idempotent", breaking, map[string]string{"proxy-next-upstream": "error non_idempotent"}, "POST", 200, 2},
 		{"broken, off", breaking, map[string]string{"proxy-next-upstream": "off"}, "GET", 502, 1},
 		{"garbled", garbled, nil, "GET", 502, 1},

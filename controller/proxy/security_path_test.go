@@ -36,7 +36,7 @@ func guarded() routing.Snapshot {
 	return s
 }
 
-// isAdmin is what a back-end may take for a page of /admin: it decodes as Go's server does, and may then drop matrix
+// isAdmin is what a backend may take for a page of /admin: it decodes as Go's server does, and may then drop matrix
 // parameters, take backslashes for slashes, merge slashes and resolve dots.
 func isAdmin(q *http.Request) (under []bool) {
 	dropParameters := func(p string) string {

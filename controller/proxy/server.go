@@ -16,49 +16,50 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Options are what a Server needs from outside. The zero value works.
+// Options configure a Server. The zero value is valid.
 type Options struct {
-	// Dial opens connections to endpoints; nil means a net.Dialer. It is called with a context that ends with the
-	// connect time-out of the request.
+	// Dial opens connections to endpoints; nil uses a net.Dialer. Its context ends with the
+	// request's connect timeout.
 	Dial DialFunc
-	// DialOutside opens connections to what annotations name by URL, auth services and mirrors; nil means a net.Dialer that
-	// refuses loopback, link-local, multicast and unspecified addresses.
-	DialOutside DialFunc
-	// Explain adds X-Ingresslab-* headers to every response that say which Ingress, rule and endpoint answered, and why.
-	// They name objects of the cluster: not for the open internet.
+	// DialExternal opens connections to URLs in annotations: auth services and mirrors. nil uses a
+	// net.Dialer that refuses loopback, link-local, multicast and unspecified addresses.
+	DialExternal DialFunc
+	// Explain adds X-Ingresslab-* fields to each response: the matched Ingress and rule, the
+	// endpoint, and the reason. They reveal object names, so don't use them on the internet.
 	Explain bool
-	// Observe is called once for every request, after its last byte, from the request's goroutine.
+	// Observe is called once per request, after its last byte, from the request's goroutine.
 	Observe func(*Record)
-	// Log takes what goes wrong between the proxy and an endpoint; nil discards it.
+	// Log receives failures between the proxy and an endpoint; nil discards them.
 	Log *slog.Logger
 }
 
-// Server is the data plane: an http.Handler that does with each request what the current table decides. It starts with an
-// empty table, which answers 404.
+// Server is the data plane: an http.Handler that executes the current table's decision for each
+// request. It starts with an empty table, which answers 404.
 type Server struct {
-	explain     bool
-	observe     func(*Record)
-	log         *slog.Logger
-	dial        DialFunc
-	dialOutside DialFunc
-	registry    *balancer.Registry
-	limiter     *balancer.Limiter
-	engine      *httputil.ReverseProxy
-	// errorEngine passes error pages on.
+	explain      bool
+	observe      func(*Record)
+	log          *slog.Logger
+	dial         DialFunc
+	dialExternal DialFunc
+	registry     *balancer.Registry
+	limiter      *balancer.Limiter
+	engine       *httputil.ReverseProxy
+	// errorEngine forwards error pages.
 	errorEngine *httputil.ReverseProxy
 	view        atomic.Pointer[view]
 	inFlight    atomic.Int64
 
-	// outside leads to auth services and mirrors, authAnswers is what the former said, passwords what was checked.
+	// outside connects to auth services and mirrors. authAnswers caches auth responses, and
+	// passwords caches password checks.
 	outside     *http.Transport
-	authAnswers *recent[[sha256.Size]byte, *authAnswer]
+	authAnswers *cache[[sha256.Size]byte, *authAnswer]
 	passwords   *passwords
 	mirrors     mirrors
 	requests    atomic.Uint64
 	draining    atomic.Bool
 }
 
-// New makes a Server.
+// New returns a Server.
 func New(o Options) *Server {
 	s := &Server{
 		explain:  o.Explain,
@@ -68,11 +69,11 @@ func New(o Options) *Server {
 		registry: balancer.NewRegistry(nil),
 		limiter:  balancer.NewLimiter(balancer.LimiterCapacity),
 
-		dialOutside: outsideDial(o.DialOutside),
-		outside:     newOutside(outsideDial(o.DialOutside)),
-		authAnswers: newRecent[[sha256.Size]byte, *authAnswer](authMemory),
-		passwords:   newPasswords(),
-		mirrors:     mirrors{slots: make(chan struct{}, mirrorsAtOnce)},
+		dialExternal: externalDial(o.DialExternal),
+		outside:      newExternalTransport(externalDial(o.DialExternal)),
+		authAnswers:  newCache[[sha256.Size]byte, *authAnswer](authCacheSize),
+		passwords:    newPasswords(),
+		mirrors:      mirrors{slots: make(chan struct{}, maxMirrors)},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -101,38 +102,39 @@ func New(o Options) *Server {
 	return s
 }
 
-// silent drops what the engine would print: it is in the Record of the request, with more context.
+// silent discards the engine's log: the request's Record has more context.
 var silent = log.New(io.Discard, "", 0)
 
-// Swap makes t the table of all requests that start from now on; those in flight finish with the one they started with.
-// Connections that wait idle for endpoints which are no longer in any pool are closed. It must not be called by two
-// goroutines at once.
+// Swap makes t the table of all new requests; requests in flight keep their table. It closes the
+// idle connections of endpoints that are no longer in any pool. Only one goroutine at a time can
+// call it.
 func (s *Server) Swap(t *routing.Table) {
 	old := s.view.Load()
-	next, gone := newView(t, s.registry, old, s.dial, s.dialOutside)
+	next, gone := newView(t, s.registry, old, s.dial, s.dialExternal)
 	s.view.Store(next)
 	for _, endpoint := range gone {
 		old.transports[endpoint].closeIdle()
 	}
 }
 
-// Table is the table that decides now.
+// Table returns the current table.
 func (s *Server) Table() *routing.Table { return s.view.Load().table }
 
-// Endpoints is the live state of all endpoints of the current table, sorted by pool and address.
+// Endpoints returns the live state of all endpoints of the current table, sorted by pool and
+// address.
 func (s *Server) Endpoints() []*balancer.Endpoint { return s.registry.Endpoints() }
 
-// InFlight is the number of requests being served, upgraded connections included.
+// InFlight returns the number of requests being served, upgraded connections included.
 func (s *Server) InFlight() int64 { return s.inFlight.Load() }
 
-// Requests is the number of requests since the start.
+// Requests returns the number of requests since the start.
 func (s *Server) Requests() uint64 { return s.requests.Load() }
 
-// Drain makes every response from now on the last one of its connection, so that clients move to another replica. Nothing
-// is cut off.
+// Drain makes each further response the last of its connection, so that clients move to another
+// replica. It doesn't interrupt requests.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// WaitIdle waits until no request is in flight. The error is ctx's.
+// WaitIdle waits until no request is in flight. The error is the cause of ctx.
 func (s *Server) WaitIdle(ctx context.Context) error {
 	const look = 10 * time.Millisecond
 	ticker := time.NewTicker(look)
@@ -147,7 +149,7 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 	return nil
 }
 
-// CloseIdle closes all connections that wait for work; at the end of the process there will be none.
+// CloseIdle closes all idle connections, at the end of the process.
 func (s *Server) CloseIdle() {
 	for _, transport := range s.view.Load().transports {
 		transport.closeIdle()
@@ -155,7 +157,7 @@ func (s *Server) CloseIdle() {
 	s.outside.CloseIdleConnections()
 }
 
-// ServeHTTP decides about the request and does what was decided.
+// ServeHTTP decides about the request, runs the steps, and forwards it to an endpoint.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	s.inFlight.Add(1)
@@ -170,7 +172,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.target = target
-	x.asked = routing.Request{
+	x.routed = routing.Request{
 		Method:   r.Method,
 		Protocol: r.Proto,
 		Host:     r.Host,
@@ -183,9 +185,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ID:       x.record.RequestID,
 		Draw:     rand.Float64(),
 	}
-	x.decision = x.view.table.Decide(x.asked)
-	x.noteDecision()
-	x.promiseTLS()
+	x.decision = x.view.table.Decide(x.routed)
+	x.recordDecision()
+	x.setHSTS()
 	for _, step := range steps {
 		if done := step.do(s, x); done {
 			x.record.Step = step.name
@@ -196,32 +198,32 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.engine.ServeHTTP(&x.response, x.request)
 }
 
-// Steps that may answer a request before an endpoint is asked, in their order.
+// The steps that can answer a request without an endpoint, in their order.
 const (
-	// StepShape refuses what is no well-formed request; it comes before the decision.
+	// StepShape refuses malformed requests; it precedes the decision.
 	StepShape = "shape"
-	// StepCertificate asks for the client's certificate.
+	// StepCertificate checks the client's certificate.
 	StepCertificate = "certificate"
-	// StepDecision answers what the table refuses or redirects, and preflights.
+	// StepDecision answers refused and redirected requests, and CORS preflights.
 	StepDecision = "decision"
-	// StepLimits counts the client's requests.
+	// StepLimits applies rate and connection limits.
 	StepLimits = "limits"
-	// StepAuth asks who the client is.
+	// StepAuth authenticates the client.
 	StepAuth = "auth"
 	// StepBody refuses a body that is too large.
 	StepBody = "body"
 )
 
-// steps carry a decision out, up to the point where an endpoint is needed. Each reports that it has answered the request,
-// which is then over.
+// steps are the steps of a decision that need no endpoint. Each reports whether it has answered the
+// request; then the request is done.
 var steps = []struct {
 	name string
 	do   func(*Server, *exchange) (done bool)
 }{
-	{StepCertificate, (*Server).askCertificate}, // clienttls.go
-	{StepDecision, (*Server).answerDecision},    // answer.go
-	{StepLimits, (*Server).applyLimits},         // limits.go
-	{StepAuth, (*Server).authenticate},          // auth.go
-	{StepBody, (*Server).checkBody},             // bodysize.go
-	{"mirror", (*Server).mirror},                // mirror.go; it never answers
+	{StepCertificate, (*Server).checkClientCertificate}, // clienttls.go
+	{StepDecision, (*Server).answerDecision},            // answer.go
+	{StepLimits, (*Server).applyLimits},                 // limits.go
+	{StepAuth, (*Server).authenticate},                  // auth.go
+	{StepBody, (*Server).checkBody},                     // bodysize.go
+	{"mirror", (*Server).mirror},                        // mirror.go; it never answers
 }

@@ -6,26 +6,30 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
-// refusal is an answer that the proxy gives itself.
+// refusal is an error response that the proxy generates.
 type refusal struct {
 	status int
 	reason string
-	// clientError says that the reason is about the request alone, so that the client may always read it.
+	// clientError means that the reason concerns only the request, so that the client can always
+	// see it.
 	clientError bool
-	// header is what the answer carries beyond that of every refusal; nil: nothing.
+	// header has additional response header fields; nil for none.
 	header http.Header
-	// hangUp closes the connection: it may be in doubt where the next request begins on it.
-	hangUp bool
+	// closeConn closes the connection, because the start of the next request might be ambiguous.
+	closeConn bool
 }
 
 func badRequest(format string, args ...any) *refusal {
-	return &refusal{status: http.StatusBadRequest, reason: fmt.Sprintf(format, args...), clientError: true, hangUp: true}
+	return &refusal{status: http.StatusBadRequest, reason: fmt.Sprintf(format, args...), clientError: true, closeConn: true}
 }
 
-// checkShape refuses what must not reach a table: requests that net/http accepts although they are ambiguous, and methods
-// that mean something to a proxy. It returns the path as the client sent it, without the query.
+// checkShape refuses requests that must not reach a table: ambiguous requests that net/http
+// accepts, and the methods CONNECT and TRACE. It returns the path as the client sent it, without
+// the query.
 func checkShape(r *http.Request) (target string, refused *refusal) {
 	if conn := strictConnOf(r.Context()); conn != nil {
 		if violation := conn.nextRequest(); violation != "" {
@@ -34,9 +38,9 @@ func checkShape(r *http.Request) (target string, refused *refusal) {
 	}
 	switch r.Method {
 	case http.MethodConnect, http.MethodTrace:
-		// CONNECT would make us an open proxy; TRACE would show a script what cookies we pass on.
+		// CONNECT would make an open proxy; TRACE would show scripts the forwarded cookies.
 		reason := fmt.Sprintf("method %s is not served", r.Method)
-		return "", &refusal{status: http.StatusMethodNotAllowed, reason: reason, clientError: true, hangUp: true}
+		return "", &refusal{status: http.StatusMethodNotAllowed, reason: reason, clientError: true, closeConn: true}
 	}
 	if r.ProtoMajor == 2 {
 		if refused := checkHTTP2(r); refused != nil {
@@ -47,13 +51,13 @@ func checkShape(r *http.Request) (target string, refused *refusal) {
 		return "", badRequest("host %q is not a host name or address with an optional port", r.Host)
 	}
 	if upgrade := r.Header.Get("Upgrade"); !printable(upgrade) {
-		return "", badRequest("upgrade header %q holds bytes that no protocol name has", upgrade)
+		return "", badRequest("upgrade header %q contains bytes that are invalid in a protocol name", upgrade)
 	}
 	return requestTarget(r)
 }
 
-// requestTarget takes the path from the request line. It is either the whole target (origin-form) or follows the
-// authority (absolute-form, which every server must accept: RFC 9112, 3.2.2).
+// requestTarget returns the path of the request target. The path is the whole target (origin-form)
+// or follows the authority (absolute-form, which each server must accept: RFC 9112, 3.2.2).
 func requestTarget(r *http.Request) (string, *refusal) {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if !strings.HasPrefix(target, "/") {
@@ -62,22 +66,23 @@ func requestTarget(r *http.Request) (string, *refusal) {
 			return "", badRequest("request target %q is neither a path nor an http URL", r.RequestURI)
 		}
 		if r.URL.User != nil {
-			return "", badRequest("request target carries a user name (RFC 9110, 4.2.4)")
+			return "", badRequest("request target contains a user name (RFC 9110, 4.2.4)")
 		}
 		if r.URL.Host == "" {
-			return "", badRequest("request target %q names no host (RFC 9110, 4.2.1)", r.RequestURI)
+			return "", badRequest("request target %q has no host (RFC 9110, 4.2.1)", r.RequestURI)
 		}
 		_, path, _ := strings.Cut(rest, "/")
 		target = "/" + path
 	}
 	if strings.Contains(r.RequestURI, "#") {
-		return "", badRequest("request target holds a fragment, which servers never see (RFC 9112, 3.2)")
+		return "", badRequest("request target contains a fragment, which clients must not send (RFC 9112, 3.2)")
 	}
 	return target, nil
 }
 
-// validHost accepts what can be in a rule, and addresses. RFC 3986 would allow more, down to "a!$&'(b"; nothing that is
-// looked up in DNS has such a name, and back-ends differ in what they make of it. Empty is valid: HTTP/1.0.
+// validHost accepts the hosts that a rule can have, and addresses. RFC 3986 allows more, such as
+// "a!$&'(b", but no DNS name looks like that, and backends interpret it differently. Empty is
+// valid: HTTP/1.0.
 func validHost(host string) bool {
 	name := host
 	if strings.HasPrefix(host, "[") {
@@ -106,7 +111,7 @@ func validHost(host string) bool {
 	return true
 }
 
-// validPort accepts an empty port too: "shop.test:" is the same as "shop.test" (RFC 3986, 3.2.3).
+// validPort also accepts an empty port: "shop.test:" equals "shop.test" (RFC 3986, 3.2.3).
 func validPort(port string) bool {
 	if port == "" {
 		return true
@@ -122,4 +127,33 @@ func printable(s string) bool {
 		}
 	}
 	return true
+}
+
+// checkHTTP2 refuses HTTP/2 requests that are malformed by RFC 9113 but that net/http serves. The
+// endpoint gets them over HTTP/1, and could interpret a repeated host or length differently. Frames
+// mark the end of a stream, so the connection stays open.
+func checkHTTP2(r *http.Request) *refusal {
+	hosts, lengths := r.Header["Host"], r.Header["Content-Length"]
+	reason := ""
+	switch {
+	case !httpguts.ValidHeaderFieldName(r.Method): // both are tokens
+		reason = "the method is not a token (RFC 9110, 9.1)"
+	case !strings.HasPrefix(r.RequestURI, "/"):
+		reason = ":path does not begin with a slash (RFC 9113, 8.3.1)"
+	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
+		reason = "the Host header differs from :authority (RFC 9113, 8.3.1)"
+	case len(lengths) > 1:
+		reason = "more than one Content-Length (RFC 9110, 8.6)"
+	case len(lengths) == 1:
+		n, err := strconv.ParseUint(lengths[0], 10, 63)
+		if err != nil {
+			reason = "Content-Length is not a number (RFC 9110, 8.6)"
+		} else if int64(n) != r.ContentLength { // 0 if the header ends the stream
+			reason = "Content-Length differs from the length of the body (RFC 9113, 8.1.1)"
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	return &refusal{status: http.StatusBadRequest, reason: reason, clientError: true}
 }

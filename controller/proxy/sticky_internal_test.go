@@ -65,7 +65,7 @@ func TestSessionCookie(t *testing.T) {
 		"exact with a slash":   {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "/a/", "Exact" }, "INGRESSCOOKIE=b; Path=/a/; HttpOnly"},
 		"path to be escaped":   {func(_ *annotations.Options, r *routing.Route) { r.Path = "/caf\u00e9 1" }, "INGRESSCOOKIE=b; Path=/caf%C3%A9%201; HttpOnly"},
 		"path with semicolon":  {func(_ *annotations.Options, r *routing.Route) { r.Path = "/a;b" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"default back-end":     {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "", "" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"default backend":      {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "", "" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
 		"regular expression":   {func(_ *annotations.Options, r *routing.Route) { r.Path, r.Regex = "/a(/|$)(.*)", true }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
 		"lax":                  {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.SameSite = http.SameSiteLaxMode }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly; SameSite=Lax"},
 		"not secure by choice": {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.Secure = &no }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
@@ -116,7 +116,7 @@ func TestNoSessionCookie(t *testing.T) {
 	for name, change := range map[string]func(*exchange){
 		"without affinity":         func(x *exchange) { x.decision.Sticky = false },
 		"when no endpoint answers": func(x *exchange) { x.last = nil },
-		"from an error back-end":   func(x *exchange) { x.decision.Pool = &routing.Pool{Endpoints: x.decision.Pool.Endpoints[:1]} },
+		"from an error backend":    func(x *exchange) { x.decision.Pool = &routing.Pool{Endpoints: x.decision.Pool.Endpoints[:1]} },
 	} {
 		x := session(nil)
 		change(x)
@@ -165,7 +165,7 @@ func TestBrowsersThatMisreadSameSiteNone(t *testing.T) {
 		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.13.2.1208 Mobile": false,
 		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.10.0.1163 Mobile": true,
 	} {
-		if got := misreadsSameSiteNone(userAgent); got != want {
+		if got := misinterpretsSameSiteNone(userAgent); got != want {
 			t.Errorf("%q: %t", userAgent, got)
 		}
 	}

@@ -231,7 +231,7 @@ func TestBrokenResponseIsBroken(t *testing.T) {
 	if body, err := io.ReadAll(response.Body); err == nil {
 		t.Errorf("the client takes %q for everything", body)
 	}
-	if record := r.record(); record.Status != 200 || !strings.Contains(record.Reason, "broke off") {
+	if record := r.record(); record.Status != 200 || !strings.Contains(record.Reason, "incomplete response") {
 		t.Errorf("recorded as %d %q", record.Status, record.Reason)
 	}
 }
@@ -257,7 +257,7 @@ func TestReadTimeout(t *testing.T) {
 			if response.StatusCode != test.status || record.Tries != test.tries {
 				t.Errorf("status %d after %d tries, want %d after %d", response.StatusCode, record.Tries, test.status, test.tries)
 			}
-			if test.status != 200 && !strings.Contains(record.Reason, "read time-out") {
+			if test.status != 200 && !strings.Contains(record.Reason, "read timeout") {
 				t.Errorf("reason %q", record.Reason)
 			}
 		})

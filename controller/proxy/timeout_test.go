@@ -38,7 +38,7 @@ func TestConnectTimeoutIs504(t *testing.T) {
 	if response, _ := r.get("/"); response.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("status %d, want 504", response.StatusCode)
 	}
-	if record := r.record(); !strings.Contains(record.Reason, "connect time-out") {
+	if record := r.record(); !strings.Contains(record.Reason, "connect timeout") {
 		t.Errorf("reason %q", record.Reason)
 	}
 }
@@ -60,7 +60,7 @@ func TestSendTimeoutIs504(t *testing.T) {
 	if response.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("status %d, want 504", response.StatusCode)
 	}
-	if record := r.record(); !strings.Contains(record.Reason, "send time-out") {
+	if record := r.record(); !strings.Contains(record.Reason, "send timeout") {
 		t.Errorf("reason %q", record.Reason)
 	}
 }

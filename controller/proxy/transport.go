@@ -15,26 +15,28 @@ import (
 )
 
 const (
-	// idlePerEndpoint bounds the idle connections that are kept for one pod.
+	// idlePerEndpoint bounds the idle connections to one endpoint.
 	idlePerEndpoint = 128
-	// idleTimeout is how long such a connection waits for work (ingress-nginx: upstream-keepalive-timeout).
+	// idleTimeout is how long an idle connection is kept (ingress-nginx:
+	// upstream-keepalive-timeout).
 	idleTimeout = 60 * time.Second
-	// expectTimeout is how long a client that asked "Expect: 100-continue" makes us wait for the endpoint's word before
-	// the body is sent anyway (RFC 9110, 10.1.1).
+	// expectTimeout bounds the wait for the endpoint's 100 (Continue) if the client sent "Expect:
+	// 100-continue". After it, the body is sent (RFC 9110, 10.1.1).
 	expectTimeout = time.Second
 	// maxResponseHeader bounds the header section of an endpoint's response, in bytes.
 	maxResponseHeader = 1 << 20
 	// keepAlive is the interval of TCP keep-alive probes on connections to endpoints.
 	keepAlive = 15 * time.Second
-	// pingAfter is how long an HTTP/2 connection may be silent before it is asked for a sign of life, and pingTimeout how long
-	// that may take. Many requests share one such connection: if it is dead, all of them would wait for their time-outs.
+	// pingAfter is the silence on an HTTP/2 connection after which a PING is sent, and pingTimeout
+	// bounds the wait for the reply. Many requests share one connection: if it is dead, all of them
+	// would wait for their timeouts.
 	pingAfter, pingTimeout = 15 * time.Second, 15 * time.Second
 )
 
-// dialect is a way to speak to an endpoint. Two routes may lead to one pod and disagree about it.
+// dialect is how requests are sent to an endpoint. Two routes to one pod can differ in it.
 type dialect struct {
 	protocol annotations.Protocol
-	// tls is the Key of the BackendTLS; empty: none.
+	// tls is the Key of the BackendTLS; empty for none.
 	tls string
 }
 
@@ -49,20 +51,21 @@ func dialectOf(policy *routing.Policy) dialect {
 	return d
 }
 
-// transports are the connection pools of one endpoint, one for each dialect, made when they are first needed. An endpoint
-// has its own, so that the connections to a pod that went away can be closed without touching any other.
+// transports are the connection pools of one endpoint, one for each dialect, created on first use.
+// Each endpoint has its own, so that only the connections to a deleted pod are closed.
 type transports struct {
 	dial DialFunc
-	// name is that of the endpoint's Service, by which its certificate is verified when no annotation gives another.
+	// name is the name of the endpoint's Service. The endpoint's certificate is verified against
+	// it, unless an annotation sets another name.
 	name string
-	// plain is the one for HTTP in the clear, which nearly all requests want.
+	// plain is the transport for plain HTTP, which nearly all requests use.
 	plain atomic.Pointer[http.Transport]
 
 	mu     sync.Mutex
 	others map[dialect]*http.Transport
 }
 
-// get gives the transport for requests under the policy; nil stands for plain HTTP.
+// get returns the transport for requests with the policy; nil means plain HTTP.
 func (t *transports) get(policy *routing.Policy) *http.Transport {
 	d := dialectOf(policy)
 	if d == (dialect{}) {
@@ -89,7 +92,8 @@ func (t *transports) get(policy *routing.Policy) *http.Transport {
 	return transport
 }
 
-// keep gives up the dialects that no route speaks any more, such as one with an old client certificate.
+// keep removes the dialects that no route uses any more, such as one with an old client
+// certificate.
 func (t *transports) keep(wanted map[dialect]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,7 +105,7 @@ func (t *transports) keep(wanted map[dialect]bool) {
 	}
 }
 
-// closeIdle closes the connections that wait for work.
+// closeIdle closes the idle connections.
 func (t *transports) closeIdle() {
 	if plain := t.plain.Load(); plain != nil {
 		plain.CloseIdleConnections()
@@ -128,10 +132,10 @@ func newTransport(d dialect, secure *routing.BackendTLS, dial DialFunc) *http.Tr
 	}
 	return &http.Transport{
 		Protocols:              &protocols,
-		Proxy:                  nil, // never by HTTP_PROXY: endpoints are inside the cluster
+		Proxy:                  nil, // never use HTTP_PROXY: endpoints are inside the cluster
 		DialContext:            boundedDial(dial),
 		DialTLSContext:         boundedDial(tlsDial(dial, backendTLSConfig(secure, d.protocol.HTTP2()))),
-		DisableCompression:     true, // the client's Accept-Encoding and the endpoint's encoding pass untouched
+		DisableCompression:     true, // keep the client's Accept-Encoding and the endpoint's encoding
 		MaxIdleConnsPerHost:    idlePerEndpoint,
 		IdleConnTimeout:        idleTimeout,
 		ExpectContinueTimeout:  expectTimeout,
@@ -140,12 +144,12 @@ func newTransport(d dialect, secure *routing.BackendTLS, dial DialFunc) *http.Tr
 	}
 }
 
-// boundedDial limits a dial to the connect time-out of the request it is made for, and marks its errors: after a failed
-// dial nothing was sent, so that any request may be tried elsewhere.
+// boundedDial bounds a dial by the request's connect timeout, and marks its errors: after a failed
+// dial nothing was sent, so any request can be tried at another endpoint.
 func boundedDial(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		// net/http dials with the values of the request's context but without its end: the connection may serve another
-		// request if this one is gone (https://go.dev/issue/34941).
+		// net/http dials with the values of the request's context, but without its cancellation:
+		// another request can use the connection (https://go.dev/issue/34941).
 		if x := exchangeOf(ctx); x != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, x.decision.Timeouts.Connect, errConnectTimeout)
@@ -162,7 +166,7 @@ func boundedDial(dial DialFunc) DialFunc {
 	}
 }
 
-// tlsDial adds the handshake, which is part of what the connect time-out bounds, as it is in nginx.
+// tlsDial adds the TLS handshake, which the connect timeout includes, as in nginx.
 func tlsDial(dial DialFunc, config *tls.Config) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		raw, err := dial(ctx, network, address)
@@ -171,14 +175,14 @@ func tlsDial(dial DialFunc, config *tls.Config) DialFunc {
 		}
 		conn := tls.Client(raw, config)
 		if err := conn.HandshakeContext(ctx); err != nil {
-			_ = raw.Close() // the handshake's error says more
+			_ = raw.Close() // the handshake's error is more useful
 			return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
 		}
 		return conn, nil
 	}
 }
 
-// dialError is a connection that did not come about.
+// dialError means that no connection was established.
 type dialError struct{ err error }
 
 func (e *dialError) Error() string { return e.err.Error() }

@@ -10,20 +10,21 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// DialFunc opens a connection; net.Dialer.DialContext is one.
+// DialFunc opens a connection, as net.Dialer.DialContext does.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// view is a table together with the live state of its pools and the connections to each endpoint. A request loads one
-// view and keeps it, whatever is swapped in meanwhile.
+// view is a table with the live state of its pools and the connections to each endpoint. A request
+// loads one view and keeps it, even if a new table is loaded meanwhile.
 type view struct {
 	table      *routing.Table
 	settings   annotations.Settings
-	hsts       string // the header; empty: none
+	hsts       string // the header field; empty for none
 	pools      map[*routing.Pool]*balancer.Pool
 	transports map[*balancer.Endpoint]*transports
 }
 
-// newView brings the registry to the table's pools. Endpoints that stay keep their connections.
+// newView updates the registry to the table's pools. Endpoints in both tables keep their
+// connections.
 func newView(t *routing.Table, registry *balancer.Registry, old *view, dial, outside DialFunc) (*view, []*balancer.Endpoint) {
 	want := map[string][]balancer.Identity{}
 	for _, pool := range t.Pools() {
@@ -60,7 +61,7 @@ func newView(t *routing.Table, registry *balancer.Registry, old *view, dial, out
 	return v, gone
 }
 
-// transport gives the connections to an endpoint on which requests under the policy are sent; a nil policy stands for
+// transport returns the transport to an endpoint for requests with the policy; a nil policy means
 // plain HTTP.
 func (v *view) transport(endpoint *balancer.Endpoint, policy *routing.Policy) *http.Transport {
 	return v.transports[endpoint].get(policy)

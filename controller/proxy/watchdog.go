@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// watchdog expires when nobody stops it in time. The zero value with expire set is ready to be armed.
+// watchdog calls expire unless it is stopped in time. The zero value with expire set is ready to
+// use.
 type watchdog struct {
 	expire func(cause error)
 
@@ -16,7 +17,7 @@ type watchdog struct {
 	armed bool
 }
 
-// arm starts the time anew; when it is over, expire is called with cause.
+// arm restarts the timer; when it fires, expire is called with cause.
 func (w *watchdog) arm(after time.Duration, cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,8 +48,9 @@ func (w *watchdog) fire() {
 	}
 }
 
-// tunnel is an upgraded connection to an endpoint. It is closed when nothing passed in either direction for the read
-// time-out; ingress-nginx counts only what the endpoint sends, which cuts off clients that only talk.
+// tunnel is an upgraded connection to an endpoint. It is closed after the read timeout without
+// traffic in either direction. ingress-nginx only counts the endpoint's traffic, and disconnects
+// clients that only send.
 type tunnel struct {
 	io.ReadWriteCloser
 	idle    watchdog

@@ -12,23 +12,24 @@ import (
 	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
-// errorTries is how many endpoints of an error back-end are asked for a page.
+// errorTries is the maximum number of endpoints of an error backend to try for one page.
 const errorTries = 3
 
-// interceptedError makes the engine drop an endpoint's response, in whose place the error back-end answers.
+// interceptedError makes the engine discard an endpoint's response, so that the error backend
+// answers.
 type interceptedError struct{ status int }
 
-func (e *interceptedError) Error() string { return fmt.Sprintf("endpoint answered %d", e.status) }
+func (e *interceptedError) Error() string { return fmt.Sprintf("endpoint returned %d", e.status) }
 
-// wantsErrorPage says whether the error back-end answers in the place of a status (annotation custom-http-errors), whether it
-// is an endpoint's or ours. A client that speaks gRPC could not read a page.
+// wantsErrorPage reports whether the error backend replaces a response with this status (annotation
+// custom-http-errors), from an endpoint or from the proxy. A gRPC client could not parse a page.
 func (x *exchange) wantsErrorPage(status int) bool {
 	policy := x.decision.Policy
 	if policy == nil || policy.ErrorPool == nil || !slices.Contains(policy.Errors.Codes, status) {
 		return false
 	}
 	if x.refused != nil || x.decision.Unavailable != 0 {
-		return false // it is the error back-end that failed
+		return false // the error backend itself failed
 	}
 	if strings.HasPrefix(x.request.Header.Get("Content-Type"), "application/grpc") || x.request.Context().Err() != nil {
 		return false
@@ -37,11 +38,11 @@ func (x *exchange) wantsErrorPage(status int) bool {
 	return pool != nil && len(pool.Endpoints()) > 0
 }
 
-// answerErrorPage has the error back-end answer in the place of a refusal. The status that the client sees is the one that the
-// error back-end gives it.
+// answerErrorPage replaces a refusal with the response of the error backend. The client gets the
+// error backend's status.
 //
-// What it gets is a question of its own, a GET or HEAD of "/" that says in headers what went wrong. The request itself goes
-// nowhere: one that was refused must not reach anybody by way of its own refusal.
+// The error backend gets a new request: GET or HEAD of "/", with header fields that describe the
+// error. The client's request is not forwarded: a refused request must not reach any backend.
 func (s *Server) answerErrorPage(x *exchange, r *refusal) (done bool) {
 	if !x.wantsErrorPage(r.status) {
 		return false
@@ -54,14 +55,14 @@ func (s *Server) answerErrorPage(x *exchange, r *refusal) (done bool) {
 	if route := x.decision.Route; x.decision.Timeouts.Connect == 0 && route != nil {
 		x.decision.Timeouts = route.Timeouts
 	}
-	question := x.request.WithContext(x.request.Context())
-	question.Header, question.Body, question.ContentLength, question.Trailer = http.Header{}, http.NoBody, 0, nil
-	s.errorEngine.ServeHTTP(&x.response, question)
+	request := x.request.WithContext(x.request.Context())
+	request.Header, request.Body, request.ContentLength, request.Trailer = http.Header{}, http.NoBody, 0, nil
+	s.errorEngine.ServeHTTP(&x.response, request)
 	return true
 }
 
-// rewriteForErrorPage makes the question to the error back-end. Its header is the client's without credentials and
-// conditions: a page about an error is the same for all users, and is never "not modified".
+// rewriteForErrorPage makes the request for the error backend. Its header is the client's without
+// credentials and conditional fields: a page is the same for all users, and never "not modified".
 func rewriteForErrorPage(pr *httputil.ProxyRequest) {
 	x, out := exchangeOf(pr.In.Context()), pr.Out
 	if out.Method != http.MethodHead {
@@ -80,7 +81,7 @@ func rewriteForErrorPage(pr *httputil.ProxyRequest) {
 	x.setErrorHeaders(out.Header, x.refused.status)
 }
 
-// setErrorHeaders tells the error back-end what it answers for; the names are those of ingress-nginx,
+// setErrorHeaders describes the error to the error backend, with the header names of ingress-nginx:
 // https://kubernetes.github.io/ingress-nginx/user-guide/custom-errors/.
 func (x *exchange) setErrorHeaders(h http.Header, status int) {
 	for name, value := range map[string]string{
@@ -97,7 +98,8 @@ func (x *exchange) setErrorHeaders(h http.Header, status int) {
 	}
 }
 
-// forwardToErrorPool asks one endpoint of the error back-end after the other. The question is safe to repeat.
+// forwardToErrorPool tries the endpoints of the error backend in turn. The request is safe to
+// repeat.
 func forwardToErrorPool(out *http.Request) (*http.Response, error) {
 	x := exchangeOf(out.Context())
 	pool, err := x.view.pools[x.decision.Policy.ErrorPool], errNoEndpoint
@@ -109,7 +111,7 @@ func forwardToErrorPool(out *http.Request) (*http.Response, error) {
 		}
 		tried = append(tried, endpoint)
 		try := x.newAttempt(out.Context(), endpoint)
-		try.body, try.secure = nil, false // error back-ends speak HTTP, whatever the endpoints of the route do
+		try.body, try.secure = nil, false // error backends speak HTTP, regardless of the route's backend protocol
 		var response *http.Response
 		if response, err = try.send(out, x.view.transport(endpoint, nil)); err == nil {
 			endpoint.Succeeded()
@@ -125,25 +127,25 @@ func forwardToErrorPool(out *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// finishErrorPage completes the header of an error page: the client learns from it what it would from a plain refusal.
+// finishErrorPage completes the header of an error page with the fields of a refusal.
 func (s *Server) finishErrorPage(response *http.Response) error {
 	x, h := exchangeOf(response.Request.Context()), response.Header
 	if len(h["Server"]) == 0 {
 		h.Set("Server", serverName)
 	}
-	s.ownHeader(h, x, response.StatusCode)
+	s.setOwnHeader(h, x, response.StatusCode)
 	for name, values := range x.refused.header {
 		h[name] = values
 	}
-	if x.refused.hangUp {
+	if x.refused.closeConn {
 		h.Set("Connection", "close")
 	}
 	return nil
 }
 
-// answerErrorPageFailure refuses in the plain way when there is no error page.
+// answerErrorPageFailure writes the plain refusal if the error backend fails.
 func (s *Server) answerErrorPageFailure(_ http.ResponseWriter, out *http.Request, err error) {
 	x := exchangeOf(out.Context())
-	x.refused.reason += "; the error back-end does not answer: " + err.Error()
+	x.refused.reason += "; the error backend failed: " + err.Error()
 	s.refuse(x, x.refused)
 }

@@ -12,7 +12,7 @@ import (
 
 const errorPod = "10.0.0.8:80"
 
-// errorRig is a rig with an error back-end that answers with the status, and says on the channel what it was asked. Its
+// errorRig is a rig with an error backend that answers with the status, and says on the channel what it was asked. Its
 // pod answers with the status in the path's place.
 func errorRig(t *testing.T, annotations map[string]string, status int, objects ...object) (*rig, <-chan *http.Request) {
 	t.Helper()
@@ -53,11 +53,11 @@ func TestErrorPageTakesThePlaceOfAnAnswer(t *testing.T) {
 	}
 	response, body := r.do(request)
 	if response.StatusCode != 418 || body != "error page" || response.Header.Get("X-Endpoint") != "" {
-		t.Errorf("status %d, body %q, header %v; want all of it from the error back-end", response.StatusCode, body, response.Header)
+		t.Errorf("status %d, body %q, header %v; want all of it from the error backend", response.StatusCode, body, response.Header)
 	}
 	q := <-asked
 	if q.Method != http.MethodGet || q.RequestURI != "/" || q.Host != host || q.ContentLength != 0 {
-		t.Errorf("the error back-end was asked %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
+		t.Errorf("the error backend was asked %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
 	}
 	for name, want := range map[string]string{
 		"X-Code": "404", "X-Format": "text/x-error", "X-Original-Uri": "/missing?a=b", "X-Namespace": "shop", "X-Ingress-Name": "web",
@@ -82,16 +82,16 @@ func TestErrorPages(t *testing.T) {
 		change      func(*rig)
 		code, want  string // of the question, and the answer's first line
 	}{
-		"not in the list":         {path: "/gone", want: "410 secret page"},
-		"success":                 {path: "/", want: "200 secret page"},
-		"an answer":               {path: "/broken", code: "500", want: "200 error page"},
-		"HEAD stays HEAD":         {method: "HEAD", path: "/broken", code: "500", want: "200 "},
-		"gRPC reads no pages":     {method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page"},
-		"no endpoint answers":     {path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page"},
-		"a wrong password":        {annotations: shut, path: "/", code: "401", want: "200 error page"},
-		"a wrong address":         {annotations: map[string]string{"denylist-source-range": "127.0.0.0/8"}, path: "/", code: "403", want: "200 error page"},
-		"a broken protection":     {annotations: map[string]string{"auth-type": "basic", "auth-secret": "none"}, path: "/", code: "503", want: "200 error page"},
-		"the error back-end, too": {path: "/missing", change: func(r *rig) { r.podAt(errorPod, "127.0.0.1:1") }, want: "404 404 Not Found"},
+		"not in the list":        {path: "/gone", want: "410 secret page"},
+		"success":                {path: "/", want: "200 secret page"},
+		"an answer":              {path: "/broken", code: "500", want: "200 error page"},
+		"HEAD stays HEAD":        {method: "HEAD", path: "/broken", code: "500", want: "200 "},
+		"gRPC reads no pages":    {method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page"},
+		"no endpoint answers":    {path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page"},
+		"a wrong password":       {annotations: shut, path: "/", code: "401", want: "200 error page"},
+		"a wrong address":        {annotations: map[string]string{"denylist-source-range": "127.0.0.0/8"}, path: "/", code: "403", want: "200 error page"},
+		"a broken protection":    {annotations: map[string]string{"auth-type": "basic", "auth-secret": "none"}, path: "/", code: "503", want: "200 error page"},
+		"the error backend, too": {path: "/missing", change: func(r *rig) { r.podAt(errorPod, "127.0.0.1:1") }, want: "404 404 Not Found"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,11 +112,11 @@ func TestErrorPages(t *testing.T) {
 				q := <-asked
 				code = q.Header.Get("X-Code")
 				if q.Method != http.MethodGet && q.Method != http.MethodHead {
-					t.Errorf("the error back-end was asked with %s", q.Method)
+					t.Errorf("the error backend was asked with %s", q.Method)
 				}
 			}
 			if code != test.code {
-				t.Errorf("the error back-end was asked for %q, want %q", code, test.code)
+				t.Errorf("the error backend was asked for %q, want %q", code, test.code)
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func TestErrorPageKeepsTheChallenge(t *testing.T) {
 	}
 }
 
-// With no endpoint at all the error back-end gets the request itself, and hears why.
+// With no endpoint at all the error backend gets the request itself, and hears why.
 func TestDefaultBackendOfAnIngressWithoutEndpoints(t *testing.T) {
 	r, asked := errorRig(t, nil, 200, withoutPods)
 	response, body := r.send(http.MethodDelete, "/x?a=b", "X-Code: 200")
@@ -140,7 +140,7 @@ func TestDefaultBackendOfAnIngressWithoutEndpoints(t *testing.T) {
 	}
 	q := <-asked
 	if q.Method != http.MethodDelete || q.RequestURI != "/x?a=b" || q.Header.Get("X-Code") != "503" || q.Header.Get("X-Ingress-Name") != "web" {
-		t.Errorf("the error back-end was asked %s %s with %v", q.Method, q.RequestURI, q.Header)
+		t.Errorf("the error backend was asked %s %s with %v", q.Method, q.RequestURI, q.Header)
 	}
 	if len(asked) > 0 {
 		t.Error("it was asked twice")

@@ -9,7 +9,7 @@ func TestOutsideIsNeitherThisHostNorItsCloud(t *testing.T) {
 		"[fd00:ec2::254]:80": false, "[fd20:ce::254]:80": false, "100.100.100.200:80": false,
 		"10.96.0.10:80": true, "[fd00:10:96::a]:80": true, "203.0.113.7:443": true,
 	} {
-		if err := refuseOwn("tcp", address, nil); (err == nil) != allowed {
+		if err := refuseLocal("tcp", address, nil); (err == nil) != allowed {
 			t.Errorf("dial %s: allowed %v, want %v; %v", address, err == nil, allowed, err)
 		}
 	}
