@@ -5,17 +5,19 @@ import (
 	"net/netip"
 )
 
-// access lists which addresses may enter.
+// access lists the annotations for client addresses.
 var access = []Entry{
 	{Name: "allowlist-source-range", Group: "access", Support: Supported, Values: "addresses and CIDR ranges, separated by commas",
-		Note: "the client addresses that may enter; others get 403", read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Allow })},
-	{Name: "whitelist-source-range", Group: "access", Support: Supported, Values: "addresses and CIDR ranges, separated by commas", Alias: "allowlist-source-range",
-		Note: "another name of allowlist-source-range", read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Allow })},
+		Note: "the allowed client addresses; others get 403", read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Allow })},
+	{Name: "whitelist-source-range", Group: "access", Support: Supported,
+		Values: "addresses and CIDR ranges, separated by commas", Alias: "allowlist-source-range",
+		Note: "another name for allowlist-source-range", read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Allow })},
 	{Name: "denylist-source-range", Group: "access", Support: Supported, Values: "addresses and CIDR ranges, separated by commas",
-		Note: "the client addresses that may not enter, even if the other list has them", read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Deny })},
+		Note: "the rejected client addresses, even if the allowlist contains them",
+		read: prefixes(func(o *Options) *[]netip.Prefix { return &o.Access.Deny })},
 }
 
-// prefixes makes the reader of a list of addresses.
+// prefixes returns a reader for a list of addresses.
 func prefixes(field func(*Options) *[]netip.Prefix) reader {
 	return func(o *Options, value string) error {
 		all, err := parsePrefixes(value)
@@ -27,8 +29,8 @@ func prefixes(field func(*Options) *[]netip.Prefix) reader {
 	}
 }
 
-// parsePrefixes reads addresses and CIDR ranges. An address is the range that has it alone. IPv4 addresses in the guise of IPv6
-// (RFC 4291, 2.5.5.2) are IPv4 addresses.
+// parsePrefixes reads addresses and CIDR ranges. An address becomes a range of one address.
+// IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2) become IPv4 addresses.
 func parsePrefixes(value string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, item := range items(value) {
@@ -36,7 +38,7 @@ func parsePrefixes(value string) ([]netip.Prefix, error) {
 		if err != nil {
 			addr, addrErr := netip.ParseAddr(item)
 			if addrErr != nil || addr.Zone() != "" {
-				return nil, fmt.Errorf("%q is neither an address nor a range of addresses", item)
+				return nil, fmt.Errorf("%q is neither an IP address nor a CIDR range", item)
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
 		}
@@ -46,7 +48,7 @@ func parsePrefixes(value string) ([]netip.Prefix, error) {
 		all = append(all, p.Masked())
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%q has no address in it", value)
+		return nil, fmt.Errorf("%q contains no address", value)
 	}
 	return all, nil
 }

@@ -7,35 +7,39 @@ import (
 	"slices"
 )
 
-// canaries lists what makes an Ingress a canary, and says which requests it takes. The order in which they are asked is that of
-// the list: header, cookie, weight.
+// canaries lists the annotations for canaries. They are evaluated in the order of the list: header,
+// cookie, weight.
 var canaries = []Entry{
-	{Name: "canary", Group: "canary", Support: Supported, Values: "true, false", Default: "false", Otherwise: "this Ingress is a canary, for it is meant to be no main one",
-		Note: "the Ingress makes no route of its own, and takes a share of the requests of the main one with the same host, path and path type", read: readCanary},
+	{Name: "canary", Group: "canary", Support: Supported, Values: "true, false",
+		Default: "false", Otherwise: "this Ingress counts as a canary, because it was not meant as a main Ingress",
+		Note: "this Ingress takes a share of the requests of the main Ingress with the same host, path, and path type; it makes no route of its own",
+		read: readCanary},
 	{Name: "canary-by-header", Group: "canary", Support: Supported, With: "canary", Values: "the name of a header",
-		Note: "the header that chooses: always is the canary, never is main, all else goes on to the cookie",
+		Note: "the header that selects: always selects the canary, never selects main; other values leave it to the cookie",
 		read: token("header", func(o *Options) *string { return &o.Canary.Header })},
 	{Name: "canary-by-header-value", Group: "canary", Support: Supported, With: "canary", Values: "text",
-		Note: "the only value of that header that means the canary; all else goes on to the cookie",
+		Note: "the only value of that header that selects the canary; other values leave it to the cookie",
 		read: text(func(o *Options) *string { return &o.Canary.Value })},
 	{Name: "canary-by-header-pattern", Group: "canary", Support: Supported, With: "canary", Values: "a regular expression (RE2)",
-		Otherwise: "the header chooses nothing",
-		Note:      "values of that header that mean the canary, anchored only where the expression says so; canary-by-header-value comes before it", read: readCanaryPattern},
+		Otherwise: "the header selects nothing",
+		Note:      "values of that header that select the canary, anchored only where the expression says so; canary-by-header-value takes precedence",
+		read:      readCanaryPattern},
 	{Name: "canary-by-cookie", Group: "canary", Support: Supported, With: "canary", Values: "the name of a cookie",
-		Note: "the cookie that chooses: always is the canary, never is main, all else goes on to the weight",
+		Note: "the cookie that selects: always selects the canary, never selects main; other values leave it to the weight",
 		read: token("cookie", func(o *Options) *string { return &o.Canary.Cookie })},
 	{Name: "canary-weight", Group: "canary", Support: Supported, With: "canary", Values: "0 to canary-weight-total", Default: "0",
-		Note: "the canary's share of the requests that nothing else has chosen for",
+		Note: "the canary's share of the requests that neither header nor cookie decides",
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Canary.Weight })},
 	{Name: "canary-weight-total", Group: "canary", Support: Supported, With: "canary", Values: "100 or more", Default: "100",
-		Note: "what the share is a share of",
+		Note: "the total that canary-weight is a share of",
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Canary.WeightTotal })},
 }
 
-// beside lists what else counts of a canary: how requests are spread over its own endpoints.
+// beside lists the other annotations that apply to a canary: those that balance its endpoints.
 var beside = []string{"load-balance", "upstream-hash-by", "service-upstream"}
 
-// ofCanary says whether an annotation counts on a canary. Names that nobody knows do as far as they are told to have no effect.
+// ofCanary reports whether an annotation applies to a canary. Unknown names do, so that they get a
+// Diagnostic.
 func ofCanary(name string) bool {
 	e := byName[name]
 	if e == nil {
@@ -44,28 +48,28 @@ func ofCanary(name string) bool {
 	return e.Group == "canary" || e.Group == "affinity" || slices.Contains(beside, name)
 }
 
-// readCanary takes a value that is no boolean for true: an Ingress whose author wrote "canary" and which became a main route
-// would take all the traffic that he wanted to give it a share of.
+// readCanary counts an invalid value as true. Otherwise, the Ingress would become a main route and
+// receive all traffic instead of a share.
 func readCanary(o *Options, value string) error {
 	on, err := parseBool(value)
 	o.Canary.Enabled = on || err != nil
 	return err
 }
 
-// nothing matches no text at all, not even the empty one.
+// nothing matches no text, not even an empty one.
 var nothing = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
 
 func readCanaryPattern(o *Options, value string) error {
 	pattern, err := regexp.Compile(value)
 	if err != nil {
-		o.Canary.Pattern = nothing // without it, "always" would mean the canary
-		return fmt.Errorf("%q is not a regular expression of RE2 (%w)", value, err)
+		o.Canary.Pattern = nothing // without a pattern, "always" would select the canary
+		return fmt.Errorf("%q is not a valid RE2 regular expression (%w)", value, err)
 	}
 	o.Canary.Pattern = pattern
 	return nil
 }
 
-// settleCanary brings the weight into its range.
+// settleCanary limits the weight to its range.
 func (r *reading) settleCanary() {
 	c := &r.o.Canary
 	if !c.Enabled {

@@ -6,8 +6,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// example is a value that each supported annotation takes, and one that it does not. with are the annotations that switch its
-// feature on.
+// example is a valid and an invalid value of an annotation. with are the annotations that enable
+// its feature.
 type example struct {
 	good, bad string
 	with      []string
@@ -147,8 +147,8 @@ var examples = map[string]example{
 	"enable-access-log": {"false", "off", nil},
 }
 
-// Whatever somebody has in his manifests has a consequence that can be told: an effect, or a Diagnostic.
-func TestEveryEntryHasItsConsequence(t *testing.T) {
+// Every annotation in a manifest has an effect or gets a Diagnostic.
+func TestEveryAnnotationHasEffectOrDiagnostic(t *testing.T) {
 	for _, e := range annotations.List() {
 		if e.Support == annotations.Supported {
 			ex, ok := examples[e.Name]
@@ -156,27 +156,27 @@ func TestEveryEntryHasItsConsequence(t *testing.T) {
 				t.Errorf("%s has no example", e.Name)
 				continue
 			}
-			takesGood(t, e, ex)
-			refusesBad(t, e, ex)
+			acceptsGood(t, e, ex)
+			rejectsBad(t, e, ex)
 			continue
 		}
 		o, diagnostics := parse(e.Name, "true-but-odd")
 		switch {
 		case e.Support == annotations.Blocks && (o.Blocked == "" || len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked):
-			t.Errorf("%s leaves the route open: %v", e.Name, diagnostics)
+			t.Errorf("%s does not block the route: %v", e.Name, diagnostics)
 		case e.Support == annotations.NoEffect && !same(o, defaults):
 			t.Errorf("%s has an effect: %+v", e.Name, o)
 		case e.Support == annotations.NoEffect && e.With == "" && (len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported):
-			t.Errorf("%s: got %v, want one fault", e.Name, diagnostics)
+			t.Errorf("%s: got %v, want one Diagnostic", e.Name, diagnostics)
 		case e.With != "" && len(diagnostics) != 0:
-			t.Errorf("%s refines nothing that is there: got %v, want silence", e.Name, diagnostics)
+			t.Errorf("%s without its feature: got %v, want no Diagnostic", e.Name, diagnostics)
 		}
 	}
 }
 
-func takesGood(t *testing.T, e annotations.Entry, ex example) {
+func acceptsGood(t *testing.T, e annotations.Entry, ex example) {
 	t.Helper()
-	// enable-global-auth has an effect only where the ConfigMap asks for authentication.
+	// enable-global-auth has an effect only if the ConfigMap sets authentication.
 	from := defaults
 	if e.Name == "enable-global-auth" {
 		s, _ := annotations.ParseSettings(map[string]string{"global-auth-url": "https://auth.test"})
@@ -185,14 +185,14 @@ func takesGood(t *testing.T, e annotations.Entry, ex example) {
 	before, _ := annotations.Parse(all(ex.with...), from)
 	o, diagnostics := annotations.Parse(all(append(ex.with, e.Name, ex.good)...), from)
 	if len(diagnostics) != 0 || o.Blocked != "" {
-		t.Errorf("%s: %q is refused: %v", e.Name, ex.good, diagnostics)
+		t.Errorf("%s: %q is rejected: %v", e.Name, ex.good, diagnostics)
 	}
 	if same(o, before) {
 		t.Errorf("%s: %q changes nothing", e.Name, ex.good)
 	}
 }
 
-func refusesBad(t *testing.T, e annotations.Entry, ex example) {
+func rejectsBad(t *testing.T, e annotations.Entry, ex example) {
 	t.Helper()
 	before, _ := parse(ex.with...)
 	o, diagnostics := parse(append(ex.with, e.Name, ex.bad)...)
@@ -204,14 +204,14 @@ func refusesBad(t *testing.T, e annotations.Entry, ex example) {
 		t.Errorf("%s: %q: got %v, want one %s", e.Name, ex.bad, diagnostics, want)
 	}
 	if e.Security != (o.Blocked != "") {
-		t.Errorf("%s: %q: closed is %q", e.Name, ex.bad, o.Blocked)
+		t.Errorf("%s: %q: blocked is %q", e.Name, ex.bad, o.Blocked)
 	}
 	o.Blocked = before.Blocked
 	if e.Otherwise == "" && !same(o, before) {
-		t.Errorf("%s: %q is refused, and changes the options all the same", e.Name, ex.bad)
+		t.Errorf("%s: %q is rejected, but changes the options", e.Name, ex.bad)
 	}
-	// The feature that it refines is what asks for it.
+	// Without its feature, the annotation gets no Diagnostic.
 	if _, diagnostics := parse(e.Name, ex.bad); e.With != "" && len(diagnostics) != 0 {
-		t.Errorf("%s alone: got %v, want silence", e.Name, diagnostics)
+		t.Errorf("%s alone: got %v, want no Diagnostic", e.Name, diagnostics)
 	}
 }

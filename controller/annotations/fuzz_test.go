@@ -8,11 +8,11 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// protections are annotations that nobody writes without wanting a protection, if they have a value.
-var protections = []string{"auth-type", "auth-url", "allowlist-source-range", "whitelist-source-range", "denylist-source-range", "auth-tls-secret",
+// securityAnnotations always restrict access if they have a value.
+var securityAnnotations = []string{"auth-type", "auth-url", "allowlist-source-range", "whitelist-source-range", "denylist-source-range", "auth-tls-secret",
 	"server-snippet", "configuration-snippet", "auth-snippet", "modsecurity-snippet"}
 
-// protects says whether the options have the protection that the annotation asks for.
+// protects reports whether the options contain the value of the security annotation.
 func protects(o annotations.Options, name string) bool {
 	switch name {
 	case "auth-type":
@@ -29,8 +29,9 @@ func protects(o annotations.Options, name string) bool {
 	return false
 }
 
-// FuzzParse: whatever two annotations say, Parse does not panic, no protection gets lost, and nothing that is accepted could end
-// a header line. The second one has the effect that the first one asks for only in company.
+// FuzzParse checks two annotations with any values: Parse does not panic, no security annotation is
+// lost, and no option can end a header line. Some annotations have an effect only with a second
+// one.
 func FuzzParse(f *testing.F) {
 	for name, ex := range examples {
 		for _, value := range []string{ex.good, ex.bad} {
@@ -41,35 +42,35 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	}
-	f.Add("upstream-hash-by", "${http_\n}", "", "") // what is between braces goes into the options too
+	f.Add("upstream-hash-by", "${http_\n}", "", "") // the text between braces becomes part of the options, too
 	f.Fuzz(func(t *testing.T, name, value, other, otherValue string) {
 		pairs := all(name, value, other, otherValue)
 		o, diagnostics := annotations.Parse(pairs, defaults)
-		for _, p := range protections {
+		for _, p := range securityAnnotations {
 			if v, ok := pairs[annotations.Prefix+p]; ok && strings.TrimSpace(v) != "" && !o.Canary.Enabled && o.Blocked == "" && !protects(o, p) {
 				t.Errorf("%q: %s is lost: %+v", pairs, p, o)
 			}
 		}
-		o.Blocked = "" // it is for people, and repeats the name of the annotation, which the API server checks
+		o.Blocked = "" // it is a message with the name of the annotation, which the API server checks
 		if found := control(reflect.ValueOf(o)); found != "" {
 			t.Errorf("%q: the options have %q", pairs, found)
 		}
 		seen := map[string]bool{}
-		for _, fault := range diagnostics {
-			if seen[fault.Name] {
-				t.Errorf("%q: two diagnostics of %s", pairs, fault.Name)
+		for _, d := range diagnostics {
+			if seen[d.Name] {
+				t.Errorf("%q: two Diagnostics for %s", pairs, d.Name)
 			}
-			seen[fault.Name] = true
+			seen[d.Name] = true
 		}
 		again, _ := annotations.Parse(pairs, defaults)
 		again.Blocked = ""
 		if !sameText(again, o) {
-			t.Errorf("%q: twice the same, and different options", pairs)
+			t.Errorf("%q: two calls return different options", pairs)
 		}
 	})
 }
 
-// control finds a text with a control character among the values that options hold, and returns it.
+// control returns the first text with a control character in the options.
 func control(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.String:
@@ -79,7 +80,7 @@ func control(v reflect.Value) string {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if name := v.Type().Field(i).Name; name == "Pattern" || name == "MatchCN" {
-				continue // these are matched against, and go nowhere
+				continue // these only match, and are not sent
 			}
 			if found := control(v.Field(i)); found != "" {
 				return found
@@ -95,7 +96,7 @@ func control(v reflect.Value) string {
 	return ""
 }
 
-// sameText compares options whose regular expressions have been compiled anew.
+// sameText compares options with regular expressions that were compiled separately.
 func sameText(a, b annotations.Options) bool {
 	for _, o := range []*annotations.Options{&a, &b} {
 		if o.Canary.Pattern != nil {
@@ -110,7 +111,7 @@ func sameText(a, b annotations.Options) bool {
 	return same(a, b)
 }
 
-// FuzzSettings: whatever the ConfigMap says, its protections are there or close everything.
+// FuzzSettings checks that security settings of any ConfigMap apply or block all routes.
 func FuzzSettings(f *testing.F) {
 	for _, e := range annotations.SettingsList() {
 		f.Add(e.Key, settingExamples[e.Key].good)
@@ -135,7 +136,7 @@ func FuzzSettings(f *testing.F) {
 	})
 }
 
-// FuzzTemplate: a template is refused, or gives back what it was made of.
+// FuzzTemplate checks that a template is rejected, or returns its source.
 func FuzzTemplate(f *testing.F) {
 	for _, seed := range []string{"", "a", "$host", "${host}", "$1$2", "$10", "a$", "${", "$http_x-y", "https://$host/?rd=$escaped_request_uri", "$$", "${host}x"} {
 		f.Add(seed)
@@ -144,15 +145,15 @@ func FuzzTemplate(f *testing.F) {
 		tmpl, err := annotations.ParseTemplate(source)
 		if err != nil {
 			if !tmpl.IsZero() {
-				t.Errorf("%q is refused (%v) and not zero", source, err)
+				t.Errorf("%q is rejected (%v) and not zero", source, err)
 			}
 			return
 		}
 		if tmpl.String() != source {
-			t.Errorf("%q reads %q", source, tmpl)
+			t.Errorf("%q: got %q", source, tmpl)
 		}
 		if back := tmpl.Expand(func(name string) string { return "$" + name }); back != strings.NewReplacer("{", "", "}", "").Replace(source) && !strings.ContainsAny(source, "{}") {
-			t.Errorf("%q gives back %q", source, back)
+			t.Errorf("%q: got back %q", source, back)
 		}
 		if strings.Contains(tmpl.Expand(func(string) string { return "" }), "$") {
 			t.Errorf("%q leaves a dollar sign", source)

@@ -7,19 +7,19 @@ import (
 
 //go:generate go test -run TestDocumentationIsCurrent -update .
 
-// Support says what the controller does about an annotation, or about a key of its ConfigMap.
+// Support is what the controller does with an annotation, or with a key of its ConfigMap.
 type Support int
 
 const (
-	// NoEffect is known and has no effect, for a reason that its Note gives. A Diagnostic says so.
+	// NoEffect is a known name without effect. Note has the reason. It gets a Diagnostic.
 	NoEffect Support = iota
-	// Supported has the effect that ingress-nginx documents, or that the Note gives.
+	// Supported has the effect that ingress-nginx documents, or that Note describes.
 	Supported
-	// Blocks is a protection that the controller does not give, so the routes answer 503.
+	// Blocks is an unsupported security annotation. The routes return 503.
 	Blocks
 )
 
-// String gives the word of the documentation.
+// String returns the text for the documentation.
 func (s Support) String() string {
 	switch s {
 	case Supported:
@@ -31,42 +31,44 @@ func (s Support) String() string {
 	}
 }
 
-// Entry is one line of the list of annotations.
+// Entry describes one annotation.
 type Entry struct {
-	// Name is what follows Prefix.
+	// Name is the name without Prefix.
 	Name string
-	// Group is the heading under which the documentation shows it.
+	// Group is its heading in the documentation.
 	Group   string
 	Support Support
-	// Values says which values are accepted, in a few words; empty when the annotation is not supported.
+	// Values describes the valid values; empty if the annotation is not supported.
 	Values string
-	// Default is the value that applies when the annotation is absent; empty when there is none.
+	// Default is the value that applies without the annotation; empty if there is none.
 	Default string
-	// Idle holds the values that ask for nothing that does not happen anyway, in lower case. They are no fault.
+	// Idle has the values that change nothing, in lower case. They get no Diagnostic.
 	Idle []string
-	// With names the annotation that this one refines. Alone it means nothing, so it has no fault of its own.
+	// With is the annotation that enables the feature. Without it, this one has no effect and gets
+	// no Diagnostic.
 	With string
-	// Alias names the annotation that this one is another name of. If an Ingress has both, that one counts.
+	// Alias is the current name of this annotation. If an Ingress has both, the current name
+	// counts.
 	Alias string
-	// Security says that a value which cannot be read closes the route.
+	// Security is set if an invalid value blocks the route.
 	Security bool
-	// Otherwise is what happens in the place of a value that cannot be read; empty: "the default applies".
+	// Otherwise is the consequence of an invalid value; empty: "the default applies".
 	Otherwise string
-	// Note is what it does, in a few words, or why it is not supported.
+	// Note is the effect, or the reason for no effect.
 	Note string
 
 	read reader
 }
 
-// reader puts a value, which has no space around it, into the options, or says what is wrong with it. It may still have changed
-// what Entry.Otherwise says.
+// reader sets an option from a value without surrounding space. With an error, only the change that
+// Entry.Otherwise describes remains.
 type reader func(o *Options, value string) error
 
-// List returns every annotation that the controller knows, in the order of the documentation.
+// List returns all known annotations in the order of the documentation.
 func List() []Entry { return slices.Clone(list) }
 
-// idle says whether value asks for nothing. An empty value never asks for anything, except from a protection: an
-// allowlist that a template left empty may be one whose addresses got lost.
+// idle reports whether value changes nothing. Empty values change nothing, except those of security
+// annotations: a template might have lost the addresses of an empty allowlist.
 func (e *Entry) idle(value string) bool {
 	if value == "" && !e.Security && e.Support != Blocks {
 		return true
@@ -87,7 +89,7 @@ var (
 	byName = index(list)
 )
 
-// security marks all of the entries as protections: without what they say, strangers might get in.
+// security marks supported entries as security annotations.
 func security(entries []Entry) []Entry {
 	for i := range entries {
 		entries[i].Security = entries[i].Support == Supported
@@ -103,7 +105,7 @@ func index(list []Entry) map[string]*Entry {
 	return m
 }
 
-// inUse says whether the feature that others refine is switched on. A feature that is not supported never is.
+// inUse reports whether a feature is on. Unsupported features are never on.
 func inUse(feature string, o *Options) bool {
 	switch feature {
 	case "canary":

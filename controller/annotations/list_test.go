@@ -6,7 +6,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// The list is the documentation, so it must be whole.
+// The documentation is generated from the list, so the list must be complete.
 func TestListIsConsistent(t *testing.T) {
 	byName := map[string]annotations.Entry{}
 	for _, e := range annotations.List() {
@@ -26,28 +26,28 @@ func TestListIsConsistent(t *testing.T) {
 			continue
 		}
 		if base, ok := byName[e.With]; !ok || base.With != "" {
-			t.Errorf("%s refines %q, which is not in the list or refines something itself", name, e.With)
+			t.Errorf("%s needs %q, which is not in the list or needs another annotation", name, e.With)
 		}
 		if e.Support == annotations.Blocks {
-			t.Errorf("%s is a protection; it must close the route by itself", name)
+			t.Errorf("%s is a security annotation; it must block the route without another annotation", name)
 		}
 	}
 }
 
-// Changing the copy must not change the list.
-func TestListIsACopy(t *testing.T) {
+// A change of the copy must not change the list.
+func TestListReturnsCopy(t *testing.T) {
 	annotations.List()[0].Name = "changed"
 	if annotations.List()[0].Name == "changed" {
-		t.Error("List hands out its own array")
+		t.Error("List returns its own array")
 	}
 }
 
-func TestSupportReads(t *testing.T) {
+func TestSupportString(t *testing.T) {
 	for s, want := range map[annotations.Support]string{
 		annotations.NoEffect: "no effect", annotations.Supported: "supported", annotations.Blocks: "blocks the route",
 	} {
 		if s.String() != want {
-			t.Errorf("%d reads %q, want %q", s, s, want)
+			t.Errorf("%d: got %q, want %q", s, s, want)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 package annotations
 
-// nearest returns the name in the list that is one slip of the finger away from name, or "".
+// nearest returns the name in the list that differs from name by one typing mistake, or "".
 func nearest(name string) string {
 	for i := range list {
 		if oneSlipApart(name, list[i].Name) {
@@ -10,7 +10,7 @@ func nearest(name string) string {
 	return ""
 }
 
-// nearestKey does the same for the ConfigMap.
+// nearestKey is nearest for the keys of the ConfigMap.
 func nearestKey(key string) string {
 	for i := range settings {
 		if oneSlipApart(key, settings[i].Key) {
@@ -20,8 +20,9 @@ func nearestKey(key string) string {
 	return ""
 }
 
-// oneSlipApart says whether one letter added, dropped or replaced, or two neighbors swapped, makes b of a. What is
-// left between the longest common beginning and end tells; a full edit distance would cost a table per pair of names.
+// oneSlipApart reports whether one added, dropped, or replaced letter, or two swapped neighbors,
+// turns a into b. It compares what remains without the common prefix and suffix. A full edit
+// distance would need a table for each pair of names.
 func oneSlipApart(a, b string) bool {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]

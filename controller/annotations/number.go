@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// number makes the reader of a whole number between least and most.
+// number returns a reader for a whole number from least to most.
 func number(least, most int, field func(*Options) *int) reader {
 	return func(o *Options, value string) error {
 		n, err := parseNumber(value, least, most)
@@ -29,7 +29,7 @@ func parseNumber(value string, least, most int) (int, error) {
 	return n, nil
 }
 
-// kilobytes makes the reader of a whole number of kilobytes, which are 1,024 bytes as in nginx.
+// kilobytes returns a reader for a whole number of kilobytes of 1,024 bytes, as in nginx.
 func kilobytes(field func(*Options) *int64) reader {
 	return func(o *Options, value string) error {
 		n, err := parseNumber(value, 0, 1<<40)
@@ -41,7 +41,8 @@ func kilobytes(field func(*Options) *int64) reader {
 	}
 }
 
-// size makes the reader of a number of bytes: "1024", "8k", "8m", "1g", in upper or lower case (nginx.org/en/docs/syntax.html).
+// size returns a reader for a number of bytes: "1024", "8k", "8m", "1g", in upper or lower case
+// (nginx.org/en/docs/syntax.html).
 func size(field func(*Options) *int64) reader {
 	return func(o *Options, value string) error {
 		n, err := parseSize(value)
@@ -56,7 +57,7 @@ func size(field func(*Options) *int64) reader {
 func parseSize(value string) (int64, error) {
 	digits, shift := value, 0
 	if value != "" {
-		switch last := len(value) - 1; value[last] | 0x20 { // the letter in lower case
+		switch last := len(value) - 1; value[last] | 0x20 { // in lower case
 		case 'k':
 			digits, shift = value[:last], 10
 		case 'm':
@@ -67,12 +68,12 @@ func parseSize(value string) (int64, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 62-shift)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a size: write bytes, or a number and k, m or g, as in %q", value, "8m")
+		return 0, fmt.Errorf("%q is not a size: write bytes, or a number with k, m, or g, such as %q", value, "8m")
 	}
 	return int64(n) << shift, nil
 }
 
-// numbers reads a comma-separated list of whole numbers between least and most.
+// numbers reads a comma-separated list of whole numbers from least to most.
 func numbers(value string, least, most int) ([]int, error) {
 	var all []int
 	for _, item := range items(value) {
@@ -83,7 +84,7 @@ func numbers(value string, least, most int) ([]int, error) {
 		all = append(all, n)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%q has no number in it", value)
+		return nil, fmt.Errorf("%q contains no number", value)
 	}
 	return all, nil
 }

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// reference makes the reader of an object's name, with or without its namespace: "name" or "namespace/name".
+// reference returns a reader for the name of an object: "name" or "namespace/name".
 func reference(field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		namespace, name, found := strings.Cut(value, "/")
@@ -22,7 +22,7 @@ func reference(field func(*Options) *string) reader {
 	}
 }
 
-// service makes the reader of the name of a Service in the Ingress's own namespace.
+// service returns a reader for the name of a Service in the namespace of the Ingress.
 func service(field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		if len(validation.IsDNS1123Label(value)) > 0 {
@@ -33,8 +33,8 @@ func service(field func(*Options) *string) reader {
 	}
 }
 
-// isHostName says whether value, in lower case, is a host as the rules of an Ingress may have it; with "*." in front only if
-// wildcards are allowed.
+// isHostName reports whether value, in lower case, is a valid host for a rule. Only with wildcards
+// can it start with "*.".
 func isHostName(value string, wildcards bool) bool {
 	if wildcards && strings.HasPrefix(value, "*.") {
 		return len(validation.IsWildcardDNS1123Subdomain(value)) == 0

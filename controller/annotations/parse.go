@@ -7,36 +7,37 @@ import (
 	"strings"
 )
 
-// Prefix is what the names of all annotations in the list begin with in an Ingress.
+// Prefix is the prefix of all annotations in the list.
 const Prefix = "nginx.ingress.kubernetes.io/"
 
-// Codes of Diagnostics: words for Events and metrics.
+// Codes of Diagnostics, for Events and metrics.
 const (
-	// CodeNotSupported is an annotation without effect; the Ingress is served without it.
+	// CodeNotSupported is an annotation without effect. The Ingress is served without it.
 	CodeNotSupported = "AnnotationNotSupported"
-	// CodeInvalid is a value that could not be read; the default applies.
+	// CodeInvalid is an invalid value. The default applies.
 	CodeInvalid = "AnnotationInvalid"
-	// CodeBlocked is an annotation for the sake of which the Ingress's routes answer 503.
+	// CodeBlocked is an annotation that makes the routes of the Ingress return 503.
 	CodeBlocked = "RouteBlocked"
 )
 
-// Diagnostic is something wrong with one annotation, or with one key of the controller's ConfigMap.
+// Diagnostic is an error in one annotation, or in one key of the controller's ConfigMap.
 type Diagnostic struct {
-	// Name is the whole name of the annotation, Prefix included, or the key.
+	// Name is the full name of the annotation, including Prefix, or the key.
 	Name string
 	// Code is one of the constants above.
 	Code string
-	// Reason is a sentence for the author of the Ingress, without the annotation's name.
+	// Reason is a sentence for the author of the Ingress. It omits the name.
 	Reason string
-	// Requires is the annotation that must be set, too, with its Prefix; empty: the fault is another one.
+	// Requires is the missing annotation, including Prefix; empty: no annotation is missing.
 	Requires string
 }
 
-// Parse reads an Ingress's annotations. Those that do not begin with Prefix are none of its business; what they do not
-// say is as in defaults, the Options of Settings. Diagnostics come sorted by name; an annotation has at most one.
+// Parse reads the annotations of an Ingress. It ignores names without Prefix. Missing annotations
+// have the value in defaults, the Options of Settings. Diagnostics are sorted by name, with at most
+// one for each annotation.
 //
-// Of a canary only the annotations count that say how it takes its share (canary.go). All else is that of the main Ingress,
-// its protections included, so it is neither read nor found fault with.
+// For a canary, Parse reads only the annotations that apply to canaries (canary.go). All others
+// come from the main Ingress, including security annotations.
 func Parse(all map[string]string, defaults Options) (Options, []Diagnostic) {
 	r := reading{o: defaults, all: all}
 	for _, name := range ours(all) {
@@ -60,14 +61,15 @@ type reading struct {
 	diagnostics []Diagnostic
 }
 
-// has says whether the Ingress has the annotation.
+// has reports whether the Ingress has the annotation.
 func (r *reading) has(name string) bool {
 	_, ok := r.all[Prefix+name]
 	return ok
 }
 
-// ours returns the names under Prefix, without it, in the order in which they are read: first what decides about others,
-// then features, then what refines them; by name within each, for a map has no order and Parse must be deterministic.
+// ours returns the names without Prefix in reading order: annotations that affect others, then
+// features, then options of features. Names are sorted within each, because Parse must be
+// deterministic and a map has no order.
 func ours(all map[string]string) []string {
 	var names []string
 	for key := range all {
@@ -90,28 +92,28 @@ func turn(name string) int {
 	return 1
 }
 
-// read puts one annotation into the options, or finds a fault.
+// read sets an option from one annotation, or reports a Diagnostic.
 func (r *reading) read(name, value string) {
 	e := byName[name]
 	switch {
 	case e == nil:
 		r.unknown(name)
 	case e.idle(value), e.With != "" && !inUse(e.With, &r.o) && e.Support == NoEffect:
-		// It asks for nothing, or refines something that nobody asked for.
+		// It changes nothing, or its feature is off.
 	case e.Support == NoEffect:
 		r.report(name, CodeNotSupported, "has no effect: "+e.Note)
 	case e.Support == Blocks:
 		r.block(name, "is not supported ("+e.Note+")")
 	case e.Alias != "" && r.has(e.Alias):
 		if value != strings.TrimSpace(r.all[Prefix+e.Alias]) {
-			r.report(name, CodeNotSupported, "has no effect beside "+e.Alias+", which is another name of it")
+			r.report(name, CodeNotSupported, "has no effect: "+e.Alias+", the current name, is set")
 		}
 	default:
 		r.invalid(e, e.read(&r.o, value))
 	}
 }
 
-// invalid finds the fault of a value that could not be read, if there is an error at all.
+// invalid reports err, the error of an invalid value, if any.
 func (r *reading) invalid(e *Entry, err error) {
 	switch {
 	case err == nil, e.With != "" && !inUse(e.With, &r.o):
@@ -122,26 +124,26 @@ func (r *reading) invalid(e *Entry, err error) {
 	}
 }
 
-// unknown judges a name that is not in the list. One that reads like a protection closes the route all the same: a
-// misspelled allowlist is still somebody's wish not to be open to everybody.
+// unknown reports a name that is not in the list. A name that looks like a security annotation
+// blocks the route: the author of a misspelled allowlist wants to restrict access.
 func (r *reading) unknown(name string) {
 	hint := ""
 	if near := nearest(name); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	if looksLikeSecurity(name) {
-		r.block(name, "is not known, but it reads like a protection"+hint)
+		r.block(name, "is unknown, but looks like a security annotation"+hint)
 		return
 	}
 	r.report(name, CodeNotSupported, "is not supported and has no effect"+hint)
 }
 
-// block has the routes of the Ingress answer 503: a protection is asked for that they would not have.
+// block makes the routes of the Ingress return 503, because they would lack a security annotation.
 func (r *reading) block(name, reason string) {
 	if r.o.Blocked == "" {
-		r.o.Blocked = fmt.Sprintf("annotation %s: %s; without it the route would be open", name, reason)
+		r.o.Blocked = fmt.Sprintf("annotation %s: %s; the route fails closed", name, reason)
 	}
-	r.report(name, CodeBlocked, reason+"; the routes of this Ingress answer 503 rather than go unprotected")
+	r.report(name, CodeBlocked, reason+"; the routes of this Ingress fail closed and return 503")
 }
 
 // require blocks the routes of the Ingress because another annotation is missing.
@@ -154,7 +156,7 @@ func (r *reading) require(name, other, why string) {
 	}
 }
 
-// fault keeps the first fault of each annotation.
+// report keeps the first Diagnostic of each annotation.
 func (r *reading) report(name, code, reason string) {
 	name = Prefix + name
 	if !slices.ContainsFunc(r.diagnostics, func(f Diagnostic) bool { return f.Name == name }) {

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// all makes annotations of names and values.
+// all returns annotations from names and values.
 func all(pairs ...string) map[string]string {
 	m := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -29,7 +29,7 @@ var defaults = annotations.DefaultSettings().Options
 // same compares options, which hold slices and maps.
 func same(a, b annotations.Options) bool { return reflect.DeepEqual(a, b) }
 
-func TestOthersAnnotationsAreNoneOfOurs(t *testing.T) {
+func TestParseIgnoresOtherPrefixes(t *testing.T) {
 	o, diagnostics := annotations.Parse(map[string]string{
 		"kubernetes.io/ingress.class": "nginx",
 		"example.com/auth-type":       "basic",
@@ -49,7 +49,7 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-func TestInvalidTimeouts(t *testing.T) {
+func TestInvalidTimeoutsKeepDefault(t *testing.T) {
 	for value, hint := range map[string]string{
 		"30s":                   `write whole seconds, "30"`,
 		"1m30s":                 `write whole seconds, "90"`,
@@ -65,7 +65,7 @@ func TestInvalidTimeouts(t *testing.T) {
 	} {
 		o, diagnostics := parse("proxy-read-timeout", value)
 		if !same(o, defaults) {
-			t.Errorf("%q: got %+v, want the option refused", value, o)
+			t.Errorf("%q: got %+v, want the default", value, o)
 		}
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeInvalid || !strings.Contains(diagnostics[0].Reason, hint) {
 			t.Errorf("%q: got diagnostics %v, want one with %q", value, diagnostics, hint)
@@ -73,18 +73,18 @@ func TestInvalidTimeouts(t *testing.T) {
 	}
 }
 
-// The rule that matters most: whoever asks for protection is not served without.
-func TestProtectionsFailClosed(t *testing.T) {
+// The most important rule: an Ingress is not served without the security that it requests.
+func TestSecurityAnnotationsFailClosed(t *testing.T) {
 	for _, name := range []string{
 		"auth-type", "auth-url", "auth-snippet", "satisfy", "enable-global-auth",
 		"whitelist-source-range", "allowlist-source-range", "denylist-source-range", "enable-modsecurity", "enable-owasp-core-rules",
 		"server-snippet", "configuration-snippet", "modsecurity-snippet", "ssl-passthrough", "backend-protocol",
-		// Nobody knows these, but everybody knows what they were meant for.
+		// These names are unknown, but look like security annotations.
 		"auth-typ", "Auth-Type", "auth-new-method", "whitelist-source-ranges", "blocklist", "location-snippet",
 	} {
 		o, diagnostics := parse(name, "?")
 		if o.Blocked == "" || !strings.Contains(o.Blocked, name) {
-			t.Errorf("%s: the route is open: Closed is %q", name, o.Blocked)
+			t.Errorf("%s: the route is not blocked: Blocked is %q", name, o.Blocked)
 		}
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked || diagnostics[0].Name != annotations.Prefix+name {
 			t.Errorf("%s: got diagnostics %v", name, diagnostics)
@@ -92,22 +92,22 @@ func TestProtectionsFailClosed(t *testing.T) {
 	}
 }
 
-func TestEmptyProtectionsFailClosedToo(t *testing.T) {
+func TestEmptySecurityAnnotationsFailClosed(t *testing.T) {
 	for _, name := range []string{"auth-type", "auth-secret", "auth-url", "whitelist-source-range", "denylist-source-range", "auth-tls-secret"} {
 		if o, _ := parse(name, ""); o.Blocked == "" {
-			t.Errorf("%s, which a template left empty, opens the route", name)
+			t.Errorf("%s: an empty value does not block the route", name)
 		}
 	}
 }
 
-// Charts write the defaults out. A warning about each of them would hide the ones that matter.
-func TestAskingForNothingIsNoFault(t *testing.T) {
+// Helm charts set many defaults. Warnings about those would hide important ones.
+func TestIdleValuesGetNoDiagnostic(t *testing.T) {
 	for name, value := range map[string]string{
 		"ssl-redirect": "true", "force-ssl-redirect": "False", "use-regex": "false", "affinity": "none",
 		"backend-protocol": "HTTP", "satisfy": "all", "enable-modsecurity": "false",
 		"load-balance": "round_robin", "proxy-buffering": "off", "rewrite-target": "", "server-snippet": "",
 		"enable-global-auth": "true", "ssl-passthrough": "false", "limit-rps": "0", "canary": "", "proxy-read-timeout": "",
-		// These refine something that is not asked for.
+		// The features of these options are off.
 		"session-cookie-name": "no name", "canary-weight": "x", "cors-max-age": "x", "permanent-redirect-code": "x", "proxy-ssl-verify": "x",
 		"auth-realm": "a\nb", "auth-tls-verify-client": "x", "auth-signin": "x", "upstream-hash-by-subset": "true", "influxdb-host": "x",
 	} {
@@ -117,7 +117,7 @@ func TestAskingForNothingIsNoFault(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoEffectIsSaid(t *testing.T) {
+func TestAnnotationsWithoutEffectGetDiagnostic(t *testing.T) {
 	for name, value := range map[string]string{
 		"proxy-buffer-size": "8k", "ssl-passthrough-x": "1", "ssl-ciphers": "x", "enable-rewrite-log": "true", "global-rate-limit": "5",
 		"client-body-buffer-size": "8k", "http2-push-preload": "true", "unheard-of": "x", "stream-snippet": "x",
@@ -132,32 +132,32 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 	}
 }
 
-func TestMisspelledNamesGetAHint(t *testing.T) {
+func TestMisspelledNamesGetSuggestion(t *testing.T) {
 	for name, want := range map[string]string{
-		"proxy-read-timout":   "proxy-read-timeout", // a letter is missing
-		"proxy-read-timeoutt": "proxy-read-timeout", // one too many
-		"proxy-raed-timeout":  "proxy-read-timeout", // two swapped
-		"proxy_read-timeout":  "proxy-read-timeout", // one replaced
+		"proxy-read-timout":   "proxy-read-timeout", // missing letter
+		"proxy-read-timeoutt": "proxy-read-timeout", // extra letter
+		"proxy-raed-timeout":  "proxy-read-timeout", // swapped letters
+		"proxy_read-timeout":  "proxy-read-timeout", // replaced letter
 		"auth-typ":            "auth-type",
 	} {
 		_, diagnostics := parse(name, "5")
 		if len(diagnostics) != 1 || !strings.Contains(diagnostics[0].Reason, `did you mean "`+want+`"?`) {
-			t.Errorf("%s: got %v, want a hint at %s", name, diagnostics, want)
+			t.Errorf("%s: got %v, want the suggestion %s", name, diagnostics, want)
 		}
 	}
 	if _, diagnostics := parse("proxy-timeout", "5"); len(diagnostics) != 1 || strings.Contains(diagnostics[0].Reason, "did you mean") {
-		t.Errorf("proxy-timeout is near nothing, and gets %v", diagnostics)
+		t.Errorf("proxy-timeout: got %v, want no suggestion", diagnostics)
 	}
 }
 
-// A map has no order; Events must not depend on it.
-func TestFaultsAreSorted(t *testing.T) {
-	pairs := []string{"use-regex", "x", "affinity", "x", "limit-rps", "x", "auth-url", "x", "auth-type", "x", "proxy-buffer-size", "1k", "nobody", "x"}
+// The order of a map must not change Events.
+func TestDiagnosticsAreSorted(t *testing.T) {
+	pairs := []string{"use-regex", "x", "affinity", "x", "limit-rps", "x", "auth-url", "x", "auth-type", "x", "proxy-buffer-size", "1k", "unheard-of", "x"}
 	want, _ := parse(pairs...)
 	for range 20 {
 		o, diagnostics := parse(pairs...)
 		if !same(o, want) {
-			t.Fatalf("options are %+v, and were %+v", o, want)
+			t.Fatalf("options changed to %+v from %+v", o, want)
 		}
 		if !slices.IsSortedFunc(diagnostics, func(a, b annotations.Diagnostic) int { return strings.Compare(a.Name, b.Name) }) {
 			t.Fatalf("not sorted: %v", diagnostics)
@@ -165,7 +165,7 @@ func TestFaultsAreSorted(t *testing.T) {
 	}
 }
 
-// FuzzTimeouts: a value is refused, or it is a number in range and means what it says.
+// FuzzTimeouts checks that a value is rejected, or is a number in range with that meaning.
 func FuzzTimeouts(f *testing.F) {
 	for _, seed := range []string{"5", "0", "007", "31536000", "31536001", "1e3", "5s", "-1", "٥", "", "99999999999999999999"} {
 		f.Add(seed)
@@ -176,7 +176,7 @@ func FuzzTimeouts(f *testing.F) {
 		digits := strings.Trim(value, "0123456789") == ""
 		switch {
 		case value == "":
-			// It asks for nothing.
+			// It changes nothing.
 		case len(diagnostics) == 0:
 			if !digits || o.Proxy.SendTimeout < annotations.MinTimeout || o.Proxy.SendTimeout > annotations.MaxTimeout {
 				t.Errorf("%q became %v", value, o.Proxy.SendTimeout)
@@ -185,9 +185,9 @@ func FuzzTimeouts(f *testing.F) {
 				t.Errorf("%q became %v", value, o.Proxy.SendTimeout)
 			}
 		case !same(o, defaults):
-			t.Errorf("%q was refused (%v), and set %+v", value, diagnostics, o)
+			t.Errorf("%q was rejected (%v), but set %+v", value, diagnostics, o)
 		case digits && len(value) <= 7 && strings.Trim(value, "0") != "":
-			t.Errorf("%q was refused: %v", value, diagnostics)
+			t.Errorf("%q was rejected: %v", value, diagnostics)
 		}
 	})
 }

@@ -10,37 +10,47 @@ import (
 	"time"
 )
 
-// proxying lists how a request is forwarded.
+// proxying lists the annotations for forwarding.
 var proxying = []Entry{
-	{Name: "proxy-connect-timeout", Group: "proxy", Support: Supported, Values: "seconds, from 1", Default: "5",
-		Note: "seconds until the connection to an endpoint stands", read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ConnectTimeout })},
-	{Name: "proxy-read-timeout", Group: "proxy", Support: Supported, Values: "seconds, from 1", Default: "60",
-		Note: "seconds between two reads from an endpoint", read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ReadTimeout })},
-	{Name: "proxy-send-timeout", Group: "proxy", Support: Supported, Values: "seconds, from 1", Default: "60",
-		Note: "seconds between two writes to an endpoint", read: timeout(func(o *Options) *time.Duration { return &o.Proxy.SendTimeout })},
-	{Name: "proxy-body-size", Group: "proxy", Support: Supported, Values: "a size as in 8m; 0 is no limit", Default: "1m",
-		Note: "the largest request body; beyond it, 413", read: size(func(o *Options) *int64 { return &o.Proxy.BodySize })},
-	{Name: "proxy-next-upstream", Group: "proxy", Support: Supported, Values: "off, or some of error, timeout, invalid_header, http_403, http_404, http_429, http_500, http_502, http_503, http_504, non_idempotent",
-		Default: "error timeout", Note: "when another endpoint is tried; never once a part of the response is on its way", read: readNextUpstream},
-	{Name: "proxy-next-upstream-tries", Group: "proxy", Support: Supported, Values: "a number; 0 is all", Default: "3",
-		Note: "how many endpoints a request may meet", read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Proxy.Tries })},
-	{Name: "proxy-next-upstream-timeout", Group: "proxy", Support: Supported, Values: "seconds; 0 is no limit", Default: "0",
-		Note: "the time in which another endpoint may be tried", read: seconds(0, MaxTimeout, func(o *Options) *time.Duration { return &o.Proxy.NextUpstreamTimeout })},
+	{Name: "proxy-connect-timeout", Group: "proxy", Support: Supported, Values: "seconds, at least 1", Default: "5",
+		Note: "maximum seconds to connect to an endpoint",
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ConnectTimeout })},
+	{Name: "proxy-read-timeout", Group: "proxy", Support: Supported, Values: "seconds, at least 1", Default: "60",
+		Note: "maximum seconds between two reads from an endpoint",
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.ReadTimeout })},
+	{Name: "proxy-send-timeout", Group: "proxy", Support: Supported, Values: "seconds, at least 1", Default: "60",
+		Note: "maximum seconds between two writes to an endpoint",
+		read: timeout(func(o *Options) *time.Duration { return &o.Proxy.SendTimeout })},
+	{Name: "proxy-body-size", Group: "proxy", Support: Supported, Values: "a size such as 8m; 0 means no limit", Default: "1m",
+		Note: "the largest request body; larger ones get 413", read: size(func(o *Options) *int64 { return &o.Proxy.BodySize })},
+	{Name: "proxy-next-upstream", Group: "proxy", Support: Supported,
+		Values:  "off, or some of error, timeout, invalid_header, http_403, http_404, http_429, http_500, http_502, http_503, http_504, non_idempotent",
+		Default: "error timeout", Note: "when the controller tries another endpoint; never after part of the response was sent",
+		read: readNextUpstream},
+	{Name: "proxy-next-upstream-tries", Group: "proxy", Support: Supported, Values: "a number; 0 means all", Default: "3",
+		Note: "how many endpoints a request tries", read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Proxy.Tries })},
+	{Name: "proxy-next-upstream-timeout", Group: "proxy", Support: Supported, Values: "seconds; 0 means no limit", Default: "0",
+		Note: "the time limit for trying other endpoints",
+		read: seconds(0, MaxTimeout, func(o *Options) *time.Duration { return &o.Proxy.NextUpstreamTimeout })},
 	{Name: "proxy-buffering", Group: "proxy", Support: Supported, Values: "on, off", Default: "off",
-		Note: "changes nothing: responses are streamed, with no more than 32 KB on the way", read: onOff(func(o *Options) *bool { return &o.Proxy.Buffering })},
+		Note: "changes nothing: responses are streamed, with at most 32 KB in transit",
+		read: onOff(func(o *Options) *bool { return &o.Proxy.Buffering })},
 	{Name: "proxy-request-buffering", Group: "proxy", Support: Supported, Values: "on, off", Default: "off",
-		Note: "changes nothing: requests are streamed, with no more than 32 KB on the way", read: onOff(func(o *Options) *bool { return &o.Proxy.RequestBuffering })},
+		Note: "changes nothing: requests are streamed, with at most 32 KB in transit",
+		read: onOff(func(o *Options) *bool { return &o.Proxy.RequestBuffering })},
 
-	{Name: "proxy-http-version", Group: "proxy", Default: "1.1", Idle: []string{"1.1"}, Note: "endpoints are spoken to in HTTP/1.1, or in HTTP/2 by backend-protocol GRPC and GRPCS"},
-	{Name: "proxy-buffer-size", Group: "proxy", Note: "a buffer of nginx; the headers of a response have a fixed limit"},
-	{Name: "proxy-buffers-number", Group: "proxy", Note: "buffers of nginx"},
-	{Name: "proxy-busy-buffers-size", Group: "proxy", Note: "buffers of nginx"},
-	{Name: "proxy-max-temp-file-size", Group: "proxy", Idle: []string{"0"}, Note: "there are no temporary files"},
-	{Name: "client-body-buffer-size", Group: "proxy", Note: "a buffer of nginx"},
-	{Name: "connection-proxy-header", Group: "proxy", Idle: []string{"keep-alive"}, Note: "the Connection header to endpoints is the proxy's own business (RFC 9110, 7.6.1)"},
+	{Name: "proxy-http-version", Group: "proxy", Default: "1.1", Idle: []string{"1.1"},
+		Note: "the protocol is HTTP/1.1, or HTTP/2 with backend-protocol GRPC or GRPCS"},
+	{Name: "proxy-buffer-size", Group: "proxy", Note: "an nginx buffer; response headers have a fixed limit"},
+	{Name: "proxy-buffers-number", Group: "proxy", Note: "an nginx buffer"},
+	{Name: "proxy-busy-buffers-size", Group: "proxy", Note: "an nginx buffer"},
+	{Name: "proxy-max-temp-file-size", Group: "proxy", Idle: []string{"0"}, Note: "the controller writes no temporary files"},
+	{Name: "client-body-buffer-size", Group: "proxy", Note: "an nginx buffer"},
+	{Name: "connection-proxy-header", Group: "proxy", Idle: []string{"keep-alive"},
+		Note: "each proxy sets its own Connection header (RFC 9110, 7.6.1)"},
 }
 
-// timeout makes the reader of a time-out.
+// timeout returns a reader for a timeout.
 func timeout(field func(*Options) *time.Duration) reader {
 	return seconds(MinTimeout, MaxTimeout, field)
 }
@@ -51,7 +61,8 @@ var retryStatuses = map[string]int{
 	"http_504": http.StatusGatewayTimeout,
 }
 
-// readNextUpstream reads the words of nginx's proxy_next_upstream. What the ConfigMap's retry-non-idempotent allows stays allowed.
+// readNextUpstream reads the words of nginx's proxy_next_upstream. It keeps NonIdempotent if the
+// ConfigMap's retry-non-idempotent sets it.
 func readNextUpstream(o *Options, value string) error {
 	next := NextUpstream{NonIdempotent: o.Proxy.NextUpstream.NonIdempotent}
 	for _, word := range strings.Fields(value) {

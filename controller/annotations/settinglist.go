@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Setting is one line of the list of keys in the controller's ConfigMap.
+// Setting describes one key of the controller's ConfigMap.
 type Setting struct {
-	// Key is the key in the ConfigMap's data.
+	// Key is a key of the ConfigMap's data.
 	Key     string
 	Support Support
-	// Values, Default, Idle, With, Security and Note are as in Entry.
+	// Values, Default, Idle, With, Security, and Note are as in Entry.
 	Values, Default string
 	Idle            []string
 	With            string
@@ -22,7 +22,7 @@ type Setting struct {
 	read func(s *Settings, value string) error
 }
 
-// SettingsList returns every key that the controller knows, in the order of the documentation.
+// SettingsList returns all known keys in the order of the documentation.
 func SettingsList() []Setting { return slices.Clone(settings) }
 
 var (
@@ -38,8 +38,8 @@ func indexSettings(list []Setting) map[string]*Setting {
 	return m
 }
 
-// defaultsOfOptions lists the keys that say what holds for Ingresses without the annotation. They take the values of the
-// annotation, and nearly all have its name.
+// defaultsOfOptions lists the keys that set the default of an annotation. They accept the same
+// values, and most have the same name.
 func defaultsOfOptions() []Setting {
 	var all []Setting
 	for _, pair := range [][2]string{
@@ -61,47 +61,63 @@ func defaultsOfOptions() []Setting {
 		}
 		e := byName[name]
 		s := Setting{Key: key, Support: Supported, Values: e.Values, Default: e.Default, Idle: e.Idle, With: e.With, Security: e.Security,
-			Note: "annotation " + name + " where an Ingress has none", read: func(s *Settings, value string) error { return e.read(&s.Options, value) }}
+			Note: "the default of annotation " + name, read: func(s *Settings, value string) error { return e.read(&s.Options, value) }}
 		all = append(all, s)
 	}
 	return all
 }
 
-// ownSettings lists the keys that are not about one annotation.
+// ownSettings lists the keys that set no default of an annotation.
 var ownSettings = []Setting{
-	{Key: "enable-sticky-sessions", Support: Supported, Values: "true, false", Default: "false", Note: "annotation affinity: cookie for Ingresses that do not say none",
+	{Key: "enable-sticky-sessions", Support: Supported, Values: "true, false", Default: "false",
+		Note: "sets affinity: cookie for Ingresses that do not set affinity: none",
 		read: flag(func(s *Settings) *bool { return &s.Options.Affinity.Enabled })},
-	{Key: "retry-non-idempotent", Support: Supported, Values: "true, false", Default: "false", Note: "non_idempotent in every proxy-next-upstream",
+	{Key: "retry-non-idempotent", Support: Supported, Values: "true, false", Default: "false",
+		Note: "adds non_idempotent to every proxy-next-upstream",
 		read: flag(func(s *Settings) *bool { return &s.Options.Proxy.NextUpstream.NonIdempotent })},
-	{Key: "http-redirect-code", Support: Supported, Values: "301, 302, 307, 308", Default: "308", Note: "the status of redirects to HTTPS, to www and from it", read: readRedirectCode},
+	{Key: "http-redirect-code", Support: Supported, Values: "301, 302, 307, 308", Default: "308",
+		Note: "the status of redirects to HTTPS, to www, and from www", read: readRedirectCode},
 
 	{Key: "hsts", Support: Supported, Values: "true, false", Default: "true", Note: "sends Strict-Transport-Security over TLS (RFC 6797)",
 		read: flag(func(s *Settings) *bool { return &s.HSTS.Enabled })},
-	{Key: "hsts-max-age", Support: Supported, Values: "seconds", Default: "31536000", Note: "how long browsers remember it", read: readHSTSMaxAge},
-	{Key: "hsts-include-subdomains", Support: Supported, Values: "true, false", Default: "true", Note: "whether it holds for subdomains",
+	{Key: "hsts-max-age", Support: Supported, Values: "seconds", Default: "31536000",
+		Note: "how long browsers remember Strict-Transport-Security", read: readHSTSMaxAge},
+	{Key: "hsts-include-subdomains", Support: Supported, Values: "true, false", Default: "true", Note: "whether it applies to subdomains",
 		read: flag(func(s *Settings) *bool { return &s.HSTS.Subdomains })},
-	{Key: "hsts-preload", Support: Supported, Values: "true, false", Default: "false", Note: "asks browsers to know it before the first visit",
+	{Key: "hsts-preload", Support: Supported, Values: "true, false", Default: "false",
+		Note: "allows browsers to preload it before the first visit",
 		read: flag(func(s *Settings) *bool { return &s.HSTS.Preload })},
 
-	{Key: "use-forwarded-headers", Support: Supported, Values: "true, false", Default: "false", Note: "takes the client's address, scheme and host from X-Forwarded-* headers of trusted proxies",
+	{Key: "use-forwarded-headers", Support: Supported, Values: "true, false", Default: "false",
+		Note: "reads the client's address, scheme, and host from X-Forwarded-* headers of trusted proxies",
 		read: flag(func(s *Settings) *bool { return &s.UseForwardedHeaders })},
-	{Key: "proxy-real-ip-cidr", Support: Supported, Values: "addresses and CIDR ranges, separated by commas", Default: "0.0.0.0/0, ::/0", Note: "the proxies that are trusted", read: readRealIP},
-	{Key: "allow-cross-namespace-resources", Support: Supported, Values: "true, false", Default: "false", Note: "lets annotations name Secrets and ConfigMaps of other namespaces",
+	{Key: "proxy-real-ip-cidr", Support: Supported, Values: "addresses and CIDR ranges, separated by commas", Default: "0.0.0.0/0, ::/0",
+		Note: "the trusted proxies", read: readRealIP},
+	{Key: "allow-cross-namespace-resources", Support: Supported, Values: "true, false", Default: "false",
+		Note: "allows annotations to refer to Secrets and ConfigMaps in other namespaces",
 		read: flag(func(s *Settings) *bool { return &s.CrossNamespace })},
 
-	{Key: "limit-req-status-code", Support: Supported, Values: "400 to 599", Default: "503", Note: "the status of requests beyond limit-rps and limit-rpm",
+	{Key: "limit-req-status-code", Support: Supported, Values: "400 to 599", Default: "503",
+		Note: "the status for requests over limit-rps and limit-rpm",
 		read: count(400, 599, func(s *Settings) *int { return &s.LimitStatus })},
-	{Key: "limit-conn-status-code", Support: Supported, Values: "400 to 599", Default: "503", Note: "the status of requests beyond limit-connections",
+	{Key: "limit-conn-status-code", Support: Supported, Values: "400 to 599", Default: "503",
+		Note: "the status for requests over limit-connections",
 		read: count(400, 599, func(s *Settings) *int { return &s.ConnectionLimitStatus })},
 
-	{Key: "access-log-format", Support: Supported, Values: "json, combined, off", Default: "the flag --access-log", Note: "how requests are logged", read: oneOf([]string{"json", "combined", "off"}, func(s *Settings) *string { return &s.AccessLog })},
-	{Key: "disable-access-log", Support: Supported, Values: "true, false", Default: "false", Note: "access-log-format off", read: readDisableAccessLog},
-	{Key: "log-level", Support: Supported, Values: "debug, info, warn, error", Default: "the flag --log-level", Note: "which of the controller's own messages are logged", read: oneOf([]string{"debug", "info", "warn", "error"}, func(s *Settings) *string { return &s.LogLevel })},
-	{Key: "enable-vts-status", Support: Supported, Values: "true, false", Default: "false", Note: "keeps figures for every host on the status page",
+	{Key: "access-log-format", Support: Supported, Values: "json, combined, off", Default: "the flag --access-log",
+		Note: "the format of the access log",
+		read: oneOf([]string{"json", "combined", "off"}, func(s *Settings) *string { return &s.AccessLog })},
+	{Key: "disable-access-log", Support: Supported, Values: "true, false", Default: "false",
+		Note: "sets access-log-format to off", read: readDisableAccessLog},
+	{Key: "log-level", Support: Supported, Values: "debug, info, warn, error", Default: "the flag --log-level",
+		Note: "the minimum level of the controller's own log messages",
+		read: oneOf([]string{"debug", "info", "warn", "error"}, func(s *Settings) *string { return &s.LogLevel })},
+	{Key: "enable-vts-status", Support: Supported, Values: "true, false", Default: "false",
+		Note: "shows statistics for each host on the status page",
 		read: flag(func(s *Settings) *bool { return &s.VTSStatus })},
 }
 
-// flag makes the reader of a boolean.
+// flag returns a reader for a boolean.
 func flag(field func(*Settings) *bool) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		on, err := parseBool(value)
@@ -112,7 +128,7 @@ func flag(field func(*Settings) *bool) func(*Settings, string) error {
 	}
 }
 
-// count makes the reader of a whole number.
+// count returns a reader for a whole number.
 func count(least, most int, field func(*Settings) *int) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		n, err := parseNumber(value, least, most)
@@ -123,7 +139,7 @@ func count(least, most int, field func(*Settings) *int) func(*Settings, string) 
 	}
 }
 
-// readHSTSMaxAge takes 0, too, which tells browsers to forget.
+// readHSTSMaxAge accepts 0, which makes browsers forget the header.
 func readHSTSMaxAge(s *Settings, value string) error {
 	d, err := parseSeconds(value, 0, math.MaxInt32*time.Second)
 	if err == nil {
@@ -135,7 +151,7 @@ func readHSTSMaxAge(s *Settings, value string) error {
 func readRealIP(s *Settings, value string) error {
 	all, err := parsePrefixes(value)
 	if err != nil {
-		s.RealIP = nil // without a list that can be read, nobody is believed
+		s.RealIP = nil // without a valid list, no proxy is trusted
 		return err
 	}
 	s.RealIP = all

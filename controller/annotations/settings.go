@@ -11,28 +11,32 @@ import (
 	"time"
 )
 
-// Settings is what the controller's ConfigMap says: the options that apply to Ingresses without the annotation, and what
-// belongs to no Ingress. DefaultSettings gives the values that hold without a ConfigMap.
+// Settings are the values of the controller's ConfigMap: the defaults of annotations, and the
+// settings of the whole controller. DefaultSettings returns the values without a ConfigMap.
 type Settings struct {
-	// Options are the start for every Ingress; see Parse.
+	// Options are the defaults for every Ingress; see Parse.
 	Options Options
-	// HSTS is the Strict-Transport-Security header of answers over TLS (RFC 6797).
+	// HSTS is the Strict-Transport-Security header of responses over TLS (RFC 6797).
 	HSTS HSTS
-	// UseForwardedHeaders trusts X-Forwarded-* of clients in RealIP.
+	// UseForwardedHeaders trusts X-Forwarded-* headers from clients in RealIP.
 	UseForwardedHeaders bool
-	// RealIP are the proxies in front of us whose word is taken ("proxy-real-ip-cidr", default 0.0.0.0/0 and ::/0).
+	// RealIP are the trusted proxies in front of the controller ("proxy-real-ip-cidr", default
+	// 0.0.0.0/0 and ::/0).
 	RealIP []netip.Prefix
-	// LimitStatus is the status of requests beyond a limit: 400 to 599, default 503 ("limit-req-status-code").
+	// LimitStatus is the status for requests over a rate: 400 to 599, default 503
+	// ("limit-req-status-code").
 	LimitStatus int
-	// ConnectionLimitStatus is that of requests beyond limit-connections: 400 to 599, default 503 ("limit-conn-status-code").
+	// ConnectionLimitStatus is the status for requests over limit-connections: 400 to 599, default
+	// 503 ("limit-conn-status-code").
 	ConnectionLimitStatus int
-	// AccessLog is "json", "combined" or "off"; empty: what the flag says ("access-log-format").
+	// AccessLog is "json", "combined", or "off"; empty: the flag decides ("access-log-format").
 	AccessLog string
-	// LogLevel is "debug", "info", "warn" or "error"; empty: what the flag says ("log-level").
+	// LogLevel is "debug", "info", "warn", or "error"; empty: the flag decides ("log-level").
 	LogLevel string
-	// VTSStatus keeps figures for every host, as nginx's module vts does ("enable-vts-status").
+	// VTSStatus shows statistics for each host, as nginx's module vts does ("enable-vts-status").
 	VTSStatus bool
-	// CrossNamespace allows references to Secrets and ConfigMaps of other namespaces ("allow-cross-namespace-resources").
+	// CrossNamespace allows references to Secrets and ConfigMaps in other namespaces
+	// ("allow-cross-namespace-resources").
 	CrossNamespace bool
 }
 
@@ -46,7 +50,7 @@ type HSTS struct {
 	Subdomains, Preload bool
 }
 
-// Values that hold when nothing is said: those of ingress-nginx.
+// Default values, as in ingress-nginx.
 const (
 	DefaultConnectTimeout = 5 * time.Second
 	DefaultReadTimeout    = 60 * time.Second
@@ -56,7 +60,7 @@ const (
 	DefaultCookieName     = "INGRESSCOOKIE"
 )
 
-// DefaultSettings gives the values that hold without a ConfigMap.
+// DefaultSettings returns the settings without a ConfigMap.
 func DefaultSettings() Settings {
 	return Settings{
 		Options:               defaultOptions(),
@@ -98,9 +102,9 @@ func defaultAuth() Auth {
 	}
 }
 
-// ParseSettings reads the data of the controller's ConfigMap. A key that is not known, or whose value cannot be read, is a
-// Diagnostic whose Name is the key, and the default applies. A protection for all Ingresses that cannot be had closes the routes of
-// all: Settings.Options.Blocked says why. Diagnostics come sorted by name.
+// ParseSettings reads the data of the controller's ConfigMap. An unknown key or an invalid value
+// gets a Diagnostic, and the default applies. If a security setting cannot be applied, it blocks
+// all routes: Settings.Options.Blocked has the reason. Diagnostics are sorted by name.
 func ParseSettings(data map[string]string) (Settings, []Diagnostic) {
 	s := DefaultSettings()
 	var diagnostics []Diagnostic
@@ -113,7 +117,8 @@ func ParseSettings(data map[string]string) (Settings, []Diagnostic) {
 	return s, diagnostics
 }
 
-// compareKeys puts global-auth-url first, for it drops what was said of another service; disable-access-log last, for it wins.
+// compareKeys sorts keys in reading order. global-auth-url is first, because it resets the other
+// auth settings. disable-access-log is last, because it takes precedence.
 func compareKeys(a, b string) int {
 	rank := func(key string) int {
 		switch key {
@@ -127,7 +132,7 @@ func compareKeys(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
 }
 
-// read puts the value of one key into the settings, or finds a fault.
+// read sets the value of one key, or returns a Diagnostic.
 func (s *Settings) read(key, value string, data map[string]string) *Diagnostic {
 	known := byKey[key]
 	switch {
@@ -137,9 +142,9 @@ func (s *Settings) read(key, value string, data map[string]string) *Diagnostic {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
 		if looksLikeSecurity(key) {
-			return s.block(key, "is not known, but it reads like a protection"+hint)
+			return s.block(key, "is unknown, but looks like a security setting"+hint)
 		}
-		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "is not known and has no effect" + hint}
+		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "is unknown and has no effect" + hint}
 	case value == "" && !known.Security, slices.Contains(known.Idle, strings.ToLower(value)):
 		return nil
 	case known.Support == Blocks:
@@ -147,7 +152,7 @@ func (s *Settings) read(key, value string, data map[string]string) *Diagnostic {
 	case known.Support == NoEffect:
 		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "is not supported and has no effect: " + known.Note}
 	case key == "whitelist-source-range" && data["allowlist-source-range"] != "":
-		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "has no effect beside allowlist-source-range, which is another name of it"}
+		return &Diagnostic{Name: key, Code: CodeNotSupported, Reason: "has no effect: allowlist-source-range, the current name, is set"}
 	}
 	err := known.read(s, value)
 	switch {
@@ -161,10 +166,10 @@ func (s *Settings) read(key, value string, data map[string]string) *Diagnostic {
 	return &Diagnostic{Name: key, Code: CodeInvalid, Reason: err.Error() + "; the default applies"}
 }
 
-// block has the routes of all Ingresses answer 503.
+// block makes the routes of all Ingresses return 503.
 func (s *Settings) block(key, reason string) *Diagnostic {
 	if s.Options.Blocked == "" {
-		s.Options.Blocked = fmt.Sprintf("key %s of the controller's ConfigMap: %s; without it every route would be open", key, reason)
+		s.Options.Blocked = fmt.Sprintf("key %s of the controller's ConfigMap: %s; all routes fail closed", key, reason)
 	}
-	return &Diagnostic{Name: key, Code: CodeBlocked, Reason: reason + "; all routes answer 503 rather than go unprotected"}
+	return &Diagnostic{Name: key, Code: CodeBlocked, Reason: reason + "; all routes fail closed and return 503"}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// settingExamples are values that each key takes and does not take; keys that have the values of an annotation take its examples.
+// settingExamples are valid and invalid values for each key. Keys that set the default of an
+// annotation use its examples.
 var settingExamples = map[string]example{
 	"enable-sticky-sessions":          {good: "true", bad: "x"},
 	"retry-non-idempotent":            {good: "true", bad: "x"},
@@ -31,7 +32,7 @@ var settingExamples = map[string]example{
 	"enable-vts-status":               {good: "true", bad: "x"},
 }
 
-func TestEverySettingHasItsConsequence(t *testing.T) {
+func TestEverySettingHasEffectOrDiagnostic(t *testing.T) {
 	untouched := annotations.DefaultSettings()
 	seen := map[string]bool{}
 	for _, e := range annotations.SettingsList() {
@@ -42,11 +43,11 @@ func TestEverySettingHasItsConsequence(t *testing.T) {
 		switch e.Support {
 		case annotations.Blocks:
 			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); s.Options.Blocked == "" || len(diagnostics) != 1 {
-				t.Errorf("%s leaves the routes open: %v", e.Key, diagnostics)
+				t.Errorf("%s does not block the routes: %v", e.Key, diagnostics)
 			}
 		case annotations.NoEffect:
 			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); !reflect.DeepEqual(s, untouched) || len(diagnostics) != 1 {
-				t.Errorf("%s: got %+v and %v, want one fault", e.Key, s, diagnostics)
+				t.Errorf("%s: got %+v and %v, want one Diagnostic", e.Key, s, diagnostics)
 			}
 		case annotations.Supported:
 			checkSetting(t, e)
@@ -78,23 +79,23 @@ func checkSetting(t *testing.T, e annotations.Setting) {
 	delete(base, e.Key)
 	before, _ := annotations.ParseSettings(base)
 	if s, diagnostics := annotations.ParseSettings(with(ex.good)); len(diagnostics) != 0 || s.Options.Blocked != "" || reflect.DeepEqual(s, before) {
-		t.Errorf("%s: %q: got %v, and an effect should be seen", e.Key, ex.good, diagnostics)
+		t.Errorf("%s: %q: got %v, want an effect", e.Key, ex.good, diagnostics)
 	}
 	s, diagnostics := annotations.ParseSettings(with(ex.bad))
 	if len(diagnostics) != 1 || diagnostics[0].Name != e.Key || e.Security != (s.Options.Blocked != "") {
-		t.Errorf("%s: %q: got %v, closed %q", e.Key, ex.bad, diagnostics, s.Options.Blocked)
+		t.Errorf("%s: %q: got %v, blocked %q", e.Key, ex.bad, diagnostics, s.Options.Blocked)
 	}
 }
 
-// A list of trusted proxies that cannot be read must not mean that everybody is trusted.
-func TestUnreadableProxiesAreNotTrusted(t *testing.T) {
+// An invalid list of trusted proxies must not trust all clients.
+func TestInvalidProxyListTrustsNoProxy(t *testing.T) {
 	s, _ := annotations.ParseSettings(map[string]string{"use-forwarded-headers": "true", "proxy-real-ip-cidr": "10.0.0.0-10.0.0.9"})
 	if len(s.RealIP) != 0 {
-		t.Errorf("trusted are %v", s.RealIP)
+		t.Errorf("trusted proxies: %v", s.RealIP)
 	}
 }
 
-func TestSettingsAreWhatIngressesStartFrom(t *testing.T) {
+func TestSettingsAreDefaultsOfAnnotations(t *testing.T) {
 	s, diagnostics := annotations.ParseSettings(map[string]string{
 		"ssl-redirect": "false", "proxy-read-timeout": "600", "enable-sticky-sessions": "true", "custom-http-errors": "404,503",
 		"whitelist-source-range": "10.0.0.0/8", "retry-non-idempotent": "true", "global-auth-url": "https://auth.test", "global-auth-method": "POST",
@@ -118,18 +119,18 @@ func TestSettingsAreWhatIngressesStartFrom(t *testing.T) {
 	}
 }
 
-// Keys with "whitelist" or "auth" in their name that protect nothing of what is routed must not close every route.
-func TestKeysThatOnlySoundLikeProtectionsCloseNothing(t *testing.T) {
+// Keys with "whitelist" or "auth" in their name that do not affect routes must not block them.
+func TestOtherKeysWithSecurityWordsBlockNothing(t *testing.T) {
 	for _, key := range []string{"nginx-status-ipv4-whitelist", "nginx-status-ipv6-whitelist", "annotation-value-word-blocklist", "no-auth-locations"} {
 		s, diagnostics := annotations.ParseSettings(map[string]string{key: "127.0.0.1"})
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported || s.Options.Blocked != "" {
-			t.Errorf("%s: got %v, closed %q", key, diagnostics, s.Options.Blocked)
+			t.Errorf("%s: got %v, blocked %q", key, diagnostics, s.Options.Blocked)
 		}
 	}
 }
 
-// One broken protection in the ConfigMap closes every Ingress, one with annotations and one without, and says so.
-func TestBrokenProtectionInTheConfigMapClosesAll(t *testing.T) {
+// An invalid security setting blocks Ingresses with and without annotations, and reports it.
+func TestInvalidSecuritySettingBlocksAllRoutes(t *testing.T) {
 	for key, value := range map[string]string{"whitelist-source-range": "10.0.0/8", "global-auth-url": "auth.test", "http-snippet": "deny all;",
 		"block-cidrs": "10.0.0.1", "blocklist": "x", "denylist-source-range": ""} {
 		s, diagnostics := annotations.ParseSettings(map[string]string{key: value})
@@ -138,14 +139,14 @@ func TestBrokenProtectionInTheConfigMapClosesAll(t *testing.T) {
 		}
 		for _, more := range []map[string]string{nil, all("proxy-read-timeout", "5"), all("canary", "true")} {
 			if o, _ := annotations.Parse(more, s.Options); !strings.Contains(o.Blocked, key) {
-				t.Errorf("%s: Closed is %q", key, o.Blocked)
+				t.Errorf("%s: Blocked is %q", key, o.Blocked)
 			}
 		}
 	}
 }
 
-func TestMisspelledKeysGetAHint(t *testing.T) {
-	_, diagnostics := annotations.ParseSettings(map[string]string{"hsts-maxage": "5", "nobody-knows": "x"})
+func TestMisspelledKeysGetSuggestion(t *testing.T) {
+	_, diagnostics := annotations.ParseSettings(map[string]string{"hsts-maxage": "5", "unheard-of": "x"})
 	if len(diagnostics) != 2 || !strings.Contains(diagnostics[0].Reason, `did you mean "hsts-max-age"?`) || diagnostics[1].Code != annotations.CodeNotSupported {
 		t.Errorf("got %v", diagnostics)
 	}

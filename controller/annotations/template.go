@@ -5,18 +5,19 @@ import (
 	"strings"
 )
 
-// Template is a text with variables, as in "https://$host/login?rd=$escaped_request_uri". The zero value is "not set".
-// The names are nginx's, https://nginx.org/en/docs/varindex.html; the proxy knows their values, for a request.
+// Template is a text with variables, such as "https://$host/login?rd=$escaped_request_uri". The
+// zero value means "not set". The names are those of nginx,
+// https://nginx.org/en/docs/varindex.html. The proxy knows the values for each request.
 type Template struct {
 	source string
 	parts  []part
 }
 
-// part is a piece of plain text, or the name of a variable.
+// part is either plain text or the name of a variable.
 type part struct{ text, variable string }
 
-// ParseTemplate takes a text apart. A variable is "$name" or "${name}"; "$1" to "$9" are groups of a regular expression.
-// The error names a variable that is not known, or is not closed.
+// ParseTemplate parses a text. A variable is "$name" or "${name}"; "$1" to "$9" are groups of a
+// regular expression. The error names a variable that is unknown or lacks its closing brace.
 func ParseTemplate(source string) (Template, error) {
 	t := Template{source: source}
 	for rest := source; rest != ""; {
@@ -32,7 +33,7 @@ func ParseTemplate(source string) (Template, error) {
 			return Template{}, err
 		}
 		if !known(name) {
-			return Template{}, fmt.Errorf("variable $%s is not known", name)
+			return Template{}, fmt.Errorf("variable $%s is unknown", name)
 		}
 		t.parts = append(t.parts, part{variable: name})
 		rest = tail
@@ -40,7 +41,7 @@ func ParseTemplate(source string) (Template, error) {
 	return t, nil
 }
 
-// variable takes the name of a variable off the front of s.
+// variable splits s after the name of a variable.
 func variable(s string) (name, rest string, err error) {
 	if inner, ok := strings.CutPrefix(s, "{"); ok {
 		name, rest, ok = strings.Cut(inner, "}")
@@ -49,7 +50,7 @@ func variable(s string) (name, rest string, err error) {
 		}
 		for i := range len(name) {
 			if !isWord(name[i]) {
-				return "", "", fmt.Errorf("%q is not the name of a variable: it may have letters, digits and underscores", name)
+				return "", "", fmt.Errorf("%q is not the name of a variable: use letters, digits, and underscores", name)
 			}
 		}
 		return name, rest, nil
@@ -58,11 +59,11 @@ func variable(s string) (name, rest string, err error) {
 	for end < len(s) && isWord(s[end]) {
 		end++
 		if end == 1 && '0' <= s[0] && s[0] <= '9' {
-			break // "$10" is the first group and a zero
+			break // "$10" is the first group, then a zero
 		}
 	}
 	if end == 0 {
-		return "", "", fmt.Errorf("a dollar sign without the name of a variable")
+		return "", "", fmt.Errorf("a dollar sign needs the name of a variable")
 	}
 	return s[:end], s[end:], nil
 }
@@ -71,7 +72,8 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// known says whether a variable has a value here: those of the request, and "http_NAME", "cookie_NAME" and "arg_NAME".
+// known reports whether a variable exists. "http_NAME", "cookie_NAME", and "arg_NAME" exist for any
+// NAME.
 func known(name string) bool {
 	switch name {
 	case "host", "best_http_host", "http_host", "hostname", "scheme", "pass_access_scheme", "request_method", "request_uri",
@@ -91,13 +93,13 @@ func known(name string) bool {
 	return false
 }
 
-// IsZero says that there is no template.
+// IsZero reports whether t is not set.
 func (t Template) IsZero() bool { return t.source == "" }
 
-// String gives the template as it was written.
+// String returns the template as written.
 func (t Template) String() string { return t.source }
 
-// Variables are the names in the template, in their order, with repetitions.
+// Variables returns the names in the template in order, with repetitions.
 func (t Template) Variables() []string {
 	var names []string
 	for _, p := range t.parts {
@@ -108,7 +110,7 @@ func (t Template) Variables() []string {
 	return names
 }
 
-// Expand puts the values of variables into the template.
+// Expand replaces variables with their values.
 func (t Template) Expand(value func(variable string) string) string {
 	if len(t.parts) == 1 && t.parts[0].variable == "" {
 		return t.parts[0].text

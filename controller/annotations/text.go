@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// Whatever of an annotation gets into a header or a URL is checked here. An annotation is written by whoever may write an
-// Ingress, and read by a proxy that serves everybody: a line break in a value would be a header of its own.
+// This file checks texts that become part of a header or a URL. A user who can create Ingresses
+// writes the text, and the proxy serves all users: a line break in a value would start another
+// header.
 
-// items takes a comma-separated list apart. Empty ones, as between two commas, are left out.
+// items splits a comma-separated list, and omits empty items.
 func items(value string) []string {
 	var all []string
 	for item := range strings.SplitSeq(value, ",") {
@@ -20,26 +21,26 @@ func items(value string) []string {
 	return all
 }
 
-// checkText refuses what a header value cannot hold (RFC 9110, 5.5): control characters. Bytes beyond ASCII are refused, too,
-// for their meaning is not defined there.
+// checkText rejects control characters, which are invalid in a header (RFC 9110, 5.5), and bytes
+// beyond ASCII, which have no defined meaning there.
 func checkText(value string) error {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c > '~' {
-			return fmt.Errorf("%q has the character %q in it, which a header cannot hold", value, c)
+			return fmt.Errorf("%q contains the character %q, which is invalid in a header", value, c)
 		}
 	}
 	return nil
 }
 
-// checkVisible refuses spaces as well: what a URL or a host name cannot hold.
+// checkVisible also rejects spaces, which are invalid in a URL or a host name.
 func checkVisible(value string) error {
 	if strings.Contains(value, " ") {
-		return fmt.Errorf("%q has a space in it", value)
+		return fmt.Errorf("%q contains a space", value)
 	}
 	return checkText(value)
 }
 
-// text makes the reader of a text that goes into a header as it is.
+// text returns a reader for a header value.
 func text(field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		if err := checkText(value); err != nil {
@@ -50,7 +51,8 @@ func text(field func(*Options) *string) reader {
 	}
 }
 
-// isToken says whether value is a token (RFC 9110, 5.6.2): the name of a header, a method, a cookie.
+// isToken reports whether value is a token (RFC 9110, 5.6.2): the name of a header, method, or
+// cookie.
 func isToken(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; !isWord(c) && !strings.ContainsRune("!#$%&'*+-.^`|~", rune(c)) {
@@ -60,7 +62,7 @@ func isToken(value string) bool {
 	return value != ""
 }
 
-// token makes the reader of a token; what names it in the fault.
+// token returns a reader for a token; what is its kind for the error.
 func token(what string, field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		if !isToken(value) {
@@ -76,16 +78,16 @@ func tokens(value string) ([]string, error) {
 	all := items(value)
 	for _, item := range all {
 		if !isToken(item) {
-			return nil, fmt.Errorf("%q is not a name as headers have them", item)
+			return nil, fmt.Errorf("%q is not a valid name", item)
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%q has no name in it", value)
+		return nil, fmt.Errorf("%q contains no name", value)
 	}
 	return all, nil
 }
 
-// tokenList makes the reader of a comma-separated list of tokens that is sent as it is written.
+// tokenList returns a reader for a comma-separated list of tokens, which is sent as written.
 func tokenList(field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		all, err := tokens(value)
@@ -93,14 +95,14 @@ func tokenList(field func(*Options) *string) reader {
 			return err
 		}
 		if checkText(value) != nil {
-			value = strings.Join(all, ", ") // it was written over several lines
+			value = strings.Join(all, ", ") // it has several lines
 		}
 		*field(o) = value
 		return nil
 	}
 }
 
-// template makes the reader of a text with variables; check looks at what it may become.
+// template returns a reader for a text with variables; check checks it with sample values.
 func template(check func(string) error, field func(*Options) *Template) reader {
 	return func(o *Options, value string) error {
 		t, err := ParseTemplate(value)
@@ -115,7 +117,7 @@ func template(check func(string) error, field func(*Options) *Template) reader {
 	}
 }
 
-// sample gives a value to each variable, so that a template can be checked before there is a request.
+// sample returns a value of each variable, to check a template without a request.
 func sample(variable string) string {
 	switch variable {
 	case "scheme", "pass_access_scheme":
@@ -123,12 +125,12 @@ func sample(variable string) string {
 	case "server_port", "pass_server_port":
 		return "443"
 	case "request_uri", "uri", "document_uri", "1", "2", "3", "4", "5", "6", "7", "8", "9":
-		return "/x" // a group may bring the slash, as in path /api(/.*)
+		return "/x" // a group can include the slash, as in path /api(/.*)
 	}
 	return "x"
 }
 
-// checkURL wants an absolute URL of HTTP, without a user name and password in it.
+// checkURL requires an absolute HTTP or HTTPS URL without a user name.
 func checkURL(value string) error {
 	if err := checkVisible(value); err != nil {
 		return err
@@ -136,16 +138,16 @@ func checkURL(value string) error {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil:
-		return fmt.Errorf("this is not a URL")
+		return fmt.Errorf("not a URL")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return fmt.Errorf("this is not an absolute URL of http or https")
+		return fmt.Errorf("not an absolute http or https URL")
 	case u.User != nil:
-		return fmt.Errorf("a URL with a user name in it is not supported")
+		return fmt.Errorf("a URL cannot contain a user name")
 	}
 	return checkHost(u.Host)
 }
 
-// checkLocation wants an absolute URL, or a path.
+// checkLocation requires an absolute URL, or a path.
 func checkLocation(value string) error {
 	if strings.HasPrefix(value, "/") {
 		return checkPath(value)
@@ -153,7 +155,7 @@ func checkLocation(value string) error {
 	return checkURL(value)
 }
 
-// checkHost wants a name or an address, with or without a port.
+// checkHost requires a name or an address, with or without a port.
 func checkHost(value string) error {
 	for i := range len(value) {
 		if c := value[i]; !isWord(c) && !strings.ContainsRune(".-:[]", rune(c)) {
@@ -166,10 +168,11 @@ func checkHost(value string) error {
 	return nil
 }
 
-// checkPath wants a path from the root of this host; "//" in front would be that of another one.
+// checkPath requires an absolute path on this host. A path that starts with "//" would select
+// another host.
 func checkPath(value string) error {
 	if !strings.HasPrefix(value, "/") || strings.HasPrefix(value, "//") || strings.HasPrefix(value, `/\`) {
-		return fmt.Errorf("%q is not a path that begins with one slash", value)
+		return fmt.Errorf("%q is not a path that starts with one slash", value)
 	}
 	return checkVisible(value)
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// The range of a time-out. Zero would end every request before it began, and a year is as good as never: WebSocket
-// users write a week, and somebody who writes more means "do not time out".
+// The range of a timeout. Zero would end every request before it starts. A year is practically
+// unlimited: WebSocket users set a week, and users who set more want no timeout.
 const (
 	MinTimeout = time.Second
 	MaxTimeout = 365 * 24 * time.Hour
 )
 
-// maxAge is the longest that a browser is told to remember something: 68 years, as far as a number of seconds in 32 bits goes.
+// maxAge is the longest lifetime for browsers: 68 years, the most seconds that fit in 32 bits.
 const maxAge = (1<<31 - 1) * time.Second
 
-// seconds makes the reader of a whole number of seconds without a unit, as ingress-nginx writes them.
+// seconds returns a reader for a whole number of seconds without a unit, as in ingress-nginx.
 func seconds(least, most time.Duration, field func(*Options) *time.Duration) reader {
 	return func(o *Options, value string) error {
 		d, err := parseSeconds(value, least, most)
@@ -29,7 +29,7 @@ func seconds(least, most time.Duration, field func(*Options) *time.Duration) rea
 	}
 }
 
-// parseSeconds reads a whole number of seconds between least and most.
+// parseSeconds reads a whole number of seconds from least to most.
 func parseSeconds(value string, least, most time.Duration) (time.Duration, error) {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || strings.HasPrefix(value, "+") {

@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// What ingress-nginx takes, and what becomes of it.
+// Values that ingress-nginx accepts.
 func TestValues(t *testing.T) {
 	type options = annotations.Options
 	for _, c := range []struct {
@@ -78,23 +78,23 @@ func TestInvalidValues(t *testing.T) {
 		{"custom-http-errors", "404,"}, {"custom-http-errors", "399"}, {"custom-http-errors", "404,x"}, {"default-backend", "other/errors"},
 	} {
 		o, diagnostics := parse(c[0], c[1])
-		if c[1] == "404," { // a comma too many is nothing worth a fault
+		if c[1] == "404," { // an extra comma gets no Diagnostic
 			if len(diagnostics) != 0 {
 				t.Errorf("%s %q: %v", c[0], c[1], diagnostics)
 			}
 			continue
 		}
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeInvalid || !same(o, defaults) {
-			t.Errorf("%s %q: got %v, want the value refused and the default", c[0], c[1], diagnostics)
+			t.Errorf("%s %q: got %v, want the value rejected and the default", c[0], c[1], diagnostics)
 		}
 	}
 }
 
-// Half of a protection is none: what asks for it, and misses what it needs, closes the route.
-func TestProtectionsThatMissSomething(t *testing.T) {
+// A security annotation without its required annotation blocks the route.
+func TestIncompleteSecurityAnnotationsBlock(t *testing.T) {
 	for _, c := range []struct {
 		annotations []string
-		closed      bool
+		blocked     bool
 	}{
 		{[]string{"auth-type", "basic"}, true},
 		{[]string{"auth-type", "basic", "auth-secret", "users"}, false},
@@ -104,10 +104,10 @@ func TestProtectionsThatMissSomething(t *testing.T) {
 		{[]string{"backend-protocol", "HTTP", "proxy-ssl-verify", "on"}, false},
 		{[]string{"allowlist-source-range", ","}, true},
 		{[]string{"allowlist-source-range", "10.0.0.0/8,oops"}, true},
-		{[]string{"auth-tls-verify-client", "on"}, false}, // ingress-nginx asks for nothing without auth-tls-secret
+		{[]string{"auth-tls-verify-client", "on"}, false}, // without auth-tls-secret, ingress-nginx requires no certificate
 	} {
-		if o, diagnostics := parse(c.annotations...); (o.Blocked != "") != c.closed {
-			t.Errorf("%q: closed is %q, diagnostics %v", c.annotations, o.Blocked, diagnostics)
+		if o, diagnostics := parse(c.annotations...); (o.Blocked != "") != c.blocked {
+			t.Errorf("%q: blocked is %q, diagnostics %v", c.annotations, o.Blocked, diagnostics)
 		}
 	}
 	o, diagnostics := parse("auth-secret", "users")
@@ -123,13 +123,13 @@ func TestAliases(t *testing.T) {
 	}{{"10.0.0.0/8", "10.0.0.0/8", 0}, {"10.0.0.0/8", "192.0.2.0/24", 1}, {"oops", "192.0.2.0/24", 1}} {
 		o, diagnostics := parse("whitelist-source-range", c.old, "allowlist-source-range", c.now)
 		if len(diagnostics) != c.diagnostics || o.Blocked != "" || fmt.Sprint(o.Access.Allow) != "["+c.now+"]" {
-			t.Errorf("%+v: got %v, closed %q, %v", c, o.Access.Allow, o.Blocked, diagnostics)
+			t.Errorf("%+v: got %v, blocked %q, %v", c, o.Access.Allow, o.Blocked, diagnostics)
 		}
 	}
 }
 
-// The default of cors-allow-origin is everybody. A typing mistake must not open the route to everybody.
-func TestUnreadableOriginsAreLeftOut(t *testing.T) {
+// The default of cors-allow-origin is all origins. A typing mistake must not allow all of them.
+func TestInvalidOriginsAreOmitted(t *testing.T) {
 	o, diagnostics := parse("enable-cors", "true", "cors-allow-origin", "https://a.test, b.test, null")
 	if len(diagnostics) != 1 || len(o.CORS.Origins) != 1 || o.CORS.Origins[0] != "https://a.test" {
 		t.Errorf("got %v and %v", o.CORS.Origins, diagnostics)
@@ -150,7 +150,7 @@ func TestCanary(t *testing.T) {
 			continue
 		}
 		if o.Blocked != "" || o.Canary.Weight != 10 {
-			t.Errorf("canary %q: closed %q, weight %d", value, o.Blocked, o.Canary.Weight)
+			t.Errorf("canary %q: blocked %q, weight %d", value, o.Blocked, o.Canary.Weight)
 		}
 		if invalid := value == "yes"; invalid != (len(diagnostics) == 1) {
 			t.Errorf("canary %q: got diagnostics %v", value, diagnostics)
@@ -158,7 +158,7 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-func TestCanaryKeepsWhatIsItsOwn(t *testing.T) {
+func TestCanaryKeepsItsOwnAnnotations(t *testing.T) {
 	o, diagnostics := parse("canary", "true", "load-balance", "ewma", "upstream-hash-by", "$host", "affinity", "cookie", "affinity-canary-behavior", "legacy",
 		"canary-wieght", "5")
 	if o.Backend.LoadBalance != annotations.EWMA || o.Backend.HashBy.IsZero() || !o.Affinity.LeaveCanary {
@@ -185,8 +185,8 @@ func TestCanaryWeights(t *testing.T) {
 	}
 }
 
-// A pattern that cannot be read must not turn into the words always and never.
-func TestUnreadablePatternMatchesNothing(t *testing.T) {
+// An invalid pattern must not enable the values always and never.
+func TestInvalidPatternMatchesNothing(t *testing.T) {
 	o, _ := parse("canary", "true", "canary-by-header", "X-C", "canary-by-header-pattern", "(?=a)")
 	for _, value := range []string{"", "always", "a", "\x00", "ä", "\xff"} {
 		if o.Canary.Pattern == nil || o.Canary.Pattern.MatchString(value) {

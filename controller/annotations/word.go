@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// boolean makes the reader of "true" and "false", and of the other words that strconv.ParseBool takes, as ingress-nginx does.
+// boolean returns a reader for "true", "false", and the other words that strconv.ParseBool accepts,
+// as in ingress-nginx.
 func boolean(field func(*Options) *bool) reader {
 	return func(o *Options, value string) error {
 		on, err := parseBool(value)
@@ -28,7 +29,7 @@ func parseBool(value string) (bool, error) {
 	return on, nil
 }
 
-// choice makes the reader of one of a few words, in upper or lower case. words has them in lower case.
+// choice returns a reader for one of words, in upper or lower case. words are in lower case.
 func choice[T any](field func(*Options) *T, words map[string]T) reader {
 	return func(o *Options, value string) error {
 		chosen, ok := words[strings.ToLower(value)]
@@ -40,12 +41,12 @@ func choice[T any](field func(*Options) *T, words map[string]T) reader {
 	}
 }
 
-// onOff makes the reader of nginx's booleans.
+// onOff returns a reader for nginx's booleans.
 func onOff(field func(*Options) *bool) reader {
 	return choice(field, map[string]bool{"on": true, "off": false})
 }
 
-// oneOf makes the reader of one of a few words of a setting, in lower case.
+// oneOf returns a reader for one of the words of a setting, in lower case.
 func oneOf(words []string, field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, value string) error {
 		if !slices.Contains(words, strings.ToLower(value)) {

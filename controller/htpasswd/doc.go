@@ -1,7 +1,8 @@
-// Package htpasswd checks user names and passwords against the files that the command htpasswd writes,
-// https://httpd.apache.org/docs/2.4/programs/htpasswd.html. It is pure: bytes go in, Users come out.
+// Package htpasswd checks user names and passwords against files that the command htpasswd writes,
+// https://httpd.apache.org/docs/2.4/programs/htpasswd.html. It is pure: it parses bytes into Users.
 //
-// Formats are those of nginx's auth_basic_user_file (https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html), as far
-// as they occur: bcrypt, APR1 and MD5-crypt, SHA-crypt, {SHA}, {SSHA} and {PLAIN}. The old DES crypt, which htpasswd -d
-// writes, is refused: it looks at eight characters only and is broken in minutes.
+// It reads the common formats of nginx's auth_basic_user_file
+// (https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html): bcrypt, APR1 and MD5-crypt,
+// SHA-crypt, {SHA}, {SSHA}, and {PLAIN}. It rejects the old DES crypt of htpasswd -d, which checks
+// only eight characters and can be broken in minutes.
 package htpasswd

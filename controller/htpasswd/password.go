@@ -13,17 +13,18 @@ import (
 )
 
 const (
-	// maxCost bounds what one attempt to log in may cost: 15 is about two seconds of a processor's time. Whoever can write a
-	// Secret could otherwise stop the controller for everybody.
+	// maxCost limits the work of one login: 15 takes about two seconds of CPU time. Otherwise, a
+	// user who can write a Secret could stop the controller for all users.
 	maxCost = 15
-	// maxRounds does the same for SHA-crypt.
+	// maxRounds is the limit for SHA-crypt.
 	maxRounds = 1_000_000
 )
 
-// password says whether a text is the password.
+// password reports whether a text is the password.
 type password func(text string) bool
 
-// parsePassword recognizes a hash by its beginning. The errors have nothing of the hash in them: they end up in Events.
+// parsePassword recognizes a hash by its prefix. Errors contain no part of the hash, because Events
+// show them.
 func parsePassword(hash string) (password, error) {
 	switch {
 	case strings.HasPrefix(hash, "$2"):
@@ -32,7 +33,7 @@ func parsePassword(hash string) (password, error) {
 		return parseSHACrypt(hash)
 	case strings.HasPrefix(hash, "$apr1$"), strings.HasPrefix(hash, "$1$"):
 		if !md5Crypt.MatchString(hash) {
-			return nil, errors.New("it is no whole MD5-crypt hash")
+			return nil, errors.New("the MD5-crypt hash is incomplete")
 		}
 		return accept(hashes.AcceptMd5, hash)
 	case strings.HasPrefix(hash, "{SHA}"):
@@ -43,23 +44,23 @@ func parsePassword(hash string) (password, error) {
 		want := strings.TrimPrefix(hash, "{PLAIN}")
 		return func(text string) bool { return subtle.ConstantTimeCompare([]byte(text), []byte(want)) == 1 }, nil
 	case hash == "":
-		return nil, errors.New("there is no hash")
+		return nil, errors.New("the hash is missing")
 	}
-	return nil, errors.New("the format of the hash is not known; use bcrypt (htpasswd -B), APR1 (htpasswd -m), SHA-crypt, {SHA}, {SSHA} or {PLAIN}")
+	return nil, errors.New("the format of the hash is unknown; use bcrypt (htpasswd -B), APR1 (htpasswd -m), SHA-crypt, {SHA}, {SSHA}, or {PLAIN}")
 }
 
 func parseBcrypt(hash string) (password, error) {
 	cost, err := bcrypt.Cost([]byte(hash))
 	if err != nil {
-		return nil, errors.New("it is no whole bcrypt hash")
+		return nil, errors.New("the bcrypt hash is incomplete")
 	}
 	if cost > maxCost {
-		return nil, fmt.Errorf("the bcrypt cost %d is more than %d, a login would take too long", cost, maxCost)
+		return nil, fmt.Errorf("the bcrypt cost %d is more than %d, so a login would take too long", cost, maxCost)
 	}
 	return func(text string) bool { return bcrypt.CompareHashAndPassword([]byte(hash), []byte(text)) == nil }, nil
 }
 
-// The forms are those of crypt(5); what has another one may make the library fail in the middle of a request.
+// The forms are those of crypt(5). Other forms could make the library fail during a request.
 var (
 	md5Crypt = regexp.MustCompile(`^\$(?:apr1|1)\$[^$]{1,8}\$[./0-9A-Za-z]{22}$`)
 	shaCrypt = regexp.MustCompile(`^\$(?:5|6)\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{1,16}\$(?:[./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})$`)
@@ -68,15 +69,15 @@ var (
 func parseSHACrypt(hash string) (password, error) {
 	parts := shaCrypt.FindStringSubmatch(hash)
 	if parts == nil {
-		return nil, errors.New("it is no whole SHA-crypt hash")
+		return nil, errors.New("the SHA-crypt hash is incomplete")
 	}
 	if rounds, _ := strconv.Atoi(parts[1]); rounds > maxRounds { // no rounds: 5000
-		return nil, fmt.Errorf("%d rounds are more than %d, a login would take too long", rounds, maxRounds)
+		return nil, fmt.Errorf("%d rounds are more than %d, so a login would take too long", rounds, maxRounds)
 	}
 	return accept(hashes.AcceptCryptSha, hash)
 }
 
-// accept wraps a parser of the library, and drops its error, which quotes the hash.
+// accept calls a parser of the library and hides its error, which contains the hash.
 func accept(parse hashes.PasswdParser, hash string) (password, error) {
 	p, err := parse(hash)
 	if err != nil || p == nil {

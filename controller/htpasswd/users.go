@@ -7,21 +7,23 @@ import (
 	"strings"
 )
 
-// Users knows the passwords of a set of users. It is never changed once it is made, and safe for concurrent use.
+// Users has the passwords of a set of users. It never changes, and is safe for concurrent use.
 type Users struct {
 	passwords map[string]password
-	// decoy is what the password of a stranger is compared with, so that time does not tell who has an account.
+	// decoy is compared with the password of an unknown user, so that timing does not show which
+	// users exist.
 	decoy password
 }
 
-// Diagnostic is one entry that cannot be used: its user cannot enter, the others can.
+// Diagnostic is an invalid entry. Its user cannot log in; the others can.
 type Diagnostic struct {
-	// Where is "line 3", or "key bob" in a map. Neither it nor Reason has any part of a password or its hash.
+	// Where is "line 3", or "key bob" in a map. Where and Reason contain no part of a password or
+	// hash.
 	Where, Reason string
 }
 
-// Parse reads a file with lines "user:hash" or "user:hash:comment". Empty lines, and those that begin with "#", are passed
-// over; of two lines for a user the first one counts, as in nginx.
+// Parse reads a file with lines "user:hash" or "user:hash:comment". It skips empty lines and lines
+// that start with "#". If a user has two lines, the first one counts, as in nginx.
 func Parse(file []byte) (*Users, []Diagnostic) {
 	b := builder{passwords: map[string]password{}}
 	number := 0
@@ -34,7 +36,7 @@ func Parse(file []byte) (*Users, []Diagnostic) {
 		where := fmt.Sprintf("line %d", number)
 		user, hash, ok := strings.Cut(line, ":")
 		if !ok {
-			b.report(where, "has no colon between the user and the hash of the password")
+			b.report(where, "has no colon between user and hash")
 			continue
 		}
 		hash, _, _ = strings.Cut(hash, ":")
@@ -43,7 +45,7 @@ func Parse(file []byte) (*Users, []Diagnostic) {
 	return b.users(), b.diagnostics
 }
 
-// ParseMap reads a map from users to hashes, as a Secret of the kind auth-map has it.
+// ParseMap reads a map from users to hashes, as in a Secret with auth-secret-type auth-map.
 func ParseMap(hashes map[string][]byte) (*Users, []Diagnostic) {
 	b := builder{passwords: map[string]password{}}
 	for _, user := range slices.Sorted(maps.Keys(hashes)) {
@@ -52,10 +54,10 @@ func ParseMap(hashes map[string][]byte) (*Users, []Diagnostic) {
 	return b.users(), b.diagnostics
 }
 
-// Len is the number of users who can enter.
+// Len returns the number of users who can log in.
 func (u *Users) Len() int { return len(u.passwords) }
 
-// Match reports whether the password is that of the user. It takes tens of milliseconds for a bcrypt hash.
+// Match reports whether the user has this password. A bcrypt hash takes tens of milliseconds.
 func (u *Users) Match(user, password string) bool {
 	p, known := u.passwords[user]
 	if !known {
@@ -67,7 +69,7 @@ func (u *Users) Match(user, password string) bool {
 	return p(password)
 }
 
-// builder gathers users.
+// builder collects users and Diagnostics.
 type builder struct {
 	passwords   map[string]password
 	order       []string
@@ -80,12 +82,12 @@ func (b *builder) add(where, user, hash string) {
 		return
 	}
 	if _, twice := b.passwords[user]; twice {
-		b.report(where, fmt.Sprintf("user %q is there already, and the first entry counts", user))
+		b.report(where, fmt.Sprintf("user %q already exists, and the first entry counts", user))
 		return
 	}
 	p, err := parsePassword(hash)
 	if err != nil {
-		b.report(where, fmt.Sprintf("user %q cannot enter: %v", user, err))
+		b.report(where, fmt.Sprintf("user %q cannot log in: %v", user, err))
 		return
 	}
 	b.passwords[user] = p

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/htpasswd"
 )
 
-// formats are hashes of "open sesame", made by htpasswd, openssl passwd and openssl sha1.
+// formats are hashes of "open sesame" from htpasswd, openssl passwd, and openssl sha1.
 var formats = map[string]string{
 	"apr1":              "$apr1$saltsalt$HIDXe7D36X22w1CH4M1cQ.",
 	"md5":               "$1$saltsalt$Yo6tRKYGO/jWyb1etwHDS/",
@@ -42,7 +42,7 @@ func TestFormats(t *testing.T) {
 	for user, hash := range hashes {
 		file.WriteString(user + ":" + hash + "\r\n")
 	}
-	users, diagnostics := htpasswd.Parse([]byte("# who may enter\n\n" + file.String()))
+	users, diagnostics := htpasswd.Parse([]byte("# users\n\n" + file.String()))
 	if len(diagnostics) > 0 || users.Len() != len(hashes) {
 		t.Fatalf("%d users, want %d; diagnostics %v", users.Len(), len(hashes), diagnostics)
 	}
@@ -53,9 +53,9 @@ func TestFormats(t *testing.T) {
 			}
 		}
 	}
-	for _, stranger := range []string{"", "nobody", "SHA"} {
+	for _, stranger := range []string{"", "unknown", "SHA"} {
 		if users.Match(stranger, "open sesame") {
-			t.Errorf("stranger %q enters", stranger)
+			t.Errorf("unknown user %q can log in", stranger)
 		}
 	}
 }
@@ -63,26 +63,26 @@ func TestFormats(t *testing.T) {
 func TestMap(t *testing.T) {
 	users, diagnostics := htpasswd.ParseMap(map[string][]byte{"ali": []byte(formats["apr1"] + "\n"), "cassim": []byte("open sesame")})
 	if !users.Match("ali", "open sesame") || users.Match("cassim", "open sesame") || users.Len() != 1 {
-		t.Error("ali enters, and cassim, whose value is no hash, does not")
+		t.Error("want a login for ali, and none for cassim, whose value is no hash")
 	}
 	if len(diagnostics) != 1 || diagnostics[0].Where != "key cassim" {
 		t.Errorf("diagnostics %v", diagnostics)
 	}
 }
 
-func TestFaultsNameTheLineAndNoHash(t *testing.T) {
+func TestDiagnosticsShowLineButNoHash(t *testing.T) {
 	for name, c := range map[string]struct{ line, want string }{
 		"no colon":               {"ali", "no colon"},
 		"no user":                {":{PLAIN}secret", "no user"},
-		"no hash":                {"ali:", "no hash"},
-		"a password in clear":    {"ali:secret", "not known"},
-		"DES":                    {"ali:secretpA/.lZ", "not known"},
-		"half a bcrypt":          {"ali:$2y$05$secret", "no whole bcrypt"},
-		"a bcrypt for ever":      {"ali:$2y$31$" + strings.Repeat("s", 53), "cost 31"},
-		"half an APR1":           {"ali:$apr1$secret", "no whole MD5"},
-		"half a SHA-crypt":       {"ali:$6$secret", "no whole SHA-crypt"},
-		"SHA-crypt of no rounds": {"ali:$6$rounds=secret$salt$" + strings.Repeat("s", 86), "no whole SHA-crypt"},
-		"SHA-crypt for ever":     {"ali:$6$rounds=99999999$salt$" + strings.Repeat("s", 86), "99999999 rounds"},
+		"no hash":                {"ali:", "missing"},
+		"a password in clear":    {"ali:secret", "unknown"},
+		"DES":                    {"ali:secretpA/.lZ", "unknown"},
+		"half a bcrypt":          {"ali:$2y$05$secret", "bcrypt hash is incomplete"},
+		"bcrypt cost too high":   {"ali:$2y$31$" + strings.Repeat("s", 53), "cost 31"},
+		"half an APR1":           {"ali:$apr1$secret", "MD5-crypt hash is incomplete"},
+		"half a SHA-crypt":       {"ali:$6$secret", "SHA-crypt hash is incomplete"},
+		"SHA-crypt of no rounds": {"ali:$6$rounds=secret$salt$" + strings.Repeat("s", 86), "SHA-crypt hash is incomplete"},
+		"SHA-crypt too slow":     {"ali:$6$rounds=99999999$salt$" + strings.Repeat("s", 86), "99999999 rounds"},
 		"SHA of no base64":       {"ali:{SHA}secret!", "damaged"},
 		"a user twice":           {"good:{PLAIN}secret", "already"},
 	} {
@@ -92,16 +92,16 @@ func TestFaultsNameTheLineAndNoHash(t *testing.T) {
 				t.Fatalf("diagnostics %v, want one with %q", diagnostics, c.want)
 			}
 			if strings.Contains(diagnostics[0].Reason, "secret") {
-				t.Errorf("%q tells what it must not", diagnostics[0].Reason)
+				t.Errorf("%q contains a part of the password", diagnostics[0].Reason)
 			}
 			if !users.Match("good", "open sesame") || users.Match("ali", "secret") || users.Match("good", "secret") {
-				t.Error("a bad line must cost its own user only")
+				t.Error("an invalid line must affect its own user only")
 			}
 		})
 	}
 }
 
-// FuzzParse lets no file, however broken, do more than keep its users out.
+// FuzzParse checks that an invalid file only prevents logins.
 func FuzzParse(f *testing.F) {
 	for _, hash := range formats {
 		f.Add("user:"+hash, "open sesame")
@@ -110,17 +110,17 @@ func FuzzParse(f *testing.F) {
 	f.Add("#\n:\nuser", "")
 	f.Fuzz(func(t *testing.T, file, password string) {
 		if strings.Contains(file, "rounds=") || strings.Contains(file, "$2") {
-			password = "" // the time of a hash is not what is tested
+			password = "" // slow hashes are not under test
 		}
 		users, diagnostics := htpasswd.Parse([]byte(file))
 		if slices.Contains(diagnostics, htpasswd.Diagnostic{}) {
-			t.Error("a fault says nothing")
+			t.Error("a Diagnostic is empty")
 		}
 		if users.Match("", password) {
-			t.Error("somebody without a name enters")
+			t.Error("an empty user name can log in")
 		}
 		if users.Match("user", password) && users.Len() == 0 {
-			t.Error("somebody enters, and there are no users")
+			t.Error("a user can log in although none exists")
 		}
 	})
 }

@@ -56,7 +56,7 @@ func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
 		warning("SecretInvalid", `spec.tls[0].secretName: secret "shop-tls": private key does not match public key`),
 		warning("RouteBlocked", auth+"type]: auth-secret is missing, so no user can log in"),
 		warning("SecretInvalid", auth+`secret]: secret "users" has no user who can log in`),
-		warning("UserInvalid", auth+`secret]: secret "users": line 1: user "foo" cannot enter`),
+		warning("UserInvalid", auth+`secret]: secret "users": line 1: user "foo" cannot log in`),
 		warning("HostPathConflict", "spec.rules[0].http.paths[0]: Prefix /app of host shop.localhost is not served"), gone,
 	}
 	if found := diagnosis.Diagnose(s, asked()); len(found) != 0 {
