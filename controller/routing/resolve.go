@@ -35,8 +35,7 @@ func (b *builder) lack(ing *ingress, p *Policy, annotation string, missing *lack
 		p.Blocked = fmt.Sprintf("annotation %s: %s", annotation[len(annotations.Prefix):], missing.reason)
 	}
 	if !missing.loading {
-		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress answer 503 rather than "+
-			"go unprotected"))
+		b.found.add(ing.ref, "metadata.annotations["+annotation+"]", missing.reason.so("the routes of this Ingress fail closed and return 503"))
 	}
 }
 
