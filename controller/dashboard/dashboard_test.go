@@ -78,7 +78,8 @@ func with(snapshot routing.Snapshot) Source {
 		IngressClass: "lab", ConfigMap: types.NamespacedName{Namespace: "system", Name: "settings"},
 	}, nil)
 	problems = append(problems, routing.Problem{
-		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd", Reason: routing.Because(routing.PathMalformed, "text", markup),
+		Object: routing.ObjectRef{Kind: "Ingress", Namespace: "shop", Name: "web"}, Field: "spec", Code: "Odd",
+		Reason: routing.Because(routing.PathMalformed, "text", markup),
 	})
 	registry := balancer.NewRegistry(nil)
 	registry.Update(map[string][]balancer.Identity{"shop/web:80": {{Address: netip.MustParseAddrPort("10.0.0.1:8080"), Pod: "shop/web-a"}}})
@@ -208,7 +209,8 @@ func TestExplain(t *testing.T) {
 			t.Fatalf("%s: %v", test.url, err)
 		}
 		if response.Code != test.code || explanation.Status != test.status {
-			t.Errorf("%s: answer %d, explained as %d (%s), want %d and %d", test.url, response.Code, explanation.Status, explanation.Reason, test.code, test.status)
+			t.Errorf("%s: answer %d, explained as %d (%s), want %d and %d", test.url, response.Code, explanation.Status, explanation.Reason,
+				test.code, test.status)
 		}
 	}
 }

@@ -29,7 +29,8 @@ func TestPolicyIsShownInShort(t *testing.T) {
 	for _, feature := range s.overview("").Hosts[0].Routes[0].Policy {
 		got = append(got, feature.Name+": "+feature.Value)
 	}
-	want := "allow: 10.0.0.0/8 | CORS: * | limit: 10/s | rewrite: host inner.test | body: 8m | time-outs: read 5s | balance: cookie INGRESSCOOKIE"
+	want := "allow: 10.0.0.0/8 | CORS: * | limit: 10/s | rewrite: host inner.test | body: 8m | time-outs: read 5s | balance: cookie " +
+		"INGRESSCOOKIE"
 	if strings.Join(got, " | ") != want {
 		t.Errorf("policy %s, want %s", strings.Join(got, " | "), want)
 	}
@@ -93,7 +94,8 @@ func TestExplanationInWords(t *testing.T) {
 	if _, got = ask(s, url.Values{"url": {"http://shop.test/a&b"}, "client": {"192.0.2.1"}}); !strings.Contains(got, "refuse with 403") {
 		t.Errorf("a client that the allowlist lacks:\n%s", got)
 	}
-	if _, got = ask(s, url.Values{"url": {"http://shop.test/a&b"}, "method": {"options"}, "header": {"Origin: http://a.test"}}); !strings.Contains(got, "OPTIONS") {
+	if _, got = ask(s, url.Values{"url": {"http://shop.test/a&b"}, "method": {"options"},
+		"header": {"Origin: http://a.test"}}); !strings.Contains(got, "OPTIONS") {
 		t.Errorf("method and header do not arrive:\n%s", got)
 	}
 }

@@ -21,15 +21,18 @@ func manyHostsSnapshot(n int) routing.Snapshot {
 	for i := range n {
 		meta := metav1.ObjectMeta{Namespace: fmt.Sprintf("ns-%d", i%50), Name: fmt.Sprintf("app-%d", i),
 			Annotations: map[string]string{"nginx.ingress.kubernetes.io/proxy-read-timeout": "90", "example.com/owner": "shop"}}
-		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: meta.Name, Port: networkingv1.ServiceBackendPort{Number: 80}}}
-		s.Ingresses = append(s.Ingresses, &networkingv1.Ingress{ObjectMeta: meta, Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
-			Host: fmt.Sprintf("host-%d.test", i),
-			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
-				{Path: "/", PathType: &prefix, Backend: backend}, {Path: "/app", PathType: &prefix, Backend: backend},
-			}}},
-		}}}})
+		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: meta.Name,
+			Port: networkingv1.ServiceBackendPort{Number: 80}}}
+		s.Ingresses = append(s.Ingresses, &networkingv1.Ingress{ObjectMeta: meta,
+			Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
+				Host: fmt.Sprintf("host-%d.test", i),
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
+					{Path: "/", PathType: &prefix, Backend: backend}, {Path: "/app", PathType: &prefix, Backend: backend},
+				}}},
+			}}}})
 		s.Services = append(s.Services, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}})
-		slice := &discoveryv1.EndpointSlice{ObjectMeta: meta, AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: &port}}}
+		slice := &discoveryv1.EndpointSlice{ObjectMeta: meta, AddressType: discoveryv1.AddressTypeIPv4,
+			Ports: []discoveryv1.EndpointPort{{Port: &port}}}
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: meta.Name}
 		for j := range 2 {
 			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{

@@ -124,7 +124,8 @@ func TestBuildLeavesObjectsAlone(t *testing.T) {
 func TestProblemsNameTheirObject(t *testing.T) {
 	ing := &networkingv1.Ingress{}
 	ing.Namespace, ing.Name, ing.UID = "shop", "web", "4711"
-	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true}, nil)
+	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true},
+		nil)
 	if len(problems) != 1 {
 		t.Fatalf("an empty Ingress has %d problems, want 1: %v", len(problems), problems)
 	}

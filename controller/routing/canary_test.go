@@ -42,7 +42,8 @@ func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
 	write("main", "")
 	const prefix = "nginx.ingress.kubernetes.io/"
 	for i, weight := range weights {
-		write(fmt.Sprintf("canary-%d", i), fmt.Sprintf(`%scanary: "true", %scanary-weight: "%d", %scanary-weight-total: "%d"`, prefix, prefix, weight, prefix, total))
+		write(fmt.Sprintf("canary-%d", i), fmt.Sprintf(`%scanary: "true", %scanary-weight: "%d", %scanary-weight-total: "%d"`, prefix, prefix,
+			weight, prefix, total))
 	}
 	table, problems := routing.Build(parseObjects(t, "canaries", b.String()), routing.Options{WatchIngressWithoutClass: true}, nil)
 	if len(problems) > 0 {

@@ -28,8 +28,9 @@ var expectations = []string{"isOthersHost", "isFor", "firstLabel"}
 
 // matchers are the functions that a router matches with, by package. Empty: all functions of the package.
 var matchers = map[string][]string{
-	"strings": {"Compare", "Contains", "ContainsAny", "Cut", "CutPrefix", "CutSuffix", "EqualFold", "HasPrefix", "HasSuffix", "Index", "IndexByte", "Split", "TrimPrefix", "TrimSuffix"},
-	"slices":  {"Contains", "Index"}, "cmp": {"Compare"}, "regexp": nil, "path": nil, "path/filepath": nil,
+	"strings": {"Compare", "Contains", "ContainsAny", "Cut", "CutPrefix", "CutSuffix", "EqualFold", "HasPrefix", "HasSuffix", "Index",
+		"IndexByte", "Split", "TrimPrefix", "TrimSuffix"},
+	"slices": {"Contains", "Index"}, "cmp": {"Compare"}, "regexp": nil, "path": nil, "path/filepath": nil,
 }
 
 // TestOnlyRoutingMatchesHostsAndPaths fails if code outside this package compares the hosts or paths of Ingresses with anything but

@@ -59,7 +59,8 @@ func build(t testing.TB, objects string, change ...func(*routing.Snapshot, *rout
 }
 
 // buildAfter builds with the memory of the table before.
-func buildAfter(t testing.TB, before *routing.Table, objects string, change ...func(*routing.Snapshot, *routing.Options)) (*routing.Table, string) {
+func buildAfter(t testing.TB, before *routing.Table, objects string, change ...func(*routing.Snapshot, *routing.Options)) (*routing.Table,
+	string) {
 	t.Helper()
 	s, o := parseObjects(t, "inline", objects+shopWeb), routing.Options{WatchIngressWithoutClass: true}
 	for _, c := range change {
@@ -88,28 +89,34 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 		annotations, objects string
 		problem              string // empty: open
 	}{
-		"users":                        {basic + "users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
-		"users, with the namespace":    {basic + "shop/users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
-		"users in a map":               {basic + "users, auth-secret-type: auth-map", secretWith("users", `ali: "{PLAIN}x"`), ""},
-		"no users":                     {basic + "users", "", `ReferenceNotFound: Ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]: secret "users" not found`},
-		"a file of nobody":             {basic + "users", secretWith("users", `auth: ""`), "no user who can log in"},
-		"a file elsewhere":             {basic + "users", secretWith("users", `htpasswd: "ali:{PLAIN}x"`), "no key auth"},
-		"bad users only":               {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who can log in"},
-		"users of another namespace":   {basic + "vault/users", "", "CrossNamespace"},
-		"no name":                      {basic + "a/b/c", "", "ReferenceInvalid"},
-		"a CA":                         {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
-		"no CA":                        {"auth-tls-secret: shop/ca", "", "ReferenceNotFound"},
-		"a CA without certificates":    {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: nothing"), "no certificate in ca.crt"},
-		"a CA of half a certificate":   {"auth-tls-secret: shop/ca", secretWith("ca", `ca.crt: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"`), "certificate 1 of ca.crt"},
-		"a CA with a revocation list":  {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca, ca.crl: list"), "revocation"},
-		"a backend's CA":               {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
-		"a backend's CA is not there":  {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", "", "ReferenceNotFound"},
-		"a backend's CA in no CA":      {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca", "tls.crt: certificate of a, tls.key: key of a"), "no CA verifies"},
-		"a key of another certificate": {"backend-protocol: HTTPS, proxy-ssl-secret: shop/ca", secretWith("ca", "tls.crt: certificate of a, tls.key: key of b"), "does not match"},
-		"headers of the question":      {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", "x-realm: lab"), ""},
-		"no headers of the question":   {"auth-url: http://auth.test/, auth-proxy-set-headers: h", "", "ReferenceNotFound"},
-		"a header in a header":         {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", `x-realm: "lab\r\nX-User: admin"`), "line break"},
-		"a header of the connection":   {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", `transfer-encoding: chunked`), "belongs to the connection"},
+		"users":                      {basic + "users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
+		"users, with the namespace":  {basic + "shop/users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
+		"users in a map":             {basic + "users, auth-secret-type: auth-map", secretWith("users", `ali: "{PLAIN}x"`), ""},
+		"no users":                   {basic + "users", "", `ReferenceNotFound: Ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]: secret "users" not found`},
+		"a file of nobody":           {basic + "users", secretWith("users", `auth: ""`), "no user who can log in"},
+		"a file elsewhere":           {basic + "users", secretWith("users", `htpasswd: "ali:{PLAIN}x"`), "no key auth"},
+		"bad users only":             {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who can log in"},
+		"users of another namespace": {basic + "vault/users", "", "CrossNamespace"},
+		"no name":                    {basic + "a/b/c", "", "ReferenceInvalid"},
+		"a CA":                       {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
+		"no CA":                      {"auth-tls-secret: shop/ca", "", "ReferenceNotFound"},
+		"a CA without certificates":  {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: nothing"), "no certificate in ca.crt"},
+		"a CA of half a certificate": {"auth-tls-secret: shop/ca", secretWith("ca",
+			`ca.crt: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"`), "certificate 1 of ca.crt"},
+		"a CA with a revocation list": {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca, ca.crl: list"), "revocation"},
+		"a backend's CA": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
+			"ca.crt: certificate of ca"), ""},
+		"a backend's CA is not there": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", "", "ReferenceNotFound"},
+		"a backend's CA in no CA": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
+			"tls.crt: certificate of a, tls.key: key of a"), "no CA verifies"},
+		"a key of another certificate": {"backend-protocol: HTTPS, proxy-ssl-secret: shop/ca", secretWith("ca",
+			"tls.crt: certificate of a, tls.key: key of b"), "does not match"},
+		"headers of the question":    {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", "x-realm: lab"), ""},
+		"no headers of the question": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", "", "ReferenceNotFound"},
+		"a header in a header": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
+			`x-realm: "lab\r\nX-User: admin"`), "line break"},
+		"a header of the connection": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
+			`transfer-encoding: chunked`), "belongs to the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table, problems := build(t, ingressWith("web", c.annotations)+c.objects)
@@ -132,9 +139,11 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 }
 
 func TestOneBadUserDoesNotKeepTheOthersOut(t *testing.T) {
-	table, problems := build(t, ingressWith("web", "auth-type: basic, auth-secret: users")+secretWith("users", `auth: "ali:{PLAIN}x\ncassim:y"`))
+	table, problems := build(t, ingressWith("web", "auth-type: basic, auth-secret: users")+secretWith("users",
+		`auth: "ali:{PLAIN}x\ncassim:y"`))
 	users := routeOf(t, table, "web").Policy.Users
-	if users == nil || !users.Match("ali", "x") || users.Match("cassim", "y") || !strings.Contains(problems, `UserInvalid: Ingress shop/web: `) {
+	if users == nil || !users.Match("ali", "x") || users.Match("cassim", "y") || !strings.Contains(problems,
+		`UserInvalid: Ingress shop/web: `) {
 		t.Errorf("%v; %s", users, problems)
 	}
 }
@@ -168,7 +177,8 @@ func TestSettingsComeFromTheConfigMap(t *testing.T) {
 	named := func(_ *routing.Snapshot, o *routing.Options) {
 		o.ConfigMap = types.NamespacedName{Namespace: "shop", Name: "settings"}
 	}
-	table, problems := build(t, ingressWith("web", "ssl-redirect: false")+configMapWith("settings", `proxy-body-size: 8m, proxy-boddy-size: 9m`), named)
+	table, problems := build(t, ingressWith("web", "ssl-redirect: false")+configMapWith("settings",
+		`proxy-body-size: 8m, proxy-boddy-size: 9m`), named)
 	if got := routeOf(t, table, "web").Policy.Proxy.BodySize; got != 8<<20 || table.Settings().Options.Proxy.BodySize != got {
 		t.Errorf("body size %d", got)
 	}
@@ -179,7 +189,8 @@ func TestSettingsComeFromTheConfigMap(t *testing.T) {
 		t.Errorf("a ConfigMap that is not there is no problem: %s", problems)
 	}
 	foreign := "---\nkind: Secret\nmetadata: {namespace: vault, name: users}\nstringData: {auth: \"ali:{PLAIN}x\"}\n"
-	table, problems = build(t, ingressWith("web", "auth-type: basic, auth-secret: vault/users")+foreign+configMapWith("settings", `allow-cross-namespace-resources: "true"`), named)
+	table, problems = build(t, ingressWith("web", "auth-type: basic, auth-secret: vault/users")+foreign+configMapWith("settings",
+		`allow-cross-namespace-resources: "true"`), named)
 	if route := routeOf(t, table, "web"); route.Blocked != "" || problems != "" {
 		t.Errorf("blocked because %q; %s", route.Blocked, problems)
 	}
@@ -201,7 +212,8 @@ spec:
   tls: [{hosts: [shop.test], secretName: cert}]
   rules: [{host: shop.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
 `
-	good, broken := secretWith("cert", "tls.crt: certificate of shop.test, tls.key: key of shop.test"), secretWith("cert", "tls.crt: x, tls.key: y")
+	good, broken := secretWith("cert", "tls.crt: certificate of shop.test, tls.key: key of shop.test"), secretWith("cert",
+		"tls.crt: x, tls.key: y")
 	table, _ := build(t, ingress+good)
 	first := table.Certificate("shop.test")
 	if first == nil {
@@ -211,7 +223,8 @@ spec:
 		objects, problem string
 		stale            bool
 	}{
-		{broken, "SecretInvalid", true}, {broken, "SecretInvalid", true}, {"", "ReferenceNotFound", true}, {broken, "SecretInvalid", true}, {good, "", false},
+		{broken, "SecretInvalid", true}, {broken, "SecretInvalid", true}, {"", "ReferenceNotFound", true}, {broken, "SecretInvalid", true},
+		{good, "", false},
 	} {
 		var problems string
 		table, problems = buildAfter(t, table, ingress+step.objects)
@@ -229,7 +242,8 @@ spec:
 func TestSecretsAreParsedOnce(t *testing.T) {
 	objects := `kind: Ingress
 metadata: {namespace: shop, name: web}
-spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}], defaultBackend: {service: {name: web, port: {number: 80}}}}
+spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}], defaultBackend: {service: {name: web,
+	port: {number: 80}}}}
 ` + secretWith("cert", "tls.crt: certificate of shop.test, tls.key: key of shop.test")
 	s := parseObjects(t, "inline", objects)
 	s.Secrets[0].ResourceVersion = "1"
@@ -253,7 +267,8 @@ spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}]
 // Clients are verified by host: a handshake knows no path.
 func TestClientVerificationIsOfTheHost(t *testing.T) {
 	ca := secretWith("ca", "ca.crt: certificate of ca") + secretWith("ca2", "ca.crt: certificate of ca2")
-	table, problems := build(t, ingressWith("a", "auth-tls-secret: shop/ca")+ingressWith("b", "ssl-redirect: false")+ingressWith("c", "auth-tls-secret: shop/ca2")+ingressWith("d", "auth-tls-secret: shop/ca")+ca)
+	table, problems := build(t, ingressWith("a", "auth-tls-secret: shop/ca")+ingressWith("b", "ssl-redirect: false")+ingressWith("c",
+		"auth-tls-secret: shop/ca2")+ingressWith("d", "auth-tls-secret: shop/ca")+ca)
 	host := table.ClientTLS("SHOP.test")
 	if host == nil || host.ClientCA == nil || table.ClientTLS("other.test") != nil {
 		t.Fatalf("policy of the host %v", host)
@@ -264,7 +279,8 @@ func TestClientVerificationIsOfTheHost(t *testing.T) {
 	if d := routeOf(t, table, "d"); d.Blocked != "" {
 		t.Errorf("the same wish is no conflict: %s", d.Blocked)
 	}
-	if c := routeOf(t, table, "c"); c.Blocked == "" || strings.Count(problems, "ClientTLSConflict: Ingress shop/c: ") != 1 || strings.Count(problems, "\n") != 1 {
+	if c := routeOf(t, table, "c"); c.Blocked == "" || strings.Count(problems, "ClientTLSConflict: Ingress shop/c: ") != 1 ||
+		strings.Count(problems, "\n") != 1 {
 		t.Errorf("blocked because %q; %s", c.Blocked, problems)
 	}
 	// A CA that is not there closes the host, not only the Ingress that names it.
@@ -277,15 +293,18 @@ func TestClientVerificationIsOfTheHost(t *testing.T) {
 func TestBackendTLS(t *testing.T) {
 	pair := secretWith("pair", "ca.crt: certificate of ca, tls.crt: certificate of a, tls.key: key of a")
 	https := "backend-protocol: HTTPS, proxy-ssl-secret: shop/pair, proxy-ssl-verify: on"
-	table, _ := build(t, ingressWith("a", https)+ingressWith("b", https)+ingressWith("c", https+", proxy-ssl-name: api.test")+ingressWith("d", "backend-protocol: HTTP, proxy-ssl-verify: on")+pair)
+	table, _ := build(t, ingressWith("a", https)+ingressWith("b", https)+ingressWith("c",
+		https+", proxy-ssl-name: api.test")+ingressWith("d", "backend-protocol: HTTP, proxy-ssl-verify: on")+pair)
 	a, b, c := routeOf(t, table, "a"), routeOf(t, table, "b").Policy.BackendTLS, routeOf(t, table, "c").Policy.BackendTLS
-	if a.Blocked != "" || a.Policy.BackendTLS.Roots == nil || a.Policy.BackendTLS.Certificate == nil || routeOf(t, table, "d").Policy.BackendTLS != nil {
+	if a.Blocked != "" || a.Policy.BackendTLS.Roots == nil || a.Policy.BackendTLS.Certificate == nil || routeOf(t, table,
+		"d").Policy.BackendTLS != nil {
 		t.Fatalf("%s: %+v", a.Blocked, a.Policy.BackendTLS)
 	}
 	if a.Policy.BackendTLS.Key != b.Key || a.Policy.BackendTLS.Key == c.Key {
 		t.Error("connections are shared between those that are alike, and only those")
 	}
-	if own, given := a.Policy.BackendTLS.Named(a.Pool.ServerName()).Name, c.Named(a.Pool.ServerName()).Name; own != "web.shop.svc" || given != "api.test" {
+	if own, given := a.Policy.BackendTLS.Named(a.Pool.ServerName()).Name, c.Named(a.Pool.ServerName()).Name; own != "web.shop.svc" ||
+		given != "api.test" {
 		t.Errorf("verified as %s and %s", own, given)
 	}
 }
@@ -293,16 +312,23 @@ func TestBackendTLS(t *testing.T) {
 func TestServiceUpstream(t *testing.T) {
 	table, problems := build(t, ingressWith("pods", "service-upstream: false")+ingressWith("virtual", "service-upstream: true"))
 	pods, virtual := routeOf(t, table, "pods").Pool, routeOf(t, table, "virtual").Pool
-	if !virtual.Virtual || virtual.Endpoints[0].Address.String() != "10.96.0.7:80" || pods.Endpoints[0].Address.String() != "10.0.0.1:8080" || pods.Key() == virtual.Key() || problems != "" {
+	if !virtual.Virtual || virtual.Endpoints[0].Address.String() != "10.96.0.7:80" ||
+		pods.Endpoints[0].Address.String() != "10.0.0.1:8080" || pods.Key() == virtual.Key() || problems != "" {
 		t.Errorf("%+v and %+v; %s", virtual, pods, problems)
 	}
 	for address, want := range map[string]string{"None": "headless", "127.0.0.1": "loopback", "": "headless"} {
-		table, problems = build(t, ingressWith("virtual", "service-upstream: true"), func(s *routing.Snapshot, _ *routing.Options) { s.Services[0].Spec.ClusterIP = address })
+		table, problems = build(t, ingressWith("virtual", "service-upstream: true"), func(s *routing.Snapshot,
+			_ *routing.Options) {
+			s.Services[0].Spec.ClusterIP = address
+		})
 		if pool := routeOf(t, table, "virtual").Pool; pool.Virtual || len(pool.Endpoints) != 1 || !strings.Contains(problems, want) {
 			t.Errorf("%q: %+v; %s", address, pool, problems)
 		}
 	}
-	table, _ = build(t, ingressWith("virtual", "service-upstream: true"), func(s *routing.Snapshot, _ *routing.Options) { s.EndpointSlices = nil })
+	table, _ = build(t, ingressWith("virtual", "service-upstream: true"), func(s *routing.Snapshot,
+		_ *routing.Options) {
+		s.EndpointSlices = nil
+	})
 	if pool := routeOf(t, table, "virtual").Pool; !pool.Virtual || len(pool.Endpoints) != 0 || pool.Reason == "" {
 		t.Errorf("a Service without pods: %+v", pool)
 	}

@@ -30,11 +30,13 @@ func TestRedirectToAPath(t *testing.T) {
 			Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "shop.test",
 				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
 					Path: "/", PathType: &prefix,
-					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web",
+						Port: networkingv1.ServiceBackendPort{Number: 80}}},
 				}}}},
 			}}},
 		}
-		table, _ := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ingress}}, routing.Options{WatchIngressWithoutClass: true}, nil)
+		table, _ := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ingress}},
+			routing.Options{WatchIngressWithoutClass: true}, nil)
 		d := table.Decide(routing.Request{Method: http.MethodGet, Host: "shop.test", Path: c.path, Query: c.query, Header: http.Header{}})
 		if d.Action != routing.Redirect || d.Status != http.StatusMovedPermanently || d.Location != c.want {
 			t.Errorf("%+v: got %d %q (%s)", c, d.Status, d.Location, d.Reason)

@@ -194,7 +194,8 @@ func parseRequest(t testing.TB, table *routing.Table, line string) routing.Reque
 	parts := strings.Split(line, "  ")
 	r := routing.Request{Method: "GET", Protocol: "HTTP/1.1", Header: http.Header{}, Client: netip.MustParseAddr("192.0.2.1"), ID: "4711"}
 	target := parts[0]
-	if method, rest, ok := strings.Cut(target, " "); ok && method != "" && method == strings.ToUpper(method) && !strings.ContainsAny(method, "./:") {
+	if method, rest, ok := strings.Cut(target, " "); ok && method != "" && method == strings.ToUpper(method) && !strings.ContainsAny(method,
+		"./:") {
 		r.Method, target = method, rest
 	}
 	target, r.TLS = strings.CutPrefix(target, "https://")

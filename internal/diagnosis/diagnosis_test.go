@@ -133,8 +133,9 @@ data: {hsts: "true"}
 // asked is what right answers.
 func asked() diagnosis.About {
 	return diagnosis.About{
-		Requests: []diagnosis.Request{{Host: "shop.localhost", Path: "/app/x", Service: "shop"}, {Host: "shop.localhost", Path: "/app", TLS: true}},
-		Objects:  []string{"deployment/shop", "service/shop", "ingress/shop", "secret/users"}, NodePorts: []int32{30000},
+		Requests: []diagnosis.Request{{Host: "shop.localhost", Path: "/app/x", Service: "shop"}, {Host: "shop.localhost", Path: "/app",
+			TLS: true}},
+		Objects: []string{"deployment/shop", "service/shop", "ingress/shop", "secret/users"}, NodePorts: []int32{30000},
 	}
 }
 
@@ -154,7 +155,8 @@ func certificate(t *testing.T, until time.Time, names ...string) (crt, key strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
+		Bytes: private}))
 }
 
 // load decodes manifests, as the API server has them.
@@ -217,46 +219,86 @@ func mistakes() map[string]mistake {
 		return func(a *diagnosis.About) { a.Requests, a.Objects = []diagnosis.Request{r}, nil }
 	}
 	return map[string]mistake{
-		"no ingress of the name":      {old: "  name: shop\n", new: "  name: shopp\n", code: diagnosis.IngressMissing, object: "ingress/shop"},
-		"no rule for the host":        {about: only(diagnosis.Request{Host: "blog.localhost", Service: "blog"}), code: diagnosis.IngressMissing, expected: "a rule for host blog.localhost"},
-		"no class":                    {old: "  ingressClassName: ingresslab\n  tls", new: "  tls", code: diagnosis.ClassMissing, field: "spec.ingressClassName", expected: "ingresslab"},
-		"a class that is not there":   {old: "ingresslab\n  tls", new: "ingreslab\n  tls", code: diagnosis.ClassUnknown, observed: "ingreslab"},
-		"another controller's class":  {old: "ingresslab\n  tls", new: "other\n  tls", code: diagnosis.ClassForeign, observed: "other"},
-		"no deployment":               {about: func(a *diagnosis.About) { a.Objects = []string{"deployment/shpo"} }, code: diagnosis.DeploymentMissing, object: "deployment/shpo"},
-		"another host":                {old: "host: shop.localhost\n", new: "host: shop.1.2.3.4.nip.io\n", code: diagnosis.HostUnmatched, field: "spec.rules[0].host", expected: "shop.localhost", observed: "shop.1.2.3.4.nip.io"},
-		"Exact for Prefix":            {old: "/app, pathType: Prefix, backend: {service: {name: shop", new: "/app, pathType: Exact, backend: {service: {name: shop", code: diagnosis.PathTypeExact, field: paths + ".pathType", expected: "Prefix"},
-		"another path":                {old: "/app, pathType: Prefix, backend: {service: {name: shop", new: "/ap, pathType: Prefix, backend: {service: {name: shop", code: diagnosis.PathUnmatched, field: paths + ".path", expected: "/app/x", observed: "/ap"},
-		"a rule of somebody else":     {old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: lab-9\n  creation", about: func(a *diagnosis.About) { a.Objects = nil }, code: diagnosis.RuleTaken, observed: "ingress lab-9/shop"},
-		"no such service":             {old: "name: shop, port", new: "name: shpo, port", code: diagnosis.ServiceMissing, field: paths + ".backend.service.name", expected: "shop", observed: "shpo"},
-		"the wrong service":           {old: "name: shop, port: {number: 80}", new: "name: beta, port: {number: 80}", code: diagnosis.ServiceWrong, expected: "shop", observed: "beta"},
-		"no default backend":          {about: only(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}), code: diagnosis.DefaultBackendMissing, field: "spec.defaultBackend", expected: "shop"},
-		"a default that is not there": {old: "  tls: [", new: "  defaultBackend: {service: {name: shpo, port: {number: 80}}}\n  tls: [", code: diagnosis.DefaultBackendMissing, observed: "shpo"},
-		"a service's name for a port": {old: "name: shop, port: {number: 80}", new: "name: shop, port: {name: shop}", code: diagnosis.PortNameIsService, field: paths + ".backend.service.port.name", observed: "shop"},
-		"a port name that is not":     {old: "port: {name: web}", new: "port: {name: wbe}", about: func(a *diagnosis.About) { a.Requests[0].Service, a.Requests[0].Canary = "beta", true }, code: diagnosis.PortNameMissing, object: "ingress/beta", expected: "web"},
-		"the pods' port":              {old: "name: shop, port: {number: 80}", new: "name: shop, port: {number: 8080}", code: diagnosis.ServicePortMissing, expected: "80", observed: "8080"},
-		"no pods wanted":              {old: "replicas: 1", new: "replicas: 0", code: diagnosis.ScaledToZero, object: "deployment/shop"},
-		"another selector":            {old: "{name: shop, namespace: lab-1}\nspec: {selector: {app: shop}", new: "{name: shop, namespace: lab-1}\nspec: {selector: {app: shpo}", code: diagnosis.SelectorMatchesNothing, object: "service/shop", expected: "app=shop", observed: "app=shpo"},
-		"an image that is not there":  {old: `{type: Ready, status: "True"}], containerStatuses: [{name: web, image: backend:1, state: {running: {}}`, new: `{type: Ready, status: "False"}], containerStatuses: [{name: web, image: backend:9, state: {waiting: {reason: ErrImageNeverPull}}`, code: diagnosis.ImageMissing, object: "deployment/shop", observed: "backend:9"},
-		"pods that are not ready":     {old: `status: "True"`, new: `status: "False", message: probe failed`, code: diagnosis.PodsNotReady, object: "deployment/shop", observed: "probe failed"},
-		"a port nobody listens on":    {old: "[{port: 80, targetPort: 8080}]", new: "[{port: 80, targetPort: 8081}]", code: diagnosis.TargetPortClosed, object: "service/shop", field: "spec.ports[0].targetPort", expected: "8080", observed: "8081"},
-		"no endpoint":                 {old: "{kubernetes.io/service-name: shop}", new: "{kubernetes.io/service-name: gone}", code: diagnosis.EndpointsNone, object: "service/shop"},
-		"another node port":           {old: "nodePort: 30000", new: "nodePort: 30001", code: diagnosis.NodePortMissing, expected: "30000", observed: "30001 (service ingresslab-system/entry)"},
-		"no such secret":              {old: "secretName: shop-tls", new: "secretName: shop-tsl", code: diagnosis.SecretMissing, field: "spec.tls[0].secretName", expected: "shop-tls"},
-		"an opaque secret":            {old: "type: kubernetes.io/tls\nstringData: {tls.crt", new: "type: Opaque\nstringData: {server.crt", code: diagnosis.SecretTypeWrong, object: "secret/shop-tls", expected: "kubernetes.io/tls"},
-		"a file of another name":      {old: "{auth: ", new: "{htpasswd: ", code: diagnosis.SecretKeyMissing, object: "secret/users", field: "data[auth]", observed: "htpasswd"},
-		"a type in capital letters":   {old: "auth-type: basic\n    nginx.ingress.kubernetes.io/auth-secret: users", new: "auth-type: Basic\n    nginx.ingress.kubernetes.io/auth-secret: user", code: diagnosis.SecretMissing, expected: "users", observed: "user"},
-		"no certificate":              {old: "tls.crt: CRT", new: "tls.crt: nonsense", code: diagnosis.CertificateInvalid, object: "secret/shop-tls"},
-		"a host not in it":            {old: "hosts: [shop.localhost]", new: "hosts: [shop.localhost, www.shop.localhost]", code: diagnosis.CertificateHostMismatch, expected: "a certificate for www.shop.localhost", observed: "shop.localhost"},
-		"no spec.tls":                 {old: "  tls: [{hosts: [shop.localhost], secretName: shop-tls}]\n", code: diagnosis.CertificateHostMismatch, object: "ingress/shop", observed: "no spec.tls"},
-		"a password without hash":     {old: `"foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"`, new: "foo bread", code: diagnosis.AuthFileInvalid, object: "secret/users"},
-		"a password of nobody's":      {old: `"foo:$apr1`, new: `"Foo:$apr1`, about: func(a *diagnosis.About) { a.Requests[0].User = "foo" }, code: diagnosis.UserMissing, object: "secret/users", observed: "Foo"},
-		"a rule too many":             {about: only(diagnosis.Request{Host: "shop.localhost", Path: "/app", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: paths + ".path", observed: "/app"},
-		"a misspelled annotation":     {old: "auth-type: basic", new: "afinity: cookie\n    nginx.ingress.kubernetes.io/auth-type: basic", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
-		"another prefix":              {old: "auth-type: basic", new: "auth-type: basic\n    nginx.ingres.kubernetes.io/affinity: cookie", code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
-		"a value that cannot be read": {old: `canary-weight: "5"`, new: `canary-weight: "five"`, code: diagnosis.AnnotationInvalid, object: "ingress/beta", observed: "five"},
-		"a canary of another path":    {old: "/app, pathType: Prefix, backend: {service: {name: beta", new: "/b, pathType: Prefix, backend: {service: {name: beta", code: diagnosis.CanaryWithoutMain, object: "ingress/beta"},
-		"a canary of another host":    {old: "host: shop.localhost # the", new: "host: beta.localhost # the", code: diagnosis.CanaryHostDiffers, expected: "shop.localhost", observed: "beta.localhost"},
-		"a setting that is not":       {old: `{hsts: "true"}`, new: `{enable-sticky-sesions: "true"}`, code: diagnosis.ConfigMapInvalid, object: "configmap/ingresslab-controller", field: "data[enable-sticky-sesions]"},
+		"no ingress of the name": {old: "  name: shop\n", new: "  name: shopp\n", code: diagnosis.IngressMissing, object: "ingress/shop"},
+		"no rule for the host": {about: only(diagnosis.Request{Host: "blog.localhost", Service: "blog"}), code: diagnosis.IngressMissing,
+			expected: "a rule for host blog.localhost"},
+		"no class": {old: "  ingressClassName: ingresslab\n  tls", new: "  tls", code: diagnosis.ClassMissing,
+			field: "spec.ingressClassName", expected: "ingresslab"},
+		"a class that is not there":  {old: "ingresslab\n  tls", new: "ingreslab\n  tls", code: diagnosis.ClassUnknown, observed: "ingreslab"},
+		"another controller's class": {old: "ingresslab\n  tls", new: "other\n  tls", code: diagnosis.ClassForeign, observed: "other"},
+		"no deployment": {about: func(a *diagnosis.About) { a.Objects = []string{"deployment/shpo"} },
+			code: diagnosis.DeploymentMissing, object: "deployment/shpo"},
+		"another host": {old: "host: shop.localhost\n", new: "host: shop.1.2.3.4.nip.io\n", code: diagnosis.HostUnmatched,
+			field: "spec.rules[0].host", expected: "shop.localhost", observed: "shop.1.2.3.4.nip.io"},
+		"Exact for Prefix": {old: "/app, pathType: Prefix, backend: {service: {name: shop",
+			new: "/app, pathType: Exact, backend: {service: {name: shop", code: diagnosis.PathTypeExact, field: paths + ".pathType",
+			expected: "Prefix"},
+		"another path": {old: "/app, pathType: Prefix, backend: {service: {name: shop",
+			new: "/ap, pathType: Prefix, backend: {service: {name: shop", code: diagnosis.PathUnmatched, field: paths + ".path",
+			expected: "/app/x", observed: "/ap"},
+		"a rule of somebody else": {old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: lab-9\n  creation",
+			about: func(a *diagnosis.About) { a.Objects = nil }, code: diagnosis.RuleTaken, observed: "ingress lab-9/shop"},
+		"no such service": {old: "name: shop, port", new: "name: shpo, port", code: diagnosis.ServiceMissing, field: paths +
+			".backend.service.name", expected: "shop", observed: "shpo"},
+		"the wrong service": {old: "name: shop, port: {number: 80}", new: "name: beta, port: {number: 80}",
+			code: diagnosis.ServiceWrong, expected: "shop", observed: "beta"},
+		"no default backend": {about: only(diagnosis.Request{Host: "nobody.localhost", Service: "shop", ByDefault: true}),
+			code: diagnosis.DefaultBackendMissing, field: "spec.defaultBackend", expected: "shop"},
+		"a default that is not there": {old: "  tls: [", new: "  defaultBackend: {service: {name: shpo, port: {number: 80}}}\n  tls: [",
+			code: diagnosis.DefaultBackendMissing, observed: "shpo"},
+		"a service's name for a port": {old: "name: shop, port: {number: 80}", new: "name: shop, port: {name: shop}",
+			code: diagnosis.PortNameIsService, field: paths + ".backend.service.port.name", observed: "shop"},
+		"a port name that is not": {old: "port: {name: web}", new: "port: {name: wbe}",
+			about: func(a *diagnosis.About) { a.Requests[0].Service, a.Requests[0].Canary = "beta", true }, code: diagnosis.PortNameMissing,
+			object: "ingress/beta", expected: "web"},
+		"the pods' port": {old: "name: shop, port: {number: 80}", new: "name: shop, port: {number: 8080}",
+			code: diagnosis.ServicePortMissing, expected: "80", observed: "8080"},
+		"no pods wanted": {old: "replicas: 1", new: "replicas: 0", code: diagnosis.ScaledToZero, object: "deployment/shop"},
+		"another selector": {old: "{name: shop, namespace: lab-1}\nspec: {selector: {app: shop}",
+			new: "{name: shop, namespace: lab-1}\nspec: {selector: {app: shpo}", code: diagnosis.SelectorMatchesNothing, object: "service/shop",
+			expected: "app=shop", observed: "app=shpo"},
+		"an image that is not there": {old: `{type: Ready, status: "True"}], containerStatuses: [{name: web, image: backend:1, state: {running: {}}`, new: `{type: Ready, status: "False"}], containerStatuses: [{name: web, image: backend:9, state: {waiting: {reason: ErrImageNeverPull}}`, code: diagnosis.ImageMissing, object: "deployment/shop", observed: "backend:9"},
+		"pods that are not ready": {old: `status: "True"`, new: `status: "False", message: probe failed`, code: diagnosis.PodsNotReady,
+			object: "deployment/shop", observed: "probe failed"},
+		"a port nobody listens on": {old: "[{port: 80, targetPort: 8080}]", new: "[{port: 80, targetPort: 8081}]",
+			code: diagnosis.TargetPortClosed, object: "service/shop", field: "spec.ports[0].targetPort", expected: "8080", observed: "8081"},
+		"no endpoint": {old: "{kubernetes.io/service-name: shop}", new: "{kubernetes.io/service-name: gone}",
+			code: diagnosis.EndpointsNone, object: "service/shop"},
+		"another node port": {old: "nodePort: 30000", new: "nodePort: 30001", code: diagnosis.NodePortMissing, expected: "30000",
+			observed: "30001 (service ingresslab-system/entry)"},
+		"no such secret": {old: "secretName: shop-tls", new: "secretName: shop-tsl", code: diagnosis.SecretMissing,
+			field: "spec.tls[0].secretName", expected: "shop-tls"},
+		"an opaque secret": {old: "type: kubernetes.io/tls\nstringData: {tls.crt", new: "type: Opaque\nstringData: {server.crt",
+			code: diagnosis.SecretTypeWrong, object: "secret/shop-tls", expected: "kubernetes.io/tls"},
+		"a file of another name": {old: "{auth: ", new: "{htpasswd: ", code: diagnosis.SecretKeyMissing, object: "secret/users",
+			field: "data[auth]", observed: "htpasswd"},
+		"a type in capital letters": {old: "auth-type: basic\n    nginx.ingress.kubernetes.io/auth-secret: users",
+			new: "auth-type: Basic\n    nginx.ingress.kubernetes.io/auth-secret: user", code: diagnosis.SecretMissing, expected: "users",
+			observed: "user"},
+		"no certificate": {old: "tls.crt: CRT", new: "tls.crt: nonsense", code: diagnosis.CertificateInvalid,
+			object: "secret/shop-tls"},
+		"a host not in it": {old: "hosts: [shop.localhost]", new: "hosts: [shop.localhost, www.shop.localhost]",
+			code: diagnosis.CertificateHostMismatch, expected: "a certificate for www.shop.localhost", observed: "shop.localhost"},
+		"no spec.tls": {old: "  tls: [{hosts: [shop.localhost], secretName: shop-tls}]\n",
+			code: diagnosis.CertificateHostMismatch, object: "ingress/shop", observed: "no spec.tls"},
+		"a password without hash": {old: `"foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"`, new: "foo bread", code: diagnosis.AuthFileInvalid,
+			object: "secret/users"},
+		"a password of nobody's": {old: `"foo:$apr1`, new: `"Foo:$apr1`, about: func(a *diagnosis.About) { a.Requests[0].User = "foo" },
+			code: diagnosis.UserMissing, object: "secret/users", observed: "Foo"},
+		"a rule too many": {about: only(diagnosis.Request{Host: "shop.localhost", Path: "/app", Unserved: true}),
+			code: diagnosis.RuleUnwanted, object: "ingress/shop", field: paths + ".path", observed: "/app"},
+		"a misspelled annotation": {old: "auth-type: basic", new: "afinity: cookie\n    nginx.ingress.kubernetes.io/auth-type: basic",
+			code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
+		"another prefix": {old: "auth-type: basic", new: "auth-type: basic\n    nginx.ingres.kubernetes.io/affinity: cookie",
+			code: diagnosis.AnnotationUnknown, expected: "nginx.ingress.kubernetes.io/affinity"},
+		"a value that cannot be read": {old: `canary-weight: "5"`, new: `canary-weight: "five"`, code: diagnosis.AnnotationInvalid,
+			object: "ingress/beta", observed: "five"},
+		"a canary of another path": {old: "/app, pathType: Prefix, backend: {service: {name: beta",
+			new: "/b, pathType: Prefix, backend: {service: {name: beta", code: diagnosis.CanaryWithoutMain, object: "ingress/beta"},
+		"a canary of another host": {old: "host: shop.localhost # the", new: "host: beta.localhost # the", code: diagnosis.CanaryHostDiffers,
+			expected: "shop.localhost", observed: "beta.localhost"},
+		"a setting that is not": {old: `{hsts: "true"}`, new: `{enable-sticky-sesions: "true"}`, code: diagnosis.ConfigMapInvalid,
+			object: "configmap/ingresslab-controller", field: "data[enable-sticky-sesions]"},
 	}
 }
 
@@ -316,9 +358,11 @@ func TestExpiredCertificate(t *testing.T) {
 // An older Ingress of the same namespace keeps the host and path; the younger one is told.
 func TestTwoIngressesOfOneRule(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
-	objects := load(t, strings.Replace(right, `{nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "5"}`, "{}", 1), crt, key)
+	objects := load(t, strings.Replace(right, `{nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "5"}`,
+		"{}", 1), crt, key)
 	found := diagnosis.Diagnose(take(t, objects), asked())
-	if len(found) != 1 || found[0].Code != diagnosis.RuleTaken || found[0].Object != "ingress/beta" || found[0].Observed != "ingress lab-1/shop" {
+	if len(found) != 1 || found[0].Code != diagnosis.RuleTaken || found[0].Object != "ingress/beta" ||
+		found[0].Observed != "ingress lab-1/shop" {
 		t.Errorf("found %+v", found)
 	}
 }
@@ -353,7 +397,8 @@ func TestNothingAtAll(t *testing.T) {
 	for _, f := range found {
 		codes = append(codes, f.Code)
 	}
-	for _, want := range []string{diagnosis.IngressMissing, diagnosis.DeploymentMissing, diagnosis.ServiceMissing, diagnosis.SecretMissing, diagnosis.NodePortMissing} {
+	for _, want := range []string{diagnosis.IngressMissing, diagnosis.DeploymentMissing, diagnosis.ServiceMissing, diagnosis.SecretMissing,
+		diagnosis.NodePortMissing} {
 		if !slices.Contains(codes, want) {
 			t.Errorf("%s is not among %v", want, codes)
 		}

@@ -15,8 +15,10 @@ func misspelled(t *testing.T) diagnosis.Snapshot {
 	t.Helper()
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
 	wrong := strings.Replace(right, "auth-type: basic", "use-regex: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", 1)
-	wrong = strings.Replace(wrong, "    http:\n", "    http:\n      paths:\n      - {path: \"/a(\", pathType: ImplementationSpecific, backend: {service: {name: shop, port: {number: 80}}}}\n", 1)
-	wrong = strings.Replace(wrong, "      paths:\n      - {path: /app, pathType: Prefix, backend: {service: {name: shop", "      - {path: /app, pathType: Prefix, backend: {service: {name: shop", 1)
+	wrong = strings.Replace(wrong, "    http:\n", "    http:\n      paths:\n      - {path: \"/a(\", pathType: ImplementationSpecific, "+
+		"backend: {service: {name: shop, port: {number: 80}}}}\n", 1)
+	wrong = strings.Replace(wrong, "      paths:\n      - {path: /app, pathType: Prefix, backend: {service: {name: shop",
+		"      - {path: /app, pathType: Prefix, backend: {service: {name: shop", 1)
 	return take(t, load(t, wrong, crt, key))
 }
 
@@ -34,7 +36,8 @@ func TestTheControllerSaysTheRest(t *testing.T) {
 	pod.InvolvedObject.Kind = "Pod"
 	s.Events = []corev1.Event{warning("InvalidPattern", "spec.rules[0].http.paths[0].path: something new"), pod}
 	found := diagnosis.Diagnose(s, diagnosis.About{})
-	if len(found) != 1 || found[0].Code != diagnosis.ControllerSays || found[0].Object != "ingress/shop" || !strings.Contains(found[0].Text, "something new") {
+	if len(found) != 1 || found[0].Code != diagnosis.ControllerSays || found[0].Object != "ingress/shop" || !strings.Contains(found[0].Text,
+		"something new") {
 		t.Errorf("found %+v", found)
 	}
 	found = diagnosis.Diagnose(s, diagnosis.About{Requests: []diagnosis.Request{{Host: "blog.localhost", Service: "blog"}}})

@@ -78,16 +78,19 @@ func ofRules() map[string]answer {
 	others := copied
 	others.Others = []diagnosis.Request{{Host: "shop.localhost", Service: "shop"}}
 	return map[string]answer{
-		"an older Ingress of one's own": {more: older, about: web(), code: diagnosis.RuleTaken, object: "ingress/shop", says: "ingress lab-1/old has, too"},
+		"an older Ingress of one's own": {more: older, about: web(), code: diagnosis.RuleTaken, object: "ingress/shop",
+			says: "ingress lab-1/old has, too"},
 		"a canary where the rule should be": {
 			old: "auth-type: basic", new: "canary: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", about: web(),
 			code: diagnosis.CanaryWithoutMain, object: "ingress/shop", field: "metadata.annotations[nginx.ingress.kubernetes.io/canary]",
 		},
-		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop", says: "the request is for beta.localhost"},
-		"a host that is another's rightly":     {about: others, code: diagnosis.IngressMissing},
+		"a copy with the host of the original": {about: copied, code: diagnosis.HostUnmatched, object: "ingress/shop",
+			says: "the request is for beta.localhost"},
+		"a host that is another's rightly": {about: others, code: diagnosis.IngressMissing},
 		"a default backend too many": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
-			about: one(diagnosis.Request{Host: "shop.localhost", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop", field: "spec.defaultBackend",
+			about: one(diagnosis.Request{Host: "shop.localhost", Unserved: true}), code: diagnosis.RuleUnwanted, object: "ingress/shop",
+			field: "spec.defaultBackend",
 		},
 		"a default backend for other hosts alone": {
 			old: "  rules:\n", new: "  defaultBackend: {service: {name: shop, port: {number: 80}}}\n  rules:\n",
@@ -100,24 +103,30 @@ func ofRules() map[string]answer {
 		},
 		"nobody answers, as it should be": {about: one(diagnosis.Request{Host: "nobody.localhost", Unserved: true})},
 		"a rule without a host": {
-			old: "  - host: shop.localhost\n    http:", new: "  - http:", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
+			old: "  - host: shop.localhost\n    http:", new: "  - http:", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app",
+				Service: "beta"}),
 			code: diagnosis.HostUnmatched, object: "ingress/shop", field: "spec.rules[0].host", says: "without a host, which matches every host",
 		},
 		"a rule with a star": {
-			old: "host: shop.localhost\n", new: "host: '*.localhost'\n", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app", Service: "beta"}),
+			old: "host: shop.localhost\n", new: "host: '*.localhost'\n", about: one(diagnosis.Request{Host: "blog.localhost", Path: "/app",
+				Service: "beta"}),
 			code: diagnosis.HostUnmatched, object: "ingress/shop", says: "for host *.localhost, which matches blog.localhost, too",
 		},
 		"an Ingress in another namespace": {
 			old: "name: shop\n  namespace: lab-1\n  creation", new: "name: shop\n  namespace: default\n  creation",
-			about: diagnosis.About{Requests: web().Requests, Objects: []string{"ingress/shop"}}, code: diagnosis.IngressMissing, field: "metadata.namespace", says: "is in namespace default",
+			about: diagnosis.About{Requests: web().Requests, Objects: []string{"ingress/shop"}}, code: diagnosis.IngressMissing,
+			field: "metadata.namespace", says: "is in namespace default",
 		},
-		"an Ingress of another name":     {about: diagnosis.About{Objects: []string{"ingress/door"}}, code: diagnosis.IngressMissing, object: "ingress/door", says: "there is beta and shop"},
+		"an Ingress of another name": {about: diagnosis.About{Objects: []string{"ingress/door"}}, code: diagnosis.IngressMissing,
+			object: "ingress/door", says: "there is beta and shop"},
 		"a certificate somebody borrows": {more: foreign, about: web()},
 		"spec.tls without a secret": {
 			old: "tls: [{hosts: [shop.localhost], secretName: shop-tls}]", new: "tls: [{hosts: [shop.localhost]}]",
-			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop", field: "spec.tls[0].secretName",
+			about: one(diagnosis.Request{Host: "shop.localhost", Path: "/app", TLS: true}), code: diagnosis.SecretMissing, object: "ingress/shop",
+			field: "spec.tls[0].secretName",
 		},
-		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web(), code: diagnosis.SecretKeyMissing, says: "is empty"},
+		"an empty file of users": {old: `{auth: "foo:$apr1$Zqp8R6pV$u0DkYqYV9cE8cnm0ZyGlh/"}`, new: `{auth: ""}`, about: web(),
+			code: diagnosis.SecretKeyMissing, says: "is empty"},
 		"a password, and no file of users": {
 			old: "    nginx.ingress.kubernetes.io/auth-secret: users\n", about: web(), code: diagnosis.AnnotationInvalid,
 			field: "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]", says: "requires nginx.ingress.kubernetes.io/auth-secret",
@@ -137,7 +146,8 @@ func ofPods() map[string]answer {
 			object: "service/shop", says: "no program listens there",
 		},
 		"a name in the DNS": {
-			old: port, new: "{type: ExternalName, externalName: example.com}", about: web(), code: diagnosis.EndpointsNone, object: "service/shop", says: "example.com",
+			old: port, new: "{type: ExternalName, externalName: example.com}", about: web(), code: diagnosis.EndpointsNone, object: "service/shop",
+			says: "example.com",
 		},
 		"a port that half of the pods have": {
 			more: another("shop-5d4-x2", "shop-5d4-x3", "8080", "9090"), about: web(),
@@ -145,19 +155,26 @@ func ofPods() map[string]answer {
 		},
 		"an image of the new pods beside the old ones": {
 			more:  another("shop-5d4-x2", "shop-5d5-x3", `status: "True"`, `status: "False"`, "running: {}", "waiting: {reason: ImagePullBackOff}"),
-			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.ImageMissing, object: "deployment/shop", says: "shop-5d5-x3 cannot start",
+			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.ImageMissing, object: "deployment/shop",
+			says: "shop-5d5-x3 cannot start",
 		},
 		"new pods that are not ready beside the old ones": {
 			more:  another("shop-5d4-x2", "shop-5d5-x3", `status: "True"`, `status: "False", message: probe failed`),
-			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.PodsNotReady, object: "deployment/shop", says: "has 1 pod not ready, next to ready ones: shop-5d5-x3: probe failed",
+			about: diagnosis.About{Objects: []string{"deployment/shop"}}, code: diagnosis.PodsNotReady, object: "deployment/shop",
+			says: "has 1 pod not ready, next to ready ones: shop-5d5-x3: probe failed",
 		},
 		"a label misspelled in pods of one's own": {
-			more:  "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: direct, namespace: lab-1}\nspec: {selector: {app: direct}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: direct-1, namespace: lab-1, labels: {app: direkt}}\n",
-			about: diagnosis.About{Objects: []string{"service/direct"}}, code: diagnosis.SelectorMatchesNothing, object: "service/direct", says: "one of the two is misspelled",
+			more: "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: direct, namespace: lab-1}\nspec: {selector: {app: direct}, ports: " +
+				"[{port: 80}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: direct-1, namespace: lab-1, labels: {app: direkt}}\n",
+			about: diagnosis.About{Objects: []string{"service/direct"}}, code: diagnosis.SelectorMatchesNothing, object: "service/direct",
+			says: "one of the two is misspelled",
 		},
-		"a service's other port":    {old: port, new: strings.Replace(port, "port: 80,", "port: 8080,", 1), about: call(diagnosis.Call{Service: "shop", Port: 80}), code: diagnosis.ServicePortMissing, object: "service/shop", field: "spec.ports[0].port", says: "8080"},
-		"a service of another name": {about: call(diagnosis.Call{Service: "shopp", Port: 80}), code: diagnosis.ServiceMissing, says: `there is "shop"`},
-		"a call that is answered":   {about: call(diagnosis.Call{Service: "shop", Port: 80})},
+		"a service's other port": {old: port, new: strings.Replace(port, "port: 80,", "port: 8080,", 1),
+			about: call(diagnosis.Call{Service: "shop", Port: 80}), code: diagnosis.ServicePortMissing, object: "service/shop",
+			field: "spec.ports[0].port", says: "8080"},
+		"a service of another name": {about: call(diagnosis.Call{Service: "shopp", Port: 80}), code: diagnosis.ServiceMissing,
+			says: `there is "shop"`},
+		"a call that is answered": {about: call(diagnosis.Call{Service: "shop", Port: 80})},
 	}
 }
 
@@ -185,7 +202,8 @@ func TestAnswersOfStudents(t *testing.T) {
 				t.Fatal("nothing is found")
 			}
 			f := found[0]
-			if f.Code != a.code || a.object != "" && f.Object != a.object || a.field != "" && f.Field != a.field || !strings.Contains(f.Text, a.says) {
+			if f.Code != a.code || a.object != "" && f.Object != a.object || a.field != "" && f.Field != a.field || !strings.Contains(f.Text,
+				a.says) {
 				t.Errorf("found %+v", found)
 			}
 		})
@@ -203,7 +221,8 @@ func TestTextsAreSentences(t *testing.T) {
 		for _, f := range diagnosis.Diagnose(take(t, load(t, strings.Replace(right, m.old, m.new, 1), crt, key)), about) {
 			for _, text := range append(f.Levels(), f.Text) {
 				ends := strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?")
-				if !ends || slices.ContainsFunc([]string{"?.", "..", "?\"."}, func(s string) bool { return strings.Contains(text, s) }) || text[:1] != strings.ToUpper(text[:1]) {
+				if !ends || slices.ContainsFunc([]string{"?.", "..", "?\"."}, func(s string) bool { return strings.Contains(text, s) }) ||
+					text[:1] != strings.ToUpper(text[:1]) {
 					t.Errorf("%s: %q is no sentence", name, text)
 				}
 			}
