@@ -64,7 +64,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // Flush returns the error
 	row("cluster", fmt.Sprintf("%d Ingresses, %d Services, %d pods, created in %.0f s; %s on %s",
 		r.Ingresses, r.Services, r.Pods, r.FillSeconds, text.Count(r.Controllers, "controller"), text.Count(r.CPUs, "CPU")))
-	row("initial sync", fmt.Sprintf("%s to the first request, %s until Ready; %d routes", duration(r.Sync.FirstRequest), duration(r.Sync.Ready), r.Routes))
+	row("initial sync", fmt.Sprintf("%s to the first request, %s until Ready; %d routes",
+		duration(r.Sync.FirstRequest), duration(r.Sync.Ready), r.Routes))
 	row("memory", fmt.Sprintf("%s after the sync (Go heap %s)", bytesText(r.AfterSync.RSS), bytesText(r.AfterSync.Heap)))
 	row("CPU at rest", fmt.Sprintf("%.3f s/s", r.IdleCPU))
 	if r.Churn == 0 {
@@ -86,7 +87,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 		{"  Ready, in an EndpointSlice", p.Listed},
 		{"  in an EndpointSlice, first request served", p.Published},
 	} {
-		row(line.name, duration(line.q.P50), duration(line.q.P90), duration(line.q.P99), duration(line.q.Max), duration(line.q.Mean), fmt.Sprint(line.q.Count))
+		q := line.q
+		row(line.name, duration(q.P50), duration(q.P90), duration(q.P99), duration(q.Max), duration(q.Mean), fmt.Sprint(q.Count))
 	}
 	return t.Flush()
 }

@@ -116,7 +116,7 @@ func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, erro
 	}
 	s.pod = &pods[0]
 	if len(pods) > 1 {
-		s.Progress.Note(fmt.Sprintf("%d controllers share this machine, each under full load; use a cluster with --nodes 1 to run one", len(pods)))
+		s.Progress.Note(fmt.Sprintf("%d controllers share this machine, each under full load; use --nodes 1 to run one", len(pods)))
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()

@@ -46,7 +46,9 @@ func newWatcher(ctx context.Context, client kubernetes.Interface) (*watcher, err
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(outline),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
 	for _, informer := range []cache.SharedIndexInformer{
-		factory.Core().V1().Pods().Informer(), factory.Discovery().V1().EndpointSlices().Informer(), factory.Networking().V1().Ingresses().Informer(),
+		factory.Core().V1().Pods().Informer(),
+		factory.Discovery().V1().EndpointSlices().Informer(),
+		factory.Networking().V1().Ingresses().Informer(),
 	} {
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { w.see(nil, object) },
@@ -84,7 +86,8 @@ func outline(object any) (any, error) {
 	case *discoveryv1.EndpointSlice:
 		small := &discoveryv1.EndpointSlice{ObjectMeta: identity(o.ObjectMeta)}
 		for _, e := range o.Endpoints {
-			small.Endpoints = append(small.Endpoints, discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}})
+			ready := discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}
+			small.Endpoints = append(small.Endpoints, discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: ready})
 		}
 		return small, nil
 	case *networkingv1.Ingress:

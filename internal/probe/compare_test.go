@@ -34,7 +34,8 @@ func TestCompareReportsMismatches(t *testing.T) {
 		}, answer(), nil},
 		"status": {probe.Expectation{Status: 503}, answer(), []string{"status: expected 503 Service Unavailable, observed 200 OK"}},
 		"wrong cheese": {probe.Expectation{Service: "stilton", App: "stilton", Pod: "stilton-1"}, answer(), []string{
-			"service: expected stilton, observed cheddar", "app: expected stilton, observed cheddar", "pod: expected stilton-1, observed cheddar-7d4",
+			"service: expected stilton, observed cheddar", "app: expected stilton, observed cheddar",
+			"pod: expected stilton-1, observed cheddar-7d4",
 		}},
 		"not a workload": {probe.Expectation{Service: "c", App: "cheddar", Namespace: "lab-1"}, unserved, []string{
 			"answered by: expected service c, app cheddar, observed no workload (no X-Served-By header)",
@@ -75,8 +76,9 @@ func TestCompareCertificates(t *testing.T) {
 		want   string
 	}{
 		"names in another order": {probe.Certificate{Names: []string{"a.test", "b.test"}}, shown, ""},
-		"fewer names":            {probe.Certificate{Names: []string{"a.test"}}, shown, "names of the certificate: expected a.test, observed a.test, b.test"},
-		"the same":               {probe.Certificate{Fingerprint: probe.Fingerprint([]byte("one")), Owner: "secret x"}, shown, ""},
+		"fewer names": {probe.Certificate{Names: []string{"a.test"}}, shown,
+			"names of the certificate: expected a.test, observed a.test, b.test"},
+		"the same": {probe.Certificate{Fingerprint: probe.Fingerprint([]byte("one")), Owner: "secret x"}, shown, ""},
 		"another": {probe.Certificate{Fingerprint: probe.Fingerprint([]byte("two")), Owner: "secret x"}, shown,
 			"certificate: expected that of secret x, observed another one, for a.test, b.test"},
 		"plain": {probe.Certificate{}, probe.Observation{}, "certificate: expected one, observed none, the connection is not TLS"},
@@ -90,7 +92,8 @@ func TestCompareCertificates(t *testing.T) {
 }
 
 func TestCompareReceivedRequest(t *testing.T) {
-	const account = `{"method": "GET", "path": "/b", "query": "x=1", "host": "a.test", "protocol": "HTTP/1.1", "tls": null, "headers": {"X-Scheme": ["http"]}}`
+	const account = `{"method": "GET", "path": "/b", "query": "x=1", "host": "a.test", "protocol": "HTTP/1.1", "tls": null,
+		"headers": {"X-Scheme": ["http"]}}`
 	yes, no := true, false
 	for name, tc := range map[string]struct {
 		expect probe.Arrived

@@ -51,8 +51,9 @@ func TestRequestGoesToIngressForAnyHost(t *testing.T) {
 			probe.Request{Method: "POST", URL: "http://cheddar.test:8080/", Header: http.Header{"foo": {"bar"}}, Body: "hi"},
 			"POST cheddar.test:8080 / bar hi plain", "HTTP/1.1",
 		},
-		"host header": {probe.Request{URL: "http://cheddar.test/", Header: http.Header{"host": {"other.test"}}}, "GET other.test /   plain", "HTTP/1.1"},
-		"tls":         {probe.Request{URL: "https://cheddar.test/"}, "GET cheddar.test /   cheddar.test", "HTTP/2.0"},
+		"host header": {probe.Request{URL: "http://cheddar.test/", Header: http.Header{"host": {"other.test"}}},
+			"GET other.test /   plain", "HTTP/1.1"},
+		"tls": {probe.Request{URL: "https://cheddar.test/"}, "GET cheddar.test /   cheddar.test", "HTTP/2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := client.Do(t.Context(), tc.r)
@@ -113,7 +114,8 @@ func TestRedirectsAreFollowedOnRequestOnly(t *testing.T) {
 			http.Redirect(w, r, "https://"+r.Host+r.RequestURI, http.StatusPermanentRedirect)
 		}
 	})
-	if o := client.Do(t.Context(), probe.Request{URL: "http://shop.test/a"}); o.Status != 308 || o.Header.Get("Location") != "https://shop.test/a" {
+	o := client.Do(t.Context(), probe.Request{URL: "http://shop.test/a"})
+	if o.Status != 308 || o.Header.Get("Location") != "https://shop.test/a" {
 		t.Errorf("not asked to follow: %s", o.What())
 	}
 	if o := client.Do(t.Context(), probe.Request{URL: "http://shop.test/a", Follow: true}); o.Status != 200 || o.TLS == nil {

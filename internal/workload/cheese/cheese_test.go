@@ -132,7 +132,8 @@ func TestPageOmitsUnknownFields(t *testing.T) {
 	if err := page.Render(&out, cheese.Visit{Pod: "cheddar-1"}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "cheddar-1") || strings.Contains(out.String(), "on node") || strings.Contains(out.String(), "in namespace") {
+	text := out.String()
+	if !strings.Contains(text, "cheddar-1") || strings.Contains(text, "on node") || strings.Contains(text, "in namespace") {
 		t.Errorf("want the pod, and neither node nor namespace:\n%s", out.String())
 	}
 }

@@ -71,7 +71,7 @@ func (t *transfer) run(ctx context.Context, raw string, std Streams) (out outcom
 	}
 	client := &http.Client{Transport: t.transport(), CheckRedirect: x.redirect, Timeout: t.maxTime}
 	defer client.CloseIdleConnections()
-	out.response, err = client.Do(x.req) // both are set after too many redirects
+	out.response, err = client.Do(x.req) //nolint:bodyclose // finish closes it; after too many redirects, net/http has closed it
 	out.firstByte = time.Since(start)
 	if err != nil {
 		out.err = explain(err, address(x.req.URL))

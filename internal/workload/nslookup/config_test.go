@@ -41,7 +41,8 @@ func TestConfigureLimitsOptions(t *testing.T) {
 
 func TestNameList(t *testing.T) {
 	l := &lookup{name: "a"}
-	if err := l.configure(t.Context(), write(t, "search ns.svc.cluster.local . cluster.local\nnameserver 127.0.0.1\noptions ndots:2\n")); err != nil {
+	file := write(t, "search ns.svc.cluster.local . cluster.local\nnameserver 127.0.0.1\noptions ndots:2\n")
+	if err := l.configure(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
