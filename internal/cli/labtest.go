@@ -1,14 +1,20 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
+	"github.com/ingresslab/ingresslab/internal/compare"
+	"github.com/ingresslab/ingresslab/internal/deploy"
 	"github.com/ingresslab/ingresslab/internal/labtest"
 	"github.com/ingresslab/ingresslab/internal/lesson/replay"
 	"github.com/ingresslab/ingresslab/internal/scenario"
@@ -120,4 +126,187 @@ func (a *app) checkTestFlags(flags *testFlags) error {
 		return usagef("--cluster %s is not supported by dev test; use %s or %s", a.provider, kind.Name, embedded.Name)
 	}
 	return flags.check()
+}
+
+type compareFlags struct {
+	outputFlags
+	nodes int
+	keep  bool
+}
+
+// downTimeout limits the deletion of a temporary cluster.
+const downTimeout = 2 * time.Minute
+
+func (a *app) compareCommand() *cobra.Command {
+	var flags compareFlags
+	c := &cobra.Command{
+		Use:   "compare [SCENARIO...]",
+		Short: "Compare scenario results on kind and embedded clusters",
+		Long: `Run scenarios on a kind cluster and then on an embedded cluster, and show the differences: the outcome,
+the failed step, and the failed expectation. Without arguments, run all scenarios.
+
+The command uses running clusters of the name. Otherwise, it creates NAME-kind and NAME-embedded, and
+deletes them afterwards. The exit code is 1 if the results differ, and 3 if a cluster is not available.`,
+		Example: `  ingresslab dev compare
+  ingresslab dev compare 'conformance-*' -o json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error { return a.compare(c, args, &flags) },
+	}
+	f := c.Flags()
+	f.IntVar(&flags.nodes, "nodes", cluster.DefaultNodes, "number of nodes of each new cluster, including the control plane")
+	flags.registerFile(c, outputPretty, outputJSON)
+	f.BoolVar(&flags.keep, "keep", false, "keep the new clusters")
+	return c
+}
+
+func (a *app) compare(c *cobra.Command, args []string, flags *compareFlags) error {
+	spec, err := a.compareSpec(c, flags)
+	if err != nil {
+		return err
+	}
+	scenarios, err := a.loadScenarios(args)
+	if err != nil {
+		return err
+	}
+	file, err := openReport(flags.file)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
+	places, err := a.compareClusters(c.Context(), spec)
+	if err != nil {
+		return err
+	}
+	var sides []compare.Side
+	code := ExitOK
+	for _, p := range places {
+		reports, ended, err := a.runPlace(c.Context(), p, scenarios, flags.keep)
+		if err != nil {
+			return fmt.Errorf("on %s: %w", p.provider.Name(), err)
+		}
+		sides = append(sides, compare.Side{Cluster: p.provider.Name(), Reports: reports})
+		code = worse(code, ended)
+		if c.Context().Err() != nil {
+			return context.Cause(c.Context()) // an incomplete comparison would report differences
+		}
+	}
+	comparison := compare.Compare(sides[0], sides[1])
+	if flags.output == outputPretty {
+		if err := compare.WriteTable(a.std.Out, comparison); err != nil {
+			return err
+		}
+	}
+	return a.report(flags.output, file, compareCode(comparison, code), func(w io.Writer) error { return compare.WriteJSON(w, comparison) })
+}
+
+// compareCode returns the exit code of a comparison. It ignores the worst exit code of the scenarios unless the lab is broken.
+func compareCode(c compare.Comparison, code int) int {
+	switch {
+	case code == ExitBroken:
+		return code
+	case len(c.Differences()) > 0:
+		return ExitFailed
+	}
+	return ExitOK
+}
+
+// compareSpec returns the requested spec of both clusters.
+func (a *app) compareSpec(c *cobra.Command, flags *compareFlags) (cluster.Spec, error) {
+	spec := cluster.Spec{Name: a.name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
+	if a.provider != auto {
+		return spec, usagef("--cluster %s is not supported by dev compare, which uses %s and %s", a.provider, kind.Name, embedded.Name)
+	}
+	if err := flags.check(); err != nil {
+		return spec, err
+	}
+	if c.Flags().Changed("nodes") {
+		if err := checkNodes(flags.nodes); err != nil {
+			return spec, err
+		}
+		spec.Nodes = flags.nodes
+	}
+	if err := spec.Check(); err != nil {
+		return spec, err
+	}
+	// The longer of the two new names must be valid, too.
+	longest := spec
+	longest.Name = ownName(a.name, embedded.Name)
+	return spec, longest.Check()
+}
+
+// place is a cluster in which scenarios run.
+type place struct {
+	provider cluster.Provider
+	spec     cluster.Spec
+}
+
+// ownName returns the name of a new cluster for a comparison.
+func ownName(name, provider string) string { return name + "-" + provider }
+
+// compareClusters finds the two clusters. It checks both providers first, so that an unavailable second one is found early.
+func (a *app) compareClusters(ctx context.Context, spec cluster.Spec) ([]place, error) {
+	var places []place
+	for _, provider := range a.options() {
+		if provider.Name() != kind.Name && provider.Name() != embedded.Name {
+			continue
+		}
+		p, err := a.compareCluster(ctx, provider, spec)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, p)
+	}
+	return places, nil
+}
+
+// compareCluster selects the running cluster of the name, a cluster that an earlier comparison kept, or a new one.
+func (a *app) compareCluster(ctx context.Context, p cluster.Provider, spec cluster.Spec) (place, error) {
+	own := ownName(spec.Name, p.Name())
+	found, err := p.List(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	for _, name := range []string{spec.Name, own} {
+		for _, s := range found {
+			if s.Name == name && s.State == cluster.Running {
+				spec.Name = name
+				return place{p, spec}, nil
+			}
+		}
+	}
+	spec.Name = own
+	_, err = p.Ready(ctx, spec, a.display)
+	var unready *cluster.UnreadyError
+	if errors.As(err, &unready) {
+		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", p.Info().Noun, unready, labtest.FixOf(unready))
+	}
+	return place{p, spec}, err
+}
+
+// runPlace starts a cluster, runs the scenarios in it, and deletes it if it is new.
+func (a *app) runPlace(
+	ctx context.Context, p place, scenarios []*scenario.Scenario, keep bool,
+) (reports []*scenario.Report, code int, err error) {
+	root, err := a.checkout()
+	if err != nil {
+		return nil, ExitBroken, err
+	}
+	a.display.Note(fmt.Sprintf("running scenarios on %s, in cluster %q", p.provider.Name(), p.spec.Name))
+	up, err := deploy.Lab{Provider: p.provider, Root: root, Progress: a.display}.Up(ctx, p.spec)
+	if err != nil {
+		return nil, ExitBroken, err
+	}
+	if up.Created && !keep {
+		defer func() {
+			down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
+			defer cancel()
+			err = errors.Join(err, p.provider.Down(down, up.Name, a.display))
+		}()
+	}
+	env, err := scenario.NewEnv(up)
+	if err != nil {
+		return nil, ExitBroken, err
+	}
+	reports, code = many{app: a, out: a.std.Err, parallel: scenario.DefaultParallel}.scenarios(ctx, scenarios, env)
+	return reports, code, nil
 }

@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/rest"
 )
@@ -98,4 +101,133 @@ func (m Missing) Lacks(required ...Capability) []string {
 func (m Missing) Has(c Capability) bool {
 	_, lacks := m[c]
 	return !lacks
+}
+
+// Defaults of a Spec.
+const (
+	// DefaultName is the name of the cluster if --name isn't set.
+	DefaultName = "ingresslab"
+	// DefaultNodes is a control plane and two workers, so that pods have a choice of nodes.
+	DefaultNodes = 3
+	// DefaultHTTPPort and the next two are ports of this machine above 1024, which need no root.
+	DefaultHTTPPort   = 8080
+	DefaultHTTPSPort  = 8443
+	DefaultStatusPort = 18080
+)
+
+// AnyPort as a port of a Spec requests any free port.
+const AnyPort = -1
+
+// MaxNodes is the maximum number of nodes. It is far more than a laptop runs, and catches typos.
+const MaxNodes = 16
+
+// Spec is the requested state of a cluster. A zero field requests nothing: an existing cluster
+// keeps its value, and a new one gets the default.
+type Spec struct {
+	// Name must be a DNS label of at most 50 characters, because it is part of node names.
+	Name string
+	// Nodes is the number of all nodes. A single node is a control plane that also runs pods.
+	Nodes int
+	// HTTPPort, HTTPSPort, and StatusPort are ports on 127.0.0.1, 1 to 65535, or AnyPort.
+	HTTPPort, HTTPSPort, StatusPort int
+	// NodeImage is the image of the nodes; empty lets the provider find one.
+	NodeImage string
+	// KeepOnFailure keeps what exists if Up fails or is canceled, for debugging.
+	KeepOnFailure bool
+	// MergeKubeconfig adds the context to the user's kubeconfig. Down removes it.
+	MergeKubeconfig bool
+	// Recreate removes an existing cluster of this name first.
+	Recreate bool
+}
+
+// SpecError reports an invalid field of a Spec.
+type SpecError struct {
+	// Flag is the command-line flag of the field: "--nodes".
+	Flag string
+	// Why completes "--nodes: ".
+	Why string
+}
+
+func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
+
+// maxName fits node names, which add "-control-plane", into the 64 characters of a host name.
+const maxName = 50
+
+// dnsLabel is the label of RFC 1123. Node names consist of labels.
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
+// Check returns a *SpecError for an invalid field, whatever clusters exist.
+func (s Spec) Check() error {
+	name := s.WithDefaultName().Name
+	if len(name) > maxName || !dnsLabel.MatchString(name) {
+		return &SpecError{"--name", fmt.Sprintf("%q is not a name of lower-case letters, digits, and dashes, at most %d long", name, maxName)}
+	}
+	if s.Nodes < 0 || s.Nodes > MaxNodes {
+		return &SpecError{"--nodes", fmt.Sprintf("%d is not between 1 and %d", s.Nodes, MaxNodes)}
+	}
+	if err := s.checkPorts(); err != nil {
+		return err
+	}
+	if strings.HasSuffix(s.NodeImage, ":latest") {
+		return &SpecError{"--node-image", "the tag latest changes, so ingresslab can't compare it with an existing cluster; name a fixed tag"}
+	}
+	return nil
+}
+
+// checkPorts finds invalid ports, and ports that are used twice, including defaults.
+func (s Spec) checkPorts() error {
+	seen := map[int]string{}
+	for _, r := range s.Ports() {
+		if r.Port < AnyPort || r.Port > 65535 {
+			return &SpecError{r.Flag, fmt.Sprintf("%d is not a port (1 to 65535, or 0 for a free one)", r.Port)}
+		}
+		port := cmp.Or(r.Port, r.Default)
+		if port != AnyPort && seen[port] != "" {
+			return &SpecError{r.Flag, fmt.Sprintf("%d is already used for %s", port, seen[port])}
+		}
+		seen[port] = r.Flag
+	}
+	return nil
+}
+
+// WithDefaultName returns the Spec with DefaultName in place of an empty name.
+func (s Spec) WithDefaultName() Spec {
+	s.Name = cmp.Or(s.Name, DefaultName)
+	return s
+}
+
+// PortRequest is one port of a Spec.
+type PortRequest struct {
+	// Flag is the command-line flag of the port: "--http-port".
+	Flag string
+	// Port is the value in the Spec: 0 for none, AnyPort, or a port.
+	Port int
+	// Default is the port of a new cluster if Port is 0.
+	Default int
+}
+
+// Ports returns the ports of the Spec: HTTP, HTTPS, status.
+func (s Spec) Ports() [3]PortRequest {
+	return [3]PortRequest{
+		{"--http-port", s.HTTPPort, DefaultHTTPPort},
+		{"--https-port", s.HTTPSPort, DefaultHTTPSPort},
+		{"--status-port", s.StatusPort, DefaultStatusPort},
+	}
+}
+
+// differences returns the settings of an existing cluster that differ from the Spec.
+func (s Spec) differences(r *Record) []string {
+	var diffs []string
+	if s.Nodes != 0 && s.Nodes != r.Nodes {
+		diffs = append(diffs, fmt.Sprintf("--nodes: has %d, want %d", r.Nodes, s.Nodes))
+	}
+	for i, request := range s.Ports() {
+		if request.Port > 0 && request.Port != r.Ports()[i] {
+			diffs = append(diffs, fmt.Sprintf("%s: has %d, want %d", request.Flag, r.Ports()[i], request.Port))
+		}
+	}
+	if s.NodeImage != "" && r.NodeImage != "" && s.NodeImage != r.NodeImage {
+		diffs = append(diffs, fmt.Sprintf("--node-image: has %s, want %s", r.NodeImage, s.NodeImage))
+	}
+	return diffs
 }

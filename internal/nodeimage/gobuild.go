@@ -1,11 +1,13 @@
 package nodeimage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -133,4 +135,169 @@ func totalMemory() uint64 {
 		}
 	}
 	return 0
+}
+
+// component is a set of Go programs of one module for the image.
+type component struct {
+	key  string // prefix of the stage's results
+	name string // for users
+	// module is the directory of the nested module. Default: key.
+	module string
+	// of is the module that has the component's version. It is empty for programs of this project.
+	of string
+	// packages are the arguments of go build. "tool" means all tools in the module's go.mod, where
+	// `go mod tidy` keeps them.
+	packages []string
+	// binaries are the resulting files. go build chooses the names, unless there is only one.
+	binaries []string
+	tags     []string
+	// plain are patterns of large packages that are compiled without optimization.
+	plain []string
+	// variables are the linker's -X settings, PACKAGE.NAME=VALUE. {version}, {major}, {minor} and
+	// {date} are replaced by those of the module in of.
+	variables []string
+}
+
+// modulesDir is the directory of the nested modules in the checkout.
+const modulesDir = "internal/nodeimage/modules"
+
+// Keys of components.
+const (
+	controlPlaneKey = "controlplane"
+	kubernetesKey   = "kubernetes"
+	etcdKey         = "etcd"
+)
+
+// components returns the components in build order. Kubernetes is first: it takes two thirds of the
+// time, and others reuse its packages from the build cache.
+func components() []component {
+	return []component{
+		kubernetes(controlPlaneKey, "Kubernetes control plane", controlPlanePrograms()...),
+		kubernetes(kubernetesKey, "Kubernetes node", "kube-proxy", "kubelet", "kubeadm", "kubectl"),
+		{
+			key: "containerd", name: "containerd", of: "github.com/containerd/containerd/v2",
+			packages: []string{"tool"},
+			binaries: []string{"containerd", "containerd-shim-runc-v2", "ctr"},
+			// kind does not use these snapshotters, and two of them need C libraries.
+			tags:      []string{"no_btrfs", "no_devmapper", "no_zfs"},
+			variables: []string{"github.com/containerd/containerd/v2/version.Version={version}"},
+		},
+		{
+			key: "critools", name: "crictl", of: "sigs.k8s.io/cri-tools",
+			packages:  []string{"tool"},
+			binaries:  []string{"crictl"},
+			variables: []string{"sigs.k8s.io/cri-tools/pkg/version.Version={version}"},
+		},
+		{
+			key: "cniplugins", name: "CNI plugins", of: "github.com/containernetworking/plugins",
+			packages:  []string{"tool"},
+			binaries:  []string{"host-local", "loopback", "portmap", "ptp"},
+			variables: []string{"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion={version}"},
+		},
+		{
+			key: etcdKey, name: "etcd", of: "go.etcd.io/etcd/server/v3",
+			packages: []string{"tool"},
+			binaries: []string{etcdProgram},
+		},
+		{
+			key: "coredns", name: "CoreDNS", of: "github.com/coredns/coredns",
+			packages: []string{"."},
+			binaries: []string{"coredns"},
+		},
+		{
+			key: "own", name: "pod network and pause",
+			packages: []string{"./internal/nodeimage/cmd/podnet", "./internal/nodeimage/cmd/pause"},
+			binaries: []string{"podnet", "pause"},
+		},
+	}
+}
+
+// kubernetes returns a component with programs of Kubernetes. Two stages build them, because an
+// embedded cluster needs only the control plane. The flags are the same, so the stages share
+// packages in Go's build cache.
+func kubernetes(key, name string, programs ...string) component {
+	packages := make([]string, len(programs))
+	for i, program := range programs {
+		packages[i] = "k8s.io/kubernetes/cmd/" + program
+	}
+	return component{
+		key: key, name: name, module: "kubernetes", of: "k8s.io/kubernetes", packages: packages, binaries: programs,
+		// See docs/decisions/0008-compile-shared-packages-once.md for the benefits and costs.
+		plain: []string{"k8s.io/kubernetes/...", "github.com/google/cadvisor/..."},
+		// Without these, a node reports v0.0.0-master (hack/lib/version.sh in Kubernetes).
+		variables: append(
+			versionVariables("k8s.io/component-base/version"),
+			versionVariables("k8s.io/client-go/pkg/version")...),
+	}
+}
+
+func versionVariables(pkg string) []string {
+	return []string{
+		pkg + ".gitVersion={version}",
+		pkg + ".gitMajor={major}",
+		pkg + ".gitMinor={minor}",
+		pkg + ".gitTreeState=archive",
+		// The module proxy does not provide the commit, and the default is a placeholder.
+		pkg + ".gitCommit=",
+		pkg + ".buildDate={date}",
+	}
+}
+
+// dir returns the directory to build in, relative to the checkout.
+func (c component) dir() string {
+	if c.of == "" {
+		return "."
+	}
+	return path.Join(modulesDir, cmp.Or(c.module, c.key))
+}
+
+// needsDate reports whether a variable contains {date}, which requires another go command.
+func (c component) needsDate() bool {
+	return strings.Contains(strings.Join(c.variables, " "), "{date}")
+}
+
+// linkerFlags returns -ldflags. version (vMAJOR.MINOR...) and date (RFC 3339) are those of the
+// module in of.
+func (c component) linkerFlags(version, date string) string {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	fill := strings.NewReplacer("{version}", version, "{major}", major, "{minor}", minor, "{date}", date)
+	flags := []string{"-s", "-w"} // without debug information, binaries are a third smaller
+	for _, variable := range c.variables {
+		flags = append(flags, "-X", fill.Replace(variable))
+	}
+	return strings.Join(flags, " ")
+}
+
+// buildArguments returns the arguments of the go command that builds the binaries in out.
+func (c component) buildArguments(out, version, date string) []string {
+	if len(c.binaries) == 1 {
+		out = path.Join(out, c.binaries[0])
+	} else {
+		out += "/"
+	}
+	arguments := []string{
+		"build", "-v", "-trimpath",
+		"-gcflags=" + sharedFlags,
+	}
+	for _, pattern := range c.plain {
+		arguments = append(arguments, "-gcflags="+pattern+"=-N -l "+noDebugInformation)
+	}
+	arguments = append(arguments, "-ldflags="+c.linkerFlags(version, date))
+	if len(c.tags) > 0 {
+		arguments = append(arguments, "-tags="+strings.Join(c.tags, ","))
+	}
+	return append(append(arguments, "-o", out), c.packages...)
+}
+
+// noDebugInformation saves compile time. The linker drops debug information anyway.
+const noDebugInformation = "-dwarf=false"
+
+// sharedFlags is the -gcflags of all programs that a user compiles: these, the CLI (Makefile) and
+// the project's images. With the same flags, they share packages in Go's build cache.
+const sharedFlags = "all=" + noDebugInformation
+
+// describe returns a text that changes when the build of the same sources changes.
+func (c component) describe() string {
+	return fmt.Sprintf("%q %q", c.buildArguments("out", "{version}", "{date}"), c.binaries)
 }

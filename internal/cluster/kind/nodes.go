@@ -6,13 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 	"sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 func (p *provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNode, error) {
@@ -117,3 +124,131 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 		return errors.Join(context.Cause(ctx), fmt.Errorf("logs of cluster %q: %s is incomplete", name, dir))
 	}
 }
+
+const (
+	// createReadyTimeout is the limit for each wait after kind's work: for the nodes and for
+	// CoreDNS. A slow machine needs half a minute for both.
+	createReadyTimeout = 4 * time.Minute
+	// reuseReadyTimeout is the limit for an existing cluster, in which everything restarts at once.
+	reuseReadyTimeout = 90 * time.Second
+	// readyPoll is the poll interval.
+	readyPoll = 150 * time.Millisecond
+)
+
+// connect returns a client for the cluster of a kubeconfig file.
+func connect(kubeconfig string) (*kube.Client, error) {
+	cfg, err := cluster.LoadConfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return kube.New(cfg)
+}
+
+// waitNodes waits until the API server responds and all nodes are Ready.
+func waitNodes(ctx context.Context, kubeconfig string, nodes int) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, func() error { return client.NodesReady(ctx, nodes) })
+}
+
+// waitDNS waits until CoreDNS is available.
+func waitDNS(ctx context.Context, kubeconfig string) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	coreDNS := &unstructured.Unstructured{}
+	coreDNS.SetAPIVersion("apps/v1")
+	coreDNS.SetKind("Deployment")
+	coreDNS.SetNamespace("kube-system")
+	coreDNS.SetName("coredns")
+	return client.WaitReady(ctx, coreDNS)
+}
+
+// waitRestarted waits until the API server replaces the status from before the nodes started. The
+// old status says that nodes and pods are Ready.
+func waitRestarted(ctx context.Context, kubeconfig string, started map[string]time.Time) error {
+	client, err := connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, func() error { return checkStale(ctx, client, started) })
+}
+
+// checkStale returns an error for a status that is older than the start of its node.
+func checkStale(ctx context.Context, client *kube.Client, started map[string]time.Time) error {
+	leases, err := client.Clientset().CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	if name := silentNode(leases.Items, started); name != "" {
+		return fmt.Errorf("node %s: the kubelet has not reported since the node started", name)
+	}
+	pods, err := client.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if since, ok := started[p.Spec.NodeName]; ok && isStale(p, since) {
+			return fmt.Errorf("pod %s/%s has not restarted yet", p.Namespace, p.Name)
+		}
+	}
+	return nil
+}
+
+// silentNode returns a node whose kubelet has not renewed its Lease since the node started
+// (https://kubernetes.io/docs/concepts/architecture/leases/#node-heart-beats).
+func silentNode(leases []coordinationv1.Lease, started map[string]time.Time) string {
+	for name, since := range started {
+		renewed := slices.ContainsFunc(leases, func(l coordinationv1.Lease) bool {
+			return l.Name == name && l.Spec.RenewTime != nil && l.Spec.RenewTime.After(since)
+		})
+		if !renewed {
+			return name
+		}
+	}
+	return ""
+}
+
+// isStale reports whether a pod is Ready because of containers that started before since.
+func isStale(p *corev1.Pod, since time.Time) bool {
+	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+	return ready && slices.ContainsFunc(p.Status.ContainerStatuses, func(cs corev1.ContainerStatus) bool {
+		// The API stores whole seconds.
+		return cs.State.Running != nil && cs.State.Running.StartedAt.Time.Before(since.Truncate(time.Second))
+	})
+}
+
+// poll calls check until it returns nil. After a deadline, it returns the last error before.
+func poll(ctx context.Context, check func() error) error {
+	var last error
+	for {
+		err := check()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() == nil || last == nil:
+			last = err
+		}
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("timed out: %w", &lateError{last})
+		}
+	}
+}
+
+// lateError is the last error before a deadline. It is also a context.DeadlineExceeded.
+type lateError struct{ last error }
+
+func (e *lateError) Error() string { return e.last.Error() }
+
+func (e *lateError) Unwrap() []error { return []error{e.last, context.DeadlineExceeded} }

@@ -7,7 +7,7 @@
 //     that a canceled Up can kill it and all its children, and clean up afterwards.
 //   - The containers decide which clusters exist. A small record says how they were created and
 //     whether Up finished (inspect.go).
-//   - kind only warns after a timeout, so the provider checks the cluster itself (ready.go).
+//   - kind only warns after a timeout, so the provider checks the cluster itself (nodes.go).
 package kind
 
 import (
