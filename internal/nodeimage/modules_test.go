@@ -59,7 +59,7 @@ func replaced(module *modfile.File, required *modfile.Require) string {
 
 // Packages are also shared only with the same flags.
 func TestProgramsHaveSameCompilerFlags(t *testing.T) {
-	for _, file := range []string{"Makefile", "internal/image/compile.go"} {
+	for _, file := range []string{"Makefile", "internal/image/checkout.go"} {
 		content, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)
