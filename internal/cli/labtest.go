@@ -109,7 +109,7 @@ func (a *app) testClusters(c *cobra.Command, flags *testFlags) labtest.Selection
 }
 
 // testCode returns the exit code of a report. It is ExitBroken if all clusters were skipped.
-func testCode(proof *labtest.Proof) int {
+func testCode(proof *labtest.Report) int {
 	for _, place := range proof.Places {
 		if place.Outcome != scenario.Skipped {
 			return codeOf(proof.Outcome)

@@ -43,7 +43,7 @@ type Target struct {
 	// temporary is true for a cluster that the tests create and delete.
 	temporary bool
 	// absent is the report on a cluster that is not available.
-	absent *Place
+	absent *ClusterReport
 }
 
 // Targets returns the selected clusters, the preferred provider first.
@@ -68,7 +68,7 @@ func (s Selection) Targets(ctx context.Context) ([]Target, error) {
 			return nil, err
 		}
 		if why != "" {
-			t.absent = &Place{Provider: p.Name(), Outcome: scenario.Skipped, Reason: why, Items: []*Item{}}
+			t.absent = &ClusterReport{Provider: p.Name(), Outcome: scenario.Skipped, Reason: why, Items: []*Item{}}
 			if s.Provider != "" {
 				t.absent.Outcome = scenario.Broken // the user selected it
 			}
@@ -131,24 +131,24 @@ type Runner struct {
 }
 
 // Run tests the plan on each target, until ctx ends.
-func (r Runner) Run(ctx context.Context, targets []Target, plan Plan) *Proof {
-	var places []*Place
+func (r Runner) Run(ctx context.Context, targets []Target, plan Plan) *Report {
+	var places []*ClusterReport
 	for _, t := range targets {
 		places = append(places, r.target(ctx, t, plan))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return NewProof(places...)
+	return NewReport(places...)
 }
 
 // target tests the plan in one cluster, and deletes the cluster afterwards if it is temporary.
-func (r Runner) target(ctx context.Context, t Target, plan Plan) *Place {
+func (r Runner) target(ctx context.Context, t Target, plan Plan) *ClusterReport {
 	if t.absent != nil {
 		r.Pretty.Absent(t.absent)
 		return t.absent
 	}
-	place := &Place{Provider: t.provider.Name(), Cluster: t.spec.Name, Started: time.Now(), Items: []*Item{}}
+	place := &ClusterReport{Provider: t.provider.Name(), Cluster: t.spec.Name, Started: time.Now(), Items: []*Item{}}
 	env, down, err := r.env(ctx, t)
 	place.UpSeconds = time.Since(place.Started).Seconds()
 	defer func() {
@@ -189,14 +189,14 @@ func (r Runner) env(ctx context.Context, t Target) (env Env, down func() error, 
 	}
 	env.Env = lesson.Env
 	env.Lock = func(l *lab.Lab) (func(), error) { return lab.Lock(l, up.Name, "dev test") }
-	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []Fault, error) {
+	env.Verify = func(ctx context.Context, l *lab.Lab) (int, []Diagnostic, error) {
 		report, err := replay.Verify(ctx, l, lesson)
 		if err != nil {
 			return 0, nil, err
 		}
-		var faults []Fault
+		var faults []Diagnostic
 		for _, f := range report.Faults {
-			faults = append(faults, Fault{File: f.File, Line: f.Line, Text: f.Message})
+			faults = append(faults, Diagnostic{File: f.File, Line: f.Line, Text: f.Message})
 		}
 		return len(report.Commands), faults, nil
 	}

@@ -1,6 +1,6 @@
-// Package labtest shows that labs and scenarios can be relied on: that a lab cannot be passed by doing nothing, that its solution
-// passes, that a plausible wrong answer does not, that each of its hints is given when its fault is there, that what the lesson
-// prints is what the cluster answers, and that a reset is one. A check that nobody has ever seen fail proves nothing.
+// Package labtest tests labs and scenarios. A lab must fail at the start, pass with its solution, and fail with each mutant. Each hint
+// must appear, the lesson's outputs must match the cluster, and a reset must restore the start. A scenario must pass, and fail with
+// each mutant.
 //
-// Read report.go for what comes out, lab.go for what is asked of a lab, then pool.go for the order in which it is asked.
+// Read report.go for the result, lab.go for the test of a lab, verdict.go for mutants of a scenario, and pool.go for the order.
 package labtest

@@ -10,10 +10,10 @@ import (
 type document struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	*Proof
+	*Report
 }
 
-// WriteJSON writes a proof as one indented JSON document of the kind Proof.
-func WriteJSON(w io.Writer, proof *Proof) error {
-	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", proof})
+// WriteJSON writes a report as one indented JSON document of the kind Proof.
+func WriteJSON(w io.Writer, report *Report) error {
+	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", report})
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// WriteJUnit writes a proof as a JUnit XML document. A place that could not be had is a suite with one case, so that it is seen.
-func WriteJUnit(w io.Writer, proof *Proof) error {
+// WriteJUnit writes a report as a JUnit XML document. A cluster that did not start is a suite with one case.
+func WriteJUnit(w io.Writer, report *Report) error {
 	var suites []junit.Suite
 	total := 0.0
-	for _, place := range proof.Places {
+	for _, place := range report.Places {
 		suites = append(suites, suitesOf(place)...)
 		total += place.Seconds
 	}
 	return junit.Write(w, suites, total)
 }
 
-func suitesOf(place *Place) []junit.Suite {
+func suitesOf(place *ClusterReport) []junit.Suite {
 	if len(place.Items) == 0 {
 		whole := Part{Text: "the cluster", Outcome: place.Outcome, Reason: place.Reason}
 		return []junit.Suite{suiteOf(place.Provider, &Item{Started: place.Started, Parts: []Part{whole}})}

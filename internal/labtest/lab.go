@@ -17,39 +17,37 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// labProof proves one lab. The order of its parts saves starts of pods: the lesson is played with those of the first start, and before
-// the mutants leave Events that it would print; it leaves a lab behind in which everything was done, which is where a reset has to
-// show what it can. Then the tasks are done one after the other, each of them wrong in every way before it is done right.
-type labProof struct {
+// labTest tests one lab. The order of its parts avoids starting pods: the lesson uses those of the first start, before mutants leave Events
+// that it would print. The reset comes when all tasks are done. Then each task is done wrong in every way, and then right.
+type labTest struct {
 	lab     *lab.Lab
 	env     Env
 	at      places
 	session Session
 	item    *Item
-	// reached are the hints that were given, by id.
+	// reached are the hints that appeared, by id.
 	reached map[string]bool
 	// unsolved are the tasks that their solutions do not solve.
 	unsolved map[string]bool
-	// fresh is what there was after the first start.
+	// fresh are the objects after the first start.
 	fresh []*unstructured.Unstructured
-	// before is what there was before the last mutant, when the first solved tasks of the lab were done; nil if that is not known.
+	// before are the objects before the last mutant, with the first `solved` tasks done; nil if they are not known.
 	before []*unstructured.Unstructured
 	solved int
-	// withdrawn is why others may still meet something of the lab.
+	// withdrawn is the error of Withdraw.
 	withdrawn error
 }
 
-func newLabProof(l *lab.Lab, env Env, item *Item) *labProof {
-	return &labProof{
+func newLabTest(l *lab.Lab, env Env, item *Item) *labTest {
+	return &labTest{
 		lab: l, env: env, at: placesOf(l), session: env.open(l), item: item, reached: map[string]bool{}, unsolved: map[string]bool{},
 	}
 }
 
-// prove goes through a lab as a student never would: wrong in every way that it names, and right in between. What nobody else can meet
-// of the lab is left for leave to remove.
-func (p *labProof) prove(ctx context.Context) {
-	p.part(ctx, KindStart, "fails from start/", p.at.tasks(), p.start)
-	p.part(ctx, KindLesson, "the lesson's outputs are what the cluster says", Fault{File: p.at.lesson, Line: 1}, p.lesson)
+// test runs the parts. Objects that do not affect other labs are left for leave to remove.
+func (p *labTest) test(ctx context.Context) {
+	p.part(ctx, KindStart, "fails at the start", p.at.tasks(), p.start)
+	p.part(ctx, KindLesson, "the lesson's outputs match the cluster", Diagnostic{File: p.at.lesson, Line: 1}, p.lesson)
 	if p.env.Verify != nil {
 		p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
 	}
@@ -58,26 +56,26 @@ func (p *labProof) prove(ctx context.Context) {
 	if p.env.Verify == nil {
 		p.part(ctx, KindReset, "reset returns to start/", p.at.tasks(), p.reset)
 	}
-	p.part(ctx, KindHints, "every hint is given when its fault is there", p.at.hints(), p.hints)
+	p.part(ctx, KindHints, "each hint appears", p.at.hints(), p.hints)
 	if !p.env.Keep && ctx.Err() == nil {
 		p.withdrawn = p.session.Withdraw(ctx)
 	}
 }
 
-// finding is what came of one part. With err, nothing could be judged.
+// finding is the result of one part. With err, the part could not be evaluated.
 type finding struct {
 	seen    string
 	skipped string
-	faults  []Fault
+	faults  []Diagnostic
 	err     error
-	// took is what was done for it before.
+	// took is the duration of earlier work for the part.
 	took time.Duration
 }
 
-func faulty(faults ...Fault) finding { return finding{faults: faults} }
+func faulty(faults ...Diagnostic) finding { return finding{faults: faults} }
 
-// part runs one part and reports it. Once the cluster has failed, the rest is not tried.
-func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove func(context.Context) finding) {
+// part runs one part and reports it. It skips the part if the cluster has failed before.
+func (p *labTest) part(ctx context.Context, kind, text string, at Diagnostic, test func(context.Context) finding) {
 	part := Part{Kind: kind, Text: text, File: at.File, Line: at.Line, Outcome: scenario.Skipped}
 	begin := time.Now()
 	var f finding
@@ -89,7 +87,7 @@ func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove 
 		p.item.Parts = append(p.item.Parts, part)
 		return
 	default:
-		f = prove(ctx)
+		f = test(ctx)
 	}
 	part.Seconds = (f.took + time.Since(begin)).Seconds()
 	part.Seen, part.Faults = f.seen, f.faults
@@ -106,15 +104,15 @@ func (p *labProof) part(ctx context.Context, kind, text string, at Fault, prove 
 	p.item.Parts = append(p.item.Parts, part)
 }
 
-// notTried is why a part is skipped after one that could not be judged.
-const notTried = "not tried, for the cluster failed before"
+// notTried is why a part is skipped after a failure of the cluster.
+const notTried = "not tried: the cluster failed before"
 
-func (p *labProof) isBroken() bool {
+func (p *labTest) isBroken() bool {
 	return slices.ContainsFunc(p.item.Parts, func(part Part) bool { return part.Outcome == scenario.Broken })
 }
 
-// start shows that nothing is solved yet, but what is said to be.
-func (p *labProof) start(ctx context.Context) finding {
+// start starts the lab. Only tasks with passesAtStart may pass.
+func (p *labTest) start(ctx context.Context) finding {
 	if err := p.vacant(ctx); err != nil {
 		return finding{err: err}
 	}
@@ -134,8 +132,8 @@ func (p *labProof) start(ctx context.Context) finding {
 	return f
 }
 
-// vacant returns an error if somebody may be at work in the lab's namespace.
-func (p *labProof) vacant(ctx context.Context) error {
+// vacant returns an error if the lab's namespace exists in an existing cluster.
+func (p *labTest) vacant(ctx context.Context) error {
 	if !p.env.Guest {
 		return nil
 	}
@@ -146,26 +144,25 @@ func (p *labProof) vacant(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("namespace %s: %w", p.lab.Namespace, err)
 	}
-	return fmt.Errorf("namespace %s is in use in this cluster, and the proof would change what is in it: `kubectl delete namespace %[1]s` first, "+
-		"or prove in a cluster that is made for it", p.lab.Namespace)
+	return fmt.Errorf("namespace %s already exists; run `kubectl delete namespace %[1]s`, or use a new cluster", p.lab.Namespace)
 }
 
-// untouched looks at every task of a lab that nobody has begun.
-func (p *labProof) untouched(ctx context.Context) finding {
+// untouched checks each task of a lab at its start.
+func (p *labTest) untouched(ctx context.Context) finding {
 	var f finding
 	for _, task := range p.lab.Tasks {
 		if task.PassesAtStart {
-			if fault, ok := p.holds(ctx, task, "has to hold from start/"); !ok {
+			if fault, ok := p.holds(ctx, task, "has to pass at the start"); !ok {
 				f.faults = append(f.faults, fault)
 			}
 			continue
 		}
-		report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+		report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Timeouts.Failure)
 		switch report.Outcome {
 		case scenario.Failed:
 		case scenario.Passed:
 			fault := p.at.task(task.ID)
-			fault.Text = fmt.Sprintf("task %s: the check holds from start/ already, so it cannot tell whether the task was done", task.ID)
+			fault.Text = fmt.Sprintf("task %s: the check passes before the task is done", task.ID)
 			f.faults = append(f.faults, fault)
 		default:
 			f.err = fmt.Errorf("task %s: %s", task.ID, report.Why())
@@ -176,33 +173,33 @@ func (p *labProof) untouched(ctx context.Context) finding {
 	return f
 }
 
-// todo are the tasks that start/ has not done.
-func (p *labProof) todo() []lab.Task {
+// todo are the tasks that the student has to do.
+func (p *labTest) todo() []lab.Task {
 	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.PassesAtStart })
 }
 
-// holds runs a check that has to hold.
-func (p *labProof) holds(ctx context.Context, task lab.Task, claim string) (Fault, bool) {
+// holds runs a check that has to pass.
+func (p *labTest) holds(ctx context.Context, task lab.Task, claim string) (Diagnostic, bool) {
 	reports := scenario.Check(ctx, p.env.Env.Env, p.lab.Namespace, task.Check)
 	if len(reports) == 0 {
-		return Fault{}, true
+		return Diagnostic{}, true
 	}
 	last := reports[len(reports)-1]
 	if last.Outcome == scenario.Passed {
-		return Fault{}, true
+		return Diagnostic{}, true
 	}
 	fault := p.at.task(task.ID)
 	fault.Text = fmt.Sprintf("task %s: the check %s: %s: %s", task.ID, claim, last.Text, last.Why())
 	return fault, false
 }
 
-// listen notes which hints are given for a task as things are.
-func (p *labProof) listen(ctx context.Context, task string) error {
+// listen records which hints appear for a task now.
+func (p *labTest) listen(ctx context.Context, task string) error {
 	_, err := p.advice(ctx, task)
 	return err
 }
 
-func (p *labProof) advice(ctx context.Context, task string) ([]lab.Advice, error) {
+func (p *labTest) advice(ctx context.Context, task string) ([]lab.Advice, error) {
 	given, err := p.session.Advise(ctx, task)
 	for _, a := range given {
 		p.reached[a.Hint] = true
@@ -210,8 +207,8 @@ func (p *labProof) advice(ctx context.Context, task string) ([]lab.Advice, error
 	return given, err
 }
 
-// quiz asks the question, and takes the cluster's answer for right.
-func (p *labProof) quiz(ctx context.Context) finding {
+// quiz answers the quiz with one of its choices, and compares the grade with the cluster's answer.
+func (p *labTest) quiz(ctx context.Context) finding {
 	if p.lab.Quiz == nil {
 		return finding{skipped: "the lab has no quiz"}
 	}
@@ -221,11 +218,11 @@ func (p *labProof) quiz(ctx context.Context) finding {
 	at := p.at.quiz()
 	q, err := p.session.Pose(ctx)
 	if err != nil {
-		at.Text = fmt.Sprintf("quiz: no question can be asked: %v", err)
+		at.Text = fmt.Sprintf("quiz: the question is not available: %v", err)
 		return faulty(at)
 	}
 	if len(q.Choices) < 2 {
-		at.Text = fmt.Sprintf("quiz: there has to be something to choose from: the choices are %q", q.Choices)
+		at.Text = fmt.Sprintf("quiz: at least two choices are needed: the choices are %q", q.Choices)
 		return faulty(at)
 	}
 	g, err := p.session.Grade(ctx, q.Choices[0])
@@ -242,8 +239,8 @@ func (p *labProof) quiz(ctx context.Context) finding {
 	return faulty(at)
 }
 
-// reset shows that there is a way back, whatever has been done.
-func (p *labProof) reset(ctx context.Context) finding {
+// reset resets the lab, and compares it with the first start.
+func (p *labTest) reset(ctx context.Context) finding {
 	if _, err := p.session.Reset(ctx); err != nil {
 		return finding{err: err}
 	}
@@ -254,7 +251,7 @@ func (p *labProof) reset(ctx context.Context) finding {
 	f := p.untouched(ctx)
 	at := p.at.tasks()
 	for _, difference := range slices.Concat(strangers(p.lab, now), differences(p.fresh, now)) {
-		f.faults = append(f.faults, Fault{File: at.File, Line: at.Line, Text: "after the reset, " + difference})
+		f.faults = append(f.faults, Diagnostic{File: at.File, Line: at.Line, Text: "after the reset, " + difference})
 	}
 	if len(f.faults) == 0 {
 		f.seen = fmt.Sprintf("%s as at the start", text.Count(len(now), "object"))
@@ -262,8 +259,8 @@ func (p *labProof) reset(ctx context.Context) finding {
 	return f
 }
 
-// lesson plays the commands of the lesson.
-func (p *labProof) lesson(ctx context.Context) finding {
+// lesson replays the commands of the lesson.
+func (p *labTest) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}
 	}
@@ -271,16 +268,16 @@ func (p *labProof) lesson(ctx context.Context) finding {
 	return finding{seen: text.Count(commands, "lesson command"), faults: faults, err: err}
 }
 
-// removeTimeout bounds the removal of a lab, which goes on when the proof itself was interrupted.
+// removeTimeout bounds the removal of a lab.
 const removeTimeout = 2 * time.Minute
 
-// leave removes the lab, and shows that nothing of it is left outside of its namespace.
-func (p *labProof) leave(ctx context.Context) {
+// leave removes the lab. Nothing may remain outside its namespace.
+func (p *labTest) leave(ctx context.Context) {
 	if p.env.Keep {
 		return
 	}
 	if ctx.Err() != nil {
-		return // the cluster goes, or whoever keeps it wants to see it as it is
+		return // the cluster is removed, or kept for debugging
 	}
 	p.part(ctx, KindReset, "removing the lab leaves nothing behind", p.at.tasks(), func(ctx context.Context) finding {
 		ctx, cancel := context.WithTimeout(ctx, removeTimeout)
@@ -292,7 +289,7 @@ func (p *labProof) leave(ctx context.Context) {
 		var f finding
 		for _, name := range left {
 			at := p.at.tasks()
-			at.Text = fmt.Sprintf("after the lab was removed, %s is still there", name)
+			at.Text = fmt.Sprintf("after the lab was removed, %s still exists", name)
 			f.faults = append(f.faults, at)
 		}
 		f.err = err
@@ -300,9 +297,9 @@ func (p *labProof) leave(ctx context.Context) {
 	})
 }
 
-// awaitNothing returns what is left of the lab once it has had the time to go away.
-func (p *labProof) awaitNothing(ctx context.Context) ([]string, error) {
-	deadline := time.Now().Add(p.env.Patience.Gone)
+// awaitNothing waits until no object of the lab remains, and returns what does.
+func (p *labTest) awaitNothing(ctx context.Context) ([]string, error) {
+	deadline := time.Now().Add(p.env.Timeouts.Gone)
 	for {
 		objects, err := p.session.Holdings(ctx)
 		if err != nil || len(objects) == 0 {
@@ -315,5 +312,5 @@ func (p *labProof) awaitNothing(ctx context.Context) ([]string, error) {
 	}
 }
 
-// poll is how long to wait between two looks.
+// poll is the time between two polls.
 const poll = 200 * time.Millisecond

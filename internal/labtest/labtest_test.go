@@ -22,8 +22,8 @@ import (
 )
 
 // brief is the patience with a cluster in which everything is in force at once.
-var brief = labtest.Patience{
-	Ready: time.Second, Settle: 300 * time.Millisecond, Refute: 500 * time.Millisecond, Advice: 100 * time.Millisecond, Gone: time.Second,
+var brief = labtest.Timeouts{
+	Ready: time.Second, Settle: 300 * time.Millisecond, Failure: 500 * time.Millisecond, Advice: 100 * time.Millisecond, Gone: time.Second,
 }
 
 // fixture writes the lab of good.txtar with the files of other archives instead of its own, and returns it with what the last
@@ -73,14 +73,14 @@ func environment(t *testing.T) labtest.Env {
 	}
 	return labtest.Env{
 		Env:      lab.Env{Env: scenario.Env{Kube: c, HTTP: http}, Addresses: cluster.Addresses{HTTP: "127.0.0.1:8080", HTTPS: "127.0.0.1:8443"}},
-		NoVerify: "nothing can be played here", Patience: brief,
+		NoVerify: "nothing can be played here", Timeouts: brief,
 	}
 }
 
 // proven proves one lab and returns what became of it.
-func proven(t *testing.T, l *lab.Lab, env labtest.Env) *labtest.Item {
+func tested(t *testing.T, l *lab.Lab, env labtest.Env) *labtest.Item {
 	t.Helper()
-	place := &labtest.Place{Provider: "fake", Started: time.Now()}
+	place := &labtest.ClusterReport{Provider: "fake", Started: time.Now()}
 	labtest.Here(t.Context(), labtest.Plan{Labs: []*lab.Lab{l}}, env, place)
 	if len(place.Items) != 1 {
 		t.Fatalf("%d items", len(place.Items))
@@ -102,10 +102,10 @@ func faultsOf(l *lab.Lab, item *labtest.Item) []string {
 	return lines
 }
 
-func TestAGoodLabIsProven(t *testing.T) {
+func TestValidLabPasses(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
-	item := proven(t, l, environment(t))
+	item := tested(t, l, environment(t))
 	if item.Outcome != scenario.Passed {
 		t.Fatalf("%s:\n%s", item.Outcome, strings.Join(faultsOf(l, item), "\n"))
 	}
@@ -117,14 +117,14 @@ func TestAGoodLabIsProven(t *testing.T) {
 		}
 	}
 	for part, want := range map[string]string{
-		"start fails from start/":                               "1 task not done",
-		"solution passes with solution/":                        "1 task solved, 2 checks passed at the end",
-		"reset reset returns to start/":                         "2 objects as at the start",
-		"mutant the other service":                              "hint other-service",
-		"mutant a host with a port":                             "refused: is not a host",
-		"hints every hint is given when its fault is there":     "1 of 1 given",
-		"reset removing the lab leaves nothing behind":          "",
-		"lesson the lesson's outputs are what the cluster says": "",
+		"start fails at the start":                      "1 task not done",
+		"solution passes with solution/":                "1 task solved, 2 checks passed at the end",
+		"reset reset returns to start/":                 "2 objects as at the start",
+		"mutant the other service":                      "hint other-service",
+		"mutant a host with a port":                     "refused: is not a host",
+		"hints each hint appears":                       "1 of 1 given",
+		"reset removing the lab leaves nothing behind":  "",
+		"lesson the lesson's outputs match the cluster": "",
 	} {
 		if got, ok := seen[part]; !ok || !strings.Contains(got, want) {
 			t.Errorf("of %q was seen %q, want %q", part, got, want)
@@ -132,9 +132,9 @@ func TestAGoodLabIsProven(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongWithALabIsNamed proves the prover: each archive is a lab with something wrong in it, and every line of its want
+// TestLabErrorsAreReported proves the prover: each archive is a lab with something wrong in it, and every line of its want
 // begins a fault that has to be found. There must be no other.
-func TestWhatIsWrongWithALabIsNamed(t *testing.T) {
+func TestLabErrorsAreReported(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -147,7 +147,7 @@ func TestWhatIsWrongWithALabIsNamed(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(archive), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			l, want := fixture(t, archive)
-			item := proven(t, l, environment(t))
+			item := tested(t, l, environment(t))
 			expect(t, faultsOf(l, item), want)
 			if item.Outcome != scenario.Failed {
 				t.Errorf("the outcome is %s", item.Outcome)
@@ -184,16 +184,16 @@ func (u *untidy) Start(ctx context.Context) ([]string, error) {
 
 func (u *untidy) Reset(context.Context) ([]string, error) { return nil, nil }
 
-func TestAResetThatLeavesThingsIsNamed(t *testing.T) {
+func TestIncompleteResetIsReported(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	l.Mutants = nil
 	env := environment(t)
 	env.Session = func(l *lab.Lab) labtest.Session { return &untidy{Session: lab.NewSession(l, env.Env)} }
-	expect(t, faultsOf(l, proven(t, l, env)), []string{
-		"reset: 01-shop/lesson.md:10: task open: the check holds from start/ already",
-		"reset: 01-shop/lesson.md:4: after the reset, ingress/shop is in namespace lab-1, and not in start/",
-		"hints: 01-shop/lesson.md:16: hint other-service: it is given neither from start/ nor for any mutant: its check (when) never held",
+	expect(t, faultsOf(l, tested(t, l, env)), []string{
+		"reset: 01-shop/lesson.md:10: task open: the check passes before the task is done",
+		"reset: 01-shop/lesson.md:4: after the reset, ingress/shop is in namespace lab-1, but not in start/",
+		"hints: 01-shop/lesson.md:16: hint other-service: it appears neither at the start nor for any mutant: its check (when) never passed",
 	})
 }
 
@@ -204,19 +204,19 @@ func (keeper) Withdraw(context.Context) error { return nil }
 
 func (keeper) Remove(context.Context) error { return nil }
 
-func TestARemovalThatLeavesThingsIsNamed(t *testing.T) {
+func TestIncompleteRemovalIsReported(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
 	env.Session = func(l *lab.Lab) labtest.Session { return keeper{lab.NewSession(l, env.Env)} }
-	expect(t, faultsOf(l, proven(t, l, env)), []string{
-		"reset: 01-shop/lesson.md:4: after the lab was removed, service/other in namespace lab-1 is still there",
-		"reset: 01-shop/lesson.md:4: after the lab was removed, service/shop in namespace lab-1 is still there",
+	expect(t, faultsOf(l, tested(t, l, env)), []string{
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/other in namespace lab-1 still exists",
+		"reset: 01-shop/lesson.md:4: after the lab was removed, service/shop in namespace lab-1 still exists",
 	})
 }
 
 // A lab in somebody else's cluster, whose namespace is in use, is not touched.
-func TestANamespaceInUseIsLeftAlone(t *testing.T) {
+func TestExistingNamespaceIsUntouched(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
@@ -225,15 +225,15 @@ func TestANamespaceInUseIsLeftAlone(t *testing.T) {
 	if _, err := env.Kube.Clientset().CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	item := proven(t, l, env)
-	expect(t, faultsOf(l, item), []string{"start: could not run: namespace lab-1 is in use in this cluster"})
+	item := tested(t, l, env)
+	expect(t, faultsOf(l, item), []string{"start: could not run: namespace lab-1 already exists"})
 	if left := env.Kube.(*fakecluster.Cluster).Objects(); len(left) > 0 || item.Outcome != scenario.Broken {
 		t.Errorf("%s; in the cluster there are now %v", item.Outcome, left)
 	}
 }
 
 // What the cluster cannot do is skipped with the reason, a lab as a whole and a mutant by itself.
-func TestSkipsSayWhy(t *testing.T) {
+func TestSkipHasReason(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
@@ -242,16 +242,17 @@ func TestSkipsSayWhy(t *testing.T) {
 	var text strings.Builder
 	pretty := labtest.NewPretty(&text, scenario.Style{})
 	env.Progress = pretty.Item
-	proven(t, l, env)
+	tested(t, l, env)
 	l.Requires = scenario.Capabilities{cluster.Nodes}
-	if item := proven(t, l, env); item.Outcome != scenario.Skipped {
+	if item := tested(t, l, env); item.Outcome != scenario.Skipped {
 		t.Errorf("a lab that requires nodes: %s", item.Outcome)
 	}
 	for _, want := range []string{
-		"✓ lab 1 shop: fails from start/, passes with solution/, 1 of 2 mutants caught, the cluster answers the quiz, reset returns to start/, hints 1 of 1 given",
+		"✓ lab 1 shop: fails at the start, passes with solution/, 1 of 2 mutants caught, the cluster answers " +
+			"the quiz, reset returns to start/, hints 1 of 1 given",
 		"    ✓ mutant \"the other service\": task open: service: expected shop, observed other; hint other-service\n",
 		"    ○ mutant \"a host with a port\": skipped: requires nodes: there is one node\n",
-		"    ○ the lesson's outputs are what the cluster says: skipped: nothing can be played here\n",
+		"    ○ the lesson's outputs match the cluster: skipped: nothing can be played here\n",
 		"○ lab 1 shop: skipped: requires nodes: there is one node\n",
 	} {
 		if !strings.Contains(text.String(), want) {
@@ -260,14 +261,14 @@ func TestSkipsSayWhy(t *testing.T) {
 	}
 }
 
-// TestInterruptedProofSaysSo cancels while a lab is being solved.
-func TestInterruptedProofSaysSo(t *testing.T) {
+// TestInterruptionIsReported cancels while a lab is being solved.
+func TestInterruptionIsReported(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	env.Session = func(l *lab.Lab) labtest.Session { return impatient{lab.NewSession(l, env.Env), cancel} }
-	place := &labtest.Place{Provider: "fake"}
+	place := &labtest.ClusterReport{Provider: "fake"}
 	labtest.Here(ctx, labtest.Plan{Labs: []*lab.Lab{l}}, env, place)
 	if place.Outcome != scenario.Interrupted || place.Items[0].Outcome != scenario.Interrupted {
 		t.Errorf("the place %s, the lab %s", place.Outcome, place.Items[0].Outcome)

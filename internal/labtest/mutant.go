@@ -15,20 +15,20 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// mutants are the lab's wrong answers in the order of their tasks, so that a solution before them that fails is met once.
-func (p *labProof) mutants() []lab.Mutant {
+// mutants returns the mutants in the order of their tasks.
+func (p *labTest) mutants() []lab.Mutant {
 	sorted := slices.Clone(p.lab.Mutants)
 	slices.SortStableFunc(sorted, func(a, b lab.Mutant) int { return cmp.Compare(p.index(a.Task), p.index(b.Task)) })
 	return sorted
 }
 
-// index is the place of a task in the lab; -1 if there is none of the id.
-func (p *labProof) index(task string) int {
+// index returns the index of a task; -1 if the lab has no task of this id.
+func (p *labTest) index(task string) int {
 	return slices.IndexFunc(p.lab.Tasks, func(t lab.Task) bool { return t.ID == task })
 }
 
-// mutant gives one wrong answer, and shows that it is caught for the reason that it says.
-func (p *labProof) mutant(ctx context.Context, m lab.Mutant) finding {
+// mutant applies one wrong answer, which has to be caught for the reason that it gives.
+func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	if why := p.env.Capabilities.Lacks(m.Requires...); len(why) > 0 {
 		return finding{skipped: strings.Join(why, "; ")}
 	}
@@ -50,23 +50,23 @@ func (p *labProof) mutant(ctx context.Context, m lab.Mutant) finding {
 	case ctx.Err() != nil:
 		return finding{err: ctx.Err()}
 	case m.Refused != "" && err == nil:
-		return fault("the API server takes it, and was to refuse it with %q", m.Refused)
+		return fault("the API server accepts it, and has to refuse it with %q", m.Refused)
 	case m.Refused != "" && !strings.Contains(err.Error(), m.Refused):
-		return fault("it is refused for another reason: %v; expected text: %q", err, m.Refused)
+		return fault("the API server refuses it for another reason: %v; expected text: %q", err, m.Refused)
 	case m.Refused != "":
 		return finding{seen: fmt.Sprintf("refused: %s", m.Refused)}
 	case err != nil:
-		return fault("it cannot be carried out: %v (if the API server is meant to refuse it, say so with refused)", err)
+		return fault("its steps fail: %v; if the API server has to refuse it, set refused", err)
 	}
 	return p.caught(ctx, m, task, fault)
 }
 
-// caught looks at a wrong answer once it is in force: its task is not done, and the student is told why.
-func (p *labProof) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault func(string, ...any) finding) finding {
-	if err := p.inForce(ctx); err != nil {
+// caught waits until a wrong answer is in effect. Then its task has to fail, and its hint has to appear.
+func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault func(string, ...any) finding) finding {
+	if err := p.inEffect(ctx); err != nil {
 		return finding{err: err}
 	}
-	report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+	report := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Timeouts.Failure)
 	switch report.Outcome {
 	case scenario.Failed:
 	case scenario.Passed:
@@ -79,38 +79,39 @@ func (p *labProof) caught(ctx context.Context, m lab.Mutant, task lab.Task, faul
 	case err != nil:
 		return finding{err: err}
 	case m.Hint == "":
-		return fault("it does not say which hint answers it; %s", whatWasGiven(given))
+		return fault("it has no hint; %s", adviceText(given))
 	case !ok:
-		return fault("it is caught for another reason: %s (%s), and the hint %q is not given; %s", report.Why(), report.Text, m.Hint, whatWasGiven(given))
+		return fault("it is caught for another reason: %s (%s), and hint %q does not appear; %s", report.Why(), report.Text, m.Hint,
+			adviceText(given))
 	}
-	// What refuted the check may have been the state before: by now it would be over.
-	again := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Patience.Refute)
+	// The failure might have come from the state before the mutant. By now, that would be over.
+	again := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Timeouts.Failure)
 	if again.Outcome == scenario.Passed {
 		return fault("it survives: the check of task %s holds after a while", task.ID)
 	}
 	return finding{seen: fmt.Sprintf("task %s: %s; hint %s", task.ID, report.Why(), m.Hint)}
 }
 
-// inForce waits until a wrong answer has had its effect. Its pods may never be ready: that, too, is an effect.
-func (p *labProof) inForce(ctx context.Context) error {
+// inEffect waits until a wrong answer is in effect. Its pods might never be ready.
+func (p *labTest) inEffect(ctx context.Context) error {
 	objects, err := p.session.Holdings(ctx)
 	if err != nil {
 		return err
 	}
-	within, cancel := context.WithTimeout(ctx, p.env.Patience.Ready)
+	within, cancel := context.WithTimeout(ctx, p.env.Timeouts.Ready)
 	defer cancel()
 	err = p.env.Kube.WaitReady(within, workloads(objects)...)
 	var notReady *kube.NotReadyError
 	if err != nil && !errors.As(err, &notReady) && ctx.Err() == nil && within.Err() == nil {
 		return err
 	}
-	sleep(ctx, p.env.Patience.Settle)
+	sleep(ctx, p.env.Timeouts.Settle)
 	return ctx.Err()
 }
 
-// awaitAdvice asks for advice until the mutant's hint is in it. What was given last is returned in any case.
-func (p *labProof) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task) ([]lab.Advice, bool, error) {
-	deadline := time.Now().Add(p.env.Patience.Advice)
+// awaitAdvice polls the advice until it has the mutant's hint. It returns the latest advice in any case.
+func (p *labTest) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task) ([]lab.Advice, bool, error) {
+	deadline := time.Now().Add(p.env.Timeouts.Advice)
 	for {
 		given, err := p.advice(ctx, task.ID)
 		if err != nil {
@@ -126,13 +127,13 @@ func (p *labProof) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task)
 	}
 }
 
-// answers tells whether an advice is the hint of an id, or about the fault of a code.
+// answers reports whether an advice is the hint of an id, or has the finding of a code.
 func answers(a lab.Advice, hint string) bool {
 	return hint != "" && (a.Hint == hint || a.Finding != nil && a.Finding.Code == hint)
 }
 
-// whatWasGiven lists advice by what a mutant would call it.
-func whatWasGiven(given []lab.Advice) string {
+// adviceText lists advice by the names that a mutant can use.
+func adviceText(given []lab.Advice) string {
 	var names []string
 	for _, a := range given {
 		switch {
@@ -145,39 +146,42 @@ func whatWasGiven(given []lab.Advice) string {
 		}
 	}
 	if len(names) == 0 {
-		return "given is the task's guide alone"
+		return "only the default hints appear"
 	}
-	return "given are: " + strings.Join(names, ", ")
+	return "these appear: " + strings.Join(names, ", ")
 }
 
-// hints finds the hints that were never given, and the tasks about which there is nothing to say.
-func (p *labProof) hints(context.Context) finding {
+// hints reports hints that never appeared, and tasks without any hint.
+func (p *labTest) hints(context.Context) finding {
 	var f finding
 	for i, h := range p.lab.Hints {
 		if !p.reached[h.ID] {
 			at := p.at.hint(i)
-			at.Text = fmt.Sprintf("hint %s: it is given neither from start/ nor for any mutant: %s", h.ID, p.faultOf(h))
+			at.Text = fmt.Sprintf("hint %s: it appears neither at the start nor for any mutant: %s", h.ID, p.reasonOf(h))
 			f.faults = append(f.faults, at)
 		}
 	}
 	for _, task := range p.todo() {
-		helped := len(task.DefaultHints) > 0 || slices.ContainsFunc(p.lab.Hints, func(h lab.Hint) bool { return len(h.Tasks) == 0 || slices.Contains(h.Tasks, task.ID) })
+		helped := len(task.DefaultHints) > 0 || slices.ContainsFunc(p.lab.Hints, func(h lab.Hint) bool {
+			return len(h.Tasks) == 0 ||
+				slices.Contains(h.Tasks, task.ID)
+		})
 		if !helped {
 			at := p.at.task(task.ID)
-			at.Text = fmt.Sprintf("task %s: it has neither a guide nor a hint", task.ID)
+			at.Text = fmt.Sprintf("task %s: it has neither default hints nor a hint", task.ID)
 			f.faults = append(f.faults, at)
 		}
 	}
 	if skipped := p.skippedMutants(); len(f.faults) > 0 && skipped > 0 {
-		// What only a mutant shows that cannot be made here is not known to be unreachable.
-		f.skipped = fmt.Sprintf("%s skipped, and %s may depend on that", text.Count(skipped, "mutant"), text.Count(len(f.faults), "hint"))
+		// A skipped mutant might have shown the hint.
+		f.skipped = fmt.Sprintf("%s skipped, and %s might need that", text.Count(skipped, "mutant"), text.Count(len(f.faults), "hint"))
 		f.faults = nil
 	}
 	f.seen = fmt.Sprintf("%d of %d given", len(p.lab.Hints)-len(f.faults), len(p.lab.Hints))
 	return f
 }
 
-func (p *labProof) skippedMutants() (n int) {
+func (p *labTest) skippedMutants() (n int) {
 	for _, part := range p.item.Parts {
 		if part.Kind == KindMutant && part.Outcome == scenario.Skipped {
 			n++
@@ -186,13 +190,13 @@ func (p *labProof) skippedMutants() (n int) {
 	return n
 }
 
-// faultOf says when a hint would be given.
-func (p *labProof) faultOf(h lab.Hint) string {
+// reasonOf says why a hint never appeared.
+func (p *labTest) reasonOf(h lab.Hint) string {
 	switch {
 	case h.Finding == "":
-		return "its check (when) never held"
+		return "its check (when) never passed"
 	case h.Object != "":
-		return fmt.Sprintf("%s of %s was never found", h.Finding, h.Object)
+		return fmt.Sprintf("finding %s of %s was never reported", h.Finding, h.Object)
 	}
-	return fmt.Sprintf("the fault %s was never found", h.Finding)
+	return fmt.Sprintf("finding %s was never reported", h.Finding)
 }

@@ -12,32 +12,33 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Plan is what to prove.
+// Plan lists the labs and scenarios to test.
 type Plan struct {
 	Labs      []*lab.Lab
 	Scenarios []*scenario.Scenario
 }
 
-// Here proves a plan in one cluster, and fills the items and the outcome of the place. Labs and scenarios go side by side as far as
-// they do not disturb each other, see scenario.Schedule. When ctx ends, what has been seen so far is reported, and the outcome says so.
-func Here(ctx context.Context, plan Plan, env Env, place *Place) {
-	env.Patience = env.Patience.orUsual()
+// Here runs a plan in one cluster, and sets the items and the outcome of the report. Labs and scenarios run in parallel unless they
+// conflict, see scenario.Schedule. If ctx ends, the report has the results so far.
+func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
+	env.Timeouts = env.Timeouts.orDefault()
 	begin := time.Now()
 	t := &teller{tell: env.Progress}
 	jobs := plan.jobs(env)
 	var all []scenario.Job
 	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
-		// An exclusive lab that is kept would be met by all after it.
-		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Locks: j.locks, Tolerates: j.tolerates, Do: func(ctx context.Context) bool {
-			j.begin(ctx)
-			return true
-		}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
+		// An exclusive lab that is kept would affect all later ones.
+		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Locks: j.locks, Tolerates: j.tolerates,
+			Do: func(ctx context.Context) bool {
+				j.begin(ctx)
+				return true
+			}, Finish: func(ctx context.Context) { t.end(ctx, j) }})
 	}
 	scenario.Schedule(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
 	for _, j := range jobs {
 		if j.item.Started.IsZero() {
-			j.begin(ctx) // which has no time for anything
+			j.begin(ctx) // ctx has ended: it only sets the outcome
 			t.end(ctx, j)
 		}
 	}
@@ -53,7 +54,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *Place) {
 	}
 }
 
-// inTurn puts the exclusive jobs first, as only a few others can be done beside them, and those next.
+// inTurn puts the exclusive jobs first, and then those that can run in parallel with them.
 func inTurn(jobs []scenario.Job) []scenario.Job {
 	turn := func(j scenario.Job) int {
 		switch {
@@ -68,23 +69,23 @@ func inTurn(jobs []scenario.Job) []scenario.Job {
 	return jobs
 }
 
-// job is an item and what proves it.
+// job is an item with its test.
 type job struct {
 	item      *Item
 	exclusive bool
 	locks     []string
 	tolerates []string
-	prove     func(context.Context)
-	// leave removes what the proof has made, and waits for it; nil if there is nothing to wait for.
+	test      func(context.Context)
+	// leave removes the objects of the test, and waits until they are gone; nil if there are none.
 	leave func(context.Context)
 }
 
 func (j *job) begin(ctx context.Context) {
 	j.item.Started = time.Now()
-	j.prove(ctx)
+	j.test(ctx)
 }
 
-// jobs are what there is to do, in the order of the plan: the labs, then the scenarios.
+// jobs returns the jobs of the labs, and then those of the scenarios.
 func (p Plan) jobs(env Env) []*job {
 	var jobs []*job
 	for _, l := range p.Labs {
@@ -96,7 +97,7 @@ func (p Plan) jobs(env Env) []*job {
 	return jobs
 }
 
-// teller ends jobs and tells of them, one at a time.
+// teller ends jobs and reports them, one at a time.
 type teller struct {
 	mu   sync.Mutex
 	tell func(*Item)
@@ -117,7 +118,7 @@ func (t *teller) end(ctx context.Context, j *job) {
 	}
 }
 
-// again puts the result of a second try in the place of an item that was not proven.
+// again replaces a failed item with the result of a second try.
 func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	first := *item
 	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {
@@ -129,11 +130,11 @@ func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	*item = fresh.item
 }
 
-// jobOfLab proves a lab, which has one namespace, in one go.
+// jobOfLab returns the job of a lab.
 func jobOfLab(l *lab.Lab, env Env) *job {
 	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
 	j := &job{item: item, exclusive: l.Exclusive, locks: l.Locks, tolerates: l.Tolerates}
-	j.prove = func(ctx context.Context) {
+	j.test = func(ctx context.Context) {
 		if skip(item, env, l.Requires) {
 			return
 		}
@@ -145,8 +146,8 @@ func jobOfLab(l *lab.Lab, env Env) *job {
 				return
 			}
 		}
-		p := newLabProof(l, env, item)
-		p.prove(ctx)
+		p := newLabTest(l, env, item)
+		p.test(ctx)
 		j.leave = func(ctx context.Context) {
 			defer release()
 			p.leave(ctx)
@@ -155,7 +156,7 @@ func jobOfLab(l *lab.Lab, env Env) *job {
 	return j
 }
 
-// skip tells whether an item cannot be proven in this cluster.
+// skip reports whether the cluster lacks something that an item requires.
 func skip(item *Item, env Env, requires scenario.Capabilities) bool {
 	why := env.Capabilities.Lacks(requires...)
 	if len(why) == 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // What failed beside others gets a second try, and the report has both; what passed is not tried again.
-func TestWhatFailsIsTriedAgainAlone(t *testing.T) {
+func TestFailedItemRunsAgainAlone(t *testing.T) {
 	t.Parallel()
 	failed := &Item{Name: "spoiled", Outcome: scenario.Failed}
 	passed := &Item{Name: "fine", Outcome: scenario.Passed}
@@ -16,7 +16,7 @@ func TestWhatFailsIsTriedAgainAlone(t *testing.T) {
 	teller := &teller{tell: func(i *Item) { told = append(told, i.Name) }}
 	tries := 0
 	fresh := func(name string) *job {
-		return &job{item: &Item{Name: name}, prove: func(context.Context) { tries++ }}
+		return &job{item: &Item{Name: name}, test: func(context.Context) { tries++ }}
 	}
 	items := []*Item{failed, passed}
 	teller.again(t.Context(), &items[0], fresh("spoiled"))

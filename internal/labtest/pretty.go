@@ -9,7 +9,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Pretty writes for a person: a line for each lab, scenario and mutant, and below it what is wrong.
+// Pretty writes a line for each lab, scenario, and mutant, with the errors below.
 type Pretty struct {
 	w     io.Writer
 	style scenario.Style
@@ -18,17 +18,17 @@ type Pretty struct {
 // NewPretty returns a Pretty that writes to w.
 func NewPretty(w io.Writer, style scenario.Style) *Pretty { return &Pretty{w: w, style: style} }
 
-// Place says where what follows is proven.
-func (p *Pretty) Place(place *Place) {
+// Place writes the name of a cluster.
+func (p *Pretty) Place(place *ClusterReport) {
 	p.printf("on %s: cluster %q %s\n", place.Provider, place.Cluster, p.style.Dim(fmt.Sprintf("(up in %.1fs)", place.UpSeconds)))
 }
 
-// Absent says of a place why nothing is proven there.
-func (p *Pretty) Absent(place *Place) {
+// Absent writes why a cluster is not used.
+func (p *Pretty) Absent(place *ClusterReport) {
 	p.printf("%s on %s: %s: %s\n", p.mark(place.Outcome), place.Provider, scenario.OutcomeText(place.Outcome), place.Reason)
 }
 
-// Item writes what was proven of a lab or a scenario.
+// Item writes the result of a lab or a scenario.
 func (p *Pretty) Item(i *Item) {
 	if i.Outcome == scenario.Skipped {
 		p.printf("%s %s: skipped: %s\n", p.mark(i.Outcome), i.title(), i.Reason)
@@ -63,18 +63,18 @@ func (p *Pretty) part(part Part) {
 	}
 	for i, fault := range part.Faults {
 		if i == shownFaults && len(part.Faults) > shownFaults+1 {
-			p.printf("        and %d more, which -o json has\n", len(part.Faults)-shownFaults)
+			p.printf("        and %d more; -o json lists them\n", len(part.Faults)-shownFaults)
 			break
 		}
 		p.printf("        %s\n", strings.ReplaceAll(strings.TrimSpace(fault.String()), "\n", "\n        "))
 	}
 }
 
-// shownFaults is how many faults of one part are shown to a person: a lesson that was never recorded has dozens.
+// shownFaults is how many errors of one part are written: a lesson that was never recorded has dozens.
 const shownFaults = 3
 
-// Done writes what a place came to.
-func (p *Pretty) Done(place *Place) {
+// Done writes the summary of a cluster.
+func (p *Pretty) Done(place *ClusterReport) {
 	labs, scenarios, mutants, caught, bad := 0, 0, 0, 0, 0
 	for _, i := range place.Items {
 		if i.Kind == kindLab {
@@ -91,13 +91,13 @@ func (p *Pretty) Done(place *Place) {
 	text := fmt.Sprintf("%s, %s, %d of %s caught", text.Count(labs, "lab"), text.Count(scenarios, "scenario"), caught,
 		text.Count(mutants, "mutant"))
 	if bad > 0 {
-		text += fmt.Sprintf("; %d not proven", bad)
+		text += fmt.Sprintf("; %d failed", bad)
 	}
 	p.printf("%s on %s: %s: %s %s\n", p.mark(place.Outcome), place.Provider, scenario.OutcomeText(place.Outcome), text,
 		p.style.Dim(fmt.Sprintf("(%.1fs)", place.Seconds)))
 }
 
-// summary says in a line what was seen of the item's parts, the mutants counted.
+// summary returns the results of the item's parts in one line.
 func (i *Item) summary() string {
 	var seen []string
 	mutants := false
@@ -133,5 +133,5 @@ func (p *Pretty) mark(o scenario.Outcome) string {
 }
 
 func (p *Pretty) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.w, format, args...) // a terminal that is gone is nothing to fail for
+	_, _ = fmt.Fprintf(p.w, format, args...) // a closed terminal is not an error
 }

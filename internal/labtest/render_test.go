@@ -11,30 +11,33 @@ import (
 )
 
 // example is a proof with everything that reports differ in.
-func example() *labtest.Proof {
-	return labtest.NewProof(
-		&labtest.Place{Provider: "kind", Outcome: scenario.Skipped, Reason: "no Docker engine answers"},
-		&labtest.Place{Provider: "embedded", Cluster: "ingresslab-prove-embedded", Outcome: scenario.Failed, Seconds: 3, Items: []*labtest.Item{
-			{Kind: "lab", Name: "shop", Number: 1, File: "labs/01-shop/lesson.md", Outcome: scenario.Failed, Seconds: 2, Parts: []labtest.Part{
-				{Kind: labtest.KindStart, Text: "fails from start/", Outcome: scenario.Passed, Seen: "1 task not done"},
-				{Kind: labtest.KindMutant, Text: "another class", File: "labs/01-shop/mutants.yaml", Line: 3, Outcome: scenario.Failed, Faults: []labtest.Fault{
-					{File: "labs/01-shop/mutants.yaml", Line: 3, Text: "it survives"},
+func example() *labtest.Report {
+	return labtest.NewReport(
+		&labtest.ClusterReport{Provider: "kind", Outcome: scenario.Skipped, Reason: "no Docker engine answers"},
+		&labtest.ClusterReport{Provider: "embedded", Cluster: "ingresslab-prove-embedded", Outcome: scenario.Failed, Seconds: 3,
+			Items: []*labtest.Item{
+				{Kind: "lab", Name: "shop", Number: 1, File: "labs/01-shop/lesson.md", Outcome: scenario.Failed, Seconds: 2, Parts: []labtest.Part{
+					{Kind: labtest.KindStart, Text: "fails at the start", Outcome: scenario.Passed, Seen: "1 task not done"},
+					{Kind: labtest.KindMutant, Text: "another class", File: "labs/01-shop/mutants.yaml", Line: 3, Outcome: scenario.Failed,
+						Faults: []labtest.Diagnostic{
+							{File: "labs/01-shop/mutants.yaml", Line: 3, Text: "it survives"},
+						}},
+					{Kind: labtest.KindLesson, Text: "the lesson's outputs match the cluster", Outcome: scenario.Skipped, Reason: "no kubectl"},
 				}},
-				{Kind: labtest.KindLesson, Text: "the lesson's outputs are what the cluster says", Outcome: scenario.Skipped, Reason: "no kubectl"},
+				{Kind: "scenario", Name: "canary", File: "scenarios/canary/scenario.yaml", Outcome: scenario.Skipped,
+					Reason: "requires nodes: there is one"},
 			}},
-			{Kind: "scenario", Name: "canary", File: "scenarios/canary/scenario.yaml", Outcome: scenario.Skipped, Reason: "requires nodes: there is one"},
-		}},
 	)
 }
 
 func TestReports(t *testing.T) {
 	t.Parallel()
-	proof := example()
-	if proof.Outcome != scenario.Failed {
-		t.Errorf("the outcome is %s", proof.Outcome)
+	report := example()
+	if report.Outcome != scenario.Failed {
+		t.Errorf("the outcome is %s", report.Outcome)
 	}
 	var text strings.Builder
-	if err := labtest.WriteJUnit(&text, proof); err != nil {
+	if err := labtest.WriteJUnit(&text, report); err != nil {
 		t.Fatal(err)
 	}
 	if err := xml.Unmarshal([]byte(text.String()), new(struct{})); err != nil {
@@ -53,7 +56,7 @@ func TestReports(t *testing.T) {
 		}
 	}
 	text.Reset()
-	if err := labtest.WriteJSON(&text, proof); err != nil {
+	if err := labtest.WriteJSON(&text, report); err != nil {
 		t.Fatal(err)
 	}
 	var document struct {
@@ -73,17 +76,17 @@ func TestReports(t *testing.T) {
 	}
 	text.Reset()
 	pretty := labtest.NewPretty(&text, scenario.Style{})
-	pretty.Absent(proof.Places[0])
-	pretty.Place(proof.Places[1])
-	pretty.Item(proof.Places[1].Items[0])
-	pretty.Done(proof.Places[1])
+	pretty.Absent(report.Places[0])
+	pretty.Place(report.Places[1])
+	pretty.Item(report.Places[1].Items[0])
+	pretty.Done(report.Places[1])
 	want := `○ on kind: was skipped: no Docker engine answers
 on embedded: cluster "ingresslab-prove-embedded" (up in 0.0s)
-✗ lab 1 shop: fails from start/, 0 of 1 mutant caught (2.0s)
+✗ lab 1 shop: fails at the start, 0 of 1 mutant caught (2.0s)
     ✗ mutant "another class"
         labs/01-shop/mutants.yaml:3: it survives
-    ○ the lesson's outputs are what the cluster says: skipped: no kubectl
-✗ on embedded: failed: 1 lab, 1 scenario, 0 of 1 mutant caught; 1 not proven (3.0s)
+    ○ the lesson's outputs match the cluster: skipped: no kubectl
+✗ on embedded: failed: 1 lab, 1 scenario, 0 of 1 mutant caught; 1 failed (3.0s)
 `
 	if text.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", text.String(), want)

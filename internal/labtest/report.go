@@ -7,24 +7,24 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Proof is what was proven on every cluster.
-type Proof struct {
-	// Outcome is the worst of the places' outcomes.
+// Report is the result on all clusters.
+type Report struct {
+	// Outcome is the worst of the clusters' outcomes.
 	Outcome scenario.Outcome `json:"outcome"`
-	Places  []*Place         `json:"places"`
+	Places  []*ClusterReport `json:"places"`
 }
 
-// Place is one cluster, and what was proven there.
-type Place struct {
-	// Provider is what the cluster is made with, Cluster its name.
+// ClusterReport is the result on one cluster.
+type ClusterReport struct {
+	// Provider is the cluster type, Cluster the name of the cluster.
 	Provider string `json:"provider"`
 	Cluster  string `json:"cluster,omitempty"`
-	// Outcome is the worst of the items' outcomes; Skipped if there is no such cluster here, Broken if it could not be had.
+	// Outcome is the worst of the items' outcomes; Skipped if the cluster type is not available here, Broken if the cluster did not start.
 	Outcome scenario.Outcome `json:"outcome"`
-	// Reason says why nothing was proven here.
+	// Reason says why no item ran.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
-	// UpSeconds is how long the cluster took to come up, Seconds how long everything else did.
+	// UpSeconds is how long the cluster took to start, Seconds how long the items took.
 	UpSeconds float64 `json:"upSeconds"`
 	Seconds   float64 `json:"seconds"`
 	Items     []*Item `json:"items"`
@@ -44,29 +44,29 @@ type Item struct {
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Parts   []Part    `json:"parts"`
-	// First is the first try, if there was a second one, alone in the cluster, which is what the rest of the item tells about.
+	// First is the first try, if a second one ran alone in the cluster. The other fields are those of the second.
 	First *Item `json:"first,omitempty"`
 }
 
-// Part is one thing that is asked of an item.
+// Part is one test of an item.
 type Part struct {
 	// Kind is one of the Kinds.
 	Kind string `json:"kind"`
-	// Text says what is so if the part has passed.
+	// Text says what is true if the part passes.
 	Text string `json:"text"`
-	// File and Line are what the part is about.
+	// File and Line are the position of what the part tests.
 	File    string           `json:"file"`
 	Line    int              `json:"line,omitempty"`
 	Outcome scenario.Outcome `json:"outcome"`
-	// Seen says how it was found.
+	// Seen is what the part has observed.
 	Seen string `json:"seen,omitempty"`
-	// Reason says why a part was skipped or could not be judged.
-	Reason  string  `json:"reason,omitempty"`
-	Faults  []Fault `json:"faults,omitempty"`
-	Seconds float64 `json:"seconds"`
+	// Reason says why a part was skipped or could not be evaluated.
+	Reason  string       `json:"reason,omitempty"`
+	Faults  []Diagnostic `json:"faults,omitempty"`
+	Seconds float64      `json:"seconds"`
 }
 
-// The kinds of parts. The first seven are those of labs, in the order in which they are proven.
+// The kinds of parts. All but the last are those of labs.
 const (
 	KindStart    = "start"
 	KindSolution = "solution"
@@ -78,23 +78,23 @@ const (
 	KindScenario = "scenario"
 )
 
-// Fault is something wrong with a lab or a scenario, and where to mend it.
-type Fault struct {
+// Diagnostic is an error in a lab or a scenario, with the position to fix.
+type Diagnostic struct {
 	File string `json:"file"`
 	// Line counts from 1; 0 if it is not known.
 	Line int    `json:"line,omitempty"`
 	Text string `json:"text"`
 }
 
-// String renders the fault as compilers do, so that editors can jump to it.
-func (f Fault) String() string {
+// String returns file:line: text, so that editors can jump to it.
+func (f Diagnostic) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %s", f.File, f.Text)
 	}
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
 }
 
-// title names the item as people do.
+// title returns the kind and the name of the item.
 func (i *Item) title() string {
 	if i.Kind == kindLab {
 		return fmt.Sprintf("lab %d %s", i.Number, i.Name)
@@ -104,7 +104,7 @@ func (i *Item) title() string {
 
 const kindLab = "lab"
 
-// settle takes the item's outcome from its parts. That one thing could not be judged does not make a skip of the rest.
+// settle sets the item's outcome to the worst of its parts, without those that were skipped.
 func (i *Item) settle() {
 	i.Seconds = time.Since(i.Started).Seconds()
 	if i.Reason != "" && len(i.Parts) == 0 {
@@ -119,8 +119,8 @@ func (i *Item) settle() {
 	i.Outcome = scenario.Worst(outcomes...)
 }
 
-// settle takes the place's outcome from its items, unless it has one because nothing could be proven.
-func (p *Place) settle() {
+// settle sets the cluster's outcome to the worst of its items, without those that were skipped.
+func (p *ClusterReport) settle() {
 	var outcomes []scenario.Outcome
 	for _, i := range p.Items {
 		if i.Outcome != scenario.Skipped {
@@ -130,17 +130,17 @@ func (p *Place) settle() {
 	p.Outcome = scenario.Worst(outcomes...)
 }
 
-// NewProof puts what was proven in several places together. A place that this machine does not have is no failure.
-func NewProof(places ...*Place) *Proof {
-	proof := &Proof{Places: places}
+// NewReport combines the reports of clusters. A cluster type that is not available is not a failure.
+func NewReport(places ...*ClusterReport) *Report {
+	report := &Report{Places: places}
 	var outcomes []scenario.Outcome
 	for _, p := range places {
 		if p.Outcome != scenario.Skipped {
 			outcomes = append(outcomes, p.Outcome)
 		}
 	}
-	proof.Outcome = scenario.Worst(outcomes...)
-	return proof
+	report.Outcome = scenario.Worst(outcomes...)
+	return report
 }
 
 // count returns how many parts of a kind there are, and how many of them passed.

@@ -9,10 +9,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// jobOfScenario proves a scenario: its mutants, and then itself, one after the other and with the same pods where that can be.
+// jobOfScenario returns the job of a scenario: it runs the mutants and then the scenario, with the same pods where possible.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
 	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
-	return &job{item: item, exclusive: s.Exclusive, locks: s.Locks, tolerates: s.Tolerates, prove: func(ctx context.Context) {
+	return &job{item: item, exclusive: s.Exclusive, locks: s.Locks, tolerates: s.Tolerates, test: func(ctx context.Context) {
 		if skip(item, env, s.Requires) || ctx.Err() != nil {
 			return
 		}
@@ -32,7 +32,7 @@ func jobOfScenario(s *scenario.Scenario, env Env) *job {
 
 const kindScenario = "scenario"
 
-// runScenario shows that a scenario passes.
+// runScenario runs a scenario, which has to pass.
 func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) Part {
 	begin := time.Now()
 	report, err := shared.Run(ctx)
@@ -45,7 +45,7 @@ func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) P
 		if failed := report.FailedStep(); failed != nil {
 			line = failed.Line
 		}
-		fault := Fault{File: s.File(), Line: line, Text: report.Reason}
+		fault := Diagnostic{File: s.File(), Line: line, Text: report.Reason}
 		part.Faults = append(part.Faults, fault)
 	default:
 		part.Reason = report.Reason
@@ -56,13 +56,14 @@ func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) P
 	return part
 }
 
-// testMutant shows that a scenario fails with one of its mutants, where and why it has to.
+// testMutant runs a scenario with one of its mutants, which has to fail where and why the mutant says.
 func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, shared *SharedRun) Part {
 	begin := time.Now()
 	report, _ := shared.RunMutant(ctx, m) // the report carries the error
-	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(), Seconds: time.Since(begin).Seconds()}
+	part := Part{Kind: KindMutant, Text: m.Name, File: s.File(), Line: report.Line, Outcome: report.Outcome(),
+		Seconds: time.Since(begin).Seconds()}
 	if report.Verdict == Inconclusive && report.Report == nil {
-		part.Outcome = scenario.Failed // it cannot even be made
+		part.Outcome = scenario.Failed // the mutant cannot be applied
 	}
 	switch part.Outcome {
 	case scenario.Passed:
@@ -72,7 +73,7 @@ func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, sh
 		if report.Verdict == Survived {
 			verdict = "it survives"
 		}
-		part.Faults = []Fault{{File: s.File(), Line: report.Line, Text: fmt.Sprintf("mutant %q: %s: %s", m.Name, verdict, report.Reason)}}
+		part.Faults = []Diagnostic{{File: s.File(), Line: report.Line, Text: fmt.Sprintf("mutant %q: %s: %s", m.Name, verdict, report.Reason)}}
 	default:
 		part.Reason = report.Reason
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// tasks goes through the tasks in their order: each wrong answer to a task is given and taken back, then the right one.
-func (p *labProof) tasks(ctx context.Context) {
+// tasks goes through the tasks in order. It applies and reverts each mutant of a task, and then solves the task.
+func (p *labTest) tasks(ctx context.Context) {
 	mutants := p.mutants()
 	next := func(index int) []lab.Mutant {
 		n := 0
@@ -34,14 +34,14 @@ func (p *labProof) tasks(ctx context.Context) {
 		}
 	}
 	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), func(ctx context.Context) finding { return p.solution(ctx, right) })
-	// Whoever reads the report wants to know first whether the lab can be done.
+	// The report says first whether the lab can be solved.
 	if parts := p.item.Parts; len(parts) > place && parts[len(parts)-1].Kind == KindSolution {
 		p.item.Parts = slices.Insert(parts[:len(parts)-1], place, parts[len(parts)-1])
 	}
 }
 
-// solve gives the right answer to a task, and sees whether it is taken for right.
-func (p *labProof) solve(ctx context.Context, index int, f *finding) {
+// solve solves a task, and runs its check.
+func (p *labTest) solve(ctx context.Context, index int, f *finding) {
 	task := p.lab.Tasks[index]
 	if len(p.unsolved) > 0 {
 		return
@@ -56,7 +56,7 @@ func (p *labProof) solve(ctx context.Context, index int, f *finding) {
 			p.unsolvable(ctx, f, task, err)
 			return
 		}
-		if fault, ok := p.holds(ctx, task, "does not hold after the task's solution"); !ok {
+		if fault, ok := p.holds(ctx, task, "fails after the task's solution"); !ok {
 			p.unsolved[task.ID] = true
 			f.faults = append(f.faults, fault)
 			return
@@ -65,15 +65,15 @@ func (p *labProof) solve(ctx context.Context, index int, f *finding) {
 	if f.err = p.note(ctx, index+1); f.err != nil {
 		return
 	}
-	// A student has the next one before him.
+	// Hints for the next task can appear now.
 	todo := slices.DeleteFunc(slices.Clone(p.lab.Tasks[index+1:]), func(t lab.Task) bool { return t.PassesAtStart })
 	if len(todo) > 0 {
 		f.err = p.listen(ctx, todo[0].ID)
 	}
 }
 
-// solution shows that what the solutions have come to lasts. f is what came of them one by one.
-func (p *labProof) solution(ctx context.Context, f finding) finding {
+// solution runs all checks again at the end. f is the result of the single tasks.
+func (p *labTest) solution(ctx context.Context, f finding) finding {
 	if f.err != nil {
 		return f
 	}
@@ -82,7 +82,7 @@ func (p *labProof) solution(ctx context.Context, f finding) finding {
 		if task.Transient {
 			continue
 		}
-		if fault, ok := p.holds(ctx, task, "does not hold any more when all is solved"); !ok {
+		if fault, ok := p.holds(ctx, task, "fails after all solutions"); !ok {
 			f.faults = append(f.faults, fault)
 			continue
 		}
@@ -92,14 +92,13 @@ func (p *labProof) solution(ctx context.Context, f finding) finding {
 	return f
 }
 
-// unsolvable says that a solution could not be carried out. A refusal of the cluster is the lab's fault; anything else, the
-// cluster's.
-func (p *labProof) unsolvable(ctx context.Context, f *finding, task lab.Task, err error) {
+// unsolvable reports a solution that failed.
+func (p *labTest) unsolvable(ctx context.Context, f *finding, task lab.Task, err error) {
 	if ctx.Err() != nil {
 		f.err = err
 		return
 	}
 	fault := p.at.task(task.ID)
-	fault.Text = fmt.Sprintf("task %s: the solution cannot be carried out: %v", task.ID, err)
+	fault.Text = fmt.Sprintf("task %s: the solution fails: %v", task.ID, err)
 	f.faults = append(f.faults, fault)
 }

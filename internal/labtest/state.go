@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// name is how people name an object: kind/name, and the namespace if it is not the lab's.
+// name returns kind/name of an object.
 func name(o *unstructured.Unstructured) string {
 	return strings.ToLower(o.GetKind()) + "/" + o.GetName()
 }
@@ -25,7 +25,7 @@ func namesOf(objects []*unstructured.Unstructured) []string {
 	return names
 }
 
-// strangers says what there is that start/ does not hold, and what start/ holds and is not there.
+// strangers lists objects that are only in the cluster, and objects that are only in start/.
 func strangers(l *lab.Lab, now []*unstructured.Unstructured) []string {
 	wanted := map[string]bool{}
 	for _, o := range l.Start {
@@ -36,7 +36,7 @@ func strangers(l *lab.Lab, now []*unstructured.Unstructured) []string {
 	for _, o := range now {
 		there[id(o, l.Namespace)] = true
 		if !wanted[id(o, l.Namespace)] {
-			found = append(found, fmt.Sprintf("%s is in namespace %s, and not in start/", name(o), o.GetNamespace()))
+			found = append(found, fmt.Sprintf("%s is in namespace %s, but not in start/", name(o), o.GetNamespace()))
 		}
 	}
 	for _, o := range l.Start {
@@ -44,13 +44,13 @@ func strangers(l *lab.Lab, now []*unstructured.Unstructured) []string {
 			continue // the controller's, to be empty
 		}
 		if !there[id(o, l.Namespace)] {
-			found = append(found, fmt.Sprintf("%s is in start/, and not in the cluster", name(o)))
+			found = append(found, fmt.Sprintf("%s is in start/, but not in the cluster", name(o)))
 		}
 	}
 	return found
 }
 
-// id names an object in the cluster; a manifest may leave the namespace to the lab.
+// id returns namespace/kind/name; namespace is the default.
 func id(o *unstructured.Unstructured, namespace string) string {
 	if o.GetNamespace() != "" {
 		namespace = o.GetNamespace()
@@ -58,7 +58,7 @@ func id(o *unstructured.Unstructured, namespace string) string {
 	return namespace + "/" + name(o)
 }
 
-// differences says which objects of then are not what they were. What the cluster chooses and counts by itself is no difference.
+// differences lists objects that have changed, without the fields that the cluster sets.
 func differences(then, now []*unstructured.Unstructured) []string {
 	var found []string
 	for _, o := range now {
@@ -67,13 +67,13 @@ func differences(then, now []*unstructured.Unstructured) []string {
 			continue // a stranger
 		}
 		if path, was, is, differ := firstDifference("", canonical(then[i]), canonical(o)); differ {
-			found = append(found, fmt.Sprintf("%s differs: %s is %v, and was %v at first", name(o), strings.TrimPrefix(path, "."), is, was))
+			found = append(found, fmt.Sprintf("%s differs: %s is %v, and was %v", name(o), strings.TrimPrefix(path, "."), is, was))
 		}
 	}
 	return found
 }
 
-// canonical returns what somebody wrote into an object.
+// canonical returns an object without the fields that the cluster sets.
 func canonical(o *unstructured.Unstructured) map[string]any {
 	o = o.DeepCopy()
 	annotations := o.GetAnnotations()
@@ -112,7 +112,7 @@ func anyMap(texts map[string]string) map[string]any {
 	return m
 }
 
-// firstDifference returns where two values differ, in the order of the names of their fields.
+// firstDifference returns the path of the first difference between two values.
 func firstDifference(path string, was, is any) (where string, before, after any, differ bool) {
 	a, aIsMap := was.(map[string]any)
 	b, bIsMap := is.(map[string]any)
@@ -154,7 +154,7 @@ func orAbsent(v any) any {
 	return v
 }
 
-// workloads are the objects whose pods can be waited for.
+// workloads returns the objects that have pods.
 func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool {
 		return !slices.Contains([]string{"DaemonSet", "Deployment", "Pod", "StatefulSet"}, o.GetKind())

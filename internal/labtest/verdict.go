@@ -20,7 +20,7 @@ const (
 	podsStableFor = 6 * time.Second
 )
 
-// Verdict says what became of a mutant.
+// Verdict is the result of a mutant.
 type Verdict string
 
 // The verdicts.
@@ -33,11 +33,11 @@ const (
 	CaughtWrong Verdict = "caught for another reason"
 	// NotTried: the cluster cannot do what the mutant requires.
 	NotTried Verdict = "skipped"
-	// Inconclusive: the lab is broken, or somebody gave up.
+	// Inconclusive: the lab is broken, or the run was interrupted.
 	Inconclusive Verdict = "inconclusive"
 )
 
-// MutantReport is what became of one mutant.
+// MutantReport is the report of one mutant.
 type MutantReport struct {
 	Scenario string `json:"scenario"`
 	Mutant   string `json:"mutant"`
@@ -74,7 +74,8 @@ func RunMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env
 	return runMutantWithin(ctx, s, m, env, mutantWithin)
 }
 
-func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env scenario.Env, within time.Duration) (*MutantReport, error) {
+func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env scenario.Env, within time.Duration) (*MutantReport,
+	error) {
 	report := &MutantReport{Scenario: s.Metadata.Name, Mutant: m.Name, File: s.File(), Line: s.LineOf(m)}
 	if why := env.Capabilities.Lacks(slices.Concat(s.Requires, m.Requires)...); len(why) > 0 {
 		report.Verdict, report.Reason = NotTried, strings.Join(why, "; ")
@@ -82,7 +83,7 @@ func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutan
 	}
 	mutated, err := s.WithMutant(m)
 	if err != nil {
-		report.Verdict, report.Reason = Inconclusive, fmt.Sprintf("the mutant cannot be made: %v", err)
+		report.Verdict, report.Reason = Inconclusive, fmt.Sprintf("the mutant cannot be applied: %v", err)
 		return report, fmt.Errorf("scenario %s: mutant %q: %w", s.Metadata.Name, m.Name, err)
 	}
 	env.Variant, env.BeforeStep = " mutant "+m.Name, limitsOf(m.Caught, within)
@@ -131,7 +132,8 @@ func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
 		return CaughtWrong, fmt.Sprintf("it is not step %q that fails, but step %d (%s): %s", c.Step, failed.Number, failed.Title(), failed.Why())
 	}
 	if message := missing(c, *failed); message != "" {
-		return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.Title(), message, failed.Why())
+		return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.Title(), message,
+			failed.Why())
 	}
 	return CaughtRight, fmt.Sprintf("in step %d (%s): %s", failed.Number, failed.Title(), failed.Why())
 }

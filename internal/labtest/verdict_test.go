@@ -97,11 +97,13 @@ func TestMutantIsCaughtOnlyForItsReason(t *testing.T) {
 			otherHost + `, caught: {step: the page, message: GET http}`, "step 2 ", CaughtWrong,
 		},
 		"another class": {
-			`patch: [{object: ingress/web, merge: {spec: {ingressClassName: nginx}}}], caught: {step: the page, message: class nginx}`, "in step 2", CaughtRight,
+			`patch: [{object: ingress/web, merge: {spec: {ingressClassName: nginx}}}], caught: {step: the page, message: class nginx}`,
+			"in step 2", CaughtRight,
 		},
 		"no Ingress": {`omit: ingress/web, caught: {step: the page, message: "404"}`, "in step 2", CaughtRight},
 		"harmless change": {
-			`patch: [{object: ingress/web, merge: {metadata: {labels: {a: b}}}}], caught: {step: the page, message: "404"}`, "the scenario passes", Survived,
+			`patch: [{object: ingress/web, merge: {metadata: {labels: {a: b}}}}], caught: {step: the page, message: "404"}`,
+			"the scenario passes", Survived,
 		},
 		"missing capability": {otherHost + `, requires: [nodes], caught: {message: "404"}`, "requires nodes: one only", NotTried},
 	} {

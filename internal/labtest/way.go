@@ -12,12 +12,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// upTo brings the lab to where the task of an index is the next one to do: by taking back what was done since it was there, if that is
-// known, and from start/ otherwise.
-func (p *labProof) upTo(ctx context.Context, index int) (finding, bool) {
+// upTo makes the task of an index the next one to do. It reverts the last changes if they are known, and starts the lab again otherwise.
+func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 	for _, before := range p.lab.Tasks[:index] {
 		if p.unsolved[before.ID] {
-			return finding{skipped: fmt.Sprintf("task %s, which comes before, is not solved by its solution", before.ID)}, false
+			return finding{skipped: fmt.Sprintf("task %s, which comes before, fails with its solution", before.ID)}, false
 		}
 	}
 	if p.before != nil && p.solved == index && p.undone(ctx) {
@@ -38,16 +37,15 @@ func (p *labProof) upTo(ctx context.Context, index int) (finding, bool) {
 	return finding{err: p.note(ctx, index)}, true
 }
 
-// note keeps in mind what there is now that so many tasks are solved.
-func (p *labProof) note(ctx context.Context, solved int) (err error) {
+// note records the objects, with so many tasks solved.
+func (p *labTest) note(ctx context.Context, solved int) (err error) {
 	p.solved = solved
 	p.before, err = p.session.Holdings(ctx)
 	return err
 }
 
-// undone takes back what has been done since the last note, and tells whether everything is as it was then. The controller's settings
-// are left to a start from the beginning.
-func (p *labProof) undone(ctx context.Context) bool {
+// undone reverts all changes since the last note, and reports whether it succeeded. It cannot revert the controller's settings.
+func (p *labTest) undone(ctx context.Context) bool {
 	now, err := p.session.Holdings(ctx)
 	if err != nil {
 		return false
@@ -65,9 +63,8 @@ func (p *labProof) undone(ctx context.Context) bool {
 	return p.settled(ctx)
 }
 
-// wayBack returns which of the objects that there are now have to be removed, and which have to be applied then, for all to be as
-// before. It is not possible if the controller's ConfigMap is one of them, or a Deployment that has been rolled out more than once:
-// its history goes with it.
+// wayBack returns the objects to remove, and then to apply, to restore the state before. It is not possible if the controller's ConfigMap
+// is one of them, or a Deployment with more than one revision, whose history would be lost.
 func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstructured.Unstructured, isPossible bool) {
 	counterpart := func(o *unstructured.Unstructured, in []*unstructured.Unstructured) *unstructured.Unstructured {
 		if i := slices.IndexFunc(in, func(other *unstructured.Unstructured) bool { return id(o, "") == id(other, "") }); i >= 0 {
@@ -90,18 +87,18 @@ func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstr
 			return nil, nil, false
 		}
 		if isRemade || counterpart(o, scaled) != nil {
-			restore = append(restore, anew(o))
+			restore = append(restore, recreatable(o))
 		}
 	}
 	return remove, restore, !slices.ContainsFunc(remove, isSettings)
 }
 
-// isSettings tells whether an object is the controller's ConfigMap.
+// isSettings reports whether an object is the controller's ConfigMap.
 func isSettings(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "ConfigMap" && o.GetNamespace() == lab.ControllerNamespace
 }
 
-// revision is how often a Deployment has been rolled out
+// revision returns the revision of a Deployment
 // (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#checking-rollout-history-of-a-deployment).
 func revision(o *unstructured.Unstructured) int {
 	n, err := strconv.Atoi(o.GetAnnotations()[revisionAnnotation])
@@ -113,7 +110,7 @@ func revision(o *unstructured.Unstructured) int {
 
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
-// ofSize returns a copy of an object with as many replicas as another one.
+// ofSize returns a copy of an object with the replicas of another one.
 func ofSize(o, other *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	n, found, _ := unstructured.NestedFieldNoCopy(other.Object, "spec", "replicas")
@@ -127,8 +124,8 @@ func differ(was, is *unstructured.Unstructured) bool {
 	return len(differences([]*unstructured.Unstructured{was}, []*unstructured.Unstructured{is})) > 0
 }
 
-// anew returns a copy of an object as it can be made again: without what the API server has written into it.
-func anew(o *unstructured.Unstructured) *unstructured.Unstructured {
+// recreatable returns a copy of an object without the fields that the API server sets.
+func recreatable(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	metadata := map[string]any{"name": o.GetName(), "namespace": o.GetNamespace()}
 	for _, field := range []string{"annotations", "labels"} {
@@ -149,9 +146,9 @@ func anew(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// settled waits until the pods are ready that a mutant may have done something to.
-func (p *labProof) settled(ctx context.Context) bool {
-	within, cancel := context.WithTimeout(ctx, p.env.Patience.Ready)
+// settled waits until all pods are ready again.
+func (p *labTest) settled(ctx context.Context) bool {
+	within, cancel := context.WithTimeout(ctx, p.env.Timeouts.Ready)
 	defer cancel()
 	return p.env.Kube.WaitReady(within, workloads(p.before)...) == nil
 }

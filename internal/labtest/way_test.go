@@ -53,8 +53,9 @@ func TestWayBack(t *testing.T) {
 		remove, restore string
 		isPossible      bool
 	}{
-		"nothing has changed":              {[]string{service, ingress, deployment, old}, "", "", true},
-		"changed, removed, added":          {[]string{otherHost, deployment, old, secret}, "ingress/web secret/added", "service/web ingress/web", true},
+		"nothing has changed": {[]string{service, ingress, deployment, old}, "", "", true},
+		"changed, removed, added": {[]string{otherHost, deployment, old, secret}, "ingress/web secret/added",
+			"service/web ingress/web", true},
 		"pods have changed":                {[]string{service, ingress, otherPods, old}, "deployment/web", "deployment/web", true},
 		"there are more pods":              {[]string{service, ingress, scaled, old}, "", "deployment/web", true},
 		"pods are gone":                    {[]string{service, ingress, old}, "", "deployment/web", true},
@@ -68,7 +69,8 @@ func TestWayBack(t *testing.T) {
 			remove, restore = nil, nil // which means nothing
 		}
 		if isPossible != c.isPossible || names(remove) != c.remove || names(restore) != c.restore {
-			t.Errorf("%s: remove %q, restore %q, %t; want %q, %q, %t", name, names(remove), names(restore), isPossible, c.remove, c.restore, c.isPossible)
+			t.Errorf("%s: remove %q, restore %q, %t; want %q, %q, %t", name, names(remove), names(restore), isPossible, c.remove, c.restore,
+				c.isPossible)
 		}
 	}
 }
@@ -81,11 +83,11 @@ func names(objects []*unstructured.Unstructured) string {
 	return strings.Join(all, " ")
 }
 
-// TestAnewIsWhatTheAPIServerTakes keeps what a person has written, and nothing that the server would refuse or choose itself.
-func TestAnewIsWhatTheAPIServerTakes(t *testing.T) {
+// TestRecreatableOmitsServerFields keeps what a person has written, and nothing that the server would refuse or choose itself.
+func TestRecreatableOmitsServerFields(t *testing.T) {
 	t.Parallel()
 	before := objects(t, sceneBefore)
-	service := anew(before[0])
+	service := recreatable(before[0])
 	if service.GetUID() != "" || service.GetResourceVersion() != "" || service.GetName() != "web" || service.GetNamespace() != "lab-1" {
 		t.Errorf("metadata is %v", service.Object["metadata"])
 	}
@@ -93,15 +95,16 @@ func TestAnewIsWhatTheAPIServerTakes(t *testing.T) {
 	if spec["clusterIP"] != nil || spec["clusterIPs"] != nil || len(spec["ports"].([]any)) != 1 {
 		t.Errorf("spec is %v", spec)
 	}
-	deployment := anew(objects(t, `{kind: Deployment, metadata: {name: web, annotations: {deployment.kubernetes.io/revision: "3", mine: x}}}`)[0])
+	deployment := recreatable(objects(t,
+		`{kind: Deployment, metadata: {name: web, annotations: {deployment.kubernetes.io/revision: "3", mine: x}}}`)[0])
 	if got := deployment.GetAnnotations(); len(got) != 1 || got["mine"] != "x" {
 		t.Errorf("the annotations are %v", got)
 	}
-	pod := anew(objects(t, `{kind: Pod, metadata: {name: web}, spec: {nodeName: a, containers: []}}`)[0])
+	pod := recreatable(objects(t, `{kind: Pod, metadata: {name: web}, spec: {nodeName: a, containers: []}}`)[0])
 	if node, found, _ := unstructured.NestedString(pod.Object, "spec", "nodeName"); found {
 		t.Errorf("the pod has to be on node %s again", node)
 	}
-	if ingress := anew(before[1]); ingress.Object["status"] != nil || ingress.GetLabels()["a"] != "b" {
+	if ingress := recreatable(before[1]); ingress.Object["status"] != nil || ingress.GetLabels()["a"] != "b" {
 		t.Errorf("the Ingress is %v", ingress.Object)
 	}
 	if address, _, _ := unstructured.NestedString(before[0].Object, "spec", "clusterIP"); address != "10.0.0.7" {

@@ -22,10 +22,11 @@ import (
 type talker struct{}
 
 func (talker) AskPod(_ context.Context, _, _, path string, query url.Values, _ string) (*kube.Answer, error) {
-	return &kube.Answer{Status: http.StatusOK, Body: []byte("asked at " + path + "\nabout " + query.Get("url") + " with " + query.Get("header") + "\n")}, nil
+	return &kube.Answer{Status: http.StatusOK,
+		Body: []byte("asked at " + path + "\nabout " + query.Get("url") + " with " + query.Get("header") + "\n")}, nil
 }
 
-func TestAFailureComesWithWhatTheControllerSays(t *testing.T) {
+func TestFailureHasControllerExplanation(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n- traffic: {url: http://web.test/, header: {A: b}, requests: 3, expect: {statuses: [404]}}\n")
 	c, client := fakecluster.New(t)
 	report, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: client, Run: "r1", Controller: talker{}})
@@ -37,16 +38,17 @@ func TestAFailureComesWithWhatTheControllerSays(t *testing.T) {
 	if err := scenario.WriteJUnit(&junit, []*scenario.Report{report}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"asked now, the controller explains:", "about http://web.r1.test/ with A: b", "statuses  expected 404", "ingress web:"} {
+	for _, want := range []string{"the controller explains:", "about http://web.r1.test/ with A: b", "statuses  expected 404",
+		"ingress web:"} {
 		if !strings.Contains(text.String(), want) || !strings.Contains(junit.String(), want) {
 			t.Errorf("%q is missing:\n%s\n%s", want, text.String(), junit.String())
 		}
 	}
 }
 
-// TestALostClusterIsSaid ends the API server, or takes the namespace away, while a step looks. What was seen before that stays
+// TestLostClusterIsBroken ends the API server, or takes the namespace away, while a step looks. What was seen before that stays
 // in the report.
-func TestALostClusterIsSaid(t *testing.T) {
+func TestLostClusterIsBroken(t *testing.T) {
 	const steps = "- apply: web.yaml\n- expect: {url: http://web.test/, status: 404, within: 300ms}\n- apply: web.yaml\n"
 	const seen = "; before that, status: expected 404 Not Found, observed 200 OK"
 	for name, tc := range map[string]struct {
@@ -57,7 +59,7 @@ func TestALostClusterIsSaid(t *testing.T) {
 			c.Clientset().(*fake.Clientset).PrependReactor("*", "*", func(kubetesting.Action) (bool, runtime.Object, error) {
 				return true, nil, errors.New("connection refused")
 			})
-		}, "the API server does not answer any more: connection refused" + seen},
+		}, "the API server no longer responds: connection refused" + seen},
 		"no namespace": {func(c *fakecluster.Cluster) {
 			_ = c.DeleteNamespace(context.Background(), "lab-example-r1", true)
 		}, "namespace lab-example-r1 was deleted during the run; run the scenario again" + seen},

@@ -37,7 +37,7 @@ func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepR
 	}
 	if missedTraffic(steps, reports) && tries > 1 {
 		last := &reports[len(reports)-1]
-		last.Note = strings.TrimPrefix(last.Note+"; ", "; ") + fmt.Sprintf("the same in each of %d tries", tries)
+		last.Note = strings.TrimPrefix(last.Note+"; ", "; ") + fmt.Sprintf("same result in %d attempts", tries)
 	}
 	return reports
 }
@@ -93,7 +93,7 @@ func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step,
 		report.Outcome = Broken
 		switch {
 		case errors.Is(c.err, context.DeadlineExceeded):
-			report.Error = fmt.Sprintf("not one look at the check ended within %s: the cluster answers too slowly", within)
+			report.Error = fmt.Sprintf("no poll of the check ended within %s; the cluster responds too slowly", within)
 		case c.err != nil:
 			report.Error = c.err.Error()
 		}
@@ -114,7 +114,8 @@ func checkRunner(env Env, namespace string) *runner {
 	return newRunner(env, isolation{namespace: namespace})
 }
 
-// CheckOnce evaluates the steps of a check without waiting, up to the first failure. The namespace must exist. An answer that is as expected is asked for three times, as Check does.
+// CheckOnce evaluates the steps of a check without waiting, up to the first failure.
+// The namespace must exist. A request that gets the expected response is sent three times, as in Check.
 // The last report tells how it ended: Passed, Failed, Broken if nothing could be seen, or what the end of ctx makes of it.
 func CheckOnce(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	r := checkRunner(env, namespace)
@@ -161,7 +162,7 @@ func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport
 	return report
 }
 
-// Perform carries out the steps of a solution in a namespace that is there, up to the first that does not succeed. The
+// Perform executes the steps of a solution in a namespace that exists, up to the first failure. The
 // manifests are those that apply and delete name, by those names; their objects go into the namespace, but for those that
 // name another one. Objects and hosts are taken as they are, and nothing is removed or put back afterwards: what the steps
 // have changed outside of the namespace is for the caller to give back. It returns the reports of the steps that ran; the

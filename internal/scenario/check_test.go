@@ -27,7 +27,7 @@ func (a *answers) Do(ctx context.Context, request probe.Request) probe.Observati
 
 // On a busy machine the time is over before a check was looked at three times. What was seen until then is the answer, and that
 // nothing was seen says so.
-func TestExpectFailureOnASlowMachine(t *testing.T) {
+func TestExpectFailureOnSlowMachine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		prober *answers
@@ -36,7 +36,7 @@ func TestExpectFailureOnASlowMachine(t *testing.T) {
 	}{
 		"refuted once":  {&answers{status: http.StatusNotFound, left: 1}, Failed, "expected 200"},
 		"held once":     {&answers{status: http.StatusOK, left: 1}, Passed, ""},
-		"never a look":  {&answers{}, Broken, "not one look at the check ended within 15s"},
+		"never a look":  {&answers{}, Broken, "no poll of the check ended within 15s"},
 		"refuted often": {&answers{status: http.StatusNotFound, left: 100}, Failed, "expected 200"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestExpectFailureOnASlowMachine(t *testing.T) {
 }
 
 // What has a name alone, as the task of a lab, is called by it.
-func TestTitleOfAStep(t *testing.T) {
+func TestStepTitle(t *testing.T) {
 	t.Parallel()
 	for want, step := range map[string]StepReport{
 		"named: GET /": {Name: "named", Text: "GET /"}, "GET /": {Text: "GET /"}, "the task": {Name: "the task"},

@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// TestCheckTriesTrafficAgain asks an ingress that lets the old pod answer until a change is in force.
-func TestCheckTriesTrafficAgain(t *testing.T) {
+// TestCheckRepeatsTraffic asks an ingress that lets the old pod answer until a change is in force.
+func TestCheckRepeatsTraffic(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		inForce time.Duration
@@ -43,7 +43,7 @@ func TestCheckTriesTrafficAgain(t *testing.T) {
 				if passed := last.Outcome == scenario.Passed; passed != tc.passes || took < min(tc.inForce, 9*time.Second) || took > tc.atMost {
 					t.Errorf("%s after %s: %s", last.Outcome, took, last.Why())
 				}
-				if !tc.passes && !strings.HasSuffix(last.Note, "; the same in each of 5 tries") {
+				if !tc.passes && !strings.HasSuffix(last.Note, "; same result in 5 attempts") {
 					t.Errorf("note %q", last.Note)
 				}
 			})

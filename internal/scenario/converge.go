@@ -128,12 +128,12 @@ func (c *convergence) add(l pollResult, ended bool) {
 	}
 }
 
-// wasBlind tells whether the end of the time is all that kept the first look from seeing something.
+// wasBlind reports whether the first poll timed out.
 func (c convergence) wasBlind() bool {
 	return c.tries == 1 && errors.Is(c.err, context.DeadlineExceeded)
 }
 
-// unopposed tells whether there were looks that held, and none that did not.
+// unopposed reports whether at least one poll held, and none failed.
 func (c convergence) unopposed() bool {
 	return c.inARow > 0 && len(c.mismatch.mismatches) == 0
 }
@@ -142,7 +142,7 @@ func (c convergence) unopposed() bool {
 func (c convergence) explain() ([]probe.Mismatch, string) {
 	mismatches, note := c.mismatch.mismatches, ""
 	if c.inARow > 0 {
-		note = fmt.Sprintf("it held in the last %d looks, which is not long enough to rely on", c.inARow)
+		note = fmt.Sprintf("it held in the last %d polls, which is not enough", c.inARow)
 	}
 	if c.err != nil {
 		note = "the last pollResult failed: " + c.err.Error()
@@ -150,7 +150,7 @@ func (c convergence) explain() ([]probe.Mismatch, string) {
 	return mismatches, note
 }
 
-// settle writes into the report what waiting came to; otherwise is the outcome if it was in vain.
+// settle writes the result of polling into the report; otherwise is the outcome if it did not hold.
 func (s *StepReport) settle(c convergence, otherwise Outcome) error {
 	s.Tries, s.Answer = c.tries, answerOf(c.last.observed)
 	if c.held {

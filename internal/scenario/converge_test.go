@@ -43,10 +43,12 @@ func TestConverge(t *testing.T) {
 		"one that holds is not enough": {
 			script(holds, wrong, holds, holds, wrong, holds, holds, holds), time.Minute, true, 8, "404", "", 6*pollInterval + slower,
 		},
-		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "", 5 * pollInterval},
-		"never holds":                  {script(wrong), time.Second, false, 9, "404", "", time.Second},
-		"the newest mismatch counts":   {script(wrong, worse), time.Second, false, 9, "503", "", time.Second},
-		"an error hides no mismatch":   {script(wrong, unseen), time.Second, false, 9, "404", "the last pollResult failed: nothing listens", time.Second},
+		"an error in between starts the count again": {script(holds, holds, unseen, holds, holds, holds), time.Minute, true, 6, "", "",
+			5 * pollInterval},
+		"never holds":                {script(wrong), time.Second, false, 9, "404", "", time.Second},
+		"the newest mismatch counts": {script(wrong, worse), time.Second, false, 9, "503", "", time.Second},
+		"an error hides no mismatch": {script(wrong, unseen), time.Second, false, 9, "404", "the last pollResult failed: nothing listens",
+			time.Second},
 		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last pollResult failed: nothing listens", time.Second},
 		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 5*pollInterval - 1},
 		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 4*pollInterval - 1},
@@ -73,7 +75,7 @@ func TestConverge(t *testing.T) {
 }
 
 // A pollResult that the end of the time cuts off ends with an error that says nothing about what was looked at.
-func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
+func TestConvergeIgnoresInterruptedPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		c := converge(t.Context(), polling{within: time.Second, streak: steady}, func(ctx context.Context) pollResult {
@@ -91,7 +93,7 @@ func TestConvergeIgnoresALookThatIsCutOff(t *testing.T) {
 }
 
 // A first pollResult that takes all the time has the same time again.
-func TestConvergeWaitsForTheFirstLook(t *testing.T) {
+func TestConvergeWaitsForFirstPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, begin := 0, time.Now()
 		c := converge(t.Context(), polling{within: time.Second, streak: steady}, func(ctx context.Context) pollResult {
@@ -108,7 +110,7 @@ func TestConvergeWaitsForTheFirstLook(t *testing.T) {
 	})
 }
 
-func TestConvergeEndsWithItsContext(t *testing.T) {
+func TestConvergeEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)

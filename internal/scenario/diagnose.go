@@ -100,7 +100,7 @@ func (r *runner) whatIsGone(ctx context.Context) error {
 	var status apierrors.APIStatus
 	switch {
 	case err != nil && !errors.As(err, &status):
-		return fmt.Errorf("the API server does not answer any more: %w", err)
+		return fmt.Errorf("the API server no longer responds: %w", err)
 	case r.names.run == "":
 		return nil // the namespace of a lab is not the runner's
 	case apierrors.IsNotFound(err):

@@ -90,12 +90,13 @@ func TestDiagnosticsHaveConsideredIngresses(t *testing.T) {
 	}
 }
 
-func TestNewestWarningsAreShownOldestFirst(t *testing.T) {
+func TestNewestWarningsComeOldestFirst(t *testing.T) {
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var events []corev1.Event
 	for i, reason := range []string{"Six", "Five", "Four", "Three", "Two", "One"} {
 		at := metav1.NewTime(begin.Add(-time.Duration(i) * time.Minute))
-		events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: reason, LastTimestamp: at, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "p"}})
+		events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: reason, LastTimestamp: at,
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "p"}})
 	}
 	events = append(events, corev1.Event{Type: corev1.EventTypeNormal, Reason: "Pulled", LastTimestamp: metav1.NewTime(begin)})
 	got := strings.Join(warnings(events), " ")

@@ -21,7 +21,7 @@ type Env struct {
 	Kube Kube
 	// HTTP asks the ingress.
 	HTTP Prober
-	// Controller explains its decisions when a step fails; nil if nobody can be asked.
+	// Controller explains its decisions when a step fails; nil if it cannot.
 	Controller explain.Asker
 	// Capabilities is what the cluster can do.
 	Capabilities cluster.Missing
@@ -40,7 +40,7 @@ type Env struct {
 	// From and Until name steps, by number or by name. Until is the last step to run; what it leaves is kept. From is the first:
 	// the run goes on in the namespace of a kept run, the one that Run names or the newest.
 	From, Until string
-	// Progress hears what happens; nil if nobody listens.
+	// Progress is called during the run; nil for no calls.
 	Progress Progress
 }
 

@@ -50,7 +50,7 @@ func (r *runner) nodeOf(ctx context.Context, f NodeFault) (*corev1.Node, error) 
 			return nil, err
 		}
 		if len(pods) == 0 {
-			return nil, cannot("service %s has no ready endpoint whose node it could be", f.Service)
+			return nil, cannot("service %s has no ready endpoint", f.Service)
 		}
 		slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 		name = pods[r.rand.IntN(len(pods))].Spec.NodeName
@@ -96,7 +96,8 @@ func (r *runner) uncordon(ctx context.Context) error {
 // (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
 func (r *runner) drain(ctx context.Context, node string) error {
 	c := converge(ctx, polling{within: waitWithin, streak: 1}, func(ctx context.Context) pollResult {
-		pods, err := r.env.Kube.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
+		pods, err := r.env.Kube.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx,
+			metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
 		if err != nil {
 			return pollResult{err: err}
 		}
@@ -136,7 +137,8 @@ func (r *runner) evict(ctx context.Context, pod *corev1.Pod) error {
 // staysOnDrain tells the pods that a drain leaves: a DaemonSet would bring its pods back at once, and a mirror of a static
 // pod is the kubelet's.
 func staysOnDrain(pod *corev1.Pod) bool {
-	if _, isMirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; isMirror || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if _, isMirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; isMirror || pod.Status.Phase == corev1.PodSucceeded ||
+		pod.Status.Phase == corev1.PodFailed {
 		return true
 	}
 	owner := metav1.GetControllerOf(pod)

@@ -20,7 +20,7 @@ func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
 	}
 	wanted := max(f.Count, 1)
 	if len(pods) < wanted {
-		return "", cannot("there are %d ready pods, and it is to happen to %d", len(pods), wanted)
+		return "", cannot("%d pods are ready, %d are needed", len(pods), wanted)
 	}
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	var names []string
@@ -114,7 +114,7 @@ func (r *runner) tell(ctx context.Context, pod *corev1.Pod, path string, query u
 		return err
 	}
 	if !slices.Contains(accepted, answer.Status) {
-		return cannot("pod %s answers %d to POST %s on port %d: it is none of the demo workloads that can be told to (docs/workloads.md)",
+		return cannot("pod %s answers %d to POST %s on port %d: it is not a demo workload (docs/workloads.md)",
 			pod.Name, answer.Status, path, port)
 	}
 	return nil
@@ -139,5 +139,5 @@ func (r *runner) portOf(ctx context.Context, pod *corev1.Pod) (int32, error) {
 			return port.ContainerPort, nil
 		}
 	}
-	return 0, cannot("pod %s has no port that is known: no service leads to it, and its manifest names none", pod.Name)
+	return 0, cannot("pod %s has no known port: no Service selects it, and its manifest has none", pod.Name)
 }

@@ -22,20 +22,20 @@ type Scenario struct {
 	APIVersion string `yaml:"apiVersion" jsonschema:"required,enum=ingresslab.dev/v1"`
 	// Always Scenario.
 	Kind string `yaml:"kind" jsonschema:"required,enum=Scenario"`
-	// What the scenario is called.
+	// The name and the title.
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
-	// What the cluster must be able to do. On a cluster that cannot, the scenario is skipped with the reason.
+	// What the cluster has to support. If it does not, the scenario is skipped with the reason.
 	Requires Capabilities `yaml:"requires,omitempty"`
-	// The scenario changes what every host meets. No other scenario runs in parallel, except an exclusive one with other locks.
+	// The scenario affects every host. No other scenario runs in parallel, except an exclusive one with other locks.
 	Exclusive bool `yaml:"exclusive,omitempty"`
 	// Names for what the cluster has only one of and the scenario changes. Two scenarios with a lock in common do not run in
 	// parallel. A scenario needs a lock, or exclusive, to change anything outside its namespace.
 	Locks Strings `yaml:"locks,omitempty"`
 	// Locks of exclusive scenarios and labs that change nothing that this scenario sees: it can run in parallel with them.
 	Tolerates Strings `yaml:"tolerates,omitempty"`
-	// What is done and expected, in this order. The first step that does not hold ends the scenario.
+	// The steps, in order. The first step that fails ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
-	// Plausible wrong answers, each of which has to make the scenario fail where and why it says.
+	// Plausible mistakes. The scenario has to fail with each of them, in the given step and for the given reason.
 	Mutants []Mutant `yaml:"mutants,omitempty"`
 
 	source
@@ -51,56 +51,56 @@ type Metadata struct {
 
 // Step is one line of the script. It has exactly one verb: the fields whose types are verbs are the list of verbs.
 type Step struct {
-	// What the step shows, for the report; without it the report describes the verb.
+	// What is true if the step passes. Without a name, the report describes the verb.
 	Name string `yaml:"name,omitempty"`
 	// Create or change the objects of manifest files, which are in the scenario's directory.
 	Apply Apply `yaml:"apply,omitempty"`
-	// Delete objects, and wait until they are gone: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
+	// Delete objects, and wait until none exists: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
 	Delete Delete `yaml:"delete,omitempty"`
-	// Change an object that is there, as kubectl patch does.
+	// Change an existing object, as kubectl patch does.
 	Patch *Patch `yaml:"patch,omitempty"`
 	// Set the number of a Deployment's pods.
 	Scale *Scale `yaml:"scale,omitempty"`
 	// Restart, undo or await the rollout of a workload, as kubectl rollout does.
 	Rollout *Rollout `yaml:"rollout,omitempty"`
-	// Make a certificate, and the Secret that holds it.
+	// Create a certificate, and the Secret that contains it.
 	Certificate *Certificate `yaml:"certificate,omitempty"`
 	// Wait until something is true of the cluster's objects.
 	Wait *Wait `yaml:"wait,omitempty"`
-	// Run a program in a container, until what it says is as expected.
+	// Run a program in a container until its output is as expected.
 	Exec *Exec `yaml:"exec,omitempty"`
-	// Ask for a page until the answer is as expected three times in a row.
+	// Send a request until the response is as expected three times in a row.
 	Expect *Expect `yaml:"expect,omitempty"`
-	// Send many requests, and judge the answers together.
+	// Send many requests, and evaluate the responses together.
 	Traffic *Traffic `yaml:"traffic,omitempty"`
-	// Ask for a page again and again, and see that an answer never comes.
+	// Send a request repeatedly, and check that a response never occurs.
 	Never *Never `yaml:"never,omitempty"`
-	// Do to a pod or a node what can happen to it.
+	// Inject a fault into a pod or a node.
 	Fault *Fault `yaml:"fault,omitempty"`
 }
 
 // Mutant is one plausible wrong answer: what a student could have written instead of one of the manifests. The scenario has
 // to fail with it, in the step and for the reason that it says.
 type Mutant struct {
-	// What is wrong, in a few words: "the name of the service for the name of the port".
+	// The mistake, in a few words that start in lower case.
 	Name string `yaml:"name" jsonschema:"required"`
 	// Changes to objects, made before they are applied.
 	Patch []Patch `yaml:"patch,omitempty"`
-	// Manifest files whose objects stand in for those of the same kind and name; others of theirs are added.
+	// Manifest files whose objects replace those of the same kind and name. Other objects are added.
 	Apply Strings `yaml:"apply,omitempty"`
-	// Objects that are left out, as KIND/NAME.
+	// Objects to leave out, as KIND/NAME.
 	Omit Strings `yaml:"omit,omitempty"`
-	// What the cluster must be able to do for the mistake to show, beside what the scenario requires.
+	// What the cluster has to support in addition, so that the mistake shows.
 	Requires []cluster.Capability `yaml:"requires,omitempty"`
-	// How it has to be caught.
+	// The failure that the scenario has to report.
 	Caught Caught `yaml:"caught" jsonschema:"required"`
 }
 
-// Caught says how a mutant has to be caught. Being caught for another reason is a fault of the scenario.
+// Caught is the failure that a mutant has to cause. Another failure is an error of the scenario.
 type Caught struct {
-	// The name of the step that has to fail.
+	// Name of the step that has to fail.
 	Step string `yaml:"step,omitempty"`
-	// Text in what the report says of that step: a mismatch, the controller's reason, an Event, an API server's refusal.
+	// Text in the report of that step: a mismatch, the controller's reason, an Event, or a refusal by the API server.
 	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }
 

@@ -96,7 +96,8 @@ func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.
 	case err != nil:
 		return nil, err
 	case output.ExitCode != 0:
-		return nil, fmt.Errorf("%s probe exits with %d: %s; %s", netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)), same)
+		return nil, fmt.Errorf("%s probe exits with %d: %s; %s", netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)),
+			same)
 	}
 	observed, err := observations(request, requests, output.Stdout)
 	if err != nil {
@@ -105,7 +106,7 @@ func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.
 	return observed, nil
 }
 
-// observations reads what became of requests, a line for each of them up to the first that was not answered.
+// observations reads the results of requests, one in each line, up to the first without a response.
 func observations(request probe.Request, requests []string, text []byte) ([]probe.Observation, error) {
 	var all []probe.Observation
 	for line := range bytes.Lines(bytes.TrimSpace(text)) {
@@ -120,7 +121,7 @@ func observations(request probe.Request, requests []string, text []byte) ([]prob
 	}
 	n := len(all)
 	if wasAnswered := n > 0 && all[n-1].Err == nil; n == 0 || n > len(requests) || wasAnswered && n < len(requests) {
-		return nil, fmt.Errorf("it was given %d requests, and says what became of %d", len(requests), n)
+		return nil, fmt.Errorf("it got %d requests and reported %d", len(requests), n)
 	}
 	return all, nil
 }

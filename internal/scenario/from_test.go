@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// TestARequestCanComeFromAPod has the pod's program answer in this process.
-func TestARequestCanComeFromAPod(t *testing.T) {
+// TestExpectSendsRequestFromPod has the pod's program answer in this process.
+func TestExpectSendsRequestFromPod(t *testing.T) {
 	c, http := fakecluster.New(t)
 	running(t, c, "net-test", "")
 	node(t, c, "a", "10.9.0.1", nil)
@@ -37,7 +37,8 @@ func TestARequestCanComeFromAPod(t *testing.T) {
 		return out, nil
 	}
 	passes(t, playSteps(t, c, http, netTestPod+"- expect: {url: http://shop.test/, from: net-test, connectTo: \"node:80\", app: web}\n"))
-	if got := strings.Join(asked, "\n"); strings.Count(got, `"address":"10.9.0.1:80"`) != 3 || !strings.Contains(got, `"url":"http://shop.r1.test/"`) {
+	if got := strings.Join(asked, "\n"); strings.Count(got, `"address":"10.9.0.1:80"`) != 3 || !strings.Contains(got,
+		`"url":"http://shop.r1.test/"`) {
 		t.Errorf("asked\n%s", got)
 	}
 	if execs != 1 {
@@ -50,14 +51,15 @@ func TestARequestCanComeFromAPod(t *testing.T) {
 		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`:           "latency: expected at most 4ms, observed 5ms",
 		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`:                   "from deployment/web: ",
 	} {
-		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed || !strings.Contains(report.Reason, want) {
+		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed ||
+			!strings.Contains(report.Reason, want) {
 			t.Errorf("%s: %s: %s; want %s", step, report.Outcome, report.Reason, want)
 		}
 	}
 }
 
-// TestAPodThatCanBeAskedNeedsNoExec has the pod's agent in this process, and exec as what is left where there is none.
-func TestAPodThatCanBeAskedNeedsNoExec(t *testing.T) {
+// TestExpectPrefersAgentToExec has the pod's agent in this process, and exec as what is left where there is none.
+func TestExpectPrefersAgentToExec(t *testing.T) {
 	c, http := fakecluster.New(t)
 	running(t, c, "net-test", "")
 	const line = `{"status":200,"header":{"X-App":["web"]}}` + "\n"

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func TestHostsUnderTestBelongToTheRun(t *testing.T) {
+func TestHostsGetRunName(t *testing.T) {
 	names := isolation{run: "k3f9d"}
 	for in, want := range map[string]string{
 		"shop.test":                        "shop.k3f9d.test",
@@ -36,7 +36,7 @@ func TestHostsUnderTestBelongToTheRun(t *testing.T) {
 	}
 }
 
-func TestObjectsAreAppliedUnderTheNamesOfTheRun(t *testing.T) {
+func TestObjectsGetRunNames(t *testing.T) {
 	names := isolation{scenario: "s", run: "k3f9d", namespace: "lab-s-k3f9d", classes: map[string]string{"foreign": "foreign-k3f9d"}}
 	in := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
@@ -51,7 +51,8 @@ func TestObjectsAreAppliedUnderTheNamesOfTheRun(t *testing.T) {
 	want := map[string]any{
 		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
 		"metadata": map[string]any{
-			"name": "web", "namespace": "lab-s-k3f9d", "annotations": map[string]any{"redirect": "https://new.k3f9d.test/", "secret": "lab-s-k3f9d/users"},
+			"name": "web", "namespace": "lab-s-k3f9d", "annotations": map[string]any{"redirect": "https://new.k3f9d.test/",
+				"secret": "lab-s-k3f9d/users"},
 			"labels": map[string]any{"ingresslab.dev/run": "k3f9d", "ingresslab.dev/scenario": "s"},
 		},
 		"spec": map[string]any{

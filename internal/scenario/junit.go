@@ -22,7 +22,8 @@ func WriteJUnit(w io.Writer, reports []*Report) error {
 
 func junitSuiteOf(r *Report) junit.Suite {
 	suite := junit.Suite{Name: r.Scenario, File: r.File, Timestamp: junit.Time(r.Started)}
-	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed", Value: fmt.Sprint(r.Seed)}} {
+	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed",
+		Value: fmt.Sprint(r.Seed)}} {
 		if p.Value != "" && p.Value != "0" {
 			suite.Properties = append(suite.Properties, p)
 		}

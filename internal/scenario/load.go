@@ -64,7 +64,8 @@ func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	}
 	return strictyaml.Diagnostics{{
 		File: s.file, Position: s.positions.At("metadata.name"), Path: "metadata.name",
-		Message: fmt.Sprintf("is %q, and the directory is called %q: they must be the same", s.Metadata.Name, filepath.Base(filepath.Dir(absolute))),
+		Message: fmt.Sprintf("is %q, and the directory is called %q: they must be the same", s.Metadata.Name,
+			filepath.Base(filepath.Dir(absolute))),
 	}}
 }
 

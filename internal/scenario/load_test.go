@@ -76,7 +76,7 @@ func extract(t *testing.T, archive *txtar.Archive) string {
 	return want
 }
 
-func TestLoadReturnsFaultsAsAnError(t *testing.T) {
+func TestLoadReturnsDiagnosticsAsError(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, scenario.FileName), []byte("kind: Scenery\n"), 0o644); err != nil {
 		t.Fatal(err)

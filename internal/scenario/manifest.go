@@ -100,7 +100,7 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnos
 		if match := quotedPath.FindStringSubmatch(one.Error()); match != nil {
 			faults = append(faults, m.Fault(o, match[1], "has no such field"))
 		} else {
-			faults = append(faults, m.Fault(o, "", "is not as its type wants it: %v", one))
+			faults = append(faults, m.Fault(o, "", "is invalid: %v", one))
 		}
 	}
 	return faults
@@ -139,23 +139,24 @@ func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) st
 	var faults strictyaml.Diagnostics
 	switch {
 	case o.GetNamespace() == SystemNamespace && !changesMore:
-		faults = append(faults, m.Fault(o, "metadata.namespace", "is in %s, which is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that",
+		faults = append(faults, m.Fault(o, "metadata.namespace",
+			"is in %s, which is shared; add a name to locks, or set exclusive: true if the change affects every host",
 			SystemNamespace))
 	case o.GetNamespace() != "" && o.GetNamespace() != SystemNamespace:
-		faults = append(faults, m.Fault(o, "metadata.namespace", "names a namespace: leave it out, every run has its own"))
+		faults = append(faults, m.Fault(o, "metadata.namespace", "specifies a namespace; leave it out, because each run has its own"))
 	}
 	if slices.Contains(clusterWide, o.GetKind()) {
-		faults = append(faults, m.Fault(o, "kind", "belongs to the whole cluster: a scenario may bring objects of a namespace, and an IngressClass"))
+		faults = append(faults, m.Fault(o, "kind", "has no namespace; a scenario can apply only objects that have one, and IngressClasses"))
 	}
 	for path, host := range ingressHosts(o) {
 		if !strings.HasSuffix(host, testDomain) {
-			faults = append(faults, m.Fault(o, path, "has host %q, which two runs would share: use one under %s, each run gets its own", host, testDomain))
+			faults = append(faults, m.Fault(o, path, "has host %q, which two runs would share; use a host under %s", host, testDomain))
 		}
 	}
 	return faults
 }
 
-// clusterWide are the kinds without a namespace that somebody may be tempted to bring along. IngressClass is one, too,
+// clusterWide are kinds without a namespace that a scenario cannot apply. IngressClass is one, too,
 // and is renamed for every run.
 var clusterWide = []string{
 	"APIService", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration", "Namespace", "Node",

@@ -25,7 +25,7 @@ func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	var flaws []flaw
 	files := s.appliedFiles()
 	if len(files) == 0 {
-		return nil, []flaw{{"", errors.New("the scenario applies no manifest in which something could be wrong")}}
+		return nil, []flaw{{"", errors.New("the scenario applies no manifest")}}
 	}
 	mutated := maps.Clone(s.manifests)
 	for i, target := range m.Omit {
@@ -126,13 +126,13 @@ func (c *checker) mutants(s *Scenario) {
 		at := fmt.Sprintf("mutants[%d]", i)
 		switch {
 		case strings.TrimSpace(m.Name) == "":
-			c.fault(at+".name", "is missing: what is wrong, in a few words")
+			c.fault(at+".name", "is missing; describe the mistake in a few words")
 		case slices.Contains(names, m.Name):
 			c.fault(at+".name", "%q is the name of an earlier mutant, too", m.Name)
 		}
 		names = append(names, m.Name)
 		if len(m.Patch)+len(m.Apply)+len(m.Omit) == 0 {
-			c.fault(at, "is what is right: give patch, apply or omit")
+			c.fault(at, "changes nothing; set patch, apply, or omit")
 		}
 		for n, p := range m.Patch {
 			if (p.Merge == nil) == (p.JSON == nil) {
@@ -144,7 +144,7 @@ func (c *checker) mutants(s *Scenario) {
 			c.capability(fmt.Sprintf("%s.requires[%d]", at, n), capability)
 		}
 		if name := m.Caught.Step; name != "" && !slices.Contains(stepNames, name) {
-			c.add(at+".caught.step", strictyaml.Nearest(name, stepNames), "no step is called %q; give the step that has to fail this name", name)
+			c.add(at+".caught.step", strictyaml.Nearest(name, stepNames), "no step has the name %q", name)
 		}
 		c.because(at+".caught.message", m.Caught.Message)
 	}
@@ -152,11 +152,11 @@ func (c *checker) mutants(s *Scenario) {
 
 func (c *checker) because(path string, texts Strings) {
 	if len(texts) == 0 {
-		c.fault(path, "is missing: what does the report of the failing step say that shows the reason?")
+		c.fault(path, "is missing; set text from the report of the failing step")
 	}
 	for i, text := range texts {
 		if strings.TrimSpace(text) == "" {
-			c.fault(fmt.Sprintf("%s[%d]", path, i), "is empty, which is in every report")
+			c.fault(fmt.Sprintf("%s[%d]", path, i), "is empty, and matches every report")
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 type Mutation struct {
 	// Patch are changes to objects. They come last, so that they may change the objects of Apply.
 	Patch []Patch
-	// Apply are objects that stand in for those of the same kind and name; the others are added at the end.
+	// Apply are objects that replace those of the same kind and name. Other objects are added at the end.
 	Apply []*unstructured.Unstructured
 	// Omit are objects that are left out, as KIND/NAME.
 	Omit []string

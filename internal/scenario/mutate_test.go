@@ -27,7 +27,7 @@ func namesOf(objects []*unstructured.Unstructured) string {
 	return strings.Join(names, " ")
 }
 
-func TestAMutationChangesCopies(t *testing.T) {
+func TestMutationChangesCopies(t *testing.T) {
 	objects := objectsOf(t, webYAML)
 	mutated, err := scenario.Mutate(objects, scenario.Mutation{
 		Patch: []scenario.Patch{
@@ -58,7 +58,7 @@ func TestAMutationChangesCopies(t *testing.T) {
 	}
 }
 
-func TestAMutationReplacesAndOmits(t *testing.T) {
+func TestMutationReplacesAndOmits(t *testing.T) {
 	mutated, err := scenario.Mutate(objectsOf(t, webYAML), scenario.Mutation{
 		Apply: objectsOf(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 8080}]}\n"),
 		Omit:  []string{"ingress/web"},
@@ -71,12 +71,14 @@ func TestAMutationReplacesAndOmits(t *testing.T) {
 	}
 }
 
-func TestAMutationThatChangesNothingIsAnError(t *testing.T) {
+func TestMutationWithoutEffectIsError(t *testing.T) {
 	for want, m := range map[string]scenario.Mutation{
 		"omit[0]: there is no ingress/api among what is applied: service web, ingress web": {Omit: []string{"ingress/api"}},
-		"patch[0]: there is no service/api among":                                          {Patch: []scenario.Patch{{Object: "service/api", Merge: map[string]any{}}}},
-		"patch[0]: there is no service/web among":                                          {Patch: []scenario.Patch{{Object: "service/web", Namespace: "ingresslab-system"}}},
-		"patch[0]: ingress/web: the patch cannot be made: ": {Patch: []scenario.Patch{{Object: "ingress/web", JSON: []map[string]any{
+		"patch[0]: there is no service/api among": {Patch: []scenario.Patch{{Object: "service/api",
+			Merge: map[string]any{}}}},
+		"patch[0]: there is no service/web among": {Patch: []scenario.Patch{{Object: "service/web",
+			Namespace: "ingresslab-system"}}},
+		"patch[0]: ingress/web: the patch fails: ": {Patch: []scenario.Patch{{Object: "ingress/web", JSON: []map[string]any{
 			{"op": "replace", "path": "/spec/nothing/0", "value": 1},
 		}}}},
 		`patch[0]: "ingres" is not a kind`: {Patch: []scenario.Patch{{Object: "ingres/web"}}},

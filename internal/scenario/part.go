@@ -101,7 +101,8 @@ func (s *Scenario) sessionsAcross(first int) *PartError {
 		for _, name := range sessionsOf(s.Steps[i]) {
 			before, known := began[name]
 			if known && i >= first && before < first {
-				return s.partf("--from-step %d: step %d goes on with session %s, which begins in step %d, and its cookies are not kept; use --from-step %d or a step before",
+				return s.partf("--from-step %d: step %d continues session %s of step %d, whose cookies were not saved; "+
+					"use --from-step %d or an earlier step",
 					first+1, i+1, name, before+1, before+1)
 			}
 			if !known {
@@ -158,7 +159,8 @@ func (s *Scenario) readKept(labels map[string]string, first int) (kept, error) {
 	k := kept{run: labels[LabelRun]}
 	var err error
 	if k.passed, err = strconv.Atoi(labels[LabelKept]); err != nil {
-		return k, s.partf("--from-step: run %s: its namespace has label %s=%q, which is not the number of a step", k.run, LabelKept, labels[LabelKept])
+		return k, s.partf("--from-step: run %s: its namespace has label %s=%q, which is not the number of a step", k.run, LabelKept,
+			labels[LabelKept])
 	}
 	if k.seed, err = strconv.ParseUint(labels[LabelSeed], 10, 64); err != nil {
 		k.seed = NewSeed()

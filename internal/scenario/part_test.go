@@ -25,8 +25,8 @@ const partSteps = `
   expect: {url: http://web.test/, status: 200, session: browser}
 `
 
-// TestAScenarioIsRunInParts stops after a step, and goes on in the same namespace.
-func TestAScenarioIsRunInParts(t *testing.T) {
+// TestRunFromAndUntilStep stops after a step, and goes on in the same namespace.
+func TestRunFromAndUntilStep(t *testing.T) {
 	s := load(t, strings.ReplaceAll(partSteps, ", session: browser", ""))
 	c, http := fakecluster.New(t)
 	env := scenario.Env{Kube: c, HTTP: http}
@@ -44,12 +44,14 @@ func TestAScenarioIsRunInParts(t *testing.T) {
 	}
 	second := run("5", "5")
 	// The certificate is made again, because a later step has one of the same authority.
-	if got := outcomes(second); got != "skipped passed skipped skipped passed skipped skipped skipped" || second.Namespace != first.Namespace || second.Seed != first.Seed || second.Next != 6 {
+	if got := outcomes(second); got != "skipped passed skipped skipped passed skipped skipped skipped" ||
+		second.Namespace != first.Namespace || second.Seed != first.Seed || second.Next != 6 {
 		t.Errorf("step 5: %s in %s (before: %s), next %d", got, second.Namespace, first.Namespace, second.Next)
 	}
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{Flags: " --name x"}).ScenarioDone(*second)
-	if want := "go on with: ingresslab run example --name x --run-id " + first.Run + " --from-step 6\n"; !strings.Contains(text.String(), want) {
+	if want := "continue with: ingresslab run example --name x --run-id " + first.Run + " --from-step 6\n"; !strings.Contains(text.String(),
+		want) {
 		t.Errorf("lacks %q:\n%s", want, text.String())
 	}
 	third := run("6", "")
@@ -58,7 +60,7 @@ func TestAScenarioIsRunInParts(t *testing.T) {
 	}
 }
 
-func TestPartsThatCannotBeRun(t *testing.T) {
+func TestInvalidPartsAreRejected(t *testing.T) {
 	s := load(t, partSteps)
 	for name, tc := range map[string]struct{ from, until, want string }{
 		"no such number":  {"", "9", "--until-step 9: there are steps 1 to 8"},
@@ -66,7 +68,7 @@ func TestPartsThatCannotBeRun(t *testing.T) {
 		"nothing alike":   {"wait for it", "", `--from-step: no step is called "wait for it"; steps can be named by their number, 1 to 8`},
 		"the wrong order": {"5", "page", "step 5 (--from-step) comes after step 4 (--until-step)"},
 		"a session": {
-			"5", "", "--from-step 5: step 8 goes on with session browser, which begins in step 3, and its cookies are not kept; use --from-step 3 or a step before",
+			"5", "", "--from-step 5: step 8 continues session browser of step 3, whose cookies were not saved; use --from-step 3 or an earlier step",
 		},
 	} {
 		err := scenario.CheckPart(s, scenario.Env{From: tc.from, Until: tc.until})
@@ -79,7 +81,7 @@ func TestPartsThatCannotBeRun(t *testing.T) {
 	}
 }
 
-func TestOnlyAKeptRunCanGoOn(t *testing.T) {
+func TestOnlyKeptRunContinues(t *testing.T) {
 	s := load(t, partSteps)
 	c, http := fakecluster.New(t)
 	refused := func(env scenario.Env, want string) {
@@ -93,7 +95,8 @@ func TestOnlyAKeptRunCanGoOn(t *testing.T) {
 	}
 	refused(scenario.Env{From: "2"}, "--from-step: no run of it was kept in the cluster; --until-step STEP and --keep leave one")
 	refused(scenario.Env{From: "2", Run: "r1"}, "--run-id r1: there is no such run of it in the cluster")
-	if err := c.EnsureNamespace(t.Context(), "lab-example-r1", map[string]string{scenario.LabelScenario: "example", scenario.LabelRun: "r1"}); err != nil {
+	if err := c.EnsureNamespace(t.Context(), "lab-example-r1", map[string]string{scenario.LabelScenario: "example",
+		scenario.LabelRun: "r1"}); err != nil {
 		t.Fatal(err)
 	}
 	refused(scenario.Env{From: "2"}, "--from-step: run r1 was not kept, it is still under way or was ended by force")

@@ -116,10 +116,10 @@ func (p *Pretty) ScenarioDone(r Report) {
 		p.Printf("  namespace %s is kept; remove it with: kubectl delete namespace %[1]s\n", r.Namespace)
 	}
 	if len(r.Changed) > 0 {
-		p.Printf("  changed outside of it, and not given back: %s\n", strings.Join(r.Changed, ", "))
+		p.Printf("  changed outside the namespace and not restored: %s\n", strings.Join(r.Changed, ", "))
 	}
 	if r.Kept && r.Next > 0 {
-		p.Printf("  go on with: ingresslab run %s%s --run-id %s --from-step %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
+		p.Printf("  continue with: ingresslab run %s%s --run-id %s --from-step %d\n", r.Scenario, p.style.Flags, r.Run, r.Next)
 	}
 	p.Cleanup(r.Cleanup, "  ")
 }
@@ -188,7 +188,7 @@ func (d *Diagnostics) write(b *strings.Builder) {
 		fmt.Fprintf(b, "warning on %s\n", event)
 	}
 	if len(d.Explanation) > 0 {
-		fmt.Fprintf(b, "asked now, the controller explains:\n")
+		fmt.Fprintf(b, "the controller explains:\n")
 		for _, line := range d.Explanation {
 			fmt.Fprintf(b, "  %s\n", line)
 		}
@@ -200,7 +200,7 @@ func (d *Diagnostics) write(b *strings.Builder) {
 		}
 	}
 	if d.Error != "" {
-		fmt.Fprintf(b, "more is not known: %s\n", d.Error)
+		fmt.Fprintf(b, "not everything could be collected: %s\n", d.Error)
 	}
 }
 

@@ -46,7 +46,8 @@ func (e *referenceError) Error() string { return e.text }
 
 // parseReference turns KIND/NAME into an object that has only these two. The kind is one that has a namespace.
 func parseReference(text string) (*unstructured.Unstructured, *referenceError) {
-	return reference(text, kinds, "is neither a manifest file (.yaml, .yml or .json) nor KIND/NAME, such as ingress/web", "; use its manifest file")
+	return reference(text, kinds, "is neither a manifest file (.yaml, .yml or .json) nor KIND/NAME, such as ingress/web",
+		"; use its manifest file")
 }
 
 // parseObject turns KIND/NAME into an object to look at or to change, of any kind: one that is not known here is written
@@ -58,7 +59,8 @@ func parseObject(text string) (*unstructured.Unstructured, *referenceError) {
 	}
 	all := maps.Clone(kinds)
 	maps.Copy(all, clusterKinds)
-	return reference(text, all, "is not KIND/NAME, such as ingress/web", "; write it KIND.VERSION.GROUP, such as Certificate.v1.cert-manager.io")
+	return reference(text, all, "is not KIND/NAME, such as ingress/web",
+		"; write it KIND.VERSION.GROUP, such as Certificate.v1.cert-manager.io")
 }
 
 // isClusterWide tells an object of a kind that is known to have no namespace.

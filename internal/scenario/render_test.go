@@ -22,13 +22,14 @@ func reports() []*scenario.Report {
 			{Field: "status", Expected: "200 OK", Observed: "503 Service Unavailable"},
 			{Field: "header Content-Type", Expected: `"text/*"`, Observed: `"<none> & such"`},
 		},
-		Note:   "the last look failed: nothing listens at 127.0.0.1:8080: connection refused",
+		Note:   "the last poll failed: nothing listens at 127.0.0.1:8080: connection refused",
 		Answer: &scenario.Answer{Status: 503, Reason: "service has no endpoint", Milliseconds: 1.25},
 		Diagnostics: &scenario.Diagnostics{
-			Ingresses: []scenario.IngressState{{Name: "cheddar", Class: "ingresslab", Addresses: []string{"10.0.0.9"}, Rules: []string{"cheddar.test/ -> cheddar:80"}}, {Name: "bare"}},
-			Services:  []scenario.ServiceState{{Name: "cheddar", Ports: []string{"80 -> 8080"}, NotReady: 1}},
-			Pods:      []string{"cheddar-7d4 container cheese (image cheese:chedar): ErrImagePull"},
-			Events:    []string{"pod cheddar-7d4: Failed: no such image (3 times)"},
+			Ingresses: []scenario.IngressState{{Name: "cheddar", Class: "ingresslab", Addresses: []string{"10.0.0.9"},
+				Rules: []string{"cheddar.test/ -> cheddar:80"}}, {Name: "bare"}},
+			Services: []scenario.ServiceState{{Name: "cheddar", Ports: []string{"80 -> 8080"}, NotReady: 1}},
+			Pods:     []string{"cheddar-7d4 container cheese (image cheese:chedar): ErrImagePull"},
+			Events:   []string{"pod cheddar-7d4: Failed: no such image (3 times)"},
 		},
 	}
 	return []*scenario.Report{
@@ -49,7 +50,8 @@ func reports() []*scenario.Report {
 		{
 			Scenario: "kept", Title: "It works", File: "kept.yaml", Outcome: scenario.Passed, Run: "r1", Namespace: "lab-kept-r1", Started: started,
 			Seconds: 0.5, Kept: true,
-			Steps: []scenario.StepReport{{Number: 1, Verb: "expect", Text: "GET http://a.r1.test/ answers 404", Outcome: scenario.Passed, Seconds: 0.45, Tries: 3}},
+			Steps: []scenario.StepReport{{Number: 1, Verb: "expect", Text: "GET http://a.r1.test/ answers 404", Outcome: scenario.Passed,
+				Seconds: 0.45, Tries: 3}},
 		},
 	}
 }

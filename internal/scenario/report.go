@@ -18,13 +18,13 @@ const (
 	Passed Outcome = "passed"
 	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the scenario.
 	Skipped Outcome = "skipped"
-	// Failed: something was observed that is not as expected, or the cluster refused a manifest.
+	// Failed: a result differs from the expected one, or the cluster refused a manifest.
 	Failed Outcome = "failed"
-	// TimedOut: a wait did not come to its end, so that what was to be judged after it was not.
+	// TimedOut: a wait timed out, so the rest was not tested.
 	TimedOut Outcome = "timeout"
-	// Broken: the lab itself does not work; nothing is known about the controller.
+	// Broken: the lab does not work, so nothing was tested.
 	Broken Outcome = "broken"
-	// Interrupted: the caller gave up.
+	// Interrupted: the caller canceled the run.
 	Interrupted Outcome = "interrupted"
 )
 
@@ -38,7 +38,7 @@ func Worst(outcomes ...Outcome) Outcome {
 	return order[worst]
 }
 
-// Report is what a run leaves.
+// Report is the report of a run.
 type Report struct {
 	Scenario string  `json:"scenario"`
 	Title    string  `json:"title"`
@@ -54,7 +54,7 @@ type Report struct {
 	Started   time.Time    `json:"started"`
 	Seconds   float64      `json:"seconds"`
 	Steps     []StepReport `json:"steps"`
-	// Kept is true if the namespace was left for somebody to look at.
+	// Kept is true if the namespace was kept for debugging.
 	Kept bool `json:"kept,omitempty"`
 	// Next is the number of the step that a kept run can go on with; 0 if every step has passed.
 	Next int `json:"next,omitempty"`
@@ -69,11 +69,12 @@ type Report struct {
 // NotBegun returns the report of a scenario that was to run and did not.
 func (s *Scenario) NotBegun(why string) *Report {
 	return &Report{
-		Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Outcome: Skipped, Reason: why, Started: time.Now(), Steps: []StepReport{},
+		Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Outcome: Skipped, Reason: why,
+		Started: time.Now(), Steps: []StepReport{},
 	}
 }
 
-// StepReport is what became of one step.
+// StepReport is the report of one step.
 type StepReport struct {
 	// Number counts from 1.
 	Number int `json:"number"`
@@ -126,7 +127,7 @@ func answerOf(o *probe.Observation) *Answer {
 	return &Answer{Status: o.Status, Served: o.Served, Reason: o.Reason, Milliseconds: float64(o.Duration.Microseconds()) / 1000}
 }
 
-// Progress hears about a run while it goes on. The calls of one run do not overlap.
+// Progress is called during a run. The calls of one run do not overlap.
 type Progress interface {
 	// ScenarioStarted is called before the first step; Outcome and Steps of the report are empty.
 	ScenarioStarted(Report)
@@ -138,7 +139,7 @@ type Progress interface {
 	ScenarioDone(Report)
 }
 
-// silent is the Progress of who does not listen.
+// silent is a Progress that does nothing.
 type silent struct{}
 
 func (silent) ScenarioStarted(Report) {}
@@ -171,7 +172,7 @@ func (r *Report) FailedStep() *StepReport {
 	return nil
 }
 
-// Why says in one line why a step did not pass.
+// Why returns in one line why a step did not pass.
 func (s StepReport) Why() string {
 	if s.Outcome == Interrupted {
 		return "interrupted"

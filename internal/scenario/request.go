@@ -22,7 +22,7 @@ func (e Expect) validateRequest(c *checker, path string) {
 		c.fault(path+".method", "%q is not an HTTP method", e.Method)
 	}
 	if e.Method == http.MethodConnect {
-		c.fault(path+".method", "CONNECT asks a proxy for a tunnel; there is no answer to expect")
+		c.fault(path+".method", "CONNECT is not supported")
 	}
 	for name, value := range e.Header {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
@@ -41,9 +41,9 @@ func (c *checker) url(path, raw string) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		c.fault(path, "%q is not an absolute http or https URL", raw)
 	case u.User != nil:
-		c.fault(path, "user and password belong into an Authorization header, not into the URL")
+		c.fault(path, "must not contain a user; use an Authorization header")
 	case u.Fragment != "":
-		c.fault(path, "a fragment (#%s) is never sent to a server", u.Fragment)
+		c.fault(path, "must not contain a fragment (#%s), which is never sent to a server", u.Fragment)
 	case len(validation.IsDNS1123Subdomain(strings.ToLower(u.Hostname()))) > 0 && !strings.Contains(u.Hostname(), ":"):
 		c.fault(path, "%q is not a host name", u.Hostname())
 	}

@@ -57,9 +57,11 @@ func deploymentWithPods(t *testing.T, c *fakecluster.Cluster, leaving bool) *uns
 	must(err)
 	isOwner := true
 	owned := func(name string, by types.UID) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{UID: by, Controller: &isOwner}}}
+		return metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{UID: by,
+			Controller: &isOwner}}}
 	}
-	_, err = c.Clientset().AppsV1().ReplicaSets("shop").Create(t.Context(), &appsv1.ReplicaSet{ObjectMeta: owned("web-1", deployment.GetUID())}, metav1.CreateOptions{})
+	_, err = c.Clientset().AppsV1().ReplicaSets("shop").Create(t.Context(), &appsv1.ReplicaSet{ObjectMeta: owned("web-1",
+		deployment.GetUID())}, metav1.CreateOptions{})
 	must(err)
 	pod := &corev1.Pod{ObjectMeta: owned("web-1-a", "web-1")}
 	if leaving {

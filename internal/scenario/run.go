@@ -26,7 +26,8 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 	if env.Seed == 0 {
 		env.Seed = NewSeed()
 	}
-	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed, Seed: env.Seed, Steps: []StepReport{}}
+	report := &Report{Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Started: time.Now(), Outcome: Passed, Seed: env.Seed,
+		Steps: []StepReport{}}
 	defer func() { env.progress().ScenarioDone(*report) }()
 	if why := env.Capabilities.Lacks(s.Requires...); len(why) > 0 {
 		report.Outcome, report.Reason = Skipped, strings.Join(why, "; ")
@@ -161,7 +162,7 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 		}
 		return r.catch(ctx, step, report, err)
 	case Interrupted:
-		// What was not yet so when somebody gave up is no finding.
+		// An interrupted step has no result.
 		report.Mismatches, report.Note, report.Error = nil, "", ""
 	}
 	return err
@@ -194,7 +195,7 @@ func await[T any](ctx context.Context, something <-chan T) {
 	}
 }
 
-// pauseFor waits, and tells whether ctx has let it.
+// pauseFor waits for span, and reports whether ctx is still active.
 func pauseFor(ctx context.Context, span time.Duration) bool {
 	timer := time.NewTimer(span)
 	defer timer.Stop()
@@ -286,7 +287,7 @@ func (r *runner) clear(ctx context.Context) error {
 	return r.env.Kube.Clientset().CoreV1().Events(r.names.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 }
 
-// hasPods tells whether an object is a pod, or makes some.
+// hasPods reports whether an object is a pod or creates pods.
 func hasPods(o *unstructured.Unstructured) bool {
 	return slices.Contains([]string{"DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}, o.GetKind())
 }

@@ -68,7 +68,8 @@ func load(t *testing.T, steps string) *scenario.Scenario {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{scenario.FileName: file, "web.yaml": webYAML, "deployment.yaml": deploymentYAML, "net-test.yaml": netTestYAML} {
+	for name, text := range map[string]string{scenario.FileName: file, "web.yaml": webYAML, "deployment.yaml": deploymentYAML,
+		"net-test.yaml": netTestYAML} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +102,8 @@ func TestOwnScenariosLoad(t *testing.T) {
 	}
 }
 
-// TestAScenarioRunsBesideItself runs one twice at the same time against one cluster.
-func TestAScenarioRunsBesideItself(t *testing.T) {
+// TestScenarioRunsInParallelWithItself runs one twice at the same time against one cluster.
+func TestScenarioRunsInParallelWithItself(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n- wait: {ingress: web, address: true}\n- expect: {url: http://web.test/, status: 200, service: web}\n")
 	c, http := fakecluster.New(t)
 	var both sync.WaitGroup
@@ -120,7 +121,7 @@ func TestAScenarioRunsBesideItself(t *testing.T) {
 	}
 }
 
-func TestFailureIsReportedWithWhatExplainsIt(t *testing.T) {
+func TestFailureHasDiagnostics(t *testing.T) {
 	s := load(t, `
 - apply: web.yaml
 - expect: {url: http://web.test/, status: 404, app: api, within: 300ms}
@@ -152,7 +153,7 @@ func TestFailureIsReportedWithWhatExplainsIt(t *testing.T) {
 	}
 }
 
-func TestKeepLeavesEverything(t *testing.T) {
+func TestKeepRemovesNothing(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n")
 	c, http := fakecluster.New(t)
 	report, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Keep: true})
@@ -161,7 +162,7 @@ func TestKeepLeavesEverything(t *testing.T) {
 	}
 }
 
-func TestUnmetRequirementIsASkip(t *testing.T) {
+func TestMissingCapabilitySkipsScenario(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n")
 	c, http := fakecluster.New(t)
 	env := scenario.Env{Kube: c, HTTP: http, Capabilities: cluster.Missing{cluster.Pods: "no containers here"}}
@@ -198,7 +199,7 @@ func isReason(r *scenario.Report, want string) bool {
 	return r.Reason == fmt.Sprintf("step 2 (%s:%d): %s", r.File, r.Steps[1].Line, want) && r.Steps[1].Line > 0
 }
 
-func TestWaitInVainIsATimeout(t *testing.T) {
+func TestUnmetWaitTimesOut(t *testing.T) {
 	c, http := fakecluster.New(t)
 	c.ReadyErr = func(ctx context.Context, _ []*unstructured.Unstructured) error {
 		<-ctx.Done()
@@ -209,10 +210,10 @@ func TestWaitInVainIsATimeout(t *testing.T) {
 		"- wait: {ready: true, within: 50ms}\n":                            "deployment a/web: expected ready, observed 0 of 1 pods: ErrImagePull",
 		"- wait: {ingress: web, address: false, within: 50ms}\n":           "address of ingress web: expected none, observed " + fakecluster.Address,
 		"- wait: {service: web, endpoints: 2, within: 50ms}\n":             "ready endpoints of service web: expected 2, observed 1",
-		"- wait: {pod: web, within: 50ms}\n":                               "object: expected pod web is Ready, observed there is no such object",
+		"- wait: {pod: web, within: 50ms}\n":                               "object: expected pod web is Ready, observed not found",
 		"- wait: {ingress: web, addresses: nodes, within: 50ms}\n":         "addresses of ingress web: expected nothing, observed " + fakecluster.Address,
-		"- wait: {ingress: nothing, address: true, within: 50ms}\n":        "object: expected ingress nothing has an address, observed there is no such object",
-		"- wait: {deployment: web, condition: Progressing, within: 1ms}\n": "object: expected deployment web is Progressing, observed there is no such object",
+		"- wait: {ingress: nothing, address: true, within: 50ms}\n":        "object: expected ingress nothing has an address, observed not found",
+		"- wait: {deployment: web, condition: Progressing, within: 1ms}\n": "object: expected deployment web is Progressing, observed not found",
 	} {
 		report, err := scenario.Run(t.Context(), load(t, "- apply: web.yaml\n"+steps), scenario.Env{Kube: c, HTTP: http})
 		if err != nil || report.Outcome != scenario.TimedOut || !isReason(report, want) {
@@ -221,7 +222,7 @@ func TestWaitInVainIsATimeout(t *testing.T) {
 	}
 }
 
-func TestRefusedManifestIsAFailureAndADeadServerIsABrokenLab(t *testing.T) {
+func TestApplyTellsRefusalFromDeadServer(t *testing.T) {
 	ingress := schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}
 	for name, tc := range map[string]struct {
 		apply, namespace error
@@ -255,7 +256,8 @@ func TestRefusedManifestIsAFailureAndADeadServerIsABrokenLab(t *testing.T) {
 
 func TestDeleteWaitsUntilObjectsAreGone(t *testing.T) {
 	c, http := fakecluster.New(t)
-	steps := "- apply: web.yaml\n- delete: [ingress/web, service/nothing]\n- expect: {url: http://web.test/, status: 404}\n- delete: web.yaml\n"
+	steps := "- apply: web.yaml\n- delete: [ingress/web, service/nothing]\n- expect: {url: " +
+		"http://web.test/, status: 404}\n- delete: web.yaml\n"
 	report, err := scenario.Run(t.Context(), load(t, steps), scenario.Env{Kube: c, HTTP: http})
 	if err != nil || report.Outcome != scenario.Passed {
 		t.Errorf("%s: %s, %v", report.Outcome, report.Reason, err)
@@ -264,14 +266,14 @@ func TestDeleteWaitsUntilObjectsAreGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	report, err = scenario.Run(ctx, load(t, steps), scenario.Env{Kube: c, HTTP: http, Run: "r1"})
-	want := "ingress lab-example-r1/web: expected gone, observed still there"
+	want := "ingress lab-example-r1/web: expected not to exist, observed exists"
 	if err != nil || report.Outcome != scenario.TimedOut || !isReason(report, want) {
 		t.Errorf("an object that stays: %s: %q, %v; want %q", report.Outcome, report.Reason, err, want)
 	}
 }
 
-// TestProgressIsToldEverythingInOrder pins what renderers may rely on.
-func TestProgressIsToldEverythingInOrder(t *testing.T) {
+// TestProgressOrder pins what renderers may rely on.
+func TestProgressOrder(t *testing.T) {
 	var heard recorder
 	c, http := fakecluster.New(t)
 	steps := "- apply: web.yaml\n- expect: {url: http://web.test/, status: 500, within: 1ms}\n- apply: web.yaml\n"

@@ -232,7 +232,8 @@ func withoutState(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	delete(o.Object, "status")
 	for _, field := range []string{
-		"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
+		"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation",
+		"managedFields", "resourceVersion", "selfLink", "uid",
 	} {
 		unstructured.RemoveNestedField(o.Object, "metadata", field)
 	}

@@ -6,30 +6,28 @@ import (
 	"sync"
 )
 
-// DefaultParallel is how many runs share a cluster unless somebody says otherwise. They wait for pods most of the time, and a
-// machine of two cores starts the pods of a few.
+// DefaultParallel is the default number of runs that share a cluster. They wait for pods most of the time.
 const DefaultParallel = 4
 
-// Job is one of many things to do in one cluster.
+// Job is one of many jobs in a cluster.
 type Job struct {
-	// Exclusive is set if it changes what all others meet: it waits until those are done that change nothing of the kind.
+	// Exclusive is true if the job affects all others. It waits until the other jobs are done.
 	Exclusive bool
 	// First is set for an exclusive job that goes before those it conflictsWith, and not after them.
 	First bool
-	// Locks names what there is only one of in the cluster, and what the job changes. No two jobs with a lock in common are done at
-	// the same time, and beside an exclusive one without locks there is none at all.
+	// Locks names cluster-wide resources that the job changes. Two jobs with a lock in common do not run in parallel. No job runs in
+	// parallel with an exclusive one without locks.
 	Locks []string
-	// Tolerates names the locks of exclusive jobs that change nothing for this one: it may be done beside them.
+	// Tolerates names the locks of exclusive jobs that this one can run in parallel with.
 	Tolerates []string
-	// Do does it; with false, nothing is begun any more.
+	// Do runs the job. If it returns false, no other job starts.
 	Do func(context.Context) (goOn bool)
-	// Finish, which may be nil, is done afterwards, to wait for what nobody else meets: others begin meanwhile.
+	// Finish runs after Do, in parallel with other jobs; nil for nothing.
 	Finish func(context.Context)
 }
 
-// Schedule does jobs in their order, at most parallel of them at the same time, the exclusive ones at the end or First. A job whose turn it is,
-// and who has to wait for another one, lets those behind it go first. When ctx ends, or a job says so, no further one is begun.
-// Schedule returns when all that were begun are done.
+// Schedule runs jobs in order, up to parallel of them at the same time. Exclusive jobs run at the end, or First. A job that has to wait
+// lets later ones go first. When ctx ends or a job returns false, no other job starts. Schedule returns when all started jobs are done.
 func Schedule(ctx context.Context, parallel int, jobs []Job) {
 	p := &scheduler{slots: max(parallel, 1), jobs: slices.Clone(jobs)}
 	p.changed.L = &p.mu
@@ -78,7 +76,7 @@ func (p *scheduler) do(ctx context.Context, j *Job) {
 	p.change(func() { p.finishing-- })
 }
 
-// change does something to the pool that others may wait for.
+// change changes the state, and wakes up those that wait.
 func (p *scheduler) change(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +97,7 @@ func (p *scheduler) next() int {
 	})
 }
 
-// waits tells whether a job has to wait for one that has not begun.
+// waits reports whether a job has to wait for one that has not started.
 func (p *scheduler) waits(j Job) bool {
 	return slices.ContainsFunc(p.jobs, func(other Job) bool {
 		isLater := j.Exclusive && !j.First && !other.Exclusive || !j.Exclusive && other.Exclusive && other.First
@@ -107,14 +105,14 @@ func (p *scheduler) waits(j Job) bool {
 	})
 }
 
-// conflictsWith tells whether two jobs cannot be done at the same time.
+// conflictsWith reports whether two jobs cannot run in parallel.
 func (j Job) conflictsWith(other Job) bool {
 	whole := func(j Job) bool { return j.Exclusive && len(j.Locks) == 0 }
 	return j.Exclusive && !other.tolerates(j) || other.Exclusive && !j.tolerates(other) || whole(j) || whole(other) ||
 		slices.ContainsFunc(j.Locks, func(lock string) bool { return slices.Contains(other.Locks, lock) })
 }
 
-// tolerates tells whether it is all the same to a job what an exclusive one changes.
+// tolerates reports whether j can run in parallel with an exclusive job.
 func (j Job) tolerates(exclusive Job) bool {
 	if j.Exclusive {
 		return true // unless they lock the same

@@ -60,7 +60,7 @@ func (t *timetable) sorted() string {
 	return strings.Join(t.rows, " ")
 }
 
-func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
+func TestScheduleSeparatesConflictingJobs(t *testing.T) {
 	for name, c := range map[string]struct {
 		parallel int
 		jobs     func(*timetable) []scenario.Job
@@ -76,7 +76,8 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 			return []scenario.Job{t.job("a", false, "ports"), t.job("b", false, "ports"), t.job("c", false, "names"), t.job("d", false)}
 		}, "ac bd"},
 		"exclusive ones with different locks side by side": {3, func(t *timetable) []scenario.Job {
-			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true, "routes"), t.job("Z", true, "settings"), t.job("a", false, "routes")}
+			return []scenario.Job{t.job("X", true, "settings"), t.job("Y", true, "routes"), t.job("Z", true, "settings"), t.job("a", false,
+				"routes")}
 		}, "a XY Z"},
 		"one that tolerates an exclusive one's locks beside it": {3, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.job("X", true, "settings"), t.job("a", false), t.bearing("b", "settings"), t.bearing("c", "routes")}
@@ -113,7 +114,7 @@ func TestPoolKeepsApartWhatDisturbsEachOther(t *testing.T) {
 	}
 }
 
-func TestPoolStops(t *testing.T) {
+func TestScheduleStops(t *testing.T) {
 	for name, stop := range map[string]func(cancel func()) bool{
 		"when a job says so": func(func()) bool { return false },
 		"with its context":   func(cancel func()) bool { cancel(); return true },

@@ -25,7 +25,7 @@ func freeRunID(ctx context.Context, s *Scenario, env Env, from *rand.Rand) strin
 	for {
 		run := newRunID(from)
 		_, err := env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, newIsolation(s, run).namespace, metav1.GetOptions{})
-		if err != nil { // there is none or, if it is something else, whoever creates it says what is wrong
+		if err != nil { // not found; any other error appears when the run creates the namespace
 			return run
 		}
 	}

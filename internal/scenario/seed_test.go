@@ -7,7 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-func TestASeedDecidesTheNamesOfARun(t *testing.T) {
+func TestSeedDeterminesRunName(t *testing.T) {
 	s := load(t, "- apply: web.yaml\n")
 	c, http := fakecluster.New(t)
 	run := func(seed uint64, keep bool) *scenario.Report {

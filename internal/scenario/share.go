@@ -117,12 +117,13 @@ func judgeShare(s Share, count, n int) *ShareReport {
 	return report
 }
 
-// Accepted reports whether the count is one that a right controller may come to.
+// Accepted reports whether the count is within the accepted interval.
 func (s ShareReport) Accepted() bool { return s.Least <= s.Count && s.Count <= s.Most }
 
 // String says everything in a line.
 func (s ShareReport) String() string {
-	text := fmt.Sprintf("%s: %s, %g %% confidence interval %.2f to %.2f %%; right are %d to %d for %g %%, a right controller fails in %s of runs",
+	text := fmt.Sprintf("%s: %s, %g %% confidence interval %.2f to %.2f %%; "+
+		"right are %d to %d for %g %%, a right controller fails in %s of runs",
 		s.Of, s.observed(), s.Confidence, s.ObservedLow, s.ObservedHigh, s.Least, s.Most, s.Expected, rate(s.FalseAlarm))
 	if s.TellFrom != nil {
 		text += fmt.Sprintf(", one with %g %% passes in %s", *s.TellFrom, rate(s.Missed))

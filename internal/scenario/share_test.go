@@ -6,7 +6,7 @@ import (
 )
 
 // The wanted intervals were computed by summing exact fractions; 10 to 20 of 30 is in every table of the sign test.
-func TestAcceptedIsTheIntervalOfTheBinomialDistribution(t *testing.T) {
+func TestAcceptedIsBinomialInterval(t *testing.T) {
 	for _, tc := range []struct {
 		n                   int
 		percent, confidence float64
@@ -25,8 +25,8 @@ func TestAcceptedIsTheIntervalOfTheBinomialDistribution(t *testing.T) {
 	}
 }
 
-// TestRequestsFollowFromTheErrorRates checks the promise, with the probabilities summed from the distribution's terms.
-func TestRequestsFollowFromTheErrorRates(t *testing.T) {
+// TestRequestsFollowFromErrorRates checks the promise, with the probabilities summed from the distribution's terms.
+func TestRequestsFollowFromErrorRates(t *testing.T) {
 	for _, s := range []Share{
 		{Percent: 5, DistinguishFrom: 10}, {Percent: 5, DistinguishFrom: 1}, {Percent: 50, DistinguishFrom: 60, Confidence: 95, Power: 90},
 		{Percent: 0, DistinguishFrom: 1}, {Percent: 100, DistinguishFrom: 99}, {Percent: 33.3, DistinguishFrom: 50, Confidence: 99, Power: 99.99},
@@ -65,7 +65,7 @@ func binomial(k, n int, p float64) float64 {
 }
 
 // The wanted limits are those of tables: 0 of 10 leaves 1 - 0.025^(1/10), and 5 of 10 is in every textbook.
-func TestObservedIntervalIsThatOfClopperAndPearson(t *testing.T) {
+func TestObservedIntervalIsClopperPearson(t *testing.T) {
 	for _, tc := range []struct {
 		count, n  int
 		low, high float64

@@ -37,7 +37,8 @@ type tally struct {
 
 func newTally() *tally {
 	return &tally{
-		begun: make(chan struct{}), start: time.Now(), kinds: map[string]int{}, statuses: map[int]int{}, pods: map[string]int{}, apps: map[string]int{},
+		begun: make(chan struct{}), start: time.Now(), kinds: map[string]int{}, statuses: map[int]int{},
+		pods: map[string]int{}, apps: map[string]int{},
 	}
 }
 
@@ -115,13 +116,15 @@ func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *S
 		report.Mismatches = append(report.Mismatches, probe.Mismatch{Field: field, Expected: expected, Observed: observed})
 	}
 	if e.Failures != nil && t.failures > *e.Failures {
-		differs("failed requests", fmt.Sprintf("at most %d", *e.Failures), fmt.Sprintf("%d of %d, the first: %s", t.failures, t.requests, t.failure))
+		differs("failed requests", fmt.Sprintf("at most %d", *e.Failures), fmt.Sprintf("%d of %d, the first: %s", t.failures, t.requests,
+			t.failure))
 	}
 	if want, got := slices.Sorted(slices.Values(e.Statuses)), slices.Sorted(maps.Keys(t.statuses)); want != nil && !slices.Equal(want, got) {
 		differs("statuses", listNumbers(want), listNumbers(got))
 	}
 	if e.Pods != nil && len(t.pods) != *e.Pods {
-		differs("pods that answered", fmt.Sprint(*e.Pods), fmt.Sprintf("%d (%s)", len(t.pods), strings.Join(slices.Sorted(maps.Keys(t.pods)), ", ")))
+		differs("pods that answered", fmt.Sprint(*e.Pods), fmt.Sprintf("%d (%s)", len(t.pods), strings.Join(slices.Sorted(maps.Keys(t.pods)),
+			", ")))
 	}
 	if e.Latency != nil {
 		e.Latency.judge(t, differs)

@@ -29,7 +29,8 @@ func TestTrafficFlowsWhileStepsRun(t *testing.T) {
 		while, inside, why string
 		broken             bool
 	}{
-		"all is well": {while: "    - scale: {deployment: web, replicas: 2}\n    - expect: {url: http://web.test/, status: 200}\n", inside: "passed passed"},
+		"all is well": {while: "    - scale: {deployment: web, replicas: 2}\n    - expect: {url: http://web.test/, status: 200}\n",
+			inside: "passed passed"},
 		"a step inside fails": {
 			while:  "    - name: another\n      expect: {url: http://web.test/, status: 404, within: 100ms}\n    - scale: {deployment: web, replicas: 2}\n",
 			inside: "failed skipped",
@@ -81,7 +82,7 @@ func TestTrafficFlowsWhileStepsRun(t *testing.T) {
 	}
 }
 
-func TestTrafficKeepsItsRate(t *testing.T) {
+func TestTrafficKeepsRate(t *testing.T) {
 	s := load(t, "- traffic: {url: http://web.test/, requests: 100, rate: 50, expect: {failures: 0}}\n")
 	c, _ := fakecluster.New(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +95,7 @@ func TestTrafficKeepsItsRate(t *testing.T) {
 	})
 }
 
-func TestTrafficHasABudgetForLatency(t *testing.T) {
+func TestTrafficLatencyBudget(t *testing.T) {
 	// 97 of 100 answers take a millisecond, 3 take a second.
 	answer := func(n int, _ probe.Request) probe.Observation {
 		if n%100 < 3 {
@@ -120,8 +121,8 @@ func TestTrafficHasABudgetForLatency(t *testing.T) {
 	}
 }
 
-// TestFailuresAreTold expects to hear of every kind of failure, also if another field is what differs first.
-func TestFailuresAreTold(t *testing.T) {
+// TestTrafficReportsFailures expects to hear of every kind of failure, also if another field is what differs first.
+func TestTrafficReportsFailures(t *testing.T) {
 	_, got := perform(t, "- traffic: {url: http://web.test/, requests: 10, concurrency: 1, expect: {statuses: [200]}}\n",
 		func(n int, _ probe.Request) probe.Observation {
 			switch n % 5 {
@@ -139,8 +140,8 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
-// TestAShareBringsItsNumberOfRequests leaves the number to the error rates: what is 5 % must not be taken for 10 %.
-func TestAShareBringsItsNumberOfRequests(t *testing.T) {
+// TestShareDeterminesRequests leaves the number to the error rates: what is 5 % must not be taken for 10 %.
+func TestShareDeterminesRequests(t *testing.T) {
 	const step = "- apply: web.yaml\n- traffic: {url: http://web.test/, expect: {share: {service: web, percent: 5, distinguishFrom: 10}}}\n"
 	of := func(percent int) func(int, probe.Request) probe.Observation {
 		return func(n int, _ probe.Request) probe.Observation {
@@ -161,7 +162,8 @@ func TestAShareBringsItsNumberOfRequests(t *testing.T) {
 	}
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{}).StepDone(right)
-	for _, want := range []string{"service web: ", "99.9 % confidence interval ", "right are ", "a right controller fails in ", "one with 10 % passes in "} {
+	for _, want := range []string{"service web: ", "99.9 % confidence interval ", "right are ", "a right controller fails in ",
+		"one with 10 % passes in "} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, text.String())
 		}

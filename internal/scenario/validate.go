@@ -57,7 +57,7 @@ func ValidateCheck(file string, positions strictyaml.Positions, path string, ste
 // the steps stand in the file.
 func ValidateSolution(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
-	c.onlyVerbs(path, steps, "a solution carries something out", func(v verb) bool { return v.traits().inSolution })
+	c.onlyVerbs(path, steps, "a solution changes the cluster", func(v verb) bool { return v.traits().inSolution })
 	c.steps(path, steps)
 	return c.faults
 }
@@ -73,7 +73,7 @@ func (c *checker) onlyVerbs(path string, steps []Step, why string, allows func(v
 	for i, step := range steps {
 		for _, v := range step.verbs() {
 			if !allows(v.verb) {
-				c.fault(fmt.Sprintf("%s[%d]", path, i), "%s, so %s is none of its verbs: they are %s", why, v.key, strings.Join(allowed, ", "))
+				c.fault(fmt.Sprintf("%s[%d]", path, i), "%s: %s is not allowed; use %s", why, v.key, strings.Join(allowed, ", "))
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (c *checker) head(s *Scenario) {
 		c.fault("metadata.name", "%q is not a name: at most %d lower-case letters, digits and hyphens, a letter first", s.Metadata.Name, maxName)
 	}
 	if strings.TrimSpace(s.Metadata.Title) == "" {
-		c.fault("metadata.title", "is missing: one sentence that is true if the scenario passes")
+		c.fault("metadata.title", "is missing; write a sentence that is true if the scenario passes")
 	}
 }
 
@@ -119,7 +119,8 @@ func (c *checker) capability(path string, capability cluster.Capability) {
 		known = append(known, string(k))
 	}
 	if !slices.Contains(known, string(capability)) {
-		c.add(path, strictyaml.Nearest(string(capability), known), "nothing provides %q, one can require %s", capability, strings.Join(known, ", "))
+		c.add(path, strictyaml.Nearest(string(capability), known), "%q is unknown; known requirements are %s", capability, strings.Join(known,
+			", "))
 	}
 }
 
@@ -136,7 +137,7 @@ func (c *checker) steps(path string, steps []Step) {
 			c.fault(at, "the step has no verb, the verbs are %s", strings.Join(Verbs(), ", "))
 		case 1:
 		default:
-			c.fault(at, "the step has %d verbs (%s): make each a step of its own", len(verbs), strings.Join(keys, ", "))
+			c.fault(at, "the step has %d verbs (%s); write one step for each", len(verbs), strings.Join(keys, ", "))
 		}
 		for _, v := range verbs {
 			v.validate(c, at+"."+v.key)
@@ -146,7 +147,7 @@ func (c *checker) steps(path string, steps []Step) {
 
 func (c *checker) targets(path string, targets []string, objects bool) {
 	if targets != nil && len(targets) == 0 {
-		c.fault(path, "names nothing")
+		c.fault(path, "is empty")
 	}
 	for i, target := range targets {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -181,7 +182,7 @@ func count(names []string) string {
 	return strings.Join(names, " and ") + " are given"
 }
 
-// CheckLocks finds what is wrong with the claims of a scenario or a lab, and with what it bears: namespaces have a label for each.
+// CheckLocks validates locks and tolerations of a scenario or a lab. A namespace has a label for each lock.
 func CheckLocks(fault func(path, format string, args ...any), exclusive bool, locks, tolerates []string) {
 	check := func(field string, names []string) {
 		for i, name := range names {
@@ -197,7 +198,7 @@ func CheckLocks(fault func(path, format string, args ...any), exclusive bool, lo
 	}
 }
 
-// changesMore tells whether the scenario says that it changes more than its own namespace.
+// changesMore reports whether the scenario declares changes outside its namespace.
 func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Locks) > 0 }
 
 // shared reports a step that changes something outside the run's namespace, if the scenario has no lock.
@@ -209,7 +210,7 @@ func (c *checker) shared(s *Scenario) {
 		for _, v := range step.verbs() {
 			if shared := v.traits().shared; shared.name != "" {
 				c.fault(path+"."+v.key+"."+shared.field,
-					"%s is everybody's: say with locks what of it the scenario changes, or exclusive: true if every host meets that", shared.name)
+					"%s is shared; add a name to locks, or set exclusive: true if the change affects every host", shared.name)
 			}
 		}
 	})
@@ -226,14 +227,15 @@ func sharedNamespace(field, namespace string) fieldRef {
 // inNamespace checks the namespace of something that a step changes.
 func (c *checker) inNamespace(path, namespace string) {
 	if namespace != "" && namespace != SystemNamespace {
-		c.add(path, strictyaml.Nearest(namespace, []string{SystemNamespace}), "%q is neither the run's own namespace (leave it out) nor %s", namespace, SystemNamespace)
+		c.add(path, strictyaml.Nearest(namespace, []string{SystemNamespace}), "%q is neither the run's own namespace (leave it out) nor %s",
+			namespace, SystemNamespace)
 	}
 }
 
 // object checks a KIND/NAME of something that a step changes.
 func (c *checker) object(path, text string) {
 	if text == "" {
-		c.fault(path, "is missing: which object, as KIND/NAME?")
+		c.fault(path, "is missing; write KIND/NAME")
 		return
 	}
 	o, err := parseObject(text)
@@ -242,7 +244,7 @@ func (c *checker) object(path, text string) {
 		return
 	}
 	if isClusterWide(o) {
-		c.fault(path, "%s belongs to the whole cluster: only objects of a namespace can be changed", text)
+		c.fault(path, "%s has no namespace; a step can change only objects that have one", text)
 	}
 }
 

@@ -16,7 +16,7 @@ type verb interface {
 	traits() traits
 	// describe says in one line what the step does, with the names of the run.
 	describe(names isolation) string
-	// run carries out the step, and writes the outcome into the report. The error is the cause if the step is Broken.
+	// run executes the step, and writes the outcome into the report. The error is the cause if the step is Broken.
 	run(ctx context.Context, r *runner, report *StepReport) error
 }
 

@@ -34,12 +34,12 @@ type Certificate struct {
 
 func (cert Certificate) validate(c *checker, path string) {
 	if cert.Secret == "" && cert.Client == "" {
-		c.fault(path, "nobody would have the certificate: give secret or client")
+		c.fault(path, "needs secret or client")
 	}
 	if cert.Client != "" {
 		c.clients = append(c.clients, cert.Client)
 		if len(cert.Hosts) > 0 {
-			c.fault(path, "is either a server's, with hosts, or a client's: make two")
+			c.fault(path, "hosts and client cannot be combined; use two steps")
 		}
 	}
 	for i, host := range cert.Hosts {
@@ -161,7 +161,7 @@ func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	}
 	// The controller goes on with the last good pair, which may have the same certificate.
 	if _, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
-		return "", noPairError{fmt.Errorf("nobody can show it: %w", err)}
+		return "", noPairError{fmt.Errorf("the pair is invalid: %w", err)}
 	}
 	return probe.Fingerprint(block.Bytes), nil
 }

@@ -22,7 +22,7 @@ func (t Delete) traits() traits { return traits{inSolution: true, targets: t} }
 
 func (t Delete) describe(isolation) string { return "delete " + strings.Join(t, ", ") }
 
-// run deletes the objects, and waits until they are gone. An object that does not exist is gone.
+// run deletes the objects, and waits until none exists.
 func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
 	objects, err := t.objects(r)
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *runner) seeGone(ctx context.Context, objects []*unstructured.Unstructur
 		case err != nil:
 			l.err = err
 		default:
-			l.mismatches = append(l.mismatches, probe.Mismatch{Field: kube.Describe(o), Expected: "gone", Observed: stillThere(got)})
+			l.mismatches = append(l.mismatches, probe.Mismatch{Field: kube.Describe(o), Expected: "not to exist", Observed: stillThere(got)})
 		}
 	}
 	return l
@@ -85,7 +85,7 @@ func (r *runner) seeGone(ctx context.Context, objects []*unstructured.Unstructur
 func stillThere(o *unstructured.Unstructured) string {
 	switch {
 	case o.GetDeletionTimestamp() == nil:
-		return "still there"
+		return "exists"
 	case len(o.GetFinalizers()) > 0:
 		return "being deleted, held by finalizer " + o.GetFinalizers()[0]
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Exec runs a program in a container and says what has to come of it.
+// Exec runs a program in a container and checks its output.
 type Exec struct {
-	// The pod, or a workload of which any ready pod is taken: net-test, deployment/web.
+	// A pod, or a workload whose first ready pod runs the program: net-test, deployment/web.
 	Pod string `yaml:"pod" jsonschema:"required"`
 	// Name of the container, if there are several.
 	Container string `yaml:"container,omitempty"`
@@ -27,23 +27,23 @@ type Exec struct {
 	Command Strings `yaml:"command" jsonschema:"required,minItems=1"`
 	// The exit code, 0 if not given.
 	ExitCode int `yaml:"exitCode,omitempty" jsonschema:"minimum=0,maximum=255"`
-	// Pieces of text in what the program writes, to either stream.
+	// Texts in the output of the program, from both streams.
 	Contains Strings `yaml:"contains,omitempty"`
-	// Pieces of text that it does not write.
+	// Texts that are not in the output.
 	NotContains Strings `yaml:"notContains,omitempty"`
-	// How long that may take to become so; the program runs again until then. Once, if not given.
+	// How long to repeat the program until the output is as expected; once if not given.
 	Within Duration `yaml:"within,omitempty"`
 }
 
 func (e Exec) validate(c *checker, path string) {
 	switch {
 	case e.Pod == "":
-		c.fault(path+".pod", "is missing: in which pod?")
+		c.fault(path+".pod", "is missing")
 	case strings.Contains(e.Pod, "/"):
 		c.workload(path+".pod", e.Pod, "deployment", "daemonset", "statefulset", "replicaset", "pod")
 	}
 	if len(e.Command) == 0 {
-		c.fault(path+".command", "is missing: which program?")
+		c.fault(path+".command", "is missing")
 	}
 	if e.ExitCode < 0 || e.ExitCode > 255 {
 		c.fault(path+".exitCode", "%d is not an exit code (0 to 255)", e.ExitCode)
@@ -95,7 +95,7 @@ func (e Exec) poll(ctx context.Context, r *runner) pollResult {
 	pod, err := r.podOf(ctx, e.Pod, "")
 	switch {
 	case apierrors.IsNotFound(err):
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "not found"}}}
 	case err != nil:
 		return pollResult{err: err}
 	}

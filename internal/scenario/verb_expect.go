@@ -40,29 +40,29 @@ type Expect struct {
 	ConnectTo string `yaml:"connectTo,omitempty"`
 	// Name of the client whose certificate, made by an earlier step, is presented.
 	ClientCertificate string `yaml:"clientCertificate,omitempty"`
-	// Take redirects, and expect the last answer.
+	// Follow redirects, and check the last response.
 	Follow bool `yaml:"follow,omitempty"`
-	// The answer's status.
+	// The status of the response.
 	Status int `yaml:"status,omitempty" jsonschema:"minimum=100,maximum=599"`
-	// The answer's headers: * in a value stands for any text, an empty value means that the header must be absent.
+	// The headers of the response: * in a value matches any text; an empty value means that the header is absent.
 	ResponseHeader map[string]string `yaml:"responseHeader,omitempty"`
-	// Pieces of text that the answer's body contains.
+	// Texts in the body of the response.
 	Contains Strings `yaml:"contains,omitempty"`
-	// Name of the Service that has the pod that answered as an endpoint.
+	// Name of a Service that has the responding pod as an endpoint.
 	Service string `yaml:"service,omitempty"`
-	// Name of the demo application that answered, such as cheddar.
+	// Name of the responding demo application, such as cheddar.
 	App string `yaml:"app,omitempty"`
-	// Name of the pod that answered.
+	// Name of the responding pod.
 	Pod string `yaml:"pod,omitempty"`
-	// Whether the answer has to come from the pod that answered the session's last step, or from another one.
+	// Whether the pod has to be the one of the session's last step, or another one.
 	SamePod *bool `yaml:"samePod,omitempty"`
-	// How long the answer may take to arrive at most.
+	// The longest time to the response.
 	Latency Duration `yaml:"latency,omitempty"`
-	// The certificate that the TLS handshake showed.
+	// The server certificate of the TLS handshake.
 	Certificate *ShownCertificate `yaml:"certificate,omitempty"`
 	// The request that a demo workload received, for requests to /echo.
 	Received *Received `yaml:"received,omitempty"`
-	// How long the answer may take to become as expected, 30s if not given.
+	// How long the response can take to become as expected; 30s if not given.
 	Within Duration `yaml:"within,omitempty"`
 }
 
@@ -90,7 +90,7 @@ type Received struct {
 	TLS *bool `yaml:"tls,omitempty"`
 	// The request's body.
 	Body string `yaml:"body,omitempty"`
-	// Headers: * in a value stands for any text, an empty value means that the header must be absent.
+	// Headers: * in a value matches any text; an empty value means that the header is absent.
 	Header map[string]string `yaml:"header,omitempty"`
 }
 
@@ -106,21 +106,22 @@ func (e Expect) validate(c *checker, path string) {
 		c.fault(path+".status", "%d is not an HTTP status (100 to 599)", e.Status)
 	}
 	if e.expectsNothing() {
-		c.fault(path, "expects nothing of the answer: give status, responseHeader, contains, service, app, pod, samePod, latency, certificate or received")
+		c.fault(path, "needs an expectation: status, responseHeader, contains, service, app, pod, samePod, latency, certificate or received")
 	}
 	if e.SamePod != nil && e.Session == "" {
-		c.fault(path+".samePod", "the same as what? Give the session whose last answer is meant")
+		c.fault(path+".samePod", "needs session: samePod compares with the last response in that session")
 	}
 	if shown := e.Certificate; shown != nil {
 		if shown.Secret == "" && len(shown.Names) == 0 {
-			c.fault(path+".certificate", "expects nothing of the certificate: give secret or names")
+			c.fault(path+".certificate", "needs secret or names")
 		}
 		e.needsTLS(c, path+".certificate")
 	}
 	if e.ClientCertificate != "" {
 		e.needsTLS(c, path+".clientCertificate")
 		if !slices.Contains(c.clients, e.ClientCertificate) {
-			c.add(path+".clientCertificate", strictyaml.Nearest(e.ClientCertificate, c.clients), "no step before makes a certificate for client %q", e.ClientCertificate)
+			c.add(path+".clientCertificate", strictyaml.Nearest(e.ClientCertificate, c.clients),
+				"no step before makes a certificate for client %q", e.ClientCertificate)
 		}
 	}
 }
@@ -133,7 +134,7 @@ func (e Expect) expectsNothing() bool {
 // needsTLS reports what only a TLS handshake can show in a request without one.
 func (e Expect) needsTLS(c *checker, path string) {
 	if u, err := url.Parse(e.URL); err == nil && u.Scheme == "http" && !e.Follow {
-		c.fault(path, "there is no certificate without TLS: the URL has to be an https one")
+		c.fault(path, "needs an https URL: only TLS has certificates")
 	}
 }
 
@@ -144,11 +145,11 @@ func (e Expect) validateFrom(c *checker, path string) {
 			c.fault(path+".connectTo", "%q: %v", e.ConnectTo, err)
 		}
 		if e.From == "" {
-			c.fault(path+".connectTo", "goes with from, a pod: this machine reaches the ingress only")
+			c.fault(path+".connectTo", "needs from: from this machine, requests go only to the ingress")
 		}
 	}
 	if e.From != "" && e.ClientCertificate != "" {
-		c.fault(path+".clientCertificate", "cannot be presented from a pod: leave out from")
+		c.fault(path+".clientCertificate", "cannot be combined with from")
 	}
 }
 
@@ -266,7 +267,8 @@ func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Reques
 	var noPair noPairError
 	switch {
 	case apierrors.IsNotFound(err), errors.As(err, &noPair):
-		return pollResult{mismatches: []probe.Mismatch{{Field: "certificate", Expected: "that of secret " + e.Certificate.Secret, Observed: err.Error()}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "certificate", Expected: "that of secret " + e.Certificate.Secret,
+			Observed: err.Error()}}}
 	case err != nil:
 		return pollResult{err: err}
 	}

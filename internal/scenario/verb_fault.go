@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// Fault is one thing that can happen to a pod or a node. Exactly one of pod and node is given.
+// Fault is a fault to inject. Exactly one of pod and node is given.
 type Fault struct {
 	Pod  *PodFault  `yaml:"pod,omitempty"`
 	Node *NodeFault `yaml:"node,omitempty"`
 }
 
-// PodFault is what happens to pods. Exactly one of name, service and workload says to which.
+// PodFault is a fault of pods. Exactly one of name, service, workload, and session is given.
 type PodFault struct {
 	// Name of the pod.
 	Name string `yaml:"name,omitempty"`
@@ -23,14 +23,14 @@ type PodFault struct {
 	Session string `yaml:"session,omitempty"`
 	// Where the pods are, if not in the run's own namespace.
 	Namespace string `yaml:"namespace,omitempty"`
-	// To how many of them, chosen by the run's seed; 1 if not given.
+	// How many pods, chosen by the run's seed; 1 if not given.
 	Count int `yaml:"count,omitempty" jsonschema:"minimum=1"`
 	// delete: as a rollout does, gracefully. kill: without grace. crash: the process ends with an error, and is restarted.
 	// unready: its readiness probe fails until the pod is replaced.
 	Action string `yaml:"action" jsonschema:"required,enum=delete,enum=kill,enum=crash,enum=unready"`
 }
 
-// NodeFault is what happens to a node. It ends with the scenario.
+// NodeFault is a fault of a node. It ends with the scenario.
 type NodeFault struct {
 	// Name of the node, or the role of nodes (worker, control-plane) of which the run's seed chooses one.
 	Name string `yaml:"name,omitempty"`
@@ -70,7 +70,7 @@ func (p PodFault) validate(c *checker, path string) {
 		c.workload(path+".workload", p.Workload, "deployment", "daemonset", "statefulset", "replicaset")
 	}
 	if p.Count < 0 || p.Count > 1 && (p.Name != "" || p.Session != "") {
-		c.fault(path+".count", "%d pods are more than that names", p.Count)
+		c.fault(path+".count", "%d pods cannot be chosen by name or session", p.Count)
 	}
 	c.inNamespace(path+".namespace", p.Namespace)
 	c.oneOf(path+".action", p.Action, "delete", "kill", "crash", "unready")
@@ -122,7 +122,7 @@ func (f NodeFault) target() string {
 	return "node " + f.Name
 }
 
-// cannotError says why a fault has nobody to happen to: a failure of the scenario, not of the lab.
+// cannotError says why a fault cannot be injected. It is a failure of the scenario, not of the lab.
 type cannotError struct{ text string }
 
 func (e *cannotError) Error() string { return e.text }

@@ -8,23 +8,23 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Never is an answer that must not come: the request of an expect, whose answer must not hold once in all the time.
+// Never is a response that must not occur: the request of an expect, whose response must never be as described.
 type Never struct {
-	// The request, and the answer that must not come. Its within is not used.
+	// The request, and the response that must not occur. Its within is not used.
 	Expect Expect `yaml:"expect" jsonschema:"required"`
-	// For how long to look, 3s if not given; at least as long as the steps of while take.
+	// How long to send requests; 3s if not given, and at least as long as the steps of while.
 	For Duration `yaml:"for,omitempty"`
-	// What happens meanwhile.
+	// Steps that run meanwhile.
 	While []Step `yaml:"while,omitempty"`
 }
 
 func (n Never) validate(c *checker, path string) {
 	n.Expect.validate(c, path+".expect")
 	if n.Expect.Within != 0 {
-		c.fault(path+".expect.within", "says nothing about an answer that must not come: give never its for")
+		c.fault(path+".expect.within", "is not used by never; set for")
 	}
 	if n.While != nil && len(n.While) == 0 {
-		c.fault(path+".while", "has no steps: what happens meanwhile?")
+		c.fault(path+".while", "has no steps")
 	}
 	c.steps(path+".while", n.While)
 }
@@ -94,7 +94,8 @@ func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 }
 
 // watch looks until ctx ends, or until the answer comes. It closes looked after the first look.
-func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse, looked chan<- struct{}) convergence {
+func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse,
+	looked chan<- struct{}) convergence {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	var c convergence
@@ -132,7 +133,7 @@ func (s *StepReport) settleNever(c convergence, came *glimpse, answer string, co
 			Observed: fmt.Sprintf("%s, after %.1f s", came.observed.What(), came.after.Seconds()),
 		}}
 	case c.last.observed == nil && c.err != nil && complete:
-		s.Outcome, s.Error = Failed, "nothing was seen: "+c.err.Error()
+		s.Outcome, s.Error = Failed, "no response: "+c.err.Error()
 	default:
 		s.Outcome = Passed
 	}

@@ -42,13 +42,13 @@ func (p Patch) validate(c *checker, path string) {
 		at := fmt.Sprintf("%s.json[%d]", path, i)
 		op, _ := operation["op"].(string)
 		if !slices.Contains(known, op) {
-			c.add(at, strictyaml.Nearest(op, known), "op %q is none of JSON patch's (RFC 6902): %s", op, strings.Join(known, ", "))
+			c.add(at, strictyaml.Nearest(op, known), "op %q is not an operation of JSON patch (RFC 6902): %s", op, strings.Join(known, ", "))
 		}
 		if pointer, isText := operation["path"].(string); !isText || pointer != "" && !strings.HasPrefix(pointer, "/") {
-			c.fault(at, "path is no JSON pointer such as /spec/replicas")
+			c.fault(at, "path is not a JSON pointer such as /spec/replicas")
 		}
 		if _, has := operation["value"]; !has && slices.Contains([]string{"add", "replace", "test"}, op) {
-			c.fault(at, "value is missing: %s what?", op)
+			c.fault(at, "value is missing for %s", op)
 		}
 	}
 }
@@ -118,11 +118,11 @@ func (p Patch) applyTo(o *unstructured.Unstructured) (*unstructured.Unstructured
 	}
 	after, err := applyPatch(kind, before, patch)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the patch cannot be made: %w", p.Object, err)
+		return nil, fmt.Errorf("%s: the patch fails: %w", p.Object, err)
 	}
 	patched := &unstructured.Unstructured{}
 	if err := patched.UnmarshalJSON(after); err != nil {
-		return nil, fmt.Errorf("%s: what the patch makes is no object: %w", p.Object, err)
+		return nil, fmt.Errorf("%s: the patched object is invalid: %w", p.Object, err)
 	}
 	return patched, nil
 }

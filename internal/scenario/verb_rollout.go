@@ -26,7 +26,7 @@ type Rollout struct {
 	Restart string `yaml:"restart,omitempty"`
 	// The Deployment that goes back to what it was before.
 	Undo string `yaml:"undo,omitempty"`
-	// The workload whose rollout has to come to its end.
+	// The workload whose rollout has to finish.
 	Status string `yaml:"status,omitempty"`
 	// Where the workload is, if not in the run's own namespace.
 	Namespace string `yaml:"namespace,omitempty"`
@@ -77,7 +77,7 @@ const (
 	revision = "deployment.kubernetes.io/revision"
 )
 
-// run restarts or undoes a workload, and waits until its rollout has come to its end.
+// run restarts or undoes a rollout, and waits until it is finished.
 func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error {
 	o, err := r.object(ro.target(), ro.Namespace)
 	if err != nil {
@@ -167,7 +167,7 @@ func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.Po
 func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) pollResult {
 	got, err := r.env.Kube.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "not found"}}}
 	}
 	if err != nil {
 		return pollResult{err: err}

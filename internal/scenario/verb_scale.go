@@ -8,20 +8,20 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Scale says how many pods a Deployment is to have.
+// Scale sets the number of pods of a Deployment.
 type Scale struct {
 	// Name of the Deployment.
 	Deployment string `yaml:"deployment" jsonschema:"required"`
-	// How many pods it is to have.
+	// The number of pods.
 	Replicas *int32 `yaml:"replicas" jsonschema:"required,minimum=0"`
 }
 
 func (s Scale) validate(c *checker, path string) {
 	if s.Deployment == "" {
-		c.fault(path+".deployment", "is missing: whose pods?")
+		c.fault(path+".deployment", "is missing")
 	}
 	if s.Replicas == nil {
-		c.fault(path+".replicas", "is missing: how many pods?")
+		c.fault(path+".replicas", "is missing")
 	} else if *s.Replicas < 0 {
 		c.fault(path+".replicas", "%d is less than zero", *s.Replicas)
 	}

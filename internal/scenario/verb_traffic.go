@@ -37,13 +37,13 @@ type Traffic struct {
 
 // TrafficExpect is what many answers have to be together. At least one field is given.
 type TrafficExpect struct {
-	// How many requests may fail: without a complete answer, or with a status of 500 or more.
+	// How many requests can fail: without a complete response, or with a status of 500 or more.
 	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
-	// The statuses that occur: each of them at least once, and no other.
+	// All statuses that occur.
 	Statuses []int `yaml:"statuses,omitempty"`
-	// How long complete answers may take.
+	// The time to complete responses.
 	Latency *Latency `yaml:"latency,omitempty"`
-	// How many different pods answer.
+	// The number of different responding pods.
 	Pods *int `yaml:"pods,omitempty" jsonschema:"minimum=0"`
 	// The share of one service or app.
 	Share *Share `yaml:"share,omitempty"`
@@ -94,16 +94,16 @@ func (t Traffic) validate(c *checker, path string) {
 	}
 	e := t.Expect
 	if e.Failures == nil && e.Statuses == nil && e.Pods == nil && e.Share == nil && e.Latency == nil {
-		c.fault(path+".expect", "expects nothing of the answers: give failures, statuses, latency, pods or share")
+		c.fault(path+".expect", "needs an expectation: failures, statuses, latency, pods or share")
 	}
 	if e.Latency != nil && *e.Latency == (Latency{}) {
-		c.fault(path+".expect.latency", "is no budget: give p50 or p99")
+		c.fault(path+".expect.latency", "needs p50 or p99")
 	}
 	if e.Share != nil {
 		e.Share.validate(c, path+".expect.share")
 	}
 	if t.While != nil && len(t.While) == 0 {
-		c.fault(path+".while", "has no steps: what happens meanwhile?")
+		c.fault(path+".while", "has no steps")
 	}
 	c.steps(path+".while", t.While)
 }
@@ -116,21 +116,21 @@ func (t Traffic) validateRequests(c *checker, path string) {
 	derived := t.Expect.Share != nil && t.Expect.Share.tells()
 	switch {
 	case t.While != nil && isGiven:
-		c.fault(at, "the traffic lasts as long as the steps of while, however many requests that is: leave it out")
+		c.fault(at, "cannot be combined with while, which says how long the traffic lasts")
 	case t.While != nil:
 	case isGiven && (t.Requests < 1 || t.Requests > maxRequests):
 		c.fault(at, "%d is not a number of requests (1 to %d)", t.Requests, maxRequests)
 	case isGiven || derived:
 	case t.Expect.Share != nil:
-		c.fault(at, "is missing: how many? Give it, or the share a distinguishFrom from which the number follows")
+		c.fault(at, "is missing; set it, or distinguishFrom of the share")
 	default:
-		c.fault(at, "is missing: how many? Give it, or the steps of while that the traffic lasts as long as")
+		c.fault(at, "is missing; set it, or steps in while")
 	}
 }
 
 func (s Share) validate(c *checker, path string) {
 	if (s.Service == "") == (s.App == "") {
-		c.fault(path, "is the share of one service or one app: give either")
+		c.fault(path, "needs exactly one of service and app")
 	}
 	sound := true
 	percentage := func(field string, value, least, most float64) {
@@ -146,10 +146,10 @@ func (s Share) validate(c *checker, path string) {
 	switch {
 	case !sound:
 	case !s.tells() && s.Power != 0:
-		c.fault(path+".power", "of telling the share from what? Give distinguishFrom, a wrong share")
+		c.fault(path+".power", "needs distinguishFrom, a wrong share")
 	case !s.tells():
 	case s.DistinguishFrom == s.Percent:
-		c.fault(path+".distinguishFrom", "%g is the right share: give a wrong one", s.DistinguishFrom)
+		c.fault(path+".distinguishFrom", "%g is the right share; it has to be a wrong one", s.DistinguishFrom)
 	default:
 		if _, err := s.needed(); err != nil {
 			c.fault(path+".distinguishFrom", "%g and %g percent %v; take one that is further away", s.DistinguishFrom, s.Percent, err)
@@ -159,7 +159,7 @@ func (s Share) validate(c *checker, path string) {
 
 func (t Traffic) validateInCheck(c *checker, path string) {
 	if t.While != nil {
-		c.fault(path+".while", "a check changes nothing: give requests")
+		c.fault(path+".while", "is not allowed in a check, which changes nothing; set requests")
 	}
 }
 

@@ -12,13 +12,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Wait names one thing that has to become true. Exactly one of ready, ingress, deployment, service, pod and object is given.
+// Wait is a condition to wait for. Exactly one of ready, ingress, deployment, service, pod, and object is given.
 type Wait struct {
-	// Everything that the scenario has applied is ready: Deployments rolled out, Services with endpoints.
+	// All applied objects are ready: Deployments are rolled out, Services have endpoints.
 	Ready bool `yaml:"ready,omitempty"`
 	// Name of an Ingress; goes with address or addresses.
 	Ingress string `yaml:"ingress,omitempty"`
-	// Whether the Ingress has to have an address in its status, or to have none.
+	// Whether the Ingress has an address in its status.
 	Address *bool `yaml:"address,omitempty"`
 	// Whose addresses the Ingress has to have in its status, all of them and no others. nodes: those of the nodes on which the
 	// controller is ready.
@@ -27,7 +27,7 @@ type Wait struct {
 	Deployment string `yaml:"deployment,omitempty"`
 	// Name of a Service; goes with endpoints.
 	Service string `yaml:"service,omitempty"`
-	// How many ready endpoints the Service has to have.
+	// The number of ready endpoints.
 	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
 	// Name of a Pod; goes with condition.
 	Pod string `yaml:"pod,omitempty"`
@@ -39,9 +39,9 @@ type Wait struct {
 	Exists *bool `yaml:"exists,omitempty"`
 	// A field of the object, in kubectl's notation: {.spec.type}; goes with value. Several results are joined by a space.
 	JSONPath string `yaml:"jsonpath,omitempty"`
-	// What the field has to be: * stands for any text, an empty value means that the field is absent or empty.
+	// The value of the field: * matches any text; an empty value means that the field is absent or empty.
 	Value *string `yaml:"value,omitempty"`
-	// A condition that has to be True. Available for a Deployment and Ready for a Pod if it is not given.
+	// A condition that has to be True; Available for a Deployment and Ready for a Pod if not given.
 	Condition string `yaml:"condition,omitempty"`
 	// How long to wait, 60s if not given.
 	Within Duration `yaml:"within,omitempty"`
@@ -53,7 +53,7 @@ func (w Wait) validate(c *checker, path string) {
 		"object": w.Object != "",
 	})
 	if len(subjects) != 1 {
-		c.fault(path, "exactly one of ready, ingress, deployment, service, pod and object is needed, %s", count(subjects))
+		c.fault(path, "needs exactly one of ready, ingress, deployment, service, pod, and object; %s", count(subjects))
 		return
 	}
 	subject := subjects[0]
@@ -102,7 +102,7 @@ func (w Wait) validateObject(c *checker, path string) {
 func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 	field := path[strings.LastIndex(path, ".")+1:]
 	if isGiven && subject != owner {
-		c.fault(path, "%s says nothing about a wait for %s", field, subject)
+		c.fault(path, "%s cannot be combined with %s", field, subject)
 	}
 	if !isGiven && needed && subject == owner {
 		c.fault(path, "is missing: a wait for %s needs %s", owner, field)
@@ -111,7 +111,7 @@ func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 
 func (w Wait) validateInCheck(c *checker, path string) {
 	if w.Ready {
-		c.fault(path+".ready", "a check applies nothing that could be ready: name a deployment, service or pod")
+		c.fault(path+".ready", "is not allowed in a check; name a deployment, service, or pod")
 	}
 }
 
@@ -146,7 +146,7 @@ func (w Wait) describeObject() string {
 	object := w.Object + inNamespace(w.Namespace)
 	switch {
 	case w.Exists != nil && !*w.Exists:
-		return object + " is gone"
+		return object + " does not exist"
 	case w.JSONPath != "" && w.Value != nil:
 		value := strconv.Quote(*w.Value)
 		if *w.Value != "" {
@@ -154,7 +154,7 @@ func (w Wait) describeObject() string {
 		}
 		return fmt.Sprintf("%s of %s is empty", w.JSONPath, object)
 	}
-	return object + " is there"
+	return object + " exists"
 }
 
 func readyEndpoints(n int) string {

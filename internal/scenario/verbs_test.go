@@ -49,7 +49,7 @@ func perform(t *testing.T, steps string, answer func(int, probe.Request) probe.O
 	return c, report.Steps[len(report.Steps)-1]
 }
 
-func TestTrafficJudgesAnswersTogether(t *testing.T) {
+func TestTrafficChecksAllResponses(t *testing.T) {
 	// Of every ten answers, one is the canary's, one a 503 of the ingress and one a 404 of a stranger's pod.
 	answer := func(n int, _ probe.Request) probe.Observation {
 		switch n % 10 {
@@ -82,7 +82,7 @@ func TestTrafficJudgesAnswersTogether(t *testing.T) {
 	}
 }
 
-func TestASessionKeepsItsCookiesAndKnowsItsPod(t *testing.T) {
+func TestSessionKeepsCookiesAndPod(t *testing.T) {
 	// The first request of a session gets a cookie, and the pod of the cookie answers until it is gone.
 	pods := []string{"a"}
 	answer := func(_ int, r probe.Request) probe.Observation {
@@ -111,7 +111,7 @@ func TestASessionKeepsItsCookiesAndKnowsItsPod(t *testing.T) {
 	}
 }
 
-func TestCertificatesAreOfTheirAuthorityAndForTheHostsOfTheRun(t *testing.T) {
+func TestCertificateHasItsCAAndHosts(t *testing.T) {
 	c, last := perform(t, `
 - certificate: {secret: web, hosts: [web.test, "*.web.test"]}
 - certificate: {secret: users, ca: users}
@@ -140,14 +140,16 @@ func TestCertificatesAreOfTheirAuthorityAndForTheHostsOfTheRun(t *testing.T) {
 	}
 }
 
-func TestAShownCertificateIsComparedWithItsSecret(t *testing.T) {
-	const steps = "- certificate: {secret: web, hosts: [web.test]}\n- expect: {url: https://web.test/, certificate: {secret: web, names: [web.test]}, within: 1ms}\n"
+func TestExpectComparesCertificateWithSecret(t *testing.T) {
+	const steps = "- certificate: {secret: web, hosts: [web.test]}\n- expect: {url: https://web.test/, " +
+		"certificate: {secret: web, names: [web.test]}, within: 1ms}\n"
 	shown := func(names ...string) func(int, probe.Request) probe.Observation {
 		return func(int, probe.Request) probe.Observation {
 			return probe.Observation{Status: http.StatusOK, TLS: &probe.TLS{Names: names, Fingerprint: "of another"}}
 		}
 	}
-	if _, got := perform(t, steps, shown("web.r1.test")); got.Why() != "certificate: expected that of secret web, observed another one, for web.r1.test" {
+	if _, got := perform(t, steps,
+		shown("web.r1.test")); got.Why() != "certificate: expected that of secret web, observed another one, for web.r1.test" {
 		t.Error(got.Why())
 	}
 	if _, got := perform(t, steps, shown()); got.Why() != "names of the certificate: expected web.r1.test, observed none" {
@@ -159,16 +161,19 @@ func TestAShownCertificateIsComparedWithItsSecret(t *testing.T) {
 	}
 	// The controller shows the last good pair, whose certificate may be the same.
 	halves := "- certificate: {secret: web, hosts: [web.test]}\n" +
-		"- patch: {object: secret/web, merge: {stringData: {tls.key: of another}}}\n- expect: {url: https://web.test/, certificate: {secret: web}, within: 1ms}\n"
-	if _, got := perform(t, halves, shown("web.r1.test")); got.Outcome != scenario.Failed || !strings.Contains(got.Why(), "nobody can show it: tls: ") {
+		"- patch: {object: secret/web, merge: {stringData: {tls.key: of another}}}\n- expect: {url: " +
+		"https://web.test/, certificate: {secret: web}, within: 1ms}\n"
+	if _, got := perform(t, halves, shown("web.r1.test")); got.Outcome != scenario.Failed || !strings.Contains(got.Why(),
+		"the pair is invalid: tls: ") {
 		t.Error(got.Outcome, got.Why())
 	}
 }
 
-func TestScaleSetsTheReplicas(t *testing.T) {
+func TestScaleSetsReplicas(t *testing.T) {
 	c, http := fakecluster.New(t)
 	s := load(t, "- apply: deployment.yaml\n- scale: {deployment: web, replicas: 10}\n")
-	if report, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Run: "r1", Keep: true}); err != nil || report.Outcome != scenario.Passed {
+	if report, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Run: "r1", Keep: true}); err != nil ||
+		report.Outcome != scenario.Passed {
 		t.Fatalf("%s: %s, %v", report.Outcome, report.Reason, err)
 	}
 	web, err := c.Clientset().AppsV1().Deployments("lab-example-r1").Get(t.Context(), "web", metav1.GetOptions{})

@@ -43,7 +43,7 @@ func (w Wait) poll(ctx context.Context, r *runner) pollResult {
 		m, err = r.seePod(ctx, w.Pod, w.condition())
 	}
 	if apierrors.IsNotFound(err) {
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: w.goal(), Observed: "there is no such object"}}}
+		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: w.goal(), Observed: "not found"}}}
 	}
 	if err != nil || m == nil {
 		return pollResult{err: err}
@@ -212,11 +212,11 @@ func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	case err != nil && !isGone:
 		return pollResult{err: err}
 	case w.Exists != nil && !*w.Exists && !isGone:
-		return differs(kube.Describe(o), "gone", stillThere(got))
+		return differs(kube.Describe(o), "not to exist", stillThere(got))
 	case w.Exists != nil && !*w.Exists:
 		return pollResult{}
 	case isGone:
-		return differs(kube.Describe(o), "there", "there is no such object")
+		return differs(kube.Describe(o), "to exist", "not found")
 	case w.JSONPath == "":
 		return pollResult{}
 	}

@@ -64,7 +64,8 @@ func (c *Cluster) control(object runtime.Object) {
 func (c *Cluster) endpoints(s *corev1.Service) {
 	ready, port := true, int32(80)
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-1", Labels: map[string]string{discoveryv1.LabelServiceName: s.Name}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-1",
+			Labels: map[string]string{discoveryv1.LabelServiceName: s.Name}},
 		Endpoints: []discoveryv1.Endpoint{{
 			Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: &ready},
 			TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: podOf(s.Name)},
