@@ -85,12 +85,14 @@ func TestMutantIsCaughtOnlyForItsReason(t *testing.T) {
 		"no step in caught": {otherHost + `, caught: {message: "404"}`, "in step 2 ", CaughtRight},
 		"another step": {
 			otherHost + `, caught: {step: the address, message: "404"}`,
-			`it is not step "the address" that fails, but step 2 (the page: GET http://web.r1.test/ answers 200): status: expected 200 OK, observed 404 Not Found`,
+			`it is not step "the address" that fails, but step 2 (the page: GET http://web.r1.test/ answers 200): ` +
+				`status: expected 200 OK, observed 404 Not Found`,
 			CaughtWrong,
 		},
 		"another reason": {
 			otherHost + `, caught: {step: the page, message: ["404", no endpoint]}`,
-			`step 2 (the page: GET http://web.r1.test/ answers 200) fails, but its report does not say "no endpoint": status: expected 200 OK, observed 404 Not Found`,
+			`step 2 (the page: GET http://web.r1.test/ answers 200) fails, but its report does not say "no endpoint": ` +
+				`status: expected 200 OK, observed 404 Not Found`,
 			CaughtWrong,
 		},
 		"text of the step itself": {

@@ -23,30 +23,43 @@ func objects(t *testing.T, manifests string) []*unstructured.Unstructured {
 }
 
 const sceneBefore = `
-{apiVersion: v1, kind: Service, metadata: {name: web, namespace: lab-1, uid: a, resourceVersion: "5"}, spec: {clusterIP: 10.0.0.7, clusterIPs: [10.0.0.7], ports: [{port: 80, nodePort: 30000}]}}
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: lab-1, uid: a, resourceVersion: "5"},
+  spec: {clusterIP: 10.0.0.7, clusterIPs: [10.0.0.7], ports: [{port: 80, nodePort: 30000}]}}
 ---
-{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}}, spec: {rules: [{host: web.localhost}]}, status: {loadBalancer: {}}}
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}},
+  spec: {rules: [{host: web.localhost}]}, status: {loadBalancer: {}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1, annotations: {deployment.kubernetes.io/revision: "1"}}, spec: {replicas: 1, template: {spec: {a: b}}}}
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1, annotations: {deployment.kubernetes.io/revision: "1"}},
+  spec: {replicas: 1, template: {spec: {a: b}}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1, annotations: {deployment.kubernetes.io/revision: "2"}}, spec: {replicas: 1, template: {spec: {a: b}}}}
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1, annotations: {deployment.kubernetes.io/revision: "2"}},
+  spec: {replicas: 1, template: {spec: {a: b}}}}
 `
 
 // TestWayBack has a student change, remove and add things.
 func TestWayBack(t *testing.T) {
 	t.Parallel()
 	const (
-		service    = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: lab-1, uid: z}, spec: {clusterIP: 10.0.0.9, ports: [{port: 80, nodePort: 30000}]}}`
-		ingress    = `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}}, spec: {rules: [{host: web.localhost}]}}`
-		otherHost  = `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}}, spec: {rules: [{host: other}]}}`
-		deployment = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1}, spec: {replicas: 1, template: {spec: {a: b}}}}`
-		scaled     = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1}, spec: {replicas: 2, template: {spec: {a: b}}}}`
-		otherPods  = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1}, spec: {replicas: 2, template: {spec: {a: c}}}}`
-		old        = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1}, spec: {replicas: 1, template: {spec: {a: b}}}}`
-		oldScaled  = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1}, spec: {replicas: 0, template: {spec: {a: b}}}}`
-		oldOther   = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1}, spec: {replicas: 1, template: {spec: {a: c}}}}`
-		secret     = `{apiVersion: v1, kind: Secret, metadata: {name: added, namespace: lab-1}}`
-		settings   = `{apiVersion: v1, kind: ConfigMap, metadata: {name: ingresslab-controller, namespace: ingresslab-system}, data: {a: b}}`
+		service = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: lab-1, uid: z},
+  spec: {clusterIP: 10.0.0.9, ports: [{port: 80, nodePort: 30000}]}}`
+		ingress = `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}},
+  spec: {rules: [{host: web.localhost}]}}`
+		otherHost = `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: lab-1, labels: {a: b}},
+  spec: {rules: [{host: other}]}}`
+		deployment = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1},
+  spec: {replicas: 1, template: {spec: {a: b}}}}`
+		scaled = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1},
+  spec: {replicas: 2, template: {spec: {a: b}}}}`
+		otherPods = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: lab-1},
+  spec: {replicas: 2, template: {spec: {a: c}}}}`
+		old = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1},
+  spec: {replicas: 1, template: {spec: {a: b}}}}`
+		oldScaled = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1},
+  spec: {replicas: 0, template: {spec: {a: b}}}}`
+		oldOther = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: old, namespace: lab-1},
+  spec: {replicas: 1, template: {spec: {a: c}}}}`
+		secret   = `{apiVersion: v1, kind: Secret, metadata: {name: added, namespace: lab-1}}`
+		settings = `{apiVersion: v1, kind: ConfigMap, metadata: {name: ingresslab-controller, namespace: ingresslab-system}, data: {a: b}}`
 	)
 	for name, c := range map[string]struct {
 		now             []string

@@ -59,19 +59,26 @@ func TestPatchChangesExistingObjects(t *testing.T) {
 - patch: {object: ingress/web, json: [{op: replace, path: /spec/rules/0/host, value: shop.test}]}
 - expect: {url: http://shop.test/, app: web}
 - expect: {url: http://web.test/, status: 404}
-- patch: {object: ingress/web, merge: {spec: {rules: [{host: web.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}}}
+- patch:
+    object: ingress/web
+    merge: {spec: {rules: [{host: web.test, http: {paths: [
+      {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}}
 - expect: {url: http://web.test/, app: web}
 - wait: {object: ingress/web, jsonpath: "{.spec.rules[*].host}", value: web.*, within: 5s}
 - delete: ingress/web
 - wait: {object: ingress/web, exists: false, within: 5s}
 `))
 	for steps, want := range map[string]string{
-		"- patch: {object: ingress/web, merge: {spec: {ingressClassName: other}}}\n":                                       `"web" not found`,
-		"- apply: web.yaml\n- patch: {object: ingress/web, json: [{op: remove, path: /spec/nothing}]}\n":                   "/spec/nothing",
-		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.nothing}', value: x, within: 1ms}\n":           "{.spec.nothing} of ingress lab-example-r1/web: expected x, observed nothing",
-		"- apply: web.yaml\n- wait: {object: ingress/web, exists: false, within: 1ms}\n":                                   "ingress lab-example-r1/web: expected not to exist, observed exists",
-		"- wait: {object: secret/web, exists: true, within: 1ms}\n":                                                        "secret lab-example-r1/web: expected to exist, observed not found",
-		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.ingressClassName}', value: '', within: 1ms}\n": "expected nothing, observed ingresslab",
+		"- patch: {object: ingress/web, merge: {spec: {ingressClassName: other}}}\n":                     `"web" not found`,
+		"- apply: web.yaml\n- patch: {object: ingress/web, json: [{op: remove, path: /spec/nothing}]}\n": "/spec/nothing",
+		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.nothing}', value: x, within: 1ms}\n": "{.spec.nothing} " +
+			"of ingress lab-example-r1/web: expected x, observed nothing",
+		"- apply: web.yaml\n- wait: {object: ingress/web, exists: false, within: 1ms}\n": "ingress " +
+			"lab-example-r1/web: expected not to exist, observed exists",
+		"- wait: {object: secret/web, exists: true, within: 1ms}\n": "secret " +
+			"lab-example-r1/web: expected to exist, observed not found",
+		"- apply: web.yaml\n- wait: {object: ingress/web, jsonpath: '{.spec.ingressClassName}', value: '', within: 1ms}\n": "expected " +
+			"nothing, observed ingresslab",
 	} {
 		if report := playSteps(t, c, http, steps); report.Outcome == scenario.Passed || !strings.Contains(report.Reason, want) {
 			t.Errorf("%s%s: %s; want %s", steps, report.Outcome, report.Reason, want)

@@ -45,11 +45,15 @@ func TestExpectSendsRequestFromPod(t *testing.T) {
 		t.Errorf("%d execs for three requests to each of two nodes, want one for all", execs)
 	}
 	for step, want := range map[string]string{
-		`{url: http://shop.test/, from: net-test, connectTo: "node:9999", status: 200, within: 300ms}`: "answer: expected one, observed nothing listens at 10.9.0.2:9999 at node b",
-		`{url: http://shop.test/, from: net-test, connectTo: "node/b:80", status: 404, within: 300ms}`: "status: expected 404 Not Found, observed 200 OK at node b (10.9.0.2:80)",
-		`{url: http://shop.test/, from: net-test, connectTo: "node/c:80", status: 200, within: 300ms}`: "to node/c:80: there is no node c with an address",
-		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`:           "latency: expected at most 4ms, observed 5ms",
-		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`:                   "from deployment/web: ",
+		`{url: http://shop.test/, from: net-test, connectTo: "node:9999", status: 200, within: 300ms}`: "answer: expected one, " +
+			"observed nothing listens at 10.9.0.2:9999 at node b",
+		`{url: http://shop.test/, from: net-test, connectTo: "node/b:80", status: 404, within: 300ms}`: "status: expected 404 Not Found, " +
+			"observed 200 OK at node b (10.9.0.2:80)",
+		`{url: http://shop.test/, from: net-test, connectTo: "node/c:80", status: 200, within: 300ms}`: "to node/c:80: " +
+			"there is no node c with an address",
+		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`: "latency: expected at most 4ms, " +
+			"observed 5ms",
+		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`: "from deployment/web: ",
 	} {
 		if report := playSteps(t, c, http, netTestPod+"- expect: "+step+"\n"); report.Outcome != scenario.Failed ||
 			!strings.Contains(report.Reason, want) {

@@ -35,7 +35,8 @@ func reports() []*scenario.Report {
 	return []*scenario.Report{
 		{
 			Scenario: "host-routing", Title: "Every host gets its cheese", File: "scenarios/host-routing/scenario.yaml", Outcome: scenario.Failed,
-			Reason: "step 2 (scenarios/host-routing/scenario.yaml:9): status: expected 200 OK, observed 503 Service Unavailable", Run: "k3f9d", Namespace: "lab-host-routing-k3f9d",
+			Reason: "step 2 (scenarios/host-routing/scenario.yaml:9): status: expected 200 OK, observed 503 Service " +
+				"Unavailable", Run: "k3f9d", Namespace: "lab-host-routing-k3f9d",
 			Started: started, Seconds: 31.2, Cleanup: "namespace is stuck",
 			Steps: []scenario.StepReport{
 				{Number: 1, Verb: "apply", Text: "apply cheeses.yaml", Line: 8, Outcome: scenario.Passed, Seconds: 0.21},

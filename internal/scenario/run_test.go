@@ -207,11 +207,14 @@ func TestUnmetWaitTimesOut(t *testing.T) {
 	}
 	c.Keeps = "Service/web"
 	for steps, want := range map[string]string{
-		"- wait: {ready: true, within: 50ms}\n":                            "deployment a/web: expected ready, observed 0 of 1 pods: ErrImagePull",
-		"- wait: {ingress: web, address: false, within: 50ms}\n":           "address of ingress web: expected none, observed " + fakecluster.Address,
-		"- wait: {service: web, endpoints: 2, within: 50ms}\n":             "ready endpoints of service web: expected 2, observed 1",
-		"- wait: {pod: web, within: 50ms}\n":                               "object: expected pod web is Ready, observed not found",
-		"- wait: {ingress: web, addresses: nodes, within: 50ms}\n":         "addresses of ingress web: expected nothing, observed " + fakecluster.Address,
+		"- wait: {ready: true, within: 50ms}\n": "deployment a/web: expected ready, observed 0 of 1 pods: " +
+			"ErrImagePull",
+		"- wait: {ingress: web, address: false, within: 50ms}\n": "address of ingress web: expected none, " +
+			"observed " + fakecluster.Address,
+		"- wait: {service: web, endpoints: 2, within: 50ms}\n": "ready endpoints of service web: expected 2, observed 1",
+		"- wait: {pod: web, within: 50ms}\n":                   "object: expected pod web is Ready, observed not found",
+		"- wait: {ingress: web, addresses: nodes, within: 50ms}\n": "addresses of ingress web: expected nothing, " +
+			"observed " + fakecluster.Address,
 		"- wait: {ingress: nothing, address: true, within: 50ms}\n":        "object: expected ingress nothing has an address, observed not found",
 		"- wait: {deployment: web, condition: Progressing, within: 1ms}\n": "object: expected deployment web is Progressing, observed not found",
 	} {

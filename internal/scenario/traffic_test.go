@@ -32,7 +32,8 @@ func TestTrafficFlowsWhileStepsRun(t *testing.T) {
 		"all is well": {while: "    - scale: {deployment: web, replicas: 2}\n    - expect: {url: http://web.test/, status: 200}\n",
 			inside: "passed passed"},
 		"a step inside fails": {
-			while:  "    - name: another\n      expect: {url: http://web.test/, status: 404, within: 100ms}\n    - scale: {deployment: web, replicas: 2}\n",
+			while: "    - name: another\n      expect: {url: http://web.test/, status: 404, within: 100ms}\n    - scale: {deployment: web, " +
+				"replicas: 2}\n",
 			inside: "failed skipped",
 			why:    "meanwhile, step another (GET http://web.r1.test/ answers 404): status: expected 404 Not Found, observed 200 OK",
 		},

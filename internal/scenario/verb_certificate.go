@@ -52,21 +52,21 @@ func (cert Certificate) validate(c *checker, path string) {
 
 func (cert Certificate) traits() traits { return traits{inSolution: true, certificate: &cert} }
 
-func (c Certificate) describe(names isolation) string {
+func (cert Certificate) describe(names isolation) string {
 	var of string
 	switch {
-	case len(c.Hosts) > 0:
-		of = "for " + strings.Join(names.texts(c.Hosts), ", ")
-	case c.Client != "":
-		of = "of client " + c.Client
+	case len(cert.Hosts) > 0:
+		of = "for " + strings.Join(names.texts(cert.Hosts), ", ")
+	case cert.Client != "":
+		of = "of client " + cert.Client
 	default:
 		of = "of an authority"
 	}
-	if c.CA != "" {
-		of += " (" + c.CA + ")"
+	if cert.CA != "" {
+		of += " (" + cert.CA + ")"
 	}
-	if c.Secret != "" {
-		of += " in secret " + c.Secret
+	if cert.Secret != "" {
+		of += " in secret " + cert.Secret
 	}
 	return "make a certificate " + of
 }

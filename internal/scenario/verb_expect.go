@@ -238,7 +238,7 @@ func (e Expect) times() int {
 
 // run polls until the answer is as expected. No answer at all is a failure like any other wrong answer: only the ingress is
 // asked, not the lab.
-func (e Expect) run(ctx context.Context, r *runner, report *StepReport) error {
+func (e Expect) run(ctx context.Context, r *runner, report *StepReport) error { //nolint:unparam // the interface verb has the error
 	p := r.polling(e.Within, expectWithin, e.streak(), report)
 	c := converge(ctx, p, func(ctx context.Context) pollResult { return e.poll(ctx, r) })
 	if err := report.settle(c, Failed); err != nil {

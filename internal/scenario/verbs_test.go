@@ -64,12 +64,13 @@ func TestTrafficChecksAllResponses(t *testing.T) {
 	}
 	const step = "- apply: web.yaml\n- traffic: {url: http://web.test/, requests: 1000, expect: "
 	for expect, want := range map[string]string{
-		"{failures: 100}":                        "",
-		"{failures: 99}":                         "failed requests: expected at most 99, observed 100 of 1000, the first: 503",
-		"{statuses: [503, 404, 200]}":            "",
-		"{statuses: [200]}":                      "statuses: expected 200, observed 200 and 404 and 503",
-		"{pods: 3}":                              "",
-		"{pods: 2}":                              "pods that answered: expected 2, observed 3 (elsewhere/web-pod, lab-example-r1/main, lab-example-r1/web-pod)",
+		"{failures: 100}":             "",
+		"{failures: 99}":              "failed requests: expected at most 99, observed 100 of 1000, the first: 503",
+		"{statuses: [503, 404, 200]}": "",
+		"{statuses: [200]}":           "statuses: expected 200, observed 200 and 404 and 503",
+		"{pods: 3}":                   "",
+		"{pods: 2}": "pods that answered: expected 2, observed 3 (elsewhere/web-pod, lab-example-r1/main, " +
+			"lab-example-r1/web-pod)",
 		"{share: {app: web, percent: 10}}":       "",
 		"{share: {service: web, percent: 10}}":   "",
 		"{share: {service: web, percent: 15}}":   "share of service web: expected 15 %, that is 114 to 188, observed 100 of 1000 (10.00 %)",
@@ -98,8 +99,9 @@ func TestSessionKeepsCookiesAndPod(t *testing.T) {
 	}
 	const ask = "- expect: {url: http://web.test/, session: alice"
 	for steps, want := range map[string]string{
-		ask + ", status: 200}\n" + ask + ", samePod: true}\n":                                                   "",
-		ask + ", samePod: true}\n" + ask + ", samePod: false, within: 1ms}\n":                                   "session: expected another pod than a, observed pod a",
+		ask + ", status: 200}\n" + ask + ", samePod: true}\n": "",
+		ask + ", samePod: true}\n" + ask + ", samePod: false, within: 1ms}\n": "session: expected another " +
+			"pod than a, observed pod a",
 		ask + ", status: 200}\n- expect: {url: http://web.test/, session: bob, pod: b}\n" + ask + ", pod: a}\n": "",
 		"- traffic: {url: http://web.test/, session: alice, requests: 50, expect: {pods: 1}}\n":                 "",
 		ask + ", status: 200}\n- expect: {url: http://web.test/, pod: none}\n":                                  "",
