@@ -1,18 +1,24 @@
-// Package balancer keeps what is alive about endpoints: how many requests are in flight, how many there were, how fast the
-// answers come, and which endpoints failed a moment ago. A routing table is thrown away at every change; this is what must
-// not be thrown away with it. State is keyed by pool, address and pod, so an address that the network gives to another pod
-// starts clean.
+// Package balancer selects the endpoint for each request, and keeps the live state of endpoints:
+// requests in flight, request counts, latency, and recent failures. A routing table is replaced at
+// each change; this state outlives it. The key is pool, address and pod, so that an address that is
+// reused for another pod starts with an empty state.
 //
-// It also chooses the endpoint for a request, in this order:
+// # Reading order
 //
-//  1. the one that the client's session is kept on (Choice.Prefer),
-//  2. the one that the request's key is hashed to (Choice.HashKey, hash.go),
-//  3. the one that the pool's algorithm says (Choice.By): roundrobin.go (ring.go), leastconn.go,
-//     ewma.go (latency.go).
+// Read endpoint.go (the state of one address), registry.go (all endpoints of the current table),
+// and pool.go (the selection). Each algorithm has its own file. limiter.go limits clients, not
+// endpoints; it is in this package because its state also outlives tables.
 //
-// Whichever it is, an endpoint that this request has tried is out, and one that failed a moment ago is taken only if there
-// is no other: a request that may fail is better than one that must.
+// # How an endpoint is selected
 //
-// Read endpoint.go first, then registry.go, pool.go, and the ways to choose. limiter.go is about
-// clients, not endpoints; it is here because it outlives tables too.
+// Pool.Pick applies these rules in order:
+//
+//  1. Exclude the endpoints that this request has already tried (Choice.Tried).
+//  2. Use the endpoint of the client's session, if there is one (Choice.Prefer).
+//  3. Otherwise use the endpoint that the hash of the request's key selects (Choice.HashKey, hash.go).
+//  4. Otherwise use the pool's algorithm (Choice.By): round robin or least connections
+//     (rotation.go), or peak EWMA (ewma.go).
+//
+// Each rule skips an endpoint that failed recently, unless all endpoints did, or the session
+// requires it (Choice.Insist). A request that can fail is better than one that must.
 package balancer

@@ -8,25 +8,27 @@ import (
 )
 
 const (
-	// firstAvoid is how long an endpoint is left alone after one failure. It is about the time in which the API server
-	// tells of a pod that went away, so a dead endpoint costs a request or two and a hiccup costs next to nothing.
+	// firstAvoid is how long an endpoint is avoided after one failure. The API server reports a
+	// deleted pod in about this time. So a dead endpoint costs one or two requests, and a short
+	// failure almost nothing.
 	firstAvoid = time.Second
-	// longestAvoid bounds the doubling: an endpoint on a node that lost its network stays listed for 40 s and more
-	// (https://kubernetes.io/docs/reference/node/node-status/), and is tried about twice in that time.
+	// longestAvoid bounds the doubling. An endpoint on a node without a network stays listed for 40
+	// s and more (https://kubernetes.io/docs/reference/node/node-status/), and is tried about twice
+	// in that time.
 	longestAvoid = 16 * time.Second
 )
 
-// Identity says which pod address a pool sends to. Two are the same endpoint only if they are equal: pod addresses
-// are reused within seconds.
+// Identity identifies an endpoint of a pool. All fields must be equal, because pod addresses are
+// reused within seconds.
 type Identity struct {
 	Address netip.AddrPort
-	// Pod is "namespace/name", or empty when the EndpointSlice names no pod.
+	// Pod is "namespace/name", or empty if the EndpointSlice refers to no pod.
 	Pod string
-	// Name is a DNS name to dial in the place of the address; empty: there is none.
+	// Name is a DNS name to dial instead of the address; empty for none.
 	Name string
 }
 
-// Endpoint is the live state of one address in one pool. Its methods may be called from any goroutine.
+// Endpoint is the live state of one address in one pool. Its methods are safe for concurrent use.
 type Endpoint struct {
 	identity Identity
 	pool     string
@@ -36,15 +38,15 @@ type Endpoint struct {
 	failures atomic.Uint64
 
 	streak     atomic.Int64 // failures since the last success
-	avoidUntil atomic.Int64 // Unix nanoseconds; 0: not avoided
+	avoidUntil atomic.Int64 // Unix nanoseconds; 0 if not avoided
 
 	latency latency
 }
 
-// Address is where the endpoint listens.
+// Address returns the endpoint's address and port.
 func (e *Endpoint) Address() netip.AddrPort { return e.identity.Address }
 
-// HostPort is what to dial: the address, or the name with the address's port.
+// HostPort returns what to dial: the address, or the name with the address's port.
 func (e *Endpoint) HostPort() string {
 	if e.identity.Name != "" {
 		return e.identity.Name + ":" + strconv.Itoa(int(e.identity.Address.Port()))
@@ -52,51 +54,51 @@ func (e *Endpoint) HostPort() string {
 	return e.identity.Address.String()
 }
 
-// Named reports whether the endpoint is a name outside the cluster.
+// Named reports whether the endpoint is a DNS name outside the cluster.
 func (e *Endpoint) Named() bool { return e.identity.Name != "" }
 
-// Pod is "namespace/name" of the pod behind the address, or empty.
+// Pod returns "namespace/name" of the endpoint's pod, or an empty string.
 func (e *Endpoint) Pod() string { return e.identity.Pod }
 
-// Pool is the key of the pool that the endpoint belongs to.
+// Pool returns the key of the endpoint's pool.
 func (e *Endpoint) Pool() string { return e.pool }
 
-// InFlight is the number of requests that the endpoint works on right now.
+// InFlight returns the number of requests in flight at the endpoint.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
 
-// Requests is the number of requests that were sent to the endpoint, tries included.
+// Requests returns the number of requests that were sent to the endpoint, including retries.
 func (e *Endpoint) Requests() uint64 { return e.requests.Load() }
 
-// Failures is the number of tries that failed through the endpoint's own fault.
+// Failures returns the number of failed tries that the endpoint caused.
 func (e *Endpoint) Failures() uint64 { return e.failures.Load() }
 
-// Avoided reports whether the endpoint failed so recently that another one is the better choice.
+// Avoided reports whether the endpoint failed recently, so that others are preferred.
 func (e *Endpoint) Avoided() bool {
 	until := e.avoidUntil.Load()
 	return until != 0 && time.Now().UnixNano() < until
 }
 
-// Latency is how long the endpoint takes to begin its response: an average of the last seconds, which fades while it is not
-// asked; 0: nothing is known.
+// Latency returns the time until the endpoint starts its response: a moving average of the last
+// seconds. It fades while the endpoint gets no requests; 0 means unknown.
 func (e *Endpoint) Latency() time.Duration {
 	latency, _ := e.latency.at(time.Now())
 	return latency
 }
 
-// Observe takes in how long the endpoint took to begin a response, or how long it was given and did not.
+// Observe records the time until the endpoint started a response, or timed out.
 func (e *Endpoint) Observe(took time.Duration) { e.latency.observe(took, time.Now()) }
 
-// Begin counts a request that is about to be sent. Every Begin needs one End.
+// Begin counts a request that is about to be sent. Each Begin needs one End.
 func (e *Endpoint) Begin() {
 	e.inFlight.Add(1)
 	e.requests.Add(1)
 }
 
-// End takes back what Begin counted as in flight.
+// End ends a request that Begin counted as in flight.
 func (e *Endpoint) End() { e.inFlight.Add(-1) }
 
-// Failed marks the endpoint as one to avoid: for a second at first, twice as long for each failure in a row, 16 s at most.
-// A client that went away is no reason to call it.
+// Failed marks the endpoint as avoided: for 1 s at first, twice as long after each failure in a
+// row, and at most 16 s. Don't call it for a client that disconnected.
 func (e *Endpoint) Failed() {
 	e.failures.Add(1)
 	avoid := longestAvoid
@@ -106,10 +108,10 @@ func (e *Endpoint) Failed() {
 	e.avoidUntil.Store(time.Now().Add(avoid).UnixNano())
 }
 
-// TimedOut counts a failure without a mark: an endpoint that is slow with one request may be quick with all others.
+// TimedOut counts a failure without avoiding the endpoint: other requests might be fast.
 func (e *Endpoint) TimedOut() { e.failures.Add(1) }
 
-// Succeeded takes the mark away: the endpoint answered, whatever the status.
+// Succeeded ends the avoidance: the endpoint responded, with any status.
 func (e *Endpoint) Succeeded() {
 	if e.avoidUntil.Load() != 0 {
 		e.streak.Store(0)

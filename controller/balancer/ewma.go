@@ -1,20 +1,22 @@
 package balancer
 
 import (
+	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
-// ewma draws two endpoints and takes the one that would be done earlier: that with the lower latency, times the requests
-// that it has to do (annotation load-balance: ewma). Two are enough to keep away from a slow endpoint, and leave the
-// fastest one from being hit by everybody at once (Mitzenmacher, "The Power of Two Choices", 2001).
+// ewma selects two random endpoints and uses the one with the lower cost: latency times requests in
+// flight (annotation load-balance: ewma). Two candidates are enough to avoid a slow endpoint, and
+// don't send all requests to the fastest one (Mitzenmacher, "The Power of Two Choices", 2001).
 type ewma struct {
 	// draw returns a random number in [0,n).
 	draw func(n int) int
 }
 
-// leastLatency is added to every latency. It keeps differences that are noise from deciding, and an endpoint that was not
-// asked for long, whose latency is all but forgotten, from getting everything until its first answer.
+// leastLatency is added to each latency. Without it, noise would decide between fast endpoints. An
+// idle endpoint, whose latency has faded, would get all requests until its first response.
 const leastLatency = time.Millisecond
 
 // pick implements picker.
@@ -25,8 +27,8 @@ func (p *ewma) pick(endpoints, tried []*Endpoint) *Endpoint {
 			return sooner(a, b)
 		}
 	}
-	// Some are out. Draw among the rest: drawing again in the place of those that are out would favor none either, but may
-	// take long.
+	// Some endpoints are excluded. Select from a list of the rest: drawing again would be as fair,
+	// but could take long.
 	rest := filter(endpoints, healthy)
 	if len(rest) == 0 {
 		rest = filter(endpoints, func(e *Endpoint) bool { return !slices.Contains(tried, e) })
@@ -40,7 +42,7 @@ func (p *ewma) pick(endpoints, tried []*Endpoint) *Endpoint {
 	return sooner(p.two(rest))
 }
 
-// two draws two different endpoints.
+// two returns two different random endpoints.
 func (p *ewma) two(endpoints []*Endpoint) (a, b *Endpoint) {
 	i, j := p.draw(len(endpoints)), p.draw(len(endpoints)-1)
 	if j >= i {
@@ -49,8 +51,8 @@ func (p *ewma) two(endpoints []*Endpoint) (a, b *Endpoint) {
 	return endpoints[i], endpoints[j]
 }
 
-// sooner compares two endpoints. One that has not answered yet counts as fast as the other: it gets its share, and is not
-// flooded for being unknown.
+// sooner compares two endpoints. One without a response counts as being as fast as the other. It
+// gets its share, but not all requests.
 func sooner(a, b *Endpoint) *Endpoint {
 	now := time.Now()
 	latencyA, knownA := a.latency.at(now)
@@ -77,4 +79,46 @@ func filter(endpoints []*Endpoint, keep func(*Endpoint) bool) []*Endpoint {
 		}
 	}
 	return kept
+}
+
+// latencyDecay is the time in which a measurement loses about two thirds of its weight: 10 s, as in
+// ingress-nginx.
+const latencyDecay = 10 * time.Second
+
+// latency is a peak-sensitive moving average of response times: a peak counts at once, an
+// improvement gradually. It is weighted by time and not by the number of responses, so the load
+// doesn't affect it.
+type latency struct {
+	mu      sync.Mutex
+	average time.Duration
+	last    time.Time // zero before the first measurement
+}
+
+// observe records a response time.
+func (l *latency) observe(took time.Duration, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last.IsZero() || took >= l.average {
+		l.average, l.last = took, now
+		return
+	}
+	weight := fade(now.Sub(l.last))
+	l.average = took + time.Duration(weight*float64(l.average-took))
+	l.last = now
+}
+
+// at returns the expected response time, and whether any was measured. Without requests, the
+// average fades to 0, so that a slow endpoint gets another chance.
+func (l *latency) at(now time.Time) (expected time.Duration, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last.IsZero() {
+		return 0, false
+	}
+	return time.Duration(fade(now.Sub(l.last)) * float64(l.average)), true
+}
+
+// fade returns the remaining weight after a time, from 1 to 0.
+func fade(elapsed time.Duration) float64 {
+	return math.Exp(-float64(max(elapsed, 0)) / float64(latencyDecay))
 }

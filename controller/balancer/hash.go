@@ -2,13 +2,14 @@ package balancer
 
 import "slices"
 
-// pickByHash gives every endpoint a score for the key and takes the highest ("rendezvous hashing", Thaler and
-// Ravishankar 1998). The scores of one endpoint have nothing to do with those of another, and this is what makes it
-// good: an endpoint that goes away gives its keys to all others evenly, one that comes takes an even share from each, and
-// no other key moves. A key whose endpoint is avoided has a second choice that is its own, and comes back later.
+// pickByHash computes a score of the key for each endpoint and selects the highest (rendezvous
+// hashing, Thaler and Ravishankar 1998). The scores of the endpoints are independent. So a removed
+// endpoint gives its keys evenly to all others, a new one takes an even share from each, and no
+// other key moves. A key whose endpoint is avoided uses the endpoint with the second highest score
+// until then.
 //
-// It looks at all endpoints for every request. In return it needs no memory and nothing to rebuild when pods come and go,
-// and at a nanosecond for each, even thousands cost less than proxying the request does.
+// Each request scores all endpoints, at about a nanosecond per endpoint. Even thousands cost less
+// than proxying the request. In return, nothing must be stored, or rebuilt when pods change.
 func (p *Pool) pickByHash(key string, tried []*Endpoint) *Endpoint {
 	p.makeSeeds.Do(func() {
 		p.seeds = make([]uint64, len(p.endpoints))
@@ -38,8 +39,8 @@ func (p *Pool) pickByHash(key string, tried []*Endpoint) *Endpoint {
 	return best
 }
 
-// seed is what makes an endpoint's scores its own. It is made of the pod's name where there is one: "web-0" of a
-// StatefulSet keeps its keys when it is started again at another address.
+// seed returns the endpoint's hash seed. It derives from the pod's name, if there is one: "web-0"
+// of a StatefulSet keeps its keys when it restarts with another address.
 func seed(e *Endpoint) uint64 {
 	if e.identity.Pod != "" {
 		return mix(hash(e.identity.Pod))
@@ -47,7 +48,7 @@ func seed(e *Endpoint) uint64 {
 	return mix(hash(e.identity.Address.String()))
 }
 
-// hash is FNV-1a (RFC 9923): the same in every process, because all replicas of the controller must agree.
+// hash is FNV-1a (RFC 9923): all replicas of the controller compute the same value.
 func hash(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
@@ -56,7 +57,7 @@ func hash(s string) uint64 {
 	return h
 }
 
-// mix spreads every bit of x over all bits of the result; it is the last step of MurmurHash3.
+// mix spreads each bit of x over all bits of the result; it is the last step of MurmurHash3.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd
 	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53

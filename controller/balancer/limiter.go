@@ -7,74 +7,75 @@ import (
 	"time"
 )
 
-// LimiterCapacity is how many clients a Limiter remembers, all routes together; about 16 MiB at the most. ingress-nginx gives
-// each limit of each Ingress 5 MiB, which is some 80,000.
+// LimiterCapacity is the maximum number of clients in a Limiter, for all routes: at most about 16
+// MiB. ingress-nginx reserves 5 MiB per limit of each Ingress, for about 80,000 clients.
 const LimiterCapacity = 1 << 16
 
-// Limits bound what one client may do on one route; 0: no limit.
+// Limits are the limits of one client on one route; 0 means no limit.
 type Limits struct {
-	// PerSecond and PerMinute are rates of requests; both hold.
+	// PerSecond and PerMinute are rates of requests; both apply.
 	PerSecond, PerMinute int
-	// Burst is how many times a rate may be exceeded at once: with 5 requests a second and a Burst of 5, a client that was
-	// quiet has 26 requests served at once, and then five a second.
+	// Burst is a multiple of the rate that a client can exceed at once. With 5 requests per second
+	// and a Burst of 5, an idle client can send 26 requests at once, and then 5 per second.
 	Burst int
-	// Connections is the number of requests at the same time, upgraded connections included.
+	// Connections is the maximum number of concurrent requests, including upgraded connections.
 	Connections int
 }
 
-// Client is whom Limits are about: an address on a route. Any text will do for the route, if it stays the same when tables
-// change.
+// Client identifies a client of a route. Route can be any text that stays the same across tables.
 type Client struct {
 	Route   string
 	Address netip.Addr
 }
 
-// Verdict says what became of a request under Limits.
+// Verdict is the result of applying Limits to a request.
 type Verdict int
 
 const (
-	// Admitted may pass. With a limit of connections it counts as one until Leave.
+	// Admitted allows the request. With a limit of connections, it counts as one until Leave.
 	Admitted Verdict = iota
-	// TooFast is beyond PerSecond or PerMinute. It counts for nothing.
+	// TooFast means that the request exceeds PerSecond or PerMinute. It isn't counted.
 	TooFast
-	// TooMany is beyond Connections. It counts for nothing, either.
+	// TooMany means that the request exceeds Connections. It isn't counted.
 	TooMany
 )
 
-// Limiter counts requests by client. It remembers a bounded number of clients and forgets first whoever was quiet for longest: an
-// attacker with many addresses costs no memory. Clients with requests in flight are not forgotten; their number is
-// bounded by that of the connections. A Limiter may be used by any number of goroutines.
+// Limiter counts requests by client. The number of clients is bounded, so an attacker with many
+// addresses can't exhaust memory: the client that was idle longest is evicted. Clients with
+// requests in flight are not evicted; the number of connections bounds them. A Limiter is safe for
+// concurrent use.
 type Limiter struct {
 	capacity int
 
 	mu      sync.Mutex
 	clients map[Client]*tally
-	// quiet has those with nothing in flight, the most recent first.
+	// quiet lists the clients without requests in flight, the most recent first.
 	quiet list.List
 }
 
-// tally is what is known about one client.
+// tally is the state of one client.
 type tally struct {
 	client Client
-	// second and minute are as they were at the time last.
+	// second and minute have the values of the time last.
 	second, minute bucket
 	last           time.Time
 	inFlight       int
-	// place is in Limiter.quiet; nil while something is in flight.
+	// place is the element in Limiter.quiet; nil with requests in flight.
 	place *list.Element
 }
 
-// NewLimiter makes a Limiter that remembers as many clients as capacity says, at least one.
+// NewLimiter returns a Limiter for the given number of clients, at least one.
 func NewLimiter(capacity int) *Limiter {
 	return &Limiter{capacity: max(capacity, 1), clients: map[Client]*tally{}}
 }
 
-// Admit counts a request at the time now, unless it is beyond the limits; then it says how long the client has to wait until
-// another one could pass (for TooMany nobody knows: 0). An admitted request with a limit of connections needs one Leave.
+// Admit counts a request at the time now if the limits allow it. Otherwise it returns how long the
+// client must wait for the next request; for TooMany, the time is unknown and 0. With a limit of
+// connections, each admitted request needs one Leave.
 //
-// The rates are leaky buckets as in nginx's limit_req with nodelay
-// (https://nginx.org/en/docs/http/ngx_http_limit_req_module.html), the connections limit_conn. IPv6 clients count by
-// their /64: that is what one customer gets (RFC 6177), and each of its addresses costs nothing.
+// The rates are leaky buckets, as in nginx's limit_req with nodelay
+// (https://nginx.org/en/docs/http/ngx_http_limit_req_module.html); connections are limited as in
+// limit_conn. IPv6 clients count by their /64, because that is what one customer gets (RFC 6177).
 func (l *Limiter) Admit(c Client, limits Limits, now time.Time) (Verdict, time.Duration) {
 	c.Address = network(c.Address)
 	l.mu.Lock()
@@ -95,7 +96,7 @@ func (l *Limiter) Admit(c Client, limits Limits, now time.Time) (Verdict, time.D
 	return Admitted, 0
 }
 
-// Leave takes back one connection of an admitted request.
+// Leave ends one concurrent request.
 func (l *Limiter) Leave(c Client) {
 	c.Address = network(c.Address)
 	l.mu.Lock()
@@ -110,14 +111,14 @@ func (l *Limiter) Leave(c Client) {
 	}
 }
 
-// Len is the number of clients that are remembered.
+// Len returns the number of stored clients.
 func (l *Limiter) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.clients)
 }
 
-// tally finds what is known about a client, and moves it to the front of those that are quiet.
+// tally returns the state of a client, and moves it to the front of the idle clients.
 func (l *Limiter) tally(c Client, now time.Time) *tally {
 	t := l.clients[c]
 	switch {
@@ -132,7 +133,7 @@ func (l *Limiter) tally(c Client, now time.Time) *tally {
 	return t
 }
 
-// enter counts a request in flight. Its client cannot be forgotten until it has left.
+// enter counts a request in flight. Its client can't be evicted until Leave.
 func (l *Limiter) enter(t *tally) {
 	t.inFlight++
 	if t.place != nil {
@@ -141,7 +142,7 @@ func (l *Limiter) enter(t *tally) {
 	}
 }
 
-// forget makes room: of the quiet clients, the one that was quiet for longest goes.
+// forget evicts the client that was idle longest.
 func (l *Limiter) forget() {
 	for l.quiet.Len() > l.capacity {
 		oldest := l.quiet.Back()
@@ -149,14 +150,15 @@ func (l *Limiter) forget() {
 	}
 }
 
-// bucket is how many requests a client is ahead of its rate.
+// bucket is the number of requests that a client is ahead of its rate.
 type bucket float64
 
-// empty is the bucket of a client that has not been here yet.
+// empty is the bucket of a new client.
 const empty bucket = -1
 
-// add lets the bucket leak for some time at rate requests a unit and puts one request in. If it then holds more than
-// burst times the rate, it gives the time until a request would fit; otherwise 0.
+// add drains the bucket for the elapsed time at rate requests per unit, and adds one request. If
+// the bucket then exceeds burst times the rate, it returns the time until a request would fit;
+// otherwise 0.
 func (b bucket) add(rate, burst int, elapsed, unit time.Duration) (bucket, time.Duration) {
 	if rate <= 0 {
 		return empty, 0
@@ -169,13 +171,13 @@ func (b bucket) add(rate, burst int, elapsed, unit time.Duration) (bucket, time.
 	return bucket(next), 0
 }
 
-// network is what a client counts by: an IPv4 address, or an IPv6 /64.
+// network returns the prefix that identifies a client: an IPv4 address, or an IPv6 /64.
 func network(a netip.Addr) netip.Addr {
 	const ipv6Customer = 64
 	a = a.Unmap().WithZone("")
 	if !a.Is6() {
 		return a
 	}
-	prefix, _ := a.Prefix(ipv6Customer) // an IPv6 address has 64 bits
+	prefix, _ := a.Prefix(ipv6Customer) // an IPv6 address has 128 bits, so 64 is valid
 	return prefix.Addr()
 }

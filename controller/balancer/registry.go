@@ -14,12 +14,14 @@ type Registry struct {
 	pools map[string]*Pool
 }
 
-// NewRegistry gives an empty registry. Its pools draw random numbers in [0,n) with draw; nil means math/rand/v2.
+// NewRegistry returns an empty registry. Its pools use draw for random numbers in [0,n); nil means
+// math/rand/v2.
 func NewRegistry(draw func(n int) int) *Registry { return &Registry{draw: draw} }
 
-// Update brings the registry to the given pools and returns a Pool for each of them, with its endpoints in the order
-// given. The caller must not change the map. Endpoints that stay keep their state, those that are new start clean, and those
-// that are in no pool any more are returned as gone; requests that are still in flight on them end as they like.
+// Update replaces the pools of the registry, and returns a Pool for each key, with its endpoints in
+// the given order. The caller must not change the map. Endpoints that are still in a pool keep
+// their state, new ones start with an empty state, and removed ones are returned as gone. Requests
+// in flight on removed endpoints continue.
 func (r *Registry) Update(want map[string][]Identity) (pools map[string]*Pool, gone []*Endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -30,7 +32,7 @@ func (r *Registry) Update(want map[string][]Identity) (pools map[string]*Pool, g
 		case old == nil:
 			pools[key] = (&Pool{pickers: newPickers(r.draw)}).with(key, identities)
 		case old.is(identities):
-			pools[key] = old // most pools do not change with a table
+			pools[key] = old // most pools don't change with a table
 		default:
 			pools[key] = old.with(key, identities)
 		}
@@ -50,12 +52,12 @@ func (r *Registry) Update(want map[string][]Identity) (pools map[string]*Pool, g
 	return pools, gone
 }
 
-// is says whether the pool has exactly these identities in this order.
+// is reports whether the pool has exactly these identities in this order.
 func (p *Pool) is(identities []Identity) bool {
 	return slices.EqualFunc(p.endpoints, identities, func(e *Endpoint, one Identity) bool { return e.identity == one })
 }
 
-// with gives a pool with these identities that goes on where p stands.
+// with returns a pool with these identities that continues the rotation of p.
 func (p *Pool) with(key string, identities []Identity) *Pool {
 	next := &Pool{endpoints: make([]*Endpoint, 0, len(identities)), byIdentity: make(map[Identity]*Endpoint, len(identities)), pickers: p.pickers}
 	for _, identity := range identities {
@@ -72,7 +74,7 @@ func (p *Pool) with(key string, identities []Identity) *Pool {
 	return next
 }
 
-// Endpoints lists all endpoints of the current table, sorted by pool and address.
+// Endpoints returns all endpoints of the current table, sorted by pool and address.
 func (r *Registry) Endpoints() []*Endpoint {
 	r.mu.Lock()
 	defer r.mu.Unlock()
