@@ -1,11 +1,11 @@
-// Package metrics counts what the controller does, for Prometheus. docs/metrics.md lists what there is; it is written by a
-// test from the figures themselves.
+// Package metrics exports the controller's metrics to Prometheus. docs/metrics.md lists them; a
+// test generates the list from the registered metrics.
 //
-// Labels are bounded by the objects in the cluster, never by what clients send: series of Ingresses, Services and
-// endpoints that are gone are dropped.
+// Label values come from objects in the cluster, never from requests. So their number is bounded:
+// the series of deleted Ingresses, Services and endpoints are removed.
 //
-// Read metrics.go for what is kept and who is told, requests.go for the figures of requests, endpoints.go for those of each
-// pod address.
+// Read metrics.go first (all metrics, and the methods that update them), then requests.go (request
+// metrics) and endpoints.go (metrics of each pod address).
 package metrics
 
-//go:generate go test -run TestListIsCurrent -update .
+//go:generate go test -run TestMetricsListIsCurrent -update .

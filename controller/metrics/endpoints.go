@@ -6,16 +6,17 @@ import (
 	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
-// endpoints reads the live state of the endpoints at the moment of the scrape, so that the series of a pod end with it.
+// endpoints collects the live state of the endpoints at each scrape, so the series of a pod end
+// when the pod does.
 type endpoints struct {
 	list func() []*balancer.Endpoint
 }
 
 var (
-	endpointInfo     = describe("endpoint_info", "1 for every pod address that may get requests now.", "service", "endpoint", "pod")
-	endpointRequests = describe("endpoint_requests_total", "Requests sent to the endpoint, tries included.", "service", "endpoint")
-	endpointFailures = describe("endpoint_failures_total", "Tries that failed through the endpoint's fault.", "service", "endpoint")
-	endpointInFlight = describe("endpoint_in_flight", "Requests the endpoint works on now.", "service", "endpoint")
+	endpointInfo     = describe("endpoint_info", "1 for each pod address that can get requests.", "service", "endpoint", "pod")
+	endpointRequests = describe("endpoint_requests_total", "Requests sent to the endpoint, including retries.", "service", "endpoint")
+	endpointFailures = describe("endpoint_failures_total", "Failed tries that the endpoint caused.", "service", "endpoint")
+	endpointInFlight = describe("endpoint_in_flight", "Requests in flight at the endpoint.", "service", "endpoint")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -35,7 +36,7 @@ func (c *endpoints) Collect(metrics chan<- prometheus.Metric) {
 	for _, e := range c.list() {
 		key := [2]string{e.Pool(), e.HostPort()}
 		if seen[key] {
-			continue // one address under two pod names: a series must be unique
+			continue // two pods can have one address, but a series must be unique
 		}
 		seen[key] = true
 		metrics <- prometheus.MustNewConstMetric(endpointInfo, prometheus.GaugeValue, 1, key[0], key[1], e.Pod())

@@ -70,8 +70,8 @@ func labelsOf(family *dto.MetricFamily) []string {
 	return names
 }
 
-// TestListIsCurrent keeps the documentation from naming what is not there, and from lacking what is. `go generate` writes it.
-func TestListIsCurrent(t *testing.T) {
+// TestMetricsListIsCurrent keeps the documentation from naming what is not there, and from lacking what is. `go generate` writes it.
+func TestMetricsListIsCurrent(t *testing.T) {
 	text, err := os.ReadFile(listFile)
 	if err != nil {
 		t.Fatal(err)
@@ -81,14 +81,14 @@ func TestListIsCurrent(t *testing.T) {
 		t.Fatalf("%s has no mark where the table begins", listFile)
 	}
 	var b strings.Builder
-	b.WriteString(prose + "-->\n\n| metric | type | labels | what it counts |\n| --- | --- | --- | --- |\n")
+	b.WriteString(prose + "-->\n\n| metric | type | labels | description |\n| --- | --- | --- | --- |\n")
 	for _, family := range families(t) {
 		if strings.HasPrefix(family.GetName(), namespace) {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()),
 				strings.Join(labelsOf(family), ", "), family.GetHelp())
 		}
 	}
-	b.WriteString("\nBeside these there are the figures of the process and of Go's runtime, `process_*` and `go_*`.\n")
+	b.WriteString("\nThe controller also exports the metrics of its process and of the Go runtime, `process_*` and `go_*`.\n")
 	if *update {
 		if err := os.WriteFile(listFile, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

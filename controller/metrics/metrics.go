@@ -14,7 +14,7 @@ import (
 
 const namespace = "ingresslab"
 
-// Metrics holds the figures of one controller. Its methods may be called from any goroutine.
+// Metrics holds the metrics of one controller. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -30,31 +30,33 @@ type Metrics struct {
 	watchErrors *prometheus.CounterVec
 }
 
-// Sources are the figures that somebody else keeps.
+// Sources provide metrics that other packages keep.
 type Sources struct {
-	// Server is asked for its endpoints and the requests in flight.
+	// Server provides its endpoints, requests in flight, and mirrored requests.
 	Server *proxy.Server
-	// Leading reports whether this replica writes.
+	// Leading reports whether this replica is the leader.
 	Leading func() bool
-	// AccessLogDropped is the number of lines lost; nil without an access log.
+	// AccessLogDropped returns the number of dropped log lines; nil without an access log.
 	AccessLogDropped func() uint64
 }
 
-// New makes the figures, all zero.
+// New returns Metrics, all zero.
 func New() *Metrics {
 	m := &Metrics{
-		registry:    prometheus.NewRegistry(),
-		requests:    newRequests(),
-		builds:      prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "table_builds_total", Help: "Tables built."}),
-		buildTime:   histogram("table_build_duration_seconds", "Listing, building and swapping.", prometheus.ExponentialBuckets(0.0001, 1.5, 25)),
-		propagation: histogram("propagation_seconds", "From the first event of a change to its table being live.", prometheus.ExponentialBuckets(0.001, 2, 12)),
-		routes:      gauge("table_routes", "Routes in the table that decides now."),
-		hosts:       gauge("table_hosts", "Hosts in the table that decides now."),
-		problems:    gauges("problems", "Problems in the objects of our class now, by code.", "code"),
-		endpoints:   gauge("table_endpoints", "Pod addresses in the pools of the table that decides now."),
+		registry: prometheus.NewRegistry(),
+		requests: newRequests(),
+		builds:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "table_builds_total", Help: "Routing tables built."}),
+		buildTime: histogram("table_build_duration_seconds",
+			"Time to list the objects, and to build and load the routing table.", prometheus.ExponentialBuckets(0.0001, 1.5, 25)),
+		propagation: histogram("propagation_seconds",
+			"Time from the first event of a change until its routing table is in effect.", prometheus.ExponentialBuckets(0.001, 2, 12)),
+		routes:    gauge("table_routes", "Routes in the current routing table."),
+		hosts:     gauge("table_hosts", "Hosts in the current routing table."),
+		problems:  gauges("problems", "Current problems in objects of the controller's class, by code.", "code"),
+		endpoints: gauge("table_endpoints", "Pod addresses in the pools of the current routing table."),
 		expiry: gauges("certificate_expiry_timestamp_seconds",
-			"When the certificate of a Secret that is shown to clients ends, in Unix time.", "secret"),
-		watchErrors: counters("watch_errors_total", "Lists and watches of the API server that failed.", "resource"),
+			"Expiry of the served certificate in a Secret, in Unix time.", "secret"),
+		watchErrors: counters("watch_errors_total", "Failed lists and watches of the API server.", "resource"),
 	}
 	m.registry.MustRegister(m.requests, m.builds, m.buildTime, m.propagation,
 		m.routes, m.hosts, m.endpoints, m.problems, m.expiry, m.watchErrors,
@@ -62,7 +64,7 @@ func New() *Metrics {
 	return m
 }
 
-// Attach adds the figures that others keep. It is called once.
+// Attach registers the metrics of the sources. Call it once.
 func (m *Metrics) Attach(s Sources) {
 	m.registry.MustRegister(
 		&endpoints{list: s.Server.Endpoints},
@@ -78,13 +80,14 @@ func (m *Metrics) Attach(s Sources) {
 			return 0
 		}),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: namespace, Name: "mirrored_requests_total", Help: "Copies of requests that were sent to a mirror.",
+			Namespace: namespace, Name: "mirrored_requests_total", Help: "Copies of requests sent to mirrors.",
 		}, func() float64 { sent, _ := s.Server.Mirrored(); return float64(sent) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: namespace, Name: "mirrored_requests_dropped_total", Help: "Copies of requests that were not sent: too many at once, or too large.",
+			Namespace: namespace, Name: "mirrored_requests_dropped_total",
+			Help: "Copies of requests that were dropped: too many in flight, too large, or incomplete.",
 		}, func() float64 { _, dropped := s.Server.Mirrored(); return float64(dropped) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: namespace, Name: "access_log_dropped_total", Help: "Log lines lost because nobody read them.",
+			Namespace: namespace, Name: "access_log_dropped_total", Help: "Access log lines dropped because the log's reader was too slow.",
 		}, func() float64 {
 			if s.AccessLogDropped == nil {
 				return 0
@@ -94,19 +97,19 @@ func (m *Metrics) Attach(s Sources) {
 	)
 }
 
-// Handler serves the figures in Prometheus' format.
+// Handler serves the metrics in Prometheus format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// Request counts one request that is over.
+// Request counts one finished request.
 func (m *Metrics) Request(r *proxy.Record) { m.requests.count(r) }
 
-// WatchError counts a list or watch that failed.
+// WatchError counts a failed list or watch.
 func (m *Metrics) WatchError(resource string) { m.watchErrors.WithLabelValues(resource).Inc() }
 
-// Build counts a table that is live now: how long it took to make, when the first event of the change was received
-// (zero: there was none, it is the first table), and what is in it.
+// Build records a table that is now in effect: how long it took to build, when the first event of
+// the change was received (zero for the first table), and its contents.
 func (m *Metrics) Build(table *routing.Table, problems []routing.Problem, took time.Duration, event time.Time) {
 	m.builds.Inc()
 	m.buildTime.Observe(took.Seconds())
@@ -128,7 +131,7 @@ func (m *Metrics) Build(table *routing.Table, problems []routing.Problem, took t
 	for _, certificate := range table.Certificates() {
 		m.expiry.WithLabelValues(certificate.Secret.String()).Set(float64(certificate.NotAfter.Unix()))
 	}
-	m.requests.dropGone(table)
+	m.requests.deleteStale(table)
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {

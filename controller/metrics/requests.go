@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// requests counts the requests that are over. Finding a series by its labels costs more than counting, so those that were
-// found are kept.
+// requests counts finished requests. Finding a series by its labels costs more than counting, so
+// the series are cached.
 type requests struct {
 	total    *prometheus.CounterVec
 	answered *prometheus.CounterVec
@@ -26,13 +26,14 @@ type requests struct {
 	found map[labels]*series
 }
 
-// labels are all that tells requests apart.
+// labels are the labels of a request's series.
 type labels struct {
 	ingress, service, step string
 	status                 int
 }
 
-// series are where a request with certain labels is counted; answered is nil when an endpoint was asked.
+// series are the series of requests with equal labels; answered is nil if an endpoint got the
+// request.
 type series struct {
 	total, answered          prometheus.Counter
 	duration, received, sent prometheus.Observer
@@ -41,14 +42,16 @@ type series struct {
 func newRequests() *requests {
 	sizes := prometheus.ExponentialBuckets(100, 10, 7)
 	return &requests{
-		total: counters("requests_total", "Requests, by outcome.", "ingress", "service", "status"),
+		total: counters("requests_total", "Requests, by status.", "ingress", "service", "status"),
 		answered: counters("requests_answered_total",
-			"Requests that a step of the controller answered before an endpoint was asked: limits, auth and others.", "ingress", "step", "status"),
-		duration: histograms("request_duration_seconds", "From header read to last byte written.", prometheus.DefBuckets, "ingress", "service"),
-		received: histograms("request_size_bytes", "Body bytes from the client.", sizes, "ingress", "service"),
-		sent:     histograms("response_size_bytes", "Body bytes to the client.", sizes, "ingress", "service"),
+			"Requests that a step of the controller answered without an endpoint.", "ingress", "step", "status"),
+		duration: histograms("request_duration_seconds",
+			"Time from reading the request header to writing the last byte of the response.", prometheus.DefBuckets, "ingress", "service"),
+		received: histograms("request_size_bytes", "Request body bytes from the client.", sizes, "ingress", "service"),
+		sent:     histograms("response_size_bytes", "Response body bytes to the client.", sizes, "ingress", "service"),
 		tries: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "request_tries_total", Help: "Endpoints that were tried; more than requests: some were tried again.",
+			Namespace: namespace, Name: "request_tries_total",
+			Help: "Endpoints tried; exceeds the number of forwarded requests if some were retried.",
 		}),
 		found: map[labels]*series{},
 	}
@@ -108,9 +111,9 @@ func (r *requests) series(l labels) *series {
 	return s
 }
 
-// dropGone removes the series of Ingresses and Services that the table does not know. A request that began with an older
-// table and ends later makes them anew, until the next table.
-func (r *requests) dropGone(table *routing.Table) {
+// deleteStale removes the series of Ingresses and Services that are not in the table. A request that
+// started with an older table and ends later creates them again, until the next table.
+func (r *requests) deleteStale(table *routing.Table) {
 	services := map[string]bool{}
 	for _, pool := range table.Pools() {
 		services[pool.Key()] = true
@@ -118,8 +121,8 @@ func (r *requests) dropGone(table *routing.Table) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for l := range r.found {
-		goneIngress := l.ingress != "" && !claims(table, l.ingress)
-		if !goneIngress && (l.service == "" || services[l.service]) {
+		staleIngress := l.ingress != "" && !hasIngress(table, l.ingress)
+		if !staleIngress && (l.service == "" || services[l.service]) {
 			continue
 		}
 		status := strconv.Itoa(l.status)
@@ -127,14 +130,14 @@ func (r *requests) dropGone(table *routing.Table) {
 		r.duration.DeleteLabelValues(l.ingress, l.service)
 		r.received.DeleteLabelValues(l.ingress, l.service)
 		r.sent.DeleteLabelValues(l.ingress, l.service)
-		if goneIngress {
+		if staleIngress {
 			r.answered.DeleteLabelValues(l.ingress, l.step, status)
 		}
 		delete(r.found, l)
 	}
 }
 
-func claims(table *routing.Table, ingress string) bool {
+func hasIngress(table *routing.Table, ingress string) bool {
 	namespace, name, _ := strings.Cut(ingress, "/")
 	return table.Claims(types.NamespacedName{Namespace: namespace, Name: name})
 }
