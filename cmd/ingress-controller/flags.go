@@ -16,30 +16,31 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// options are what the command line and the environment say.
+// options come from the command line and the environment.
 type options struct {
 	config     controller.Config
 	kubeconfig string
 	logLevel   slog.Level
 }
 
-// raw are the flags that need more than pflag's own types.
+// raw has the flags that are parsed after pflag.
 type raw struct {
 	configMap, defaultCertificate            string
 	defaultBackend, publishService, logLevel string
 	publishAddress                           []string
 }
 
-// parse reads the command line. An error is one line that names the flag; pflag.ErrHelp asks for help.
+// parse parses the command line. An error is one line that starts with the flag; pflag.ErrHelp
+// requests help.
 func parse(args []string, env func(string) string) (options, error) {
 	o := options{config: controller.DefaultConfig()}
 	var r raw
 	flags := flagSet(&o, &r)
 	if err := flags.Parse(args); err != nil {
-		return o, oneLine(err)
+		return o, flagError(err)
 	}
 	if extra := flags.Args(); len(extra) > 0 {
-		return o, fmt.Errorf("argument %q: there are only flags, see --help", extra[0])
+		return o, fmt.Errorf("unexpected argument %q; see --help", extra[0])
 	}
 	o.config.PodName = env("POD_NAME")
 	if namespace := env("POD_NAMESPACE"); namespace != "" {
@@ -51,18 +52,18 @@ func parse(args []string, env func(string) string) (options, error) {
 	return o, o.config.Validate()
 }
 
-// oneLine keeps pflag's message to what matters: it names the flag already.
-func oneLine(err error) error {
+// flagError shortens pflag's error to one line, which starts with the flag.
+func flagError(err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
 	message := strings.TrimPrefix(err.Error(), "invalid argument ")
 	if value, rest, ok := strings.Cut(message, " for "); ok && message != err.Error() {
 		flag, why, _ := strings.Cut(rest, " flag: ")
-		why = why[strings.LastIndex(why, ": ")+1:] // without the name of the function that did not like it
-		return fmt.Errorf("%s: %s is not valid: %s", strings.Trim(flag, `"`), value, strings.TrimSpace(why))
+		why = why[strings.LastIndex(why, ": ")+1:] // without the name of the parsing function
+		return fmt.Errorf("%s: invalid value %s: %s", strings.Trim(flag, `"`), value, strings.TrimSpace(why))
 	}
-	return fmt.Errorf("%s, see --help", strings.ReplaceAll(message, "\n", " "))
+	return fmt.Errorf("%s; see --help", strings.ReplaceAll(message, "\n", " "))
 }
 
 func flagSet(o *options, r *raw) *pflag.FlagSet {
@@ -70,33 +71,54 @@ func flagSet(o *options, r *raw) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("ingress-controller", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.Usage = func() {}
-	flags.StringVar(&c.ControllerClass, "controller-class", c.ControllerClass, "serve the IngressClasses whose spec.controller is `NAME`")
-	flags.StringVar(&c.IngressClass, "ingress-class", c.IngressClass, "also serve Ingresses whose annotation kubernetes.io/ingress.class is `NAME`; empty: none")
-	flags.BoolVar(&c.WatchIngressWithoutClass, "watch-ingress-without-class", false, "also serve Ingresses that name no class")
-	flags.StringVar(&c.WatchNamespace, "watch-namespace", "", "look at `NAMESPACE` only; empty: at all")
-	flags.StringVar(&r.configMap, "configmap", "", "follow the settings in the ConfigMap `NAMESPACE/NAME`, which may be made later")
-	flags.StringVar(&r.defaultCertificate, "default-ssl-certificate", "", "show the certificate in the Secret `NAMESPACE/NAME` to clients that no Ingress has one for; empty: a self-signed one")
-	flags.StringVar(&r.defaultBackend, "default-backend-service", "", "answer what no Ingress claims with the Service `NAMESPACE/NAME[:PORT]`; empty: with a 404")
-	flags.BoolVar(&c.AllowExternalName, "allow-external-name", false, "send requests to the names of Services of type ExternalName; whoever may write Services can then reach what the controller can")
-	flags.StringVar(&c.BindAddress, "bind-address", "", "listen on `IP`; empty: on all addresses")
-	flags.IntVar(&c.HTTPPort, "http-port", c.HTTPPort, "`PORT` for HTTP")
-	flags.IntVar(&c.HTTPSPort, "https-port", c.HTTPSPort, "`PORT` for HTTPS")
-	flags.IntVar(&c.StatusPort, "status-port", c.StatusPort, "`PORT` of the status page, /nginx_status and /api/v1/")
-	flags.IntVar(&c.MetricsPort, "metrics-port", c.MetricsPort, "`PORT` of /metrics, /healthz and /readyz")
-	flags.BoolVar(&c.Admission, "admission", false, "answer the API server's reviews of Ingresses: refuse what could not be served (see manifests/admission)")
-	flags.IntVar(&c.AdmissionPort, "admission-port", c.AdmissionPort, "`PORT` of those reviews")
-	flags.StringVar(&c.AdmissionConfiguration, "admission-configuration", c.AdmissionConfiguration, "`NAME` of the ValidatingWebhookConfiguration that gets our certificate")
-	flags.StringVar(&c.AdmissionService, "admission-service", c.AdmissionService, "`NAME` of the Service, in our namespace, that it leads to")
-	flags.StringVar(&r.publishService, "publish-service", "", "write the address of the Service `NAMESPACE/NAME` into the status of Ingresses")
-	flags.StringSliceVar(&r.publishAddress, "publish-status-address", nil, "write `ADDRESS[,...]` there instead; with neither: the addresses of the nodes that run this controller")
-	flags.StringVar(&c.ElectionID, "election-id", c.ElectionID, "`NAME` of the Lease whose holder writes status and Events")
-	flags.DurationVar(&c.LeaseDuration, "lease-duration", c.LeaseDuration, "how long the Lease holds when its holder falls silent, at least 1s")
-	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "go on serving for this long after SIGTERM")
-	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", c.ShutdownTimeout, "then wait for this long for requests in flight")
-	flags.BoolVar(&c.ExplainHeader, "explain-header", false, "say in X-Ingresslab-* response headers which rule and pod answered, and why")
-	flags.StringVar(&c.AccessLog, "access-log", c.AccessLog, "log requests to stdout; `FORMAT` is json, combined or off")
-	flags.StringVar(&r.logLevel, "log-level", "info", "`LEVEL` of the log on stderr: debug, info, warn or error")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "`FILE` that says which cluster, when not in a pod")
+	flags.StringVar(&c.ControllerClass, "controller-class", c.ControllerClass,
+		"serve the IngressClasses whose spec.controller is `NAME`")
+	flags.StringVar(&c.IngressClass, "ingress-class", c.IngressClass,
+		"also serve Ingresses whose annotation kubernetes.io/ingress.class is `NAME`; empty for none")
+	flags.BoolVar(&c.WatchIngressWithoutClass, "watch-ingress-without-class", false,
+		"also serve Ingresses without a class")
+	flags.StringVar(&c.WatchNamespace, "watch-namespace", "", "watch only `NAMESPACE`; empty for all namespaces")
+	flags.StringVar(&r.configMap, "configmap", "",
+		"apply the settings in the ConfigMap `NAMESPACE/NAME`, which can be created later")
+	flags.StringVar(&r.defaultCertificate, "default-ssl-certificate", "",
+		"serve the certificate in the Secret `NAMESPACE/NAME` for hosts without one; empty for a self-signed certificate")
+	flags.StringVar(&r.defaultBackend, "default-backend-service", "",
+		"send unmatched requests to the Service `NAMESPACE/NAME[:PORT]`; empty for a 404")
+	flags.BoolVar(&c.AllowExternalName, "allow-external-name", false,
+		"send requests to the names of ExternalName Services; a user who can create Services can then reach whatever the controller can")
+	flags.StringVar(&c.BindAddress, "bind-address", "", "listen on the address `IP`; empty for all addresses")
+	flags.IntVar(&c.HTTPPort, "http-port", c.HTTPPort, "serve HTTP on `PORT`")
+	flags.IntVar(&c.HTTPSPort, "https-port", c.HTTPSPort, "serve HTTPS on `PORT`")
+	flags.IntVar(&c.StatusPort, "status-port", c.StatusPort,
+		"serve the status page, /nginx_status and /api/v1/ on `PORT`")
+	flags.IntVar(&c.MetricsPort, "metrics-port", c.MetricsPort, "serve /metrics, /healthz and /readyz on `PORT`")
+	flags.BoolVar(&c.Admission, "admission", false,
+		"serve the validating admission webhook, which rejects invalid Ingresses (see manifests/admission)")
+	flags.IntVar(&c.AdmissionPort, "admission-port", c.AdmissionPort, "serve the admission webhook on `PORT`")
+	flags.StringVar(&c.AdmissionConfiguration, "admission-configuration", c.AdmissionConfiguration,
+		"write the webhook's CA certificate into the ValidatingWebhookConfiguration `NAME`")
+	flags.StringVar(&c.AdmissionService, "admission-service", c.AdmissionService,
+		"issue the webhook's certificate for the Service `NAME` in the controller's namespace")
+	flags.StringVar(&r.publishService, "publish-service", "",
+		"write the address of the Service `NAMESPACE/NAME` into the status of Ingresses")
+	flags.StringSliceVar(&r.publishAddress, "publish-status-address", nil,
+		"write `ADDRESS[,...]` into the status of Ingresses instead; with neither flag, write the addresses of the controller's nodes")
+	flags.StringVar(&c.ElectionID, "election-id", c.ElectionID,
+		"use the Lease `NAME` for leader election; the leader writes status and Events")
+	flags.DurationVar(&c.LeaseDuration, "lease-duration", c.LeaseDuration,
+		"how long the Lease is valid after its last renewal, at least 1s")
+	flags.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace,
+		"how long to continue serving after SIGTERM")
+	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", c.ShutdownTimeout,
+		"how long to wait for requests in flight after that")
+	flags.BoolVar(&c.ExplainHeader, "explain-header", false,
+		"add X-Ingresslab-* response headers with the matched rule, the pod, and the reason")
+	flags.StringVar(&c.AccessLog, "access-log", c.AccessLog,
+		"log requests to stdout in `FORMAT`: json, combined or off")
+	flags.StringVar(&r.logLevel, "log-level", "info",
+		"log messages of `LEVEL` and above to stderr: debug, info, warn or error")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "",
+		"read the cluster and credentials from `FILE`; not needed in a pod")
 	return flags
 }
 
@@ -119,10 +141,10 @@ func (r raw) apply(o *options) error {
 	case "debug", "info", "warn", "error":
 		return o.logLevel.UnmarshalText([]byte(r.logLevel))
 	}
-	return fmt.Errorf("--log-level: %q is none of debug, info, warn, error", r.logLevel)
+	return fmt.Errorf("--log-level: %q is not debug, info, warn or error", r.logLevel)
 }
 
-// objectName reads NAMESPACE/NAME of a Secret or ConfigMap; empty is the zero name.
+// objectName parses NAMESPACE/NAME of a Secret or ConfigMap; an empty text gives the zero value.
 func objectName(text string) (types.NamespacedName, error) {
 	namespace, name, _ := strings.Cut(text, "/")
 	if text != "" && (len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0) {
@@ -131,7 +153,7 @@ func objectName(text string) (types.NamespacedName, error) {
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
-// serviceName reads NAMESPACE/NAME; empty is the zero name.
+// serviceName parses NAMESPACE/NAME of a Service; an empty text gives the zero value.
 func serviceName(text string) (types.NamespacedName, error) {
 	if text == "" {
 		return types.NamespacedName{}, nil
@@ -143,7 +165,7 @@ func serviceName(text string) (types.NamespacedName, error) {
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
-// servicePort reads NAMESPACE/NAME[:PORT], the port by name or number.
+// servicePort parses NAMESPACE/NAME[:PORT]; the port is a name or a number.
 func servicePort(text string) (routing.ServicePort, error) {
 	service, port, hasPort := strings.Cut(text, ":")
 	name, err := serviceName(service)
@@ -159,19 +181,19 @@ func servicePort(text string) (routing.ServicePort, error) {
 	} else if len(validation.IsValidPortName(port)) == 0 {
 		result.Port = networkingv1.ServiceBackendPort{Name: port}
 	} else {
-		return routing.ServicePort{}, fmt.Errorf("%q: %q is neither a port number nor the name of a port", text, port)
+		return routing.ServicePort{}, fmt.Errorf("%q: %q is not a port number or a port name", text, port)
 	}
 	return result, nil
 }
 
-// usage is what --help prints.
+// usage returns the text of --help.
 func usage() string {
 	var o options
 	o.config = controller.DefaultConfig()
-	return `ingress-controller serves the Ingresses of a Kubernetes cluster.
+	return `ingress-controller is an Ingress controller for Kubernetes.
 
-It routes HTTP to pods by the rules of the Ingresses of its class, follows every change
-within milliseconds, and says on its status page and in Events what is wrong with them.
+It routes HTTP requests to pods by the rules of the Ingresses of its class, and applies each
+change within milliseconds. It reports problems on its status page and in Events.
 
 Usage:
   ingress-controller [flags]
@@ -179,8 +201,9 @@ Usage:
 Flags:
 ` + flagSet(&o, &raw{}).FlagUsagesWrapped(100) + `
 Environment:
-  POD_NAME, POD_NAMESPACE   the controller's own pod, from the downward API
+  POD_NAME, POD_NAMESPACE   the controller's pod, from the downward API
 
-Exit codes: 0 after SIGTERM, 1 cannot run, 2 wrong usage. A second SIGTERM ends it at once.
+Exit codes: 0 after SIGTERM, 1 on a failure, 2 on invalid usage.
+A second SIGTERM ends the process at once.
 `
 }

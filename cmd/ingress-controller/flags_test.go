@@ -16,29 +16,31 @@ import (
 
 func noEnv(string) string { return "" }
 
-func TestDefaultsAreThoseOfThePackage(t *testing.T) {
+func TestParseUsesDefaultConfig(t *testing.T) {
 	o, err := parse(nil, noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := controller.DefaultConfig()
-	if o.config.HTTPPort != want.HTTPPort || o.config.ControllerClass != want.ControllerClass || o.logLevel != slog.LevelInfo || o.config.AccessLog != "json" {
+	if o.config.HTTPPort != want.HTTPPort || o.config.ControllerClass != want.ControllerClass ||
+		o.logLevel != slog.LevelInfo || o.config.AccessLog != "json" {
 		t.Errorf("got %+v", o)
 	}
 }
 
-func TestFlagsReachTheConfig(t *testing.T) {
+func TestParseSetsConfig(t *testing.T) {
 	env := map[string]string{"POD_NAME": "c-1", "POD_NAMESPACE": "ingresslab-system"}
 	o, err := parse([]string{
 		"--default-backend-service=web/fallback:http", "--publish-status-address=192.0.2.1,lb.example.com", "--shutdown-grace=0s",
-		"--access-log=off", "--configmap=kube/settings", "--default-ssl-certificate=kube/cert.v2", "--log-level=debug", "--watch-ingress-without-class", "--ingress-class=", "--https-port=0",
+		"--access-log=off", "--configmap=kube/settings", "--default-ssl-certificate=kube/cert.v2",
+		"--log-level=debug", "--watch-ingress-without-class", "--ingress-class=", "--https-port=0",
 	}, func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := o.config
 	if c.DefaultBackend.Service.String() != "web/fallback" || c.DefaultBackend.Port != (networkingv1.ServiceBackendPort{Name: "http"}) {
-		t.Errorf("default back-end %+v", c.DefaultBackend)
+		t.Errorf("default backend %+v", c.DefaultBackend)
 	}
 	if strings.Join(c.PublishStatusAddress, " ") != "192.0.2.1 lb.example.com" || c.ShutdownGrace != 0*time.Second || c.AccessLog != "off" ||
 		o.logLevel != slog.LevelDebug || !c.WatchIngressWithoutClass || c.IngressClass != "" || c.HTTPSPort != 0 {
@@ -52,8 +54,8 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	}
 }
 
-// A wrong value is one line that begins with the flag, and exit code 2.
-func TestWrongValuesNameTheFlag(t *testing.T) {
+// The error of an invalid value is one line that starts with the flag. The exit code is 2.
+func TestInvalidValueReportsFlag(t *testing.T) {
 	for flag, values := range map[string][]string{
 		"--http-port":               {"x", "-1", "65536", "443"},
 		"--status-port":             {"10254"},
@@ -77,7 +79,7 @@ func TestWrongValuesNameTheFlag(t *testing.T) {
 			var out, errors bytes.Buffer
 			code := run([]string{flag + "=" + value}, noEnv, &out, &errors)
 			line := errors.String()
-			// Of two ports that are the same, either may be named.
+			// Of two equal ports, either flag can be reported.
 			named := strings.HasPrefix(line, "ingress-controller: "+flag) || strings.Contains(line, "already the value of "+flag)
 			if code != 2 || !named || strings.Count(line, "\n") != 1 || out.Len() > 0 {
 				t.Errorf("%s=%s: exit code %d, %q", flag, value, code, line)
@@ -86,7 +88,7 @@ func TestWrongValuesNameTheFlag(t *testing.T) {
 	}
 }
 
-func TestUnknownFlagAndArgument(t *testing.T) {
+func TestUnknownFlagOrArgumentFails(t *testing.T) {
 	for _, args := range [][]string{{"--httpport=80"}, {"serve"}, {"-x"}} {
 		var out, errors bytes.Buffer
 		if code := run(args, noEnv, &out, &errors); code != 2 || !strings.Contains(errors.String(), "see --help") {
@@ -108,7 +110,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	})
 }
 
-func TestOutsideAPodSaysWhatToDo(t *testing.T) {
+func TestMissingClusterSuggestsKubeconfig(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	var out, errs bytes.Buffer
 	if code := run(nil, noEnv, &out, &errs); code != 1 || !strings.Contains(errs.String(), "--kubeconfig") {

@@ -1,5 +1,5 @@
-// Command ingress-controller serves the Ingresses of a Kubernetes cluster. --help lists its flags; package controller
-// says how it works.
+// Command ingress-controller serves the Ingresses of a Kubernetes cluster. --help lists its flags;
+// package controller documents how it works.
 package main
 
 import (
@@ -31,12 +31,12 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run is main with its surroundings handed in. Requests are logged to stdout, everything else to stderr.
+// run is main with its environment as parameters. Access logs go to stdout, other logs to stderr.
 func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	o, err := parse(args, env)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		_, _ = io.WriteString(stdout, usage()) // nobody reads it
+		_, _ = io.WriteString(stdout, usage()) // stdout is closed
 		return 0
 	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
@@ -45,7 +45,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	level := new(slog.LevelVar)
 	level.Set(o.logLevel)
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
-	klog.SetSlogLogger(log) // what client-go has to say
+	klog.SetSlogLogger(log) // logs of client-go
 
 	client, err := connect(o.kubeconfig)
 	if err != nil {
@@ -54,7 +54,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	// After the first signal the default is in force again: a second one ends the process at once.
+	// After the first signal, restore the default: a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	err = controller.Run(ctx, o.config, controller.Deps{Client: client, Log: log, LogLevel: level, AccessLog: stdout})
 	if err != nil {
@@ -64,15 +64,15 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// The controller's own limits on requests to the API server: many status writes after a change of address must not crowd
-// out others. A start with a thousand Secrets, each of which is listed and watched by its name, has to fit into the burst:
-// routes wait for them.
+// The controller's rate limits for API requests. After a change of address, many status writes must
+// not starve other requests. The burst allows a start with a thousand Secrets: each is listed and
+// watched by name, and routes wait for them.
 const (
 	clientQPS   = 100
 	clientBurst = 2000
 )
 
-// connect makes a client from a kubeconfig file, or in a pod from the service account.
+// connect returns a client from a kubeconfig file, or in a pod from the service account.
 func connect(kubeconfig string) (kubernetes.Interface, error) {
 	config, err := restConfig(kubeconfig)
 	if err != nil {
@@ -97,7 +97,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	}
 	config, err := rest.InClusterConfig()
 	if errors.Is(err, rest.ErrNotInCluster) {
-		return nil, fmt.Errorf("not in a pod (KUBERNETES_SERVICE_HOST is not set): say which cluster with --kubeconfig")
+		return nil, fmt.Errorf("not in a pod (KUBERNETES_SERVICE_HOST is not set); set --kubeconfig")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("service account of the pod: %w", err)

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// podSpec reads the pod of a Deployment or DaemonSet; the two have it in the same place.
+// podSpec reads the pod template of a Deployment or DaemonSet; both have the same path to it.
 func podSpec(t *testing.T, file string) corev1.PodSpec {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -25,8 +25,9 @@ func podSpec(t *testing.T, file string) corev1.PodSpec {
 	return workload.Spec.Template.Spec
 }
 
-// The installed command line must be one that the binary takes, and the kubelet must give it the time that it asks for.
-func TestManifestsFitTheBinary(t *testing.T) {
+// The binary must accept the manifests' flags, and terminationGracePeriodSeconds must cover the
+// shutdown.
+func TestManifestsMatchBinary(t *testing.T) {
 	for _, file := range []string{"../../manifests/deployment/deployment.yaml", "../../manifests/kind/daemonset.yaml"} {
 		t.Run(file, func(t *testing.T) {
 			pod := podSpec(t, file)

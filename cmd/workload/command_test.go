@@ -119,7 +119,7 @@ func TestServersRunUntilCanceled(t *testing.T) {
 	}
 }
 
-func TestPortInUseIsNoUsageError(t *testing.T) {
+func TestPortInUseReturnsRuntimeError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	lines := newWatcher(`listening .*address=\S*:(\d+)`)
 	first := make(chan int)
