@@ -2,9 +2,7 @@ package controller
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,15 +12,15 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// stuckAfter is the silence of the loop after which something is wrong with it. A table of ten thousand Ingresses takes
-// less than a second.
+// stuckAfter is the time without a heartbeat after which the loop counts as stuck. A table of ten
+// thousand Ingresses takes less than a second.
 const stuckAfter = 30 * time.Second
 
-// health is what probes and the status page are told about the controller itself.
+// health is the state of the controller for probes and the status page.
 type health struct {
 	mu          sync.Mutex
-	alive       time.Time // last sign of the loop; zero before it runs
-	live        time.Time // when the current table went live; zero before the first one
+	alive       time.Time // last heartbeat of the loop; zero before it runs
+	live        time.Time // when the current table was loaded; zero before the first one
 	problems    []routing.Problem
 	classes     []*networkingv1.IngressClass // ours
 	stopping    bool
@@ -48,7 +46,7 @@ func (h *health) stop() {
 	h.stopping = true
 }
 
-// watchErrorFor is how long a failure to watch is shown; informers that keep failing report again more often.
+// watchErrorFor is how long a watch error is shown. Informers that keep failing report more often.
 const watchErrorFor = 2 * time.Minute
 
 func (h *health) watchFailed(resource string, err error) {
@@ -60,17 +58,17 @@ func (h *health) watchFailed(resource string, err error) {
 	h.watchErrors[resource] = dashboard.WatchError{Time: time.Now(), Message: err.Error()}
 }
 
-// healthy is the liveness probe: the loop runs. A cluster whose API server is away is no reason to restart.
+// healthy is the liveness probe: the loop runs. An unavailable API server is no reason to restart.
 func (h *health) healthy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if silence := time.Since(h.alive); !h.alive.IsZero() && silence > stuckAfter {
-		return fmt.Errorf("the loop gave no sign for %s", silence.Round(time.Second))
+		return fmt.Errorf("the loop has been silent for %s", silence.Round(time.Second))
 	}
 	return nil
 }
 
-// ready is the readiness probe: there is a table, and we are not leaving.
+// ready is the readiness probe: a table is loaded, and the controller is not stopping.
 func (h *health) ready() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,14 +81,14 @@ func (h *health) ready() error {
 	return nil
 }
 
-// probe serves one of the checks above.
+// probe serves one of these checks.
 func probe(check func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := check(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = fmt.Fprintln(w, "ok") // the kubelet left
+		_, _ = fmt.Fprintln(w, "ok") // the kubelet has disconnected
 	}
 }
 
@@ -98,22 +96,4 @@ func (h *health) currentProblems() []routing.Problem {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.problems
-}
-
-// state is the controller's own part of the status page.
-func (h *health) state(s dashboard.State) dashboard.State {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s.Built, s.Stopping = h.live, h.stopping
-	s.Classes = []string{}
-	for _, class := range h.classes {
-		s.Classes = append(s.Classes, class.Name)
-		if class.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true" {
-			s.DefaultClass = class.Name
-		}
-	}
-	slices.Sort(s.Classes)
-	maps.DeleteFunc(h.watchErrors, func(_ string, e dashboard.WatchError) bool { return time.Since(e.Time) > watchErrorFor })
-	s.WatchErrors = maps.Clone(h.watchErrors)
-	return s
 }

@@ -11,23 +11,22 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ingresslab/ingresslab/controller/dashboard"
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// Addresses are the ones that the controller listens on, as host:port.
+// Addresses are those that the controller listens on, as host:port.
 type Addresses struct {
 	HTTP, HTTPS, Status, Metrics string
 	// Admission is empty without --admission.
 	Admission string
 }
 
-// listeners are the bound ports; admission is nil without --admission.
+// listeners are the bound ports. admission is nil without --admission.
 type listeners struct {
 	http, https, status, metrics, admission net.Listener
 }
 
-// bind takes all ports before anything else happens: one that is taken is an error at once.
+// bind binds all ports before any other work, so that a port in use is an error at once.
 func bind(ctx context.Context, c Config) (*listeners, error) {
 	var l listeners
 	var config net.ListenConfig
@@ -57,7 +56,7 @@ func bind(ctx context.Context, c Config) (*listeners, error) {
 func (l *listeners) close() {
 	for _, listener := range []net.Listener{l.http, l.https, l.status, l.metrics, l.admission} {
 		if listener != nil {
-			_ = listener.Close() // nothing was accepted
+			_ = listener.Close() // no connection was accepted
 		}
 	}
 }
@@ -73,8 +72,8 @@ func (l *listeners) addresses() Addresses {
 	return a
 }
 
-// servers are the HTTP servers. The data plane's two stop first, the others last: probes, scrapes and reviews are answered
-// to the end.
+// servers are the HTTP servers. Those of the data plane stop first. The others stop last, so that
+// probes, scrapes, and reviews work until the end.
 type servers struct {
 	http, https, status, metrics, admission *http.Server
 	failed                                  chan error
@@ -95,35 +94,35 @@ func (c *Controller) newServers(requests context.Context) *servers {
 	}
 }
 
-// inside makes a server for people and programs of the cluster, who get short answers.
+// inside returns a server with short timeouts for clients in the cluster.
 func inside(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          log.New(io.Discard, "", 0), // clients that send garbage
+		ErrorLog:          log.New(io.Discard, "", 0), // errors of clients
 	}
 }
 
-// serve runs a server until it is shut down; any other end is reported.
+// serve runs a server until it is shut down, and reports any other end.
 func (s *servers) serve(server *http.Server, l net.Listener) {
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		s.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 }
 
-// report takes the error of something else without which we cannot go on.
+// report reports a fatal error of another part.
 func (s *servers) report(err error) {
 	if err != nil {
 		s.failed <- err
 	}
 }
 
-// close ends all servers at once.
+// close stops all servers at once.
 func (s *servers) close() {
 	for _, server := range []*http.Server{s.http, s.https, s.status, s.metrics, s.admission} {
-		_ = server.Close() // an error of a listener that is closed already
+		_ = server.Close() // the listener might be closed already
 	}
 }
 
@@ -133,28 +132,4 @@ func (c *Controller) metricsHandler() http.Handler {
 	mux.Handle("GET /healthz", probe(c.health.healthy))
 	mux.Handle("GET /readyz", probe(c.health.ready))
 	return mux
-}
-
-// facts are what the status page shows.
-func (c *Controller) facts() dashboard.Source {
-	return dashboard.Source{
-		Table:     c.server.Table,
-		Problems:  c.health.currentProblems,
-		Endpoints: c.server.Endpoints,
-		Traffic:   c.traffic,
-		State: func() dashboard.State {
-			return c.health.state(dashboard.State{
-				Identity: identity(c.config), ControllerClass: c.config.ControllerClass,
-				Started: c.started, Leading: c.reporter.Leading(),
-			})
-		},
-	}
-}
-
-func (c *Controller) traffic() dashboard.Traffic {
-	reading, writing, waiting, accepted := c.connections.Counts()
-	return dashboard.Traffic{
-		Active: reading + writing + waiting, Reading: reading, Writing: writing, Waiting: waiting,
-		Accepted: accepted, Handled: accepted, Requests: c.server.Requests(),
-	}
 }

@@ -67,6 +67,7 @@ func buildAfter(t testing.TB, before *routing.Table, objects string, change ...f
 		c(&s, &o)
 	}
 	table, problems := routing.Build(s, o, before.Memory())
+	checkReferences(t, s, o, table)
 	return table, renderProblems(problems)
 }
 
