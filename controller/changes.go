@@ -11,25 +11,26 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// maxChanges is how many lines of log one new table may make: a namespace that is deleted can take thousands of routes along.
+// maxChanges is the maximum number of log lines for one table. The deletion of a namespace can
+// remove thousands of routes.
 const maxChanges = 20
 
-// change is a route that is there in only one of two tables, or that leads elsewhere in the second.
+// change is a route that was added, removed, or changed between two tables.
 type change struct {
 	ingress       types.NamespacedName
 	host, path    string
-	before, after string // the pools; empty if the table does not have the route
-	closed        string // why the route answers 503, if it does so whatever there is
+	before, after string // the pools; empty if the table lacks the route
+	blocked       string // why the route is blocked; empty: it is not
 }
 
-// routeKey is what a request is matched by.
+// routeKey is what matches a request.
 type routeKey struct {
 	host, path string
 	pathType   networkingv1.PathType
 }
 
-// changes returns what a client may notice of the step from one table to the next: routes that came, went, or lead to another
-// Service. Pods that come and go are not among it.
+// changes returns the differences between two tables that clients can notice: added and removed
+// routes, and routes with another Service. It ignores changes of pods.
 func changes(before, after *routing.Table) []change {
 	old := make(map[routeKey]*routing.Route, len(before.Routes()))
 	for _, r := range before.Routes() {
@@ -41,9 +42,9 @@ func changes(before, after *routing.Table) []change {
 		delete(old, keyOf(r))
 		switch {
 		case was == nil:
-			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, after: r.Pool.Key(), closed: r.Blocked})
+			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, after: r.Pool.Key(), blocked: r.Blocked})
 		case was.Pool.Key() != r.Pool.Key() || was.Ingress != r.Ingress || was.Blocked != r.Blocked:
-			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(), closed: r.Blocked})
+			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(), blocked: r.Blocked})
 		}
 	}
 	for _, r := range old {
@@ -57,11 +58,11 @@ func changes(before, after *routing.Table) []change {
 
 func keyOf(r *routing.Route) routeKey { return routeKey{r.Host, r.Path, r.PathType} }
 
-// logChanges says what has changed, a line for each route, in terms of the Ingresses that people write.
+// logChanges logs one line for each changed route, with its Ingress.
 func (c *Controller) logChanges(found []change) {
 	for i, ch := range found {
 		if i == maxChanges {
-			c.log.Info("more routes have changed", "routes", len(found)-maxChanges)
+			c.log.Info("more routes changed", "routes", len(found)-maxChanges)
 			return
 		}
 		host := ch.host
@@ -78,8 +79,8 @@ func (c *Controller) logChanges(found []change) {
 		default:
 			message, attributes = "route changed", append(attributes, "before", ch.before, "service", ch.after)
 		}
-		if ch.closed != "" {
-			attributes = append(attributes, "closed", ch.closed)
+		if ch.blocked != "" {
+			attributes = append(attributes, "blocked", ch.blocked)
 		}
 		c.log.Info(message, attributes...)
 	}

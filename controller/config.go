@@ -13,68 +13,76 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Config is what a controller is told on its command line. DefaultConfig gives the values that hold when nothing is said.
+// Config has the command-line flags of a controller. DefaultConfig returns the defaults.
 type Config struct {
-	// ControllerClass is the spec.controller of the IngressClasses that are ours (--controller-class).
+	// ControllerClass is the spec.controller of our IngressClasses (--controller-class).
 	ControllerClass string
-	// IngressClass is the value of the annotation kubernetes.io/ingress.class that is ours; empty: none (--ingress-class).
+	// IngressClass is our value of the annotation kubernetes.io/ingress.class; empty: none
+	// (--ingress-class).
 	IngressClass string
-	// WatchIngressWithoutClass also serves Ingresses that name no class (--watch-ingress-without-class).
+	// WatchIngressWithoutClass also serves Ingresses without a class
+	// (--watch-ingress-without-class).
 	WatchIngressWithoutClass bool
-	// WatchNamespace limits the view to one namespace; empty: all (--watch-namespace).
+	// WatchNamespace is the only namespace to watch; empty: all (--watch-namespace).
 	WatchNamespace string
-	// ConfigMap is the one with the controller's settings; zero: there is none (--configmap).
+	// ConfigMap has the controller's settings; zero: none (--configmap).
 	ConfigMap types.NamespacedName
-	// DefaultCertificate is the Secret of the certificate for names that no Ingress has one for; zero: a self-signed one
-	// (--default-ssl-certificate).
+	// DefaultCertificate is the Secret with the certificate for names without a certificate from an
+	// Ingress; zero: a self-signed one (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
-	// AllowExternalName sends requests to the names that Services of type ExternalName stand for (--allow-external-name).
+	// AllowExternalName sends requests to the names in Services of type ExternalName
+	// (--allow-external-name).
 	AllowExternalName bool
-	// DefaultBackend is the Service that answers what no Ingress claims; zero: a 404 of our own
+	// DefaultBackend is the Service for unmatched requests; zero: a 404
 	// (--default-backend-service).
 	DefaultBackend routing.ServicePort
 
-	// BindAddress is the address to listen on; empty: all of them, IPv4 and IPv6 (--bind-address).
+	// BindAddress is the address to listen on; empty: all IPv4 and IPv6 addresses (--bind-address).
 	BindAddress string
-	// The ports to listen on, 0 to 65535; 0 means any free one, for tests (--http-port, --https-port, --status-port,
-	// --metrics-port).
+	// The ports to listen on, 0 to 65535. 0 selects a free one, for tests (--http-port,
+	// --https-port, --status-port, --metrics-port).
 	HTTPPort, HTTPSPort, StatusPort, MetricsPort int
 
-	// Admission answers the API server's reviews of Ingresses on AdmissionPort, 0 to 65535 with 0 for any free one
-	// (--admission, --admission-port).
+	// Admission serves the API server's reviews of Ingresses on AdmissionPort, 0 to 65535; 0
+	// selects a free one (--admission, --admission-port).
 	Admission     bool
 	AdmissionPort int
-	// AdmissionConfiguration is the ValidatingWebhookConfiguration that our certificate is registered in, and AdmissionService
-	// the Service of our namespace that it leads to (--admission-configuration, --admission-service).
+	// AdmissionConfiguration is the ValidatingWebhookConfiguration with our certificate.
+	// AdmissionService is the Service that it calls, in our namespace (--admission-configuration,
+	// --admission-service).
 	AdmissionConfiguration, AdmissionService string
 
-	// PublishService is the Service whose address goes into the status of Ingresses (--publish-service).
+	// PublishService is the Service whose address is published in the status of Ingresses
+	// (--publish-service).
 	PublishService types.NamespacedName
-	// PublishStatusAddress are IP addresses or host names to put there instead (--publish-status-address). With neither,
-	// it is the addresses of the nodes that run a ready controller pod.
+	// PublishStatusAddress are IP addresses or host names to publish instead
+	// (--publish-status-address). With neither, the controller publishes the addresses of the nodes
+	// that run a ready controller pod.
 	PublishStatusAddress []string
-	// ElectionID is the name of the Lease whose holder writes status and Events (--election-id).
+	// ElectionID is the name of the Lease. Only its holder writes status and Events
+	// (--election-id).
 	ElectionID string
-	// LeaseDuration is how long that Lease holds when its holder falls silent; at least 1 s (--lease-duration).
+	// LeaseDuration is how long the Lease is valid without renewal; at least 1 s
+	// (--lease-duration).
 	LeaseDuration time.Duration
 
-	// ShutdownGrace is how long to go on serving after the signal to stop, so that whoever sends traffic learns of it
+	// ShutdownGrace is how long to serve after the stop signal, so that load balancers notice it
 	// (--shutdown-grace).
 	ShutdownGrace time.Duration
-	// ShutdownTimeout is how long requests that are still in flight then have to end (--shutdown-timeout).
+	// ShutdownTimeout is how long requests in flight can then continue (--shutdown-timeout).
 	ShutdownTimeout time.Duration
-	// ExplainHeader adds X-Ingresslab-* headers to responses that say how they came about (--explain-header).
+	// ExplainHeader adds X-Ingresslab-* headers, which explain responses (--explain-header).
 	ExplainHeader bool
-	// AccessLog is the format of the log of requests: "json", "combined" or "off" (--access-log). The ConfigMap's
-	// access-log-format comes before it.
+	// AccessLog is the format of the access log: "json", "combined", or "off" (--access-log). The
+	// ConfigMap key access-log-format takes precedence.
 	AccessLog string
 
-	// PodName and PodNamespace are our own pod, from the downward API (POD_NAME, POD_NAMESPACE). PodName may be empty
-	// outside a cluster.
+	// PodName and PodNamespace are our own pod, from the downward API (POD_NAME, POD_NAMESPACE).
+	// PodName is empty outside a cluster.
 	PodName, PodNamespace string
 }
 
-// DefaultConfig gives the values of a production installation.
+// DefaultConfig returns the values for a production installation.
 func DefaultConfig() Config {
 	return Config{
 		ControllerClass: "ingresslab.dev/ingress-controller",
@@ -97,7 +105,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate finds the first value that cannot work. The error is one line that begins with the flag.
+// Validate returns an error for the first invalid value: one line that starts with the flag.
 func (c Config) Validate() error {
 	for _, check := range []func() error{c.validateNames, c.validatePorts, c.validateStatus, c.validateTimes} {
 		if err := check(); err != nil {
@@ -109,27 +117,27 @@ func (c Config) Validate() error {
 
 func (c Config) validateNames() error {
 	if _, ok := proxy.ParseLogFormat(c.AccessLog); !ok {
-		return fmt.Errorf("--access-log: %q is none of json, combined, off", c.AccessLog)
+		return fmt.Errorf("--access-log: %q is not one of json, combined, off", c.AccessLog)
 	}
 	if c.ControllerClass == "" || strings.ContainsAny(c.ControllerClass, " \t\n") {
-		return fmt.Errorf("--controller-class: %q is not the name of a controller, as in spec.controller of an IngressClass", c.ControllerClass)
+		return fmt.Errorf("--controller-class: %q is not a controller name for spec.controller of an IngressClass", c.ControllerClass)
 	}
-	if faults := validation.IsDNS1123Subdomain(c.AdmissionConfiguration); len(faults) > 0 {
-		return fmt.Errorf("--admission-configuration: %q is not the name of a ValidatingWebhookConfiguration: %s", c.AdmissionConfiguration, faults[0])
+	if messages := validation.IsDNS1123Subdomain(c.AdmissionConfiguration); len(messages) > 0 {
+		return fmt.Errorf("--admission-configuration: %q is not the name of a ValidatingWebhookConfiguration: %s", c.AdmissionConfiguration, messages[0])
 	}
-	if faults := validation.IsDNS1035Label(c.AdmissionService); len(faults) > 0 {
-		return fmt.Errorf("--admission-service: %q is not the name of a Service: %s", c.AdmissionService, faults[0])
+	if messages := validation.IsDNS1035Label(c.AdmissionService); len(messages) > 0 {
+		return fmt.Errorf("--admission-service: %q is not the name of a Service: %s", c.AdmissionService, messages[0])
 	}
 	if c.WatchNamespace != "" {
-		if faults := validation.IsDNS1123Label(c.WatchNamespace); len(faults) > 0 {
-			return fmt.Errorf("--watch-namespace: %q is not the name of a namespace: %s", c.WatchNamespace, faults[0])
+		if messages := validation.IsDNS1123Label(c.WatchNamespace); len(messages) > 0 {
+			return fmt.Errorf("--watch-namespace: %q is not the name of a namespace: %s", c.WatchNamespace, messages[0])
 		}
 	}
-	if faults := validation.IsDNS1123Subdomain(c.ElectionID); len(faults) > 0 {
-		return fmt.Errorf("--election-id: %q is not the name of a Lease: %s", c.ElectionID, faults[0])
+	if messages := validation.IsDNS1123Subdomain(c.ElectionID); len(messages) > 0 {
+		return fmt.Errorf("--election-id: %q is not the name of a Lease: %s", c.ElectionID, messages[0])
 	}
-	if faults := validation.IsDNS1123Label(c.PodNamespace); len(faults) > 0 {
-		return fmt.Errorf("environment variable POD_NAMESPACE: %q is not the name of a namespace: %s", c.PodNamespace, faults[0])
+	if messages := validation.IsDNS1123Label(c.PodNamespace); len(messages) > 0 {
+		return fmt.Errorf("environment variable POD_NAMESPACE: %q is not the name of a namespace: %s", c.PodNamespace, messages[0])
 	}
 	return nil
 }
@@ -151,15 +159,15 @@ func (c Config) validatePorts() error {
 	if c.Admission {
 		ports = append(ports, port{"--admission-port", c.AdmissionPort})
 	}
-	taken := map[int]string{}
+	used := map[int]string{}
 	for _, port := range ports {
 		if port.number < 0 || port.number > 65535 {
 			return fmt.Errorf("%s: %d is not a port (0 to 65535)", port.flag, port.number)
 		}
-		if other := taken[port.number]; other != "" && port.number != 0 {
+		if other := used[port.number]; other != "" && port.number != 0 {
 			return fmt.Errorf("%s: %d is already the value of %s", port.flag, port.number, other)
 		}
-		taken[port.number] = port.flag
+		used[port.number] = port.flag
 	}
 	return nil
 }
@@ -172,7 +180,8 @@ func (c Config) validateStatus() error {
 		if _, err := netip.ParseAddr(address); err == nil {
 			continue
 		}
-		// A last label of digits alone is a mistyped address: no top-level domain is one (RFC 3696, 2).
+		// A last label with only digits is a mistyped address: no top-level domain is numeric (RFC
+		// 3696, 2).
 		last := address[strings.LastIndexByte(address, '.')+1:]
 		if len(validation.IsDNS1123Subdomain(address)) > 0 || strings.Trim(last, "0123456789") == "" {
 			return fmt.Errorf("--publish-status-address: %q is neither an IP address nor a host name", address)

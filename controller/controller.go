@@ -18,28 +18,29 @@ import (
 	"github.com/ingresslab/ingresslab/controller/watch"
 )
 
-// Deps are what a controller needs from outside.
+// Deps are the dependencies of a controller.
 type Deps struct {
-	// Client talks to the API server.
+	// Client is the client of the API server.
 	Client kubernetes.Interface
-	// Log takes what operators want to know; nil discards it.
+	// Log receives messages for operators; nil discards them.
 	Log *slog.Logger
-	// LogLevel is that of Log. It follows the key log-level of the ConfigMap; what it is at the start holds without one. nil: Log
-	// stays as it is.
+	// LogLevel is the level of Log. It follows the ConfigMap key log-level; its initial value is
+	// the default. nil: the level never changes.
 	LogLevel *slog.LevelVar
-	// AccessLog takes one line for each request, in the format of Config.AccessLog; nil discards them.
+	// AccessLog receives one line for each request, in the format of Config.AccessLog; nil discards
+	// them.
 	AccessLog io.Writer
-	// Dial opens connections to endpoints; nil means the network.
+	// Dial opens connections to endpoints; nil: over the network.
 	Dial proxy.DialFunc
-	// Listening is called once all ports are bound, before the first request is served; it may be nil.
+	// Listening is called after all ports are bound, and before the first request; it can be nil.
 	Listening func(Addresses)
 }
 
-// Controller is a running ingress controller; Run makes one.
+// Controller is a running ingress controller. Run creates one.
 type Controller struct {
 	config      Config
 	log         *slog.Logger
-	logLevel    *slog.LevelVar // nil: it stays as it is
+	logLevel    *slog.LevelVar // nil: the level never changes
 	flagLevel   slog.Level
 	watcher     *watch.Watcher
 	server      *proxy.Server
@@ -53,9 +54,9 @@ type Controller struct {
 	started     time.Time
 }
 
-// Run runs a controller until ctx ends, which stands for the signal to stop: it then goes on serving for the grace time,
-// lets requests in flight finish, gives up the Lease and returns nil. Any other end is an error: a Config that cannot
-// work, a port that is taken.
+// Run runs a controller until ctx ends, which is the stop signal. It then serves for the grace
+// time, waits for the requests in flight, releases the Lease, and returns nil. Any other end is an
+// error, such as an invalid Config or a port in use.
 func Run(ctx context.Context, config Config, deps Deps) error {
 	if err := config.Validate(); err != nil {
 		return err
@@ -75,8 +76,9 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 	return c.serve(ctx, listeners)
 }
 
-// wire makes the parts and connects them: changes wake the loop (loop.go), the loop swaps tables into the server and tells
-// the reporter; every finished request goes to the metrics and the access log.
+// wire creates the parts and connects them. Changes wake the loop (loop.go). The loop loads tables
+// into the server and passes them to the reporter. Finished requests go to the metrics and the
+// access log.
 func wire(config Config, deps Deps) (*Controller, error) {
 	c := &Controller{
 		config:      config,
@@ -130,7 +132,7 @@ func wire(config Config, deps Deps) (*Controller, error) {
 	return c, nil
 }
 
-// requestDone takes the record of every request.
+// requestDone records every finished request.
 func (c *Controller) requestDone(record *proxy.Record) {
 	c.metrics.Request(record)
 	if c.accessLog != nil {
@@ -138,12 +140,12 @@ func (c *Controller) requestDone(record *proxy.Record) {
 	}
 }
 
-// watchFailed makes a failing watch known everywhere: objects that are not seen are routes that go stale.
+// watchFailed reports a failed watch to all outputs, because routes become stale.
 func (c *Controller) watchFailed(resource string, err error) {
 	c.metrics.WatchError(resource)
 	c.health.watchFailed(resource, err)
 	c.dashboard.Changed()
-	c.log.Error("cannot watch the API server, going on with what was seen last", "resource", resource, "error", err)
+	c.log.Error("cannot watch the API server, keeping the objects received last", "resource", resource, "error", err)
 }
 
 func (c *Controller) closeLog() {
@@ -152,7 +154,8 @@ func (c *Controller) closeLog() {
 	}
 }
 
-// identity is how we are called in the Lease: the pod's name, or outside a cluster something as unlikely to be used twice.
+// identity returns the name of this replica in the Lease: the pod name, or a unique name outside a
+// cluster.
 func identity(config Config) string {
 	if config.PodName != "" {
 		return config.PodName

@@ -1,21 +1,23 @@
-// Package controller is the ingress controller: it watches the Kubernetes API, builds a routing table from what it sees,
-// and serves HTTP by that table.
+// Package controller is the ingress controller. It watches the Kubernetes API, builds a routing
+// table, and serves HTTP requests with that table.
 //
 //	informers --dirty--> one loop: settle, list, routing.Build(Snapshot) -> (*Table, []Problem)
 //	                                     |                                |
 //	                          proxy.Server.Swap(table)         status.Reporter: status, Events
 //	request --> table.Decide(view) -> Decision --> proxy does what the Decision says
 //
-// To understand it, read in this order:
+// Read in this order:
 //
-//  1. controller.go: Run, the whole wiring on one page.
-//  2. loop.go: the one goroutine that turns changes into tables.
-//  3. package annotations: what Ingresses may ask for; package routing: what a table is, how it is built and how it decides.
-//     Both are pure: no clock, no network, no log.
-//  4. package watch: where the objects come from.
-//  5. package proxy: what happens to a request; package upstream: what is remembered about the pods behind it.
-//  6. package status: what the cluster is told.
-//  7. servers.go, health.go and shutdown.go: starting, being probed, and leaving without losing a request.
-//  8. packages dashboard and metrics: what people and Prometheus are shown.
-//  9. package admission and review.go: the same questions, asked before an Ingress is stored.
+//  1. controller.go: Run, and how the parts are connected.
+//  2. loop.go: the goroutine that turns changes into tables.
+//  3. Package annotations: the options of an Ingress. Package routing: how a table is built, and
+//     how it decides. Both are pure: no clock, no network, no log.
+//  4. Package watch: the source of the objects.
+//  5. Package proxy: how a request is served. Package balancer: the state of the endpoints.
+//  6. Package status: Ingress status and Events.
+//  7. startup.go, servers.go, health.go, and shutdown.go: startup, probes, and shutdown without
+//     losing a request.
+//  8. Packages dashboard and metrics, and statuspage.go: the status page, and metrics for
+//     Prometheus.
+//  9. Package admission and review.go: validation before an Ingress is stored.
 package controller

@@ -11,8 +11,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// reviews is what an admission review is held against: the caches and the options of the loop, and the Build that makes
-// its tables.
+// reviews returns the Source for admission reviews. It uses the caches, the options, and the Build
+// of the loop.
 func (c *Controller) reviews() admission.Source {
 	return admission.Source{
 		Build: func(candidate *networkingv1.Ingress) (*routing.Table, []routing.Problem, error) {
@@ -28,7 +28,7 @@ func (c *Controller) reviews() admission.Source {
 	}
 }
 
-// replace gives a list in which candidate has the place of the Ingress of its name, or is new.
+// replace returns a list with candidate instead of the Ingress of its name, if any.
 func replace(list []*networkingv1.Ingress, candidate *networkingv1.Ingress) []*networkingv1.Ingress {
 	others := slices.DeleteFunc(slices.Clone(list), func(ing *networkingv1.Ingress) bool {
 		return ing.Namespace == candidate.Namespace && ing.Name == candidate.Name
@@ -36,7 +36,7 @@ func replace(list []*networkingv1.Ingress, candidate *networkingv1.Ingress) []*n
 	return append(others, candidate)
 }
 
-// newRegistrar prepares our registration with the API server; nil when --admission is not given.
+// newRegistrar returns the Registrar for the API server, or nil without --admission.
 func newRegistrar(client kubernetes.Interface, c *Controller) *admission.Registrar {
 	if !c.config.Admission {
 		return nil

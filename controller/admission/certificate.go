@@ -18,20 +18,21 @@ import (
 )
 
 const (
-	// validFor is how long a certificate is good for, renewAfter when the next one takes its place.
+	// validFor is the validity of a certificate; renewAfter is the age at which the next one
+	// replaces it.
 	validFor   = 90 * 24 * time.Hour
 	renewAfter = 60 * 24 * time.Hour
 )
 
-// keyPair is one certificate of this replica, signed by itself: the API server trusts it because it is in the caBundle, not
-// because of who signed it.
+// keyPair is a self-signed certificate of this replica. The API server trusts it because it is in
+// the caBundle.
 type keyPair struct {
 	tls  *tls.Certificate
 	pem  []byte
 	made time.Time
 }
 
-// newKeyPair makes a certificate for the names under which the API server reaches a Service.
+// newKeyPair creates a certificate with the DNS names of a Service.
 func newKeyPair(service types.NamespacedName, replica string, now time.Time) (*keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -63,7 +64,7 @@ func newKeyPair(service types.NamespacedName, replica string, now time.Time) (*k
 	}, nil
 }
 
-// shown is the certificate that is shown to the API server; it changes when a new one is registered.
+// shown is the certificate that the server presents. It changes when a new one is registered.
 type shown struct{ pair atomic.Pointer[keyPair] }
 
 var errNoCertificate = errors.New("the webhook has no certificate yet")
@@ -75,12 +76,12 @@ func (s *shown) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return nil, errNoCertificate
 }
 
-// maxBundle bounds the certificates in a caBundle. A replica that is killed leaves its own behind until it expires; a pod
-// that starts again and again must not fill the object.
+// maxBundle is the maximum number of certificates in a caBundle. The certificate of a killed
+// replica stays until it expires, and a pod in a crash loop must not fill the object.
 const maxBundle = 64
 
-// bundle puts certificates in and out of a caBundle: those that are expired, unreadable, or the same as drop go; add comes,
-// if it is not there. Of too many, the ones that came first go.
+// bundle updates a caBundle. It removes drop, and certificates that are expired or invalid. It adds
+// add if it is missing. If there are too many, it removes the oldest.
 func bundle(old, add, drop []byte, now time.Time) []byte {
 	var blocks [][]byte
 	keep := func(block *pem.Block) {
@@ -99,7 +100,7 @@ func bundle(old, add, drop []byte, now time.Time) []byte {
 	if len(add) > 0 {
 		blocks = append(blocks, add)
 	}
-	// New ones come at the end, so the front is the oldest.
+	// New ones are at the end, so the first are the oldest.
 	blocks = blocks[max(0, len(blocks)-maxBundle):]
 	var all []byte
 	for _, encoded := range blocks {

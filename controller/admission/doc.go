@@ -1,10 +1,11 @@
-// Package admission answers the API server's question whether an Ingress may be created or changed (a validating admission
-// webhook, https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/). It is optional, and
-// it knows no rule of its own: it asks routing.Build what the cluster would be like with the Ingress in it, so what it lets
-// in is exactly what is served.
+// Package admission is an optional validating admission webhook for Ingresses,
+// https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/. It has
+// no rules of its own: it calls routing.Build with the new Ingress, so it accepts exactly what the
+// controller can serve.
 //
-// Read review.go first: what is refused, what is only a warning, and why. handler.go speaks the API server's protocol.
-// certificate.go and register.go are about trust: every replica makes a certificate of its own, whose key never leaves the
-// process, and adds it to the caBundle of the ValidatingWebhookConfiguration. So the controller needs no right to write
-// Secrets, and nobody needs to bring a certificate along.
+// Read review.go first: what is rejected, what is only a warning, and why. handler.go implements
+// the protocol of the API server. certificate.go and register.go establish trust. Every replica
+// creates its own certificate, whose key never leaves the process, and adds it to the caBundle of
+// the ValidatingWebhookConfiguration. The controller needs no permission to write Secrets, and
+// users need no certificate.
 package admission

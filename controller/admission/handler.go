@@ -13,16 +13,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Path is where reviews are asked for; the ValidatingWebhookConfiguration names it.
+// Path is the URL path for reviews, as in the ValidatingWebhookConfiguration.
 const Path = "/validate/ingresses"
 
-// maxReview bounds a question in bytes. It holds an Ingress twice at most, and the API server takes objects up to 3 MiB
-// (https://github.com/kubernetes/kubernetes/pull/68346).
+// maxReview is the size limit of a review in bytes. It has an Ingress twice at most, and the API
+// server accepts objects up to 3 MiB (https://github.com/kubernetes/kubernetes/pull/68346).
 const maxReview = 8 << 20
 
-// Handler answers the API server's questions under Path.
+// Handler serves the reviews of the API server under Path.
 func (s Source) Handler(log *slog.Logger) http.Handler {
-	// One at a time: a review costs as much as a table, and the loop must not starve behind a storm of them.
+	// One review at a time: each one builds a table, and many reviews must not starve the loop.
 	turn := make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (s Source) serve(w http.ResponseWriter, r *http.Request, log *slog.Logger) 
 		return
 	}
 	if !response.Allowed {
-		log.Info("refused an ingress", "namespace", review.Request.Namespace, "name", review.Request.Name, "reason", response.Result.Message)
+		log.Info("rejected an ingress", "namespace", review.Request.Namespace, "name", review.Request.Name, "reason", response.Result.Message)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(admissionv1.AdmissionReview{ // the API server went away
@@ -63,8 +63,8 @@ func (s Source) serve(w http.ResponseWriter, r *http.Request, log *slog.Logger) 
 	})
 }
 
-// answer reviews the object of a question. What is not an Ingress that is created or changed is let in: it is not ours to
-// judge, and an Ingress that is being deleted must be able to lose its finalizers.
+// answer reviews the object of a request. It accepts everything except created and updated
+// Ingresses. It also accepts an Ingress that is being deleted, so that finalizers can be removed.
 func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionResponse, error) {
 	response := &admissionv1.AdmissionResponse{UID: q.UID, Allowed: true}
 	changes := q.Operation == admissionv1.Create || q.Operation == admissionv1.Update
@@ -82,7 +82,7 @@ func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionR
 		candidate.Namespace = q.Namespace
 	}
 	if candidate.CreationTimestamp.IsZero() {
-		// Without it the newcomer would be the oldest of all, and win every conflict.
+		// Without it, the new Ingress would be the oldest, and win every conflict.
 		candidate.CreationTimestamp = metav1.NewTime(time.Now())
 	}
 	verdict, err := s.Review(&candidate)
@@ -90,25 +90,25 @@ func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionR
 		return nil, err
 	}
 	response.Warnings = warnings(verdict.Warnings)
-	if len(verdict.Refused) > 0 {
+	if len(verdict.Rejected) > 0 {
 		response.Allowed = false
 		response.Result = &metav1.Status{
 			Status:  metav1.StatusFailure,
 			Code:    http.StatusUnprocessableEntity,
 			Reason:  metav1.StatusReasonInvalid,
-			Message: strings.Join(verdict.Refused, "; "),
+			Message: strings.Join(verdict.Rejected, "; "),
 		}
 	}
 	return response, nil
 }
 
-// The bounds on warnings that the API server documents, in characters: what is beyond them it cuts off anywhere.
+// The limits for warnings that the API server documents, in characters. It truncates longer ones.
 const (
 	maxWarning  = 256
 	maxWarnings = 4096
 )
 
-// warnings keeps to the bounds, and says how many did not fit.
+// warnings applies the limits, and adds how many warnings did not fit.
 func warnings(all []string) []string {
 	var list []string
 	total := 0

@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// checkEvery is how often the registration is looked at: somebody may have applied the manifest again, with an empty
+// checkEvery is the interval of checks. A user might apply the manifest again, with an empty
 // caBundle.
 const checkEvery = 15 * time.Second
 
-// farewell bounds the last write, when this replica leaves.
+// farewell is the time limit of the last write before this replica stops.
 const farewell = 2 * time.Second
 
 // Registrar keeps this replica's certificate in the caBundle of a ValidatingWebhookConfiguration.
@@ -35,12 +35,12 @@ type Registrar struct {
 	registered    atomic.Bool
 }
 
-// NewRegistrar prepares the registration of a replica under the webhooks of a configuration that lead to a Service.
+// NewRegistrar returns a Registrar for the webhooks of a configuration that call a Service.
 func NewRegistrar(client kubernetes.Interface, configuration string, service types.NamespacedName, replica string, log *slog.Logger) *Registrar {
 	return &Registrar{client: client, configuration: configuration, service: service, replica: replica, log: log}
 }
 
-// TLS is the configuration of the server that answers reviews. Before Run it shows no certificate.
+// TLS returns the configuration of the server for reviews. Before Run, it has no certificate.
 func (r *Registrar) TLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.shown.get, NextProtos: []string{"h2", "http/1.1"}}
 }
@@ -48,7 +48,7 @@ func (r *Registrar) TLS() *tls.Config {
 // Registered reports whether the API server trusts this replica.
 func (r *Registrar) Registered() bool { return r.registered.Load() }
 
-// Run registers a certificate, keeps it registered, renews it in time, and takes it back when ctx ends.
+// Run registers a certificate, keeps it registered, renews it, and removes it when ctx ends.
 func (r *Registrar) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -63,21 +63,21 @@ func (r *Registrar) Run(ctx context.Context) {
 	}
 }
 
-// check makes a certificate if it is time, and writes it if it is not there. A new one is shown only after the API server
-// was told of it.
+// check creates a certificate if it is due, and registers it if it is missing. The server presents
+// a new certificate only after it is registered.
 func (r *Registrar) check(ctx context.Context) {
 	pair, now := r.shown.pair.Load(), time.Now()
 	if pair == nil || now.Sub(pair.made) > renewAfter {
 		var err error
 		if pair, err = newKeyPair(r.service, r.replica, now); err != nil {
-			r.log.Error("cannot make the certificate of the webhook", "error", err)
+			r.log.Error("cannot create the certificate of the webhook", "error", err)
 			return
 		}
 	}
 	if err := r.write(ctx, pair.pem, nil); err != nil {
 		r.registered.Store(false)
 		if ctx.Err() == nil {
-			r.log.Warn("the API server does not know the webhook's certificate, trying again", "configuration", r.configuration, "error", err)
+			r.log.Warn("cannot register the webhook's certificate, retrying", "configuration", r.configuration, "error", err)
 		}
 		return
 	}
@@ -87,7 +87,8 @@ func (r *Registrar) check(ctx context.Context) {
 	}
 }
 
-// leave takes the certificate out. If that fails it stays until it expires, and does no harm: its key is gone.
+// leave removes the certificate. If that fails, the certificate stays until it expires. Its key is
+// lost, so it is harmless.
 func (r *Registrar) leave() {
 	pair := r.shown.pair.Load()
 	if pair == nil {
@@ -100,8 +101,8 @@ func (r *Registrar) leave() {
 	}
 }
 
-// write brings add into the caBundles and drop out of them. Replicas that start together write at the same time: the one
-// that was too late tries again.
+// write adds one certificate to the caBundles and removes another. Replicas that start together
+// conflict; the later write retries.
 func (r *Registrar) write(ctx context.Context, add, drop []byte) error {
 	webhooks := r.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	return retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
@@ -112,7 +113,7 @@ func (r *Registrar) write(ctx context.Context, add, drop []byte) error {
 		changed, found := false, false
 		for i := range configuration.Webhooks {
 			client := &configuration.Webhooks[i].ClientConfig
-			if !r.leadsHere(client) {
+			if !r.callsService(client) {
 				continue
 			}
 			found = true
@@ -127,16 +128,16 @@ func (r *Registrar) write(ctx context.Context, add, drop []byte) error {
 			return nil
 		}
 		_, err = webhooks.Update(ctx, configuration, metav1.UpdateOptions{})
-		return err // as it is: retry looks at its kind
+		return err // unwrapped, because retry checks its type
 	})
 }
 
-func (r *Registrar) leadsHere(client *admissionregistrationv1.WebhookClientConfig) bool {
+func (r *Registrar) callsService(client *admissionregistrationv1.WebhookClientConfig) bool {
 	service := client.Service
 	return service != nil && service.Namespace == r.service.Namespace && service.Name == r.service.Name
 }
 
-// sameBundle says that nothing has to be written: bundle puts add at the end, but where it stands does not matter.
+// sameBundle reports whether no write is needed. The position of add does not matter.
 func sameBundle(old, next, add []byte) bool {
 	if len(add) > 0 && !bytes.Contains(old, add) {
 		return false

@@ -10,26 +10,27 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Source is what a review is held against. Its functions may be called by several goroutines.
+// Source is the cluster state for reviews. Its functions are safe for concurrent use.
 type Source struct {
-	// Build makes the Table of the cluster as it is now, with candidate in the place of the Ingress of its name.
+	// Build returns the Table of the current cluster, with candidate instead of the Ingress of its
+	// name.
 	Build func(candidate *networkingv1.Ingress) (*routing.Table, []routing.Problem, error)
-	// Problems are those of the cluster as it is now.
+	// Problems returns the Problems of the current cluster.
 	Problems func() []routing.Problem
 }
 
 // Verdict is the outcome of a review.
 type Verdict struct {
-	// Refused are the reasons to refuse the Ingress; empty: it is let in.
-	Refused []string
-	// Warnings are shown to whoever let it in (kubectl prints them).
+	// Rejected are the reasons to reject the Ingress; empty: it is accepted.
+	Rejected []string
+	// Warnings are for the user; kubectl prints them.
 	Warnings []string
 }
 
-// refusing are the codes of Problems that no later object can mend: the Ingress itself is wrong, or takes what another one
-// has. All others become warnings. A Service or Secret that is missing is one of those: kubectl apply sends objects in any
-// order, and the next one may be it.
-var refusing = map[string]bool{
+// rejecting are the codes of Problems that no later object can fix: the Ingress itself is invalid,
+// or conflicts with another one. All others become warnings, such as a missing Service or Secret:
+// kubectl apply sends objects in any order, so it might be the next object.
+var rejecting = map[string]bool{
 	annotations.CodeInvalid:            true,
 	annotations.CodeBlocked:            true,
 	routing.CodeEmptyIngress:           true,
@@ -47,9 +48,9 @@ var refusing = map[string]bool{
 	routing.CodeAliasConflict:          true,
 }
 
-// Review says what would be wrong if the candidate were in the cluster. What is wrong already is no reason to refuse a
-// change, or else nobody could mend half of an Ingress, or put a label on it; it is repeated as a warning. An Ingress of
-// another class is let in without a word. The error is that of the caches.
+// Review returns the Problems that the candidate would cause. A Problem that exists already is only
+// a warning. Otherwise, users could not fix one of two errors in an Ingress, or add a label to it.
+// An Ingress of another class is accepted without warnings. The error is that of the caches.
 func (s Source) Review(candidate *networkingv1.Ingress) (Verdict, error) {
 	table, problems, err := s.Build(candidate)
 	if err != nil {
@@ -67,8 +68,8 @@ func (s Source) Review(candidate *networkingv1.Ingress) (Verdict, error) {
 	for _, p := range problems {
 		own := isAbout(p, name)
 		switch fresh := !known[anonymous(p)]; {
-		case fresh && refusing[p.Code]:
-			v.Refused = append(v.Refused, text(p))
+		case fresh && rejecting[p.Code]:
+			v.Rejected = append(v.Rejected, text(p))
 		case own:
 			v.Warnings = append(v.Warnings, text(p))
 		}
@@ -80,13 +81,14 @@ func isAbout(p routing.Problem, ingress types.NamespacedName) bool {
 	return p.Object.Kind == "Ingress" && p.Object.Namespace == ingress.Namespace && p.Object.Name == ingress.Name
 }
 
-// anonymous is the Problem without the UID of its object: an Ingress that is made anew with the same fault gets a new one.
+// anonymous is the Problem without the UID of its object, which changes if the Ingress is created
+// again.
 func anonymous(p routing.Problem) routing.Problem {
 	p.Object.UID = ""
 	return p
 }
 
-// text gives `ingress shop/web: spec.rules[0].host: reason`.
+// text returns `ingress shop/web: spec.rules[0].host: reason`.
 func text(p routing.Problem) string {
 	return fmt.Sprintf("ingress %s/%s: %s: %s", p.Object.Namespace, p.Object.Name, p.Field, p.Reason)
 }

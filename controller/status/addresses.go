@@ -15,18 +15,19 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// addressSource knows at which addresses this controller is reached.
+// addressSource finds the addresses of this controller.
 type addressSource interface {
-	// start begins to watch; changed is called when the addresses may be others. It ends with ctx, and stop waits for that.
+	// start watches until ctx ends. It calls changed if the addresses might have changed. stop
+	// waits for the end.
 	start(ctx context.Context, changed func()) error
 	stop()
-	// addresses are the current ones, sorted.
+	// addresses returns the current addresses, sorted.
 	addresses(ctx context.Context) ([]address, error)
-	// last is what addresses returned last.
+	// last returns the latest result of addresses.
 	last() []address
 }
 
-// newAddressSource chooses by what was configured.
+// newAddressSource returns the source for the Options.
 func (r *Reporter) newAddressSource() addressSource {
 	switch {
 	case len(r.o.Addresses) > 0:
@@ -38,7 +39,7 @@ func (r *Reporter) newAddressSource() addressSource {
 	}
 }
 
-// memory remembers the addresses that were found last.
+// memory has the addresses that were found last.
 type memory struct {
 	mu   sync.Mutex
 	list []address
@@ -57,7 +58,7 @@ func (m *memory) last() []address {
 	return m.list
 }
 
-// parse tells addresses from host names.
+// parse separates addresses and host names.
 func parse(list []string) []address {
 	var found []address
 	for _, one := range list {
@@ -70,7 +71,7 @@ func parse(list []string) []address {
 	return sorted(found)
 }
 
-// fixedSource publishes what the command line says.
+// fixedSource publishes the addresses of the command line.
 type fixedSource struct{ list []address }
 
 func (s *fixedSource) start(context.Context, func()) error          { return nil }
@@ -105,16 +106,16 @@ func (s *serviceSource) start(ctx context.Context, changed func()) error {
 
 func (s *serviceSource) stop() { s.factory.Shutdown() }
 
-// addresses reads, in this order: what the load balancer was given, the external addresses, and for a Service that is
-// reached inside the cluster only, its virtual address. A load balancer without an address yet gives none: an address
-// that does not answer is worse than none.
+// addresses reads the external IPs and the addresses of the load balancer. For a Service without
+// external addresses, it reads the cluster IPs. A load balancer without an address yet has none,
+// because an address that does not respond is worse than none.
 func (s *serviceSource) addresses(ctx context.Context) ([]address, error) {
 	if !cache.WaitForCacheSync(ctx.Done(), s.synced) {
 		return nil, fmt.Errorf("service %s: %w", s.o.Service, context.Cause(ctx))
 	}
 	service, err := s.lister.Services(s.o.Service.Namespace).Get(s.o.Service.Name)
 	if apierrors.IsNotFound(err) {
-		return s.keep(nil), nil // it may still come; its arrival wakes us
+		return s.keep(nil), nil // its creation wakes the Reporter
 	}
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.o.Service, err)

@@ -11,11 +11,12 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// Run stands for election until ctx ends, and writes while elected. When ctx ends and we hold the Lease, it takes back the
-// status if no other replica is left, and gives the Lease up, so that the next holder need not wait for it to run out
+// Run competes for the Lease until ctx ends, and writes while it holds the Lease. At the end, the
+// holder clears the status if no other replica is left. It then releases the Lease, so that the
+// next holder does not wait until it expires
 // (https://kubernetes.io/docs/concepts/architecture/leases/).
 func (r *Reporter) Run(ctx context.Context) error {
-	// The work outlives ctx by the time it takes to leave in good order.
+	// work outlives ctx until the cleanup is complete.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	source := r.newAddressSource()
@@ -23,7 +24,7 @@ func (r *Reporter) Run(ctx context.Context) error {
 		return nil
 	}
 	defer source.stop()
-	defer stop() // before the source is waited for
+	defer stop() // before source.stop, which waits
 
 	done := make(chan error, 1)
 	go func() { done <- r.elect(work, source) }()
@@ -39,14 +40,15 @@ func (r *Reporter) Run(ctx context.Context) error {
 	return <-done
 }
 
-// startSource tries until it works or ctx ends: without it there is no status, but requests are served all the same.
+// startSource retries until it succeeds or ctx ends. Without a source there is no status, but the
+// controller still serves requests.
 func (r *Reporter) startSource(ctx, work context.Context, source addressSource) bool {
 	for {
 		err := source.start(work, r.Wake)
 		if err == nil {
 			return true
 		}
-		r.o.Log.Warn("cannot find out the addresses for the status, will try again", "error", err, "after", startPause)
+		r.o.Log.Warn("cannot find the addresses for the status, retrying", "error", err, "after", startPause)
 		select {
 		case <-time.After(startPause):
 		case <-ctx.Done():
@@ -55,14 +57,14 @@ func (r *Reporter) startSource(ctx, work context.Context, source addressSource) 
 	}
 }
 
-// startPause is the wait between two tries of startSource.
+// startPause is the wait between two attempts of startSource.
 const startPause = 5 * time.Second
 
-// elect competes for the Lease again and again until ctx ends; losing it, to a slow API server for example, is no reason
-// to stop serving.
+// elect competes for the Lease repeatedly until ctx ends. A replica that loses the Lease, for
+// example because the API server is slow, keeps serving.
 func (r *Reporter) elect(ctx context.Context, source addressSource) error {
 	for ctx.Err() == nil {
-		// The elector starts the work in a goroutine that it does not wait for.
+		// The elector starts the callback in a goroutine, and does not wait for it.
 		var term sync.Mutex
 		over := false
 		elector, err := leaderelection.NewLeaderElector(r.electionConfig(func(lead context.Context) {
@@ -83,8 +85,8 @@ func (r *Reporter) elect(ctx context.Context, source addressSource) error {
 	return nil
 }
 
-// electionConfig derives the time-outs from the duration of the Lease in the proportions that Kubernetes' own components
-// use: 15 s, 10 s, 2 s.
+// electionConfig derives the timeouts from the duration of the Lease, in the proportions of
+// Kubernetes components: 15 s, 10 s, 2 s.
 func (r *Reporter) electionConfig(lead func(context.Context)) leaderelection.LeaderElectionConfig {
 	return leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{

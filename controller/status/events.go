@@ -18,19 +18,20 @@ import (
 )
 
 const (
-	// component is the "From" of kubectl describe.
+	// component is shown as "From" in kubectl describe.
 	component = "ingresslab"
-	// reasonSolved is the Reason of an Event that says that a problem is no more.
+	// reasonSolved is the Reason of an Event about a solved Problem.
 	reasonSolved = "ProblemSolved"
-	// maxMessage is the API's limit for the note of an Event, in bytes.
+	// maxMessage is the API's size limit for the note of an Event, in bytes.
 	maxMessage = 1024
-	// renewAfter is when an Event for a problem that is still there is written again: the API server keeps Events for an
-	// hour unless it is told otherwise (kube-apiserver --event-ttl).
+	// renewAfter is the age at which the Event of an unsolved Problem is written again. By default,
+	// the API server keeps Events for an hour (kube-apiserver --event-ttl).
 	renewAfter = 45 * time.Minute
 )
 
-// eventWriter writes one Event for each problem, however often the table is built. The name of an Event is made from the
-// problem, so that the next holder of the Lease does not write a second one.
+// eventWriter writes one Event for each Problem, however often a table is built. The name of an
+// Event is derived from the Problem, so that the next holder of the Lease does not write a second
+// one.
 type eventWriter struct {
 	o       Options
 	written map[routing.Problem]time.Time
@@ -40,8 +41,9 @@ func newEvents(o Options) *eventWriter {
 	return &eventWriter{o: o, written: map[routing.Problem]time.Time{}}
 }
 
-// report writes Events for the problems that are new, and for those that are solved if their object is still there: it may take
-// an hour for the API server to forget the warning, and until then people wonder. Solved ones are new if they come back.
+// report writes Events for new Problems, and for solved ones if their object still exists.
+// Otherwise, users would see the old warning for up to an hour. A solved Problem that returns
+// counts as new.
 func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, there func(routing.ObjectRef) bool) error {
 	now := time.Now()
 	current := make(map[routing.Problem]time.Time, len(problems))
@@ -61,18 +63,18 @@ func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, th
 	}
 	for problem, at := range w.written {
 		if places[placeOf(problem)] || !there(problem.Object) {
-			continue // it only reads differently now, or there is nobody to tell
+			continue // only its text changed, or its object has no Events
 		}
 		if err := w.write(ctx, w.solved(problem, metav1.NewTime(now))); err != nil {
 			failures = append(failures, err)
-			current[problem] = at // to be told the next time
+			current[problem] = at // retry next time
 		}
 	}
 	w.written = current
 	return errors.Join(failures...)
 }
 
-// placeOf is a problem without the text, which may have figures in it that change.
+// placeOf is a Problem without its text, which can contain changing numbers.
 func placeOf(p routing.Problem) routing.Problem {
 	p.Reason = routing.Reason{}
 	return p
@@ -89,7 +91,7 @@ func (w *eventWriter) write(ctx context.Context, event *corev1.Event) error {
 	case err == nil:
 		return nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err):
-		return nil // its namespace goes away, and the object with it
+		return nil // the namespace and the object are being deleted
 	default:
 		return fmt.Errorf("event %s for %s %s/%s: %w", event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Namespace, event.InvolvedObject.Name, err)
 	}
@@ -99,7 +101,7 @@ func (w *eventWriter) event(problem routing.Problem, now metav1.Time) *corev1.Ev
 	object := problem.Object
 	namespace := object.Namespace
 	if namespace == "" {
-		namespace = metav1.NamespaceDefault // where Events about cluster-wide objects live
+		namespace = metav1.NamespaceDefault // the namespace for Events about cluster-scoped objects
 	}
 	return &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: eventName(problem, "")},
@@ -119,7 +121,7 @@ func (w *eventWriter) event(problem routing.Problem, now metav1.Time) *corev1.Ev
 	}
 }
 
-// solved is the Event for a problem that is no more.
+// solved returns the Event for a solved Problem.
 func (w *eventWriter) solved(problem routing.Problem, now metav1.Time) *corev1.Event {
 	event := w.event(problem, now)
 	event.Name = eventName(problem, "solved")
@@ -141,7 +143,7 @@ func cut(message string) string {
 	return message
 }
 
-// apiVersions are those of the kinds that a problem can be about.
+// apiVersions has the API version of each kind that can have a Problem.
 var apiVersions = map[string]string{
 	"Ingress":       "networking.k8s.io/v1",
 	"IngressClass":  "networking.k8s.io/v1",

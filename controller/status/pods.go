@@ -22,7 +22,8 @@ type podSource struct {
 	synced  cache.InformerSynced
 }
 
-// start watches the pods that are labeled like ours. Outside a cluster there are none, and nothing is published.
+// start watches the pods with the labels of our own pod. Outside a cluster there are none, and
+// nothing is published.
 func (s *podSource) start(ctx context.Context, changed func()) error {
 	if s.o.PodName == "" {
 		return nil
@@ -50,7 +51,8 @@ func (s *podSource) stop() {
 	}
 }
 
-// addresses asks for each node once; there are as many as controller pods, and they are asked only when a pod changed.
+// addresses gets each node once. There are as many nodes as controller pods, and it runs only after
+// a pod changes.
 func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 	if s.pods == nil {
 		return nil, nil
@@ -69,7 +71,7 @@ func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 		}
 		node, err := s.o.Client.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, fromCache)
 		if apierrors.IsNotFound(err) {
-			continue // the pod will follow
+			continue // the pod will be deleted, too
 		}
 		if err != nil {
 			return nil, fmt.Errorf("node %s: %w", pod.Spec.NodeName, err)
@@ -79,11 +81,12 @@ func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 	return s.keep(found), nil
 }
 
-// fromCache lets the API server answer from its memory: a node keeps its addresses, and it is asked for them whenever an Ingress changes.
+// fromCache lets the API server respond from its cache. A node keeps its addresses, and the
+// controller reads them after every change of an Ingress.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 var fromCache = metav1.GetOptions{ResourceVersion: "0"}
 
-// serving is a pod that gets traffic and will go on getting it.
+// serving reports whether a pod receives traffic and is not terminating.
 func serving(pod *corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil || pod.Spec.NodeName == "" {
 		return false
@@ -96,8 +99,8 @@ func serving(pod *corev1.Pod) bool {
 	return false
 }
 
-// nodeAddresses prefers what is reached from outside, as ingress-nginx does: external addresses, and if a node has none,
-// its internal ones. Both families of a dual-stack node are kept.
+// nodeAddresses returns the external addresses of a node, or the internal ones if it has none, as
+// ingress-nginx does. It keeps both families of a dual-stack node.
 func nodeAddresses(node *corev1.Node) []address {
 	for _, kind := range []corev1.NodeAddressType{corev1.NodeExternalIP, corev1.NodeInternalIP} {
 		var found []string
@@ -113,8 +116,8 @@ func nodeAddresses(node *corev1.Node) []address {
 	return nil
 }
 
-// replicas selects the pods of our Deployment or DaemonSet by our own labels, without those that differ between its
-// revisions.
+// replicas selects the pods of our Deployment or DaemonSet by the labels of our own pod, without
+// those that differ between revisions.
 func replicas(ctx context.Context, o Options) (labels.Selector, error) {
 	pod, err := o.Client.CoreV1().Pods(o.PodNamespace).Get(ctx, o.PodName, metav1.GetOptions{})
 	if err != nil {
@@ -129,12 +132,12 @@ func replicas(ctx context.Context, o Options) (labels.Selector, error) {
 		}
 	}
 	if len(own) == 0 {
-		return nil, fmt.Errorf("own pod %s/%s: has no labels by which to find the other replicas", o.PodNamespace, o.PodName)
+		return nil, fmt.Errorf("own pod %s/%s: has no labels to find the other replicas", o.PodNamespace, o.PodName)
 	}
 	return own.AsSelector(), nil
 }
 
-// otherReplicas reports whether another pod of ours is there to serve, or about to be.
+// otherReplicas reports whether another controller pod is serving or starting.
 func (r *Reporter) otherReplicas(ctx context.Context) (bool, error) {
 	if r.o.PodName == "" {
 		return false, nil
@@ -156,7 +159,7 @@ func (r *Reporter) otherReplicas(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// follow calls changed after every change that an informer sees.
+// follow calls changed after every change in an informer.
 func follow(informer cache.SharedIndexInformer, changed func()) error {
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { changed() },

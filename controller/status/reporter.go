@@ -15,36 +15,38 @@ import (
 	"github.com/ingresslab/ingresslab/controller/watch"
 )
 
-// Options say who we are and what to publish.
+// Options identify the replica, and configure what to publish.
 type Options struct {
 	Client kubernetes.Interface
-	// Ingresses are read from this cache before anything is written.
+	// Ingresses is the cache that is read before a write.
 	Ingresses networkinglisters.IngressLister
 	Log       *slog.Logger
-	// PodName and PodNamespace are our own pod; PodName is empty outside a cluster. Identity is how we are called in the
-	// Lease and in Events.
+	// PodName and PodNamespace are our own pod; PodName is empty outside a cluster. Identity is our
+	// name in the Lease and in Events.
 	PodName, PodNamespace, Identity string
-	// LeaseName and LeaseDuration (at least 1 s) are the Lease whose holder writes.
+	// LeaseName and LeaseDuration (at least 1 s) are the Lease. Only its holder writes.
 	LeaseName     string
 	LeaseDuration time.Duration
-	// Service is the Service to copy the address from; Addresses are fixed ones. With neither, the addresses are those of
-	// the nodes that run a ready controller pod.
+	// Service is the Service with the addresses. Addresses are fixed ones. With neither, the
+	// addresses are those of the nodes that run a ready controller pod.
 	Service   types.NamespacedName
 	Addresses []string
 }
 
 const (
-	// settleQuiet is the wait between a new table and the writing of its status. A client may send a request the moment an
-	// address appears, and it may meet another replica; by then that one has swapped in its table too. Replicas hear of a
-	// change at about the same time and take 50 ms at most to act on it.
+	// settleQuiet is the wait between a new table and the write of its status. A client can send a
+	// request to another replica as soon as an address appears. By then, that replica has loaded
+	// its table, too: replicas receive a change at about the same time and need 50 ms at most.
 	settleQuiet = 100 * time.Millisecond
 	settleLimit = time.Second
-	// After a failed write, try again after retryFirst, then after twice as long each time, up to retryLast.
+	// After a failed write, the Reporter retries after retryFirst, and doubles the wait up to
+	// retryLast.
 	retryFirst = 500 * time.Millisecond
 	retryLast  = 30 * time.Second
-	// remindEvery is how often to compare without a reason: Events that run out are renewed, node addresses looked up again.
+	// remindEvery is the interval of comparisons without a change, which renew expiring Events and
+	// node addresses.
 	remindEvery = 10 * time.Minute
-	// withdrawTimeout bounds the clean-up of the last replica.
+	// withdrawTimeout is the time limit for the cleanup of the last replica.
 	withdrawTimeout = 5 * time.Second
 )
 
@@ -57,16 +59,16 @@ type Reporter struct {
 	mu       sync.Mutex
 	table    *routing.Table
 	problems []routing.Problem
-	// former are Ingresses that were ours in an earlier table and are not in this one.
+	// former are Ingresses of earlier tables that are not in the current one.
 	former map[types.NamespacedName]bool
 }
 
-// New makes a Reporter; Run makes it work.
+// New returns a Reporter. Call Run to start it.
 func New(o Options) *Reporter {
 	return &Reporter{o: o, wake: make(chan struct{}, 1), former: map[types.NamespacedName]bool{}}
 }
 
-// Observe takes note of a table that is live now, and of what is wrong. It never waits.
+// Observe sets the loaded table and its Problems. It never blocks.
 func (r *Reporter) Observe(table *routing.Table, problems []routing.Problem) {
 	r.mu.Lock()
 	for _, name := range r.table.Ingresses() {
@@ -80,7 +82,7 @@ func (r *Reporter) Observe(table *routing.Table, problems []routing.Problem) {
 	r.Wake()
 }
 
-// Wake makes the Reporter compare what is with what should be. It never waits.
+// Wake makes the Reporter compare the cluster with the table. It never blocks.
 func (r *Reporter) Wake() {
 	select {
 	case r.wake <- struct{}{}:
@@ -88,10 +90,11 @@ func (r *Reporter) Wake() {
 	}
 }
 
-// Leading reports whether we hold the Lease.
+// Leading reports whether this replica holds the Lease.
 func (r *Reporter) Leading() bool { return r.leading.Load() }
 
-// latest is the newest table with what belongs to it; the table is nil before the first one.
+// latest returns the newest table, its Problems, and former Ingresses; the table is nil before the
+// first one.
 func (r *Reporter) latest() (*routing.Table, []routing.Problem, []types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,20 +105,20 @@ func (r *Reporter) latest() (*routing.Table, []routing.Problem, []types.Namespac
 	return r.table, r.problems, former
 }
 
-// forget drops a former Ingress that needs no more care.
+// forget drops a former Ingress whose status is cleared.
 func (r *Reporter) forget(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.former, name)
 }
 
-// lead writes until ctx ends. It is called when we get the Lease.
+// lead writes status and Events until ctx ends. It runs while this replica holds the Lease.
 func (r *Reporter) lead(ctx context.Context, source addressSource) {
 	r.leading.Store(true)
 	defer r.leading.Store(false)
 	r.o.Log.Info("holding the lease: writing status and events", "lease", r.o.LeaseName)
 	events := newEvents(r.o)
-	retry := time.NewTimer(0) // the first comparison is due at once
+	retry := time.NewTimer(0) // compare at once
 	defer retry.Stop()
 	remind := time.NewTicker(remindEvery)
 	defer remind.Stop()
@@ -133,7 +136,7 @@ func (r *Reporter) lead(ctx context.Context, source addressSource) {
 			return
 		}
 		if err := r.write(ctx, source, events); err != nil && ctx.Err() == nil {
-			r.o.Log.Warn("cannot write status or events, will try again", "error", err, "after", pause)
+			r.o.Log.Warn("cannot write status or events, retrying", "error", err, "after", pause)
 			retry.Reset(pause)
 			pause = min(2*pause, retryLast)
 			continue
@@ -143,7 +146,7 @@ func (r *Reporter) lead(ctx context.Context, source addressSource) {
 	}
 }
 
-// write brings the cluster to what the newest table says.
+// write makes status and Events match the newest table.
 func (r *Reporter) write(ctx context.Context, source addressSource, events *eventWriter) error {
 	table, problems, former := r.latest()
 	if table == nil {
@@ -160,8 +163,8 @@ func (r *Reporter) write(ctx context.Context, source addressSource, events *even
 	return err
 }
 
-// stillThere says of an object with a problem whether it is worth telling that the problem is solved: of an Ingress that is
-// ours, and of the controller's ConfigMap. Other objects may be gone, and nobody looks for Events there.
+// stillThere reports whether an object gets an Event when its Problem is solved: our Ingresses, and
+// the controller's ConfigMap. Other objects might be deleted, and users do not read their Events.
 func stillThere(table *routing.Table) func(routing.ObjectRef) bool {
 	return func(o routing.ObjectRef) bool {
 		switch o.Kind {

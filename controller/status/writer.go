@@ -16,8 +16,8 @@ import (
 
 type address = networkingv1.IngressLoadBalancerIngress
 
-// publish writes the addresses into the status of our Ingresses, and takes them out of that of former ones. One that
-// cannot be written does not keep the others from being written.
+// publish writes the addresses to the status of our Ingresses, and removes them from former ones.
+// An error for one Ingress does not affect the others.
 func (r *Reporter) publish(ctx context.Context, ours, former []types.NamespacedName, addresses []address) error {
 	var failures []error
 	for _, name := range ours {
@@ -35,8 +35,8 @@ func (r *Reporter) publish(ctx context.Context, ours, former []types.NamespacedN
 	return errors.Join(failures...)
 }
 
-// without clears a status that is ours: all its addresses are. One that another controller has written in the meantime is
-// left as it is.
+// without returns an empty status if all addresses are ours. It keeps a status that another
+// controller has written in the meantime.
 func without(now, ours []address) []address {
 	for _, one := range now {
 		if !slices.ContainsFunc(ours, func(o address) bool { return o.IP == one.IP && o.Hostname == one.Hostname }) {
@@ -46,8 +46,8 @@ func without(now, ours []address) []address {
 	return nil
 }
 
-// setStatus writes what change makes of the addresses in an Ingress's status, unless they are that already. It starts from
-// the cache; when somebody else wrote in between, it starts again from the API server itself. An Ingress that is gone
+// setStatus applies change to the addresses in the status of an Ingress, and writes only
+// differences. It reads the cache first, and the API server after a conflict. A deleted Ingress
 // needs no status.
 func (r *Reporter) setStatus(ctx context.Context, name types.NamespacedName, change func([]address) []address) error {
 	api := r.o.Client.NetworkingV1().Ingresses(name.Namespace)
@@ -74,12 +74,12 @@ func (r *Reporter) setStatus(ctx context.Context, name types.NamespacedName, cha
 	return nil
 }
 
-// equal compares addresses as clients see them. The ports in a status are not ours to judge: we write none.
+// equal compares addresses without ports, because the controller writes no ports.
 func equal(a, b []address) bool {
 	return slices.EqualFunc(a, b, func(x, y address) bool { return x.IP == y.IP && x.Hostname == y.Hostname })
 }
 
-// sorted gives addresses in a fixed order, each once: the same addresses must never look like a change.
+// sorted returns addresses in a fixed order without duplicates, so that equal lists never differ.
 func sorted(list []address) []address {
 	order := func(a, b address) int { return cmp.Or(cmp.Compare(a.IP, b.IP), cmp.Compare(a.Hostname, b.Hostname)) }
 	list = slices.Clone(list)
@@ -87,14 +87,14 @@ func sorted(list []address) []address {
 	return slices.CompactFunc(list, func(a, b address) bool { return order(a, b) == 0 })
 }
 
-// withdraw clears the status of all our Ingresses when no other replica is left to serve them. ctx outlives the signal to
-// stop; the time for this is bounded anyway.
+// withdraw clears the status of all our Ingresses if no other replica is left to serve them. ctx
+// outlives the stop signal, so withdraw has its own time limit.
 func (r *Reporter) withdraw(ctx context.Context, source addressSource) {
 	ctx, cancel := context.WithTimeout(ctx, withdrawTimeout)
 	defer cancel()
 	others, err := r.otherReplicas(ctx)
 	if err != nil {
-		r.o.Log.Warn("cannot tell whether other replicas are left, status stays", "error", err)
+		r.o.Log.Warn("cannot find other replicas, keeping the status", "error", err)
 		return
 	}
 	if others {

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// followed is one object, or the place of one. It is the store that a reflector fills.
+// followed is the store of a reflector for one object, which might not exist.
 type followed[T metav1.Object] struct {
 	name  types.NamespacedName
 	trim  func(T) T
@@ -17,7 +17,7 @@ type followed[T metav1.Object] struct {
 
 	mu     sync.Mutex
 	object T
-	// found says that object is there, synced that somebody has looked.
+	// found is set if object exists, synced if the first list is complete.
 	found, synced bool
 }
 
@@ -27,8 +27,8 @@ func (o *followed[T]) get() (object T, synced, found bool) {
 	return o.object, o.synced, o.found
 }
 
-// Add implements cache.ReflectorStore, as do the methods below. A server that does not know field selectors, such as a fake
-// one, sends the objects of other names as well.
+// Add implements cache.ReflectorStore, like the methods below. A server without field selectors,
+// such as a fake one, also sends objects with other names.
 func (o *followed[T]) Add(object any) error {
 	if one, ok := o.own(object); ok {
 		o.mu.Lock()
@@ -42,7 +42,7 @@ func (o *followed[T]) Add(object any) error {
 // Update is Add.
 func (o *followed[T]) Update(object any) error { return o.Add(object) }
 
-// Delete takes the object away.
+// Delete removes the object.
 func (o *followed[T]) Delete(object any) error {
 	if _, ok := o.own(object); ok {
 		var none T
@@ -54,7 +54,7 @@ func (o *followed[T]) Delete(object any) error {
 	return nil
 }
 
-// Replace takes what a list found: from then on it is known whether the object exists.
+// Replace stores the result of a list. From then on, it is known whether the object exists.
 func (o *followed[T]) Replace(objects []any, _ string) error {
 	var object T
 	found := false
@@ -70,7 +70,7 @@ func (o *followed[T]) Replace(objects []any, _ string) error {
 	return nil
 }
 
-// Resync has nothing to do.
+// Resync does nothing.
 func (o *followed[T]) Resync() error { return nil }
 
 func (o *followed[T]) own(object any) (T, bool) {

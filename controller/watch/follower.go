@@ -15,9 +15,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// follower follows objects of one kind by their names.
+// follower watches objects of one kind by name.
 type follower[T metav1.Object] struct {
-	resource string // in the plural, for errors
+	resource string // plural, for errors
 	kind     runtime.Object
 	client   kubernetes.Interface
 	list     func(ctx context.Context, namespace string, o metav1.ListOptions) (runtime.Object, error)
@@ -31,7 +31,7 @@ type follower[T metav1.Object] struct {
 	all     map[types.NamespacedName]*followed[T]
 }
 
-// want follows these objects until ctx ends, and no others any more.
+// want watches these objects until ctx ends, and stops watching all others.
 func (f *follower[T]) want(ctx context.Context, names []types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,14 +51,14 @@ func (f *follower[T]) want(ctx context.Context, names []types.NamespacedName) {
 	f.all = next
 }
 
-// unknown gives the names that are not followed.
+// unknown returns the names that are not watched.
 func (f *follower[T]) unknown(names []types.NamespacedName) []types.NamespacedName {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(names), func(name types.NamespacedName) bool { return f.all[name] != nil })
 }
 
-// follow starts to watch one object.
+// follow starts watching one object.
 func (f *follower[T]) follow(ctx context.Context, name types.NamespacedName) *followed[T] {
 	ctx, stop := context.WithCancel(ctx)
 	one := &followed[T]{name: name, trim: f.trim, raise: f.raise, stop: stop}
@@ -88,7 +88,7 @@ func (f *follower[T]) failed(ctx context.Context, name types.NamespacedName, err
 	}
 }
 
-// snapshot gives the objects that are there, and the names of those that nobody has looked for yet.
+// snapshot returns the objects that exist, and the names of those that are not listed yet.
 func (f *follower[T]) snapshot() (there []T, loading []types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

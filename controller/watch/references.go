@@ -12,11 +12,12 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// references follows the Secrets and ConfigMaps that the table refers to, and no others: each is watched by its name, as a
-// kubelet watches those of its pods. Whoever reads the controller's memory finds no Secret that no Ingress asked for.
+// references watches only the Secrets and ConfigMaps that the table refers to, each by its name, as
+// a kubelet does for its pods. The controller's memory contains no Secret without a reference from
+// an Ingress.
 //
-// RBAC cannot say so: names that nobody knows yet cannot be in a role, so the controller's role allows it to list and watch all
-// Secrets (manifests/base/clusterrole.yaml).
+// RBAC cannot express this, because a role cannot contain names that are not known yet. The
+// controller's role can list and watch all Secrets (manifests/base/clusterrole.yaml).
 type references struct {
 	secrets    follower[*corev1.Secret]
 	configMaps follower[*corev1.ConfigMap]
@@ -46,7 +47,8 @@ func newReferences(client kubernetes.Interface, raise func(), onError func(resou
 	return r
 }
 
-// trimSecret and trimConfigMap keep what routing reads. The annotation of kubectl apply alone would double the size.
+// trimSecret and trimConfigMap keep the fields that routing reads. The annotation of kubectl apply
+// alone would double the size.
 func trimSecret(s *corev1.Secret) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: identity(s), Type: s.Type, Data: s.Data}
 }
@@ -59,14 +61,14 @@ func identity(o metav1.Object) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion()}
 }
 
-// Want follows the Secrets and ConfigMaps of a table until ctx ends, and stops to follow all others. Those that are new are
-// Loading in the next Snapshots, until the signal is raised.
+// Want watches these Secrets and ConfigMaps until ctx ends, and stops watching all others. New ones
+// are Loading in Snapshots until the next signal.
 func (w *Watcher) Want(ctx context.Context, r routing.References) {
 	w.references.secrets.want(ctx, r.Secrets)
 	w.references.configMaps.want(ctx, r.ConfigMaps)
 }
 
-// Unknown gives the references that are not followed: nobody has looked whether these objects are there.
+// Unknown returns the references that are not watched.
 func (w *Watcher) Unknown(r routing.References) routing.References {
 	return routing.References{
 		Secrets:    w.references.secrets.unknown(r.Secrets),
@@ -74,7 +76,7 @@ func (w *Watcher) Unknown(r routing.References) routing.References {
 	}
 }
 
-// Loading reports whether there are references that nobody has looked for yet.
+// Loading reports whether some references are not listed yet.
 func (w *Watcher) Loading() bool {
 	_, secrets := w.references.secrets.snapshot()
 	_, configMaps := w.references.configMaps.snapshot()

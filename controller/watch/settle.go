@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Settle is called after a first signal. It waits until none has followed for the time of quiet, but no longer than the
-// time of limit altogether, and returns earlier when ctx ends: one kubectl apply brings several objects, and one table is
-// enough for them.
+// Settle waits after a first signal until there is no other signal for quiet, but at most limit in
+// total. It returns early if ctx ends. One `kubectl apply` can change several objects, and one
+// table is enough for them.
 func Settle[T any](ctx context.Context, signals <-chan T, quiet, limit time.Duration) {
 	pause, latest := time.NewTimer(quiet), time.NewTimer(limit)
 	defer pause.Stop()

@@ -22,19 +22,20 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Options say what to watch and whom to tell.
+// Options configure what to watch, and callbacks.
 type Options struct {
-	// Namespace limits the view to one namespace; empty means all. IngressClasses belong to no namespace and are seen
-	// either way.
+	// Namespace is the only namespace to watch; empty: all. IngressClasses have no namespace and
+	// are always watched.
 	Namespace string
-	// OnError is called for every failed list or watch, with the resource in the plural ("ingresses"). The informer tries
-	// again by itself; until it succeeds, its objects are those of the last success. It must not block.
+	// OnError receives every failed list or watch, with the plural resource ("ingresses"). The
+	// informer retries, and keeps its objects until it succeeds. OnError must not block.
 	OnError func(resource string, err error)
-	// OnIngress is called after every change of an Ingress, those of its status included. It must not block.
+	// OnIngress is called after every change of an Ingress, including its status. It must not
+	// block.
 	OnIngress func()
 }
 
-// Watcher holds the informers and their caches.
+// Watcher has the informers and their caches.
 type Watcher struct {
 	factory   informers.SharedInformerFactory
 	synced    []cache.InformerSynced
@@ -75,7 +76,7 @@ func New(client kubernetes.Interface, o Options) (*Watcher, error) {
 	return w, nil
 }
 
-// attend makes one informer report its changes and its errors.
+// attend registers the handlers of one informer.
 func (w *Watcher) attend(informer cache.SharedIndexInformer, resource string, o Options) error {
 	registration, err := informer.AddEventHandler(w.handler(o.OnIngress))
 	if err != nil {
@@ -93,8 +94,8 @@ func (w *Watcher) attend(informer cache.SharedIndexInformer, resource string, o 
 	return nil
 }
 
-// handler only ever raises the signal: what changed is found out by listing, so an event can neither be lost nor be
-// handled in the wrong order.
+// handler only raises the signal. The loop lists all objects, so no event can be lost or handled in
+// the wrong order.
 func (w *Watcher) handler(onIngress func()) cache.ResourceEventHandler {
 	changed := func(object any) {
 		w.raise()
@@ -115,7 +116,7 @@ func (w *Watcher) handler(onIngress func()) cache.ResourceEventHandler {
 	}
 }
 
-// onlyStatus recognizes the echo of a status write, which changes no route.
+// onlyStatus reports whether only the status changed, which changes no route.
 func onlyStatus(before, after any) bool {
 	a, ok := before.(*networkingv1.Ingress)
 	b, ok2 := after.(*networkingv1.Ingress)
@@ -123,12 +124,12 @@ func onlyStatus(before, after any) bool {
 		equality.Semantic.DeepEqual(a.Spec, b.Spec) && equality.Semantic.DeepEqual(a.Annotations, b.Annotations)
 }
 
-// routine recognizes the ends that every watch comes to.
+// routine reports whether err is a normal end of a watch.
 func routine(err error) bool {
 	return errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 }
 
-// strip removes what fills memory and is never read.
+// strip removes fields that only use memory.
 func strip(object any) (any, error) {
 	if accessor, err := meta.Accessor(object); err == nil {
 		accessor.SetManagedFields(nil)
@@ -139,27 +140,27 @@ func strip(object any) (any, error) {
 func (w *Watcher) raise() {
 	select {
 	case w.dirty <- time.Now():
-	default: // already raised; the time of the first event is the one to keep
+	default: // already raised; keep the time of the first event
 	}
 }
 
-// Dirty yields the time of the first change since the last one was taken from it.
+// Dirty returns a channel with the time of the first change since the last receive.
 func (w *Watcher) Dirty() <-chan time.Time { return w.dirty }
 
-// Ingresses gives access to the Ingresses of the view.
+// Ingresses returns the lister of watched Ingresses.
 func (w *Watcher) Ingresses() networkinglisters.IngressLister { return w.ingresses }
 
-// Start runs the informers until ctx ends. Stop waits for their end.
+// Start runs the informers until ctx ends. Stop waits for them.
 func (w *Watcher) Start(ctx context.Context) { w.factory.StartWithContext(ctx) }
 
-// Stop waits for informers whose context has ended. Want must not be called any more.
+// Stop waits for the informers after their context has ended. Do not call Want after Stop.
 func (w *Watcher) Stop() {
 	w.factory.Shutdown()
 	w.references.secrets.running.Wait()
 	w.references.configMaps.running.Wait()
 }
 
-// WaitForSync waits until all caches hold what the API server held at the start. The error is ctx's.
+// WaitForSync waits until all caches have the initial objects. The error is that of ctx.
 func (w *Watcher) WaitForSync(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
 		return fmt.Errorf("wait for the API objects: %w", context.Cause(ctx))
@@ -167,7 +168,7 @@ func (w *Watcher) WaitForSync(ctx context.Context) error {
 	return nil
 }
 
-// Snapshot lists everything. The objects are shared with the caches and must not be changed.
+// Snapshot lists all objects. They are shared with the caches; do not change them.
 func (w *Watcher) Snapshot() (s routing.Snapshot, err error) {
 	if s.Ingresses, err = w.ingresses.List(labels.Everything()); err != nil {
 		return s, fmt.Errorf("list ingresses: %w", err)
