@@ -1,6 +1,11 @@
+// Package kube is the lab's Kubernetes API client. It decodes manifests, with line numbers in errors. It applies and deletes objects
+// as `kubectl apply --server-side` does. It waits until objects are ready, and reports what is missing.
+//
+// Read apply.go for the operations and ready.go for the meaning of "ready". The package does not know clusters, labs, or scenarios.
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -44,16 +49,10 @@ func New(cfg *rest.Config) (*Client, error) {
 	cfg.QPS = -1
 	// A warning of the API server would be a log line inside a report. Authors of manifests see it in kubectl.
 	cfg.WarningHandler = rest.NoWarnings{}
-	clientset, err := kubernetes.NewForConfig(inProtobuf(cfg))
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes client for %s: %w", cfg.Host, err)
-	}
-	dyn, err := dynamic.NewForConfig(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes client for %s: %w", cfg.Host, err)
-	}
-	disco, err := discovery.NewDiscoveryClientForConfig(cfg)
-	if err != nil {
+	clientset, typedErr := kubernetes.NewForConfig(inProtobuf(cfg))
+	dyn, dynamicErr := dynamic.NewForConfig(cfg)
+	disco, discoveryErr := discovery.NewDiscoveryClientForConfig(cfg)
+	if err := cmp.Or(typedErr, dynamicErr, discoveryErr); err != nil {
 		return nil, fmt.Errorf("kubernetes client for %s: %w", cfg.Host, err)
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco))

@@ -2,10 +2,10 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -45,24 +45,18 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 		VersionedParams(&corev1.PodExecOptions{
 			Container: command.Container, Command: command.Args, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec)
-	webSocket, err := remotecommand.NewWebSocketExecutor(c.config, "GET", request.URL().String())
-	if err != nil {
-		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
-	}
-	spdy, err := remotecommand.NewSPDYExecutor(c.config, "POST", request.URL())
-	if err != nil {
-		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
-	}
+	webSocket, webSocketErr := remotecommand.NewWebSocketExecutor(c.config, "GET", request.URL().String())
+	spdy, spdyErr := remotecommand.NewSPDYExecutor(c.config, "POST", request.URL())
 	executor, err := remotecommand.NewFallbackExecutor(webSocket, spdy, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	})
-	if err != nil {
+	if err := cmp.Or(webSocketErr, spdyErr, err); err != nil {
 		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
 	}
 	var stdout, stderr bytes.Buffer
 	// client-go logs an error if the connection ends during a ping, which is expected here.
 	ctx = klog.NewContext(ctx, klog.Logger{})
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: capped(&stdout), Stderr: capped(&stderr)})
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: capWriter{&stdout}, Stderr: capWriter{&stderr}})
 	output := Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
 	var exit clientexec.CodeExitError
 	switch {
@@ -74,12 +68,10 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 	return output, nil
 }
 
-// capped stores the first maxOutput bytes and drops the rest, so that the program does not block.
-func capped(into *bytes.Buffer) io.Writer { return &capWriter{into} }
-
+// capWriter stores the first maxOutput bytes and drops the rest, so that the program does not block.
 type capWriter struct{ into *bytes.Buffer }
 
-func (w *capWriter) Write(p []byte) (int, error) {
+func (w capWriter) Write(p []byte) (int, error) {
 	if room := maxOutput - w.into.Len(); room > 0 {
 		w.into.Write(p[:min(room, len(p))])
 	}

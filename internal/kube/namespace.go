@@ -15,19 +15,9 @@ import (
 
 // EnsureNamespace creates the namespace if necessary, and sets the labels. If the namespace is being deleted, it waits for the removal.
 func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[string]string) error {
-	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-	if err == nil {
-		if err := c.guest.respect(got, labels); err != nil {
-			return err
-		}
-	}
-	if err == nil && got.Status.Phase == corev1.NamespaceTerminating {
-		if err := c.waitNamespaceGone(ctx, name); err != nil {
-			return err
-		}
-	}
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("namespace %s: %w", name, err)
+	err := c.outlast(ctx, name, func(got *corev1.Namespace) error { return c.guest.respect(got, labels) })
+	if err != nil {
+		return err
 	}
 	want := applycore.Namespace(name).WithLabels(labels)
 	_, err = c.clientset.CoreV1().Namespaces().Apply(ctx, want, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
@@ -39,14 +29,20 @@ func (c *Client) EnsureNamespace(ctx context.Context, name string, labels map[st
 
 // OutlastNamespace waits for the removal of a namespace that is being deleted, because new objects in it would be deleted, too.
 func (c *Client) OutlastNamespace(ctx context.Context, name string) error {
+	return c.outlast(ctx, name, func(*corev1.Namespace) error { return nil })
+}
+
+// outlast checks an existing namespace, and waits for its removal if it is being deleted.
+func (c *Client) outlast(ctx context.Context, name string, check func(*corev1.Namespace) error) error {
 	got, err := c.clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
+	if apierrors.IsNotFound(err) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("namespace %s: %w", name, err)
-	case got.Status.Phase != corev1.NamespaceTerminating:
-		return nil
+	}
+	if err := check(got); err != nil || got.Status.Phase != corev1.NamespaceTerminating {
+		return err
 	}
 	return c.waitNamespaceGone(ctx, name)
 }
@@ -61,10 +57,10 @@ func (c *Client) DeleteNamespace(ctx context.Context, name string, wait bool) er
 	if err != nil {
 		return fmt.Errorf("delete namespace %s: %w", name, err)
 	}
-	if !wait {
-		return nil
+	if wait {
+		return c.waitNamespaceGone(ctx, name)
 	}
-	return c.waitNamespaceGone(ctx, name)
+	return nil
 }
 
 // namespaceTimeout limits the wait for the removal of a namespace. Pods that stop slowly take a minute; a finalizer can block forever.

@@ -3,23 +3,19 @@ package kube
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/rest"
 )
-
-func describe(kind, namespace, name string) string {
-	kind = strings.ToLower(kind)
-	if namespace == "" {
-		return kind + " " + name
-	}
-	return kind + " " + namespace + "/" + name
-}
 
 // podReady follows https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/.
 func podReady(p *corev1.Pod) verdict {
@@ -49,8 +45,7 @@ func PodTrouble(p *corev1.Pod) string {
 			return "cannot be scheduled: " + cond.Message
 		}
 	}
-	all := slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses)
-	for _, cs := range all {
+	for _, cs := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		if text := containerTrouble(cs); text != "" {
 			return text
 		}
@@ -127,11 +122,7 @@ func hopelessPod(pods []corev1.Pod) error {
 // lastWarning returns the newest warning Event of an object or its pods, in parentheses. The names of a workload's pods start with
 // the workload's name.
 func (c *Client) lastWarning(ctx context.Context, o *unstructured.Unstructured) string {
-	namespace := o.GetNamespace()
-	if namespace == "" {
-		namespace = defaultNamespace
-	}
-	list, err := c.clientset.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+	list, err := c.clientset.CoreV1().Events(namespaceOf(o)).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("type", corev1.EventTypeWarning).String(),
 	})
 	if err != nil {
@@ -156,4 +147,161 @@ func eventTime(e corev1.Event) int64 {
 		}
 	}
 	return e.CreationTimestamp.UnixNano()
+}
+
+// NodesReady returns an error that lists the nodes that are missing or not Ready, with the reasons
+// (https://kubernetes.io/docs/reference/node/node-status/#condition).
+func (c *Client) NodesReady(ctx context.Context, nodes int) error {
+	list, err := c.clientset.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	return checkNodes(list.Items, nodes)
+}
+
+func checkNodes(items []corev1.Node, want int) error {
+	if len(items) < want {
+		return fmt.Errorf("%d of %d nodes have joined", len(items), want)
+	}
+	var notReady []string
+	for _, n := range items {
+		if why := whyNotReady(n); why != "" {
+			notReady = append(notReady, "node "+n.Name+": "+why)
+		}
+	}
+	if len(notReady) > 0 {
+		return errors.New(strings.Join(notReady, "; "))
+	}
+	return nil
+}
+
+func whyNotReady(n corev1.Node) string {
+	for _, cond := range n.Status.Conditions {
+		if cond.Type != corev1.NodeReady {
+			continue
+		}
+		if cond.Status == corev1.ConditionTrue {
+			return ""
+		}
+		line, _, _ := strings.Cut(cond.Reason+": "+cond.Message, "\n")
+		return line
+	}
+	return "the kubelet has not reported a status yet"
+}
+
+// NoReadyPodError reports that no pod can receive the request.
+type NoReadyPodError struct {
+	// Selector selects the pods. Trouble is the reason for one of them; it is empty if no pod matches.
+	Selector, Pod, Trouble string
+}
+
+// Error implements error.
+func (e *NoReadyPodError) Error() string {
+	if e.Pod == "" {
+		return fmt.Sprintf("no pod has the labels %s", e.Selector)
+	}
+	return fmt.Sprintf("pod %s: %s", e.Pod, e.Trouble)
+}
+
+// Answer is the response of a pod.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// AskPod sends a GET request to the named container port of a Ready pod with the given labels, in any namespace. The request goes
+// through the API server, and requires permission to get "pods/proxy"
+// (https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/). An Answer of
+// any status is no error. Without such a pod, the error is a *NoReadyPodError.
+func (c *Client) AskPod(ctx context.Context, selector, port, path string, query url.Values, accept string) (*Answer, error) {
+	pod, err := c.ReadyPod(ctx, selector)
+	if err != nil {
+		return nil, err
+	}
+	number := portNumber(pod, port)
+	if number == 0 {
+		return nil, fmt.Errorf("pod %s/%s: no container port %q", pod.Namespace, pod.Name, port)
+	}
+	request := c.clientset.CoreV1().RESTClient().Get().SetHeader("Accept", accept)
+	var answer Answer
+	body, err := toPod(request, pod.Namespace, pod.Name, number, path, query).Do(ctx).StatusCode(&answer.Status).Raw()
+	if err != nil && len(body) == 0 {
+		answer.Status, body = serverMessage(err)
+	}
+	if err != nil && len(body) == 0 {
+		return nil, fmt.Errorf("pod %s/%s: port %d: %w", pod.Namespace, pod.Name, number, err)
+	}
+	answer.Body = body
+	return &answer, nil
+}
+
+// PostPod sends an empty POST request to a port of a pod through the API server. An Answer of any status is no error. If the pod does
+// not respond, the API server responds with 502 or 503.
+func (c *Client) PostPod(ctx context.Context, namespace, pod string, port int32, path string, query url.Values) (*Answer, error) {
+	request := c.clientset.CoreV1().RESTClient().Post().SetHeader("Accept", "*/*")
+	var answer Answer
+	body, err := toPod(request, namespace, pod, port, path, query).Do(ctx).StatusCode(&answer.Status).Raw()
+	if err != nil && answer.Status == 0 {
+		answer.Status, body = serverMessage(err)
+	}
+	if err != nil && answer.Status == 0 {
+		return nil, fmt.Errorf("pod %s/%s: port %d: %w", namespace, pod, port, err)
+	}
+	answer.Body = body
+	return &answer, nil
+}
+
+// toPod directs a request to a port of a pod, through the API server.
+func toPod(r *rest.Request, namespace, pod string, port int32, path string, query url.Values) *rest.Request {
+	r = r.Namespace(namespace).Resource("pods").Name(fmt.Sprintf("%s:%d", pod, port)).SubResource("proxy").Suffix(path)
+	for name, values := range query {
+		for _, value := range values {
+			r.Param(name, value)
+		}
+	}
+	return r
+}
+
+// serverMessage returns the status and the text body of an error response from client-go's error, or zero values.
+func serverMessage(err error) (status int, body []byte) {
+	var refused apierrors.APIStatus
+	if !errors.As(err, &refused) || refused.Status().Details == nil {
+		return 0, nil
+	}
+	for _, cause := range refused.Status().Details.Causes {
+		if cause.Type == metav1.CauseTypeUnexpectedServerResponse {
+			return int(refused.Status().Code), []byte(cause.Message)
+		}
+	}
+	return 0, nil
+}
+
+// ReadyPod returns a Ready pod with the given labels, in any namespace, that is not being deleted. Without one, the error is a
+// *NoReadyPodError.
+func (c *Client) ReadyPod(ctx context.Context, selector string) (*corev1.Pod, error) {
+	pods, err := c.clientset.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, fmt.Errorf("pods: %w", err)
+	}
+	lacking := &NoReadyPodError{Selector: selector}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		trouble := PodTrouble(pod)
+		if trouble == "" && pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			return pod, nil
+		}
+		lacking.Pod, lacking.Trouble = pod.Namespace+"/"+pod.Name, cmp.Or(trouble, "is being deleted")
+	}
+	return nil, lacking
+}
+
+func portNumber(pod *corev1.Pod, name string) int32 {
+	for _, container := range pod.Spec.Containers {
+		for _, port := range container.Ports {
+			if port.Name == name {
+				return port.ContainerPort
+			}
+		}
+	}
+	return 0
 }
