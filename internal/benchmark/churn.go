@@ -12,11 +12,9 @@ import (
 )
 
 const (
-	// maxUnderway limits the pods that are replaced at the same time. Beyond it, the cluster cannot keep up.
-	maxUnderway = 256
+	maxUnderway = 256 // pods that are replaced at the same time; the cluster cannot keep up with more
 	// maxAsking limits the changes that clients poll for at the same time. More would measure the load of the benchmark itself.
-	maxAsking = 8
-	// changeTimeout limits one change.
+	maxAsking     = 8
 	changeTimeout = 30 * time.Second
 )
 
@@ -41,7 +39,7 @@ type Propagation struct {
 
 // churn replaces pods at a rate, and measures the changes.
 type churn struct {
-	*simulation
+	*bench
 	group  sync.WaitGroup
 	asking chan struct{}
 
@@ -54,10 +52,10 @@ type churn struct {
 }
 
 // churn replaces pods for s.Duration. The error is that of ctx; the Propagation has the errors of the cluster.
-func (s *simulation) churn(ctx context.Context) (p Propagation, err error) {
+func (s *bench) churn(ctx context.Context) (p Propagation, err error) {
 	detail, done := s.Progress.Begin(fmt.Sprintf("Replacing %g pods a second for %s", s.Churn, s.Duration))
 	defer func() { done(err) }()
-	c := &churn{simulation: s, asking: make(chan struct{}, maxAsking), replaced: make([]int, s.Services), busy: map[int]bool{}}
+	c := &churn{bench: s, asking: make(chan struct{}, maxAsking), replaced: make([]int, s.Services), busy: map[int]bool{}}
 	sent, errors := s.browser.sent.Load(), s.browser.failed.Load()
 	order := rand.New(rand.NewPCG(1, 2)).Perm(min(s.Services, s.Ingresses)) // the same order in each run
 	tick := time.NewTicker(time.Duration(float64(time.Second) / s.Churn))

@@ -72,6 +72,3 @@ func (b *browser) until(ctx context.Context, host string, between time.Duration,
 		}
 	}
 }
-
-// close closes the connections.
-func (b *browser) close() { b.client.CloseIdleConnections() }

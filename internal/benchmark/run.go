@@ -1,3 +1,11 @@
+// Package benchmark fills an embedded cluster with Ingresses, Services, and virtual pods. It replaces pods, and measures the
+// controller's resources and the time until clients see a change.
+//
+// Only the processes of the pods are simulated. Kubernetes' own controllers write the EndpointSlices, `ingresslab up` installs the
+// Ingress controller, and requests use its port. The benchmark reads responses, metrics, and the API only.
+//
+// run.go lists the steps. size.go plans and defines the objects; watch.go observes the cluster; restart.go and churn.go measure;
+// report.go prints the result.
 package benchmark
 
 import (
@@ -10,9 +18,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
 // Progress receives the progress of a benchmark. Its methods can be called from any goroutine.
@@ -26,20 +34,17 @@ type Progress interface {
 // Options configure a benchmark.
 type Options struct {
 	Size
-	// Keep leaves the objects in the cluster.
-	Keep bool
-	// Progress receives each step.
-	Progress Progress
+	Keep     bool     // leave the objects in the cluster
+	Progress Progress // receives each step
 }
 
-// simulation is a running benchmark.
-type simulation struct {
+// bench is a running benchmark.
+type bench struct {
 	Options
 	client  kubernetes.Interface
 	browser *browser
 	watcher *watcher
-	// pod is the measured controller's.
-	pod *corev1.Pod
+	pod     *corev1.Pod // of the measured controller
 }
 
 // quietTime is the duration of the measurement without changes.
@@ -65,12 +70,13 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options) (report *Report, er
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	client, err := newClient(c.Config)
+	kubeClient, err := kube.New(c.Config)
 	if err != nil {
 		return nil, err
 	}
-	s := &simulation{Options: o, client: client, browser: newBrowser(c.Addresses.HTTP)}
-	defer s.browser.close()
+	client := kubeClient.Clientset()
+	s := &bench{Options: o, client: client, browser: newBrowser(c.Addresses.HTTP)}
+	defer s.browser.client.CloseIdleConnections()
 	if err := s.cleanBefore(ctx); err != nil {
 		return nil, err
 	}
@@ -82,21 +88,7 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options) (report *Report, er
 	return s.run(ctx, c)
 }
 
-// newClient returns a client without a rate limit, with the cheapest encoding.
-func newClient(config *rest.Config) (kubernetes.Interface, error) {
-	config = rest.CopyConfig(config)
-	config.QPS = -1
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = config.ContentType + ",application/json"
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes client for %s: %w", config.Host, err)
-	}
-	return client, nil
-}
-
-// cleanBefore deletes the objects of an earlier benchmark.
-func (s *simulation) cleanBefore(ctx context.Context) error {
+func (s *bench) cleanBefore(ctx context.Context) error {
 	list, err := s.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return fmt.Errorf("namespaces: %w", err)
@@ -108,8 +100,7 @@ func (s *simulation) cleanBefore(ctx context.Context) error {
 	return Clean(ctx, s.client, s.Progress)
 }
 
-// run fills the cluster and measures.
-func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, error) {
+func (s *bench) run(ctx context.Context, c *cluster.Cluster) (*Report, error) {
 	pods, err := controllers(ctx, s.client)
 	if err != nil {
 		return nil, err
@@ -136,13 +127,16 @@ func (s *simulation) run(ctx context.Context, c *cluster.Cluster) (*Report, erro
 }
 
 // measure samples the controller without changes, and then during the churn.
-func (s *simulation) measure(ctx context.Context, report *Report) error {
+func (s *bench) measure(ctx context.Context, report *Report) error {
 	synced, err := read(ctx, s.client, s.podName())
 	if err != nil {
 		return err
 	}
 	report.AfterSync, report.Routes = synced.memory(), int(synced.routes)
-	if err := s.rest(ctx); err != nil {
+	_, done := s.Progress.Begin(fmt.Sprintf("Measuring the idle controller for %s", quietTime))
+	err = pause(ctx, quietTime)
+	done(err)
+	if err != nil {
 		return err
 	}
 	rested, err := read(ctx, s.client, s.podName())
@@ -163,11 +157,4 @@ func (s *simulation) measure(ctx context.Context, report *Report) error {
 	report.ChurnCPU, report.AfterChurn = cpuBetween(rested, churned), churned.memory()
 	report.Build = quantilesBetween(rested.builds, churned.builds)
 	return nil
-}
-
-// rest waits without changes.
-func (s *simulation) rest(ctx context.Context) (err error) {
-	_, done := s.Progress.Begin(fmt.Sprintf("Measuring the idle controller for %s", quietTime))
-	defer func() { done(err) }()
-	return pause(ctx, quietTime)
 }

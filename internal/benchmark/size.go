@@ -3,6 +3,13 @@ package benchmark
 import (
 	"fmt"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/ingresslab/ingresslab/internal/cluster/embedded/virtual"
 )
 
 // The limits. A larger benchmark exceeds the memory of a machine.
@@ -30,10 +37,8 @@ type Size struct {
 
 // LimitError reports an invalid field of a Size.
 type LimitError struct {
-	// Flag is the field's command-line flag, such as "--pods".
-	Flag string
-	// Why completes "--pods: ".
-	Why string
+	Flag string // the field's command-line flag, such as "--pods"
+	Why  string // completes "--pods: "
 }
 
 func (e *LimitError) Error() string { return e.Flag + ": " + e.Why }
@@ -63,13 +68,10 @@ func (s *Size) Check() error {
 }
 
 const (
-	// servicesOfANamespace limits the size of a namespace to a usual one.
-	servicesOfANamespace = 500
-	// podsOfANode limits the number of Leases to renew.
-	podsOfANode = 500
+	servicesOfANamespace = 500 // a usual size
+	podsOfANode          = 500 // limits the number of Leases to renew
 )
 
-// namespaces returns the number of namespaces.
 func (s Size) namespaces() int { return (s.Services + servicesOfANamespace - 1) / servicesOfANamespace }
 
 // nodes returns the number of virtual nodes, with room for pods that overlap during a replacement.
@@ -87,7 +89,6 @@ func hostOf(ingress int) string { return ingressName(ingress) + ".simulate.test"
 // podName returns the name of a pod. ordinal counts all pods of the Service, including deleted ones.
 func podName(service, ordinal int) string { return fmt.Sprintf("%s-%d", serviceName(service), ordinal) }
 
-// serviceOf returns the Service of an Ingress.
 func (s Size) serviceOf(ingress int) int { return ingress % s.Services }
 
 // place returns the Service, the ordinal, and the node of a pod.
@@ -95,5 +96,80 @@ func (s Size) place(pod int) (service, ordinal, node int) {
 	return pod % s.Services, pod / s.Services, pod % s.nodes()
 }
 
-// podsOf returns the number of pods of a Service.
 func (s Size) podsOf(service int) int { return (s.Pods - service + s.Services - 1) / s.Services }
+
+// Label marks the objects of a benchmark; its value is "true".
+const Label = "ingresslab.dev/simulate"
+
+const (
+	labelService = "ingresslab.dev/simulate-service"
+	ingressClass = "ingresslab"
+	portName     = "http"
+	selector     = Label + "=true" // all objects of a benchmark
+)
+
+func meta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{Label: "true"}}
+}
+
+func newNamespace(n int) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: meta("", namespaceName(n))}
+}
+
+// newNode returns a virtual node. Its taint repels pods that do not tolerate it.
+func newNode(n int) *corev1.Node {
+	node := &corev1.Node{ObjectMeta: meta("", nodeName(n))}
+	node.Labels[virtual.Label] = "true"
+	node.Spec.Taints = []corev1.Taint{{Key: virtual.Label, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
+	return node
+}
+
+// newService returns a headless Service. The controller connects to endpoints, so a cluster IP would only cost resources.
+func newService(service int) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: meta(namespaceOf(service), serviceName(service)),
+		Spec: corev1.ServiceSpec{
+			ClusterIP: corev1.ClusterIPNone,
+			Selector:  map[string]string{labelService: serviceName(service)},
+			Ports:     []corev1.ServicePort{{Name: portName, Port: 80, TargetPort: intstr.FromString(portName)}},
+		},
+	}
+}
+
+func (s Size) newIngress(ingress int) *networkingv1.Ingress {
+	service, class, prefix := s.serviceOf(ingress), ingressClass, networkingv1.PathTypePrefix
+	return &networkingv1.Ingress{
+		ObjectMeta: meta(namespaceOf(service), ingressName(ingress)),
+		Spec: networkingv1.IngressSpec{
+			IngressClassName: &class,
+			Rules: []networkingv1.IngressRule{{
+				Host: hostOf(ingress),
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+					Paths: []networkingv1.HTTPIngressPath{{
+						Path: "/", PathType: &prefix,
+						Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+							Name: serviceName(service), Port: networkingv1.ServiceBackendPort{Name: portName},
+						}},
+					}},
+				}},
+			}},
+		},
+	}
+}
+
+// newPod returns a pod that is bound to a node. The scheduler would take minutes for tens of thousands of pods.
+func newPod(service, ordinal, node int) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: meta(namespaceOf(service), podName(service, ordinal)),
+		Spec: corev1.PodSpec{
+			NodeName:                     nodeName(node),
+			AutomountServiceAccountToken: new(bool),
+			EnableServiceLinks:           new(bool),
+			Containers: []corev1.Container{{
+				Name: "web", Image: "virtual", Ports: []corev1.ContainerPort{{Name: portName, ContainerPort: virtual.Port}},
+			}},
+		},
+	}
+	pod.Labels[labelService] = serviceName(service)
+	return pod
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 )
 
 // watcher observes the progress of the cluster.
@@ -27,7 +28,6 @@ type watcher struct {
 	published map[string]bool
 }
 
-// arrival is a Ready pod.
 type arrival struct {
 	address string
 	at      time.Time
@@ -165,7 +165,7 @@ func readyAddresses(object any) map[string]bool {
 	addresses := map[string]bool{}
 	if slice, is := object.(*discoveryv1.EndpointSlice); is {
 		for _, e := range slice.Endpoints {
-			if len(e.Addresses) > 0 && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+			if len(e.Addresses) > 0 && ptr.Deref(e.Conditions.Ready, true) {
 				addresses[e.Addresses[0]] = true
 			}
 		}
