@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -57,11 +58,7 @@ func Compare(e Expectation, o Observation) []Mismatch {
 		all = append(all, Mismatch{"status", status(e.Status), status(o.Status)})
 	}
 	all = append(all, compareServed(e, o.Served)...)
-	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
-		if m, differs := compareHeader(name, e.Header[name], o.Header); differs {
-			all = append(all, m)
-		}
-	}
+	all = append(all, compareHeaders("", e.Header, o.Header)...)
 	for _, text := range e.Contains {
 		if !bytes.Contains(o.Body, []byte(text)) {
 			all = append(all, Mismatch{"body", "to contain " + strconv.Quote(text), excerpt(o)})
@@ -81,19 +78,16 @@ func compareCertificate(e Certificate, seen *TLS) []Mismatch {
 		return []Mismatch{{"certificate", "one", "none, the connection is not TLS"}}
 	}
 	var all []Mismatch
-	want, got := sorted(e.Names), sorted(seen.Names)
+	want, got := slices.Sorted(slices.Values(e.Names)), slices.Sorted(slices.Values(seen.Names))
+	names := cmp.Or(strings.Join(got, ", "), "none")
 	if e.Names != nil && !slices.Equal(want, got) {
-		all = append(all, Mismatch{"names of the certificate", strings.Join(want, ", "), orNone(strings.Join(got, ", "))})
+		all = append(all, Mismatch{"names of the certificate", strings.Join(want, ", "), names})
 	}
 	if e.Fingerprint != "" && e.Fingerprint != seen.Fingerprint {
-		all = append(all, Mismatch{"certificate", "that of " + e.Owner, "another one, for " + orNone(strings.Join(got, ", "))})
+		all = append(all, Mismatch{"certificate", "that of " + e.Owner, "another one, for " + names})
 	}
 	return all
 }
-
-func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
-
-func orNone(text string) string { return cmp.Or(text, "none") }
 
 func compareServed(e Expectation, s *Served) []Mismatch {
 	if s == nil {
@@ -106,8 +100,8 @@ func compareServed(e Expectation, s *Served) []Mismatch {
 		}
 	}
 	check("service", e.Service, services(s), slices.Contains(s.Services, e.Service))
-	check("app", e.App, orUnknown(s.App), s.App == e.App)
-	check("pod", e.Pod, orUnknown(s.Pod), s.Pod == e.Pod)
+	check("app", e.App, cmp.Or(s.App, "unknown"), s.App == e.App)
+	check("pod", e.Pod, cmp.Or(s.Pod, "unknown"), s.Pod == e.Pod)
 	check("namespace", e.Namespace, s.Namespace+" (another namespace)", s.Namespace == "" || s.Namespace == e.Namespace)
 	return all
 }
@@ -128,25 +122,30 @@ func unserved(e Expectation) []Mismatch {
 
 func services(s *Served) string {
 	if len(s.Services) == 0 {
-		return fmt.Sprintf("pod %s, which no service has as an endpoint", orUnknown(s.Pod))
+		return fmt.Sprintf("pod %s, which no service has as an endpoint", cmp.Or(s.Pod, "unknown"))
 	}
 	return strings.Join(s.Services, " and ")
 }
 
-func orUnknown(name string) string { return cmp.Or(name, "unknown") }
-
-func compareHeader(name, pattern string, h http.Header) (Mismatch, bool) {
-	values := h.Values(name)
-	field := "header " + http.CanonicalHeaderKey(name)
-	observed := "none"
-	if len(values) > 0 {
-		observed = strconv.Quote(strings.Join(values, ", "))
+// compareHeaders compares headers with the patterns of their names. prefix precedes the field of each Mismatch.
+func compareHeaders(prefix string, patterns map[string]string, h http.Header) []Mismatch {
+	var all []Mismatch
+	for _, name := range slices.Sorted(maps.Keys(patterns)) {
+		pattern, values := patterns[name], h.Values(name)
+		expected, observed := "none", "none"
+		if pattern != "" {
+			expected = strconv.Quote(pattern)
+		}
+		if len(values) > 0 {
+			observed = strconv.Quote(strings.Join(values, ", "))
+		}
+		matches := slices.ContainsFunc(values, func(v string) bool { return MatchPattern(pattern, v) })
+		if matches && pattern != "" || pattern == "" && len(values) == 0 {
+			continue
+		}
+		all = append(all, Mismatch{prefix + "header " + http.CanonicalHeaderKey(name), expected, observed})
 	}
-	if pattern == "" {
-		return Mismatch{field, "none", observed}, len(values) > 0
-	}
-	matches := slices.ContainsFunc(values, func(v string) bool { return MatchPattern(pattern, v) })
-	return Mismatch{field, strconv.Quote(pattern), observed}, !matches
+	return all
 }
 
 // MatchPattern reports whether text matches pattern, in which each * matches any text.
@@ -171,10 +170,7 @@ func MatchPattern(pattern, text string) bool {
 }
 
 func status(code int) string {
-	if text := http.StatusText(code); text != "" {
-		return fmt.Sprintf("%d %s", code, text)
-	}
-	return strconv.Itoa(code)
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
 }
 
 // excerptLength limits the part of a body in a report, in characters.
@@ -189,4 +185,49 @@ func excerpt(o Observation) string {
 		text = string(runes[:excerptLength]) + "..."
 	}
 	return strconv.Quote(text)
+}
+
+// Arrived describes the request that the workload must receive, as /echo reports it. A zero field accepts any value.
+type Arrived struct {
+	Method, Path, Query, Host, Protocol, Body string
+	// TLS is whether the request arrives over TLS; nil accepts both.
+	TLS *bool
+	// Header is as in Expectation, for request headers.
+	Header map[string]string
+}
+
+// echo is the part of the response of /echo that an Arrived is about.
+type echo struct {
+	Method   string           `json:"method"`
+	Path     string           `json:"path"`
+	Query    string           `json:"query"`
+	Host     string           `json:"host"`
+	Protocol string           `json:"protocol"`
+	Body     string           `json:"body"`
+	Headers  http.Header      `json:"headers"`
+	TLS      *json.RawMessage `json:"tls"`
+}
+
+func compareArrived(e Arrived, o Observation) []Mismatch {
+	var got echo
+	if err := json.Unmarshal(o.Body, &got); err != nil || got.Method == "" {
+		return []Mismatch{{"body", "a workload's account of the request (/echo)", excerpt(o)}}
+	}
+	var all []Mismatch
+	for _, field := range []struct{ name, expected, observed string }{
+		{"method", e.Method, got.Method},
+		{"path", e.Path, got.Path},
+		{"query", e.Query, got.Query},
+		{"host", e.Host, got.Host},
+		{"protocol", e.Protocol, got.Protocol},
+		{"body", e.Body, got.Body},
+	} {
+		if field.expected != "" && field.expected != field.observed {
+			all = append(all, Mismatch{"arrived " + field.name, strconv.Quote(field.expected), strconv.Quote(field.observed)})
+		}
+	}
+	if e.TLS != nil && *e.TLS != (got.TLS != nil) {
+		all = append(all, Mismatch{"arrived over TLS", fmt.Sprint(*e.TLS), fmt.Sprint(got.TLS != nil)})
+	}
+	return append(all, compareHeaders("arrived ", e.Header, got.Headers)...)
 }

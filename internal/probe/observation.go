@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -127,7 +128,7 @@ func (o Observation) What() string {
 	}
 	switch {
 	case o.Served == nil:
-		return fmt.Sprintf("%d", o.Status)
+		return strconv.Itoa(o.Status)
 	case o.Served.Pod == "":
 		return fmt.Sprintf("%d from %s", o.Status, o.Served.App)
 	case o.Served.App == "":

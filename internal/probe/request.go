@@ -1,3 +1,10 @@
+// Package probe sends one HTTP request and records the response.
+//
+// A [Client] sends a [Request] to the Ingress controller for any host in the URL, without DNS. It returns an [Observation]: status,
+// headers, body, duration, the pod that responded, and the controller's reason. [Compare] compares an Observation with an [Expectation]
+// and returns each [Mismatch]. Retries are up to the caller.
+//
+// Read request.go, observation.go, then compare.go.
 package probe
 
 import (
@@ -80,10 +87,7 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 func dialer(override string) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if override != "" {
-			address = override
-		}
-		return (&net.Dialer{}).DialContext(ctx, network, address)
+		return (&net.Dialer{}).DialContext(ctx, network, cmp.Or(override, address))
 	}
 }
 
@@ -119,13 +123,10 @@ func tlsDialer(override string, certificate *tls.Certificate) dialFunc {
 // Do sends the request and records the response. Without a response, the Observation has Err.
 func (c *Client) Do(ctx context.Context, r Request) Observation {
 	begin := time.Now()
-	timeout := r.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
+	timeout := cmp.Or(max(r.Timeout, 0), DefaultTimeout)
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	o := Observation{Method: orGet(r.Method), URL: r.URL}
+	o := Observation{Method: cmp.Or(r.Method, http.MethodGet), URL: r.URL}
 	if err := c.exchange(within, r, &o); err != nil {
 		o.Err = explain(ctx, err, c.target(r.URL), timeout)
 	}
@@ -149,7 +150,12 @@ func (c *Client) exchange(ctx context.Context, r Request, o *Observation) error 
 	if r.Certificate != nil {
 		transport = newTransport(c.addresses, r.Certificate)
 	}
-	client := &http.Client{Transport: transport, CheckRedirect: redirects(r.Follow), Jar: r.Cookies}
+	client := &http.Client{Transport: transport, Jar: r.Cookies, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+		if !r.Follow || len(via) >= maxRedirects {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
 	res, err := client.Do(req)
 	if err != nil {
 		return err
@@ -158,21 +164,10 @@ func (c *Client) exchange(ctx context.Context, r Request, o *Observation) error 
 	return o.record(res)
 }
 
-func redirects(follow bool) func(*http.Request, []*http.Request) error {
-	return func(_ *http.Request, via []*http.Request) error {
-		if !follow || len(via) >= maxRedirects {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
-}
-
 // record stores the head and the start of the body. It reads the rest to detect an incomplete body.
 func (o *Observation) record(res *http.Response) error {
 	o.Status, o.Proto, o.Header = res.StatusCode, res.Proto, res.Header
-	o.Served = servedBy(res.Header)
-	o.Reason = res.Header.Get(HeaderReason)
-	o.TLS = observeTLS(res.TLS)
+	o.Served, o.Reason, o.TLS = servedBy(res.Header), res.Header.Get(HeaderReason), observeTLS(res.TLS)
 	var kept bytes.Buffer
 	_, err := io.CopyN(&kept, res.Body, MaxBody)
 	o.Body = kept.Bytes()
@@ -196,11 +191,4 @@ func (c *Client) target(address string) string {
 		return u.Host
 	}
 	return cmp.Or(there, address)
-}
-
-func orGet(method string) string {
-	if method == "" {
-		return http.MethodGet
-	}
-	return method
 }

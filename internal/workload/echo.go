@@ -80,25 +80,12 @@ func (a *App) echo(w http.ResponseWriter, r *http.Request) {
 func (a *App) describe(r *http.Request) Echo {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	e := Echo{
-		Pod:              a.Identity.Pod,
-		Namespace:        a.Identity.Namespace,
-		Node:             a.Identity.Node,
-		App:              a.Name,
-		Method:           r.Method,
-		Path:             path,
-		Query:            query,
-		Host:             r.Host,
-		Headers:          r.Header,
-		Protocol:         r.Proto,
-		TransferEncoding: r.TransferEncoding,
-		RemoteAddr:       r.RemoteAddr,
+		Pod: a.Identity.Pod, Namespace: a.Identity.Namespace, Node: a.Identity.Node, App: a.Name,
+		Method: r.Method, Path: path, Query: query, Host: r.Host, Headers: r.Header, Protocol: r.Proto,
+		TransferEncoding: r.TransferEncoding, RemoteAddr: r.RemoteAddr,
 	}
-	if r.TLS != nil {
-		e.TLS = &EchoTLS{
-			Version: tls.VersionName(r.TLS.Version),
-			Cipher:  tls.CipherSuiteName(r.TLS.CipherSuite),
-			SNI:     r.TLS.ServerName,
-		}
+	if t := r.TLS; t != nil {
+		e.TLS = &EchoTLS{Version: tls.VersionName(t.Version), Cipher: tls.CipherSuiteName(t.CipherSuite), SNI: t.ServerName}
 	}
 	return e
 }

@@ -1,16 +1,15 @@
 package workload
 
 import (
+	"cmp"
 	"os"
 	"strings"
 )
 
 // The headers that identify the pod.
 const (
-	// HeaderServedBy has Identity.ServedBy.
-	HeaderServedBy = "X-Served-By"
-	// HeaderApp has the name of the app, such as cheddar or backend-1.
-	HeaderApp = "X-App"
+	HeaderServedBy = "X-Served-By" // Identity.ServedBy
+	HeaderApp      = "X-App"       // the name of the app, such as cheddar or backend-1
 )
 
 // namespaceFile contains the pod's namespace if the service account token is mounted.
@@ -26,11 +25,7 @@ type Identity struct {
 
 // ServedBy returns the value of HeaderServedBy. An unknown namespace is "-", which is no valid name.
 func (id Identity) ServedBy() string {
-	namespace := id.Namespace
-	if namespace == "" {
-		namespace = "-"
-	}
-	return namespace + "/" + id.Pod
+	return cmp.Or(id.Namespace, "-") + "/" + id.Pod
 }
 
 // Surroundings are the sources of an Identity.
@@ -47,11 +42,7 @@ func HostSurroundings() Surroundings {
 
 // Identify returns the pod of this process. Unknown fields stay empty, so that a workload also runs outside a cluster.
 func Identify(from Surroundings) Identity {
-	id := Identity{
-		Namespace: from.Getenv("POD_NAMESPACE"),
-		Pod:       from.Getenv("POD_NAME"),
-		Node:      from.Getenv("NODE_NAME"),
-	}
+	id := Identity{Namespace: from.Getenv("POD_NAMESPACE"), Pod: from.Getenv("POD_NAME"), Node: from.Getenv("NODE_NAME")}
 	if id.Pod == "" {
 		id.Pod = "unknown"
 		if name, err := from.Hostname(); err == nil && name != "" {

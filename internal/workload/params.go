@@ -120,12 +120,11 @@ func (p *params) boolean(name string) (value, given bool) {
 // choice returns one of the options; the first is the default.
 func (p *params) choice(name string, options ...string) string {
 	text, given := p.text(name)
-	if !given {
-		return options[0]
+	if given && slices.Contains(options, text) {
+		return text
 	}
-	if !slices.Contains(options, text) {
+	if given {
 		p.faultf("%s: %q is not one of %s", name, text, strings.Join(options, ", "))
-		return options[0]
 	}
-	return text
+	return options[0]
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/pki"
@@ -35,16 +37,13 @@ type Server struct {
 	Listener net.Listener
 	// TLSListener, if not nil, accepts the same over TLS, with a self-signed certificate.
 	TLSListener net.Listener
-	// Drain is how long the server accepts requests after the end of the context, see DefaultDrain.
-	Drain time.Duration
-	// Grace is how long running requests can take after that, see DefaultGrace.
-	Grace time.Duration
-	// Log receives the events of the server, and each request if LogRequests is set.
-	Log         *slog.Logger
-	LogRequests bool
 
-	// after replaces time.After in tests.
-	after func(time.Duration) <-chan time.Time
+	Drain       time.Duration // for new requests after the end of the context, see DefaultDrain
+	Grace       time.Duration // for running requests after that, see DefaultGrace
+	Log         *slog.Logger  // receives the events of the server
+	LogRequests bool          // log each request
+
+	after func(time.Duration) <-chan time.Time // replaces time.After in tests
 }
 
 // Listen opens a TCP port on all addresses of the pod; 0 selects a free port.
@@ -74,23 +73,25 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer func() { _ = srv.Close() }() // Shutdown has closed everything
 
-	select {
-	case err := <-failed:
-		return err
-	case <-life.crashed:
-		return ErrCrash
-	case <-ctx.Done():
+	after := s.after
+	if after == nil {
+		after = time.After
 	}
-	s.Log.Info("stopping; still serving during the drain", "drain", s.Drain)
-	life.draining.Store(true)
-	select {
-	case err := <-failed:
-		return err
-	case <-life.crashed:
-		return ErrCrash
-	case <-s.timer(s.Drain):
+	stop, drained := ctx.Done(), (<-chan time.Time)(nil)
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-life.crashed:
+			return ErrCrash
+		case <-stop:
+			s.Log.Info("stopping; still serving during the drain", "drain", s.Drain)
+			life.draining.Store(true)
+			stop, drained = nil, after(s.Drain)
+		case <-drained:
+			return s.finish(srv, life)
+		}
 	}
-	return s.finish(srv, life)
 }
 
 // finish waits for running requests, and for upgraded connections, which Shutdown does not track.
@@ -113,13 +114,6 @@ func (s *Server) finish(srv *http.Server, life *life) error {
 	}
 	s.Log.Info("stopped")
 	return nil
-}
-
-func (s *Server) timer(d time.Duration) <-chan time.Time {
-	if s.after != nil {
-		return s.after(d)
-	}
-	return time.After(d)
 }
 
 func (s *Server) httpServer(base context.Context) *http.Server {
@@ -173,4 +167,121 @@ func selfSigned() (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	return pair.TLS()
+}
+
+// logRequests logs each request except probes, so that "kubectl logs" shows which pod received it.
+func logRequests(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProbe(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		start := time.Now()
+		seen := &answer{ResponseWriter: w}
+		// Deferred, because a handler can abort the connection.
+		defer func() {
+			log.Info("request", "method", r.Method, "host", r.Host, "uri", r.RequestURI, "from", r.RemoteAddr,
+				"status", seen.status, "bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+// answer records the status and size for the log. status is 0 without a response.
+type answer struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader records the final status; informational responses (RFC 9110, section 15.2) come before it.
+func (a *answer) WriteHeader(status int) {
+	if a.status < http.StatusOK {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts bytes, and records the implicit status 200.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap gives http.ResponseController access to Flush and Hijack.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// ErrCrash is the error of Server.Run after POST /crash.
+var ErrCrash = errors.New("crash requested by POST /crash")
+
+// life is the state that an app shares with its server: readiness, drain, and crash.
+type life struct {
+	unready  atomic.Bool // by POST /readyz?ready=false
+	draining atomic.Bool // by SIGTERM
+
+	// stopping ends after the drain, to close connections that never become idle.
+	stopping context.Context
+	stop     context.CancelFunc
+	// upgraded counts the connections that http.Server.Shutdown does not track.
+	upgraded sync.WaitGroup
+
+	crashed   chan struct{}
+	crashOnce sync.Once
+}
+
+func newLife() *life {
+	l := &life{crashed: make(chan struct{})}
+	l.stopping, l.stop = context.WithCancel(context.Background())
+	return l
+}
+
+// healthz reports that the process runs. It returns 200 during a drain, too, so that the kubelet does not restart the container.
+func healthz(w http.ResponseWriter, _ *http.Request) { sendText(w, http.StatusOK, "ok") }
+
+// readyz reports whether the pod is ready. After POST ?ready=false, the pod's address leaves the EndpointSlices, and the process
+// continues.
+// https://kubernetes.io/docs/concepts/workloads/pods/probes/#readiness-probe
+func (l *life) readyz(w http.ResponseWriter, r *http.Request) {
+	p := readParams(r, "readyz")
+	ready, asked := p.boolean("ready")
+	if !p.ok(w) {
+		return
+	}
+	switch {
+	case asked && r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		sendText(w, http.StatusMethodNotAllowed, fmt.Sprintf("use POST to change the readiness: curl -X POST '.../readyz?ready=%t'", ready))
+		return
+	case asked:
+		l.unready.Store(!ready)
+		sendText(w, http.StatusOK, "ready: "+strconv.FormatBool(ready))
+		return
+	}
+	switch {
+	case l.draining.Load():
+		sendText(w, http.StatusServiceUnavailable, "not ready: shutting down")
+	case l.unready.Load():
+		sendText(w, http.StatusServiceUnavailable, "not ready; use POST /readyz?ready=true to make it ready again")
+	default:
+		sendText(w, http.StatusOK, "ready")
+	}
+}
+
+// crash ends the process during the request. It requires POST, because a browser that prefetches links must not end pods (RFC 9110,
+// section 9.2.1, safe methods).
+func (l *life) crash(w http.ResponseWriter, r *http.Request) {
+	if !readParams(r, "crash").ok(w) {
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		sendText(w, http.StatusMethodNotAllowed, "use POST to crash the process: curl -X POST .../crash")
+		return
+	}
+	l.crashOnce.Do(func() { close(l.crashed) })
+	<-r.Context().Done() // the server closes the connection without a response
 }

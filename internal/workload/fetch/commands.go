@@ -1,3 +1,10 @@
+// Package fetch is the HTTP client of the net-test pod: the parts of curl and wget that the labs use.
+// Options, output, and exit codes follow the originals. An option that this package lacks is an error.
+//
+// commands.go turns arguments into a transfer; transfer.go runs it; failure.go selects the exit code.
+//
+// Three differences: the path is sent as typed, as with curl's --path-as-is. Response headers are printed in
+// alphabetical order, because net/http does not keep theirs. The proxy settings of the environment are ignored.
 package fetch
 
 import (
@@ -6,11 +13,51 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 )
+
+// Streams are the outputs of a command.
+type Streams struct{ Out, Err io.Writer }
+
+// parseOptions reads the options and returns the URLs. If the command has to end, it prints the help or the error,
+// and returns done and the exit code.
+func parseOptions(set *pflag.FlagSet, args []string, std Streams) (urls []string, code int, done bool) {
+	set.Usage = func() {} // it is printed below
+	err := set.Parse(args)
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		_, _ = fmt.Fprintf(std.Out, "usage: %s [options] URL...\n\nA small %[1]s for the pods of the labs.\n\n%s", set.Name(), set.FlagUsages())
+		return nil, 0, true
+	case errors.As(err, &unknown):
+		err = fmt.Errorf("%w; the options are:\n%s", err, set.FlagUsages())
+	case err == nil && set.NArg() == 0:
+		err = errors.New("no URL given; --help lists the options")
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(std.Err, "%s: %v\n", set.Name(), err)
+		return nil, exitUsage, true
+	}
+	return set.Args(), 0, false
+}
+
+// secondsTo returns an option's setter for a duration in seconds, such as 0.5.
+func secondsTo(target *time.Duration) func(string) error {
+	return func(value string) error {
+		s, err := strconv.ParseFloat(value, 64)
+		// The upper bound, 30 years, prevents an overflow. The comparison is false for NaN.
+		if err != nil || !(s >= 0 && s <= 1e9) {
+			return fmt.Errorf("%q is not a number of seconds", value)
+		}
+		*target = time.Duration(s * float64(time.Second))
+		return nil
+	}
+}
 
 // curl is a parsed command line.
 type curl struct {
@@ -121,4 +168,67 @@ func (o *outcome) expand(format string) string {
 		"%{time_total}", fmt.Sprintf("%.6f", o.total.Seconds()),
 		"%{exitcode}", strconv.Itoa(codeOf(o.err)),
 	).Replace(format)
+}
+
+// wget is a parsed command line.
+type wget struct {
+	transfer
+	quiet, spider bool
+}
+
+// Wget runs a wget command line without the program's name. As GNU wget, it returns 0, 1 (failure), 2 (invalid
+// command line), or 8 (the server responded with an error).
+func Wget(ctx context.Context, args []string, std Streams) int {
+	w := &wget{}
+	w.follow, w.maxRedirects, w.fail = true, 20, true
+	urls, code, done := parseOptions(w.options(), args, std)
+	if done {
+		return code
+	}
+	if w.spider {
+		w.method, w.output = http.MethodHead, "-"
+	}
+	for _, url := range urls {
+		if code := w.fetch(ctx, url, std); code != 0 {
+			return code
+		}
+	}
+	return 0
+}
+
+func (w *wget) fetch(ctx context.Context, raw string, std Streams) int {
+	t := w.transfer
+	if t.output == "" {
+		t.output = "index.html"
+		if u, err := parseURL(raw); err == nil && strings.Trim(path.Base(u.Path), "./") != "" {
+			t.output = path.Base(u.Path)
+		}
+	}
+	out := t.run(ctx, raw, std)
+	switch {
+	case out.err != nil:
+		_, _ = fmt.Fprintf(std.Err, "wget: %v\n", out.err)
+		if codeOf(out.err) == exitHTTP {
+			return wgetServerError
+		}
+		return wgetFailed
+	case !w.quiet && w.spider:
+		_, _ = fmt.Fprintf(std.Err, "%s: exists\n", raw)
+	case !w.quiet && t.output != "-":
+		_, _ = fmt.Fprintf(std.Err, "%s: %d bytes saved in %s\n", raw, out.size, t.output)
+	}
+	return 0
+}
+
+func (w *wget) options() *pflag.FlagSet {
+	set := pflag.NewFlagSet("wget", pflag.ContinueOnError)
+	set.Func("header", "send the header `'NAME: VALUE'`", w.addHeader)
+	set.BoolVar(&w.insecure, "no-check-certificate", false, "do not verify the server's certificate")
+	set.StringVarP(&w.output, "output-document", "O", "", "write the response to `FILE`; - is standard output")
+	set.Func("post-data", "send `DATA` with POST", func(v string) error { w.body = []byte(v); return nil })
+	set.BoolVarP(&w.quiet, "quiet", "q", false, "print errors only")
+	set.BoolVarP(&w.verbose, "server-response", "S", false, "print the request and the response headers")
+	set.BoolVar(&w.spider, "spider", false, "check that the URL exists, without a download")
+	set.FuncP("timeout", "T", "stop after `SECONDS`", secondsTo(&w.maxTime))
+	return set
 }
