@@ -20,7 +20,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/admission"
 )
 
-// webhook is the ValidatingWebhookConfiguration that is installed.
+// webhook is the installed ValidatingWebhookConfiguration.
 func webhook(t *testing.T) *admissionregistrationv1.ValidatingWebhookConfiguration {
 	t.Helper()
 	text, err := os.ReadFile("../manifests/admission/validatingwebhookconfiguration.yaml")
@@ -34,7 +34,8 @@ func webhook(t *testing.T) *admissionregistrationv1.ValidatingWebhookConfigurati
 	return &configuration
 }
 
-// review asks as the API server does: at the Service's name, trusting what is in the caBundle.
+// review sends a review as the API server does: to the name of the Service, with the CA in
+// caBundle.
 func (r *running) review(t *testing.T, object runtime.Object) *admissionv1.AdmissionResponse {
 	t.Helper()
 	client := webhookClient(t, r)
@@ -68,7 +69,7 @@ func webhookClient(t *testing.T, r *running) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// startReviewing starts a controller and waits until the API server would trust it.
+// startReviewing starts a controller and waits until its certificate is in the caBundle.
 func (l *lab) startReviewing(t *testing.T) *running {
 	t.Helper()
 	l.config.Admission, l.config.AdmissionPort, l.config.PodNamespace = true, 0, "ingresslab-system"
@@ -81,7 +82,7 @@ func (l *lab) startReviewing(t *testing.T) *running {
 	return r
 }
 
-func TestReviewsRefuseWhatWouldNotBeServed(t *testing.T) {
+func TestReviewRejectsConflict(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), webhook(t))
 	r := l.startReviewing(t)
 	second := r.review(t, ingress("second", "lab", "shop.test"))
@@ -90,8 +91,9 @@ func TestReviewsRefuseWhatWouldNotBeServed(t *testing.T) {
 	l.Expect(r.review(t, ingress("other", "lab", "other.test")).Allowed).To(gomega.BeTrue())
 }
 
-// The Secret of a new Ingress is looked for once the Ingress is there. Until then nobody can say that it is missing.
-func TestReviewsDoNotMissWhatNobodyLookedFor(t *testing.T) {
+// The controller watches the Secret of a new Ingress only after the Ingress exists. Until then, the
+// Secret does not count as missing.
+func TestReviewDoesNotReportUnwatchedSecret(t *testing.T) {
 	l := newLab(t, ours(), service("web"), endpoints("web", "10.0.0.1:80"), tlsSecret(t, "cert", "shop.test"), webhook(t))
 	r := l.startReviewing(t)
 	web := ingress("web", "lab", "shop.test")

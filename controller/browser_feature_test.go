@@ -21,7 +21,8 @@ type browser struct {
 	ctx context.Context
 }
 
-// newBrowser starts Chromium until the test ends. Where there is none the test is skipped, and in CI it fails.
+// newBrowser starts Chromium until the test ends. Without Chromium, the test is skipped; in CI, it
+// fails.
 func newBrowser(l *lab) *browser {
 	l.t.Helper()
 	var program string
@@ -49,7 +50,7 @@ func newBrowser(l *lab) *browser {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	ctx, closePage := chromedp.NewContext(ctx)
 	l.t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // waits until Chromium has gone
+		_ = chromedp.Cancel(ctx) // waits until Chromium has exited
 		closePage()
 		stop()
 		end()
@@ -64,7 +65,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.Expect(chromedp.Do(b.ctx, steps...)).To(gomega.Succeed())
 }
 
-// script gives the value of an expression in the page.
+// script returns the value of an expression in the page.
 func script[T any](b *browser, expression string) T {
 	b.t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
@@ -72,17 +73,17 @@ func script[T any](b *browser, expression string) T {
 	return value
 }
 
-// text is what a reader sees of an element.
+// text returns the visible text of an element.
 func (b *browser) text(selector string) string {
 	return script[string](b, "document.querySelector(`"+selector+"`)?.innerText ?? ''")
 }
 
-// seen is for Eventually.
+// seen returns text as a function, for Eventually.
 func (b *browser) seen(selector string) func() string {
 	return func() string { return b.text(selector) }
 }
 
-// screenshot keeps the whole page as it looks, in OUT.
+// screenshot saves a picture of the whole page in OUT.
 func (b *browser) screenshot(name string, width int64, scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -97,13 +98,13 @@ func (b *browser) screenshot(name string, width int64, scheme string) {
 		out = "out"
 	}
 	if !filepath.IsAbs(out) {
-		out = filepath.Join("..", out) // as make means it: in the root of the repository
+		out = filepath.Join("..", out) // relative to the root of the repository, as in make
 	}
 	b.Expect(os.MkdirAll(out, 0o755)).To(gomega.Succeed())
 	b.Expect(os.WriteFile(filepath.Join(out, name+".png"), image, 0o644)).To(gomega.Succeed())
 }
 
-// withAnnotations sets annotations of ingress-nginx: pairs of a name and a value.
+// withAnnotations sets ingress-nginx annotations from pairs of name and value.
 func withAnnotations(i *networkingv1.Ingress, pairs ...string) *networkingv1.Ingress {
 	i.Annotations = map[string]string{}
 	for pair := 0; pair < len(pairs); pair += 2 {
@@ -112,9 +113,9 @@ func withAnnotations(i *networkingv1.Ingress, pairs ...string) *networkingv1.Ing
 	return i
 }
 
-// One page, because Chromium takes its time: it shows what there is, follows what changes without a reload, explains, and
-// fits a telephone.
-func TestStatusPageInABrowser(t *testing.T) {
+// One test for all features of the page, because Chromium starts slowly: content, updates without a
+// reload, explanations, and a narrow screen.
+func TestStatusPageInBrowser(t *testing.T) {
 	canary := withAnnotations(ingress("cheddar-next", "lab", "cheddar.test"), "canary", "true", "canary-weight", "20", "canary-by-header", "X-Canary")
 	main := withAnnotations(ingress("cheddar", "lab", "cheddar.test"), "limit-rps", "10", "enable-cors", "true", "affinity", "cookie")
 	main.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"cheddar.test"}, SecretName: "cheddar-tls"}}
@@ -134,7 +135,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	l.Eventually(b.seen("#certificates")).Should(gomega.SatisfyAll(gomega.ContainSubstring("shop/cheddar-tls"), gomega.ContainSubstring("left")))
 	l.Expect(b.text("#problems")).To(gomega.ContainSubstring("Ingress shop/missing"))
 
-	// A mark on the window proves that what follows comes without a reload.
+	// A mark on the window shows that later content appears without a reload.
 	script[string](b, `window.mark = "first"`)
 	l.createIngress(ingress("stilton", "lab", "stilton.test"))
 	l.Eventually(c.getter("stilton.test", "/")).Should(gomega.Equal("200 stilton"))
@@ -153,6 +154,6 @@ func TestStatusPageInABrowser(t *testing.T) {
 	b.screenshot("status-page", 1280, "light")
 	b.screenshot("status-page-dark", 1280, "dark")
 	b.screenshot("status-page-narrow", 400, "light")
-	l.Expect(script[bool](b, "document.documentElement.scrollWidth > innerWidth")).To(gomega.BeFalse(), "on a narrow screen nothing is beside it")
+	l.Expect(script[bool](b, "document.documentElement.scrollWidth > innerWidth")).To(gomega.BeFalse(), "the page must fit a narrow screen")
 	l.Expect(strings.Contains(b.text("body"), "<no value>")).To(gomega.BeFalse())
 }

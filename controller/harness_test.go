@@ -27,8 +27,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller"
 )
 
-// lab is a controller on a fake API server, with pods whose addresses lead to test servers. Nothing in it is a stand-in
-// for the controller: the whole of Run runs, on real ports.
+// lab is a controller on a fake API server. The addresses of its pods connect to test servers. The
+// controller itself is complete: Run runs on real ports.
 type lab struct {
 	*gomega.WithT
 	t      testing.TB
@@ -38,7 +38,7 @@ type lab struct {
 
 	mu      sync.Mutex
 	pods    map[string]string // pod address to test server
-	watches map[string]int    // watches that were opened, by resource
+	watches map[string]int    // opened watches, by resource
 	updates sync.Mutex        // one update of an Ingress at a time
 }
 
@@ -57,7 +57,7 @@ func newLab(t testing.TB, objects ...runtime.Object) *lab {
 	l.config.LeaseDuration = time.Second
 	l.config.ShutdownGrace = 0
 	l.config.ExplainHeader = true
-	// The fake API server does not replay what happens between a list and the watch that follows it.
+	// The fake API server loses events between a list and the next watch.
 	l.client.PrependWatchReactor("*", func(action k8stesting.Action) (bool, watch.Interface, error) {
 		options := action.(k8stesting.WatchActionImpl).ListOptions
 		w, err := l.client.Tracker().Watch(action.GetResource(), action.GetNamespace(), options)
@@ -73,8 +73,9 @@ func newLab(t testing.TB, objects ...runtime.Object) *lab {
 	return l
 }
 
-// updateHalf lets a writer of the status leave the rest alone, and the other way round, as an API server does; the fake one takes
-// the whole object from either (https://kubernetes.io/docs/reference/using-api/api-concepts/#meaning-of-subresources).
+// updateHalf makes a status write keep the rest of the object, and the reverse, as an API server
+// does. The fake one stores the whole object
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/#meaning-of-subresources).
 func (l *lab) updateHalf(action k8stesting.Action) (bool, runtime.Object, error) {
 	l.updates.Lock()
 	defer l.updates.Unlock()
@@ -94,7 +95,7 @@ func (l *lab) updateHalf(action k8stesting.Action) (bool, runtime.Object, error)
 	return true, merged, l.client.Tracker().Update(action.GetResource(), merged, action.GetNamespace())
 }
 
-// listByName knows the field selector metadata.name, which the fake API server does not.
+// listByName implements the field selector metadata.name, which the fake API server lacks.
 func (l *lab) listByName(action k8stesting.Action) (bool, runtime.Object, error) {
 	name, found := action.(k8stesting.ListAction).GetListRestrictions().Fields.RequiresExactMatch("metadata.name")
 	if !found {
@@ -126,7 +127,7 @@ type running struct {
 	log       *safeBuffer
 }
 
-// start runs a controller until the test ends, and waits until it has seen everything there is.
+// start runs a controller until the test ends, and waits until it has read all objects.
 func (l *lab) start() *running {
 	l.t.Helper()
 	r := l.launch()
@@ -139,7 +140,7 @@ func (l *lab) start() *running {
 	return r
 }
 
-// launch does not wait.
+// launch is start without the wait.
 func (l *lab) launch() *running {
 	l.t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -170,7 +171,7 @@ func (l *lab) launch() *running {
 	return r
 }
 
-// wait gives the result of Run, any number of times.
+// wait returns the result of Run. It can be called repeatedly.
 func (r *running) wait() error {
 	err := <-r.done
 	r.done <- err
@@ -197,19 +198,19 @@ func (l *lab) pod(address string, handler http.HandlerFunc) {
 	l.pods[address] = backend.Listener.Addr().String()
 }
 
-// says is a pod that answers with a word.
+// says starts a pod that responds with a word.
 func (l *lab) says(address, word string) {
 	l.pod(address, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, word) })
 }
 
-// get asks for a path of a host and gives "status body".
+// get requests a path of a host and returns "status body".
 func (r *running) get(host, path string) string {
 	status, body := r.fetch(r.HTTP, host, path)
 	line, _, _ := strings.Cut(body, "\n")
 	return fmt.Sprintf("%d %s", status, line)
 }
 
-// getter is for Eventually.
+// getter returns get as a function, for Eventually.
 func (r *running) getter(host, path string) func() string {
 	return func() string { return r.get(host, path) }
 }
@@ -219,7 +220,7 @@ func (r *running) status(address, host, path string) int {
 	return status
 }
 
-// fetch gives status 0 when nobody answers.
+// fetch returns status 0 without a response.
 func (r *running) fetch(address, host, path string) (int, string) {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
@@ -239,7 +240,7 @@ func (r *running) fetch(address, host, path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// safeBuffer may be written and read by different goroutines.
+// safeBuffer is safe for concurrent use.
 type safeBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -21,7 +21,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller"
 )
 
-func TestNotReadyUntilTheFirstTable(t *testing.T) {
+func TestNotReadyBeforeFirstTable(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	var allowed atomic.Bool
@@ -33,7 +33,7 @@ func TestNotReadyUntilTheFirstTable(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(resource, "", errors.New("no role allows it"))
 	})
 	c := l.launch()
-	// A watch that is not allowed is said aloud, with the resource.
+	// A forbidden watch is reported with its resource.
 	l.Eventually(func() string { _, text := c.fetch(c.Metrics, "", "/metrics"); return text }).
 		Should(gomega.ContainSubstring(`ingresslab_watch_errors_total{resource="endpointslices"}`))
 	_, page := c.fetch(c.Status, "", "/")
@@ -41,7 +41,7 @@ func TestNotReadyUntilTheFirstTable(t *testing.T) {
 	status, why := c.fetch(c.Metrics, "", "/readyz")
 	l.Expect(status).To(gomega.Equal(http.StatusServiceUnavailable), why)
 	l.Expect(c.status(c.Metrics, "", "/healthz")).To(gomega.Equal(http.StatusOK), "a restart would not help")
-	// A connection that comes too early waits; it is not told that there is nothing.
+	// An early connection waits instead of getting a 404.
 	answer := make(chan string, 1)
 	go func() { answer <- c.get("shop.test", "/") }()
 	allowed.Store(true)
@@ -67,14 +67,14 @@ func TestStopLosesNoRequest(t *testing.T) {
 	go func() { slow <- c.get("shop.test", "/slow") }()
 	<-started
 	c.stop()
-	// In the grace time it says that it leaves, and serves on.
+	// During the grace time, it is not ready but still serves.
 	l.Eventually(func() int { return c.status(c.Metrics, "", "/readyz") }).Should(gomega.Equal(http.StatusServiceUnavailable))
 	response, err := http.DefaultClient.Do(l.plain(c.HTTP, "shop.test"))
 	l.Expect(err).NotTo(gomega.HaveOccurred())
 	_ = response.Body.Close()
 	l.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
-	l.Expect(response.Close).To(gomega.BeTrue(), "the client is asked to come back to another replica")
-	// After it, no more are accepted, but the one in flight is waited for.
+	l.Expect(response.Close).To(gomega.BeTrue(), "the client must reconnect to another replica")
+	// After the grace time, it accepts no more requests, but waits for the one in flight.
 	l.Eventually(func() error {
 		conn, err := net.Dial("tcp", c.HTTP)
 		if err == nil {
@@ -82,13 +82,13 @@ func TestStopLosesNoRequest(t *testing.T) {
 		}
 		return err
 	}).Should(gomega.HaveOccurred())
-	l.Expect(c.done).To(gomega.BeEmpty(), "Run has not returned")
+	l.Expect(c.done).To(gomega.BeEmpty(), "Run must not return yet")
 	release()
 	l.Expect(<-slow).To(gomega.Equal("200 done"))
 	l.Expect(c.wait()).To(gomega.Succeed())
 }
 
-// plain is a request that would keep its connection.
+// plain is a request with keep-alive.
 func (l *lab) plain(address, host string) *http.Request {
 	request, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, "http://"+address+"/", nil)
 	l.Expect(err).NotTo(gomega.HaveOccurred())
@@ -96,12 +96,12 @@ func (l *lab) plain(address, host string) *http.Request {
 	return request
 }
 
-func TestStopDoesNotWaitForEver(t *testing.T) {
+func TestStopHasTimeLimit(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	started := make(chan struct{})
 	l.pod("10.0.0.1:80", func(_ http.ResponseWriter, r *http.Request) {
 		close(started)
-		<-r.Context().Done() // never answers
+		<-r.Context().Done() // never responds
 	})
 	l.config.ShutdownTimeout = 50 * time.Millisecond
 	c := l.start()
@@ -114,7 +114,7 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	l.Eventually(c.accessLog.String).Should(gomega.ContainSubstring("shutting down"))
 }
 
-func TestTakenPortIsAnError(t *testing.T) {
+func TestPortInUseIsError(t *testing.T) {
 	l := newLab(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	l.Expect(err).NotTo(gomega.HaveOccurred())

@@ -7,7 +7,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestMain keeps the log of client-go's leader election out of the results.
+// TestMain discards the log of client-go's leader election.
 func TestMain(m *testing.M) {
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)

@@ -20,10 +20,10 @@ func class(name, controller string) *networkingv1.IngressClass {
 	}
 }
 
-// ours is the IngressClass of the controller under test.
+// ours is the IngressClass of the tested controller.
 func ours() *networkingv1.IngressClass { return class("lab", "ingresslab.dev/ingress-controller") }
 
-// ingress sends all of a host to port 80 of the Service of the same name as the Ingress.
+// ingress routes all paths of a host to port 80 of the Service with the name of the Ingress.
 func ingress(name, className, host string) *networkingv1.Ingress {
 	prefix := networkingv1.PathTypePrefix
 	return &networkingv1.Ingress{
@@ -49,7 +49,7 @@ func service(name string) *corev1.Service {
 	}
 }
 
-// endpoints are ready pods behind a Service, all on the port of the first address.
+// endpoints are ready pods of a Service, all on the port of the first address.
 func endpoints(service string, addresses ...string) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
@@ -95,7 +95,7 @@ func node(name string, addresses ...corev1.NodeAddress) *corev1.Node {
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Addresses: addresses}}
 }
 
-// The methods below change objects the way a user or Kubernetes would.
+// The methods below change objects as a user or Kubernetes does.
 
 func (l *lab) createIngress(ingress *networkingv1.Ingress) {
 	l.t.Helper()
@@ -124,7 +124,7 @@ func (l *lab) setEndpoints(service string, addresses ...string) {
 	l.Expect(err).NotTo(gomega.HaveOccurred())
 }
 
-// addresses reads the status of an Ingress: "192.0.2.1 192.0.2.2".
+// addresses returns the addresses in the status of an Ingress: "192.0.2.1 192.0.2.2".
 func (l *lab) addresses(name string) string {
 	ingress, err := l.client.NetworkingV1().Ingresses("shop").Get(l.t.Context(), name, metav1.GetOptions{})
 	if err != nil {

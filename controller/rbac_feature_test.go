@@ -23,7 +23,7 @@ import (
 // grant is one verb on one resource; the namespace is empty for a ClusterRole.
 type grant struct{ verb, group, resource, namespace string }
 
-// granted reads what the installed roles allow.
+// granted returns the permissions of the installed roles.
 func granted(t *testing.T) map[grant]bool {
 	t.Helper()
 	all := map[grant]bool{}
@@ -33,7 +33,7 @@ func granted(t *testing.T) map[grant]bool {
 			t.Fatal(err)
 		}
 		for _, document := range bytes.Split(text, []byte("\n---\n")) {
-			var role rbacv1.Role // a ClusterRole reads the same
+			var role rbacv1.Role // a ClusterRole has the same form
 			if err := yaml.Unmarshal(document, &role); err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
@@ -47,9 +47,9 @@ func granted(t *testing.T) map[grant]bool {
 	return all
 }
 
-// TestRolesAllowWhatIsDoneAndNothingElse lets a controller do everything that it ever does, on a fake API server that has
-// no access control, and compares with the roles that are installed.
-func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
+// TestRolesMatchRequests runs every request of a controller on a fake API server without access
+// control, and compares them with the installed roles.
+func TestRolesMatchRequests(t *testing.T) {
 	web := ingress("web", "lab", "shop.test")
 	web.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"shop.test"}, SecretName: "cert"}}
 	l := newLab(t, ours(), web, tlsSecret(t, "cert", "shop.test"), controllerPod("c-1", "node-1", true),
@@ -59,8 +59,8 @@ func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
 	l.config.PublishStatusAddress = nil
 	var writes atomic.Int32
 	l.client.PrependReactor("update", "ingresses", func(k8stesting.Action) (bool, runtime.Object, error) {
-		if writes.Add(1) == 1 { // the second try reads the Ingress itself
-			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("somebody was faster"))
+		if writes.Add(1) == 1 { // the retry reads the Ingress from the API server
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("conflict"))
 		}
 		return false, nil, nil
 	})
@@ -69,8 +69,8 @@ func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
 	l.Eventually(l.events).Should(gomega.HaveLen(1))
 	first.stop()
 	l.Expect(first.wait()).To(gomega.Succeed())
-	done := len(l.client.Actions()) // what follows is mixed with the reads of this test
-	l.start()                       // finds the Event of the first one
+	done := len(l.client.Actions()) // later actions include the reads of this test
+	l.start()                       // finds the Event of the first controller
 	l.Eventually(func() bool {
 		return slices.ContainsFunc(l.client.Actions()[done:], func(a k8stesting.Action) bool { return a.Matches("patch", "events") })
 	}).Should(gomega.BeTrue())
@@ -86,16 +86,16 @@ func TestRolesAllowWhatIsDoneAndNothingElse(t *testing.T) {
 			g = inOwn
 		}
 		if g.resource == "events" && g.verb == "list" {
-			continue // this test reads them, the controller does not
+			continue // only this test reads them
 		}
 		used[g] = true
 		if !allowed[g] {
-			t.Errorf("%s %s (%s) is done and not allowed", g.verb, g.resource, action.GetNamespace())
+			t.Errorf("%s %s (%s) is used but not allowed", g.verb, g.resource, action.GetNamespace())
 		}
 	}
 	for g := range allowed {
 		if !used[g] {
-			t.Errorf("%s %s %s is allowed and never done", g.verb, g.resource, g.namespace)
+			t.Errorf("%s %s %s is allowed but not used", g.verb, g.resource, g.namespace)
 		}
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// shownTo is the serial number of the certificate that a client which asks for a host is shown.
+// shownTo returns the serial number of the certificate for a host.
 func (r *running) shownTo(host string) func() string {
 	return func() string {
-		conn, err := tls.Dial("tcp", r.HTTPS, &tls.Config{ServerName: host, InsecureSkipVerify: true}) // what is shown is compared
+		conn, err := tls.Dial("tcp", r.HTTPS, &tls.Config{ServerName: host, InsecureSkipVerify: true}) // the test compares the certificate
 		if err != nil {
 			return err.Error()
 		}
@@ -34,12 +34,12 @@ func shopWithTLS(t testing.TB) (*lab, *corev1.Secret) {
 	return l, cert
 }
 
-// A new certificate is for the next handshake. Connections that stand go on.
-func TestCertificateIsRotated(t *testing.T) {
+// A new certificate applies to the next handshake. Open connections continue.
+func TestCertificateRotation(t *testing.T) {
 	l, cert := shopWithTLS(t)
 	c := l.start()
 	l.watching("secrets", 1)
-	l.Expect(c.shownTo("shop.test")()).To(gomega.Equal(serialOf(t, cert)), "the first handshake already")
+	l.Expect(c.shownTo("shop.test")()).To(gomega.Equal(serialOf(t, cert)), "the first handshake must get it")
 	l.Expect(c.shownTo("other.test")()).NotTo(gomega.Equal(serialOf(t, cert)))
 
 	standing := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "shop.test", InsecureSkipVerify: true}} // self-signed
@@ -59,10 +59,10 @@ func TestCertificateIsRotated(t *testing.T) {
 	next := tlsSecret(t, "cert", "shop.test")
 	l.put(next)
 	l.Eventually(c.shownTo("shop.test")).Should(gomega.Equal(serialOf(t, next)))
-	l.Expect(get()).To(gomega.Equal("web "+serialOf(t, cert)), "the connection that stood is the one of before")
+	l.Expect(get()).To(gomega.Equal("web "+serialOf(t, cert)), "the open connection must keep its certificate")
 }
 
-func TestLastGoodCertificateIsKept(t *testing.T) {
+func TestLastValidCertificateIsKept(t *testing.T) {
 	l, cert := shopWithTLS(t)
 	c := l.start()
 	l.watching("secrets", 1)
@@ -77,7 +77,7 @@ func TestLastGoodCertificateIsKept(t *testing.T) {
 	l.Eventually(c.shownTo("shop.test")).Should(gomega.Equal(serialOf(t, next)))
 }
 
-// reasons are those of the Events.
+// reasons returns the reasons of the Events.
 func (l *lab) reasons() []string {
 	list, err := l.client.CoreV1().Events("").List(l.t.Context(), metav1.ListOptions{})
 	l.Expect(err).NotTo(gomega.HaveOccurred())
@@ -96,8 +96,8 @@ func protected(name string) *networkingv1.Ingress {
 	return web
 }
 
-// A route stays closed until the users are known, and opens to them alone.
-func TestUsersComeLater(t *testing.T) {
+// A route stays blocked until its users are loaded. Then only they can log in.
+func TestUsersAddedLater(t *testing.T) {
 	l := newLab(t, ours(), protected("users"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	c := l.start()
@@ -125,7 +125,8 @@ func (r *running) getAs(host, user, password string) int {
 	return response.StatusCode
 }
 
-// The Secret of another namespace is not even looked at, until the ConfigMap allows it; that takes no restart.
+// The controller does not read a Secret in another namespace until the ConfigMap allows it, without
+// a restart.
 func TestSecretOfAnotherNamespace(t *testing.T) {
 	foreign := secret("users", map[string]string{"auth": "ali:{PLAIN}sesame\n"})
 	foreign.Namespace = "vault"
@@ -153,7 +154,7 @@ func settings(pairs ...string) *corev1.ConfigMap {
 	return m
 }
 
-func TestSettingsAreLive(t *testing.T) {
+func TestSettingsApplyWithoutRestart(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"), settings())
 	l.config.ConfigMap = types.NamespacedName{Namespace: "kube", Name: "settings"}
 	l.level.Set(slog.LevelWarn)
@@ -167,6 +168,6 @@ func TestSettingsAreLive(t *testing.T) {
 	l.Eventually(c.accessLog.String).Should(gomega.And(
 		gomega.MatchRegexp(`(?m)^\{.*"path":"/json"`), gomega.MatchRegexp(`(?m)^127\.0\.0\.1 - - \[.*"GET /combined HTTP/1\.1" 200 3 `)))
 	l.put(settings("access-log-format", "of"))
-	l.Eventually(l.level.Level).Should(gomega.Equal(slog.LevelWarn), "the flag's value holds again")
+	l.Eventually(l.level.Level).Should(gomega.Equal(slog.LevelWarn), "the flag applies again")
 	l.Eventually(l.reasons).ShouldNot(gomega.BeEmpty(), "the wrong value is told")
 }

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func TestHostsAreRoutedAsTheyCome(t *testing.T) {
+func TestNewHostsAreRouted(t *testing.T) {
 	l := newLab(t, ours(), service("cheddar"), service("stilton"), endpoints("cheddar", "10.0.0.1:80"), endpoints("stilton", "10.0.0.2:8080"))
 	l.says("10.0.0.1:80", "cheddar")
 	l.says("10.0.0.2:8080", "stilton")
@@ -27,23 +27,23 @@ func TestHostsAreRoutedAsTheyCome(t *testing.T) {
 	l.Expect(c.get("stilton.test", "/")).To(gomega.Equal("200 stilton"))
 }
 
-func TestChangeOfARuleIsLive(t *testing.T) {
+func TestRuleChangeApplies(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "old.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	c := l.start()
-	l.Expect(c.get("old.test", "/")).To(gomega.Equal("200 web"), "what is there at the start is served from the first request on")
+	l.Expect(c.get("old.test", "/")).To(gomega.Equal("200 web"), "initial routes must work from the first request")
 	l.updateIngress("web", func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "new.test" })
 	l.Eventually(c.getter("new.test", "/")).Should(gomega.Equal("200 web"))
 	l.Expect(c.get("old.test", "/")).To(gomega.HavePrefix("404 "))
 }
 
-func TestLogSaysWhichRoutesHaveChanged(t *testing.T) {
+func TestLogListsChangedRoutes(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), service("news"), endpoints("web", "10.0.0.1:80"),
 		endpoints("news", "10.0.0.2:80"))
 	l.says("10.0.0.1:80", "web")
 	l.says("10.0.0.2:80", "news")
 	c := l.start()
-	l.Expect(c.log.String()).NotTo(gomega.ContainSubstring("route "), "what is there at the start is no change")
+	l.Expect(c.log.String()).NotTo(gomega.ContainSubstring("route "), "initial routes are no change")
 	l.updateIngress("web", func(i *networkingv1.Ingress) {
 		i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "news"
 	})
@@ -54,10 +54,10 @@ func TestLogSaysWhichRoutesHaveChanged(t *testing.T) {
 	l.Eventually(c.log.String).Should(gomega.MatchRegexp(`msg="route removed" host=shop.test path=/ ingress=\S+/web service=\S+/news:`))
 	l.createIngress(ingress("web", "lab", "shop.test"))
 	l.Eventually(c.log.String).Should(gomega.MatchRegexp(`msg="route added" host=shop.test path=/ ingress=\S+/web service=\S+/web:`))
-	l.Expect(strings.Count(c.log.String(), "route changed")).To(gomega.Equal(1), "pods are no change of a route")
+	l.Expect(strings.Count(c.log.String(), "route changed")).To(gomega.Equal(1), "pods do not change a route")
 }
 
-func TestEndpointsFollowTheirSlice(t *testing.T) {
+func TestEndpointsFollowSlice(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "one")
 	l.says("10.0.0.2:80", "two")
@@ -73,24 +73,24 @@ func TestEndpointsFollowTheirSlice(t *testing.T) {
 	l.Eventually(c.getter("shop.test", "/")).Should(gomega.Equal("200 two"))
 }
 
-func TestOtherControllersClassIsLeftAlone(t *testing.T) {
+func TestClassOfOtherControllerIsIgnored(t *testing.T) {
 	l := newLab(t, ours(), class("other", "example.com/other"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	c := l.start()
 	l.createIngress(ingress("web", "other", "shop.test"))
 	marker := ingress("marker", "lab", "marker.test")
-	l.createIngress(marker) // once this one is served, the other one was seen
+	l.createIngress(marker) // once this Ingress is served, the controller has read the other one
 	l.Eventually(c.getter("marker.test", "/")).Should(gomega.HavePrefix("503 "))
 	l.Eventually(l.addressesOf("marker")).Should(gomega.Equal("192.0.2.1"))
 	l.Expect(c.get("shop.test", "/")).To(gomega.HavePrefix("404 "))
 	l.Expect(l.addresses("web")).To(gomega.BeEmpty())
 }
 
-func TestBrokenIngressHarmsNobodyElse(t *testing.T) {
+func TestInvalidIngressAffectsOnlyItself(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	c := l.start()
-	l.createIngress(ingress("broken", "lab", "broken.test")) // there is no such Service
+	l.createIngress(ingress("broken", "lab", "broken.test")) // its Service does not exist
 	l.Eventually(c.getter("broken.test", "/")).Should(gomega.HavePrefix("503 "))
 	l.Expect(c.get("shop.test", "/")).To(gomega.Equal("200 web"))
 	_, problems := c.fetch(c.Status, "", "/api/v1/problems")

@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// secret is one of the namespace shop.
+// secret returns a Secret in the namespace shop.
 func secret(name string, data map[string]string) *corev1.Secret {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Data: map[string][]byte{}}
 	for key, value := range data {
@@ -26,7 +26,7 @@ func secret(name string, data map[string]string) *corev1.Secret {
 	return s
 }
 
-// tlsSecret has a new self-signed certificate.
+// tlsSecret returns a Secret with a new self-signed certificate.
 func tlsSecret(t testing.TB, name string, hosts ...string) *corev1.Secret {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -52,7 +52,7 @@ func tlsSecret(t testing.TB, name string, hosts ...string) *corev1.Secret {
 	})
 }
 
-// serialOf is the serial number of the certificate in a Secret.
+// serialOf returns the serial number of the certificate in a Secret.
 func serialOf(t testing.TB, s *corev1.Secret) string {
 	t.Helper()
 	pair, err := tls.X509KeyPair(s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey])
@@ -62,7 +62,7 @@ func serialOf(t testing.TB, s *corev1.Secret) string {
 	return pair.Leaf.SerialNumber.String()
 }
 
-// put makes or replaces a Secret or ConfigMap.
+// put creates or replaces a Secret or ConfigMap.
 func (l *lab) put(object metav1.Object) {
 	l.t.Helper()
 	var err error
@@ -83,7 +83,8 @@ func (l *lab) put(object metav1.Object) {
 	l.Expect(err).NotTo(gomega.HaveOccurred())
 }
 
-// watching waits until so many watches of a resource were opened: the fake API server forgets what happens before that.
+// watching waits for a number of watches of a resource, because the fake API server loses earlier
+// events.
 func (l *lab) watching(resource string, number int) {
 	l.t.Helper()
 	l.Eventually(func() int {

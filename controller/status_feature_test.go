@@ -20,8 +20,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// A client that waits for an address and then sends a request must not be told that nothing is there.
-func TestStatusComesAfterTheRoute(t *testing.T) {
+// A client that waits for an address and then sends a request must not get a 404.
+func TestStatusIsWrittenAfterRoute(t *testing.T) {
 	l := newLab(t, ours(), service("web"), endpoints("web", "10.0.0.1:80"))
 	l.says("10.0.0.1:80", "web")
 	c := l.start()
@@ -35,10 +35,10 @@ func TestStatusComesAfterTheRoute(t *testing.T) {
 	})
 	l.createIngress(ingress("web", "lab", "shop.test"))
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("192.0.2.1"))
-	l.Expect(<-early).To(gomega.Equal("200 web"), "answer at the moment the status was written")
+	l.Expect(<-early).To(gomega.Equal("200 web"), "response when the status was written")
 }
 
-func TestStatusIsWrittenOnlyWhenItDiffers(t *testing.T) {
+func TestStatusIsWrittenOnlyForDifferences(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), service("web"))
 	c := l.start()
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("192.0.2.1"))
@@ -56,12 +56,12 @@ func TestStatusIsWrittenOnlyWhenItDiffers(t *testing.T) {
 	_ = c
 }
 
-func TestConflictIsTriedAgain(t *testing.T) {
+func TestStatusConflictIsRetried(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"))
 	var conflicts atomic.Int32
 	l.client.PrependReactor("update", "ingresses", func(k8stesting.Action) (bool, runtime.Object, error) {
 		if conflicts.Add(1) == 1 {
-			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("somebody was faster"))
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "ingresses"}, "web", errors.New("conflict"))
 		}
 		return false, nil, nil
 	})
@@ -69,7 +69,7 @@ func TestConflictIsTriedAgain(t *testing.T) {
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("192.0.2.1"))
 }
 
-func TestIngressThatLeavesUsLosesOurAddress(t *testing.T) {
+func TestIngressOfOtherClassLosesAddress(t *testing.T) {
 	l := newLab(t, ours(), class("other", "example.com/other"), ingress("web", "lab", "shop.test"), ingress("kept", "lab", "kept.test"))
 	l.start()
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("192.0.2.1"))
@@ -79,7 +79,7 @@ func TestIngressThatLeavesUsLosesOurAddress(t *testing.T) {
 	l.Expect(l.addresses("kept")).To(gomega.Equal("192.0.2.1"))
 }
 
-// heldBy is the controllers' Lease, in the hands of somebody for the next hour.
+// heldBy is the Lease of the controllers, held for the next hour.
 func heldBy(holder string) *coordinationv1.Lease {
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "ingresslab-leader"},
@@ -90,13 +90,13 @@ func heldBy(holder string) *coordinationv1.Lease {
 	}
 }
 
-func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
-	l := newLab(t, ours(), ingress("broken", "lab", "shop.test"), heldBy("somebody else"))
+func TestOnlyLeaseHolderWrites(t *testing.T) {
+	l := newLab(t, ours(), ingress("broken", "lab", "shop.test"), heldBy("another-replica"))
 	c := l.start()
 	l.Expect(c.get("shop.test", "/")).To(gomega.HavePrefix("503 "), "every replica serves")
 	l.Consistently(l.addressesOf("broken")).Should(gomega.BeEmpty())
 	l.Expect(l.events()).To(gomega.BeEmpty())
-	// The holder leaves in good order.
+	// The holder releases the Lease.
 	lease := heldBy("")
 	lease.Spec.LeaseDurationSeconds = ptr.To[int32](1)
 	_, err := l.client.CoordinationV1().Leases("default").Update(t.Context(), lease, metav1.UpdateOptions{})
@@ -105,7 +105,7 @@ func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 	l.Eventually(l.events).ShouldNot(gomega.BeEmpty())
 }
 
-// events are "reason object: message", without Events of the election.
+// events returns "reason object: message", without Events of the election.
 func (l *lab) events() []string {
 	list, err := l.client.CoreV1().Events("").List(l.t.Context(), metav1.ListOptions{})
 	l.Expect(err).NotTo(gomega.HaveOccurred())
@@ -116,7 +116,7 @@ func (l *lab) events() []string {
 	return all
 }
 
-func TestProblemBecomesOneEvent(t *testing.T) {
+func TestProblemGetsOneEvent(t *testing.T) {
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"))
 	c := l.start()
 	l.Eventually(l.events).Should(gomega.HaveLen(1))
@@ -124,12 +124,12 @@ func TestProblemBecomesOneEvent(t *testing.T) {
 	l.Expect(event).To(gomega.SatisfyAll(
 		gomega.HavePrefix("Warning ServiceNotFound Ingress/web: spec.rules[0].http.paths[0].backend.service"),
 		gomega.ContainSubstring("web")))
-	// Other changes build other tables; the problem is the same.
+	// Other changes build new tables with the same Problem.
 	l.createIngress(ingress("other", "lab", "other.test"))
 	l.Eventually(l.events).Should(gomega.HaveLen(2))
 	l.Eventually(l.addressesOf("other")).Should(gomega.Equal("192.0.2.1"))
 	l.Expect(l.events()).To(gomega.HaveLen(2))
-	// So does the next holder of the Lease.
+	// The next holder of the Lease does, too.
 	c.stop()
 	l.Expect(c.wait()).To(gomega.Succeed())
 	l.start()
@@ -137,12 +137,12 @@ func TestProblemBecomesOneEvent(t *testing.T) {
 	l.Expect(l.events()).To(gomega.HaveLen(2))
 }
 
-// inPod makes the lab's controller run in a pod of that name.
+// inPod runs the controller in a pod of that name.
 func (l *lab) inPod(name string) {
 	l.config.PodName, l.config.PodNamespace = name, "ingresslab-system"
 }
 
-func TestStatusFollowsTheNodesOfReadyPods(t *testing.T) {
+func TestStatusFollowsNodesOfReadyPods(t *testing.T) {
 	internal := func(ip string) corev1.NodeAddress {
 		return corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip}
 	}
@@ -162,7 +162,7 @@ func TestStatusFollowsTheNodesOfReadyPods(t *testing.T) {
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("172.30.0.1 172.30.0.3"))
 }
 
-func TestStatusFollowsThePublishedService(t *testing.T) {
+func TestStatusFollowsPublishedService(t *testing.T) {
 	front := service("front")
 	front.Spec.Type = corev1.ServiceTypeLoadBalancer
 	l := newLab(t, ours(), ingress("web", "lab", "shop.test"), front)
@@ -176,7 +176,7 @@ func TestStatusFollowsThePublishedService(t *testing.T) {
 	l.Eventually(l.addressesOf("web")).Should(gomega.Equal("lb.example.com 192.0.2.7"))
 }
 
-func TestLastReplicaWithdrawsTheStatus(t *testing.T) {
+func TestLastReplicaWithdrawsStatus(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		others []runtime.Object
@@ -196,14 +196,14 @@ func TestLastReplicaWithdrawsTheStatus(t *testing.T) {
 			l.Expect(l.addresses("web")).To(gomega.Equal(test.want))
 			lease, err := l.client.CoordinationV1().Leases("ingresslab-system").Get(t.Context(), "ingresslab-leader", metav1.GetOptions{})
 			l.Expect(err).NotTo(gomega.HaveOccurred())
-			l.Expect(*lease.Spec.HolderIdentity).To(gomega.BeEmpty(), "the Lease is given up")
+			l.Expect(*lease.Spec.HolderIdentity).To(gomega.BeEmpty(), "the Lease must be released")
 		})
 	}
 }
 
-func TestSecondReplicaTakesOverTheLease(t *testing.T) {
+func TestSecondReplicaTakesOverLease(t *testing.T) {
 	l := newLab(t, ours(), controllerPod("c-1", "node-1", true), controllerPod("c-2", "node-2", true))
-	l.config.LeaseDuration = 15 * time.Second // far longer than the test: the Lease must be given up, not run out
+	l.config.LeaseDuration = 15 * time.Second // longer than the test, so that the Lease must be released to change hands
 	l.inPod("c-1")
 	first := l.start()
 	l.createIngress(ingress("web", "lab", "shop.test"))

@@ -24,7 +24,7 @@ import (
 
 const class = "ingresslab"
 
-// ingress has one rule: a host, a path and a Service of the name web.
+// ingress returns an Ingress with one rule: a host, a path, and the Service web.
 func ingress(name, host, path string, annotations ...string) *networkingv1.Ingress {
 	className, prefix := class, networkingv1.PathTypePrefix
 	ing := &networkingv1.Ingress{
@@ -47,7 +47,7 @@ func ingress(name, host, path string, annotations ...string) *networkingv1.Ingre
 	return ing
 }
 
-// cluster is a Source with Ingresses that are an hour old, without any Service.
+// cluster returns a Source with Ingresses that are an hour old, and no Service.
 func cluster(ingresses ...*networkingv1.Ingress) admission.Source {
 	for _, ing := range ingresses {
 		ing.CreationTimestamp = metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
@@ -73,7 +73,7 @@ func cluster(ingresses ...*networkingv1.Ingress) admission.Source {
 	}
 }
 
-// ask sends a question as the API server does.
+// ask sends a review as the API server does.
 func ask(t testing.TB, source admission.Source, operation admissionv1.Operation, object any) *admissionv1.AdmissionResponse {
 	t.Helper()
 	raw, err := json.Marshal(object)
@@ -83,7 +83,7 @@ func ask(t testing.TB, source admission.Source, operation admissionv1.Operation,
 	body, err := json.Marshal(admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{
-			UID: "question-1", Operation: operation, Namespace: "shop",
+			UID: "review-1", Operation: operation, Namespace: "shop",
 			Resource: metav1.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 			Object:   runtime.RawExtension{Raw: raw},
 		},
@@ -101,37 +101,37 @@ func ask(t testing.TB, source admission.Source, operation admissionv1.Operation,
 	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
 		t.Fatal(err)
 	}
-	if answer.APIVersion != "admission.k8s.io/v1" || answer.Kind != "AdmissionReview" || answer.Response == nil || answer.Response.UID != "question-1" {
-		t.Fatalf("not an answer to the question: %s", recorder.Body)
+	if answer.APIVersion != "admission.k8s.io/v1" || answer.Kind != "AdmissionReview" || answer.Response == nil || answer.Response.UID != "review-1" {
+		t.Fatalf("not a response to the review: %s", recorder.Body)
 	}
 	return answer.Response
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestReviewRejectsInvalidIngress(t *testing.T) {
 	for name, test := range map[string]struct {
 		there     []*networkingv1.Ingress
 		candidate *networkingv1.Ingress
-		want      string // empty: it is let in
+		want      string // empty: accepted
 	}{
-		"a good one": {candidate: ingress("web", "shop.test", "/")},
-		"host and path of another": {
+		"valid": {candidate: ingress("web", "shop.test", "/")},
+		"host and path of another Ingress": {
 			there:     []*networkingv1.Ingress{ingress("first", "shop.test", "/")},
 			candidate: ingress("second", "shop.test", "/"),
 			want:      "ingress shop/second: spec.rules[0].http.paths[0]: Prefix / of host shop.test is not served: ingress shop/first has Prefix /",
 		},
-		"host of another, other path": {
+		"host of another Ingress, other path": {
 			there:     []*networkingv1.Ingress{ingress("first", "shop.test", "/")},
 			candidate: ingress("second", "shop.test", "/cart"),
 		},
-		"a value that cannot be read": {
+		"invalid value": {
 			candidate: ingress("web", "shop.test", "/", "proxy-read-timeout", "soon"),
 			want:      `ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/proxy-read-timeout]: "soon"`,
 		},
-		"a protection that there is not": {
+		"unsupported security annotation": {
 			candidate: ingress("web", "shop.test", "/", "configuration-snippet", "deny all;"),
 			want:      "configuration-snippet",
 		},
-		"a host that is none": {candidate: ingress("web", "shop_test", "/"), want: `spec.rules[0].host: "shop_test"`},
+		"invalid host": {candidate: ingress("web", "shop_test", "/"), want: `spec.rules[0].host: "shop_test"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := ask(t, cluster(test.there...), admissionv1.Create, test.candidate)
@@ -139,47 +139,48 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Fatalf("allowed: %t, result %v, want %q", answer.Allowed, answer.Result, test.want)
 			}
 			if test.want != "" && !strings.Contains(answer.Result.Message, test.want) {
-				t.Errorf("message %q does not say %q", answer.Result.Message, test.want)
+				t.Errorf("message %q does not contain %q", answer.Result.Message, test.want)
 			}
 		})
 	}
 }
 
-// An older Ingress that takes a path which a younger one has would win it, and the younger one would go out of service.
-func TestTakingAnothersPathIsRefused(t *testing.T) {
+// An older Ingress that adds the path of a newer one would win it, and the newer one would not be
+// served.
+func TestReviewRejectsPathOfNewerIngress(t *testing.T) {
 	older, younger := ingress("a-older", "shop.test", "/cart"), ingress("younger", "shop.test", "/")
 	source := cluster(older, younger)
 	changed := older.DeepCopy()
 	changed.Spec.Rules[0].HTTP.Paths[0].Path = "/"
 	answer := ask(t, source, admissionv1.Update, changed)
 	if answer.Allowed || !strings.Contains(answer.Result.Message, "ingress shop/younger") {
-		t.Errorf("allowed %t, result %v; want a refusal that names the one that loses its path", answer.Allowed, answer.Result)
+		t.Errorf("allowed %t, result %v; want a rejection with the Ingress that loses its path", answer.Allowed, answer.Result)
 	}
 }
 
-func TestServiceThatIsNotThereYetIsAWarning(t *testing.T) {
+func TestMissingServiceIsWarning(t *testing.T) {
 	answer := ask(t, cluster(), admissionv1.Create, ingress("web", "shop.test", "/"))
 	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], `service "web" not found`) {
 		t.Errorf("allowed %t with warnings %q, want one about the service", answer.Allowed, answer.Warnings)
 	}
 }
 
-func TestOldFaultsDoNotBlockAChange(t *testing.T) {
+func TestExistingProblemsDoNotRejectChange(t *testing.T) {
 	broken := ingress("web", "shop.test", "/", "proxy-read-timeout", "soon")
 	source := cluster(broken)
 	labeled := broken.DeepCopy()
 	labeled.Labels = map[string]string{"team": "cheese"}
 	if answer := ask(t, source, admissionv1.Update, labeled); !answer.Allowed || len(answer.Warnings) == 0 {
-		t.Errorf("allowed %t with warnings %q, want leave to change a label and a word about the annotation", answer.Allowed, answer.Warnings)
+		t.Errorf("allowed %t with warnings %q, want the label change accepted with a warning about the annotation", answer.Allowed, answer.Warnings)
 	}
 	worse := broken.DeepCopy()
 	worse.Annotations["nginx.ingress.kubernetes.io/proxy-send-timeout"] = "later"
 	if answer := ask(t, source, admissionv1.Update, worse); answer.Allowed {
-		t.Error("a new fault passes behind an old one")
+		t.Error("a new Problem beside an old one is accepted")
 	}
 }
 
-func TestWhatIsNoneOfOurBusiness(t *testing.T) {
+func TestReviewAcceptsUnservedObjects(t *testing.T) {
 	foreign := ingress("web", "shop_test", "/", "proxy-read-timeout", "soon")
 	other := "other"
 	foreign.Spec.IngressClassName = &other
@@ -192,11 +193,11 @@ func TestWhatIsNoneOfOurBusiness(t *testing.T) {
 		}
 	}
 	if answer := ask(t, cluster(), admissionv1.Delete, nil); !answer.Allowed {
-		t.Error("a deletion is refused")
+		t.Error("a deletion is rejected")
 	}
 }
 
-func TestWarningsKeepToTheBounds(t *testing.T) {
+func TestWarningsHaveLimits(t *testing.T) {
 	ing := ingress("web", "shop.test", "/")
 	for i := range 60 {
 		path := ing.Spec.Rules[0].HTTP.Paths[0]
@@ -218,7 +219,7 @@ func TestWarningsKeepToTheBounds(t *testing.T) {
 	}
 }
 
-func TestMalformedQuestions(t *testing.T) {
+func TestInvalidReviews(t *testing.T) {
 	handler := cluster().Handler(slog.New(slog.DiscardHandler))
 	for name, test := range map[string]struct {
 		method, body string
@@ -238,7 +239,7 @@ func TestMalformedQuestions(t *testing.T) {
 	}
 }
 
-// A review among a thousand Ingresses has to answer in less than 50 ms.
+// A review with a thousand Ingresses must take less than 50 ms.
 func BenchmarkReview(b *testing.B) {
 	var there []*networkingv1.Ingress
 	for i := range 1000 {

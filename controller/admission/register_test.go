@@ -42,7 +42,7 @@ func configuration(bundle []byte) *admissionregistrationv1.ValidatingWebhookConf
 	}
 }
 
-// bundleOf is the caBundle of our webhook as it is now.
+// bundleOf returns the current caBundle of our webhook.
 func bundleOf(t *testing.T, client *fake.Clientset) []byte {
 	t.Helper()
 	c, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "ingresslab", metav1.GetOptions{})
@@ -50,7 +50,7 @@ func bundleOf(t *testing.T, client *fake.Clientset) []byte {
 		t.Fatal(err)
 	}
 	if len(c.Webhooks[1].ClientConfig.CABundle) > 0 {
-		t.Error("somebody else's webhook was written to")
+		t.Error("the webhook of another owner was changed")
 	}
 	return c.Webhooks[0].ClientConfig.CABundle
 }
@@ -63,7 +63,7 @@ func count(bundle []byte) int {
 	return n
 }
 
-// run starts a registrar; stop waits for its end.
+// run starts a Registrar; stop waits for its end.
 func run(t *testing.T, client *fake.Clientset, replica string) (r *admission.Registrar, stop func()) {
 	t.Helper()
 	r = admission.NewRegistrar(client, "ingresslab", service, replica, slog.New(slog.DiscardHandler))
@@ -75,7 +75,8 @@ func run(t *testing.T, client *fake.Clientset, replica string) (r *admission.Reg
 	return r, stop
 }
 
-// handshake does what the API server does: it trusts the caBundle, and wants the Service's name in the certificate.
+// handshake connects as the API server does: it trusts the caBundle, and expects the name of the
+// Service.
 func handshake(t *testing.T, config *tls.Config, bundle []byte) error {
 	t.Helper()
 	here, there := net.Pipe()
@@ -87,11 +88,11 @@ func handshake(t *testing.T, config *tls.Config, bundle []byte) error {
 	return tls.Client(here, &tls.Config{RootCAs: roots, ServerName: service.Name + "." + service.Namespace + ".svc"}).HandshakeContext(t.Context())
 }
 
-func TestTheAPIServerTrustsEveryReplica(t *testing.T) {
+func TestAPIServerTrustsEveryReplica(t *testing.T) {
 	g := gomega.NewWithT(t)
 	client := fake.NewClientset(configuration(nil))
 	first, stopFirst := run(t, client, "c-1")
-	// One after the other: the fake API server knows no conflict, by which a real one has the second writer read again.
+	// Start one after the other, because the fake API server reports no conflicts.
 	g.Eventually(first.Registered).Should(gomega.BeTrue())
 	second, _ := run(t, client, "c-2")
 	g.Eventually(second.Registered).Should(gomega.BeTrue())
@@ -102,12 +103,12 @@ func TestTheAPIServerTrustsEveryReplica(t *testing.T) {
 
 	stopFirst()
 	bundle = bundleOf(t, client)
-	g.Expect(count(bundle)).To(gomega.Equal(1), "a replica that left is still trusted")
+	g.Expect(count(bundle)).To(gomega.Equal(1), "the certificate of the stopped replica must be removed")
 	g.Expect(handshake(t, second.TLS(), bundle)).To(gomega.Succeed())
 	g.Expect(handshake(t, first.TLS(), bundle)).NotTo(gomega.Succeed())
 }
 
-func TestWhatIsExpiredOrNoCertificateGoes(t *testing.T) {
+func TestBundleDropsExpiredAndInvalidCertificates(t *testing.T) {
 	g := gomega.NewWithT(t)
 	client := fake.NewClientset(configuration(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("none")})))
 	r, _ := run(t, client, "c-1")
@@ -115,8 +116,8 @@ func TestWhatIsExpiredOrNoCertificateGoes(t *testing.T) {
 	g.Expect(count(bundleOf(t, client))).To(gomega.Equal(1))
 }
 
-// Two replicas that start together read the same version, and one of them is too late.
-func TestAConflictIsTriedAgain(t *testing.T) {
+// Two replicas that start together read the same version, so one write conflicts.
+func TestRegistrationConflictIsRetried(t *testing.T) {
 	g := gomega.NewWithT(t)
 	client := fake.NewClientset(configuration(nil))
 	var writes atomic.Int32
@@ -131,8 +132,8 @@ func TestAConflictIsTriedAgain(t *testing.T) {
 	g.Expect(writes.Load()).To(gomega.BeEquivalentTo(2))
 }
 
-// Without a configuration nobody asks; the webhook shows no certificate and goes on looking for one.
-func TestWithoutAConfiguration(t *testing.T) {
+// Without a configuration, the Registrar presents no certificate and keeps retrying.
+func TestRegistrarWithoutConfiguration(t *testing.T) {
 	g := gomega.NewWithT(t)
 	r, _ := run(t, fake.NewClientset(), "c-1")
 	g.Consistently(r.Registered, 100*time.Millisecond).Should(gomega.BeFalse())

@@ -1,7 +1,6 @@
-// Package status tells the cluster what became of its Ingresses: the address at which they are
-// reached, in their status, and what is wrong with them, as Events. All replicas watch; only the
-// one that holds the Lease writes.
+// Package status writes the addresses of the controller to the status of Ingresses, and Problems to
+// Events. All replicas watch; only the holder of the Lease writes.
 //
-// Read reporter.go first: who writes, and when. election.go is about the Lease. writer.go writes
-// status, addresses.go and pods.go know what to write there, and events.go writes Events.
+// Read reporter.go first: when a replica writes. election.go has the Lease. writer.go writes the
+// status, addresses.go and pods.go find the addresses, and events.go writes Events.
 package status

@@ -77,8 +77,8 @@ func TestNodeAddressesPreferExternal(t *testing.T) {
 	}
 }
 
-// A status that another controller has written is not ours to clear.
-func TestOnlyOurOwnStatusIsCleared(t *testing.T) {
+// The controller must not clear the status of another controller.
+func TestOnlyOwnStatusIsCleared(t *testing.T) {
 	ours := parse([]string{"192.0.2.1", "192.0.2.2"})
 	for now, want := range map[string]string{
 		"192.0.2.1 192.0.2.2": "", "192.0.2.2": "", "": "",
@@ -100,7 +100,7 @@ func problem(reason string) routing.Problem {
 func gone(routing.ObjectRef) bool  { return false }
 func there(routing.ObjectRef) bool { return true }
 
-func TestSolvedProblemIsTold(t *testing.T) {
+func TestSolvedProblemGetsEvent(t *testing.T) {
 	client := fake.NewClientset()
 	events := newEvents(Options{Client: client})
 	elsewhere := problem("a")
@@ -120,7 +120,7 @@ func TestSolvedProblemIsTold(t *testing.T) {
 			solved = append(solved, event.Reason+" "+event.Message)
 		}
 	}
-	// What was odd in spec.rules[0] still is, for another reason.
+	// spec.rules[0] still has a Problem, with another reason.
 	if want := "[ProblemSolved solved: Odd: spec.tls: a]"; fmt.Sprint(solved) != want {
 		t.Errorf("got %s, want %s", solved, want)
 	}
@@ -138,9 +138,9 @@ func TestSolvedProblemIsNewWhenItReturns(t *testing.T) {
 	for _, action := range client.Actions() {
 		did = append(did, action.GetVerb())
 	}
-	// The Event of "a" is there when it returns: its time is moved.
+	// The Event of "a" still exists when it returns, so only its time changes.
 	if got := fmt.Sprint(did); got != "[create create patch create]" {
-		t.Errorf("did %s", got)
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -151,16 +151,16 @@ func TestLastingProblemIsRenewed(t *testing.T) {
 	events.written[problem("a")] = time.Now().Add(-renewAfter - time.Second)
 	_ = events.report(t.Context(), []routing.Problem{problem("a")}, gone)
 	if actions := client.Actions(); len(actions) != 3 || actions[2].GetVerb() != "patch" {
-		t.Errorf("did %v", actions)
+		t.Errorf("got %v", actions)
 	}
 }
 
-func TestLongMessageIsCutBetweenLetters(t *testing.T) {
+func TestLongMessageIsCutBetweenRunes(t *testing.T) {
 	event := newEvents(Options{}).event(problem(strings.Repeat("é", 2000)), metav1.Now())
 	if n := len(event.Message); n > maxMessage || n < maxMessage-4 {
 		t.Errorf("%d bytes", n)
 	}
 	if strings.ToValidUTF8(event.Message, "?") != event.Message || !strings.HasSuffix(event.Message, "...") {
-		t.Errorf("cut in the middle of a letter: %q", event.Message[maxMessage-10:])
+		t.Errorf("cut inside a rune: %q", event.Message[maxMessage-10:])
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// api is a server of Secrets that knows field selectors, and does not answer before it is told to.
+// api serves Secrets with field selectors. Lists wait until answers is closed.
 type api struct {
 	mu      sync.Mutex
 	secrets map[string]*corev1.Secret // by name
 	watches map[string]*watch.RaceFreeFakeWatcher
-	answers chan struct{} // closed: lists are answered
+	answers chan struct{} // closed: lists return
 	refuses error
 }
 
@@ -55,7 +55,7 @@ func (a *api) watch(_ context.Context, _ string, o metav1.ListOptions) (watch.In
 	return w, nil
 }
 
-// watched gives the watch of a name that is open; nil when there is none.
+// watched returns the open watch of a name, or nil.
 func (a *api) watched(name string) *watch.RaceFreeFakeWatcher {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,7 +65,7 @@ func (a *api) watched(name string) *watch.RaceFreeFakeWatcher {
 	return nil
 }
 
-// open is the number of watches.
+// open returns the number of watches.
 func (a *api) open() (number int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,7 +92,7 @@ func secret(name, value string) *corev1.Secret {
 	}
 }
 
-// followSecrets makes a follower of the API, which ends with the test.
+// followSecrets starts a follower of the API until the test ends.
 func followSecrets(t *testing.T, a *api, onError func(string, error)) (*follower[*corev1.Secret], context.Context, chan struct{}) {
 	raised := make(chan struct{}, 10_000)
 	f := &follower[*corev1.Secret]{
@@ -117,7 +117,7 @@ func names(names ...string) []types.NamespacedName {
 	return all
 }
 
-// seen is what a snapshot shows: "a=1", "b loading".
+// seen returns the content of a snapshot: "a=1", "b loading".
 func seen(f *follower[*corev1.Secret]) func() []string {
 	return func() []string {
 		all := []string{}
@@ -132,14 +132,14 @@ func seen(f *follower[*corev1.Secret]) func() []string {
 	}
 }
 
-func TestOnlyWhatIsWantedIsFollowed(t *testing.T) {
+func TestFollowerWatchesOnlyWantedObjects(t *testing.T) {
 	g := gomega.NewWithT(t)
 	a := newAPI(secret("a", "1"), secret("other", "1"))
 	f, ctx, raised := followSecrets(t, a, nil)
 	f.want(ctx, names("a", "missing"))
 	g.Expect(seen(f)()).To(gomega.ConsistOf("a loading", "missing loading"))
 	close(a.answers)
-	g.Eventually(seen(f)).Should(gomega.ConsistOf("a=1"), "without its annotations, and missing is known to be")
+	g.Eventually(seen(f)).Should(gomega.ConsistOf("a=1"), "want no annotations, and no loading object")
 	g.Eventually(a.open).Should(gomega.Equal(2))
 	for range 2 {
 		<-raised
@@ -162,7 +162,7 @@ func TestOnlyWhatIsWantedIsFollowed(t *testing.T) {
 	g.Expect(seen(f)()).To(gomega.BeEmpty())
 }
 
-func TestAThousandAreFollowed(t *testing.T) {
+func TestFollowerWatchesThousandObjects(t *testing.T) {
 	g := gomega.NewWithT(t)
 	a := newAPI()
 	var wanted []types.NamespacedName
@@ -177,10 +177,10 @@ func TestAThousandAreFollowed(t *testing.T) {
 	g.Eventually(func() (int, int) {
 		there, loading := f.snapshot()
 		return len(there), len(loading)
-	}, "20s").Should(gomega.Equal(1000), "and none is loading")
+	}, "20s").Should(gomega.Equal(1000), "none must be loading")
 }
 
-func TestARefusalIsTold(t *testing.T) {
+func TestFollowerReportsForbiddenList(t *testing.T) {
 	g := gomega.NewWithT(t)
 	a := newAPI()
 	a.refuses = errors.New("secrets is forbidden")
@@ -189,5 +189,5 @@ func TestARefusalIsTold(t *testing.T) {
 	f, ctx, _ := followSecrets(t, a, func(resource string, err error) { told <- resource + ": " + err.Error() })
 	f.want(ctx, names("a"))
 	g.Expect(<-told).To(gomega.Equal("secrets: shop/a: secrets is forbidden"))
-	g.Expect(seen(f)()).To(gomega.ConsistOf("a loading"), "nobody has looked yet")
+	g.Expect(seen(f)()).To(gomega.ConsistOf("a loading"), "the list has failed")
 }

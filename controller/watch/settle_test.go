@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// settles reports how long Settle takes when signals come with the given pauses.
+// settles returns how long Settle takes for signals with the given pauses.
 func settles(t *testing.T, pauses ...time.Duration) time.Duration {
 	t.Helper()
 	signals := make(chan time.Time, 1)
@@ -20,7 +20,7 @@ func settles(t *testing.T, pauses ...time.Duration) time.Duration {
 	start := time.Now()
 	Settle(t.Context(), signals, 5*time.Millisecond, 50*time.Millisecond)
 	took := time.Since(start)
-	for range pauses { // let the sender end
+	for range pauses { // let the sender finish
 		select {
 		case <-signals:
 		case <-time.After(time.Second):
@@ -55,7 +55,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-func TestSettleEndsWithItsContext(t *testing.T) {
+func TestSettleEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
