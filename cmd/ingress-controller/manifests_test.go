@@ -56,7 +56,8 @@ func TestManifestsMatchBinary(t *testing.T) {
 				}
 			}
 			security := container.SecurityContext
-			if !*pod.SecurityContext.RunAsNonRoot || !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation || len(security.Capabilities.Add) > 0 {
+			if !*pod.SecurityContext.RunAsNonRoot || !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation ||
+				len(security.Capabilities.Add) > 0 {
 				t.Error("the pod may do more than it needs")
 			}
 		})

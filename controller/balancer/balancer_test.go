@@ -18,7 +18,7 @@ func update(r *Registry, identities ...Identity) (*Pool, []*Endpoint) {
 	return pools["shop/web:80"], gone
 }
 
-func TestStateOutlivesASwap(t *testing.T) {
+func TestStateOutlivesTable(t *testing.T) {
 	r := NewRegistry(nil)
 	before, _ := update(r, at(1), at(2))
 	kept, left := before.Endpoints()[0], before.Endpoints()[1]
@@ -26,7 +26,7 @@ func TestStateOutlivesASwap(t *testing.T) {
 	kept.Failed()
 	after, gone := update(r, at(1), at(3))
 	if after.Endpoints()[0] != kept || kept.InFlight() != 1 || kept.Requests() != 1 || kept.Failures() != 1 {
-		t.Errorf("the endpoint that stays has lost its state")
+		t.Errorf("the remaining endpoint has lost its state")
 	}
 	if len(gone) != 1 || gone[0] != left {
 		t.Errorf("gone: %v, want the second endpoint", gone)
@@ -35,12 +35,12 @@ func TestStateOutlivesASwap(t *testing.T) {
 		t.Errorf("the pool of the earlier table has %d endpoints now", got)
 	}
 	if _, gone := r.Update(nil); len(gone) != 2 || len(r.Endpoints()) != 0 {
-		t.Errorf("a pool that goes leaves %d endpoints behind, %d gone", len(r.Endpoints()), len(gone))
+		t.Errorf("after removing the pool: %d endpoints, %d gone", len(r.Endpoints()), len(gone))
 	}
 }
 
-// The network gives the address of a pod that ended to the next one that starts.
-func TestReusedAddressStartsClean(t *testing.T) {
+// The network can assign the address of a terminated pod to the next pod.
+func TestReusedAddressHasNewState(t *testing.T) {
 	r := NewRegistry(nil)
 	before, _ := update(r, at(1))
 	before.Endpoints()[0].Failed()
@@ -48,7 +48,7 @@ func TestReusedAddressStartsClean(t *testing.T) {
 	stranger.Pod = "shop/other"
 	after, gone := update(r, stranger)
 	if e := after.Endpoints()[0]; e.Avoided() || e.Failures() != 0 {
-		t.Error("a new pod pays for what the old one did")
+		t.Error("a new pod inherits the old pod's failures")
 	}
 	if len(gone) != 1 {
 		t.Errorf("%d gone, want the old pod", len(gone))
@@ -69,7 +69,7 @@ func TestRoundRobinIsFair(t *testing.T) {
 	}
 }
 
-// A pool that changes after every request must not send all of them to its first endpoint.
+// A pool that changes after each request must not send all of them to its first endpoint.
 func TestRoundRobinIsFairAcrossSwaps(t *testing.T) {
 	r := NewRegistry(nil)
 	count := map[netip.AddrPort]int{}
@@ -84,7 +84,7 @@ func TestRoundRobinIsFairAcrossSwaps(t *testing.T) {
 	}
 }
 
-func TestRoundRobinIsFairAmongTheHealthy(t *testing.T) {
+func TestRoundRobinIsFairAmongHealthy(t *testing.T) {
 	r := NewRegistry(nil)
 	pool, _ := update(r, at(1), at(2), at(3), at(4))
 	pool.Endpoints()[0].Failed()
@@ -94,7 +94,7 @@ func TestRoundRobinIsFairAmongTheHealthy(t *testing.T) {
 	}
 	for i, e := range pool.Endpoints() {
 		if want := min(i, 1) * 10; count[e] != want {
-			t.Errorf("%s picked %d times, want %d: the share of a failed one goes to all others", e.Address(), count[e], want)
+			t.Errorf("%s picked %d times, want %d: the share of a failed endpoint goes to all others", e.Address(), count[e], want)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestPickPrefersHealthyThenAnyThenNone(t *testing.T) {
 	}
 	second.Failed()
 	if pool.Pick(Choice{}) == nil {
-		t.Error("none picked although two may have recovered")
+		t.Error("none picked although two might have recovered")
 	}
 	if got := pool.Pick(Choice{Tried: []*Endpoint{first, second}}); got != nil {
 		t.Errorf("picked %s twice for one request", got.Address())
@@ -120,7 +120,7 @@ func TestPickPrefersHealthyThenAnyThenNone(t *testing.T) {
 	}
 }
 
-func TestFailureIsForgottenInTime(t *testing.T) {
+func TestAvoidanceExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, _ := update(NewRegistry(nil), at(1))
 		e := pool.Endpoints()[0]
@@ -138,16 +138,16 @@ func TestFailureIsForgottenInTime(t *testing.T) {
 		e.Failed()
 		e.Succeeded()
 		if e.Avoided() {
-			t.Error("avoided although it answered")
+			t.Error("avoided after a success")
 		}
 		e.Failed()
 		<-time.After(time.Second)
 		if e.Avoided() {
-			t.Error("a success does not end the row of failures")
+			t.Error("a success does not reset the failures in a row")
 		}
 		e.TimedOut()
 		if e.Avoided() || e.Failures() != 9 {
-			t.Errorf("a slow answer is a mark: avoided %t, %d failures", e.Avoided(), e.Failures())
+			t.Errorf("after a timeout: avoided %t, %d failures", e.Avoided(), e.Failures())
 		}
 	})
 }
@@ -188,7 +188,7 @@ func BenchmarkPick(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdate brings the registry to the pools of the next table, of which there are 10,000 with two endpoints each.
+// BenchmarkUpdate updates the registry to the next table, with 10,000 pools of two endpoints each.
 func BenchmarkUpdate(b *testing.B) {
 	r := NewRegistry(nil)
 	want := map[string][]Identity{}

@@ -15,7 +15,7 @@ func client(address string) balancer.Client {
 	return balancer.Client{Route: "shop/web", Address: netip.MustParseAddr(address)}
 }
 
-// admitted counts how many of n requests at one moment pass.
+// admitted counts how many of n simultaneous requests are admitted.
 func admitted(l *balancer.Limiter, c balancer.Client, limits balancer.Limits, now time.Time, n int) int {
 	passed := 0
 	for range n {
@@ -29,7 +29,7 @@ func admitted(l *balancer.Limiter, c balancer.Client, limits balancer.Limits, no
 func TestLimiterRates(t *testing.T) {
 	tests := map[string]struct {
 		limits balancer.Limits
-		// steps are moments after the epoch, and how many of 1,000 requests pass there.
+		// steps are times since the epoch, and how many of 1,000 requests are admitted then.
 		steps []struct {
 			at   time.Duration
 			want int
@@ -61,7 +61,8 @@ func TestLimiterRates(t *testing.T) {
 			steps: []struct {
 				at   time.Duration
 				want int
-			}{{0, 11}, {10 * time.Second, 11}, {20 * time.Second, 11}, {30 * time.Second, 11}, {40 * time.Second, 11}, {50 * time.Second, 11}, {60 * time.Second, 11}, {70 * time.Second, 11}},
+			}{{0, 11}, {10 * time.Second, 11}, {20 * time.Second, 11}, {30 * time.Second, 11}, {40 * time.Second, 11}, {50 * time.Second,
+				11}, {60 * time.Second, 11}, {70 * time.Second, 11}},
 		},
 	}
 	for name, test := range tests {
@@ -76,8 +77,8 @@ func TestLimiterRates(t *testing.T) {
 	}
 }
 
-// The two rates are held at the same time: what one refuses does not count for the other.
-func TestLimiterSumsUpUnderBothRates(t *testing.T) {
+// Both rates apply at once: a request that one rejects doesn't count for the other.
+func TestLimiterAppliesBothRates(t *testing.T) {
 	l, total := balancer.NewLimiter(10), 0
 	limits := balancer.Limits{PerSecond: 10, PerMinute: 60, Burst: 1}
 	for second := range 600 {
@@ -88,7 +89,7 @@ func TestLimiterSumsUpUnderBothRates(t *testing.T) {
 	}
 }
 
-func TestLimiterSaysHowLongToWait(t *testing.T) {
+func TestLimiterReturnsWait(t *testing.T) {
 	l := balancer.NewLimiter(10)
 	limits := balancer.Limits{PerMinute: 1}
 	if verdict, _ := l.Admit(client("192.0.2.1"), limits, epoch); verdict != balancer.Admitted {
@@ -100,7 +101,7 @@ func TestLimiterSaysHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestLimiterTellsClientsApart(t *testing.T) {
+func TestLimiterDistinguishesClients(t *testing.T) {
 	limits := balancer.Limits{PerSecond: 1}
 	tests := map[string]struct {
 		second balancer.Client
@@ -144,7 +145,7 @@ func TestLimiterConnections(t *testing.T) {
 	}
 }
 
-// Many addresses must cost no memory, and must not make the limiter lose count of who is inside.
+// Many addresses must not exhaust memory, and must not evict clients with requests in flight.
 func TestLimiterIsBounded(t *testing.T) {
 	l, limits := balancer.NewLimiter(100), balancer.Limits{Connections: 1}
 	l.Admit(client("192.0.2.1"), limits, epoch)
@@ -154,20 +155,20 @@ func TestLimiterIsBounded(t *testing.T) {
 		l.Leave(c)
 	}
 	if got := l.Len(); got > 101 {
-		t.Errorf("%d clients are remembered, want at most 101", got)
+		t.Errorf("%d clients are stored, want at most 101", got)
 	}
 	if verdict, _ := l.Admit(client("192.0.2.1"), limits, epoch); verdict != balancer.TooMany {
-		t.Errorf("a client with a request in flight was forgotten: %v", verdict)
+		t.Errorf("a client with a request in flight was evicted: %v", verdict)
 	}
 }
 
-func TestLimiterForgetsTheQuietestFirst(t *testing.T) {
+func TestLimiterEvictsLongestIdleClient(t *testing.T) {
 	l, limits := balancer.NewLimiter(2), balancer.Limits{PerMinute: 1}
 	for _, address := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"} {
 		l.Admit(client(address), limits, epoch)
 	}
 	if verdict, _ := l.Admit(client("192.0.2.1"), limits, epoch); verdict != balancer.TooFast {
-		t.Errorf("the client that came back was forgotten: %v", verdict)
+		t.Errorf("the recent client was evicted: %v", verdict)
 	}
 }
 
@@ -186,7 +187,7 @@ func TestLimiterIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 	if got := l.Len(); got > 4 {
-		t.Errorf("%d clients are remembered when nothing is in flight, want at most 4", got)
+		t.Errorf("%d clients are stored when nothing is in flight, want at most 4", got)
 	}
 }
 

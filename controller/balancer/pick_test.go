@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// ways are all ways to choose, each with a key of its own for every request where that matters.
+// ways are all ways to select an endpoint, with a different key for each request if the way uses
+// one.
 var ways = map[string]func(request int) Choice{
 	"round robin": func(int) Choice { return Choice{By: RoundRobin} },
 	"least conn":  func(int) Choice { return Choice{By: LeastConn} },
@@ -19,19 +20,20 @@ var ways = map[string]func(request int) Choice{
 	"hash":        func(request int) Choice { return Choice{HashKey: fmt.Sprintf("/item/%d", request)} },
 }
 
-// seeded makes a registry whose draws are the same in every run.
+// seeded returns a registry whose random numbers are the same in each run.
 func seeded() *Registry { return NewRegistry(rand.New(rand.NewPCG(1, 2)).IntN) }
 
 func pods(n int) []Identity {
 	identities := make([]Identity, n)
 	for i := range identities {
-		identities[i] = Identity{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80), Pod: fmt.Sprintf("shop/web-%d", i)}
+		identities[i] = Identity{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80),
+			Pod: fmt.Sprintf("shop/web-%d", i)}
 	}
 	return identities
 }
 
-// fair fails the test if a count is further from its expectation than chance explains: five standard deviations, which a
-// fair choice exceeds once in a million times.
+// fair fails the test if a count deviates from its expectation by more than five standard
+// deviations, which happens by chance once in a million times.
 func fair(t *testing.T, count map[*Endpoint]int, among []*Endpoint, picks int) {
 	t.Helper()
 	share := 1 / float64(len(among))
@@ -44,7 +46,7 @@ func fair(t *testing.T, count map[*Endpoint]int, among []*Endpoint, picks int) {
 	}
 }
 
-func TestEveryWayIsFairAmongTheHealthy(t *testing.T) {
+func TestAllWaysAreFairAmongHealthy(t *testing.T) {
 	const picks = 10_000
 	for name, choice := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -57,15 +59,15 @@ func TestEveryWayIsFairAmongTheHealthy(t *testing.T) {
 				count[pool.Pick(choice(i))]++
 			}
 			if count[all[1]]+count[all[3]] > 0 {
-				t.Errorf("endpoints that just failed were picked %d times", count[all[1]]+count[all[3]])
+				t.Errorf("recently failed endpoints were picked %d times", count[all[1]]+count[all[3]])
 			}
 			fair(t, count, []*Endpoint{all[0], all[2], all[4]}, picks)
 		})
 	}
 }
 
-// A request that fails goes from one endpoint to the next, never back, and ends when none is left.
-func TestNoWayPicksTwiceForOneRequest(t *testing.T) {
+// A failed request goes from one endpoint to the next, never back, and ends when none is left.
+func TestPickNeverRepeatsEndpoint(t *testing.T) {
 	for name, choice := range ways {
 		t.Run(name, func(t *testing.T) {
 			pool, _ := update(seeded(), pods(4)...)
@@ -82,7 +84,7 @@ func TestNoWayPicksTwiceForOneRequest(t *testing.T) {
 					tried = append(tried, e)
 				}
 				if tried[3] != pool.Endpoints()[0] {
-					t.Fatalf("the endpoint that failed was picked before one that did not")
+					t.Fatalf("a failed endpoint was picked before a healthy one")
 				}
 				c := choice(request)
 				c.Tried = tried
@@ -94,7 +96,7 @@ func TestNoWayPicksTwiceForOneRequest(t *testing.T) {
 	}
 }
 
-func TestNoWayPicksFromAnEmptyPool(t *testing.T) {
+func TestPickFromEmptyPoolIsNil(t *testing.T) {
 	for name, choice := range ways {
 		pool, _ := update(seeded())
 		if e := pool.Pick(choice(0)); e != nil {
@@ -117,10 +119,10 @@ func TestPreferred(t *testing.T) {
 	}
 	own.Failed()
 	if got := pool.Pick(Choice{Prefer: own}); got == own {
-		t.Error("picked although it is avoided and others are not")
+		t.Error("picked an avoided endpoint although others are healthy")
 	}
 	if got := pool.Pick(Choice{Prefer: own, Insist: true}); got != own {
-		t.Error("not picked although insisted on")
+		t.Error("not picked in spite of Insist")
 	}
 	pool.Endpoints()[0].Failed()
 	other.Failed()
@@ -131,8 +133,8 @@ func TestPreferred(t *testing.T) {
 	}
 }
 
-// Two Ingresses may lead to one Service and want it balanced differently.
-func TestWaysShareAPool(t *testing.T) {
+// Two Ingresses can route to one Service with different algorithms.
+func TestAlgorithmsShareOnePool(t *testing.T) {
 	r := seeded()
 	pool, _ := update(r, pods(3)...)
 	busy := pool.Endpoints()[0]
@@ -152,7 +154,7 @@ func TestWaysShareAPool(t *testing.T) {
 	}
 }
 
-func TestLeastConnEvensOut(t *testing.T) {
+func TestLeastConnBalancesLoad(t *testing.T) {
 	pool, _ := update(seeded(), pods(4)...)
 	for i, e := range pool.Endpoints() {
 		for range 3 * i {
@@ -169,7 +171,8 @@ func TestLeastConnEvensOut(t *testing.T) {
 	}
 }
 
-// answering lets the endpoints answer n requests one after the other, each in its own time, and counts who got them.
+// answering makes the endpoints answer n sequential requests with their latencies, and counts the
+// requests of each.
 func answering(pool *Pool, n int, latency map[*Endpoint]time.Duration) map[*Endpoint]int {
 	count := map[*Endpoint]int{}
 	for range n {
@@ -183,13 +186,14 @@ func answering(pool *Pool, n int, latency map[*Endpoint]time.Duration) map[*Endp
 	return count
 }
 
-func TestEWMAKeepsAwayFromTheSlow(t *testing.T) {
+func TestEWMAPrefersFastEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, _ := update(seeded(), pods(3)...)
 		all := pool.Endpoints()
-		count := answering(pool, 300, map[*Endpoint]time.Duration{all[0]: 10 * time.Millisecond, all[1]: 10 * time.Millisecond, all[2]: time.Second})
+		count := answering(pool, 300, map[*Endpoint]time.Duration{all[0]: 10 * time.Millisecond, all[1]: 10 * time.Millisecond,
+			all[2]: time.Second})
 		if count[all[2]] == 0 || count[all[2]] > 10 {
-			t.Errorf("the slow one got %d of 300 requests", count[all[2]])
+			t.Errorf("the slow endpoint got %d of 300 requests", count[all[2]])
 		}
 		for _, e := range all[:2] {
 			if count[e] < 100 {
@@ -199,7 +203,7 @@ func TestEWMAKeepsAwayFromTheSlow(t *testing.T) {
 	})
 }
 
-func TestEWMAGivesTheSlowAnotherChance(t *testing.T) {
+func TestEWMARetriesSlowEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, _ := update(seeded(), pods(2)...)
 		fast, slow := pool.Endpoints()[0], pool.Endpoints()[1]
@@ -218,12 +222,12 @@ func TestEWMAGivesTheSlowAnotherChance(t *testing.T) {
 			}
 			<-time.After(time.Millisecond)
 		}
-		t.Error("an endpoint that was slow once is never asked again")
+		t.Error("a slow endpoint never gets another request")
 	})
 }
 
-// A pod that just started knows nothing of its latency. It must get its share, and no more, until its first answer.
-func TestEWMADoesNotFloodTheNew(t *testing.T) {
+// The latency of a new pod is unknown. Until its first response, it must get its share and no more.
+func TestEWMADoesNotFloodNewEndpoint(t *testing.T) {
 	r := seeded()
 	pool, _ := update(r, pods(3)...)
 	for _, e := range pool.Endpoints() {
@@ -240,8 +244,9 @@ func TestEWMADoesNotFloodTheNew(t *testing.T) {
 	}
 }
 
-// What was slow a minute ago may still be. Its latency has faded, but the requests that wait there count.
-func TestEWMADoesNotFloodTheForgotten(t *testing.T) {
+// An endpoint that was slow a minute ago might still be slow. Its latency has faded, but its
+// requests in flight count.
+func TestEWMADoesNotFloodIdleEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, _ := update(seeded(), pods(2)...)
 		fast, slow := pool.Endpoints()[0], pool.Endpoints()[1]
@@ -252,12 +257,12 @@ func TestEWMADoesNotFloodTheForgotten(t *testing.T) {
 			pool.Pick(Choice{By: EWMA}).Begin()
 		}
 		if n := slow.InFlight(); n == 0 || n > 95 {
-			t.Errorf("the one that nobody asked has %d of 100 in flight", n)
+			t.Errorf("the idle endpoint has %d of 100 in flight", n)
 		}
 	})
 }
 
-func TestLatencyJumpsToPeaksAndComesDownByAndBy(t *testing.T) {
+func TestLatencyFollowsPeaksAndDecays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e Endpoint
 		for _, step := range []struct{ after, took, want time.Duration }{
@@ -275,7 +280,7 @@ func TestLatencyJumpsToPeaksAndComesDownByAndBy(t *testing.T) {
 	})
 }
 
-// placement says where each key goes.
+// placement returns the endpoint of each key.
 func placement(pool *Pool, keys int) map[string]string {
 	m := make(map[string]string, keys)
 	for i := range keys {
@@ -285,13 +290,13 @@ func placement(pool *Pool, keys int) map[string]string {
 	return m
 }
 
-func TestHashMovesOnlyTheKeysOfThePodThatGoes(t *testing.T) {
+func TestHashMovesOnlyKeysOfRemovedPod(t *testing.T) {
 	const keys = 10_000
 	r := seeded()
 	pool, _ := update(r, pods(10)...)
 	before := placement(pool, keys)
 	if again := placement(pool, keys); again["/item/7"] != before["/item/7"] {
-		t.Error("the same key met another endpoint")
+		t.Error("the same key selected another endpoint")
 	}
 	gone := pods(10)[4].Pod
 	pool, _ = update(r, slices.Delete(pods(10), 4, 5)...)
@@ -315,8 +320,9 @@ func TestHashMovesOnlyTheKeysOfThePodThatGoes(t *testing.T) {
 	}
 }
 
-// While an endpoint is avoided its keys go elsewhere, each to the place that it would have without the endpoint.
-func TestHashHasASecondChoice(t *testing.T) {
+// While an endpoint is avoided, each of its keys uses the endpoint that it would use without the
+// avoided one.
+func TestHashUsesSecondScore(t *testing.T) {
 	const keys = 1000
 	r := seeded()
 	pool, _ := update(r, pods(5)...)
@@ -330,8 +336,8 @@ func TestHashHasASecondChoice(t *testing.T) {
 	}
 }
 
-// Replicas of the controller, and the one that comes after a restart, must agree about every key.
-func TestHashIsTheSameEverywhere(t *testing.T) {
+// All replicas of the controller, and the next process after a restart, must agree about each key.
+func TestHashIsEqualInAllReplicas(t *testing.T) {
 	pool, _ := update(seeded(), pods(10)...)
 	backwards := pods(10)
 	slices.Reverse(backwards)
@@ -348,8 +354,8 @@ func TestHashIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// A StatefulSet's pod that starts again at another address keeps its keys.
-func TestHashGoesByPodName(t *testing.T) {
+// A StatefulSet's pod that restarts with another address keeps its keys.
+func TestHashUsesPodName(t *testing.T) {
 	r := seeded()
 	pool, _ := update(r, pods(5)...)
 	before := placement(pool, 100)

@@ -59,7 +59,8 @@ func (p *Pool) is(identities []Identity) bool {
 
 // with returns a pool with these identities that continues the rotation of p.
 func (p *Pool) with(key string, identities []Identity) *Pool {
-	next := &Pool{endpoints: make([]*Endpoint, 0, len(identities)), byIdentity: make(map[Identity]*Endpoint, len(identities)), pickers: p.pickers}
+	next := &Pool{endpoints: make([]*Endpoint, 0, len(identities)), byIdentity: make(map[Identity]*Endpoint, len(identities)),
+		pickers: p.pickers}
 	for _, identity := range identities {
 		if next.byIdentity[identity] != nil {
 			continue

@@ -19,14 +19,14 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-var update = flag.Bool("update", false, "write the files that tests compare with anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 const (
 	listFile    = "../../docs/metrics.md"
 	grafanaFile = "../../manifests/grafana/dashboard.json"
 )
 
-// families are all metrics of a controller in which everything has happened once, sorted by name.
+// families returns all metrics of a controller after one of each event, sorted by name.
 func families(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
 	m := New()
@@ -54,13 +54,13 @@ func families(t *testing.T) []*dto.MetricFamily {
 	for description := range described {
 		name := regexp.MustCompile(`fqName: "([^"]*)"`).FindStringSubmatch(description.String())[1]
 		if strings.HasPrefix(name, namespace) && !slices.Contains(gathered, name) {
-			t.Errorf("%s is registered and has no sample here: the list would lack it", name)
+			t.Errorf("%s is registered, but has no sample here; add one for the list", name)
 		}
 	}
 	return list
 }
 
-// labelsOf are the names of the labels of a metric, in order.
+// labelsOf returns the label names of a metric, sorted.
 func labelsOf(family *dto.MetricFamily) []string {
 	var names []string
 	for _, pair := range family.GetMetric()[0].GetLabel() {
@@ -70,7 +70,8 @@ func labelsOf(family *dto.MetricFamily) []string {
 	return names
 }
 
-// TestMetricsListIsCurrent keeps the documentation from naming what is not there, and from lacking what is. `go generate` writes it.
+// TestMetricsListIsCurrent compares the documentation with the registered metrics. `go generate`
+// updates it.
 func TestMetricsListIsCurrent(t *testing.T) {
 	text, err := os.ReadFile(listFile)
 	if err != nil {
@@ -78,7 +79,7 @@ func TestMetricsListIsCurrent(t *testing.T) {
 	}
 	prose, _, found := strings.Cut(string(text), "-->\n")
 	if !found {
-		t.Fatalf("%s has no mark where the table begins", listFile)
+		t.Fatalf("%s has no comment before the table", listFile)
 	}
 	var b strings.Builder
 	b.WriteString(prose + "-->\n\n| metric | type | labels | description |\n| --- | --- | --- | --- |\n")
@@ -96,7 +97,7 @@ func TestMetricsListIsCurrent(t *testing.T) {
 		return
 	}
 	if b.String() != string(text) {
-		t.Errorf("%s is not what the registry has: run `go generate ./controller/metrics`", listFile)
+		t.Errorf("%s is outdated; run `go generate ./controller/metrics`", listFile)
 	}
 }
 
@@ -107,7 +108,7 @@ var (
 	grouping   = regexp.MustCompile(`\b(?:by|without)\s*\(([^)]*)\)`)
 )
 
-// queries are all that the Grafana dashboard asks Prometheus, those of its variables included.
+// queries are all queries of the Grafana dashboard, including those of its variables.
 func queries(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(grafanaFile)
@@ -139,11 +140,11 @@ func queries(t *testing.T) []string {
 	return list
 }
 
-// known gives what can be asked for: the names of all series, each with the labels it has.
+// known returns the names of all series, each with its labels.
 func known(t *testing.T) map[string][]string {
 	series := map[string][]string{}
 	for _, family := range families(t) {
-		// Prometheus adds where it scraped.
+		// Prometheus adds the target's labels.
 		labels := append(labelsOf(family), "job", "instance")
 		switch family.GetType() {
 		case dto.MetricType_HISTOGRAM, dto.MetricType_SUMMARY:
@@ -156,7 +157,7 @@ func known(t *testing.T) map[string][]string {
 	return series
 }
 
-// faults are the names in a query that do not exist.
+// faults returns the names in a query that do not exist.
 func faults(query string, series map[string][]string) []string {
 	var list []string
 	names := metricName.FindAllString(query, -1)
@@ -187,7 +188,7 @@ func faults(query string, series map[string][]string) []string {
 	return list
 }
 
-func TestGrafanaAsksForWhatIsThere(t *testing.T) {
+func TestGrafanaQueriesExist(t *testing.T) {
 	series := known(t)
 	asked := strings.Join(queries(t), "\n")
 	for _, query := range queries(t) {
@@ -205,7 +206,7 @@ func TestGrafanaAsksForWhatIsThere(t *testing.T) {
 		"ingresslab_propagation_seconds", "up",
 	} {
 		if len(faults(wrong, series)) == 0 {
-			t.Errorf("the check finds nothing wrong with %s", wrong)
+			t.Errorf("the check accepts %s", wrong)
 		}
 	}
 }

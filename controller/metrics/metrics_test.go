@@ -27,7 +27,7 @@ func scrape(m *Metrics) string {
 	return recorder.Body.String()
 }
 
-// tableOf holds Ingresses of our class, without rules that work.
+// tableOf has Ingresses of the controller's class, without valid rules.
 func tableOf(names ...string) (*routing.Table, []routing.Problem) {
 	var s routing.Snapshot
 	for _, name := range names {
@@ -55,7 +55,7 @@ func TestNamesFollowPrometheusConventions(t *testing.T) {
 	}
 }
 
-func TestTableFigures(t *testing.T) {
+func TestTableMetrics(t *testing.T) {
 	m := attached()
 	table, problems := tableOf("a", "b")
 	m.Build(table, problems, time.Millisecond, time.Time{})
@@ -77,8 +77,8 @@ func TestTableFigures(t *testing.T) {
 	}
 }
 
-// Series that nobody writes any more would stay for the life of the process.
-func TestSeriesEndWithTheirIngress(t *testing.T) {
+// Series that are no longer updated would otherwise stay until the process ends.
+func TestSeriesEndWithIngress(t *testing.T) {
 	m := attached()
 	both, _ := tableOf("a", "b")
 	m.Build(both, nil, 0, time.Time{})
@@ -89,16 +89,16 @@ func TestSeriesEndWithTheirIngress(t *testing.T) {
 	m.Build(one, nil, 0, time.Time{})
 	text := scrape(m)
 	if strings.Contains(text, `ingress="shop/a"`) {
-		t.Error("the series of an Ingress that is gone are still there")
+		t.Error("the series of a deleted Ingress still exist")
 	}
 	for _, want := range []string{`ingress="shop/b"`, `ingress=""`} {
 		if !strings.Contains(text, want) {
-			t.Errorf("%s is gone too", want)
+			t.Errorf("%s was deleted too", want)
 		}
 	}
 }
 
-// A request may end after its Ingress has gone, or after its Ingress has moved to another Service.
+// A request can end after its Ingress was deleted, or after its Ingress refers to another Service.
 func TestSeriesOfLateRequestsEnd(t *testing.T) {
 	m := attached()
 	one, _ := tableOf("b")
@@ -110,15 +110,15 @@ func TestSeriesOfLateRequestsEnd(t *testing.T) {
 	text := scrape(m)
 	for _, gone := range []string{"shop/gone", "shop/before:80"} {
 		if strings.Contains(text, gone) {
-			t.Errorf("the series of %s are still there", gone)
+			t.Errorf("the series of %s still exist", gone)
 		}
 	}
 	if !strings.Contains(text, `ingresslab_requests_total{ingress="shop/b",service="shop/none:80",status="503"} 1`) {
-		t.Error("a series that is in use is gone, too")
+		t.Error("a series in use was deleted")
 	}
 }
 
-func TestAnswersOfTheControllerAreCountedByStep(t *testing.T) {
+func TestAnsweredRequestsAreCountedByStep(t *testing.T) {
 	m := attached()
 	m.Request(&proxy.Record{Ingress: "shop/a", Status: 503, Step: proxy.StepLimits, BytesIn: 150})
 	m.Request(&proxy.Record{Ingress: "shop/a", Status: 200})
@@ -133,6 +133,6 @@ func TestAnswersOfTheControllerAreCountedByStep(t *testing.T) {
 		}
 	}
 	if strings.Contains(text, `step=""`) {
-		t.Error("a request that an endpoint answered is counted as one of ours")
+		t.Error("a request that an endpoint answered is counted as answered by the controller")
 	}
 }

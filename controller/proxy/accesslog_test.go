@@ -18,7 +18,7 @@ func sample() *Record {
 	}
 }
 
-func TestRecordIsOneLineOfJSON(t *testing.T) {
+func TestRecordIsOneJSONLine(t *testing.T) {
 	hostile := sample()
 	hostile.Path, hostile.Host, hostile.Reason = "/\"\\\n\x01é\xff", `"}{"`, "</script>"
 	for _, record := range []*Record{sample(), hostile} {
@@ -45,13 +45,13 @@ func TestRecordIsOneCombinedLine(t *testing.T) {
 	}
 }
 
-func TestAccessLogChangesItsFormat(t *testing.T) {
+func TestAccessLogChangesFormat(t *testing.T) {
 	var out bytes.Buffer
 	log := NewAccessLog(&out)
 	for _, name := range []string{"json", "off", "combined"} {
 		format, ok := ParseLogFormat(name)
 		if !ok {
-			t.Fatalf("%s is no format", name)
+			t.Fatalf("%s is not a format", name)
 		}
 		log.SetFormat(format)
 		log.Write(sample())
@@ -63,13 +63,13 @@ func TestAccessLogChangesItsFormat(t *testing.T) {
 	}
 }
 
-func TestAccessLogWritesWithoutBeingAsked(t *testing.T) {
+func TestAccessLogFlushesByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, writer := io.Pipe()
 		log := NewAccessLog(writer)
 		log.Write(sample())
 		buffer := make([]byte, 1024)
-		n, err := reader.Read(buffer) // no Close, no second line
+		n, err := reader.Read(buffer) // without Close and without another line
 		if err != nil || !strings.Contains(string(buffer[:n]), "shop.test") {
 			t.Errorf("got %q, %v", buffer[:n], err)
 		}
@@ -77,7 +77,7 @@ func TestAccessLogWritesWithoutBeingAsked(t *testing.T) {
 	})
 }
 
-func TestAccessLogLosesNothingAtTheEnd(t *testing.T) {
+func TestAccessLogCloseWritesPendingLines(t *testing.T) {
 	var out bytes.Buffer
 	log := NewAccessLog(&out)
 	for range 1000 {
@@ -93,8 +93,8 @@ func TestAccessLogLosesNothingAtTheEnd(t *testing.T) {
 	}
 }
 
-// A log collector that hangs must not hold up requests.
-func TestUnloggedRequestsAreNotInTheLog(t *testing.T) {
+// A blocked log collector must not block requests.
+func TestAccessLogOmitsUnloggedRequests(t *testing.T) {
 	var out bytes.Buffer
 	log := NewAccessLog(&out)
 	quiet := sample()
@@ -107,9 +107,9 @@ func TestUnloggedRequestsAreNotInTheLog(t *testing.T) {
 	}
 }
 
-func TestAccessLogDoesNotWaitForItsReader(t *testing.T) {
+func TestAccessLogDropsLinesWhenBlocked(t *testing.T) {
 	reader, writer := io.Pipe()
-	log := NewAccessLog(writer) // nobody reads
+	log := NewAccessLog(writer) // without a reader
 	line := len(appendRecord(nil, sample()))
 	for range 2*maxPending/line + 10 {
 		log.Write(sample())

@@ -13,12 +13,15 @@ func TestRedirects(t *testing.T) {
 		status       int
 		wantLocation string
 	}{
-		"permanent":                       {map[string]string{"permanent-redirect": "https://new.test/"}, "/x", 301, "https://new.test/"},
-		"permanent, with a code":          {map[string]string{"permanent-redirect": "https://new.test/", "permanent-redirect-code": "308"}, "/x", 308, "https://new.test/"},
-		"temporary, with variables":       {map[string]string{"temporal-redirect": "https://new.test$request_uri"}, "/x?a=b", 302, "https://new.test/x?a=b"},
-		"to the application":              {map[string]string{"app-root": "/shop"}, "/", 302, "/shop"},
-		"to HTTPS, with path and query":   {map[string]string{"force-ssl-redirect": "true"}, "/x?a=b", 308, "https://shop.test/x?a=b"},
-		"what could end a header, is not": {map[string]string{"force-ssl-redirect": "true"}, "/x%0d%0aSet-Cookie:%20a=b", 308, "https://shop.test/x%0d%0aSet-Cookie:%20a=b"},
+		"permanent": {map[string]string{"permanent-redirect": "https://new.test/"}, "/x", 301, "https://new.test/"},
+		"permanent, with a code": {map[string]string{"permanent-redirect": "https://new.test/",
+			"permanent-redirect-code": "308"}, "/x", 308, "https://new.test/"},
+		"temporary, with variables": {map[string]string{"temporal-redirect": "https://new.test$request_uri"}, "/x?a=b", 302,
+			"https://new.test/x?a=b"},
+		"to the application":            {map[string]string{"app-root": "/shop"}, "/", 302, "/shop"},
+		"to HTTPS, with path and query": {map[string]string{"force-ssl-redirect": "true"}, "/x?a=b", 308, "https://shop.test/x?a=b"},
+		"line break stays escaped": {map[string]string{"force-ssl-redirect": "true"}, "/x%0d%0aSet-Cookie:%20a=b", 308,
+			"https://shop.test/x%0d%0aSet-Cookie:%20a=b"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +32,7 @@ func TestRedirects(t *testing.T) {
 				t.Errorf("location %q, want %q", got, test.wantLocation)
 			}
 			if got := response.Header.Get("Cache-Control"); got != "" {
-				t.Errorf("cache-control %q, want none: a redirect is kept or not by its status", got)
+				t.Errorf("cache-control %q, want none: a redirect has no cache-control header", got)
 			}
 			if response.Header.Get("Set-Cookie") != "" {
 				t.Error("the redirect sets a cookie")
@@ -46,7 +49,7 @@ func TestPreflight(t *testing.T) {
 	}, secret("users", map[string]string{"auth": users}))
 	response, body := r.send(http.MethodOptions, "/x", "Origin: https://x.b.test", "Access-Control-Request-Method: POST")
 	if response.StatusCode != http.StatusNoContent || body != "" {
-		t.Errorf("status %d, body %q; want 204 and nothing, before any authentication", response.StatusCode, body)
+		t.Errorf("status %d, body %q; want 204 without a body, before authentication", response.StatusCode, body)
 	}
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Origin":      "https://x.b.test",
@@ -73,12 +76,14 @@ func TestCORSOnResponses(t *testing.T) {
 	}{
 		"everybody": {map[string]string{}, "https://a.test", "*", "Accept", "true"},
 		"no origin": {map[string]string{}, "", "*", "Accept", "true"},
-		"one of a list": {
+		"origin in the list": {
 			map[string]string{"cors-allow-origin": "https://a.test, https://b.test"}, "https://b.test", "https://b.test", "Accept | Origin", "true",
 		},
-		"not in the list": {map[string]string{"cors-allow-origin": "https://a.test"}, "https://evil.test", "https://pod.test", "Accept | Origin", ""},
+		"not in the list": {map[string]string{"cors-allow-origin": "https://a.test"}, "https://evil.test", "https://pod.test",
+			"Accept | Origin", ""},
 		"without credentials": {
-			map[string]string{"cors-allow-origin": "https://a.test", "cors-allow-credentials": "false"}, "https://a.test", "https://a.test", "Accept | Origin", "",
+			map[string]string{"cors-allow-origin": "https://a.test",
+				"cors-allow-credentials": "false"}, "https://a.test", "https://a.test", "Accept | Origin", "",
 		},
 	}
 	for name, test := range tests {
@@ -107,8 +112,8 @@ func TestCORSOnResponses(t *testing.T) {
 	}
 }
 
-// A script may read why it was refused, too.
-func TestRefusalsCarryTheHeadersOfTheRoute(t *testing.T) {
+// Scripts can read the reason of a refusal, too.
+func TestRefusalHasRouteHeaders(t *testing.T) {
 	r := worldRig(t, map[string]string{
 		"enable-cors": "true", "denylist-source-range": "127.0.0.0/8", "custom-headers": "shop/extra",
 	}, configMap("shop", "extra", map[string]string{"X-Frame-Options": "DENY"}))

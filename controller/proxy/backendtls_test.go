@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// tlsPod starts a pod that speaks HTTPS and answers with the name in the handshake and that of the client's certificate.
+// tlsPod starts an HTTPS pod that responds with the SNI name and the client certificate's name.
 func (r *rig) tlsPod(address string, certificate tls.Certificate) {
 	pod := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		_, _ = io.WriteString(w, q.Proto+" "+q.TLS.ServerName)
@@ -20,13 +20,13 @@ func (r *rig) tlsPod(address string, certificate tls.Certificate) {
 		}
 	}))
 	pod.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert}
-	pod.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that the proxy breaks off, as it should
+	pod.Config.ErrorLog = log.New(io.Discard, "", 0) // the proxy aborts these handshakes, as intended
 	pod.StartTLS()
 	r.t.Cleanup(pod.Close)
 	r.podAt(address, pod.Listener.Addr().String())
 }
 
-func TestEndpointsOverTLS(t *testing.T) {
+func TestEndpointTLS(t *testing.T) {
 	ca, stranger := newCA(t, "pods"), newCA(t, "stranger")
 	first := ca.sign(t, "first")
 	deeper := first.sign(t, "second").issue(t, "web.shop.svc")
@@ -40,12 +40,13 @@ func TestEndpointsOverTLS(t *testing.T) {
 	}{
 		{"unverified", stranger.issue(t, "other.test"), nil, 200, "HTTP/1.1 "},
 		{"verified", ca.issue(t, "web.shop.svc"), verify, 200, "HTTP/1.1 "},
-		{"of another CA", stranger.issue(t, "web.shop.svc"), verify, 502, ""},
-		{"for another name", ca.issue(t, "other.test"), verify, 502, ""},
+		{"another CA", stranger.issue(t, "web.shop.svc"), verify, 502, ""},
+		{"another name", ca.issue(t, "other.test"), verify, 502, ""},
 		{"too deep", deeper, verify, 502, ""},
 		{"deep enough", deeper, with(verify, "proxy-ssl-verify-depth", "2"), 200, "HTTP/1.1 "},
-		{"for the name that is asked for", ca.issue(t, "other.test"), with(verify, "proxy-ssl-name", "other.test"), 200, "HTTP/1.1 "},
-		{"name in the handshake", ca.issue(t, "other.test"), with(verify, "proxy-ssl-name", "other.test", "proxy-ssl-server-name", "on"), 200, "HTTP/1.1 other.test"},
+		{"proxy-ssl-name", ca.issue(t, "other.test"), with(verify, "proxy-ssl-name", "other.test"), 200, "HTTP/1.1 "},
+		{"proxy-ssl-name in SNI", ca.issue(t, "other.test"), with(verify, "proxy-ssl-name", "other.test", "proxy-ssl-server-name", "on"),
+			200, "HTTP/1.1 other.test"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t, proxy.Options{})
@@ -62,7 +63,7 @@ func TestEndpointsOverTLS(t *testing.T) {
 	}
 }
 
-// with adds annotations, a name and a value each, to a copy.
+// with adds annotations to a copy; pairs are names and values.
 func with(annotations map[string]string, pairs ...string) map[string]string {
 	all := map[string]string{}
 	for name, value := range annotations {
@@ -74,8 +75,8 @@ func with(annotations map[string]string, pairs ...string) map[string]string {
 	return all
 }
 
-// One pod may be spoken to in two ways, and a change of the way is live at once.
-func TestProtocolOfEndpointsChanges(t *testing.T) {
+// Two protocols can be used for one pod, and a change of the protocol takes effect at once.
+func TestBackendProtocolChangeTakesEffect(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.tlsPod("10.0.0.1:80", newCA(t, "pods").issue(t, "web.shop.svc"))
 	for range 2 {
@@ -84,7 +85,7 @@ func TestProtocolOfEndpointsChanges(t *testing.T) {
 			t.Errorf("over TLS: status %d", response.StatusCode)
 		}
 		r.route(nil, "10.0.0.1:80")
-		if response, _ := r.get("/"); response.StatusCode != http.StatusBadRequest { // it is the pod that says so
+		if response, _ := r.get("/"); response.StatusCode != http.StatusBadRequest { // the pod sends this status
 			t.Errorf("in the clear: status %d", response.StatusCode)
 		}
 	}

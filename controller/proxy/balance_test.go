@@ -7,8 +7,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// An endpoint that is still at work is no good choice while another one is idle; only round robin looks at nothing but turns.
-func TestLoadBalanceLooksAtWork(t *testing.T) {
+// A busy endpoint is a bad choice while another one is idle; only round robin ignores the load.
+func TestLoadBalanceUsesRequestsInFlight(t *testing.T) {
 	for _, algorithm := range []string{"least_conn", "ewma"} {
 		t.Run(algorithm, func(t *testing.T) {
 			r := newRig(t, proxy.Options{})
@@ -33,14 +33,14 @@ func TestLoadBalanceLooksAtWork(t *testing.T) {
 			worker := <-busy
 			for range 10 {
 				if _, name := r.get("/"); name == worker {
-					t.Errorf("a request went to pod %s, which is at work", name)
+					t.Errorf("a request went to the busy pod %s", name)
 				}
 			}
 			close(release)
 			<-done
 			for _, e := range r.server.Endpoints() {
 				if e.Latency() == 0 {
-					t.Errorf("nobody measured how long %s takes", e.Pod())
+					t.Errorf("the latency of %s was not measured", e.Pod())
 				}
 			}
 		})

@@ -7,7 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// users are alice with the password wonderland (bcrypt), and bob with builder (SHA).
+// users has alice with the password wonderland (bcrypt), and bob with builder (SHA).
 var users = "alice:" + bcryptOf("wonderland") + "\nbob:" + shaOf("builder") + "\n"
 
 func TestBasicAuth(t *testing.T) {
@@ -25,8 +25,8 @@ func TestBasicAuth(t *testing.T) {
 		"no name":          {[]string{basic("", "")}, 401, ""},
 		"another scheme":   {[]string{"Authorization: Bearer YWxpY2U6d29uZGVybGFuZA=="}, 401, ""},
 		"not base64":       {[]string{"Authorization: Basic !!"}, 401, ""},
-		"two of them":      {[]string{basic("alice", "wonderland"), basic("root", "x")}, 401, ""},
-		"an alias of CGI":  {[]string{"Remote_User: alice", "Remote-User: alice"}, 401, ""},
+		"two headers":      {[]string{basic("alice", "wonderland"), basic("root", "x")}, 401, ""},
+		"CGI alias":        {[]string{"Remote_User: alice", "Remote-User: alice"}, 401, ""},
 		"two, other order": {[]string{basic("root", "x"), basic("alice", "wonderland")}, 401, ""},
 	}
 	r := worldRig(t, map[string]string{"auth-type": "basic", "auth-secret": "users", "auth-realm": `the "shop"`},
@@ -49,8 +49,8 @@ func TestBasicAuth(t *testing.T) {
 	}
 }
 
-// What was right with the old Secret must not stay right with the new one.
-func TestChangedPasswordCountsAtOnce(t *testing.T) {
+// A password of the old Secret must not be valid with the new one.
+func TestChangedPasswordTakesEffectAtOnce(t *testing.T) {
 	annotations := map[string]string{"auth-type": "basic", "auth-secret": "users"}
 	r := worldRig(t, annotations, secret("users", map[string]string{"auth": users}))
 	response, body := r.ask("/", basic("bob", "builder"))
@@ -62,20 +62,22 @@ func TestChangedPasswordCountsAtOnce(t *testing.T) {
 	wantStatus(t, response, body, http.StatusOK)
 }
 
-// Whatever is wrong with the Secret, the page stays shut.
-func TestBrokenSecretOpensNothing(t *testing.T) {
+// Any error in the Secret must fail closed.
+func TestInvalidSecretFailsClosed(t *testing.T) {
 	tests := map[string]struct {
 		annotations map[string]string
 		objects     []object
 	}{
-		"missing":               {map[string]string{"auth-secret": "users"}, nil},
-		"no annotation":         {map[string]string{}, nil},
-		"without the key":       {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"other": users})}},
-		"empty":                 {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"auth": ""})}},
-		"not a password file":   {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"auth": "alice"})}},
-		"of another namespace":  {map[string]string{"auth-secret": "other/users"}, []object{secret("users", map[string]string{"auth": users})}},
-		"an unknown kind":       {map[string]string{"auth-secret": "users", "auth-secret-type": "magic"}, []object{secret("users", map[string]string{"auth": users})}},
-		"with error pages":      {map[string]string{"auth-secret": "users", "custom-http-errors": "401,503", "default-backend": "pages"}, []object{service("pages", "10.0.0.8:80")}},
+		"missing":              {map[string]string{"auth-secret": "users"}, nil},
+		"no annotation":        {map[string]string{}, nil},
+		"without the key":      {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"other": users})}},
+		"empty":                {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"auth": ""})}},
+		"not a password file":  {map[string]string{"auth-secret": "users"}, []object{secret("users", map[string]string{"auth": "alice"})}},
+		"of another namespace": {map[string]string{"auth-secret": "other/users"}, []object{secret("users", map[string]string{"auth": users})}},
+		"an unknown kind": {map[string]string{"auth-secret": "users", "auth-secret-type": "magic"},
+			[]object{secret("users", map[string]string{"auth": users})}},
+		"with error pages": {map[string]string{"auth-secret": "users", "custom-http-errors": "401,503", "default-backend": "pages"},
+			[]object{service("pages", "10.0.0.8:80")}},
 		"with satisfy any":      {map[string]string{"auth-secret": "users", "satisfy": "any"}, nil},
 		"with a rewritten path": {map[string]string{"auth-secret": "users", "rewrite-target": "/public"}, nil},
 	}
@@ -86,18 +88,18 @@ func TestBrokenSecretOpensNothing(t *testing.T) {
 			r.pod("10.0.0.8:80", say("error page"))
 			test.annotations["auth-type"] = "basic"
 			if problems := r.world(test.annotations, test.objects...); len(problems) == 0 {
-				t.Error("no problem says that the route is shut")
+				t.Error("no problem reports the blocked route")
 			}
 			for _, header := range []string{"X-Any: thing", basic("alice", "wonderland"), basic("", "")} {
 				if response, body := r.ask("/", header); body == "secret page" {
-					t.Errorf("with %q: status %d, and the page came", header, response.StatusCode)
+					t.Errorf("with %q: status %d, and the endpoint's page", header, response.StatusCode)
 				}
 			}
 		})
 	}
 }
 
-func TestBasicAuthIsNotAskedOfChallenges(t *testing.T) {
+func TestBasicAuthSkipsACMEChallenges(t *testing.T) {
 	r := worldRig(t, map[string]string{"auth-type": "basic", "auth-secret": "users"}, secret("users", map[string]string{"auth": users}))
 	response, body := r.ask("/.well-known/acme-challenge/token")
 	wantStatus(t, response, body, http.StatusOK)

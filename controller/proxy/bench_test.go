@@ -10,8 +10,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// The two benchmarks send the same request over one kept connection to the same pod: through the proxy with everything it
-// does, and through a bare httputil.ReverseProxy. Compare them within one run only.
+// The two benchmarks send the same request over one kept-alive connection to the same pod: through
+// the complete proxy, and through a bare httputil.ReverseProxy. Compare them only within one run.
 
 func page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")

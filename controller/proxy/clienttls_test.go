@@ -14,12 +14,13 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// secureGet asks over TLS on a connection of its own; name is the one in the handshake, and a nil certificate is none.
+// secureGet sends a request over a new TLS connection. name is the SNI name; a nil certificate
+// sends none.
 func (r *rig) secureGet(address, name, authority string, certificate *tls.Certificate, headers ...string) (*http.Response, string) {
 	r.t.Helper()
 	config := &tls.Config{InsecureSkipVerify: true, ServerName: name}
 	if certificate != nil {
-		// Shown whether or not the server names its issuer.
+		// Sent even if the server's CA list doesn't contain its issuer.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 	}
 	var protocols http.Protocols
@@ -46,7 +47,7 @@ func clients(ca *authority) object {
 	return secret("clients", map[string]string{"ca.crt": string(ca.pem())})
 }
 
-// expired makes a certificate that has run out.
+// expired makes an expired certificate.
 func expired(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 
 func serverOnly(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
@@ -62,20 +63,20 @@ func TestClientCertificates(t *testing.T) {
 		annotations map[string]string
 		certificate *tls.Certificate
 		status      int
-		verify      string // the header that the endpoint gets
+		verify      string // the header field that the endpoint receives
 	}{
 		{"good", nil, &good, 200, "SUCCESS"},
 		{"none", nil, nil, 400, ""},
-		{"of another CA", nil, &foreign, 400, ""},
-		{"run out", nil, &late, 400, ""},
+		{"another CA", nil, &foreign, 400, ""},
+		{"expired", nil, &late, 400, ""},
 		{"for servers", nil, &server, 400, ""},
-		{"one CA between", nil, &deep, 200, "SUCCESS"},
-		{"two between", nil, &deeper, 400, ""},
-		{"two between, allowed", map[string]string{"auth-tls-verify-depth": "2"}, &deeper, 200, "SUCCESS"},
+		{"one intermediate CA", nil, &deep, 200, "SUCCESS"},
+		{"two intermediate CAs", nil, &deeper, 400, ""},
+		{"two intermediate CAs, allowed", map[string]string{"auth-tls-verify-depth": "2"}, &deeper, 200, "SUCCESS"},
 		{"optional, none", map[string]string{"auth-tls-verify-client": "optional"}, nil, 200, "NONE"},
 		{"optional, bad", map[string]string{"auth-tls-verify-client": "optional"}, &foreign, 400, ""},
 		{"optional without CA, foreign", map[string]string{"auth-tls-verify-client": "optional_no_ca"}, &foreign, 200, "FAILED:"},
-		{"optional without CA, run out", map[string]string{"auth-tls-verify-client": "optional_no_ca"}, &late, 400, ""},
+		{"optional without CA, expired", map[string]string{"auth-tls-verify-client": "optional_no_ca"}, &late, 400, ""},
 		{"off", map[string]string{"auth-tls-verify-client": "off"}, nil, 200, ""},
 		{"right name", map[string]string{"auth-tls-match-cn": "CN=al.*"}, &good, 200, "SUCCESS"},
 		{"wrong name", map[string]string{"auth-tls-match-cn": "CN=bob"}, &good, 403, ""},
@@ -100,13 +101,13 @@ func TestClientCertificates(t *testing.T) {
 				return
 			}
 			if got := <-verify; got != test.verify && (test.verify != "FAILED:" || !strings.HasPrefix(got, test.verify)) {
-				t.Errorf("the endpoint is told %q, want %q", got, test.verify)
+				t.Errorf("the endpoint got %q, want %q", got, test.verify)
 			}
 		})
 	}
 }
 
-func TestEndpointLearnsAboutTheClientsCertificate(t *testing.T) {
+func TestEndpointReceivesClientCertificate(t *testing.T) {
 	ca := newCA(t, "clients")
 	certificate := ca.issue(t, "alice", func(c *x509.Certificate) { c.Subject.CommonName = "al\nice\u00fc" })
 	r := newRig(t, proxy.Options{})
@@ -131,8 +132,8 @@ func TestEndpointLearnsAboutTheClientsCertificate(t *testing.T) {
 	}
 }
 
-// A connection that was opened for another host was asked for no certificate, or for one of another CA.
-func TestOtherHostsConnectionIsMisdirected(t *testing.T) {
+// A connection to another host was opened without a client certificate, or with one of another CA.
+func TestConnectionOfOtherHostIsMisdirected(t *testing.T) {
 	ca := newCA(t, "clients")
 	certificate := ca.issue(t, "alice")
 	r := newRig(t, proxy.Options{})
@@ -153,7 +154,7 @@ func TestOtherHostsConnectionIsMisdirected(t *testing.T) {
 	}
 }
 
-// anotherHost is open.test, whose Ingress asks for nothing.
+// anotherHost is open.test, whose Ingress requires no client certificate.
 func anotherHost(s *routing.Snapshot) {
 	open := s.Ingresses[0].DeepCopy()
 	open.Name, open.Spec.Rules[0].Host = "open", "open.test"
@@ -161,7 +162,7 @@ func anotherHost(s *routing.Snapshot) {
 	s.Ingresses = append(s.Ingresses, open)
 }
 
-func TestPlainHTTPShowsNoCertificate(t *testing.T) {
+func TestPlainHTTPHasNoClientCertificate(t *testing.T) {
 	ca := newCA(t, "clients")
 	r := worldRig(t, map[string]string{"auth-tls-secret": "clients"}, clients(ca))
 	response, body := r.ask("/", "Ssl-Client-Verify: SUCCESS")

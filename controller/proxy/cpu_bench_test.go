@@ -22,10 +22,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// roleVariable makes this test binary be one of the programs that BenchmarkCPU measures.
+// roleVariable makes this test binary run as one of the programs that BenchmarkCPU measures.
 const roleVariable = "INGRESSLAB_BENCH_ROLE"
 
-// backendVariable tells it where the backend listens.
+// backendVariable has the backend's address.
 const backendVariable = "INGRESSLAB_BENCH_BACKEND"
 
 func TestMain(m *testing.M) {
@@ -49,7 +49,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// play serves until its standard input ends. For each line in it, it says how much CPU time it has used so far.
+// play serves until its standard input ends. For each line of input, it prints the CPU time that it
+// has used so far.
 func play(handler http.Handler) {
 	playOn(&http.Server{Handler: handler}, func(l net.Listener) net.Listener { return l })
 }
@@ -117,7 +118,7 @@ func (p *program) line() string {
 	return strings.TrimSpace(line)
 }
 
-// cpu is the user and system time that the program has used.
+// cpu returns the user and system time of the program.
 func (p *program) cpu() time.Duration {
 	p.b.Helper()
 	if _, err := fmt.Fprintln(p.in); err != nil {
@@ -130,8 +131,8 @@ func (p *program) cpu() time.Duration {
 	return used
 }
 
-// load sends requests over 16 kept connections and reads the answers. It does as little as it can, to leave the machine to the
-// program.
+// load sends requests over 16 kept-alive connections and reads the responses. It uses little CPU,
+// to leave the machine to the program.
 func (p *program) load(requests int) {
 	const clients = 16
 	var running sync.WaitGroup
@@ -159,11 +160,11 @@ func (p *program) load(requests int) {
 	running.Wait()
 }
 
-// skipAnswer reads a response of 200 with the backend's 70 bytes.
+// skipAnswer reads a 200 response with the backend's 70 bytes.
 func skipAnswer(r *bufio.Reader) error {
 	status, err := r.ReadSlice('\n')
 	if err == nil && !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
-		return fmt.Errorf("answer %q", status)
+		return fmt.Errorf("response %q", status)
 	}
 	for line := status; err == nil && len(line) > len("\r\n"); {
 		line, err = r.ReadSlice('\n')
@@ -174,9 +175,9 @@ func skipAnswer(r *bufio.Reader) error {
 	return err
 }
 
-// BenchmarkCPU measures the processor time that the proxy's own process needs for a request, beside that of a bare
-// httputil.ReverseProxy. Client, backend and the two proxies are processes of their own, and the rounds alternate, so
-// whatever else runs on the machine meets both alike. "ratio" is what to look at.
+// BenchmarkCPU measures the CPU time per request of the proxy's process, compared with a bare
+// httputil.ReverseProxy. Client, backend and the two proxies are separate processes. The rounds
+// alternate, so other load affects both alike. The result is the metric "ratio".
 func BenchmarkCPU(b *testing.B) {
 	const requests = 8000
 	backend := start(b, "backend", "")

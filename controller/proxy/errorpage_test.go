@@ -12,8 +12,8 @@ import (
 
 const errorPod = "10.0.0.8:80"
 
-// errorRig is a rig with an error backend that answers with the status, and says on the channel what it was asked. Its
-// pod answers with the status in the path's place.
+// errorRig is a rig with an error backend that responds with the status, and sends its requests on
+// the channel. The route's pod responds with the status in the path.
 func errorRig(t *testing.T, annotations map[string]string, status int, objects ...object) (*rig, <-chan *http.Request) {
 	t.Helper()
 	r := newRig(t, proxy.Options{})
@@ -40,8 +40,8 @@ func errorRig(t *testing.T, annotations map[string]string, status int, objects .
 	return r, asked
 }
 
-func TestErrorPageTakesThePlaceOfAnAnswer(t *testing.T) {
-	r, asked := errorRig(t, nil, 418, func(s *routing.Snapshot) { // X-Service-Port is as the Ingress has it: a number
+func TestErrorPageReplacesResponse(t *testing.T) {
+	r, asked := errorRig(t, nil, 418, func(s *routing.Snapshot) { // X-Service-Port is as in the Ingress: a number
 		name := "http"
 		s.Services[0].Spec.Ports[0].Name, s.EndpointSlices[0].Ports[0].Name = name, &name
 	})
@@ -53,11 +53,11 @@ func TestErrorPageTakesThePlaceOfAnAnswer(t *testing.T) {
 	}
 	response, body := r.do(request)
 	if response.StatusCode != 418 || body != "error page" || response.Header.Get("X-Endpoint") != "" {
-		t.Errorf("status %d, body %q, header %v; want all of it from the error backend", response.StatusCode, body, response.Header)
+		t.Errorf("status %d, body %q, header %v; want all from the error backend", response.StatusCode, body, response.Header)
 	}
 	q := <-asked
 	if q.Method != http.MethodGet || q.RequestURI != "/" || q.Host != host || q.ContentLength != 0 {
-		t.Errorf("the error backend was asked %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
+		t.Errorf("the error backend got %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
 	}
 	for name, want := range map[string]string{
 		"X-Code": "404", "X-Format": "text/x-error", "X-Original-Uri": "/missing?a=b", "X-Namespace": "shop", "X-Ingress-Name": "web",
@@ -80,17 +80,19 @@ func TestErrorPages(t *testing.T) {
 		path        string
 		headers     []string
 		change      func(*rig)
-		code, want  string // of the question, and the answer's first line
+		code, want  string // of the request to the error backend, and the first line of the response
 	}{
-		"not in the list":        {path: "/gone", want: "410 secret page"},
-		"success":                {path: "/", want: "200 secret page"},
-		"an answer":              {path: "/broken", code: "500", want: "200 error page"},
-		"HEAD stays HEAD":        {method: "HEAD", path: "/broken", code: "500", want: "200 "},
-		"gRPC reads no pages":    {method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page"},
-		"no endpoint answers":    {path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page"},
-		"a wrong password":       {annotations: shut, path: "/", code: "401", want: "200 error page"},
-		"a wrong address":        {annotations: map[string]string{"denylist-source-range": "127.0.0.0/8"}, path: "/", code: "403", want: "200 error page"},
-		"a broken protection":    {annotations: map[string]string{"auth-type": "basic", "auth-secret": "none"}, path: "/", code: "503", want: "200 error page"},
+		"not in the list":            {path: "/gone", want: "410 secret page"},
+		"success":                    {path: "/", want: "200 secret page"},
+		"error backend responds 200": {path: "/broken", code: "500", want: "200 error page"},
+		"HEAD stays HEAD":            {method: "HEAD", path: "/broken", code: "500", want: "200 "},
+		"gRPC client":                {method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page"},
+		"connection refused":         {path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page"},
+		"a wrong password":           {annotations: shut, path: "/", code: "401", want: "200 error page"},
+		"a wrong address": {annotations: map[string]string{"denylist-source-range": "127.0.0.0/8"}, path: "/", code: "403",
+			want: "200 error page"},
+		"invalid security annotation": {annotations: map[string]string{"auth-type": "basic", "auth-secret": "none"}, path: "/",
+			code: "503", want: "200 error page"},
 		"the error backend, too": {path: "/missing", change: func(r *rig) { r.podAt(errorPod, "127.0.0.1:1") }, want: "404 404 Not Found"},
 	}
 	for name, test := range tests {
@@ -105,44 +107,46 @@ func TestErrorPages(t *testing.T) {
 			response, body := r.send(test.method, test.path, test.headers...)
 			first, _, _ := strings.Cut(body, "\n")
 			if got := response.Status[:4] + first; strings.TrimSpace(got) != strings.TrimSpace(test.want) {
-				t.Errorf("answer %q, want %q", got, test.want)
+				t.Errorf("response %q, want %q", got, test.want)
 			}
 			code := ""
 			if len(asked) > 0 {
 				q := <-asked
 				code = q.Header.Get("X-Code")
 				if q.Method != http.MethodGet && q.Method != http.MethodHead {
-					t.Errorf("the error backend was asked with %s", q.Method)
+					t.Errorf("the error backend got method %s", q.Method)
 				}
 			}
 			if code != test.code {
-				t.Errorf("the error backend was asked for %q, want %q", code, test.code)
+				t.Errorf("the error backend got code %q, want %q", code, test.code)
 			}
 		})
 	}
 }
 
-// A browser must be able to ask for the password although the page is another one.
-func TestErrorPageKeepsTheChallenge(t *testing.T) {
-	r, _ := errorRig(t, map[string]string{"auth-type": "basic", "auth-secret": "users"}, 401, secret("users", map[string]string{"auth": users}))
+// A browser must be able to ask for the password even if the error page is replaced.
+func TestErrorPageKeepsAuthChallenge(t *testing.T) {
+	r, _ := errorRig(t, map[string]string{"auth-type": "basic", "auth-secret": "users"}, 401,
+		secret("users", map[string]string{"auth": users}))
 	response, body := r.ask("/")
 	if response.StatusCode != 401 || body != "error page" || response.Header.Get("WWW-Authenticate") == "" {
 		t.Errorf("status %d, body %q, header %v", response.StatusCode, body, response.Header)
 	}
 }
 
-// With no endpoint at all the error backend gets the request itself, and hears why.
-func TestDefaultBackendOfAnIngressWithoutEndpoints(t *testing.T) {
+// Without endpoints, the error backend gets the client's request, and the reason.
+func TestDefaultBackendReplacesServiceWithoutEndpoints(t *testing.T) {
 	r, asked := errorRig(t, nil, 200, withoutPods)
 	response, body := r.send(http.MethodDelete, "/x?a=b", "X-Code: 200")
 	if response.StatusCode != 200 || body != "error page" {
 		t.Errorf("status %d, body %q", response.StatusCode, body)
 	}
 	q := <-asked
-	if q.Method != http.MethodDelete || q.RequestURI != "/x?a=b" || q.Header.Get("X-Code") != "503" || q.Header.Get("X-Ingress-Name") != "web" {
-		t.Errorf("the error backend was asked %s %s with %v", q.Method, q.RequestURI, q.Header)
+	if q.Method != http.MethodDelete || q.RequestURI != "/x?a=b" || q.Header.Get("X-Code") != "503" ||
+		q.Header.Get("X-Ingress-Name") != "web" {
+		t.Errorf("the error backend got %s %s with %v", q.Method, q.RequestURI, q.Header)
 	}
 	if len(asked) > 0 {
-		t.Error("it was asked twice")
+		t.Error("the error backend got two requests")
 	}
 }

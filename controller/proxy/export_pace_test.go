@@ -2,7 +2,7 @@ package proxy
 
 import "context"
 
-// Paced passes bytes at a rate, and tells how many went before ctx ended.
+// Paced writes bytes at a rate, and returns how many were written before ctx ended.
 func Paced(ctx context.Context, rate, free int64, bytes int) (int, error) {
 	p := &pace{rate: rate, free: free}
 	sent := 0

@@ -2,7 +2,7 @@ package proxy
 
 import "testing"
 
-func TestOutsideIsNeitherThisHostNorItsCloud(t *testing.T) {
+func TestRefuseLocalAddresses(t *testing.T) {
 	for address, allowed := range map[string]bool{
 		"127.0.0.1:80": false, "[::1]:80": false, "[::ffff:127.0.0.1]:80": false, "0.0.0.0:80": false, "[::]:80": false,
 		"169.254.169.254:80": false, "[fe80::1]:80": false, "224.0.0.1:80": false,

@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// external is a table that sends everything for the host to a name outside the cluster.
+// external is a table that routes the host to a name outside the cluster.
 func external(t *testing.T, name string) *routing.Table {
 	t.Helper()
 	s := snapshot(nil, nil)
@@ -38,8 +38,9 @@ func TestExternalNameIsDialedByName(t *testing.T) {
 	}
 }
 
-// Names that lead back to the controller's own host must not open what listens there, the metrics for instance.
-func TestExternalNameDoesNotLeadToTheControllersHost(t *testing.T) {
+// Names that resolve to the controller's own host must not expose its local ports, such as the
+// metrics.
+func TestExternalNameCannotReachControllerHost(t *testing.T) {
 	own := httptest.NewServer(say("metrics"))
 	defer own.Close()
 	port := own.Listener.Addr().String()[strings.LastIndexByte(own.Listener.Addr().String(), ':')+1:]

@@ -15,8 +15,8 @@ import (
 
 const authService = "auth.test:80"
 
-// authRig is a worldRig with auth-url, whose service answers with the status and headers, "Name: value" each, and says on
-// the channel what it was asked.
+// authRig is a worldRig with auth-url. Its service responds with the status and headers, each as
+// "Name: value", and sends its requests on the channel.
 func authRig(t *testing.T, annotations map[string]string, status int, headers ...string) (*rig, <-chan *http.Request) {
 	t.Helper()
 	all := map[string]string{"auth-url": "http://auth.test/check"}
@@ -36,11 +36,12 @@ func authRig(t *testing.T, annotations map[string]string, status int, headers ..
 	return r, asked
 }
 
-func TestExternalAuthAnswers(t *testing.T) {
+func TestExternalAuthStatuses(t *testing.T) {
 	for service, want := range map[int]int{
 		200: 200, 202: 200, 204: 200, 299: 200,
 		401: 401, 403: 403,
-		// Whatever is no answer opens nothing. A redirect is not followed: it might lead to a page that says 200.
+		// All other statuses fail closed. A redirect isn't followed: it might end at a page with
+		// status 200.
 		301: 500, 302: 500, 304: 500, 400: 500, 404: 500, 500: 500, 503: 500,
 	} {
 		t.Run(fmt.Sprint(service), func(t *testing.T) {
@@ -58,9 +59,9 @@ func TestExternalAuthAnswers(t *testing.T) {
 	}
 }
 
-// A stranger that has the service's address for a moment must not be asked for ever, only because the connection to it
-// is never idle.
-func TestExternalAuthLeavesWhoeverIsNoAuthService(t *testing.T) {
+// Another server can get the service's address for a moment. It must not get requests forever only
+// because its connection is never idle.
+func TestExternalAuthClosesConnectionOfOtherServer(t *testing.T) {
 	r := worldRig(t, map[string]string{"auth-url": "http://auth.test/check"})
 	var stranger atomic.Value
 	r.pod(authService, func(w http.ResponseWriter, q *http.Request) {
@@ -76,13 +77,13 @@ func TestExternalAuthLeavesWhoeverIsNoAuthService(t *testing.T) {
 
 func TestExternalAuthFailsClosed(t *testing.T) {
 	r := worldRig(t, map[string]string{"auth-url": "http://auth.test/check"})
-	response, body := r.ask("/") // nobody listens
+	response, body := r.ask("/") // connection refused
 	wantStatus(t, response, body, http.StatusInternalServerError)
 	if got := r.record().Reason; !strings.HasPrefix(got, "auth service: ") {
 		t.Errorf("reason %q does not name the auth service", got)
 	}
 
-	r.podAt(authService, breaks(t, new(atomic.Int64))) // it hangs up
+	r.podAt(authService, breaks(t, new(atomic.Int64))) // it closes the connection
 	response, body = r.ask("/")
 	wantStatus(t, response, body, http.StatusInternalServerError)
 
@@ -91,7 +92,7 @@ func TestExternalAuthFailsClosed(t *testing.T) {
 	wantStatus(t, response, body, http.StatusServiceUnavailable)
 }
 
-func TestExternalAuthQuestion(t *testing.T) {
+func TestExternalAuthRequest(t *testing.T) {
 	r, asked := authRig(t, nil, http.StatusOK)
 	if problems := r.world(map[string]string{"auth-url": "http://auth.test/check?for=$host", "auth-proxy-set-headers": "shop/more"},
 		configMap("shop", "more", map[string]string{"X-Tenant": "shop", "X-For": "$request_method"})); len(problems) > 0 {
@@ -109,7 +110,7 @@ func TestExternalAuthQuestion(t *testing.T) {
 	wantStatus(t, response, body, http.StatusOK)
 	q := <-asked
 	if q.Method != http.MethodGet || q.Host != "auth.test" || q.RequestURI != "/check?for=shop.test" || q.ContentLength != 0 {
-		t.Errorf("question %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
+		t.Errorf("auth request %s %s of %s with %d bytes", q.Method, q.RequestURI, q.Host, q.ContentLength)
 	}
 	for name, want := range map[string]string{
 		"X-Original-Url": "http://shop.test/buy?a=b", "X-Original-Method": "POST", "X-Sent-From": "nginx-ingress-controller",
@@ -161,21 +162,22 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// What the endpoint reads as the service's word must be the service's word: not a header, an alias or a trailer of the client.
+// Header fields that the endpoint trusts must come from the auth service, and not from a header, an
+// alias or a trailer of the client.
 func TestAuthResponseHeadersCannotBeForged(t *testing.T) {
 	tests := map[string]struct {
 		service []string
 		want    string
 	}{
-		"the service says who":     {[]string{"X-User: alice"}, "alice"},
-		"the service says nothing": {nil, ""},
+		"service sets field":    {[]string{"X-User: alice"}, "alice"},
+		"service sets no field": {nil, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r, _ := authRig(t, map[string]string{"auth-response-headers": "X-User, X-Groups"}, http.StatusOK, test.service...)
 			got := make(chan http.Header, 1)
 			r.pod("10.0.0.1:80", func(_ http.ResponseWriter, q *http.Request) {
-				_, _ = io.Copy(io.Discard, q.Body) // the trailer comes after it
+				_, _ = io.Copy(io.Discard, q.Body) // the trailer follows the body
 				h := q.Header.Clone()
 				for name, values := range q.Trailer {
 					h["Trailer-"+name] = values
@@ -201,7 +203,7 @@ func TestAuthResponseHeadersCannotBeForged(t *testing.T) {
 	}
 }
 
-func TestAuthHeadersCannotBeForgedWhereNobodyIsAsked(t *testing.T) {
+func TestAuthHeadersCannotBeForgedWithoutAuth(t *testing.T) {
 	r, _ := authRig(t, map[string]string{"auth-response-headers": "X-User"}, http.StatusOK)
 	got := make(chan string, 1)
 	r.pod("10.0.0.1:80", func(_ http.ResponseWriter, q *http.Request) { got <- q.Header.Get("X-User") })
@@ -217,10 +219,10 @@ func TestAuthCookies(t *testing.T) {
 		endpoint int
 		want     string
 	}{
-		"on success":          {"false", 200, "own=1 | session=2"},
-		"on a redirect":       {"false", 302, "own=1 | session=2"},
-		"not on errors":       {"false", 404, "own=1"},
-		"on errors, if asked": {"true", 404, "own=1 | session=2"},
+		"on success":                            {"false", 200, "own=1 | session=2"},
+		"on a redirect":                         {"false", 302, "own=1 | session=2"},
+		"not on errors":                         {"false", 404, "own=1"},
+		"on errors with auth-always-set-cookie": {"true", 404, "own=1 | session=2"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -245,14 +247,14 @@ func TestAuthCache(t *testing.T) {
 		headers     []string
 		asked       int // of two requests with the key a and one with b
 	}{
-		"kept by key":          {keyed, 200, nil, 2},
-		"no key":               {nil, 200, nil, 3},
-		"refusals too":         {keyed, 401, nil, 2},
-		"a status of its own":  {map[string]string{"auth-cache-key": "$http_x_key", "auth-cache-duration": "200 1m"}, 401, nil, 3},
-		"cookies are personal": {keyed, 200, []string{"Set-Cookie: a=b"}, 3},
-		"the service forbids":  {keyed, 200, []string{"Cache-Control: max-age=60, No-Store"}, 3},
-		"it depends on more":   {keyed, 200, []string{"Vary: Cookie"}, 3},
-		"failures are not":     {keyed, 500, nil, 3},
+		"cached by key":           {keyed, 200, nil, 2},
+		"no key":                  {nil, 200, nil, 3},
+		"refusals too":            {keyed, 401, nil, 2},
+		"duration per status":     {map[string]string{"auth-cache-key": "$http_x_key", "auth-cache-duration": "200 1m"}, 401, nil, 3},
+		"response with a cookie":  {keyed, 200, []string{"Set-Cookie: a=b"}, 3},
+		"no-store":                {keyed, 200, []string{"Cache-Control: max-age=60, No-Store"}, 3},
+		"Vary":                    {keyed, 200, []string{"Vary: Cookie"}, 3},
+		"failures are not cached": {keyed, 500, nil, 3},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -263,7 +265,7 @@ func TestAuthCache(t *testing.T) {
 				statuses = append(statuses, response.StatusCode)
 			}
 			if len(asked) != test.asked {
-				t.Errorf("the service was asked %d times, want %d", len(asked), test.asked)
+				t.Errorf("the service got %d requests, want %d", len(asked), test.asked)
 			}
 			if statuses[0] != statuses[1] || statuses[0] != statuses[2] {
 				t.Errorf("statuses %v, want the same three times", statuses)
@@ -272,13 +274,13 @@ func TestAuthCache(t *testing.T) {
 	}
 }
 
-func TestAuthCacheKeepsQuestionsApart(t *testing.T) {
+func TestAuthCacheSeparatesRequests(t *testing.T) {
 	r, asked := authRig(t, map[string]string{"auth-url": "http://auth.test/check$uri", "auth-cache-key": "$http_x_key"}, http.StatusOK)
 	r.ask("/a", "X-Key: 1")
-	r.ask("/b", "X-Key: 1")                   // another question
+	r.ask("/b", "X-Key: 1")                   // another auth request
 	r.send(http.MethodPost, "/a", "X-Key: 1") // another method
 	if len(asked) != 3 {
-		t.Errorf("the service was asked %d times, want 3", len(asked))
+		t.Errorf("the service got %d requests, want 3", len(asked))
 	}
 }
 
@@ -314,14 +316,14 @@ func TestSatisfy(t *testing.T) {
 	}
 }
 
-// An author of an Ingress must not reach through the controller what only the controller can reach.
-func TestAuthServiceOnTheControllersOwnHostIsRefused(t *testing.T) {
+// A user who can create an Ingress must not reach addresses that only the controller can reach.
+func TestAuthServiceCannotBeControllerHost(t *testing.T) {
 	asked := make(chan string, 10)
 	own := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) { asked <- q.Host }))
 	defer own.Close()
 	_, port, _ := strings.Cut(own.Listener.Addr().String(), ":")
 	for _, name := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"} {
-		server := proxy.New(proxy.Options{}) // with its own way to dial
+		server := proxy.New(proxy.Options{}) // with its own dialer
 		s := snapshot(map[string]string{"auth-url": "http://" + name + ":" + port + "/"}, []string{"10.0.0.1:80"})
 		table, _ := routing.Build(s, routing.Options{IngressClass: "lab"}, nil)
 		server.Swap(table)
@@ -332,6 +334,6 @@ func TestAuthServiceOnTheControllersOwnHostIsRefused(t *testing.T) {
 		}
 	}
 	if len(asked) > 0 {
-		t.Errorf("the controller's own host was asked, as %s", <-asked)
+		t.Errorf("the controller's own host got a request to %s", <-asked)
 	}
 }

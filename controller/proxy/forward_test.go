@@ -16,7 +16,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-func TestForwardsToEveryEndpointInTurn(t *testing.T) {
+func TestForwardUsesEndpointsInTurn(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", say("one"))
 	r.pod("10.0.0.2:8080", say("two"))
@@ -27,7 +27,7 @@ func TestForwardsToEveryEndpointInTurn(t *testing.T) {
 		answers[body]++
 	}
 	if answers["one"] != 5 || answers["two"] != 5 {
-		t.Errorf("answers %v, want five of each", answers)
+		t.Errorf("responses %v, want five of each", answers)
 	}
 }
 
@@ -48,9 +48,9 @@ func TestNoEndpointIs503AndNoRouteIs404(t *testing.T) {
 	}
 }
 
-// A pod that is gone refuses connections until its EndpointSlice says so. Nothing was sent, so any request may go to
-// another pod, one with a body too.
-func TestDeadEndpointCostsNoRequest(t *testing.T) {
+// A deleted pod refuses connections until its EndpointSlice is updated. Nothing was sent, so any
+// request can go to another pod, even one with a body.
+func TestDeadEndpointFailsNoRequest(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.2:80", func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
 	r.route(nil, "10.0.0.1:80", "10.0.0.2:80")
@@ -69,17 +69,18 @@ func TestDeadEndpointCostsNoRequest(t *testing.T) {
 	}
 }
 
-// breaks is a pod that takes a request and closes the connection without a word.
+// breaks is a pod that reads a request and closes the connection without a response.
 func breaks(t testing.TB, times *atomic.Int64) string {
 	return misbehaves(t, func(io.Writer) { times.Add(1) })
 }
 
-// garbles is a pod that does not speak HTTP.
+// garbles is a pod that doesn't speak HTTP.
 func garbles(t testing.TB) string {
 	return misbehaves(t, func(w io.Writer) { _, _ = io.WriteString(w, "220 mail.test ready\r\n\r\n") })
 }
 
-// misbehaves is a pod that takes one request on each connection, does something else than answer it, and closes.
+// misbehaves is a pod that reads one request per connection, calls instead, and closes the
+// connection.
 func misbehaves(t testing.TB, instead func(io.Writer)) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -101,8 +102,8 @@ func misbehaves(t testing.TB, instead func(io.Writer)) string {
 	return listener.Addr().String()
 }
 
-// What may have had an effect must not be done twice: RFC 9110, 9.2.2.
-func TestBrokenConnectionIsRetriedOnlyForIdempotentRequests(t *testing.T) {
+// A request that can have had an effect must not be repeated: RFC 9110, 9.2.2.
+func TestBrokenConnectionRetriesIdempotentRequests(t *testing.T) {
 	for _, test := range []struct {
 		method, body string
 		status       int
@@ -111,7 +112,7 @@ func TestBrokenConnectionIsRetriedOnlyForIdempotentRequests(t *testing.T) {
 		{http.MethodDelete, "", 200},
 		{http.MethodPost, "", 502},
 		{http.MethodPatch, "", 502},
-		{http.MethodPut, "x", 502}, // its body is gone
+		{http.MethodPut, "x", 502}, // its body was already read
 	} {
 		t.Run(test.method, func(t *testing.T) {
 			r := newRig(t, proxy.Options{})
@@ -128,7 +129,7 @@ func TestBrokenConnectionIsRetriedOnlyForIdempotentRequests(t *testing.T) {
 				t.Errorf("status %d, want %d", response.StatusCode, test.status)
 			}
 			if times.Load() != 1 {
-				t.Errorf("the broken pod saw the request %d times, want once", times.Load())
+				t.Errorf("the broken pod got the request %d times, want once", times.Load())
 			}
 		})
 	}
@@ -143,11 +144,11 @@ func TestTriesAreBounded(t *testing.T) {
 		t.Errorf("status %d after %d tries, want 502 after 3", response.StatusCode, record.Tries)
 	}
 	if !strings.Contains(record.Reason, "connection refused") {
-		t.Errorf("reason %q does not say what happened", record.Reason)
+		t.Errorf("reason %q does not describe the failure", record.Reason)
 	}
 }
 
-func TestGoneEndpointLosesItsIdleConnections(t *testing.T) {
+func TestRemovedEndpointClosesIdleConnections(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	closed := make(chan struct{})
 	backend := httptest.NewUnstartedServer(say("one"))
@@ -165,14 +166,14 @@ func TestGoneEndpointLosesItsIdleConnections(t *testing.T) {
 	r.route(nil, "10.0.0.2:80")
 	select {
 	case <-closed:
-	case <-time.After(20 * time.Second): // long before it is closed for being idle
-		t.Fatal("the connection to the pod that left is still open")
+	case <-time.After(20 * time.Second): // long before the idle timeout
+		t.Fatal("the connection to the removed pod is still open")
 	}
 	if _, body := r.get("/"); body != "two" {
-		t.Errorf("answered by %q after the swap", body)
+		t.Errorf("response of %q after the new table", body)
 	}
 	if live := r.server.Endpoints(); len(live) != 1 || live[0].Address().String() != "10.0.0.2:80" {
-		t.Errorf("%d endpoints are live, want the new one alone", len(live))
+		t.Errorf("%d live endpoints, want only the new one", len(live))
 	}
 }
 
@@ -199,11 +200,11 @@ func TestRequestInFlightSurvivesSwaps(t *testing.T) {
 	}
 	close(finish)
 	if got := <-body; got != "first last" {
-		t.Errorf("body %q, want all of it", got)
+		t.Errorf("incomplete body %q", got)
 	}
 }
 
-func TestServerHeaderAndEndpointsOwn(t *testing.T) {
+func TestServerHeader(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/own" {
@@ -218,7 +219,7 @@ func TestServerHeaderAndEndpointsOwn(t *testing.T) {
 	}
 }
 
-func TestExplainHeaderNamesRuleAndPod(t *testing.T) {
+func TestExplainHeaderHasRuleAndPod(t *testing.T) {
 	r := newRig(t, proxy.Options{Explain: true})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Ingresslab-Ingress", "forged/name") })
 	r.route(nil, "10.0.0.1:80")
@@ -236,7 +237,7 @@ func TestExplainHeaderNamesRuleAndPod(t *testing.T) {
 	}
 }
 
-func TestRefusalTellsStrangersLittle(t *testing.T) {
+func TestRefusalHidesReason(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.route(nil)
 	request := r.request(http.MethodGet, "/", nil)
@@ -247,14 +248,14 @@ func TestRefusalTellsStrangersLittle(t *testing.T) {
 	}
 	record := r.record()
 	if record.Reason == "" || strings.Contains(html.UnescapeString(body), record.Reason) {
-		t.Errorf("what is wrong in the cluster (%q) is for its operators, not for everybody: %s", record.Reason, body)
+		t.Errorf("a client sees the reason %q: %s", record.Reason, body)
 	}
 	if id := record.RequestID; !strings.Contains(body, id) || response.Header.Get("X-Request-Id") != id {
-		t.Errorf("request id %s is not in the answer", id)
+		t.Errorf("request id %s is not in the response", id)
 	}
 }
 
-func TestIngressStaysOutOfTheAccessLog(t *testing.T) {
+func TestIngressDisablesAccessLog(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", say("here"))
 	for value, unlogged := range map[string]bool{"false": true, "true": false} {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// feedPieces runs the machine over a stream that arrives in pieces of n bytes.
+// feedPieces feeds a stream in pieces of n bytes.
 func feedPieces(stream string, n int) *framing {
 	var f framing
 	for len(stream) > 0 {
@@ -19,8 +19,8 @@ func feedPieces(stream string, n int) *framing {
 	return &f
 }
 
-// However the network cuts a stream, what is seen in it is the same.
-func TestFramingDoesNotDependOnPackets(t *testing.T) {
+// The result is the same for all ways to split a stream into packets.
+func TestFramingIgnoresPacketBoundaries(t *testing.T) {
 	for _, stream := range []string{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
 		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab\r\nc\r\n0\r\n\r\nGET / HTTP/1.1\nX: y\r\n\r\n",
@@ -29,7 +29,8 @@ func TestFramingDoesNotDependOnPackets(t *testing.T) {
 	} {
 		whole := feedPieces(stream, len(stream))
 		for n := 1; n < 8; n++ {
-			if got := feedPieces(stream, n); got.violation != whole.violation || got.violationAt != whole.violationAt || got.requests != whole.requests {
+			if got := feedPieces(stream, n); got.violation != whole.violation || got.violationAt != whole.violationAt ||
+				got.requests != whole.requests {
 				t.Errorf("%q in pieces of %d: request %d of %d: %q; at once: request %d of %d: %q", stream, n,
 					got.violationAt, got.requests, got.violation, whole.violationAt, whole.requests, whole.violation)
 			}
@@ -37,14 +38,14 @@ func TestFramingDoesNotDependOnPackets(t *testing.T) {
 	}
 }
 
-func TestFramingIsForOneRequestOnly(t *testing.T) {
+func TestFramingViolationAppliesToOneRequest(t *testing.T) {
 	f := feedPieces("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nA: b\n\r\n", 100)
 	if f.violationAt != 2 {
 		t.Errorf("violation in request %d, want 2", f.violationAt)
 	}
 	f = feedPieces("POST /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n", 100)
 	if f.violationAt != 2 {
-		t.Errorf("what is wrong in a body makes request %d ambiguous, want the next one", f.violationAt)
+		t.Errorf("a violation in a body applies to request %d, want the next one", f.violationAt)
 	}
 }
 
@@ -52,15 +53,15 @@ func TestFramingAllocatesNothing(t *testing.T) {
 	stream := []byte("POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 3\r\nUser-Agent: x\r\n\r\nabc")
 	var f framing
 	if n := testing.AllocsPerRun(100, func() { f.feed(stream) }); n > 0 {
-		t.Errorf("%v allocations a request", n)
+		t.Errorf("%v allocations per request", n)
 	}
 	if f.violation != "" {
 		t.Error(f.violation)
 	}
 }
 
-// Where the machine sees no violation, it must agree with net/http about where requests end: if the two read a stream
-// differently, so could a backend.
+// Without a violation, the state machine must agree with net/http about where requests end. If the
+// two parse a stream differently, a backend could too.
 func FuzzFramingAgreesWithNetHTTP(f *testing.F) {
 	f.Add("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	f.Add("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -76,7 +77,7 @@ func FuzzFramingAgreesWithNetHTTP(f *testing.F) {
 				break
 			}
 			if machine.violation != "" && machine.violationAt <= complete+1 {
-				return // it is refused; nobody forwards it
+				return // it is refused and not forwarded
 			}
 			if _, err := io.Copy(io.Discard, request.Body); err != nil {
 				break
@@ -84,7 +85,7 @@ func FuzzFramingAgreesWithNetHTTP(f *testing.F) {
 			complete++
 		}
 		if machine.violation == "" && machine.requests < complete {
-			t.Errorf("net/http reads %d requests, the machine began %d", complete, machine.requests)
+			t.Errorf("net/http reads %d requests, the state machine %d", complete, machine.requests)
 		}
 	})
 }

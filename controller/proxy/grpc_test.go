@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// echoStream answers every message of a stream with the same message: both directions are in use at once.
+// echoStream returns each message of a stream: both directions are in use at once.
 var echoStream = grpc.ServiceDesc{
 	ServiceName: "test.Echo",
 	HandlerType: (*any)(nil),
@@ -62,10 +62,10 @@ func (r *rig) grpcPod(address string, options ...grpc.ServerOption) *health.Serv
 	return service
 }
 
-// grpcClient speaks gRPC to the proxy over TLS.
+// grpcClient connects to the proxy over TLS.
 func (r *rig) grpcClient() *grpc.ClientConn {
 	r.t.Helper()
-	secure := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, ServerName: host}) // self-signed is beside the point
+	secure := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, ServerName: host}) // the self-signed certificate doesn't matter here
 	conn, err := grpc.NewClient("passthrough:///"+r.listenTLS(), grpc.WithTransportCredentials(secure), grpc.WithAuthority(host))
 	if err != nil {
 		r.t.Fatal(err)
@@ -96,7 +96,7 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
-// checkUnary makes a call that succeeds, and one whose only answer is its status.
+// checkUnary makes a call that succeeds, and one whose response is only a status.
 func checkUnary(t *testing.T, client healthv1.HealthClient) {
 	t.Helper()
 	answer, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "shop"})
@@ -108,7 +108,7 @@ func checkUnary(t *testing.T, client healthv1.HealthClient) {
 	}
 }
 
-// checkWatch reads a stream that the server goes on with when it likes.
+// checkWatch reads a stream to which the server adds messages later.
 func checkWatch(t *testing.T, client healthv1.HealthClient, service *health.Server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -127,7 +127,7 @@ func checkWatch(t *testing.T, client healthv1.HealthClient, service *health.Serv
 	}
 }
 
-// checkChat speaks in turns on one stream, and reads its status from the trailer.
+// checkChat alternates sends and receives on one stream, and reads its status from the trailer.
 func checkChat(t *testing.T, conn *grpc.ClientConn) {
 	t.Helper()
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-who", "student")

@@ -21,10 +21,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// host is the one that the tables of these tests have a rule for.
+// host is the host of the rules in the test tables.
 const host = "shop.test"
 
-// rig is a proxy.Server on a real listener, with pods whose addresses lead to test servers.
+// rig is a proxy.Server on a real listener, with pods whose addresses are mapped to test servers.
 type rig struct {
 	t       testing.TB
 	server  *proxy.Server
@@ -35,10 +35,10 @@ type rig struct {
 	mu   sync.Mutex
 	pods map[string]string // pod address to test server
 
-	hangs []string // addresses that swallow everything
+	hangs []string // addresses that never respond to a dial
 }
 
-// newRig starts a proxy with the options; the dials and Observe are the rig's own.
+// newRig starts a proxy with the options; the rig sets the dial functions and Observe.
 func newRig(t testing.TB, o proxy.Options) *rig {
 	t.Helper()
 	r := &rig{t: t, pods: map[string]string{}, records: make(chan proxy.Record, 10_000)}
@@ -46,7 +46,7 @@ func newRig(t testing.TB, o proxy.Options) *rig {
 	o.Observe = func(record *proxy.Record) {
 		select {
 		case r.records <- *record:
-		default: // a benchmark, which reads none
+		default: // a benchmark, which reads no records
 		}
 	}
 	r.server = proxy.New(o)
@@ -72,7 +72,8 @@ func newRig(t testing.TB, o proxy.Options) *rig {
 	return r
 }
 
-// dial leads addresses of pods, and names of auth services and mirrors, to test servers; an address without one refuses.
+// dial maps addresses of pods, and names of auth services and mirrors, to test servers. It refuses
+// other addresses.
 func (r *rig) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	r.mu.Lock()
 	to, ok := r.pods[address]
@@ -102,7 +103,7 @@ func (r *rig) podAt(address, listener string) {
 	r.pods[address] = listener
 }
 
-// route swaps in a table that sends everything for the host to the pods at the addresses.
+// route loads a table that routes the host to the pods at the addresses.
 func (r *rig) route(annotations map[string]string, addresses ...string) {
 	r.t.Helper()
 	table, problems := routing.Build(snapshot(annotations, addresses), routing.Options{IngressClass: "lab"}, nil)
@@ -115,7 +116,8 @@ func (r *rig) route(annotations map[string]string, addresses ...string) {
 func snapshot(annotations map[string]string, addresses []string) routing.Snapshot {
 	prefix := networkingv1.PathTypePrefix
 	ingress := &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Annotations: map[string]string{"kubernetes.io/ingress.class": "lab"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1",
+			Annotations: map[string]string{"kubernetes.io/ingress.class": "lab"}},
 		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
 			Host: host,
 			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
@@ -142,7 +144,7 @@ func snapshot(annotations map[string]string, addresses []string) routing.Snapsho
 	return s
 }
 
-// slice holds one endpoint, so that each may have a port of its own.
+// slice has one endpoint, so that each can have its own port.
 func slice(i int, address string) *discoveryv1.EndpointSlice {
 	ip, portText, _ := strings.Cut(address, ":")
 	var port int32
@@ -173,7 +175,7 @@ func (r *rig) request(method, path string, body io.Reader) *http.Request {
 	return request
 }
 
-// do sends it on a connection of its own and reads the answer.
+// do sends the request on a new connection and reads the response.
 func (r *rig) do(request *http.Request) (*http.Response, string) {
 	r.t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
@@ -189,7 +191,7 @@ func (r *rig) do(request *http.Request) (*http.Response, string) {
 	return response, string(body)
 }
 
-// get is the simplest request.
+// get sends a GET.
 func (r *rig) get(path string) (*http.Response, string) {
 	r.t.Helper()
 	return r.do(r.request(http.MethodGet, path, nil))
@@ -207,7 +209,7 @@ func (r *rig) record() proxy.Record {
 	}
 }
 
-// say answers with a word.
+// say responds with a word.
 func say(word string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, word) }
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// seen is what a pod was sent.
+// seen is a request as a pod receives it.
 type seen struct {
 	header http.Header
 	host   string
@@ -16,7 +16,7 @@ type seen struct {
 	close  bool
 }
 
-// spy routes to one pod that reports what it gets.
+// spy routes to one pod that reports its requests.
 func spy(r *rig) <-chan seen {
 	requests := make(chan seen, 100)
 	r.pod("10.0.0.1:80", func(_ http.ResponseWriter, q *http.Request) {
@@ -26,15 +26,15 @@ func spy(r *rig) <-chan seen {
 	return requests
 }
 
-// Back-ends trust these headers because the proxy in front of them sets them. Whatever a client says there is a lie.
-func TestForwardedHeadersAreOurs(t *testing.T) {
+// Backends trust these fields because the proxy sets them. A client's values must never reach them.
+func TestForwardedHeadersCannotBeForged(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	request := r.request(http.MethodGet, "/", nil)
 	for _, name := range []string{
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Forwarded-Prefix",
 		"X-Real-Ip", "X-Scheme", "X-Original-Forwarded-For", "Forwarded", "Proxy",
-		// CGI, WSGI and PHP read these as the ones above.
+		// CGI, WSGI and PHP treat these as the fields above.
 		"X_Forwarded_For", "X-Forwarded_For", "X_Real_IP", "X.Forwarded.For",
 	} {
 		request.Header[name] = []string{"6.6.6.6"}
@@ -54,14 +54,14 @@ func TestForwardedHeadersAreOurs(t *testing.T) {
 	}
 	for name, values := range got.header {
 		if strings.Contains(strings.Join(values, " "), "6.6.6.6") {
-			t.Errorf("%s: %q came through", name, values)
+			t.Errorf("%s: %q was forwarded", name, values)
 		}
 	}
 }
 
-// "Connection: X-Real-IP" asks a proxy to remove X-Real-IP before the next hop (RFC 9110, 7.6.1): an old trick to make
-// the backend believe that there is no proxy.
-func TestConnectionHeaderRemovesNothingOfOurs(t *testing.T) {
+// "Connection: X-Real-IP" asks a proxy to remove X-Real-IP before the next hop (RFC 9110, 7.6.1).
+// It is a known attack: the backend then believes that there is no proxy.
+func TestConnectionHeaderCannotRemoveProxyFields(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	request := r.request(http.MethodGet, "/", nil)
@@ -78,7 +78,7 @@ func TestConnectionHeaderRemovesNothingOfOurs(t *testing.T) {
 	}
 	for _, name := range []string{"X-Secret", "Keep-Alive", "Proxy-Authorization", "Connection"} {
 		if got.header.Get(name) != "" {
-			t.Errorf("%s: %q came through", name, got.header.Get(name))
+			t.Errorf("%s: %q was forwarded", name, got.header.Get(name))
 		}
 	}
 	if got.close {
@@ -107,16 +107,16 @@ func TestRequestID(t *testing.T) {
 			r.do(request)
 			got := (<-requests).header.Values("X-Request-Id")
 			if len(got) != 1 || (got[0] == strings.Join(test.ids, "")) != test.kept {
-				t.Errorf("sent on %q, kept should be %t", got, test.kept)
+				t.Errorf("forwarded %q, want kept %t", got, test.kept)
 			}
 			if record := r.record(); record.RequestID != got[0] {
-				t.Errorf("recorded %q, sent on %q", record.RequestID, got[0])
+				t.Errorf("recorded %q, forwarded %q", record.RequestID, got[0])
 			}
 		})
 	}
 }
 
-func TestHostGoesOnAsSent(t *testing.T) {
+func TestHostIsForwardedUnchanged(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	for _, sent := range []string{"shop.test", "SHOP.Test:8080", "shop.test."} {
@@ -129,12 +129,13 @@ func TestHostGoesOnAsSent(t *testing.T) {
 	}
 }
 
-// A proxy that normalizes paths makes signatures invalid and hides from itself what the backend will see.
-func TestPathGoesOnByteForByte(t *testing.T) {
+// A proxy that normalizes paths breaks signatures, and routes another path than the backend gets.
+func TestPathIsForwardedUnchanged(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	for _, target := range []string{
-		"/", "/a%7Eb", "/a~b", "/%61", "/a%20b", "/caf%C3%A9", "/caf%c3%a9", "/a;b=c", "/a,b", "/a:b", "/a'b", `/a"b`, "/a|b", "/{a}", "/a!$&()*+,=@",
+		"/", "/a%7Eb", "/a~b", "/%61", "/a%20b", "/caf%C3%A9", "/caf%c3%a9", "/a;b=c", "/a,b",
+		"/a:b", "/a'b", `/a"b`, "/a|b", "/{a}", "/a!$&()*+,=@",
 		"/?", "/?a;b", "/?a=%zz", "/?a=b&&c", "/?a=b?c", "/?q=/../x", "/a?%2F", "/a/", "/a+b", "/%E2%82%AC/x",
 	} {
 		reply := r.raw("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
@@ -148,20 +149,20 @@ func TestPathGoesOnByteForByte(t *testing.T) {
 	}
 }
 
-func TestAbsoluteFormIsReadAsItsPath(t *testing.T) {
+func TestAbsoluteFormIsParsed(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	reply := r.raw("GET http://" + host + "/a%7Eb?c HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n")
 	if !strings.HasPrefix(reply, "HTTP/1.1 200 ") {
-		t.Fatalf("answer: %s", reply)
+		t.Fatalf("response: %s", reply)
 	}
 	if got := <-requests; got.target != "/a%7Eb?c" || got.host != host {
-		t.Errorf("sent on %s for %s", got.target, got.host)
+		t.Errorf("forwarded %s for %s", got.target, got.host)
 	}
 }
 
-// Behind an upgrade to h2c requests would travel that nobody decided about.
-func TestUpgradeToH2CIsNotPassedOn(t *testing.T) {
+// Requests on a connection after an upgrade to h2c would bypass the routing table.
+func TestUpgradeToH2CIsRemoved(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	request := r.request(http.MethodGet, "/", nil)
@@ -174,7 +175,7 @@ func TestUpgradeToH2CIsNotPassedOn(t *testing.T) {
 	got := <-requests
 	for _, name := range []string{"Upgrade", "Connection", "Http2-Settings"} {
 		if got.header.Get(name) != "" {
-			t.Errorf("%s: %q came through", name, got.header.Get(name))
+			t.Errorf("%s: %q was forwarded", name, got.header.Get(name))
 		}
 	}
 }

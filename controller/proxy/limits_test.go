@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// statuses counts the statuses of n requests, one after the other.
+// statuses counts the statuses of n sequential requests.
 func (r *rig) statuses(n int) map[int]int {
 	r.t.Helper()
 	counts := map[int]int{}
@@ -37,7 +37,7 @@ func TestRateLimit(t *testing.T) {
 			r := worldRig(t, test.annotations, test.objects...)
 			counts := r.statuses(10)
 			if counts[200] != test.passed || counts[test.status] != 10-test.passed {
-				t.Errorf("statuses %v, want %d times 200, and else %d", counts, test.passed, test.status)
+				t.Errorf("statuses %v, want %d times 200, and otherwise %d", counts, test.passed, test.status)
 			}
 		})
 	}
@@ -70,12 +70,12 @@ func TestConnectionLimit(t *testing.T) {
 		<-arrived
 	}
 	if response, _ := r.get("/"); response.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("the third request at once: status %d, want 429", response.StatusCode)
+		t.Errorf("the third parallel request: status %d, want 429", response.StatusCode)
 	}
 	close(release)
 	inFlight.Wait()
 	go func() { <-arrived }()
 	if response, _ := r.get("/"); response.StatusCode != http.StatusOK {
-		t.Errorf("a request after the others: status %d, want 200", response.StatusCode)
+		t.Errorf("a later request: status %d, want 200", response.StatusCode)
 	}
 }

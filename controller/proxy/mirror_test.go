@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// copyOf is what a mirror got: the request line and the body, and all of the header.
+// copyOf is a request as a mirror receives it: the request line, the body, and the header.
 type copyOf struct {
 	line   string
 	header http.Header
@@ -33,7 +33,7 @@ func mirrorRig(t *testing.T, annotations map[string]string) (*rig, <-chan copyOf
 	r.pod("mirror.test:80", func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
 		got <- copyOf{fmt.Sprintf("%s %s%s %s", q.Method, q.Host, q.RequestURI, body), q.Header}
-		http.Error(w, "nobody reads this", http.StatusTeapot)
+		http.Error(w, "unused response", http.StatusTeapot)
 	})
 	return r, got
 }
@@ -44,11 +44,11 @@ func TestMirror(t *testing.T) {
 		method, body string
 		want         string
 	}{
-		"without a body":    {nil, "GET", "", "GET mirror.test/x?a=b "},
-		"with a body":       {nil, "POST", "a body", "POST mirror.test/x?a=b a body"},
-		"another host":      {map[string]string{"mirror-host": "copy.test"}, "PUT", "a", "PUT copy.test/x?a=b a"},
-		"not the body":      {map[string]string{"mirror-request-body": "off"}, "POST", "a body", "POST mirror.test/x?a=b "},
-		"a path of its own": {map[string]string{"mirror-target": "http://mirror.test/copies"}, "GET", "", "GET mirror.test/copies "},
+		"without a body":     {nil, "GET", "", "GET mirror.test/x?a=b "},
+		"with a body":        {nil, "POST", "a body", "POST mirror.test/x?a=b a body"},
+		"another host":       {map[string]string{"mirror-host": "copy.test"}, "PUT", "a", "PUT copy.test/x?a=b a"},
+		"without the body":   {map[string]string{"mirror-request-body": "off"}, "POST", "a body", "POST mirror.test/x?a=b "},
+		"path in the target": {map[string]string{"mirror-target": "http://mirror.test/copies"}, "GET", "", "GET mirror.test/copies "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -62,21 +62,21 @@ func TestMirror(t *testing.T) {
 				t.Errorf("mirror got %q, want %q", seen.line, test.want)
 			}
 			if ip := seen.header.Get("X-Real-Ip"); ip != "127.0.0.1" {
-				t.Errorf("x-real-ip %q, want ours", ip)
+				t.Errorf("x-real-ip %q, want the proxy's", ip)
 			}
 		})
 	}
 }
 
-func TestMirrorNeverHoldsUpARequest(t *testing.T) {
+func TestMirrorNeverDelaysRequest(t *testing.T) {
 	r, _ := mirrorRig(t, nil)
 	r.blackHole("mirror.test:80")
-	for range 70 { // more than are under way at once
+	for range 70 { // more than the limit of copies in flight
 		response, body := r.ask("/")
 		wantStatus(t, response, body, http.StatusOK)
 	}
 	if _, dropped := r.server.Mirrored(); dropped == 0 {
-		t.Error("no copy was dropped although the mirror takes none")
+		t.Error("no copy was dropped although the mirror doesn't respond")
 	}
 }
 
@@ -87,18 +87,18 @@ func TestLargeBodyIsNotMirrored(t *testing.T) {
 		wantStatus(t, response, body, http.StatusOK)
 	}
 	if seen := <-got; len(seen.line) < 1<<20 {
-		t.Errorf("the mirror got %d bytes, want the body that just fits", len(seen.line))
+		t.Errorf("the mirror got %d bytes, want the body of maximum size", len(seen.line))
 	}
 	if sent, dropped := r.server.Mirrored(); sent != 1 || dropped != 1 {
-		t.Errorf("%d copies sent and %d dropped, want one each", sent, dropped)
+		t.Errorf("%d copies sent and %d dropped, want one of each", sent, dropped)
 	}
 }
 
-// HTTP/2 can announce a body of 0 bytes and end it in a frame of its own. The engine drops such a body without a read and
-// without a Close, and whoever waited for either would keep the mirror's slots for good.
-func TestAnnouncedEmptyBodyIsMirroredAtOnce(t *testing.T) {
+// HTTP/2 can announce a body of 0 bytes and end it in a separate frame. The engine drops such a
+// body without Read and Close. Waiting for either would hold the mirror's slot forever.
+func TestEmptyHTTP2BodyIsMirrored(t *testing.T) {
 	r, got := mirrorRig(t, nil)
-	for i := range 70 { // more than are under way at once
+	for i := range 70 { // more than the limit of copies in flight
 		request := httptest.NewRequest(http.MethodPost, "http://shop.test/", io.NopCloser(strings.NewReader("")))
 		request.ContentLength = 0
 		answer := httptest.NewRecorder()

@@ -11,24 +11,26 @@ import (
 // The tests' client is 127.0.0.1.
 func TestTrustInForwardedHeaders(t *testing.T) {
 	claims := []string{"X-Forwarded-For: 6.6.6.6, 203.0.113.7", "X-Forwarded-For: 10.9.9.9:1234", "X-Forwarded-Proto: https",
-		"X-Forwarded-Host: public.test", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /shop", "X-Real-IP: 6.6.6.6", "Ssl-Client-Verify: SUCCESS"}
+		"X-Forwarded-Host: public.test", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /shop",
+		"X-Real-IP: 6.6.6.6", "Ssl-Client-Verify: SUCCESS"}
 	for _, test := range []struct {
 		name     string
 		settings map[string]string
 		want     map[string]string
 	}{
-		{"nobody is trusted", nil, map[string]string{
+		{"no proxy is trusted", nil, map[string]string{
 			"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": host,
 			"X-Forwarded-Prefix": "", "X-Original-Forwarded-For": "", "Ssl-Client-Verify": "",
 		}},
 		{"others are trusted", map[string]string{"use-forwarded-headers": "true", "proxy-real-ip-cidr": "10.0.0.0/8"}, map[string]string{
 			"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Prefix": "", "X-Original-Forwarded-For": "",
 		}},
-		{"proxies are trusted", map[string]string{"use-forwarded-headers": "true", "proxy-real-ip-cidr": "127.0.0.0/8,10.0.0.0/8"}, map[string]string{
-			"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "X-Forwarded-Proto": "https", "X-Scheme": "https",
-			"X-Forwarded-Host": "public.test", "X-Forwarded-Port": "8443", "X-Forwarded-Prefix": "/shop",
-			"X-Original-Forwarded-For": "6.6.6.6, 203.0.113.7, 10.9.9.9:1234", "Ssl-Client-Verify": "",
-		}},
+		{"proxies are trusted", map[string]string{"use-forwarded-headers": "true", "proxy-real-ip-cidr": "127.0.0.0/8,10.0.0.0/8"},
+			map[string]string{
+				"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "X-Forwarded-Proto": "https", "X-Scheme": "https",
+				"X-Forwarded-Host": "public.test", "X-Forwarded-Port": "8443", "X-Forwarded-Prefix": "/shop",
+				"X-Original-Forwarded-For": "6.6.6.6, 203.0.113.7, 10.9.9.9:1234", "Ssl-Client-Verify": "",
+			}},
 		{"all are trusted", map[string]string{"use-forwarded-headers": "true"}, map[string]string{"X-Forwarded-For": "6.6.6.6"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -44,15 +46,16 @@ func TestTrustInForwardedHeaders(t *testing.T) {
 				}
 			}
 			if record := r.record(); record.Client != test.want["X-Forwarded-For"] {
-				t.Errorf("recorded for %s", record.Client)
+				t.Errorf("recorded client %s", record.Client)
 			}
 		})
 	}
 }
 
-// What a trusted proxy says about TLS keeps its clients from being redirected for ever.
-func TestTrustedProxyEndsRedirectsToHTTPS(t *testing.T) {
-	r := worldRig(t, map[string]string{"force-ssl-redirect": "true"}, configMap("lab", settings, map[string]string{"use-forwarded-headers": "true"}))
+// A trusted proxy that terminates TLS prevents an endless redirect to HTTPS.
+func TestTrustedProxyPreventsRedirectLoop(t *testing.T) {
+	r := worldRig(t, map[string]string{"force-ssl-redirect": "true"},
+		configMap("lab", settings, map[string]string{"use-forwarded-headers": "true"}))
 	response, body := r.ask("/", "X-Forwarded-Proto: https")
 	wantStatus(t, response, body, http.StatusOK)
 	response, body = r.ask("/", "X-Forwarded-Proto: http")
@@ -69,14 +72,16 @@ func TestRewrittenRequest(t *testing.T) {
 		r.world(map[string]string{"rewrite-target": target, "upstream-vhost": "inner.test", "x-forwarded-prefix": "/shop"})
 		r.get("/old?a=b")
 		got := <-requests
-		if got.RequestURI != want || got.Host != "inner.test" || got.Header.Get("X-Forwarded-Host") != host || got.Header.Get("X-Forwarded-Prefix") != "/shop" {
+		if got.RequestURI != want || got.Host != "inner.test" || got.Header.Get("X-Forwarded-Host") != host ||
+			got.Header.Get("X-Forwarded-Prefix") != "/shop" {
 			t.Errorf("rewrite-target %s: the endpoint gets %s for %s, %v", target, got.RequestURI, got.Host, got.Header)
 		}
 	}
 }
 
-// The zone of a link-local address names an interface of ours (RFC 4007, 11), and is no part of who the client is.
-func TestZoneDoesNotHideAnAddress(t *testing.T) {
+// The zone of a link-local address is one of the controller's interfaces (RFC 4007, 11), not part
+// of the client's identity.
+func TestClientAddressIgnoresZone(t *testing.T) {
 	r := worldRig(t, map[string]string{"denylist-source-range": "fe80::/10"})
 	request := httptest.NewRequest(http.MethodGet, "http://"+host+"/", nil)
 	request.RemoteAddr = "[fe80::1%eth0]:1234"

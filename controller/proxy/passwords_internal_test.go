@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// slowUsers know one password, and count how often and by how many at once they are asked.
+// slowUsers has one password, and counts the checks and how many run in parallel.
 type slowUsers struct {
-	gate          chan struct{} // nil: no wait
+	gate          chan struct{} // nil for no wait
 	asked         atomic.Int64
 	now, together atomic.Int64
 }
@@ -48,8 +48,8 @@ func TestPasswordIsCheckedOnce(t *testing.T) {
 	}
 }
 
-// A remembered password is one of one user of one list.
-func TestRememberedPasswordIsNobodyElses(t *testing.T) {
+// A cached password is valid for one user of one list.
+func TestCachedPasswordAppliesToOneUser(t *testing.T) {
 	p, users, others := newPasswords(), &slowUsers{}, &slowUsers{}
 	_, _ = p.match(t.Context(), users, "alice", "right")
 	for _, ask := range []struct {
@@ -59,12 +59,12 @@ func TestRememberedPasswordIsNobodyElses(t *testing.T) {
 		before := ask.users.asked.Load()
 		_, _ = p.match(t.Context(), ask.users, ask.name, ask.pw)
 		if ask.users.asked.Load() == before {
-			t.Errorf("%s:%s was answered from memory", ask.name, ask.pw)
+			t.Errorf("%s:%s was answered from the cache", ask.name, ask.pw)
 		}
 	}
 }
 
-func TestRememberedPasswordExpires(t *testing.T) {
+func TestCachedPasswordExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, users := newPasswords(), &slowUsers{}
 		_, _ = p.match(t.Context(), users, "alice", "right")
@@ -76,8 +76,8 @@ func TestRememberedPasswordExpires(t *testing.T) {
 	})
 }
 
-// Guessing must leave the processor to others, and must not wait for ever.
-func TestFewPasswordsAreCheckedAtOnce(t *testing.T) {
+// Guessing must leave CPU time to other requests, and must not wait forever.
+func TestParallelPasswordChecksAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, users := newPasswords(), &slowUsers{gate: make(chan struct{})}
 		var busy atomic.Int64
@@ -93,17 +93,17 @@ func TestFewPasswordsAreCheckedAtOnce(t *testing.T) {
 		waitVirtual(passwordTimeout)
 		synctest.Wait()
 		if got := busy.Load(); got != 50-slots {
-			t.Errorf("%d of 50 gave up, want %d", got, 50-slots)
+			t.Errorf("%d of 50 timed out, want %d", got, 50-slots)
 		}
 		close(users.gate)
 		all.Wait()
 		if got := users.together.Load(); got != slots {
-			t.Errorf("%d checks at once, want %d", got, slots)
+			t.Errorf("%d parallel checks, want %d", got, slots)
 		}
 	})
 }
 
-func TestGuessingDoesNotDriveOutRightPasswords(t *testing.T) {
+func TestGuessesDoNotEvictCorrectPasswords(t *testing.T) {
 	p, users := newPasswords(), &slowUsers{}
 	_, _ = p.match(t.Context(), users, "alice", "right")
 	for i := range passwordCacheSize + 1 {
@@ -112,12 +112,12 @@ func TestGuessingDoesNotDriveOutRightPasswords(t *testing.T) {
 	before := users.asked.Load()
 	_, _ = p.match(t.Context(), users, "alice", "right")
 	if users.asked.Load() != before {
-		t.Error("the right password was forgotten")
+		t.Error("the correct password was evicted")
 	}
 	if got := len(p.wrong.items); got != passwordCacheSize {
-		t.Errorf("%d wrong passwords are remembered, want %d", got, passwordCacheSize)
+		t.Errorf("%d wrong passwords are cached, want %d", got, passwordCacheSize)
 	}
 }
 
-// waitVirtual lets the time of a synctest bubble go on.
+// waitVirtual waits in the time of a synctest bubble.
 func waitVirtual(d time.Duration) { <-time.After(d) }

@@ -20,7 +20,7 @@ import (
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
-	// above is what leads to the root, this one included; empty for a root.
+	// above is the chain up to the root, including this CA; empty for a root.
 	above [][]byte
 }
 
@@ -30,7 +30,7 @@ func newCA(t testing.TB, name string) *authority {
 	return (*authority)(nil).sign(t, name)
 }
 
-// sign makes an intermediate CA; that of nobody is a root.
+// sign makes an intermediate CA; a nil authority makes a root.
 func (a *authority) sign(t testing.TB, name string) *authority {
 	t.Helper()
 	ca := &authority{key: newKey(t)}
@@ -68,7 +68,7 @@ func (a *authority) issue(t testing.TB, name string, edits ...func(*x509.Certifi
 	return tls.Certificate{Certificate: append([][]byte{der}, a.above...), PrivateKey: key}
 }
 
-// pem is the CA's certificate as a Secret has it.
+// pem is the CA's certificate in the format of a Secret.
 func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
@@ -91,7 +91,7 @@ func create(t testing.TB, template, parent *x509.Certificate, key, signer *ecdsa
 	return der
 }
 
-// listenTLS opens a second listener of the rig's proxy, for HTTPS, and tells its address.
+// listenTLS opens an HTTPS listener of the rig's proxy, and returns its address.
 func (r *rig) listenTLS() string {
 	r.t.Helper()
 	config, err := r.server.TLSConfig()

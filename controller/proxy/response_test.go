@@ -43,7 +43,7 @@ func TestLocationAndRefreshAreRewritten(t *testing.T) {
 	}
 }
 
-func TestCookiesGetAnotherDomainAndPath(t *testing.T) {
+func TestCookieDomainAndPathAreRewritten(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "a=Path=/inner/; Domain=.INNER.test; Path=/inner/x; HttpOnly")
@@ -60,8 +60,8 @@ func TestCookiesGetAnotherDomainAndPath(t *testing.T) {
 	}
 }
 
-// What an endpoint has sent is of use to the client before the rest is there, also when the length of the whole is known.
-func TestPiecesOfAKnownLengthArriveAtOnce(t *testing.T) {
+// The client gets each part of a response as the endpoint sends it, even if the length is known.
+func TestResponseWithLengthIsStreamed(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	release := make(chan struct{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
@@ -87,8 +87,8 @@ func TestPiecesOfAKnownLengthArriveAtOnce(t *testing.T) {
 	}
 }
 
-// 64 KB at 16 KB a second, of which the first 32 KB are free: two seconds, in virtual time.
-func TestPaceOfAResponse(t *testing.T) {
+// 64 KB at 16 KB per second, with the first 32 KB free, take two seconds in virtual time.
+func TestPaceLimitsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		sent, err := proxy.Paced(t.Context(), 16<<10, 32<<10, 64<<10)
@@ -108,7 +108,7 @@ func TestPaceEndsWithTheRequest(t *testing.T) {
 	})
 }
 
-func TestResponseIsPaced(t *testing.T) {
+func TestLimitRate(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 3<<10)) })
 	r.route(map[string]string{"limit-rate": "4", "limit-rate-after": "1"}, "10.0.0.1:80")

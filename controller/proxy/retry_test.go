@@ -23,12 +23,12 @@ func TestNextUpstream(t *testing.T) {
 		method        string
 		status, tries int
 	}{
-		{"a status is an answer", unavailable, nil, "GET", 503, 1},
-		{"unless it is listed", unavailable, map[string]string{"proxy-next-upstream": "http_503"}, "GET", 200, 2},
-		{"for what may be done twice", unavailable, map[string]string{"proxy-next-upstream": "http_503"}, "POST", 503, 1},
-		{"or what its author allows", unavailable, map[string]string{"proxy-next-upstream": "http_503 non_idempotent"}, "POST", 200, 2},
+		{"unlisted status", unavailable, nil, "GET", 503, 1},
+		{"listed status", unavailable, map[string]string{"proxy-next-upstream": "http_503"}, "GET", 200, 2},
+		{"listed status, POST", unavailable, map[string]string{"proxy-next-upstream": "http_503"}, "POST", 503, 1},
+		{"listed status, non_idempotent", unavailable, map[string]string{"proxy-next-upstream": "http_503 non_idempotent"}, "POST", 200, 2},
 		{"another status", unavailable, map[string]string{"proxy-next-upstream": "http_502"}, "GET", 503, 1},
-		{"one try is all", unavailable, map[string]string{"proxy-next-upstream": "http_503", "proxy-next-upstream-tries": "1"}, "GET", 503, 1},
+		{"one try", unavailable, map[string]string{"proxy-next-upstream": "http_503", "proxy-next-upstream-tries": "1"}, "GET", 503, 1},
 		{"refused", refusing, nil, "POST", 200, 2},
 		{"refused, off", refusing, map[string]string{"proxy-next-upstream": "off"}, "GET", 502, 1},
 		{"refused, one try", refusing, map[string]string{"proxy-next-upstream-tries": "1"}, "GET", 502, 1},
@@ -56,8 +56,8 @@ func TestNextUpstream(t *testing.T) {
 	}
 }
 
-// The last endpoint's answer is better than none.
-func TestStatusOfTheLastEndpointIsPassedOn(t *testing.T) {
+// The last endpoint's response is more useful than an error of the proxy.
+func TestLastEndpointStatusIsForwarded(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	for _, address := range []string{"10.0.0.1:80", "10.0.0.2:80"} {
 		r.pod(address, func(w http.ResponseWriter, _ *http.Request) {
@@ -72,7 +72,7 @@ func TestStatusOfTheLastEndpointIsPassedOn(t *testing.T) {
 	}
 }
 
-// A body is passed on, not kept: once a part of it is gone, there is no second try.
+// A body is streamed, not stored: once part of it was read, there is no second try.
 func TestBodyIsSentOnce(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {

@@ -35,7 +35,7 @@ func serverCertificate(t *testing.T, version string, certificate tls.Certificate
 	}
 }
 
-func TestNextHandshakeShowsTheNewCertificate(t *testing.T) {
+func TestNextHandshakeUsesNewCertificate(t *testing.T) {
 	ca := newCA(t, "web")
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Strict-Transport-Security", "max-age=1") })
@@ -47,14 +47,14 @@ func TestNextHandshakeShowsTheNewCertificate(t *testing.T) {
 		}
 		response, _ := r.secureGet(address, host, host, nil)
 		if got := response.TLS.PeerCertificates[0].Raw; string(got) != string(certificate.Certificate[0]) {
-			t.Errorf("version %s: another certificate was shown", version)
+			t.Errorf("version %s: wrong certificate", version)
 		}
-		// One such header, ours, on every answer of the host (RFC 6797, 7.1).
+		// Exactly one such field, set by the proxy, on each response of the host (RFC 6797, 7.1).
 		if got := response.Header.Values("Strict-Transport-Security"); len(got) != 1 || got[0] != "max-age=31536000; includeSubDomains" {
 			t.Errorf("Strict-Transport-Security %q", got)
 		}
 	}
 	if response, _ := r.secureGet(address, "other.test", "other.test", nil); response.Header.Get("Strict-Transport-Security") != "" {
-		t.Error("a host without a certificate promises TLS")
+		t.Error("a host without a certificate has HSTS")
 	}
 }

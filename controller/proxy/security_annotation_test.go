@@ -13,9 +13,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Whoever may write an Ingress may not write headers for others: no value of any annotation ends its header field, on the way to
-// the client or to the pod. Every annotation is tried, beside those that give it a meaning.
-func TestNoAnnotationInjectsAHeader(t *testing.T) {
+// A user who can create an Ingress must not inject header fields: no annotation value can end its
+// field, on the way to the client or to the pod. Each annotation is tested together with those that
+// it depends on.
+func TestAnnotationsCannotInjectHeaders(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
 	base := map[string]string{"affinity": "cookie", "enable-cors": "true"}
@@ -48,6 +49,6 @@ func TestNoAnnotationInjectsAHeader(t *testing.T) {
 		}
 	}
 	if served < 100 {
-		t.Errorf("only %d requests reached the pod: the test shows little", served)
+		t.Errorf("only %d requests reached the pod: want more", served)
 	}
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// guarded has two rules for the host: Prefix /admin leads to the pod 10.0.0.2, everything else to 10.0.0.1.
+// guarded has two rules for the host: Prefix /admin routes to the pod 10.0.0.2, all other paths to
+// 10.0.0.1.
 func guarded() routing.Snapshot {
 	s := snapshot(nil, []string{"10.0.0.1:80"})
 	rule := s.Ingresses[0].Spec.Rules[0].HTTP
@@ -36,8 +37,9 @@ func guarded() routing.Snapshot {
 	return s
 }
 
-// isAdmin is what a backend may take for a page of /admin: it decodes as Go's server does, and may then drop matrix
-// parameters, take backslashes for slashes, merge slashes and resolve dots.
+// isAdmin returns the ways in which a backend could interpret the path as below /admin. It decodes
+// as Go's server does, and can then drop matrix parameters, treat backslashes as slashes, merge
+// slashes, and resolve dots.
 func isAdmin(q *http.Request) (under []bool) {
 	dropParameters := func(p string) string {
 		elements := strings.Split(p, "/")
@@ -54,7 +56,7 @@ func isAdmin(q *http.Request) (under []bool) {
 		path.Clean(dropParameters(q.URL.Path)),
 		path.Clean(dropParameters(backslashes(q.URL.Path))),
 	} {
-		nul, _, _ := strings.Cut(reading, "\x00") // as C reads it
+		nul, _, _ := strings.Cut(reading, "\x00") // as a C string
 		for _, p := range []string{reading, nul} {
 			under = append(under, p == "/admin" || strings.HasPrefix(p, "/admin/"))
 		}
@@ -62,9 +64,10 @@ func isAdmin(q *http.Request) (under []bool) {
 	return under
 }
 
-// Whatever a client writes, the pod that gets it must be the one that the rules want for what the pod will read. Otherwise the
-// guard of one rule is walked around through another. All paths of a slash and up to three pieces are tried, over a socket.
-func TestEveryReadingOfAPathIsForItsPod(t *testing.T) {
+// The rules must select the pod by the same path that the pod interprets. Otherwise a request could
+// bypass the protection of one rule through another. The test sends all paths of a slash and up to
+// three pieces over a socket.
+func TestPathInterpretationsStayWithTheirRule(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	for address, admin := range map[string]bool{"10.0.0.1:80": false, "10.0.0.2:80": true} {
 		r.pod(address, func(w http.ResponseWriter, q *http.Request) {
@@ -84,7 +87,8 @@ func TestEveryReadingOfAPathIsForItsPod(t *testing.T) {
 	r.server.Swap(table)
 	statuses := map[int]int{}
 	client := &pipe{t: t, address: r.address}
-	for _, target := range paths([]string{"/", "%2f", "%2F", `\`, "%5c", ".", "..", "%2e", "%2E%2e", ";", "%3b", "%00", "admin", "%61dmin", "x", "%25", "%252f"}) {
+	for _, target := range paths([]string{"/", "%2f", "%2F", `\`, "%5c", ".", "..", "%2e", "%2E%2e", ";", "%3b", "%00", "admin",
+		"%61dmin", "x", "%25", "%252f"}) {
 		status, body := client.get(target)
 		statuses[status]++
 		if status != http.StatusOK && status != http.StatusBadRequest {
@@ -96,7 +100,7 @@ func TestEveryReadingOfAPathIsForItsPod(t *testing.T) {
 	}
 }
 
-// paths are a slash and up to three of the pieces.
+// paths returns all paths of a slash and up to three of the pieces.
 func paths(pieces []string) []string {
 	all := []string{"/"}
 	for from, round := 0, 0; round < 3; round++ {
@@ -111,7 +115,8 @@ func paths(pieces []string) []string {
 	return all
 }
 
-// pipe asks for one path after the other on a connection, byte for byte, and dials again when it is closed.
+// pipe requests one path after the other on a connection, byte for byte, and dials again when it is
+// closed.
 type pipe struct {
 	t       *testing.T
 	address string

@@ -7,8 +7,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// refused sends each request to a proxy in front of one pod, and fails if it gets anything but a 4xx or 5xx of the proxy's
-// own, or if the pod sees it.
+// refused sends each request to a proxy with one pod. It fails if the response isn't a 4xx or 5xx
+// of the proxy, or if the pod gets the request.
 func refused(t *testing.T, want string, requests map[string]string) {
 	t.Helper()
 	r := newRig(t, proxy.Options{})
@@ -17,7 +17,7 @@ func refused(t *testing.T, want string, requests map[string]string) {
 		t.Run(name, func(t *testing.T) {
 			reply := r.raw(request)
 			if status := firstLine(reply); !strings.HasPrefix(status, "HTTP/1.1 "+want) || strings.Count(reply, "HTTP/1.1 ") != 1 {
-				t.Errorf("answer %q, want %s and no more:\n%s", status, want, reply)
+				t.Errorf("response %q, want %s and no more:\n%s", status, want, reply)
 			}
 			select {
 			case got := <-reached:
@@ -28,8 +28,8 @@ func refused(t *testing.T, want string, requests map[string]string) {
 	}
 }
 
-// A name that is no token and a value with control bytes make one program see a header where another sees none
-// (RFC 9110, 5.1 and 5.5).
+// Programs disagree about fields with an invalid name or with control bytes in the value (RFC 9110,
+// 5.1 and 5.5).
 func TestInvalidHeadersAreRefused(t *testing.T) {
 	const start = "GET / HTTP/1.1\r\nHost: shop.test\r\n"
 	refused(t, "400", map[string]string{
@@ -52,7 +52,7 @@ func TestInvalidHeadersAreRefused(t *testing.T) {
 	})
 }
 
-// The request line has three parts and two blanks; HTTP/0.9 has no header, so no host.
+// The request line has three parts and two spaces. HTTP/0.9 has no header and thus no host.
 func TestInvalidRequestLinesAreRefused(t *testing.T) {
 	const end = "\r\nHost: shop.test\r\n\r\n"
 	refused(t, "400", map[string]string{
@@ -82,8 +82,8 @@ func TestInvalidRequestLinesAreRefused(t *testing.T) {
 	})
 }
 
-// What a request is for must be the same to everybody: to the table, to the pod, to whoever reads X-Forwarded-Host.
-func TestAuthorityTricksAreRefused(t *testing.T) {
+// The host must be the same for the table, for the pod, and in X-Forwarded-Host.
+func TestAmbiguousAuthorityIsRefused(t *testing.T) {
 	host := func(field string) string { return "GET / HTTP/1.1\r\n" + field + "\r\n\r\n" }
 	target := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: shop.test\r\n\r\n" }
 	refused(t, "400", map[string]string{
@@ -118,15 +118,15 @@ func TestAuthorityTricksAreRefused(t *testing.T) {
 	})
 }
 
-// The target's authority counts, the Host field does not (RFC 9112, 3.2.2). If the pod were sent the field, a rule for one
-// host would serve another one's pages.
-func TestAbsoluteFormDecidesForEverybody(t *testing.T) {
+// The target's authority takes precedence over the Host field (RFC 9112, 3.2.2). If the pod got the
+// Host field, a rule for one host would serve pages of another.
+func TestAbsoluteFormOverridesHost(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
 	for _, c := range []struct{ target, field, status, sees string }{
 		{"http://shop.test/a", "other.test", "200", "shop.test"},
 		{"HTTP://shop.test:8080/a", "other.test:90", "200", "shop.test:8080"},
-		{"https://shop.test/a", "shop.test", "200", "shop.test"}, // says nothing about how it came
+		{"https://shop.test/a", "shop.test", "200", "shop.test"}, // the target's scheme doesn't describe the connection
 		{"http://other.test/a", "shop.test", "404", ""},
 		{"//other.test/a", "shop.test", "200", "shop.test"}, // a path
 	} {
@@ -148,8 +148,8 @@ func TestAbsoluteFormDecidesForEverybody(t *testing.T) {
 	}
 }
 
-// Nobody needs a host in HTTP/1.0, so such a request is for the rules without one, and for no other.
-func TestRequestWithoutHostMeetsNoHost(t *testing.T) {
+// HTTP/1.0 requires no host, so only rules without a host match such a request.
+func TestRequestWithoutHostMatchesNoHost(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
 	for _, request := range []string{"GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"} {
@@ -158,15 +158,17 @@ func TestRequestWithoutHostMeetsNoHost(t *testing.T) {
 		}
 	}
 	if len(reached) > 0 {
-		t.Error("it reached the pod of shop.test")
+		t.Error("the header reached the pod of shop.test")
 	}
 }
 
-// What is well formed must pass, however unusual: bytes beyond ASCII in a value, any token for a name or a method.
+// Valid requests must pass, however unusual: bytes beyond ASCII in a value, any token as a name or
+// a method.
 func TestUnusualRequestsAreServed(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
-	reply := r.raw("PURGE / HTTP/1.1\r\nhost: \t shop.test \t \r\nX-Any: a\tb \xff\xfe\r\nX!#$%&'*+.^`|~0: 1\r\nX-Empty:\r\nConnection: close\r\n\r\n")
+	reply := r.raw("PURGE / HTTP/1.1\r\nhost: \t shop.test \t \r\nX-Any: a\tb \xff\xfe\r\n" +
+		"X!#$%&'*+.^`|~0: 1\r\nX-Empty:\r\nConnection: close\r\n\r\n")
 	if !strings.HasPrefix(reply, "HTTP/1.1 200 ") {
 		t.Fatal(reply)
 	}

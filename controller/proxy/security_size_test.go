@@ -15,8 +15,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// flood writes a start and then a piece again and again until 100 MB are written or nobody takes any more. It says how much
-// was taken, what was answered, and how much memory the process allocated meanwhile.
+// flood writes start and then repeats piece, until 100 MB are written or a write fails. It returns
+// the bytes written, the memory that the process allocated meanwhile, and the response.
 func (r *rig) flood(start, piece string) (taken, allocated uint64, reply string) {
 	r.t.Helper()
 	conn, err := net.Dial("tcp", r.address)
@@ -40,8 +40,8 @@ func (r *rig) flood(start, piece string) (taken, allocated uint64, reply string)
 	return taken, after.TotalAlloc - before.TotalAlloc, reply
 }
 
-// A header of 100 MB must cost the client more than the proxy: the proxy reads no more than it would serve, says so, and hangs
-// up. What is taken beyond that waits in the buffers of the kernel.
+// A header of 100 MB must cost the client more than the proxy. The proxy reads no more than its
+// limit, responds with 431, and closes the connection. Further bytes stay in the kernel's buffers.
 func TestHugeHeadersAreRefused(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
@@ -57,13 +57,13 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			taken, allocated, reply := r.flood(c.start, c.piece)
 			if taken >= 32<<20 {
-				t.Errorf("%d bytes were taken", taken)
+				t.Errorf("%d bytes were read", taken)
 			}
 			if allocated > 4<<20 {
 				t.Errorf("%d bytes were allocated", allocated)
 			}
-			if reply != "" && !strings.Contains(reply, "HTTP/1.1 431 ") { // a reset may overtake the answer
-				t.Errorf("answer %q", reply)
+			if reply != "" && !strings.Contains(reply, "HTTP/1.1 431 ") { // a reset can overtake the response
+				t.Errorf("response %q", reply)
 			}
 			for len(reached) > 0 {
 				if got := <-reached; got.target != "/first" {
@@ -74,7 +74,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 	}
 }
 
-// The trailer of a chunked body is a header too.
+// The trailer of a chunked body is limited as a header is.
 func TestHugeTrailersAreRefused(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	spy(r)
@@ -83,13 +83,14 @@ func TestHugeTrailersAreRefused(t *testing.T) {
 			const start = "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n1\r\na\r\n0\r\nX-T: "
 			taken, allocated, _ := r.flood(start, piece)
 			if taken >= 32<<20 || allocated > 8<<20 {
-				t.Errorf("%d bytes were taken, %d allocated", taken, allocated)
+				t.Errorf("%d bytes were read, %d allocated", taken, allocated)
 			}
 		})
 	}
 }
 
-// Over HTTP/2 a header may come in any number of CONTINUATION frames (RFC 9113, 10.5.1; CVE-2023-45288).
+// Over HTTP/2, a header can use any number of CONTINUATION frames (RFC 9113, 10.5.1;
+// CVE-2023-45288).
 func TestHugeHTTP2HeadersAreRefused(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	reached := spy(r)
@@ -102,7 +103,7 @@ func TestHugeHTTP2HeadersAreRefused(t *testing.T) {
 	var block strings.Builder
 	encoder := hpack.NewEncoder(&block)
 	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", host}} {
-		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a strings.Builder takes everything
+		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a strings.Builder returns no errors
 	}
 	err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String())})
 	block.Reset()
@@ -117,14 +118,14 @@ func TestHugeHTTP2HeadersAreRefused(t *testing.T) {
 		t.Errorf("%d bytes of one header were taken", sent)
 	}
 	if len(reached) > 0 {
-		t.Error("it reached the pod")
+		t.Error("the header reached the pod")
 	}
 }
 
-// dialHTTP2 serves the rig's proxy over TLS too, and gives a connection to it that has agreed on HTTP/2.
+// dialHTTP2 opens an HTTPS listener of the rig's proxy, and returns an HTTP/2 connection to it.
 func (r *rig) dialHTTP2() net.Conn {
 	r.t.Helper()
-	// The certificate is self-signed, and not what this is about.
+	// The certificate is self-signed, which doesn't matter here.
 	conn, err := tls.Dial("tcp", r.listenTLS(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		r.t.Fatal(err)

@@ -19,8 +19,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// pipes is a network of pipes: a proxy in front of one pod that reads what it is sent and says "ok". It lives in a bubble
-// of testing/synctest, where a minute takes no time.
+// pipes is a network of pipes: a proxy with one pod that reads the request and responds "ok". It
+// runs in a bubble of testing/synctest, with virtual time.
 type pipes struct {
 	conns chan net.Conn
 	open  atomic.Int64
@@ -53,7 +53,7 @@ func newPipes(t *testing.T) *pipes {
 	return p
 }
 
-// dial gives the client's end of a new connection.
+// dial returns the client's end of a new connection.
 func (p *pipes) dial() net.Conn {
 	client, server := net.Pipe()
 	p.open.Add(1)
@@ -61,7 +61,7 @@ func (p *pipes) dial() net.Conn {
 	return client
 }
 
-// pipeEnd counts itself out when it is closed.
+// pipeEnd removes itself from the count when it is closed.
 type pipeEnd struct {
 	net.Conn
 	open   *atomic.Int64
@@ -95,7 +95,7 @@ func (p *pipes) Close() error {
 // Addr implements net.Listener.
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
-// ending is all that came on a connection until the proxy closed it, and when that was.
+// ending is what a connection received until the proxy closed it, and when it was closed.
 type ending struct {
 	text  string
 	after time.Duration
@@ -111,7 +111,7 @@ func await(conn net.Conn) <-chan ending {
 	return result
 }
 
-// drip writes a byte at a time until nobody takes them.
+// drip writes one byte at a time until a write fails.
 func drip(conn net.Conn, text string, every time.Duration) {
 	for i := 0; ; i = (i + 1) % len(text) {
 		if _, err := io.WriteString(conn, text[i:i+1]); err != nil {
@@ -121,22 +121,24 @@ func drip(conn net.Conn, text string, every time.Duration) {
 	}
 }
 
-// A client that is slow on purpose holds a connection, and with a body one of the pod's as well. Each wait has its end.
-func TestSlowClientsAreCut(t *testing.T) {
+// A deliberately slow client holds a connection, and with a body one to the pod as well. Each wait
+// has a timeout.
+func TestSlowClientsAreDisconnected(t *testing.T) {
 	const start = "POST / HTTP/1.1\r\nHost: shop.test\r\n"
 	for name, c := range map[string]struct {
-		first string        // what comes at once
-		then  string        // what comes byte by byte
-		every time.Duration // and in which rhythm
-		want  string        // how the answer begins
-		after time.Duration // and when the connection is closed
+		first string        // sent at once
+		then  string        // sent byte by byte
+		every time.Duration // the interval between bytes
+		want  string        // the start of the response
+		after time.Duration // when the connection is closed
 	}{
 		"nothing at all":           {after: 10 * time.Second},
 		"a header that never ends": {first: start, then: "X-A: b\r\n", every: time.Second, after: 10 * time.Second},
 		"half a request line":      {first: "GET /", after: 10 * time.Second},
 		"a body that stops":        {first: start + "Content-Length: 9\r\n\r\nhalf", want: "HTTP/1.1 408 ", after: 60 * time.Second},
-		"a chunk that stops":       {first: start + "Transfer-Encoding: chunked\r\n\r\n9\r\nhalf", want: "HTTP/1.1 408 ", after: 60 * time.Second},
-		"nothing after a request":  {first: "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n", want: "HTTP/1.1 200 ", after: 75 * time.Second},
+		"a chunk that stops": {first: start + "Transfer-Encoding: chunked\r\n\r\n9\r\nhalf", want: "HTTP/1.1 408 ",
+			after: 60 * time.Second},
+		"nothing after a request": {first: "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n", want: "HTTP/1.1 200 ", after: 75 * time.Second},
 		"half a second request": {first: "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n" + start, then: "X-A: b\r\n", every: time.Second,
 			want: "HTTP/1.1 200 ", after: 10 * time.Second},
 	} {
@@ -154,7 +156,7 @@ func TestSlowClientsAreCut(t *testing.T) {
 				got := <-reply
 				dripping.Wait()
 				if !strings.HasPrefix(got.text, c.want) || c.want == "" && strings.Contains(got.text, " 200 ") {
-					t.Errorf("answer %q, want %q", firstLine(got.text), c.want)
+					t.Errorf("response %q, want %q", firstLine(got.text), c.want)
 				}
 				if (got.after - c.after).Abs() > 2*time.Second {
 					t.Errorf("closed after %s, want %s", got.after, c.after)
@@ -164,8 +166,8 @@ func TestSlowClientsAreCut(t *testing.T) {
 	}
 }
 
-// A client that does not read its answer must not hold the pod's connection for ever either.
-func TestClientThatDoesNotReadIsCut(t *testing.T) {
+// A client that doesn't read its response must not hold the pod's connection forever.
+func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes(t)
 		conn := p.dial()
@@ -174,7 +176,7 @@ func TestClientThatDoesNotReadIsCut(t *testing.T) {
 		}
 		<-time.After(50 * time.Second)
 		if p.open.Load() != 1 {
-			t.Error("closed before its time")
+			t.Error("closed too early")
 		}
 		<-time.After(20 * time.Second)
 		if p.open.Load() != 0 {
@@ -183,16 +185,17 @@ func TestClientThatDoesNotReadIsCut(t *testing.T) {
 	})
 }
 
-// Ten thousand connections that do nothing cost little each, keep nobody else waiting, and go away by themselves.
-func TestIdleConnectionsCostLittleAndEnd(t *testing.T) {
-	const idle, most = 10_000, 32 << 10 // bytes for each, both ends of the pipe included
+// Ten thousand idle connections must use little memory, not delay other clients, and be closed by
+// the idle timeout.
+func TestIdleConnectionsUseLittleMemoryAndExpire(t *testing.T) {
+	const idle, most = 10_000, 32 << 10 // bytes per connection, including both ends of the pipe
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes(t)
 		before := memory()
 		conns := make([]net.Conn, idle)
 		for i := range conns {
 			conns[i] = p.dial()
-			if i%10 == 0 { // some have asked before
+			if i%10 == 0 { // some have sent a request before
 				ask(t, conns[i])
 			}
 		}
@@ -212,7 +215,7 @@ func TestIdleConnectionsCostLittleAndEnd(t *testing.T) {
 	})
 }
 
-// ask makes a request and reads the answer.
+// ask sends a request and reads the response.
 func ask(t *testing.T, conn net.Conn) {
 	t.Helper()
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"); err != nil {
@@ -227,7 +230,7 @@ func ask(t *testing.T, conn net.Conn) {
 	}
 }
 
-// memory is what the process uses for objects and stacks.
+// memory returns the memory of the process for objects and stacks.
 func memory() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

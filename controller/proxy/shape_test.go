@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// raw writes bytes to a connection of its own and reads until the proxy closes it or says nothing more.
+// raw writes bytes to a new connection, and reads until the proxy closes it or sends no more.
 func (r *rig) raw(request string) string {
 	r.t.Helper()
 	conn, err := net.Dial("tcp", r.address)
@@ -34,20 +34,23 @@ func firstLine(s string) string {
 	return line
 }
 
-// Each of these is a request whose end, or whose meaning, two programs in a row could see differently (RFC 9112, 11.2).
-// The connection must be closed as well: what follows on it may not be a request.
+// Two programs in a row could disagree about the end or the meaning of each of these requests (RFC
+// 9112, 11.2). The connection must be closed as well: the bytes that follow might not be a request.
 func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	const hidden = "GET /hidden HTTP/1.1\r\nHost: shop.test\r\n\r\n"
 	for name, request := range map[string]string{
-		"length and chunked":     "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
-		"chunked and length":     "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n" + hidden,
-		"two equal lengths":      "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-		"two lengths":            "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
-		"list of lengths":        "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1, 1\r\n\r\nx",
-		"signed length":          "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: +1\r\n\r\nx",
-		"two codings":            "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"length and chunked": "POST / HTTP/1.1\r\nHost: shop.test\r\n" +
+			"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
+		"chunked and length": "POST / HTTP/1.1\r\nHost: shop.test\r\n" +
+			"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n" + hidden,
+		"two equal lengths": "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+		"two lengths":       "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+		"list of lengths":   "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1, 1\r\n\r\nx",
+		"signed length":     "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: +1\r\n\r\nx",
+		"two codings": "POST / HTTP/1.1\r\nHost: shop.test\r\n" +
+			"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"other coding":           "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
 		"identity and chunked":   "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
 		"chunked in HTTP/1.0":    "POST / HTTP/1.0\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
@@ -78,10 +81,10 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 			reply := r.raw(request)
 			status := firstLine(reply)
 			if !strings.Contains(status, " 400 ") && !strings.Contains(status, " 501 ") {
-				t.Errorf("answer %q, want 400", status)
+				t.Errorf("response %q, want 400", status)
 			}
 			if strings.Contains(reply, " 200 OK\r\n") {
-				t.Errorf("something was served:\n%s", reply)
+				t.Errorf("a request was served:\n%s", reply)
 			}
 			select {
 			case got := <-requests:
@@ -106,7 +109,8 @@ func TestConnectAndTraceAreRefused(t *testing.T) {
 	}
 }
 
-// The check must not misread what is well formed, however it is cut into packets and however many requests share one.
+// The check must accept valid requests, for all ways to split them into packets or to pipeline
+// them.
 func TestPipelinedRequestsAreServed(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
@@ -115,7 +119,7 @@ func TestPipelinedRequestsAreServed(t *testing.T) {
 		"GET /3 HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\nX-Empty:\r\n\r\n" +
 		"GET /4 HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
 	if got := strings.Count(reply, "HTTP/1.1 200 OK"); got != 4 {
-		t.Fatalf("%d answers:\n%s", got, reply)
+		t.Fatalf("%d responses:\n%s", got, reply)
 	}
 	for _, want := range []string{"/1", "/2", "/3", "/4"} {
 		if got := <-requests; got.target != want {
@@ -124,13 +128,13 @@ func TestPipelinedRequestsAreServed(t *testing.T) {
 	}
 }
 
-func TestGoodRequestBeforeABadOneIsServed(t *testing.T) {
+func TestValidRequestBeforeInvalidIsServed(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	reply := r.raw("GET /good HTTP/1.1\r\nHost: shop.test\r\n\r\n" +
 		"POST /bad HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
 	if !strings.HasPrefix(reply, "HTTP/1.1 200 ") || !strings.Contains(reply, "HTTP/1.1 400 ") {
-		t.Errorf("answers:\n%s", reply)
+		t.Errorf("responses:\n%s", reply)
 	}
 	if got := <-requests; got.target != "/good" || len(requests) != 0 {
 		t.Errorf("pod got %s and %d more", got.target, len(requests))
@@ -141,9 +145,10 @@ func TestHosts(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.route(nil)
 	for host, want := range map[string]string{
-		"shop.test": "503", "shop.test:80": "503", "shop.test:": "503", "SHOP.TEST.": "503", // no endpoints, but a route
+		"shop.test": "503", "shop.test:80": "503", "shop.test:": "503", "SHOP.TEST.": "503", // a route without endpoints
 		"10.1.2.3": "404", "[2001:db8::1]": "404", "[2001:db8::1]:80": "404", "a_b.test": "404", "xn--caf-dma.test": "404",
-		"[2001:db8::1": "400", "[fe80::1%25eth0]": "400", "2001:db8::1": "400", ":80": "400", "shop.test:99999": "400", "[10.0.0.1]": "400", "a%2eb": "400",
+		"[2001:db8::1": "400", "[fe80::1%25eth0]": "400", "2001:db8::1": "400",
+		":80": "400", "shop.test:99999": "400", "[10.0.0.1]": "400", "a%2eb": "400",
 	} {
 		reply := r.raw("GET / HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
 		if status := strings.TrimPrefix(firstLine(reply), "HTTP/1.1 "); !strings.HasPrefix(status, want) {

@@ -60,15 +60,21 @@ func TestSessionCookie(t *testing.T) {
 				SameSite: http.SameSiteStrictMode, Partitioned: true,
 			}
 		}, "route=b; Path=/x; Domain=shop.test; Expires=Sun, 04 Jan 2026 03:04:05 GMT; Max-Age=3600; HttpOnly; SameSite=Strict; Partitioned"},
-		"prefix with a slash":  {func(_ *annotations.Options, r *routing.Route) { r.Path = "/cart/" }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
-		"root":                 {func(_ *annotations.Options, r *routing.Route) { r.Path = "/" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"exact with a slash":   {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "/a/", "Exact" }, "INGRESSCOOKIE=b; Path=/a/; HttpOnly"},
-		"path to be escaped":   {func(_ *annotations.Options, r *routing.Route) { r.Path = "/caf\u00e9 1" }, "INGRESSCOOKIE=b; Path=/caf%C3%A9%201; HttpOnly"},
-		"path with semicolon":  {func(_ *annotations.Options, r *routing.Route) { r.Path = "/a;b" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"default backend":      {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "", "" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"regular expression":   {func(_ *annotations.Options, r *routing.Route) { r.Path, r.Regex = "/a(/|$)(.*)", true }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
-		"lax":                  {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.SameSite = http.SameSiteLaxMode }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly; SameSite=Lax"},
-		"not secure by choice": {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.Secure = &no }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
+		"prefix with a slash": {func(_ *annotations.Options, r *routing.Route) { r.Path = "/cart/" }, "INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
+		"root":                {func(_ *annotations.Options, r *routing.Route) { r.Path = "/" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"exact with a slash": {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "/a/", "Exact" },
+			"INGRESSCOOKIE=b; Path=/a/; HttpOnly"},
+		"path to be escaped": {func(_ *annotations.Options, r *routing.Route) { r.Path = "/caf\u00e9 1" },
+			"INGRESSCOOKIE=b; Path=/caf%C3%A9%201; HttpOnly"},
+		"path with semicolon": {func(_ *annotations.Options, r *routing.Route) { r.Path = "/a;b" }, "INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"default backend": {func(_ *annotations.Options, r *routing.Route) { r.Path, r.PathType = "", "" },
+			"INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"regular expression": {func(_ *annotations.Options, r *routing.Route) { r.Path, r.Regex = "/a(/|$)(.*)", true },
+			"INGRESSCOOKIE=b; Path=/; HttpOnly"},
+		"lax": {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.SameSite = http.SameSiteLaxMode },
+			"INGRESSCOOKIE=b; Path=/cart; HttpOnly; SameSite=Lax"},
+		"not secure by choice": {func(o *annotations.Options, _ *routing.Route) { o.Affinity.Cookie.Secure = &no },
+			"INGRESSCOOKIE=b; Path=/cart; HttpOnly"},
 	} {
 		if got := session(c.change).cookies(); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
@@ -92,7 +98,7 @@ func TestSessionCookieIsSecureOverTLS(t *testing.T) {
 
 func TestSessionCookieIsSetWhenMissingOrStale(t *testing.T) {
 	for name, c := range map[string]struct {
-		own    int // the endpoint that the client's cookie names; -1: none
+		own    int // the endpoint in the client's cookie; -1 for none
 		change bool
 		want   bool
 	}{
@@ -126,7 +132,7 @@ func TestNoSessionCookie(t *testing.T) {
 	}
 }
 
-func TestSessionGoesToItsEndpoint(t *testing.T) {
+func TestSessionSelectsEndpoint(t *testing.T) {
 	x := session(nil)
 	own := x.pool.Endpoints()[0]
 	x.decision.Endpoint = &x.decision.Pool.Endpoints[0]
@@ -137,19 +143,19 @@ func TestSessionGoesToItsEndpoint(t *testing.T) {
 	}
 	own.Failed()
 	if got := x.pool.Pick(x.choice()); got == own {
-		t.Error("balanced: went to a pod that failed a moment ago although another one is there")
+		t.Error("balanced: selected a pod that failed recently, although another one is healthy")
 	}
 	x.decision.Policy.Affinity.Persistent = true
 	if got := x.pool.Pick(x.choice()); got != own {
-		t.Error("persistent: left a pod that may have recovered")
+		t.Error("persistent: left a pod that might have recovered")
 	}
 	x.tried = append(x.tried, own)
 	if got := x.pool.Pick(x.choice()); got == own {
-		t.Error("persistent: tried twice for one request")
+		t.Error("persistent: selected twice for one request")
 	}
 }
 
-func TestBrowsersThatMisreadSameSiteNone(t *testing.T) {
+func TestBrowsersThatMisinterpretSameSiteNone(t *testing.T) {
 	const mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_14_6) AppleWebKit/605.1.15 (KHTML, like Gecko) "
 	for userAgent, want := range map[string]bool{
 		"":           false,
@@ -162,8 +168,10 @@ func TestBrowsersThatMisreadSameSiteNone(t *testing.T) {
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/604.1":  false,
 		mac + "Version/12.1.2 Safari/605.1.15": true,
 		mac + "Chrome/90.0.4430.93 Safari/537": false,
-		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.13.2.1208 Mobile": false,
-		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.10.0.1163 Mobile": true,
+		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) " +
+			"Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.13.2.1208 Mobile": false,
+		"Mozilla/5.0 (Linux; U; Android 9) AppleWebKit/537.36 (KHTML, like Gecko) " +
+			"Version/4.0 Chrome/57.0.2987.108 UCBrowser/12.10.0.1163 Mobile": true,
 	} {
 		if got := misinterpretsSameSiteNone(userAgent); got != want {
 			t.Errorf("%q: %t", userAgent, got)

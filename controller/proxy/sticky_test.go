@@ -20,7 +20,7 @@ type session struct {
 	cookie *http.Cookie
 }
 
-// ask makes a request and says which pod answered, and the Set-Cookie field of the answer.
+// ask sends a request, and returns the pod that answered and the Set-Cookie field of the response.
 func (s *session) ask(header ...string) (pod, set string) {
 	s.t.Helper()
 	request := s.request(http.MethodGet, "/", nil)
@@ -49,7 +49,7 @@ func (r *rig) threePods() (addresses []string) {
 	return addresses
 }
 
-// lose makes a pod refuse connections, as one that crashed does.
+// lose makes a pod refuse connections, like a crashed one.
 func (r *rig) lose(address string) {
 	r.mu.Lock()
 	delete(r.pods, address)
@@ -66,7 +66,7 @@ func without(addresses []string, gone string) (left []string) {
 	return left
 }
 
-func TestClientStaysWithItsPod(t *testing.T) {
+func TestSessionStaysWithPod(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	pods := r.threePods()
 	sticky := map[string]string{"affinity": "cookie", "session-cookie-name": "route", "session-cookie-max-age": "3600"}
@@ -86,41 +86,41 @@ func TestClientStaysWithItsPod(t *testing.T) {
 		met[own] = true
 	}
 	if len(met) != 3 {
-		t.Errorf("new clients met %v only", met)
+		t.Errorf("new clients were served only by %v", met)
 	}
 	r.pod("10.0.0.4:80", say("10.0.0.4:80"))
 	client := &session{rig: r}
 	own, _ := client.ask()
 	r.route(sticky, append(pods, "10.0.0.4:80")...)
 	if pod, set := client.ask(); pod != own || set != "" {
-		t.Errorf("a pod more, and the client went from %s to %s, Set-Cookie %q", own, pod, set)
+		t.Errorf("after a new pod, the client went from %s to %s, Set-Cookie %q", own, pod, set)
 	}
 }
 
-func TestCookieThatNamesNoPodIsReplaced(t *testing.T) {
+func TestCookieOfUnknownPodIsReplaced(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	pods := r.threePods()
 	r.route(map[string]string{"affinity": "cookie"}, pods...)
 	client := &session{rig: r, cookie: &http.Cookie{Name: "INGRESSCOOKIE", Value: "10.0.0.1:80"}}
 	own, set := client.ask()
 	if set == "" {
-		t.Fatal("a forged cookie stays")
+		t.Fatal("a forged cookie was kept")
 	}
 	r.route(map[string]string{"affinity": "cookie"}, without(pods, own)...)
 	next, set := client.ask()
 	if next == own || set == "" {
-		t.Errorf("the pod is gone: went to %s, Set-Cookie %q", next, set)
+		t.Errorf("after the pod was deleted: went to %s, Set-Cookie %q", next, set)
 	}
 	if again, set := client.ask(); again != next || set != "" {
 		t.Errorf("went from %s to %s, Set-Cookie %q", next, again, set)
 	}
 }
 
-// A pod that does not answer is not gone: its session may be alive.
-func TestClientOfAPodThatFails(t *testing.T) {
+// A pod that doesn't respond still exists, and its session can be intact.
+func TestSessionOfFailingPod(t *testing.T) {
 	for _, c := range []struct {
 		mode, change string
-		comes        string // what becomes of the cookie
+		comes        string // what happens to the cookie
 	}{
 		{"balanced", "false", "kept"}, {"persistent", "false", "kept"}, {"balanced", "true", "changed"}, {"persistent", "true", "changed"},
 	} {
@@ -133,7 +133,7 @@ func TestClientOfAPodThatFails(t *testing.T) {
 			r.lose(own)
 			other, set := client.ask()
 			if other == own || (set != "") != (c.comes == "changed") {
-				t.Fatalf("answered by %s, Set-Cookie %q", other, set)
+				t.Fatalf("response of %s, Set-Cookie %q", other, set)
 			}
 			r.pod(own, say(own))
 			back, set := client.ask()
@@ -142,11 +142,11 @@ func TestClientOfAPodThatFails(t *testing.T) {
 			}
 			switch {
 			case c.comes == "changed" && back != other:
-				t.Errorf("went on to %s, the new pod is %s", back, other)
+				t.Errorf("then went to %s, the new pod is %s", back, other)
 			case c.comes == "kept" && c.mode == "persistent" && back != own:
-				t.Errorf("the pod is there again, but the client went to %s", back)
+				t.Errorf("the pod recovered, but the client went to %s", back)
 			case c.comes == "kept" && c.mode == "balanced" && back == own:
-				t.Error("back to a pod that failed a moment ago, although others are there")
+				t.Error("back to a pod that failed recently, although others are healthy")
 			}
 		})
 	}
@@ -161,7 +161,8 @@ func canaried(main, canary map[string]string) routing.Snapshot {
 	for name, value := range canary {
 		c.Annotations["nginx.ingress.kubernetes.io/"+name] = value
 	}
-	c.Spec.Rules[0].HTTP.Paths[0].Backend.Service = &networkingv1.IngressServiceBackend{Name: "next", Port: networkingv1.ServiceBackendPort{Number: 80}}
+	c.Spec.Rules[0].HTTP.Paths[0].Backend.Service = &networkingv1.IngressServiceBackend{Name: "next",
+		Port: networkingv1.ServiceBackendPort{Number: 80}}
 	s.Ingresses = append(s.Ingresses, c)
 	service := s.Services[0].DeepCopy()
 	service.Name = "next"
@@ -172,7 +173,7 @@ func canaried(main, canary map[string]string) routing.Snapshot {
 	return s
 }
 
-func TestClientStaysWithTheCanary(t *testing.T) {
+func TestSessionStaysWithCanary(t *testing.T) {
 	for behavior, stays := range map[string]string{"sticky": "10.0.0.2:80", "legacy": "10.0.0.1:80"} {
 		t.Run(behavior, func(t *testing.T) {
 			r := newRig(t, proxy.Options{})
@@ -187,7 +188,7 @@ func TestClientStaysWithTheCanary(t *testing.T) {
 			r.server.Swap(table)
 			client := &session{rig: r}
 			if pod, set := client.ask("X-Next", "always"); pod != "10.0.0.2:80" || set == "" {
-				t.Fatalf("the canary is meant, went to %s, Set-Cookie %q", pod, set)
+				t.Fatalf("want the canary, went to %s, Set-Cookie %q", pod, set)
 			}
 			if pod, _ := client.ask(); pod != stays {
 				t.Errorf("went to %s, want %s", pod, stays)
@@ -196,8 +197,8 @@ func TestClientStaysWithTheCanary(t *testing.T) {
 	}
 }
 
-// How a canary's own pods share its requests is for the canary to say.
-func TestCanaryBalancesItsOwnWay(t *testing.T) {
+// The canary's annotations set how its own pods share its requests.
+func TestCanaryUsesOwnAlgorithm(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.threePods()
 	s := canaried(nil, map[string]string{"canary-by-header": "X-Next", "upstream-hash-by": "$request_uri"})
@@ -215,12 +216,12 @@ func TestCanaryBalancesItsOwnWay(t *testing.T) {
 	first, _ := client.ask("X-Next", "always")
 	for range 5 {
 		if pod, _ := client.ask("X-Next", "always"); pod != first {
-			t.Errorf("the same URI met %s and %s", first, pod)
+			t.Errorf("the same URI was served by %s and %s", first, pod)
 		}
 	}
 }
 
-func TestHashKeepsAKeyWithItsPod(t *testing.T) {
+func TestHashKeepsKeyWithPod(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	pods := r.threePods()
 	r.route(map[string]string{"upstream-hash-by": "$request_uri"}, pods...)
@@ -231,7 +232,7 @@ func TestHashKeepsAKeyWithItsPod(t *testing.T) {
 		met[where[path]] = true
 	}
 	if len(met) != 3 {
-		t.Errorf("20 keys met %v only", met)
+		t.Errorf("20 keys were served only by %v", met)
 	}
 	r.route(map[string]string{"upstream-hash-by": "$request_uri"}, without(pods, pods[1])...)
 	for path, pod := range where {

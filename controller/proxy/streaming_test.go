@@ -33,7 +33,7 @@ func TestServerSentEventsArriveOneByOne(t *testing.T) {
 	defer func() { _ = response.Body.Close() }()
 	lines := bufio.NewScanner(response.Body)
 	for _, event := range []string{"a", "b", "c"} {
-		next <- event // the next one is sent only when this one has arrived
+		next <- event // the next event is sent only when this one has arrived
 		if lines.Scan(); lines.Text() != "data: "+event {
 			t.Fatalf("got %q, want event %q", lines.Text(), event)
 		}
@@ -42,7 +42,7 @@ func TestServerSentEventsArriveOneByOne(t *testing.T) {
 	close(next)
 }
 
-func TestBothDirectionsStreamAtOnce(t *testing.T) {
+func TestFullDuplexStreaming(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {
 		control := http.NewResponseController(w)
@@ -70,11 +70,11 @@ func TestBothDirectionsStreamAtOnce(t *testing.T) {
 	}
 	_ = writer.Close()
 	if lines.Scan() {
-		t.Errorf("more than was sent: %q", lines.Text())
+		t.Errorf("unexpected data: %q", lines.Text())
 	}
 }
 
-func TestTrailersPassBothWays(t *testing.T) {
+func TestTrailersAreForwarded(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	trailers := make(chan http.Header, 1)
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {
@@ -95,8 +95,9 @@ func TestTrailersPassBothWays(t *testing.T) {
 	}
 }
 
-// A client that asks first wants to hear the endpoint's answer before it sends a large body (RFC 9110, 10.1.1).
-func TestExpectContinueAsksTheEndpoint(t *testing.T) {
+// A client with "Expect: 100-continue" waits for the endpoint's response before it sends a large
+// body (RFC 9110, 10.1.1).
+func TestExpectContinueIsForwarded(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/no" {
@@ -108,14 +109,14 @@ func TestExpectContinueAsksTheEndpoint(t *testing.T) {
 	r.route(nil, "10.0.0.1:80")
 	header := " HTTP/1.1\r\nHost: shop.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
 	if reply := r.raw("POST /no" + header); !strings.HasPrefix(reply, "HTTP/1.1 413 ") {
-		t.Errorf("answer %s, want 413 without a body being sent", firstLine(reply))
+		t.Errorf("response %s, want 413 without a body being sent", firstLine(reply))
 	}
 	if reply := r.raw("POST /yes" + header + "body"); !strings.HasPrefix(reply, "HTTP/1.1 100 ") || !strings.HasSuffix(reply, "body") {
-		t.Errorf("answer %s", reply)
+		t.Errorf("response %s", reply)
 	}
 }
 
-// echoUpgrade switches to a protocol that returns what it is sent.
+// echoUpgrade switches to a protocol that echoes its input.
 func echoUpgrade(w http.ResponseWriter, _ *http.Request) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -149,7 +150,7 @@ func TestUpgradedConnectionSurvivesSwaps(t *testing.T) {
 	r.route(nil, "10.0.0.1:80")
 	conn, reader := r.upgrade()
 	for i := range 5 {
-		r.route(nil) // the endpoint is gone from the table, the connection is not
+		r.route(nil) // removes the endpoint from the table; the connection stays open
 		message := fmt.Sprintf("GET /%d\n not: HTTP\n", i)
 		_, _ = io.WriteString(conn, message)
 		echo := make([]byte, len(message))
@@ -163,7 +164,7 @@ func TestUpgradedConnectionSurvivesSwaps(t *testing.T) {
 	}
 }
 
-func TestShutdownEndsWhatDoesNotEndByItself(t *testing.T) {
+func TestShutdownEndsRequestsInFlight(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", echoUpgrade)
 	r.route(nil, "10.0.0.1:80")
@@ -182,8 +183,8 @@ func TestShutdownEndsWhatDoesNotEndByItself(t *testing.T) {
 	}
 }
 
-// A client that goes away is nobody's fault: no retry, no mark on the endpoint, 499 in the log.
-func TestClientGone(t *testing.T) {
+// A disconnected client isn't an endpoint's failure: no retry, no avoidance, 499 in the log.
+func TestClientDisconnects(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	started, gone := make(chan struct{}), make(chan struct{})
 	r.pod("10.0.0.1:80", func(_ http.ResponseWriter, q *http.Request) {
@@ -202,18 +203,18 @@ func TestClientGone(t *testing.T) {
 	}()
 	<-started
 	cancel()
-	<-gone // the endpoint hears of it
+	<-gone // the endpoint's request is canceled
 	<-done
 	if record := r.record(); record.Status != 499 || record.Tries != 1 {
 		t.Errorf("recorded as %d after %d tries, want 499 after 1", record.Status, record.Tries)
 	}
 	if e := r.server.Endpoints()[0]; e.Failures() != 0 || e.Avoided() || e.InFlight() != 0 {
-		t.Errorf("the endpoint is blamed: %d failures, avoided %t, in flight %d", e.Failures(), e.Avoided(), e.InFlight())
+		t.Errorf("the failure is attributed to the endpoint: %d failures, avoided %t, in flight %d", e.Failures(), e.Avoided(), e.InFlight())
 	}
 }
 
-// A response that breaks off must look broken to the client, not complete.
-func TestBrokenResponseIsBroken(t *testing.T) {
+// The client must be able to detect an incomplete response.
+func TestIncompleteResponseIsAborted(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
@@ -229,14 +230,14 @@ func TestBrokenResponseIsBroken(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if body, err := io.ReadAll(response.Body); err == nil {
-		t.Errorf("the client takes %q for everything", body)
+		t.Errorf("the client accepts %q as complete", body)
 	}
 	if record := r.record(); record.Status != 200 || !strings.Contains(record.Reason, "incomplete response") {
 		t.Errorf("recorded as %d %q", record.Status, record.Reason)
 	}
 }
 
-// An endpoint that is slow may still be at work: only what may be done twice goes to another one.
+// A slow endpoint might still process the request: only idempotent requests go to another one.
 func TestReadTimeout(t *testing.T) {
 	for _, test := range []struct {
 		method        string
@@ -264,15 +265,15 @@ func TestReadTimeout(t *testing.T) {
 	}
 }
 
-func TestMalformedBodyIsTheClientsFault(t *testing.T) {
+func TestMalformedBodyIs400(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", func(_ http.ResponseWriter, q *http.Request) { _, _ = io.Copy(io.Discard, q.Body) })
 	r.route(nil, "10.0.0.1:80")
 	reply := r.raw("POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n")
 	if !strings.HasPrefix(reply, "HTTP/1.1 400 ") {
-		t.Errorf("answer %s, want 400", firstLine(reply))
+		t.Errorf("response %s, want 400", firstLine(reply))
 	}
 	if e := r.server.Endpoints()[0]; e.Failures() != 0 {
-		t.Error("the endpoint is blamed")
+		t.Error("the failure is attributed to the endpoint")
 	}
 }

@@ -12,15 +12,16 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// blackHole makes dials of an address hang until they are given up.
+// blackHole makes dials of an address hang until they are canceled.
 func (r *rig) blackHole(address string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hangs = append(r.hangs, address)
 }
 
-// A node that lost its network does not refuse, it is silent. Nothing was sent, so the request may go elsewhere.
-func TestConnectTimeoutGoesToAnotherEndpoint(t *testing.T) {
+// A node without a network doesn't refuse connections; it doesn't respond at all. Nothing was sent,
+// so the request can go to another endpoint.
+func TestConnectTimeoutTriesAnotherEndpoint(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.blackHole("10.0.0.1:80")
 	r.pod("10.0.0.2:80", func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
@@ -51,7 +52,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestSendTimeoutIs504(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	release := make(chan struct{})
-	r.pod("10.0.0.1:80", func(http.ResponseWriter, *http.Request) { <-release }) // does not read
+	r.pod("10.0.0.1:80", func(http.ResponseWriter, *http.Request) { <-release }) // never reads the body
 	t.Cleanup(func() { close(release) })
 	r.route(map[string]string{"proxy-send-timeout": "1", "proxy-body-size": "0"}, "10.0.0.1:80")
 	reader, writer := io.Pipe()
@@ -65,7 +66,7 @@ func TestSendTimeoutIs504(t *testing.T) {
 	}
 }
 
-func TestPauseInAResponseIsBounded(t *testing.T) {
+func TestReadTimeoutBoundsPauses(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	release := make(chan struct{})
 	r.pod("10.0.0.1:80", func(w http.ResponseWriter, _ *http.Request) {
@@ -81,7 +82,7 @@ func TestPauseInAResponseIsBounded(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if body, err := io.ReadAll(response.Body); err == nil || string(body) != "first" {
-		t.Errorf("body %q, error %v: want what came, and that it is not all", body, err)
+		t.Errorf("body %q, error %v; want the partial body and an error", body, err)
 	}
 	if e := r.server.Endpoints()[0]; r.record().Reason == "" || e.Avoided() {
 		t.Errorf("not recorded, or avoided (%t) for one slow response", e.Avoided())
@@ -94,12 +95,12 @@ func TestIdleUpgradedConnectionIsClosed(t *testing.T) {
 	r.route(map[string]string{"proxy-read-timeout": "1"}, "10.0.0.1:80")
 	_, reader := r.upgrade()
 	if _, err := reader.ReadByte(); err == nil {
-		t.Error("a byte out of nothing")
+		t.Error("unexpected byte")
 	}
 }
 
-// A pod that switches to something else than was asked for is not to be trusted with the client's connection.
-func TestUnwantedUpgradeIs502(t *testing.T) {
+// A pod that switches to another protocol than requested must not get the client's connection.
+func TestUnrequestedUpgradeIs502(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	r.pod("10.0.0.1:80", echoUpgrade)
 	r.route(nil, "10.0.0.1:80")
@@ -111,7 +112,7 @@ func TestUnwantedUpgradeIs502(t *testing.T) {
 	}
 }
 
-func TestRequestsOverTLSSaySo(t *testing.T) {
+func TestForwardedProtoOverTLS(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	requests := spy(r)
 	front := httptest.NewTLSServer(r.server)
@@ -125,7 +126,8 @@ func TestRequestsOverTLSSaySo(t *testing.T) {
 	_ = response.Body.Close()
 	got := <-requests
 	_, port, _ := net.SplitHostPort(front.Listener.Addr().String())
-	for name, want := range map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Scheme": "https", "X-Scheme": "https", "X-Forwarded-Port": port} {
+	for name, want := range map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Scheme": "https", "X-Scheme": "https",
+		"X-Forwarded-Port": port} {
 		if got.header.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
 		}
@@ -135,7 +137,7 @@ func TestRequestsOverTLSSaySo(t *testing.T) {
 	}
 }
 
-// hang waits like a dial into a network that swallows everything.
+// hang waits like a dial into a network that drops all packets.
 func hang(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()

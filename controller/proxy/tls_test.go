@@ -53,7 +53,7 @@ func checkTLS(t *testing.T, address string, h2 bool) {
 	protocols.SetHTTP2(h2)
 	transport := &http.Transport{
 		Protocols:         &protocols,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // self-signed is what is tested
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the test is about the self-signed certificate
 		DisableKeepAlives: true,
 	}
 	response, err := (&http.Client{Transport: transport}).Get("https://" + address + "/")

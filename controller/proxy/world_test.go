@@ -17,10 +17,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// object adds something to the snapshot that a table is made of.
+// object adds an object to the snapshot of a table.
 type object func(*routing.Snapshot)
 
-// secret is one of the Ingress's namespace.
+// secret is in the Ingress's namespace.
 func secret(name string, data map[string]string) object {
 	return func(s *routing.Snapshot) {
 		o := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Data: map[string][]byte{}}
@@ -31,14 +31,14 @@ func secret(name string, data map[string]string) object {
 	}
 }
 
-// configMap is one of the given namespace.
+// configMap is in the given namespace.
 func configMap(namespace, name string, data map[string]string) object {
 	return func(s *routing.Snapshot) {
 		s.ConfigMaps = append(s.ConfigMaps, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data})
 	}
 }
 
-// service is one of the Ingress's namespace, port 80, with pods at the addresses.
+// service is in the Ingress's namespace, with port 80 and pods at the addresses.
 func service(name string, addresses ...string) object {
 	return func(s *routing.Snapshot) {
 		s.Services = append(s.Services, &corev1.Service{
@@ -54,13 +54,14 @@ func service(name string, addresses ...string) object {
 	}
 }
 
-// withoutPods takes the pods of the Ingress's Service away.
+// withoutPods removes the pods of the Ingress's Service.
 func withoutPods(s *routing.Snapshot) { s.EndpointSlices = nil }
 
-// settings is what the controller's own ConfigMap is called here.
+// settings is the name of the controller's ConfigMap.
 const settings = "controller"
 
-// world swaps in a table for the host, with the pod 10.0.0.1:80, the annotations and the objects, and returns its problems.
+// world loads a table for the host, with the pod 10.0.0.1:80, the annotations and the objects, and
+// returns its problems.
 func (r *rig) world(annotations map[string]string, objects ...object) []routing.Problem {
 	r.t.Helper()
 	s := snapshot(annotations, []string{"10.0.0.1:80"})
@@ -74,7 +75,7 @@ func (r *rig) world(annotations map[string]string, objects ...object) []routing.
 	return problems
 }
 
-// worldRig is a rig whose pod says "secret page", with a world made of the rest.
+// worldRig is a rig whose pod responds "secret page", with the given world.
 func worldRig(t *testing.T, annotations map[string]string, objects ...object) *rig {
 	t.Helper()
 	r := newRig(t, proxy.Options{})
@@ -85,7 +86,7 @@ func worldRig(t *testing.T, annotations map[string]string, objects ...object) *r
 	return r
 }
 
-// ask sends a GET of the path with headers, "Name: value" each.
+// ask sends a GET of the path with headers, each as "Name: value".
 func (r *rig) ask(path string, headers ...string) (*http.Response, string) {
 	r.t.Helper()
 	return r.send(http.MethodGet, path, headers...)
@@ -102,7 +103,8 @@ func (r *rig) send(method, path string, headers ...string) (*http.Response, stri
 	return r.do(request)
 }
 
-// wantStatus checks the status, and that the page behind the route came if and only if it is 200.
+// wantStatus checks the status, and that the body is the pod's page if and only if the status is
+// 200.
 func wantStatus(t *testing.T, response *http.Response, body string, want int) {
 	t.Helper()
 	if response.StatusCode != want {
@@ -113,7 +115,7 @@ func wantStatus(t *testing.T, response *http.Response, body string, want int) {
 	}
 }
 
-// basic is the header that shows a password.
+// basic is the Authorization header for a password.
 func basic(user, password string) string {
 	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
