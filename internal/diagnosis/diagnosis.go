@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type Finding struct {
 	Text string `json:"text"`
 }
 
-// The codes of findings, in the order in which a student should fix them: first what everything else depends on.
+// The codes of findings. hints.yaml has their order and their hints.
 const (
 	IngressMissing          = "ingress-missing"
 	ClassMissing            = "class-missing"
@@ -64,18 +65,6 @@ const (
 	ControllerSays = "controller-says"
 )
 
-// Codes returns the codes in that order.
-func Codes() []string {
-	return []string{
-		IngressMissing, ClassMissing, ClassUnknown, ClassForeign, DeploymentMissing, HostUnmatched, PathTypeExact, PathUnmatched, RuleTaken,
-		RuleUnwanted, ServiceMissing, ServiceWrong, DefaultBackendMissing, PortNameIsService, PortNameMissing, ServicePortMissing, ScaledToZero,
-		SelectorMatchesNothing, ImageMissing, PodsNotReady, TargetPortClosed, EndpointsNone, NodePortMissing, SecretMissing, SecretTypeWrong,
-		SecretKeyMissing, CertificateInvalid, CertificateHostMismatch, AuthFileInvalid, UserMissing, AnnotationUnknown, AnnotationInvalid,
-		CanaryWithoutMain,
-		CanaryHostDiffers, ConfigMapInvalid, ControllerSays,
-	}
-}
-
 // About is what a task expects of the cluster.
 type About struct {
 	// Requests are those that do not get the expected response.
@@ -84,8 +73,9 @@ type About struct {
 	Objects []string
 	// Calls are requests that pods send to Services by name, without the expected response.
 	Calls []Call
-	// OtherHosts are the hosts that other tasks expect: a rule for one of them is not misspelled. Others are the requests of these
-	// tasks, as far as they are known: a rule for such a host with a Service that none of them expects can be misspelled.
+	// OtherHosts are the hosts that other tasks expect: a rule for one of them is not misspelled.
+	// Others are the requests of these tasks, as far as they are known: a rule for such a host with
+	// a Service that none of them expects can be misspelled.
 	OtherHosts []string
 	Others     []Request
 	// NodePorts are the ports that nodes must listen on.
@@ -109,7 +99,8 @@ type Request struct {
 	ByDefault bool
 	// Canary is set if Service gets its requests from a canary.
 	Canary bool
-	// Unserved is set if no rule and no default backend should serve the request, so that the controller responds with 404.
+	// Unserved is set if no rule and no default backend should serve the request, so that the
+	// controller responds with 404.
 	Unserved bool
 	// User is the user that the request logs in; empty: none.
 	User string
@@ -128,7 +119,8 @@ type Call struct {
 	Failed bool
 }
 
-// Diagnose compares what a task expects with what the cluster has. It is pure. It returns each finding once, in the order of Codes.
+// Diagnose compares what a task expects with what the cluster has. It is pure. It returns each
+// finding once, in the order of Codes.
 func Diagnose(s Snapshot, about About) []Finding {
 	d := &diagnosis{Snapshot: s, about: about}
 	d.about.Requests = slices.Clone(about.Requests)
@@ -167,6 +159,11 @@ type diagnosis struct {
 	found    []Finding
 }
 
+// reportf adds a finding. An empty field, expected, or observed is unknown.
+func (d *diagnosis) reportf(code, object, field, expected, observed, format string, args ...any) {
+	d.add(Finding{code, object, field, expected, observed, fmt.Sprintf(format, args...)})
+}
+
 func (d *diagnosis) add(f Finding) {
 	same := func(o Finding) bool { return o.Code == f.Code && o.Object == f.Object && o.Field == f.Field }
 	if !slices.ContainsFunc(d.found, same) {
@@ -176,8 +173,7 @@ func (d *diagnosis) add(f Finding) {
 
 // sentence adds a capital letter and a full stop, unless text ends with a mark of its own.
 func sentence(text string) string {
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return ""
 	}
 	if !strings.ContainsAny(text[len(text)-1:], ".?!") {
@@ -186,20 +182,17 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// joined returns "a, b and c".
-func joined(list []string) string {
-	if len(list) < 2 {
-		return joinedOr(list, "nothing")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
+// joined returns "a, b and c", or "nothing".
+func joined(list []string) string { return joinedOr(list, "nothing") }
 
+// joinedOr returns "a, b and c", or otherwise if the list is empty.
 func joinedOr(list []string, otherwise string) string {
-	switch len(list) {
+	switch n := len(list); n {
 	case 0:
 		return otherwise
 	case 1:
 		return list[0]
+	default:
+		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
 	}
-	return joined(list)
 }

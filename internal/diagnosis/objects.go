@@ -41,7 +41,8 @@ func (d *diagnosis) secretNames() []string {
 	return names(d.Secrets, func(s *corev1.Secret) string { return s.Name })
 }
 
-// nearest returns the name that was probably meant, and words about it for a sentence; both are empty if none is similar.
+// nearest returns the name that was probably meant, and words about it for a sentence; both are
+// empty if none is similar.
 func nearest(name string, all []string) (expected, text string) {
 	if near := strictyaml.Nearest(name, all); near != "" {
 		return near, fmt.Sprintf("; there is %q", near)
@@ -64,15 +65,9 @@ func (d *diagnosis) named() {
 			}
 		case "ingress":
 			if i := d.ingress(name); i == nil && !d.elsewhere(name) {
-				var all []string
-				for _, o := range d.own() {
-					all = append(all, o.Name)
-				}
-				d.missing(IngressMissing, kind, name, all)
+				d.missing(IngressMissing, kind, name, names(d.own(), func(o **networkingv1.Ingress) string { return (*o).Name }))
 			} else if i != nil {
-				if fault := d.classFault(i); fault != nil {
-					d.add(*fault)
-				}
+				d.reportClass(i)
 			}
 		case "secret":
 			if d.secret(name) == nil {
@@ -87,11 +82,11 @@ func (d *diagnosis) missing(code, kind, name string, all []string) {
 	if near == "" && len(all) > 0 && len(all) <= 4 {
 		near = "; there is " + joined(all)
 	}
-	d.add(Finding{Code: code, Object: kind + "/" + name, Expected: name, Observed: joinedOr(all, "none"),
-		Text: fmt.Sprintf("namespace %s has no %s %s%s", d.Namespace, kind, name, near)})
+	d.reportf(code, kind+"/"+name, "", name, joinedOr(all, "none"), "namespace %s has no %s %s%s", d.Namespace, kind, name, near)
 }
 
-// elsewhere finds an Ingress of that name in another namespace, with a rule for the host of a request.
+// elsewhere finds an Ingress of that name in another namespace, with a rule for the host of a
+// request.
 func (d *diagnosis) elsewhere(name string) bool {
 	for _, r := range d.about.Requests {
 		for _, c := range explain(d.table, r).rules {
@@ -113,10 +108,8 @@ func (d *diagnosis) deployment(name string) {
 		if w.Name != name {
 			continue
 		}
-		pods := slices.DeleteFunc(pointers(d.Pods), func(p *corev1.Pod) bool {
-			return ownerOf(p) != "deployment/"+name ||
-				p.DeletionTimestamp != nil
-		})
+		other := func(p *corev1.Pod) bool { return ownerOf(p) != "deployment/"+name || p.DeletionTimestamp != nil }
+		pods := slices.DeleteFunc(pointers(d.Pods), other)
 		switch {
 		case w.Spec.Replicas != nil && *w.Spec.Replicas == 0:
 			d.scaledToZero(w, "")
@@ -148,9 +141,8 @@ func (d *diagnosis) nodePorts() {
 	}
 	for _, want := range d.about.NodePorts {
 		if !numbers[want] {
-			d.add(Finding{Code: NodePortMissing, Object: "service/*", Field: "spec.ports[0].nodePort", Expected: fmt.Sprint(want),
-				Observed: joinedOr(all, "none"),
-				Text:     fmt.Sprintf("no Service has the node port %d; the node ports are: %s", want, joinedOr(all, "none"))})
+			d.reportf(NodePortMissing, "service/*", "spec.ports[0].nodePort", fmt.Sprint(want), joinedOr(all, "none"),
+				"no Service has the node port %d; the node ports are: %s", want, joinedOr(all, "none"))
 		}
 	}
 }
@@ -169,9 +161,8 @@ func (d *diagnosis) call(c Call) {
 	if s.Spec.ClusterIP == corev1.ClusterIPNone { // a headless Service translates no ports, so the pods must have this one
 		d.pods(s, corev1.ServicePort{Port: c.Port}, false)
 	}
-	d.add(Finding{Code: ServicePortMissing, Object: "service/" + s.Name, Field: "spec.ports[0].port", Expected: fmt.Sprint(c.Port),
-		Observed: portsOf(s),
-		Text:     fmt.Sprintf("the request is for port %d of service %s, which has %s", c.Port, s.Name, portsOf(s))})
+	d.reportf(ServicePortMissing, "service/"+s.Name, "spec.ports[0].port", fmt.Sprint(c.Port), portsOf(s),
+		"the request is for port %d of service %s, which has %s", c.Port, s.Name, portsOf(s))
 }
 
 // tlsOf compares a request over TLS with the certificates that the controller has.
@@ -200,10 +191,9 @@ func (d *diagnosis) tlsOf(r Request, e explained) {
 		}
 	}
 	if i != nil {
-		d.add(Finding{Code: CertificateHostMismatch, Object: "ingress/" + i.Name, Field: "spec.tls", Expected: r.Host, Observed: joinedOr(hosts,
-			"no spec.tls"),
-			Text: fmt.Sprintf("ingress %s has no spec.tls for host %s (%s), so clients get the default certificate", i.Name, r.Host,
-				joinedOr(hosts, "it has none at all"))})
+		d.reportf(CertificateHostMismatch, "ingress/"+i.Name, "spec.tls", r.Host, joinedOr(hosts, "no spec.tls"),
+			"ingress %s has no spec.tls for host %s (%s), so clients get the default certificate", i.Name, r.Host,
+			joinedOr(hosts, "it has none at all"))
 	}
 }
 
@@ -212,9 +202,8 @@ func (d *diagnosis) noSecretName() {
 	for _, i := range d.own() {
 		for n, entry := range i.Spec.TLS {
 			if entry.SecretName == "" && d.classFault(i) == nil {
-				d.add(Finding{Code: SecretMissing, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.tls[%d].secretName", n),
-					Expected: "the name of a Secret", Observed: "none",
-					Text: fmt.Sprintf("spec.tls[%d] of ingress %s has no secretName, so clients get the default certificate", n, i.Name)})
+				d.reportf(SecretMissing, "ingress/"+i.Name, fmt.Sprintf("spec.tls[%d].secretName", n), "the name of a Secret", "none",
+					"spec.tls[%d] of ingress %s has no secretName, so clients get the default certificate", n, i.Name)
 			}
 		}
 	}
@@ -222,8 +211,8 @@ func (d *diagnosis) noSecretName() {
 
 func (d *diagnosis) noSecret(i *networkingv1.Ingress, field, name string) {
 	expected, near := nearest(name, d.secretNames())
-	d.add(Finding{Code: SecretMissing, Object: "ingress/" + i.Name, Field: field, Expected: expected, Observed: name,
-		Text: fmt.Sprintf("ingress %s refers to secret %q in %s, which is not in namespace %s%s", i.Name, name, field, d.Namespace, near)})
+	d.reportf(SecretMissing, "ingress/"+i.Name, field, expected, name,
+		"ingress %s refers to secret %q in %s, which is not in namespace %s%s", i.Name, name, field, d.Namespace, near)
 }
 
 // secretInvalid turns a problem with the content of a Secret into findings.
@@ -252,9 +241,9 @@ func (d *diagnosis) secretInvalid(args map[string]string, why routing.Reason) {
 			f.Expected, f.Observed, f.Text = "", "nothing", fmt.Sprintf("the key %s of secret %s is empty", key, s.Name)
 		}
 		if cause == routing.SecretKeyMissing && s.Type != corev1.SecretTypeTLS {
-			d.add(Finding{Code: SecretTypeWrong, Object: f.Object, Field: "type", Expected: string(corev1.SecretTypeTLS), Observed: string(s.Type),
-				Text: fmt.Sprintf("secret %s has type %s; `kubectl create secret tls` creates one of type %s, with the right keys", s.Name, s.Type,
-					corev1.SecretTypeTLS)})
+			d.reportf(SecretTypeWrong, f.Object, "type", string(corev1.SecretTypeTLS), string(s.Type),
+				"secret %s has type %s; `kubectl create secret tls` creates one of type %s, with the right keys", s.Name, s.Type,
+				corev1.SecretTypeTLS)
 		}
 	}
 	d.add(f)
@@ -283,8 +272,7 @@ func (d *diagnosis) user(r Request, route *routing.Route) {
 		}
 	}
 	if !slices.Contains(users, r.User) {
-		d.add(Finding{Code: UserMissing, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "a line for " + r.User,
-			Observed: joined(users),
-			Text:     fmt.Sprintf("secret %s has no user %s; its users are: %s", s.Name, r.User, joined(users))})
+		d.reportf(UserMissing, "secret/"+s.Name, "data[auth]", "a line for "+r.User, joined(users),
+			"secret %s has no user %s; its users are: %s", s.Name, r.User, joined(users))
 	}
 }

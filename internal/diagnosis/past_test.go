@@ -10,11 +10,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/diagnosis"
 )
 
-// misspelled has one fault that the diagnosis has no code of its own for: a pattern that is none. The controller says so.
+// misspelled has one fault without a code: an invalid regular expression. The controller reports
+// it.
 func misspelled(t *testing.T) diagnosis.Snapshot {
 	t.Helper()
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
-	wrong := strings.Replace(right, "auth-type: basic", "use-regex: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", 1)
+	wrong := strings.Replace(valid, "auth-type: basic", "use-regex: \"true\"\n    nginx.ingress.kubernetes.io/auth-type: basic", 1)
 	wrong = strings.Replace(wrong, "    http:\n", "    http:\n      paths:\n      - {path: \"/a(\", pathType: ImplementationSpecific, "+
 		"backend: {service: {name: shop, port: {number: 80}}}}\n", 1)
 	wrong = strings.Replace(wrong, "      paths:\n      - {path: /app, pathType: Prefix, backend: {service: {name: shop",
@@ -29,10 +30,10 @@ func warning(reason, message string) corev1.Event {
 	}
 }
 
-// What the controller says is passed on when nothing else explains what is seen, and only then.
-func TestTheControllerSaysTheRest(t *testing.T) {
+// A warning of the controller is a finding only if there is no other.
+func TestControllerWarningWithoutOtherFinding(t *testing.T) {
 	s := misspelled(t)
-	pod := warning("BackOff", "not its business")
+	pod := warning("BackOff", "about a pod")
 	pod.InvolvedObject.Kind = "Pod"
 	s.Events = []corev1.Event{warning("InvalidPattern", "spec.rules[0].http.paths[0].path: something new"), pod}
 	found := diagnosis.Diagnose(s, diagnosis.About{})
@@ -46,10 +47,10 @@ func TestTheControllerSaysTheRest(t *testing.T) {
 	}
 }
 
-// Events stay for an hour: one about what is in order by now is no news, whatever it was about.
-func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
+// Kubernetes keeps Events for an hour. One about a problem that is fixed by now is not a finding.
+func TestNoFindingForOldWarnings(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
-	s := take(t, load(t, right, crt, key))
+	s := take(t, load(t, valid, crt, key))
 	const auth = "metadata.annotations[nginx.ingress.kubernetes.io/auth-"
 	gone := warning("HostPathConflict", "spec.rules[0].http.paths[0]: Prefix / of host shop.localhost is not served")
 	gone.InvolvedObject.Name = "old"
@@ -62,7 +63,7 @@ func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
 		warning("UserInvalid", auth+`secret]: secret "users": line 1: user "foo" cannot log in`),
 		warning("HostPathConflict", "spec.rules[0].http.paths[0]: Prefix /app of host shop.localhost is not served"), gone,
 	}
-	if found := diagnosis.Diagnose(s, asked()); len(found) != 0 {
+	if found := diagnosis.Diagnose(s, expected()); len(found) != 0 {
 		t.Errorf("found %+v", found)
 	}
 	s = misspelled(t)
@@ -70,6 +71,6 @@ func TestWarningsOfThePastAreNotPassedOn(t *testing.T) {
 	again.InvolvedObject.UID, s.Ingresses[0].UID, s.Ingresses[1].UID = "before", "now", "now"
 	s.Events = []corev1.Event{again}
 	if found := diagnosis.Diagnose(s, diagnosis.About{}); len(found) != 0 {
-		t.Errorf("of an Ingress that has been deleted: %+v", found)
+		t.Errorf("deleted Ingress: found %+v", found)
 	}
 }

@@ -28,10 +28,9 @@ func (d *diagnosis) backend(r Request, t target) {
 	case s == nil:
 		d.noService(t.ingress, t.field+".service.name", t.service(), r.Service, "for "+t.path)
 	case s.Spec.Type == corev1.ServiceTypeExternalName:
-		d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.type", Expected: "ClusterIP, with a selector",
-			Observed: "ExternalName",
-			Text: fmt.Sprintf("service %s has type ExternalName: it is a DNS name (%s), without pods that the controller could send requests to",
-				s.Name, s.Spec.ExternalName)})
+		d.reportf(EndpointsNone, "service/"+s.Name, "spec.type", "ClusterIP, with a selector", "ExternalName",
+			"service %s has type ExternalName: it is a DNS name (%s), without pods that the controller could send requests to", s.Name,
+			s.Spec.ExternalName)
 	default:
 		if port := d.port(s, t); port != nil {
 			d.pods(s, *port, r.Status == http.StatusBadGateway)
@@ -39,7 +38,8 @@ func (d *diagnosis) backend(r Request, t target) {
 	}
 }
 
-// noService reports that an Ingress refers to a missing Service. expected is the Service that the task expects; empty: unknown.
+// noService reports that an Ingress refers to a missing Service. expected is the Service that the
+// task expects; empty: unknown.
 func (d *diagnosis) noService(i *networkingv1.Ingress, field, name, expected, use string) {
 	near := ""
 	if d.hasService(expected) {
@@ -51,8 +51,8 @@ func (d *diagnosis) noService(i *networkingv1.Ingress, field, name, expected, us
 	if !strings.HasPrefix(field, "spec.rules") {
 		code = DefaultBackendMissing
 	}
-	d.add(Finding{Code: code, Object: "ingress/" + i.Name, Field: field, Expected: expected, Observed: name,
-		Text: fmt.Sprintf("ingress %s has service %q %s, which is not in namespace %s%s", i.Name, name, use, d.Namespace, near)})
+	d.reportf(code, "ingress/"+i.Name, field, expected, name, "ingress %s has service %q %s, which is not in namespace %s%s", i.Name,
+		name, use, d.Namespace, near)
 }
 
 // port returns the port of the Service that a backend refers to; nil after a finding.
@@ -103,12 +103,13 @@ func portsOf(s *corev1.Service) string {
 	}))
 }
 
-// pods finds what is wrong with the pods of a Service. failed is set if a connection to them failed.
+// pods finds what is wrong with the pods of a Service. failed is set if a connection to them
+// failed.
 func (d *diagnosis) pods(s *corev1.Service, port corev1.ServicePort, failed bool) {
 	if len(s.Spec.Selector) == 0 {
 		if d.endpoints(s.Name) == 0 && s.Spec.Type != corev1.ServiceTypeExternalName {
-			d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Field: "spec.selector", Expected: "a selector", Observed: "none",
-				Text: fmt.Sprintf("service %s has neither a selector nor endpoints", s.Name)})
+			d.reportf(EndpointsNone, "service/"+s.Name, "spec.selector", "a selector", "none",
+				"service %s has neither a selector nor endpoints", s.Name)
 		}
 		return
 	}
@@ -124,8 +125,8 @@ func (d *diagnosis) pods(s *corev1.Service, port corev1.ServicePort, failed bool
 	case d.endpoints(s.Name) > 0:
 		d.closedPort(s, port, selected, failed)
 	case !d.closedPort(s, port, selected, true):
-		d.add(Finding{Code: EndpointsNone, Object: "service/" + s.Name, Expected: "an endpoint", Observed: "none",
-			Text: fmt.Sprintf("service %s selects ready pods, but has no endpoint yet", s.Name)})
+		d.reportf(EndpointsNone, "service/"+s.Name, "", "an endpoint", "none",
+			"service %s selects ready pods, but has no endpoint yet", s.Name)
 	}
 }
 
@@ -148,7 +149,8 @@ func (d *diagnosis) endpoints(service string) int {
 	return n
 }
 
-// nothingSelected is for a Service without pods: they were scaled away, have other labels, or never existed.
+// nothingSelected is for a Service without pods: they were scaled away, have other labels, or never
+// existed.
 func (d *diagnosis) nothingSelected(s *corev1.Service) {
 	selector := labels.SelectorFromSet(s.Spec.Selector)
 	wanted := labels.Set(s.Spec.Selector).String()
@@ -159,16 +161,14 @@ func (d *diagnosis) nothingSelected(s *corev1.Service) {
 		case w.Spec.Replicas != nil && *w.Spec.Replicas == 0:
 			d.scaledToZero(w, fmt.Sprintf(", so service %s has no endpoint", s.Name))
 		default:
-			d.add(Finding{Code: PodsNotReady, Object: "deployment/" + w.Name, Expected: "pods", Observed: "none",
-				Text: fmt.Sprintf("deployment %s has no pod yet: %s", w.Name, conditionOf(w))})
+			d.reportf(PodsNotReady, "deployment/"+w.Name, "", "pods", "none", "deployment %s has no pod yet: %s", w.Name,
+				conditionOf(w))
 		}
 		return
 	}
 	if len(d.Deployments) == 0 && len(d.Pods) == 0 {
-		d.add(Finding{Code: DeploymentMissing, Object: "deployment/" + s.Name, Expected: "pods with " + s.Name + "'s labels",
-			Observed: "no pods at all",
-			Text: fmt.Sprintf("service %s selects pods with %s, and namespace %s has neither a Deployment nor a pod",
-				s.Name, wanted, d.Namespace)})
+		d.reportf(DeploymentMissing, "deployment/"+s.Name, "", "pods with "+s.Name+"'s labels", "no pods at all",
+			"service %s selects pods with %s, and namespace %s has neither a Deployment nor a pod", s.Name, wanted, d.Namespace)
 		return
 	}
 	f := Finding{Code: SelectorMatchesNothing, Object: "service/" + s.Name, Field: "spec.selector", Observed: wanted,
@@ -182,7 +182,8 @@ func (d *diagnosis) nothingSelected(s *corev1.Service) {
 	d.add(f)
 }
 
-// isNearLabel reports whether a pod without a Deployment has a label of the selector, except for a typing error.
+// isNearLabel reports whether a pod without a Deployment has a label of the selector, except for a
+// typing error.
 func isNearLabel(s *corev1.Service, p *corev1.Pod) bool {
 	for key, value := range s.Spec.Selector {
 		if own := p.Labels[key]; own != value && strictyaml.Nearest(own, []string{value}) != "" {
@@ -194,8 +195,8 @@ func isNearLabel(s *corev1.Service, p *corev1.Pod) bool {
 
 func deploymentName(w *appsv1.Deployment) string { return w.Name }
 
-// meantFor returns the Deployment whose pods a Service should probably select: one with the same or a similar name, or the only one if
-// no other Service selects its pods.
+// meantFor returns the Deployment whose pods a Service should probably select: one with the same or
+// a similar name, or the only one if no other Service selects its pods.
 func (d *diagnosis) meantFor(s *corev1.Service) *appsv1.Deployment {
 	near := strictyaml.Nearest(s.Name, names(d.Deployments, deploymentName))
 	return find(pointers(d.Deployments), func(w *appsv1.Deployment) bool {
@@ -207,8 +208,8 @@ func (d *diagnosis) meantFor(s *corev1.Service) *appsv1.Deployment {
 }
 
 func (d *diagnosis) scaledToZero(w appsv1.Deployment, more string) {
-	d.add(Finding{Code: ScaledToZero, Object: "deployment/" + w.Name, Field: "spec.replicas", Expected: "1 or more", Observed: "0",
-		Text: fmt.Sprintf("deployment %s is scaled to 0: it has no pod%s", w.Name, more)})
+	d.reportf(ScaledToZero, "deployment/"+w.Name, "spec.replicas", "1 or more", "0", "deployment %s is scaled to 0: it has no pod%s",
+		w.Name, more)
 }
 
 func conditionOf(w appsv1.Deployment) string {
@@ -229,9 +230,8 @@ func (d *diagnosis) cannotStart(pods []*corev1.Pod) bool {
 	for _, p := range pods {
 		for i, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			if w := c.State.Waiting; w != nil && slices.Contains(imageReasons, w.Reason) {
-				d.add(Finding{Code: ImageMissing, Object: ownerOf(p), Field: fmt.Sprintf("spec.containers[%d].image", i),
-					Expected: "an image that the nodes have",
-					Observed: c.Image, Text: fmt.Sprintf("pod %s cannot start: image %s: %s", p.Name, c.Image, w.Reason)})
+				d.reportf(ImageMissing, ownerOf(p), fmt.Sprintf("spec.containers[%d].image", i), "an image that the nodes have", c.Image,
+					"pod %s cannot start: image %s: %s", p.Name, c.Image, w.Reason)
 				return true
 			}
 		}
@@ -243,8 +243,7 @@ func (d *diagnosis) cannotStart(pods []*corev1.Pod) bool {
 func (d *diagnosis) notReady(what string, pods []*corev1.Pod) {
 	if !d.cannotStart(pods) {
 		p := pods[0]
-		d.add(Finding{Code: PodsNotReady, Object: ownerOf(p), Expected: "Ready", Observed: whyNotReady(p), Text: fmt.Sprintf("%s: %s: %s", what,
-			p.Name, whyNotReady(p))})
+		d.reportf(PodsNotReady, ownerOf(p), "", "Ready", whyNotReady(p), "%s: %s: %s", what, p.Name, whyNotReady(p))
 	}
 }
 
@@ -278,8 +277,9 @@ func whyNotReady(p *corev1.Pod) string {
 	return "its phase is " + string(p.Status.Phase)
 }
 
-// closedPort finds a targetPort that the pods do not have. Containers need not declare their ports, so a number that none of them
-// declares is a finding only if some declare one, or if a request has failed (sure). A name must be declared.
+// closedPort finds a targetPort that the pods do not have. Containers need not declare their ports,
+// so a number that none of them declares is a finding only if some declare one, or if a request has
+// failed (sure). A name must be declared.
 func (d *diagnosis) closedPort(s *corev1.Service, port corev1.ServicePort, pods []*corev1.Pod, sure bool) bool {
 	target := port.TargetPort
 	if target.Type == intstr.Int && target.IntVal == 0 {

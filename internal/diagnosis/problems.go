@@ -37,8 +37,9 @@ func (d *diagnosis) ingresses() {
 	}
 }
 
-// isOthers reports whether an Ingress is none of the task's business: it has no rule for a host of the requests, and either all of
-// these have rules, or all hosts of the Ingress are those of other tasks.
+// isOthers reports whether an Ingress is none of the task's business: it has no rule for a host of
+// the requests, and either all of these have rules, or all hosts of the Ingress are those of other
+// tasks.
 func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
 	if len(i.Spec.Rules) == 0 || slices.Contains(d.about.Objects, "ingress/"+i.Name) {
 		return false
@@ -57,7 +58,8 @@ func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
 	return served && !isCanary(i) || !slices.ContainsFunc(i.Spec.Rules, own)
 }
 
-// problem turns one problem of an Ingress into a finding. Those of backends count where a request needs them.
+// problem turns one problem of an Ingress into a finding. Those of backends count where a request
+// needs them.
 func (d *diagnosis) problem(i *networkingv1.Ingress, p routing.Problem) {
 	args := p.Reason.Args()
 	switch p.Reason.Cause {
@@ -78,10 +80,9 @@ func (d *diagnosis) problem(i *networkingv1.Ingress, p routing.Problem) {
 	case routing.SecretKeyMissing, routing.UsersKeyMissing, routing.UsersEmpty, routing.UserInvalid, routing.KeyPairInvalid:
 		d.secretInvalid(args, p.Reason)
 	case routing.CertificateMismatch:
-		d.add(Finding{Code: CertificateHostMismatch, Object: "secret/" + args["secret"], Field: "data[tls.crt]",
-			Expected: "a certificate for " + args["host"], Observed: args["names"],
-			Text: fmt.Sprintf("the certificate in secret %s is for %s, and ingress %s needs one for %s", args["secret"], args["names"], i.Name,
-				args["host"])})
+		d.reportf(CertificateHostMismatch, "secret/"+args["secret"], "data[tls.crt]", "a certificate for "+args["host"],
+			args["names"], "the certificate in secret %s is for %s, and ingress %s needs one for %s", args["secret"], args["names"],
+			i.Name, args["host"])
 	}
 }
 
@@ -109,14 +110,11 @@ func (d *diagnosis) annotation(i *networkingv1.Ingress, args map[string]string) 
 }
 
 func annotationNames() []string {
-	var all []string
-	for _, e := range annotations.List() {
-		all = append(all, e.Name)
-	}
-	return all
+	return names(annotations.List(), func(e *annotations.Entry) string { return e.Name })
 }
 
-// prefixes finds annotations that the controller leaves to others because their prefix is wrong or missing.
+// prefixes finds annotations that the controller leaves to others because their prefix is wrong or
+// missing.
 func (d *diagnosis) prefixes(i *networkingv1.Ingress) {
 	for _, full := range slices.Sorted(maps.Keys(i.Annotations)) {
 		prefix, name, found := strings.Cut(full, "/")
@@ -124,10 +122,8 @@ func (d *diagnosis) prefixes(i *networkingv1.Ingress) {
 			prefix, name = "", full
 		}
 		if right := annotations.Prefix + name; full != right && slices.Contains(annotationNames(), name) {
-			d.add(Finding{Code: AnnotationUnknown, Object: "ingress/" + i.Name, Field: "metadata.annotations[" + full + "]", Expected: right,
-				Observed: full,
-				Text: fmt.Sprintf("ingress %s has the annotation %s with the prefix %q, so no controller reads it; use %s", i.Name, full, prefix,
-					right)})
+			d.reportf(AnnotationUnknown, "ingress/"+i.Name, "metadata.annotations["+full+"]", right, full,
+				"ingress %s has the annotation %s with the prefix %q, so no controller reads it; use %s", i.Name, full, prefix, right)
 		}
 	}
 }
@@ -159,8 +155,8 @@ func (d *diagnosis) canary(i *networkingv1.Ingress, p routing.Problem) {
 	d.add(f)
 }
 
-// canaryInstead finds that the host has no rule because its Ingress is a canary without a main Ingress. If another rule was probably
-// meant, only a canary with the right Service counts.
+// canaryInstead finds that the host has no rule because its Ingress is a canary without a main
+// Ingress. If another rule was probably meant, only a canary with the right Service counts.
 func (d *diagnosis) canaryInstead(r Request, other bool) bool {
 	const name = annotations.Prefix + "canary"
 	var meant *networkingv1.Ingress
@@ -178,11 +174,9 @@ func (d *diagnosis) canaryInstead(r Request, other bool) bool {
 	if meant == nil {
 		return false
 	}
-	d.add(Finding{Code: CanaryWithoutMain, Object: "ingress/" + meant.Name, Field: "metadata.annotations[" + name + "]",
-		Expected: "not there", Observed: "true",
-		Text: fmt.Sprintf("ingress %s has a rule for host %s and the annotation %s, so it only takes a share of a main Ingress; no main "+
-			"Ingress has a rule for that host",
-			meant.Name, r.Host, name)})
+	d.reportf(CanaryWithoutMain, "ingress/"+meant.Name, "metadata.annotations["+name+"]", "not there", "true",
+		"ingress %s has a rule for host %s and the annotation %s, so it only takes a share of a main Ingress; "+
+			"no main Ingress has a rule for that host", meant.Name, r.Host, name)
 	return true
 }
 
@@ -204,9 +198,7 @@ func (d *diagnosis) canaryFor(r Request) {
 	for _, i := range d.own() {
 		for n := 0; isCanary(i) && n < len(i.Spec.Rules); n++ {
 			for _, t := range targets(i, n) {
-				if fault := d.classFault(i); fault != nil {
-					d.add(*fault)
-				}
+				d.reportClass(i)
 				if t.service() == r.Service || !d.hasService(t.service()) {
 					d.backend(Request{Service: r.Service}, t)
 					return
@@ -215,10 +207,10 @@ func (d *diagnosis) canaryFor(r Request) {
 			}
 		}
 	}
-	d.add(Finding{Code: IngressMissing, Object: "ingress/" + r.Service, Field: "metadata.annotations[" + annotations.Prefix + "canary]",
-		Expected: "a canary that sends to service " + r.Service, Observed: joinedOr(canaries, "no canary"),
-		Text: fmt.Sprintf("no Ingress with the annotation %scanary: \"true\" sends requests to service %s (canaries: %s)", annotations.Prefix,
-			r.Service, joinedOr(canaries, "none"))})
+	d.reportf(IngressMissing, "ingress/"+r.Service, "metadata.annotations["+annotations.Prefix+"canary]",
+		"a canary that sends to service "+r.Service, joinedOr(canaries, "no canary"),
+		"no Ingress with the annotation %scanary: \"true\" sends requests to service %s (canaries: %s)", annotations.Prefix, r.Service,
+		joinedOr(canaries, "none"))
 }
 
 // configMap turns what the controller reports about its ConfigMap into findings.
@@ -227,10 +219,8 @@ func (d *diagnosis) configMap() {
 		if d.ConfigMap == nil || p.Object.Kind != "ConfigMap" || p.Object.Name != d.ConfigMap.Name {
 			continue
 		}
-		name, keys := p.Reason.Args()["name"], []string{}
-		for _, s := range annotations.SettingsList() {
-			keys = append(keys, s.Key)
-		}
+		name := p.Reason.Args()["name"]
+		keys := names(annotations.SettingsList(), func(s *annotations.Setting) string { return s.Key })
 		f := Finding{Code: ConfigMapInvalid, Object: "configmap/" + d.ConfigMap.Name, Field: p.Field, Observed: d.ConfigMap.Data[name],
 			Text: fmt.Sprintf("configmap %s/%s: key %s %s", d.ConfigMap.Namespace, d.ConfigMap.Name, name, p.Reason)}
 		if !slices.Contains(keys, name) {
@@ -248,14 +238,14 @@ func (d *diagnosis) expired(i *networkingv1.Ingress) {
 			continue
 		}
 		until := c.NotAfter.Format(time.DateOnly)
-		d.add(Finding{Code: CertificateInvalid, Object: "secret/" + c.Secret.Name, Field: "data[tls.crt]", Expected: "valid today",
-			Observed: "valid until " + until,
-			Text:     fmt.Sprintf("the certificate in secret %s expired on %s", c.Secret.Name, until)})
+		d.reportf(CertificateInvalid, "secret/"+c.Secret.Name, "data[tls.crt]", "valid today", "valid until "+until,
+			"the certificate in secret %s expired on %s", c.Secret.Name, until)
 	}
 }
 
-// controllerSays passes on the controller's Events about Ingresses, Services, Secrets, and ConfigMaps, the newest last. Events stay
-// for an hour, so one about an Ingress counts only if the controller would report its problem now.
+// controllerSays passes on the controller's Events about Ingresses, Services, Secrets, and
+// ConfigMaps, the newest last. Events stay for an hour, so one about an Ingress counts only if the
+// controller would report its problem now.
 func (d *diagnosis) controllerSays() {
 	for _, e := range d.Events {
 		o := e.InvolvedObject
@@ -269,8 +259,7 @@ func (d *diagnosis) controllerSays() {
 				(o.UID == "" || p.Object.UID == "" || string(o.UID) == p.Object.UID)
 		})
 		if still || kind != "ingress" {
-			d.add(Finding{Code: ControllerSays, Object: kind + "/" + o.Name, Observed: e.Message,
-				Text: "the controller reports for " + kind + " " + o.Name + ": " + e.Message})
+			d.reportf(ControllerSays, kind+"/"+o.Name, "", "", e.Message, "the controller reports for %s %s: %s", kind, o.Name, e.Message)
 		}
 	}
 }

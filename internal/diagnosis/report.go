@@ -14,7 +14,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// build returns what the controller makes of the snapshot with these Ingresses. The options are those of manifests/kind.
+// build returns what the controller makes of the snapshot with these Ingresses. The options are
+// those of manifests/kind.
 func (d *diagnosis) build(ingresses []*networkingv1.Ingress) (*routing.Table, []routing.Problem) {
 	s := routing.Snapshot{
 		Ingresses: ingresses, IngressClasses: pointers(d.Classes), Services: pointers(d.Services),
@@ -40,7 +41,8 @@ func pointers[T any](list []T) []*T {
 	return all
 }
 
-// suppose returns the table that the controller would make if the Ingresses of the namespace were changed.
+// suppose returns the table that the controller would make if the Ingresses of the namespace were
+// changed.
 func (d *diagnosis) suppose(change func(*networkingv1.Ingress)) *routing.Table {
 	all := pointers(d.Ingresses)
 	for i, ingress := range all {
@@ -57,7 +59,8 @@ func (d *diagnosis) suppose(change func(*networkingv1.Ingress)) *routing.Table {
 type explained struct {
 	// route is the one that won; nil: none did.
 	route *routing.Route
-	// rules are those of the request's host, in the order in which the controller tries them; lost gave way to them.
+	// rules are those of the request's host, in the order in which the controller tries them; lost
+	// gave way to them.
 	rules, lost []routing.Candidate
 }
 
@@ -110,22 +113,29 @@ func (d *diagnosis) classFault(i *networkingv1.Ingress) *Finding {
 		where = "the annotation kubernetes.io/ingress.class"
 	}
 	f := &Finding{Object: "ingress/" + i.Name, Field: field, Expected: d.class(), Observed: name}
+	has := fmt.Sprintf("ingress %s has the class %q in %s, ", i.Name, name, where)
 	switch why.Cause {
 	case routing.ClassMissing:
 		f.Code, f.Observed = ClassMissing, "none"
 		f.Text = fmt.Sprintf("ingress %s has no %s, so no controller serves it; set the class %s", i.Name, field, d.class())
 	case routing.ClassUnknown:
-		f.Code = ClassUnknown
-		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, and no IngressClass has that name; use the class %s", i.Name, name, where,
-			d.class())
+		f.Code, f.Text = ClassUnknown, has+"and no IngressClass has that name; use the class "+d.class()
 	case routing.ClassForeign:
 		f.Code = ClassForeign
-		f.Text = fmt.Sprintf("ingress %s has the class %q in %s, which belongs to another controller (%s); use the class %s",
-			i.Name, name, where, why.Args()["controller"], d.class())
+		f.Text = fmt.Sprintf("%swhich belongs to another controller (%s); use the class %s", has, why.Args()["controller"], d.class())
 	default:
 		return nil
 	}
 	return f
+}
+
+// reportClass reports whether the controller does not serve an Ingress, and adds the finding.
+func (d *diagnosis) reportClass(i *networkingv1.Ingress) bool {
+	fault := d.classFault(i)
+	if fault != nil {
+		d.add(*fault)
+	}
+	return fault != nil
 }
 
 // class returns the name of the lab's class: the longest one of the controller.
@@ -142,7 +152,8 @@ func (d *diagnosis) class() string {
 // target is a backend in an Ingress.
 type target struct {
 	ingress *networkingv1.Ingress
-	// field is that of the backend: spec.rules[0].http.paths[1].backend or spec.defaultBackend; path is what it serves.
+	// field is that of the backend: spec.rules[0].http.paths[1].backend or spec.defaultBackend;
+	// path is what it serves.
 	field, path string
 	backend     networkingv1.IngressBackend
 }
@@ -156,7 +167,8 @@ func serviceOf(b networkingv1.IngressBackend) string {
 	return b.Service.Name
 }
 
-// targets returns the backends of the rule with number n. A rule without paths uses the default backend.
+// targets returns the backends of the rule with number n. A rule without paths uses the default
+// backend.
 func targets(i *networkingv1.Ingress, n int) []target {
 	var all []target
 	if h := i.Spec.Rules[n].HTTP; h != nil {

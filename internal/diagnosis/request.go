@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,7 +35,8 @@ func (d *diagnosis) request(r Request) {
 	d.user(r, e.route)
 }
 
-// unwanted reports the rule or default backend that serves a request which the controller itself should answer.
+// unwanted reports the rule or default backend that serves a request which the controller itself
+// should answer.
 func (d *diagnosis) unwanted(r Request, route *routing.Route) {
 	if route == nil {
 		return
@@ -56,15 +58,15 @@ func (d *diagnosis) unwanted(r Request, route *routing.Route) {
 	d.add(f)
 }
 
-// byDefault is for a request that a default backend should serve. route is that default backend; nil: none serves the request.
+// byDefault is for a request that a default backend should serve. route is that default backend;
+// nil: none serves the request.
 func (d *diagnosis) byDefault(r Request, route *routing.Route) {
 	if route != nil {
 		if t, is := d.targetOf(route); is {
 			d.backend(r, t)
 			if route.PathType == "" && r.Service != "" && t.service() != r.Service && d.hasService(t.service()) {
-				d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service,
-					Observed: t.service(),
-					Text:     fmt.Sprintf("the default backend of ingress %s is service %s; it should be %s", t.ingress.Name, t.service(), r.Service)})
+				d.reportf(ServiceWrong, "ingress/"+t.ingress.Name, t.field+".service.name", r.Service, t.service(),
+					"the default backend of ingress %s is service %s; it should be %s", t.ingress.Name, t.service(), r.Service)
 			}
 			return
 		}
@@ -75,20 +77,17 @@ func (d *diagnosis) byDefault(r Request, route *routing.Route) {
 		if i.Spec.DefaultBackend == nil {
 			continue
 		}
-		if fault := d.classFault(i); fault != nil {
-			d.add(*fault)
+		if d.reportClass(i) {
 			return
 		}
 		limited = fmt.Sprintf("; that of ingress %s serves only the hosts of its rules, and %s is not one of them", i.Name, r.Host)
 	}
 	if without == "*" {
-		d.add(Finding{Code: IngressMissing, Object: "ingress/*", Field: "spec.defaultBackend", Expected: "an Ingress with a default backend",
-			Observed: "no Ingress",
-			Text:     fmt.Sprintf("namespace %s has no Ingress, so it has no default backend", d.Namespace)})
+		d.reportf(IngressMissing, "ingress/*", "spec.defaultBackend", "an Ingress with a default backend", "no Ingress",
+			"namespace %s has no Ingress, so it has no default backend", d.Namespace)
 	}
-	d.add(Finding{Code: DefaultBackendMissing, Object: "ingress/" + without, Field: "spec.defaultBackend", Expected: cmp.Or(r.Service,
-		"a Service"), Observed: "none",
-		Text: fmt.Sprintf("no Ingress in namespace %s has a spec.defaultBackend for unmatched requests%s", d.Namespace, limited)})
+	d.reportf(DefaultBackendMissing, "ingress/"+without, "spec.defaultBackend", cmp.Or(r.Service, "a Service"), "none",
+		"no Ingress in namespace %s has a spec.defaultBackend for unmatched requests%s", d.Namespace, limited)
 }
 
 // noHost is for a host without rules.
@@ -114,32 +113,29 @@ func (d *diagnosis) noHost(r Request) {
 		d.add(missing)
 		return
 	}
-	if fault := d.classFault(i); fault != nil {
-		d.add(*fault)
-	}
+	d.reportClass(i)
 	host := i.Spec.Rules[n].Host
-	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + i.Name, Field: fmt.Sprintf("spec.rules[%d].host", n), Expected: r.Host,
-		Observed: host,
-		Text:     fmt.Sprintf("ingress %s has a rule for host %s, and the request is for %s", i.Name, host, r.Host)})
+	d.reportf(HostUnmatched, "ingress/"+i.Name, fmt.Sprintf("spec.rules[%d].host", n), r.Host, host,
+		"ingress %s has a rule for host %s, and the request is for %s", i.Name, host, r.Host)
 }
 
-// otherClass finds an Ingress that would have a rule for the request's host if it had the lab's class.
+// otherClass finds an Ingress that would have a rule for the request's host if it had the lab's
+// class.
 func (d *diagnosis) otherClass(r Request) bool {
 	class := d.class()
 	table := d.suppose(func(i *networkingv1.Ingress) { i.Spec.IngressClassName = &class })
 	for _, c := range explain(table, r).rules {
-		if i := d.ingress(c.Route.Ingress.Name); i != nil && c.Route.Ingress.Namespace == d.Namespace {
-			if fault := d.classFault(i); fault != nil {
-				d.add(*fault)
-				return true
-			}
+		i := d.ingress(c.Route.Ingress.Name)
+		if i != nil && c.Route.Ingress.Namespace == d.Namespace && d.reportClass(i) {
+			return true
 		}
 	}
 	return false
 }
 
-// meant returns the rule that was probably meant for the request: one with its Service, or one whose host has a similar first label.
-// Rules for hosts of other tasks do not count. nil: there is none.
+// meant returns the rule that was probably meant for the request: one with its Service, or one
+// whose host has a similar first label. Rules for hosts of other tasks do not count. nil: there is
+// none.
 func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
 	type rule struct {
 		ingress *networkingv1.Ingress
@@ -175,7 +171,8 @@ func firstLabel(host string) string {
 	return label
 }
 
-// isOthersRule reports whether a rule is probably meant for other tasks: they expect its host, and its Service if one is known.
+// isOthersRule reports whether a rule is probably meant for other tasks: they expect its host, and
+// its Service if one is known.
 func (d *diagnosis) isOthersRule(i *networkingv1.Ingress, n int) bool {
 	host, known := i.Spec.Rules[n].Host, false
 	if !d.about.isOthersHost(host) {
@@ -194,16 +191,14 @@ func (d *diagnosis) isOthersRule(i *networkingv1.Ingress, n int) bool {
 
 // hosts returns the hosts of the rules in the namespace.
 func (d *diagnosis) hosts() []string {
-	var all []string
+	all := map[string]bool{}
 	for _, i := range d.own() {
 		for _, rule := range i.Spec.Rules {
-			if rule.Host != "" {
-				all = append(all, rule.Host)
-			}
+			all[rule.Host] = true
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	delete(all, "")
+	return slices.Sorted(maps.Keys(all))
 }
 
 // noPath is for a host whose rules do not match the path.
@@ -222,10 +217,9 @@ func (d *diagnosis) noPath(r Request, e explained) {
 		paths = append(paths, fmt.Sprintf("%s (%s)", c.Route.Path, c.Route.PathType))
 	}
 	near := nearestRule(r, e.rules)
-	d.add(Finding{Code: PathUnmatched, Object: "ingress/" + near.Ingress.Name, Field: near.Field + ".path", Expected: r.Path,
-		Observed: near.Path,
-		Text: fmt.Sprintf("the rules of ingress %s for host %s have the paths %s; none of them matches the path %s", near.Ingress.Name, r.Host,
-			joined(paths), r.Path)})
+	d.reportf(PathUnmatched, "ingress/"+near.Ingress.Name, near.Field+".path", r.Path, near.Path,
+		"the rules of ingress %s for host %s have the paths %s; none of them matches the path %s", near.Ingress.Name, r.Host,
+		joined(paths), r.Path)
 }
 
 // exactInstead finds an Exact path that would match the request if its pathType were Prefix.
@@ -250,14 +244,13 @@ func (d *diagnosis) exactInstead(r Request, e explained) bool {
 	if at < 0 {
 		return false
 	}
-	d.add(Finding{Code: PathTypeExact, Object: "ingress/" + won.Ingress.Name, Field: won.Field + ".pathType", Expected: "Prefix",
-		Observed: "Exact",
-		Text: fmt.Sprintf("ingress %s has the path %s of type Exact, which matches only %s and not %s", won.Ingress.Name, won.Path, won.Path,
-			r.Path)})
+	d.reportf(PathTypeExact, "ingress/"+won.Ingress.Name, won.Field+".pathType", "Prefix", "Exact",
+		"ingress %s has the path %s of type Exact, which matches only %s and not %s", won.Ingress.Name, won.Path, won.Path, r.Path)
 	return true
 }
 
-// nearestRule returns the rule that was probably meant: one that sends to the Service, or one with a similar path.
+// nearestRule returns the rule that was probably meant: one that sends to the Service, or one with
+// a similar path.
 func nearestRule(r Request, rules []routing.Candidate) *routing.Route {
 	var paths []string
 	for _, c := range rules {
@@ -270,7 +263,8 @@ func nearestRule(r Request, rules []routing.Candidate) *routing.Route {
 	return rules[max(0, slices.Index(paths, near))].Route
 }
 
-// served is for a request that a rule matches: it can be the wrong rule, or what follows can be broken.
+// served is for a request that a rule matches: it can be the wrong rule, or what follows can be
+// broken.
 func (d *diagnosis) served(r Request, e explained) {
 	t, own := d.targetOf(e.route)
 	switch service := serviceOfRoute(e.route); {
@@ -286,28 +280,28 @@ func (d *diagnosis) served(r Request, e explained) {
 		d.backend(r, t)
 	case d.olderRule(r, e) || d.wideRule(r, e.route):
 	default:
-		d.add(Finding{Code: ServiceWrong, Object: "ingress/" + t.ingress.Name, Field: t.field + ".service.name", Expected: r.Service,
-			Observed: service,
-			Text:     fmt.Sprintf("ingress %s sends %s%s to service %s; it should go to %s", t.ingress.Name, r.Host, r.Path, service, r.Service)})
+		d.reportf(ServiceWrong, "ingress/"+t.ingress.Name, t.field+".service.name", r.Service, service,
+			"ingress %s sends %s%s to service %s; it should go to %s", t.ingress.Name, r.Host, r.Path, service, r.Service)
 	}
 }
 
-// longerPath finds a longer path to the right Service, which the controller reports as not matching.
+// longerPath finds a longer path to the right Service, which the controller reports as not
+// matching.
 func (d *diagnosis) longerPath(r Request, e explained) bool {
 	for _, c := range e.rules {
 		if serviceOfRoute(c.Route) != r.Service || c.Why.Cause != routing.PathUnmatched || len(c.Route.Path) <= len(e.route.Path) {
 			continue
 		}
-		d.add(Finding{Code: PathUnmatched, Object: "ingress/" + c.Route.Ingress.Name, Field: c.Route.Field + ".path", Expected: r.Path,
-			Observed: c.Route.Path,
-			Text: fmt.Sprintf("in ingress %s the path %s, which routes to service %s, does not match %s; the path %s matches it",
-				c.Route.Ingress.Name, c.Route.Path, r.Service, r.Path, e.route.Path)})
+		d.reportf(PathUnmatched, "ingress/"+c.Route.Ingress.Name, c.Route.Field+".path", r.Path, c.Route.Path,
+			"in ingress %s the path %s, which routes to service %s, does not match %s; the path %s matches it", c.Route.Ingress.Name,
+			c.Route.Path, r.Service, r.Path, e.route.Path)
 		return true
 	}
 	return false
 }
 
-// wideRule finds that a rule without a host, or with a wildcard, serves the request and has another Service.
+// wideRule finds that a rule without a host, or with a wildcard, serves the request and has another
+// Service.
 func (d *diagnosis) wideRule(r Request, route *routing.Route) bool {
 	if r.isFor(route.Host) || route.PathType == "" {
 		return false
@@ -316,10 +310,9 @@ func (d *diagnosis) wideRule(r Request, route *routing.Route) bool {
 	if route.Host != "" {
 		matches = "for host " + route.Host + ", which matches " + r.Host + ", too"
 	}
-	d.add(Finding{Code: HostUnmatched, Object: "ingress/" + route.Ingress.Name, Field: ruleField(route.Field) + ".host",
-		Observed: cmp.Or(route.Host, "none"),
-		Text: fmt.Sprintf("no rule for host %s routes to service %s; ingress %s has a rule %s, and routes to service %s",
-			r.Host, r.Service, route.Ingress.Name, matches, serviceOfRoute(route))})
+	d.reportf(HostUnmatched, "ingress/"+route.Ingress.Name, ruleField(route.Field)+".host", "", cmp.Or(route.Host, "none"),
+		"no rule for host %s routes to service %s; ingress %s has a rule %s, and routes to service %s", r.Host, r.Service,
+		route.Ingress.Name, matches, serviceOfRoute(route))
 	return true
 }
 
@@ -341,10 +334,9 @@ func (d *diagnosis) ruleTaken(ingress, field string, why routing.Reason) {
 	if why.Cause == routing.DefaultBackendTaken {
 		rule = args["place"]
 	}
-	d.add(Finding{Code: RuleTaken, Object: "ingress/" + ingress, Field: field, Expected: "no other Ingress with " + rule,
-		Observed: "ingress " + args["by"],
-		Text: fmt.Sprintf("ingress %s has %s, which ingress %s has, too; the controller serves that one: it is older, or comes first by name",
-			ingress, rule, args["by"])})
+	d.reportf(RuleTaken, "ingress/"+ingress, field, "no other Ingress with "+rule, "ingress "+args["by"],
+		"ingress %s has %s, which ingress %s has, too; the controller serves that one: it is older, or comes first by name", ingress,
+		rule, args["by"])
 }
 
 // taken is for a request that an Ingress of another namespace serves.

@@ -39,7 +39,8 @@ type Snapshot struct {
 	Deployments    []appsv1.Deployment
 	Secrets        []corev1.Secret
 	Events         []corev1.Event
-	// System has the Services in the controller's namespace. ConfigMap is that of the controller; nil: there is none.
+	// System has the Services in the controller's namespace. ConfigMap is that of the controller;
+	// nil: there is none.
 	System    []corev1.Service
 	ConfigMap *corev1.ConfigMap
 }
