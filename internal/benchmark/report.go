@@ -18,29 +18,23 @@ import (
 // Report is the result of a benchmark. Durations are in seconds, sizes in bytes, and CPU in processor seconds per second.
 type Report struct {
 	Size
-	// DurationSeconds is the duration of the churn.
-	DurationSeconds float64 `json:"durationSeconds"`
+	DurationSeconds float64 `json:"durationSeconds"` // of the churn
 	// Cluster is the cluster name. CPUs counts the processors of the machine, and Controllers the controllers, each under full load.
-	Cluster     string `json:"cluster"`
-	CPUs        int    `json:"cpus"`
-	Controllers int    `json:"controllers"`
-	// FillSeconds is the time until all objects existed and were Ready.
-	FillSeconds float64 `json:"fillSeconds"`
-	// Routes is the number of routes in the controller's table.
-	Routes int `json:"routes"`
-	// Sync is the start time of a controller in the full cluster.
-	Sync Sync `json:"initialSync"`
+	Cluster     string  `json:"cluster"`
+	CPUs        int     `json:"cpus"`
+	Controllers int     `json:"controllers"`
+	FillSeconds float64 `json:"fillSeconds"` // until all objects existed and were Ready
+	Routes      int     `json:"routes"`      // in the controller's table
+	Sync        Sync    `json:"initialSync"` // the start time of a controller in the full cluster
 	// AfterSync, AfterRest, and AfterChurn are that controller's memory.
 	AfterSync  Memory `json:"memoryAfterSync"`
 	AfterRest  Memory `json:"memoryAfterRest"`
 	AfterChurn Memory `json:"memoryAfterChurn"`
 	// IdleCPU is the CPU usage without changes, ChurnCPU that during the churn.
-	IdleCPU  float64 `json:"cpuAtRest"`
-	ChurnCPU float64 `json:"cpuInChurn"`
-	// Build is the time to build a table during the churn.
-	Build Quantiles `json:"tableBuild"`
-	// Propagation is the time until clients saw endpoint changes.
-	Propagation Propagation `json:"propagation"`
+	IdleCPU     float64     `json:"cpuAtRest"`
+	ChurnCPU    float64     `json:"cpuInChurn"`
+	Build       Quantiles   `json:"tableBuild"`  // the time to build a table during the churn
+	Propagation Propagation `json:"propagation"` // the time until clients saw endpoint changes
 }
 
 // Memory is a process's resident memory, and the part that Go's heap uses.

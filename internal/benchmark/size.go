@@ -24,15 +24,11 @@ const (
 // Size is the size of a benchmark.
 type Size struct {
 	// Ingresses, 1 to 50,000, have one host each. Ingress i routes to Service i modulo Services.
-	Ingresses int `json:"ingresses"`
-	// Pods, 1 to 100,000, are spread evenly over the Services.
-	Pods int `json:"pods"`
-	// Services, 1 to Pods. 0 means one per Ingress, limited by Pods.
-	Services int `json:"services"`
-	// Churn is the number of pods to replace per second, 0 to 200.
-	Churn float64 `json:"churn"`
-	// Duration is the duration of the churn, from a second to an hour.
-	Duration time.Duration `json:"-"`
+	Ingresses int           `json:"ingresses"`
+	Pods      int           `json:"pods"`     // 1 to 100,000, spread evenly over the Services
+	Services  int           `json:"services"` // 1 to Pods; 0 means one per Ingress, limited by Pods
+	Churn     float64       `json:"churn"`    // pods to replace per second, 0 to 200
+	Duration  time.Duration `json:"-"`        // of the churn, from a second to an hour
 }
 
 // LimitError reports an invalid field of a Size.

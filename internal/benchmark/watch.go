@@ -18,14 +18,12 @@ import (
 
 // watcher observes the progress of the cluster.
 type watcher struct {
-	mu sync.Mutex
-	// changed is closed at the next change, and then replaced.
-	changed chan struct{}
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change, and then replaced
 	// ready has the time when a pod became Ready, listed the time when an address appeared in an EndpointSlice.
-	ready  map[string]arrival
-	listed map[string]listing
-	// published has the Ingresses with an address in their status.
-	published map[string]bool
+	ready     map[string]arrival
+	listed    map[string]listing
+	published map[string]bool // the Ingresses with an address in their status
 }
 
 type arrival struct {

@@ -33,13 +33,10 @@ type Client struct {
 	config    *rest.Config // nil after NewFor
 }
 
-// pollInterval is the first interval of WaitReady, which a person perceives as immediate.
-const pollInterval = 100 * time.Millisecond
-
-// pollSlowing is the factor by which the interval grows with each poll, and pollSlowest limits the growth.
 const (
-	pollSlowing = 1.1
-	pollSlowest = 4
+	pollInterval = 100 * time.Millisecond // the first interval of WaitReady, which a person perceives as immediate
+	pollSlowing  = 1.1                    // the factor by which the interval grows with each poll
+	pollSlowest  = 4                      // limits the growth
 )
 
 // New returns a client for the API server of cfg. It sends no request.

@@ -21,17 +21,14 @@ const maxOutput = 4 << 20
 // Command is a command to run in a container.
 type Command struct {
 	Namespace, Pod string
-	// Container can be empty if the pod has only one.
-	Container string
-	// Args are the program and its arguments, without a shell.
-	Args []string
+	Container      string   // can be empty if the pod has only one
+	Args           []string // the program and its arguments, without a shell
 }
 
 // Output is the result of a Command.
 type Output struct {
-	ExitCode int
-	// Stdout and Stderr are the first 4 MiB of each.
-	Stdout, Stderr []byte
+	ExitCode       int
+	Stdout, Stderr []byte // the first 4 MiB of each
 }
 
 // Exec runs a command in a container and waits for its end. As kubectl exec, it uses a WebSocket, and falls back to SPDY if the API

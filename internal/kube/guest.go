@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Guest adapts objects to an existing cluster.
@@ -100,10 +101,7 @@ func (c *Client) Namespaced(o *unstructured.Unstructured) (bool, error) {
 
 // List returns the objects of a kind, of all namespaces, that match a label selector.
 func (c *Client) List(ctx context.Context, apiVersion, kind, selector string) ([]unstructured.Unstructured, error) {
-	sample := &unstructured.Unstructured{}
-	sample.SetAPIVersion(apiVersion)
-	sample.SetKind(kind)
-	gvk := sample.GroupVersionKind()
+	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.ToLower(kind), err)

@@ -50,19 +50,16 @@ func (e *SilentError) Error() string {
 }
 
 const (
-	// silenceLimit is how long the API server can be silent, for example during a restart.
-	silenceLimit = 30 * time.Second
-	// askTimeout limits the check of one object, which usually takes milliseconds.
-	askTimeout = 10 * time.Second
+	silenceLimit   = 30 * time.Second // of the API server, for example during a restart
+	askTimeout     = 10 * time.Second // of the check of one object, which usually takes milliseconds
+	explainTimeout = 3 * time.Second  // of the check that adds details to a timeout
 )
 
 // verdict is the result of a check of one object.
 type verdict struct {
-	ready bool
-	// missing completes "deployment shop/web: ..." if it is not ready.
-	missing string
-	// hopeless is set if waiting cannot help.
-	hopeless error
+	ready    bool
+	missing  string // completes "deployment shop/web: ..." if it is not ready
+	hopeless error  // set if waiting cannot help
 }
 
 func isReady() verdict { return verdict{ready: true} }
@@ -156,9 +153,6 @@ func answered(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) || meta.IsNoMatchError(err)
 }
-
-// explainTimeout limits the check that adds details to a timeout.
-const explainTimeout = 3 * time.Second
 
 func (c *Client) explain(ctx context.Context, objs []*unstructured.Unstructured, before []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)

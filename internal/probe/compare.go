@@ -17,24 +17,19 @@ type Expectation struct {
 	Status int
 	// Header maps names of response headers to patterns. "*" matches any text, and an empty pattern requires that the header is
 	// absent. One of several values must match.
-	Header map[string]string
-	// Contains lists texts that the body must contain.
-	Contains []string
-	// Service, App, and Pod identify the pod that must respond.
-	Service, App, Pod string
+	Header            map[string]string
+	Contains          []string // texts that the body must contain
+	Service, App, Pod string   // the pod that must respond
 	// Namespace is the namespace of the pod, if the response has it. Kubernetes reuses pod addresses within seconds, so the same app in
 	// another namespace can respond.
-	Namespace string
-	// Certificate describes the server certificate; nil accepts any.
-	Certificate *Certificate
-	// Arrived is what the request has to look like to the workload; nil expects nothing.
-	Arrived *Arrived
+	Namespace   string
+	Certificate *Certificate // of the server; nil accepts any
+	Arrived     *Arrived     // the request as the workload must receive it; nil accepts any
 }
 
 // Certificate describes the expected server certificate.
 type Certificate struct {
-	// Names are all DNS names, in any order; nil accepts any.
-	Names []string
+	Names []string // all DNS names, in any order; nil accepts any
 	// Fingerprint is that of TLS; empty accepts any. Owner describes the certificate for the error.
 	Fingerprint, Owner string
 }
@@ -190,10 +185,8 @@ func excerpt(o Observation) string {
 // Arrived describes the request that the workload must receive, as /echo reports it. A zero field accepts any value.
 type Arrived struct {
 	Method, Path, Query, Host, Protocol, Body string
-	// TLS is whether the request arrives over TLS; nil accepts both.
-	TLS *bool
-	// Header is as in Expectation, for request headers.
-	Header map[string]string
+	TLS                                       *bool             // whether the request arrives over TLS; nil accepts both
+	Header                                    map[string]string // as in Expectation, for request headers
 }
 
 // echo is the part of the response of /echo that an Arrived is about.

@@ -31,23 +31,15 @@ const (
 // Observation is the result of a Request.
 type Observation struct {
 	Method, URL string
-	// Status is the HTTP status code, 100 to 599; 0 without a response.
-	Status int
-	// Proto is the protocol version: "HTTP/1.1", "HTTP/2.0".
-	Proto  string
-	Header http.Header
-	// Body is the body's first MaxBody bytes.
-	Body []byte
-	// Truncated is true if the body had more than MaxBody bytes.
-	Truncated bool
-	// Duration is the time from the start of the connection to the end of the body.
-	Duration time.Duration
-	// Served is the pod that responded; nil if no header identifies one.
-	Served *Served
-	// Reason is the controller's reason; empty without one.
-	Reason string
-	// TLS is nil for a plain connection.
-	TLS *TLS
+	Status      int    // the HTTP status code, 100 to 599; 0 without a response
+	Proto       string // the protocol version: "HTTP/1.1", "HTTP/2.0"
+	Header      http.Header
+	Body        []byte        // the first MaxBody bytes
+	Truncated   bool          // the body had more than MaxBody bytes
+	Duration    time.Duration // from the start of the connection to the end of the body
+	Served      *Served       // the pod that responded; nil if no header identifies one
+	Reason      string        // the controller's reason; empty without one
+	TLS         *TLS          // nil for a plain connection
 	// Err is the reason for a missing or incomplete response. Status and Header can be known even so.
 	Err error
 }

@@ -22,33 +22,25 @@ import (
 )
 
 const (
-	// DefaultTimeout is the timeout of a Request without one.
-	DefaultTimeout = 5 * time.Second
-	// MaxBody limits the recorded part of a body, in bytes.
-	MaxBody = 1 << 20
-	// maxRedirects limits the redirects that a Request with Follow follows.
-	maxRedirects = 10
+	DefaultTimeout = 5 * time.Second // of a Request without one
+	MaxBody        = 1 << 20         // limits the recorded part of a body, in bytes
+	maxRedirects   = 10              // of a Request with Follow
 )
 
 // Request is one HTTP request.
 type Request struct {
-	// Method is GET if empty.
-	Method string
+	Method string // GET if empty
 	// URL is absolute, with scheme http or https. Its host is the Host header and the TLS server name. The Client's Addresses
 	// determine the address of the connection.
 	URL string
 	// Header is sent unchanged. A Host in it replaces that of the URL, but not the TLS server name.
 	Header http.Header
-	// Body is sent if it is not empty.
-	Body string
-	// Follow follows redirects.
-	Follow bool
+	Body   string // sent if it is not empty
+	Follow bool   // follow redirects
 	// Cookies, if not nil, adds its cookies to the request and stores those of the response.
-	Cookies http.CookieJar
-	// Certificate, if not nil, is the client certificate.
-	Certificate *tls.Certificate
-	// Timeout limits the whole exchange; zero means DefaultTimeout.
-	Timeout time.Duration
+	Cookies     http.CookieJar
+	Certificate *tls.Certificate // of the client; nil for none
+	Timeout     time.Duration    // of the whole exchange; zero means DefaultTimeout
 }
 
 // Addresses are the targets of connections as host:port. For an empty one, the URL has the target.

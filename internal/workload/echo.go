@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// maxEchoedBody limits Echo.Body, in bytes.
-	maxEchoedBody = 64 << 10
+	maxEchoedBody = 64 << 10 // limits Echo.Body, in bytes
 	// maxBody limits the request body, in bytes. It exceeds all limits that labs set in the Ingress controller.
 	maxBody = 256 << 20
 )
@@ -26,24 +25,18 @@ type Echo struct {
 	App       string `json:"app"`
 
 	Method string `json:"method"`
-	// Path is the path in the request line, neither decoded nor cleaned.
-	Path string `json:"path"`
-	// Query is the text after the first "?", not decoded.
-	Query string `json:"query"`
-	// Host is the Host header (HTTP/1.1) or :authority (HTTP/2).
-	Host string `json:"host"`
+	Path   string `json:"path"`  // from the request line, neither decoded nor cleaned
+	Query  string `json:"query"` // the text after the first "?", not decoded
+	Host   string `json:"host"`  // the Host header (HTTP/1.1) or :authority (HTTP/2)
 	// Headers has all headers except Host. Names are in Go's canonical form; they are case-insensitive (RFC 9110, section 5.1).
-	Headers map[string][]string `json:"headers"`
-	// Protocol is HTTP/1.0, HTTP/1.1 or HTTP/2.0.
-	Protocol string   `json:"protocol"`
-	TLS      *EchoTLS `json:"tls"` // null in plain text
+	Headers  map[string][]string `json:"headers"`
+	Protocol string              `json:"protocol"` // HTTP/1.0, HTTP/1.1 or HTTP/2.0
+	TLS      *EchoTLS            `json:"tls"`      // null in plain text
 	// Body is the start of the body, at most 64 KiB, in base64 if BodyEncoding says so.
-	Body         string `json:"body"`
-	BodyEncoding string `json:"body_encoding,omitempty"` // base64, or empty for UTF-8 text
-	// BodyBytes is the size of the whole body.
-	BodyBytes int64 `json:"body_bytes"`
-	// TransferEncoding is chunked for a body without a length.
-	TransferEncoding []string `json:"transfer_encoding,omitempty"`
+	Body             string   `json:"body"`
+	BodyEncoding     string   `json:"body_encoding,omitempty"`     // base64, or empty for UTF-8 text
+	BodyBytes        int64    `json:"body_bytes"`                  // the size of the whole body
+	TransferEncoding []string `json:"transfer_encoding,omitempty"` // chunked for a body without a length
 	// RemoteAddr is the client's address and port: those of the controller's pod for a request through the Ingress.
 	RemoteAddr string `json:"remote_addr"`
 }
