@@ -64,7 +64,8 @@ func webhookClient(t *testing.T, r *running) *http.Client {
 	to := config.Webhooks[0].ClientConfig
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(to.CABundle)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: to.Service.Name + "." + to.Service.Namespace + ".svc"}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots,
+		ServerName: to.Service.Name + "." + to.Service.Namespace + ".svc"}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -43,7 +43,8 @@ func newBrowser(l *lab) *browser {
 		chromedp.ExecPath(program), chromedp.UserDataDir(l.t.TempDir()), chromedp.Headless, chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(time.Minute),
 	}
-	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage"} {
+	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
+		"disable-dev-shm-usage"} {
 		options = append(options, chromedp.Flag(flag, true))
 	}
 	ctx, end := chromedp.NewExecAllocator(context.Background(), options...)
@@ -116,10 +117,12 @@ func withAnnotations(i *networkingv1.Ingress, pairs ...string) *networkingv1.Ing
 // One test for all features of the page, because Chromium starts slowly: content, updates without a
 // reload, explanations, and a narrow screen.
 func TestStatusPageInBrowser(t *testing.T) {
-	canary := withAnnotations(ingress("cheddar-next", "lab", "cheddar.test"), "canary", "true", "canary-weight", "20", "canary-by-header", "X-Canary")
+	canary := withAnnotations(ingress("cheddar-next", "lab", "cheddar.test"), "canary", "true", "canary-weight", "20", "canary-by-header",
+		"X-Canary")
 	main := withAnnotations(ingress("cheddar", "lab", "cheddar.test"), "limit-rps", "10", "enable-cors", "true", "affinity", "cookie")
 	main.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"cheddar.test"}, SecretName: "cheddar-tls"}}
-	l := newLab(t, ours(), main, canary, tlsSecret(t, "cheddar-tls", "cheddar.test"), withAnnotations(ingress("missing", "lab", "missing.test"), "permanent-redirct", "https://typo.test"),
+	l := newLab(t, ours(), main, canary, tlsSecret(t, "cheddar-tls", "cheddar.test"),
+		withAnnotations(ingress("missing", "lab", "missing.test"), "permanent-redirct", "https://typo.test"),
 		service("cheddar"), service("cheddar-next"), service("stilton"),
 		endpoints("cheddar", "10.0.0.1:80", "10.0.0.2:80"), endpoints("cheddar-next", "10.0.0.3:80"), endpoints("stilton", "10.0.0.4:80"))
 	l.says("10.0.0.1:80", "cheddar")
@@ -132,7 +135,8 @@ func TestStatusPageInBrowser(t *testing.T) {
 	l.Eventually(b.seen("#connection")).Should(gomega.Equal("live"))
 	l.Expect(b.text("#hosts")).To(gomega.SatisfyAll(gomega.ContainSubstring("cheddar.test"), gomega.ContainSubstring("10.0.0.2:80"),
 		gomega.ContainSubstring("20 of 100"), gomega.ContainSubstring("10/s"), gomega.ContainSubstring("cookie INGRESSCOOKIE")))
-	l.Eventually(b.seen("#certificates")).Should(gomega.SatisfyAll(gomega.ContainSubstring("shop/cheddar-tls"), gomega.ContainSubstring("left")))
+	l.Eventually(b.seen("#certificates")).Should(gomega.SatisfyAll(gomega.ContainSubstring("shop/cheddar-tls"),
+		gomega.ContainSubstring("left")))
 	l.Expect(b.text("#problems")).To(gomega.ContainSubstring("Ingress shop/missing"))
 
 	// A mark on the window shows that later content appears without a reload.

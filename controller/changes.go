@@ -44,7 +44,8 @@ func changes(before, after *routing.Table) []change {
 		case was == nil:
 			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, after: r.Pool.Key(), blocked: r.Blocked})
 		case was.Pool.Key() != r.Pool.Key() || was.Ingress != r.Ingress || was.Blocked != r.Blocked:
-			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(), blocked: r.Blocked})
+			found = append(found, change{ingress: r.Ingress, host: r.Host, path: r.Path, before: was.Pool.Key(), after: r.Pool.Key(),
+				blocked: r.Blocked})
 		}
 	}
 	for _, r := range old {

@@ -123,7 +123,8 @@ func (c Config) validateNames() error {
 		return fmt.Errorf("--controller-class: %q is not a controller name for spec.controller of an IngressClass", c.ControllerClass)
 	}
 	if messages := validation.IsDNS1123Subdomain(c.AdmissionConfiguration); len(messages) > 0 {
-		return fmt.Errorf("--admission-configuration: %q is not the name of a ValidatingWebhookConfiguration: %s", c.AdmissionConfiguration, messages[0])
+		return fmt.Errorf("--admission-configuration: %q is not the name of a ValidatingWebhookConfiguration: %s", c.AdmissionConfiguration,
+			messages[0])
 	}
 	if messages := validation.IsDNS1035Label(c.AdmissionService); len(messages) > 0 {
 		return fmt.Errorf("--admission-service: %q is not the name of a Service: %s", c.AdmissionService, messages[0])

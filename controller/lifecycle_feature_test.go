@@ -132,9 +132,11 @@ func TestStatusPageShowsRulesAndPods(t *testing.T) {
 	c := l.start()
 	c.get("shop.test", "/")
 	_, page := c.fetch(c.Status, "", "/?url=http%3A%2F%2Fshop.test%2F")
-	for _, want := range []string{"<code>lab</code>", "shop.test", "shop/web:80", "10.0.0.1:80", "shop/web-10.0.0.1", "forward to shop/web:80"} {
+	for _, want := range []string{"<code>lab</code>", "shop.test", "shop/web:80", "10.0.0.1:80", "shop/web-10.0.0.1",
+		"forward to shop/web:80"} {
 		l.Expect(page).To(gomega.ContainSubstring(want))
 	}
 	_, stub := c.fetch(c.Status, "", "/nginx_status")
-	l.Expect(stub).To(gomega.MatchRegexp(`^Active connections: \d+ \nserver accepts handled requests\n 1 1 1 \nReading: \d+ Writing: \d+ Waiting: \d+ \n$`))
+	l.Expect(stub).To(gomega.MatchRegexp(`^Active connections: \d+ \nserver accepts handled requests\n 1 1 1 \n` +
+		`Reading: \d+ Writing: \d+ Waiting: \d+ \n$`))
 }

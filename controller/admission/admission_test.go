@@ -101,7 +101,8 @@ func ask(t testing.TB, source admission.Source, operation admissionv1.Operation,
 	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
 		t.Fatal(err)
 	}
-	if answer.APIVersion != "admission.k8s.io/v1" || answer.Kind != "AdmissionReview" || answer.Response == nil || answer.Response.UID != "review-1" {
+	if answer.APIVersion != "admission.k8s.io/v1" || answer.Kind != "AdmissionReview" || answer.Response == nil ||
+		answer.Response.UID != "review-1" {
 		t.Fatalf("not a response to the review: %s", recorder.Body)
 	}
 	return answer.Response
@@ -171,7 +172,8 @@ func TestExistingProblemsDoNotRejectChange(t *testing.T) {
 	labeled := broken.DeepCopy()
 	labeled.Labels = map[string]string{"team": "cheese"}
 	if answer := ask(t, source, admissionv1.Update, labeled); !answer.Allowed || len(answer.Warnings) == 0 {
-		t.Errorf("allowed %t with warnings %q, want the label change accepted with a warning about the annotation", answer.Allowed, answer.Warnings)
+		t.Errorf("allowed %t with warnings %q, want the label change accepted with a warning about the annotation", answer.Allowed,
+			answer.Warnings)
 	}
 	worse := broken.DeepCopy()
 	worse.Annotations["nginx.ingress.kubernetes.io/proxy-send-timeout"] = "later"
@@ -229,7 +231,8 @@ func TestInvalidReviews(t *testing.T) {
 		"no request": {http.MethodPost, "{}", http.StatusBadRequest},
 		"a GET":      {http.MethodGet, "", http.StatusMethodNotAllowed},
 		"too long":   {http.MethodPost, `{"x":"` + strings.Repeat("x", 9<<20) + `"}`, http.StatusBadRequest},
-		"no Ingress": {http.MethodPost, `{"request":{"operation":"CREATE","resource":{"group":"networking.k8s.io","resource":"ingresses"},"object":{"spec":7}}}`, http.StatusInternalServerError},
+		"no Ingress": {http.MethodPost, `{"request":{"operation":"CREATE","resource":{"group":"networking.k8s.io","resource":"ingresses"},` +
+			`"object":{"spec":7}}}`, http.StatusInternalServerError},
 	} {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest(test.method, admission.Path, io.NopCloser(strings.NewReader(test.body))))

@@ -36,7 +36,8 @@ type Registrar struct {
 }
 
 // NewRegistrar returns a Registrar for the webhooks of a configuration that call a Service.
-func NewRegistrar(client kubernetes.Interface, configuration string, service types.NamespacedName, replica string, log *slog.Logger) *Registrar {
+func NewRegistrar(client kubernetes.Interface, configuration string, service types.NamespacedName, replica string,
+	log *slog.Logger) *Registrar {
 	return &Registrar{client: client, configuration: configuration, service: service, replica: replica, log: log}
 }
 

@@ -85,7 +85,8 @@ func handshake(t *testing.T, config *tls.Config, bundle []byte) error {
 	go func() { _ = server.HandshakeContext(t.Context()); _ = server.Close() }()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(bundle)
-	return tls.Client(here, &tls.Config{RootCAs: roots, ServerName: service.Name + "." + service.Namespace + ".svc"}).HandshakeContext(t.Context())
+	return tls.Client(here, &tls.Config{RootCAs: roots,
+		ServerName: service.Name + "." + service.Namespace + ".svc"}).HandshakeContext(t.Context())
 }
 
 func TestAPIServerTrustsEveryReplica(t *testing.T) {
@@ -123,7 +124,8 @@ func TestRegistrationConflictIsRetried(t *testing.T) {
 	var writes atomic.Int32
 	client.PrependReactor("update", "validatingwebhookconfigurations", func(k8stesting.Action) (bool, runtime.Object, error) {
 		if writes.Add(1) == 1 {
-			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "validatingwebhookconfigurations"}, "ingresslab", errors.New("too late"))
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "validatingwebhookconfigurations"}, "ingresslab",
+				errors.New("too late"))
 		}
 		return false, nil, nil
 	})

@@ -15,7 +15,8 @@ var affinities = []Entry{
 		Note: "whether a session skips its pod for a while after a failure (balanced), or still tries it first (persistent)",
 		read: choice(func(o *Options) *bool { return &o.Affinity.Persistent }, map[string]bool{"balanced": false, "persistent": true})},
 	{Name: "affinity-canary-behavior", Group: "affinity", Support: Supported, With: "affinity", Values: "sticky, legacy", Default: "sticky",
-		Note: "whether a session stays on its side of the canary (sticky), or canary rules decide each request (legacy); set it on the main Ingress or on the canary",
+		Note: "whether a session stays on its side of the canary (sticky), or canary rules decide each request (legacy); set it on the main " +
+			"Ingress or on the canary",
 		read: choice(func(o *Options) *bool { return &o.Affinity.LeaveCanary }, map[string]bool{"sticky": false, "legacy": true})},
 	{Name: "session-cookie-name", Group: "affinity", Support: Supported, With: "affinity", Values: "the name of a cookie",
 		Default: DefaultCookieName,

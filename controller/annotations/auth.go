@@ -22,7 +22,8 @@ var auth = []Entry{
 		Note: "the realm in the password prompt", read: text(func(o *Options) *string { return &o.Auth.Realm })},
 
 	{Name: "auth-url", Group: "auth", Support: Supported, Values: "an absolute URL; variables",
-		Note: "sends each request to an external service first: 2xx allows it, 401 and 403 go to the client, and any other response becomes a 500",
+		Note: "sends each request to an external service first: 2xx allows it, 401 and 403 go to the client, and any other response becomes " +
+			"a 500",
 		read: readAuthURL},
 	{Name: "auth-method", Group: "auth", Support: Supported, With: "auth-url", Values: "a method", Default: "GET", Idle: []string{""},
 		Note: "the method of the request to the service", read: readAuthMethod},
@@ -102,7 +103,8 @@ func withoutService(a Auth) Auth {
 
 func readAuthMethod(o *Options, value string) error {
 	switch method := strings.ToUpper(value); method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodTrace:
 		o.Auth.Method = method
 		return nil
 	}

@@ -12,7 +12,8 @@ import (
 var canaries = []Entry{
 	{Name: "canary", Group: "canary", Support: Supported, Values: "true, false",
 		Default: "false", Otherwise: "this Ingress counts as a canary, because it was not meant as a main Ingress",
-		Note: "this Ingress takes a share of the requests of the main Ingress with the same host, path, and path type; it makes no route of its own",
+		Note: "this Ingress takes a share of the requests of the main Ingress with the same host, path, and path type; it makes no route of " +
+			"its own",
 		read: readCanary},
 	{Name: "canary-by-header", Group: "canary", Support: Supported, With: "canary", Values: "the name of a header",
 		Note: "the header that selects: always selects the canary, never selects main; other values leave it to the cookie",
@@ -22,8 +23,9 @@ var canaries = []Entry{
 		read: text(func(o *Options) *string { return &o.Canary.Value })},
 	{Name: "canary-by-header-pattern", Group: "canary", Support: Supported, With: "canary", Values: "a regular expression (RE2)",
 		Otherwise: "the header selects nothing",
-		Note:      "values of that header that select the canary, anchored only where the expression says so; canary-by-header-value takes precedence",
-		read:      readCanaryPattern},
+		Note: "values of that header that select the canary, anchored only where the expression says so; canary-by-header-value takes " +
+			"precedence",
+		read: readCanaryPattern},
 	{Name: "canary-by-cookie", Group: "canary", Support: Supported, With: "canary", Values: "the name of a cookie",
 		Note: "the cookie that selects: always selects the canary, never selects main; other values leave it to the weight",
 		read: token("cookie", func(o *Options) *string { return &o.Canary.Cookie })},
@@ -80,7 +82,8 @@ func (r *reading) settleCanary() {
 		c.WeightTotal = 100
 	}
 	if c.Weight > c.WeightTotal {
-		r.report("canary-weight", CodeInvalid, fmt.Sprintf("%d is more than the total, %d; it counts as %d", c.Weight, c.WeightTotal, c.WeightTotal))
+		r.report("canary-weight", CodeInvalid, fmt.Sprintf("%d is more than the total, %d; it counts as %d", c.Weight, c.WeightTotal,
+			c.WeightTotal))
 		c.Weight = c.WeightTotal
 	}
 }

@@ -59,7 +59,8 @@ func annotationTable() string {
 	for _, e := range annotations.List() {
 		if e.Group != group {
 			group = e.Group
-			fmt.Fprintf(&b, "\n### %s\n\n| annotation | support | values | default | effect, or reason for none |\n| --- | --- | --- | --- | --- |\n", title(group))
+			fmt.Fprintf(&b, "\n### %s\n\n| annotation | support | values | default | effect, or reason for none |\n| --- | --- | --- | --- | "+
+				"--- |\n", title(group))
 		}
 		note := e.Note
 		if e.Security {

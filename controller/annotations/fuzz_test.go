@@ -9,7 +9,8 @@ import (
 )
 
 // securityAnnotations always restrict access if they have a value.
-var securityAnnotations = []string{"auth-type", "auth-url", "allowlist-source-range", "whitelist-source-range", "denylist-source-range", "auth-tls-secret",
+var securityAnnotations = []string{"auth-type", "auth-url", "allowlist-source-range", "whitelist-source-range", "denylist-source-range",
+	"auth-tls-secret",
 	"server-snippet", "configuration-snippet", "auth-snippet", "modsecurity-snippet"}
 
 // protects reports whether the options contain the value of the security annotation.
@@ -138,7 +139,8 @@ func FuzzSettings(f *testing.F) {
 
 // FuzzTemplate checks that a template is rejected, or returns its source.
 func FuzzTemplate(f *testing.F) {
-	for _, seed := range []string{"", "a", "$host", "${host}", "$1$2", "$10", "a$", "${", "$http_x-y", "https://$host/?rd=$escaped_request_uri", "$$", "${host}x"} {
+	for _, seed := range []string{"", "a", "$host", "${host}", "$1$2", "$10", "a$", "${", "$http_x-y",
+		"https://$host/?rd=$escaped_request_uri", "$$", "${host}x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
@@ -152,7 +154,8 @@ func FuzzTemplate(f *testing.F) {
 		if tmpl.String() != source {
 			t.Errorf("%q: got %q", source, tmpl)
 		}
-		if back := tmpl.Expand(func(name string) string { return "$" + name }); back != strings.NewReplacer("{", "", "}", "").Replace(source) && !strings.ContainsAny(source, "{}") {
+		back := tmpl.Expand(func(name string) string { return "$" + name })
+		if back != source && !strings.ContainsAny(source, "{}") {
 			t.Errorf("%q: got back %q", source, back)
 		}
 		if strings.Contains(tmpl.Expand(func(string) string { return "" }), "$") {

@@ -166,7 +166,8 @@ func (r *reading) report(name, code, reason string) {
 
 func looksLikeSecurity(name string) bool {
 	name = strings.ToLower(name)
-	for _, word := range []string{"auth", "allowlist", "whitelist", "denylist", "blacklist", "blocklist", "source-range", "snippet", "modsecurity"} {
+	for _, word := range []string{"auth", "allowlist", "whitelist", "denylist", "blacklist", "blocklist", "source-range", "snippet",
+		"modsecurity"} {
 		if strings.Contains(name, word) {
 			return true
 		}

@@ -93,7 +93,8 @@ func TestSecurityAnnotationsFailClosed(t *testing.T) {
 }
 
 func TestEmptySecurityAnnotationsFailClosed(t *testing.T) {
-	for _, name := range []string{"auth-type", "auth-secret", "auth-url", "whitelist-source-range", "denylist-source-range", "auth-tls-secret"} {
+	for _, name := range []string{"auth-type", "auth-secret", "auth-url", "whitelist-source-range", "denylist-source-range",
+		"auth-tls-secret"} {
 		if o, _ := parse(name, ""); o.Blocked == "" {
 			t.Errorf("%s: an empty value does not block the route", name)
 		}
@@ -152,7 +153,8 @@ func TestMisspelledNamesGetSuggestion(t *testing.T) {
 
 // The order of a map must not change Events.
 func TestDiagnosticsAreSorted(t *testing.T) {
-	pairs := []string{"use-regex", "x", "affinity", "x", "limit-rps", "x", "auth-url", "x", "auth-type", "x", "proxy-buffer-size", "1k", "unheard-of", "x"}
+	pairs := []string{"use-regex", "x", "affinity", "x", "limit-rps", "x", "auth-url", "x", "auth-type", "x", "proxy-buffer-size", "1k",
+		"unheard-of", "x"}
 	want, _ := parse(pairs...)
 	for range 20 {
 		o, diagnostics := parse(pairs...)

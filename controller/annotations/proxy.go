@@ -24,7 +24,8 @@ var proxying = []Entry{
 	{Name: "proxy-body-size", Group: "proxy", Support: Supported, Values: "a size such as 8m; 0 means no limit", Default: "1m",
 		Note: "the largest request body; larger ones get 413", read: size(func(o *Options) *int64 { return &o.Proxy.BodySize })},
 	{Name: "proxy-next-upstream", Group: "proxy", Support: Supported,
-		Values:  "off, or some of error, timeout, invalid_header, http_403, http_404, http_429, http_500, http_502, http_503, http_504, non_idempotent",
+		Values: "off, or some of error, timeout, invalid_header, http_403, http_404, http_429, http_500, http_502, http_503, http_504, " +
+			"non_idempotent",
 		Default: "error timeout", Note: "when the controller tries another endpoint; never after part of the response was sent",
 		read: readNextUpstream},
 	{Name: "proxy-next-upstream-tries", Group: "proxy", Support: Supported, Values: "a number; 0 means all", Default: "3",

@@ -10,7 +10,8 @@ import (
 // rewriting lists the annotations that change requests, and some headers of responses.
 var rewriting = []Entry{
 	{Name: "rewrite-target", Group: "rewriting", Support: Supported, Values: "a path; variables and $1 to $9",
-		Note: "replaces the whole path; the paths of the Ingress become regular expressions with groups $1 to $9; a target equal to the path changes nothing",
+		Note: "replaces the whole path; the paths of the Ingress become regular expressions with groups $1 to $9; a target equal to the " +
+			"path changes nothing",
 		read: template(checkTarget, func(o *Options) *Template { return &o.Rewrite.Target })},
 	{Name: "use-regex", Group: "rewriting", Support: Supported, Values: "true, false", Default: "false",
 		Note: "the paths of this Ingress are regular expressions (RE2): case-insensitive, and anchored at the start",

@@ -46,7 +46,8 @@ func TestEverySettingHasEffectOrDiagnostic(t *testing.T) {
 				t.Errorf("%s does not block the routes: %v", e.Key, diagnostics)
 			}
 		case annotations.NoEffect:
-			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); !reflect.DeepEqual(s, untouched) || len(diagnostics) != 1 {
+			if s, diagnostics := annotations.ParseSettings(map[string]string{e.Key: "x"}); !reflect.DeepEqual(s, untouched) ||
+				len(diagnostics) != 1 {
 				t.Errorf("%s: got %+v and %v, want one Diagnostic", e.Key, s, diagnostics)
 			}
 		case annotations.Supported:
@@ -78,7 +79,8 @@ func checkSetting(t *testing.T, e annotations.Setting) {
 	base := with("")
 	delete(base, e.Key)
 	before, _ := annotations.ParseSettings(base)
-	if s, diagnostics := annotations.ParseSettings(with(ex.good)); len(diagnostics) != 0 || s.Options.Blocked != "" || reflect.DeepEqual(s, before) {
+	if s, diagnostics := annotations.ParseSettings(with(ex.good)); len(diagnostics) != 0 || s.Options.Blocked != "" ||
+		reflect.DeepEqual(s, before) {
 		t.Errorf("%s: %q: got %v, want an effect", e.Key, ex.good, diagnostics)
 	}
 	s, diagnostics := annotations.ParseSettings(with(ex.bad))
@@ -98,7 +100,8 @@ func TestInvalidProxyListTrustsNoProxy(t *testing.T) {
 func TestSettingsAreDefaultsOfAnnotations(t *testing.T) {
 	s, diagnostics := annotations.ParseSettings(map[string]string{
 		"ssl-redirect": "false", "proxy-read-timeout": "600", "enable-sticky-sessions": "true", "custom-http-errors": "404,503",
-		"whitelist-source-range": "10.0.0.0/8", "retry-non-idempotent": "true", "global-auth-url": "https://auth.test", "global-auth-method": "POST",
+		"whitelist-source-range": "10.0.0.0/8", "retry-non-idempotent": "true", "global-auth-url": "https://auth.test",
+		"global-auth-method": "POST",
 	})
 	if len(diagnostics) != 0 {
 		t.Fatalf("diagnostics: %v", diagnostics)
@@ -108,7 +111,8 @@ func TestSettingsAreDefaultsOfAnnotations(t *testing.T) {
 		len(o.Access.Allow) != 1 || o.Auth.URL.IsZero() || o.Auth.Method != "POST" {
 		t.Errorf("without annotations: %+v", o)
 	}
-	o, diagnostics = annotations.Parse(all("ssl-redirect", "true", "affinity", "none", "disable-proxy-intercept-errors", "true", "proxy-next-upstream", "error",
+	o, diagnostics = annotations.Parse(all("ssl-redirect", "true", "affinity", "none", "disable-proxy-intercept-errors", "true",
+		"proxy-next-upstream", "error",
 		"allowlist-source-range", "192.0.2.0/24", "auth-url", "https://other.test"), s.Options)
 	if len(diagnostics) != 0 || !o.Redirects.SSL || o.Affinity.Enabled || o.Errors.Codes != nil || !o.Proxy.NextUpstream.NonIdempotent ||
 		!slices.Equal(o.Access.Allow, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}) || o.Auth.Method != "" {
@@ -121,7 +125,8 @@ func TestSettingsAreDefaultsOfAnnotations(t *testing.T) {
 
 // Keys with "whitelist" or "auth" in their name that do not affect routes must not block them.
 func TestOtherKeysWithSecurityWordsBlockNothing(t *testing.T) {
-	for _, key := range []string{"nginx-status-ipv4-whitelist", "nginx-status-ipv6-whitelist", "annotation-value-word-blocklist", "no-auth-locations"} {
+	for _, key := range []string{"nginx-status-ipv4-whitelist", "nginx-status-ipv6-whitelist", "annotation-value-word-blocklist",
+		"no-auth-locations"} {
 		s, diagnostics := annotations.ParseSettings(map[string]string{key: "127.0.0.1"})
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeNotSupported || s.Options.Blocked != "" {
 			t.Errorf("%s: got %v, blocked %q", key, diagnostics, s.Options.Blocked)
@@ -131,8 +136,9 @@ func TestOtherKeysWithSecurityWordsBlockNothing(t *testing.T) {
 
 // An invalid security setting blocks Ingresses with and without annotations, and reports it.
 func TestInvalidSecuritySettingBlocksAllRoutes(t *testing.T) {
-	for key, value := range map[string]string{"whitelist-source-range": "10.0.0/8", "global-auth-url": "auth.test", "http-snippet": "deny all;",
-		"block-cidrs": "10.0.0.1", "blocklist": "x", "denylist-source-range": ""} {
+	for key, value := range map[string]string{"whitelist-source-range": "10.0.0/8", "global-auth-url": "auth.test",
+		"http-snippet": "deny all;",
+		"block-cidrs":  "10.0.0.1", "blocklist": "x", "denylist-source-range": ""} {
 		s, diagnostics := annotations.ParseSettings(map[string]string{key: value})
 		if len(diagnostics) != 1 || diagnostics[0].Code != annotations.CodeBlocked {
 			t.Errorf("%s: got %v", key, diagnostics)
@@ -147,7 +153,8 @@ func TestInvalidSecuritySettingBlocksAllRoutes(t *testing.T) {
 
 func TestMisspelledKeysGetSuggestion(t *testing.T) {
 	_, diagnostics := annotations.ParseSettings(map[string]string{"hsts-maxage": "5", "unheard-of": "x"})
-	if len(diagnostics) != 2 || !strings.Contains(diagnostics[0].Reason, `did you mean "hsts-max-age"?`) || diagnostics[1].Code != annotations.CodeNotSupported {
+	if len(diagnostics) != 2 || !strings.Contains(diagnostics[0].Reason, `did you mean "hsts-max-age"?`) ||
+		diagnostics[1].Code != annotations.CodeNotSupported {
 		t.Errorf("got %v", diagnostics)
 	}
 }

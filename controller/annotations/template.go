@@ -77,7 +77,8 @@ func isWord(c byte) bool {
 func known(name string) bool {
 	switch name {
 	case "host", "best_http_host", "http_host", "hostname", "scheme", "pass_access_scheme", "request_method", "request_uri",
-		"escaped_request_uri", "uri", "document_uri", "args", "query_string", "is_args", "remote_addr", "binary_remote_addr", "the_real_ip", "remote_user",
+		"escaped_request_uri", "uri", "document_uri", "args", "query_string", "is_args", "remote_addr", "binary_remote_addr",
+		"the_real_ip", "remote_user",
 		"request_id", "req_id", "server_name", "server_port", "pass_server_port", "server_protocol",
 		"namespace", "ingress_name", "service_name", "service_port":
 		return true

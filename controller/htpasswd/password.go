@@ -46,7 +46,8 @@ func parsePassword(hash string) (password, error) {
 	case hash == "":
 		return nil, errors.New("the hash is missing")
 	}
-	return nil, errors.New("the format of the hash is unknown; use bcrypt (htpasswd -B), APR1 (htpasswd -m), SHA-crypt, {SHA}, {SSHA}, or {PLAIN}")
+	return nil, errors.New("the format of the hash is unknown; use bcrypt (htpasswd -B), APR1 (htpasswd -m), SHA-crypt, {SHA}, {SSHA}, " +
+		"or {PLAIN}")
 }
 
 func parseBcrypt(hash string) (password, error) {

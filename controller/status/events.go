@@ -93,7 +93,8 @@ func (w *eventWriter) write(ctx context.Context, event *corev1.Event) error {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), apierrors.IsNotFound(err):
 		return nil // the namespace and the object are being deleted
 	default:
-		return fmt.Errorf("event %s for %s %s/%s: %w", event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Namespace, event.InvolvedObject.Name, err)
+		return fmt.Errorf("event %s for %s %s/%s: %w", event.Reason, event.InvolvedObject.Kind, event.InvolvedObject.Namespace,
+			event.InvolvedObject.Name, err)
 	}
 }
 

@@ -29,13 +29,19 @@ func TestServiceAddresses(t *testing.T) {
 		status corev1.LoadBalancerStatus
 		want   string
 	}{
-		"load balancer":                {corev1.ServiceSpec{Type: "LoadBalancer", ClusterIP: "10.96.0.1"}, balanced, "192.0.2.1 192.0.2.2"},
-		"pending load balancer":        {corev1.ServiceSpec{Type: "LoadBalancer", ClusterIP: "10.96.0.1", ClusterIPs: []string{"10.96.0.1"}}, corev1.LoadBalancerStatus{}, ""},
-		"load balancer and external":   {corev1.ServiceSpec{Type: "LoadBalancer", ExternalIPs: []string{"203.0.113.1"}}, balanced, "192.0.2.1 192.0.2.2 203.0.113.1"},
-		"cluster IP of both families":  {corev1.ServiceSpec{Type: "ClusterIP", ClusterIP: "10.96.0.1", ClusterIPs: []string{"10.96.0.1", "fd00::1"}}, corev1.LoadBalancerStatus{}, "10.96.0.1 fd00::1"},
-		"external address of NodePort": {corev1.ServiceSpec{Type: "NodePort", ClusterIPs: []string{"10.96.0.1"}, ExternalIPs: []string{"203.0.113.1"}}, corev1.LoadBalancerStatus{}, "203.0.113.1"},
-		"headless":                     {corev1.ServiceSpec{Type: "ClusterIP", ClusterIP: "None", ClusterIPs: []string{"None"}}, corev1.LoadBalancerStatus{}, ""},
-		"external name":                {corev1.ServiceSpec{Type: "ExternalName", ExternalName: "lb.example.com"}, corev1.LoadBalancerStatus{}, "lb.example.com"},
+		"load balancer": {corev1.ServiceSpec{Type: "LoadBalancer", ClusterIP: "10.96.0.1"}, balanced, "192.0.2.1 192.0.2.2"},
+		"pending load balancer": {corev1.ServiceSpec{Type: "LoadBalancer", ClusterIP: "10.96.0.1", ClusterIPs: []string{"10.96.0.1"}},
+			corev1.LoadBalancerStatus{}, ""},
+		"load balancer and external": {corev1.ServiceSpec{Type: "LoadBalancer", ExternalIPs: []string{"203.0.113.1"}}, balanced,
+			"192.0.2.1 192.0.2.2 203.0.113.1"},
+		"cluster IP of both families": {corev1.ServiceSpec{Type: "ClusterIP", ClusterIP: "10.96.0.1",
+			ClusterIPs: []string{"10.96.0.1", "fd00::1"}}, corev1.LoadBalancerStatus{}, "10.96.0.1 fd00::1"},
+		"external address of NodePort": {corev1.ServiceSpec{Type: "NodePort", ClusterIPs: []string{"10.96.0.1"},
+			ExternalIPs: []string{"203.0.113.1"}}, corev1.LoadBalancerStatus{}, "203.0.113.1"},
+		"headless": {corev1.ServiceSpec{Type: "ClusterIP", ClusterIP: "None", ClusterIPs: []string{"None"}},
+			corev1.LoadBalancerStatus{}, ""},
+		"external name": {corev1.ServiceSpec{Type: "ExternalName", ExternalName: "lb.example.com"}, corev1.LoadBalancerStatus{},
+			"lb.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := &corev1.Service{
