@@ -36,9 +36,9 @@ func FindReferences(s Snapshot, o Options) References {
 	return b.references.table()
 }
 
-// refers reports whether an Ingress has an annotation that can refer to a Secret or ConfigMap.
+// refers reports whether an Ingress has an annotation that can add or drop a reference.
 func refers(ing *networkingv1.Ingress) bool {
-	for _, name := range []string{"auth-secret", "auth-tls-secret", "proxy-ssl-secret", "custom-headers", "auth-proxy-set-headers"} {
+	for _, name := range []string{"auth-secret", "auth-tls-secret", "proxy-ssl-secret", "custom-headers", "auth-proxy-set-headers", "canary"} {
 		if _, ok := ing.Annotations[annotations.Prefix+name]; ok {
 			return true
 		}
@@ -48,7 +48,10 @@ func refers(ing *networkingv1.Ingress) bool {
 
 // findReferences looks up every object that policy and addTLS look up for an Ingress.
 func (b *builder) findReferences(ing *networkingv1.Ingress) {
-	options, _ := annotations.Parse(ing.Annotations, b.settings.Options)
+	var options annotations.Options
+	if refers(ing) {
+		options, _ = annotations.Parse(ing.Annotations, b.settings.Options)
+	}
 	if options.Canary.Enabled {
 		return // policy and certificates are those of the main Ingress
 	}
