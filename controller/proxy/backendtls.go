@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	errNoRoots = errors.New("no CA to verify the endpoint's certificate; set proxy-ssl-secret")
-	errNoName  = errors.New("no name to verify the endpoint's certificate")
+	errNoRoots = errors.New("no CA to verify the certificate")
+	errNoName  = errors.New("no host name to verify the certificate")
 	errNoHTTP2 = errors.New("the endpoint does not speak HTTP/2 over TLS (ALPN h2)")
 )
 

@@ -86,9 +86,13 @@ func TestErrorPages(t *testing.T) {
 		"success":                    {path: "/", want: "200 secret page"},
 		"error backend responds 200": {path: "/broken", code: "500", want: "200 error page"},
 		"HEAD stays HEAD":            {method: "HEAD", path: "/broken", code: "500", want: "200 "},
-		"gRPC client":                {method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page"},
-		"connection refused":         {path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page"},
-		"a wrong password":           {annotations: shut, path: "/", code: "401", want: "200 error page"},
+		"gRPC client": {
+			method: "POST", path: "/broken", headers: []string{"Content-Type: application/grpc"}, want: "500 secret page",
+		},
+		"connection refused": {
+			path: "/", change: func(r *rig) { r.podAt("10.0.0.1:80", "127.0.0.1:1") }, code: "502", want: "200 error page",
+		},
+		"a wrong password": {annotations: shut, path: "/", code: "401", want: "200 error page"},
 		"a wrong address": {annotations: map[string]string{"denylist-source-range": "127.0.0.0/8"}, path: "/", code: "403",
 			want: "200 error page"},
 		"invalid security annotation": {annotations: map[string]string{"auth-type": "basic", "auth-secret": "none"}, path: "/",
