@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A disk that is full takes a part of what is written.
-func TestFullDiskLeavesTheOldProgress(t *testing.T) {
+// A full disk accepts only part of a write.
+func TestFullDiskKeepsOldProgress(t *testing.T) {
 	s := NewStore(filepath.Join(t.TempDir(), "progress.json"))
 	if err := s.Put(t.Context(), "tls", Record{Number: 1}); err != nil {
 		t.Fatal(err)
@@ -25,10 +25,10 @@ func TestFullDiskLeavesTheOldProgress(t *testing.T) {
 	}
 	p, err := s.Load()
 	if err != nil || p.Labs["tls"].Number != 1 {
-		t.Errorf("number %d (%v), want the old one, 1", p.Labs["tls"].Number, err)
+		t.Errorf("number is %d (%v), want 1 from before", p.Labs["tls"].Number, err)
 	}
 	if files, err := filepath.Glob(s.file + ".*"); err != nil || len(files) != 0 {
-		t.Errorf("left behind: %v (%v)", files, err)
+		t.Errorf("leftover files: %v (%v)", files, err)
 	}
 	s.write = writeSynced
 	if err := s.Put(t.Context(), "tls", Record{Number: 3}); err != nil {

@@ -19,14 +19,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// writerEnv makes this test binary write progress to the file that it names until it is killed.
+// writerEnv names a file. With it, this test binary writes progress to that file until it is
+// killed.
 const writerEnv = "PROGRESS_TEST_WRITER"
 
 func TestMain(m *testing.M) {
 	if file := os.Getenv(writerEnv); file != "" {
 		writeForever(file)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // here it is main
+	os.Exit(m.Run()) //nolint:forbidigo // TestMain is the main function
 }
 
 func writeForever(file string) {
@@ -34,13 +35,13 @@ func writeForever(file string) {
 	for i := 0; ; i++ {
 		if err := store.Put(context.Background(), "busy", record(i)); err != nil {
 			fmt.Println(err)
-			os.Exit(1) //nolint:forbidigo // a program of its own
+			os.Exit(1) //nolint:forbidigo // this is a separate program
 		}
 		fmt.Println("written")
 	}
 }
 
-// record has a size that one write to a disk does not have to take at once.
+// record returns a record that is too large for a single atomic write.
 func record(n int) progress.Record {
 	r := progress.Record{Page: "One", Number: n, Tasks: map[string]progress.Task{}}
 	for i := range 400 {
@@ -63,10 +64,10 @@ func load(t *testing.T, s *progress.Store) progress.Progress {
 	return p
 }
 
-func TestWhatWasPutIsThere(t *testing.T) {
+func TestPutAndForget(t *testing.T) {
 	s := newStore(t)
 	if p := load(t, s); len(p.Labs) != 0 || p.Last != "" {
-		t.Fatalf("progress before there was any: %+v", p)
+		t.Fatalf("progress of a new store: %+v", p)
 	}
 	for _, lab := range []string{"tls", "canary"} {
 		if err := s.Put(t.Context(), lab, record(len(lab))); err != nil {
@@ -84,18 +85,18 @@ func TestWhatWasPutIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := load(t, s); p.Last != "" || len(p.Labs) != 1 {
-		t.Errorf("after canary was forgotten: last %q, %d labs", p.Last, len(p.Labs))
+		t.Errorf("after Forget(canary): last %q, %d labs", p.Last, len(p.Labs))
 	}
 	if err := s.Forget(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if p := load(t, s); len(p.Labs) != 0 {
-		t.Errorf("after all was forgotten: %+v", p)
+		t.Errorf("after Forget of all labs: %+v", p)
 	}
 }
 
-// Two tutors, each with a lab of its own, write the same file.
-func TestWritersDoNotLoseEachOthersLabs(t *testing.T) {
+// Several tutors, each in its own lab, write the same file.
+func TestConcurrentWritersKeepAllLabs(t *testing.T) {
 	s := newStore(t)
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -111,8 +112,8 @@ func TestWritersDoNotLoseEachOthersLabs(t *testing.T) {
 	}
 }
 
-// A writer is killed at whatever it is doing, again and again; the file is whole each time, and the next writer is not kept
-// waiting.
+// Kill a writer repeatedly at arbitrary moments. The file stays valid, and the next writer doesn't
+// wait.
 func TestProgressSurvivesKill(t *testing.T) {
 	s := newStore(t)
 	if err := s.Put(t.Context(), "quiet", record(1)); err != nil {
@@ -131,7 +132,7 @@ func TestProgressSurvivesKill(t *testing.T) {
 		lines := bufio.NewScanner(out)
 		for range round + 1 {
 			if !lines.Scan() || lines.Text() != "written" {
-				t.Fatalf("the writer said %q", lines.Text())
+				t.Fatalf("the writer printed %q", lines.Text())
 			}
 		}
 		if err := writer.Process.Kill(); err != nil {
@@ -148,8 +149,8 @@ func TestProgressSurvivesKill(t *testing.T) {
 	}
 }
 
-func TestDamagedFileIsKeptAside(t *testing.T) {
-	for name, content := range map[string]string{"cut off": `{"version": 1, "labs": {"tl`, "something else": `{}`, "empty": ""} {
+func TestDamagedFileIsRenamed(t *testing.T) {
+	for name, content := range map[string]string{"truncated": `{"version": 1, "labs": {"tl`, "no version": `{}`, "empty": ""} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
 			if err := os.MkdirAll(filepath.Dir(s.File()), 0o700); err != nil {
@@ -167,14 +168,14 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 				t.Errorf("kept %q (%v), want %q", kept, err, content)
 			}
 			if p := load(t, s); len(p.Labs) != 1 {
-				t.Errorf("the record that came with the damage is lost: %+v", p)
+				t.Errorf("Put with a damaged file lost its record: %+v", p)
 			}
 		})
 	}
 }
 
-// Who reads a damaged file while another one puts it aside and writes anew must not take the new one for damaged.
-func TestADamagedFileIsPutAsideOnce(t *testing.T) {
+// While one process renames a damaged file, another must not treat the new file as damaged.
+func TestDamagedFileIsRenamedOnce(t *testing.T) {
 	s := newStore(t)
 	if err := s.Put(t.Context(), "tls", record(1)); err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func TestADamagedFileIsPutAsideOnce(t *testing.T) {
 		if err := os.WriteFile(s.File(), []byte("{"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var told atomic.Int64
+		var reports atomic.Int64
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -195,20 +196,20 @@ func TestADamagedFileIsPutAsideOnce(t *testing.T) {
 				}
 				var damaged *progress.DamagedError
 				if errors.As(err, &damaged) {
-					told.Add(1)
+					reports.Add(1)
 				} else if err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		all.Wait()
-		if p := load(t, s); len(p.Labs) != 4 || told.Load() != 1 {
-			t.Fatalf("%d labs and %d reports of damage, want 4 and 1", len(p.Labs), told.Load())
+		if p := load(t, s); len(p.Labs) != 4 || reports.Load() != 1 {
+			t.Fatalf("%d labs and %d reports of damage, want 4 and 1", len(p.Labs), reports.Load())
 		}
 	}
 }
 
-func TestProgressOfANewerProgramIsLeftAlone(t *testing.T) {
+func TestNewerFormatIsNotOverwritten(t *testing.T) {
 	s := newStore(t)
 	if err := s.Put(t.Context(), "tls", record(1)); err != nil {
 		t.Fatal(err)
@@ -228,7 +229,7 @@ func TestProgressOfANewerProgramIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestACloneSharesNothing(t *testing.T) {
+func TestCloneIsDeep(t *testing.T) {
 	at := time.Unix(1, 0).UTC()
 	r := record(1)
 	r.Finished, r.Quiz = &at, &progress.Quiz{Choice: "200"}

@@ -1,3 +1,5 @@
+// Package workspace manages the files that a student edits in a lab: a copy of start/ that Git
+// ignores. It keeps each changed file as NAME.mine before it writes another version.
 package workspace
 
 import (
@@ -16,17 +18,17 @@ import (
 // Dir is the directory of a checkout that holds the workspaces.
 const Dir = "workspace"
 
-// Mine is what a file is called that was kept, after its own name; further ones get a number after it.
+// Mine is the suffix of a kept file; later copies append a number.
 const Mine = ".mine"
 
-// Workspace is where a student works on one lab.
+// Workspace is the directory in which a student works on one lab.
 type Workspace struct {
-	// Path is the directory: workspace/01-host-routing in the checkout.
+	// Path is the directory, for example workspace/01-host-routing in the checkout.
 	Path string
 	lab  *lab.Lab
 }
 
-// Open says where the workspace of a lab is, in the checkout at root. It touches nothing.
+// Open returns the workspace of a lab in the checkout at root without creating it.
 func Open(root string, l *lab.Lab) *Workspace {
 	absolute, err := filepath.Abs(l.Dir)
 	if err != nil {
@@ -35,46 +37,45 @@ func Open(root string, l *lab.Lab) *Workspace {
 	return &Workspace{Path: filepath.Join(root, Dir, filepath.Base(absolute)), lab: l}
 }
 
-// Create makes the workspace of a lab in the checkout at root, if it is not there: a copy of the lab's start/. Of one that is
-// there, only files that are missing are copied; nothing is overwritten.
+// Create opens a workspace and copies the files of start/ that it lacks. It overwrites nothing.
 func Create(root string, l *lab.Lab) (*Workspace, error) {
 	w := Open(root, l)
 	err := w.copy("start", func(path string, content []byte) error {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return err // nil if it is there
+			return err // nil if the file exists
 		}
 		return write(path, content)
 	})
 	return w, err
 }
 
-// Reset makes the files of start/ what they were. Files that were changed are kept as NAME.mine; files of other names stay.
-// kept are the new names of those that were, relative to the workspace.
+// Reset restores the files of start/. kept lists the new names of changed files, relative to the
+// workspace.
 func (w *Workspace) Reset() (kept []string, err error) { return w.Put("start") }
 
-// Put writes the files of one of the lab's directories (start or solution) into the workspace, or only those that are named.
-// Files that differ are kept as NAME.mine. kept are their new names, relative to the workspace.
+// Put writes the named files of start or solution, or all of them without names. kept is as for
+// Reset.
 func (w *Workspace) Put(part string, names ...string) (kept []string, err error) {
 	err = w.copy(part, func(path string, content []byte) error {
 		name, err := filepath.Rel(w.Path, path)
 		if err != nil || len(names) > 0 && !slices.Contains(names, filepath.ToSlash(name)) {
 			return err
 		}
-		mine := ""
 		if !w.isOriginal(name) {
-			if mine, err = keep(path, content); err != nil {
+			mine, err := keep(path, content)
+			if err != nil {
 				return err
 			}
-		}
-		if mine != "" {
-			kept = append(kept, filepath.Join(filepath.Dir(name), filepath.Base(mine)))
+			if mine != "" {
+				kept = append(kept, filepath.Join(filepath.Dir(name), filepath.Base(mine)))
+			}
 		}
 		return write(path, content)
 	})
 	return kept, err
 }
 
-// isOriginal tells whether a file of the workspace is as the lab has it, in start/ or in solution/.
+// isOriginal reports whether a file equals the lab's version in start/ or solution/.
 func (w *Workspace) isOriginal(name string) bool {
 	present, err := os.ReadFile(filepath.Join(w.Path, name))
 	return err == nil && slices.ContainsFunc([]string{"start", "solution"}, func(part string) bool {
@@ -83,7 +84,7 @@ func (w *Workspace) isOriginal(name string) bool {
 	})
 }
 
-// copy hands the files of a part of the lab to put, with the paths that they have in the workspace.
+// copy calls put for each file of start or solution, with its path in the workspace.
 func (w *Workspace) copy(part string, put func(path string, content []byte) error) error {
 	from := filepath.Join(w.lab.Dir, part)
 	err := filepath.WalkDir(from, func(file string, entry fs.DirEntry, err error) error {
@@ -106,8 +107,8 @@ func (w *Workspace) copy(part string, put func(path string, content []byte) erro
 	return nil
 }
 
-// keep renames a file that is there with another content, and returns its new path; empty if there was nothing to keep. What
-// was kept before is not overwritten either.
+// keep renames a file with other content to an unused name, which it returns; empty if there is
+// nothing to keep.
 func keep(path string, content []byte) (string, error) {
 	present, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(present, content) {
@@ -128,12 +129,12 @@ func keep(path string, content []byte) (string, error) {
 		case err != nil:
 			return "", err
 		case bytes.Equal(before, present):
-			return mine, nil // it is kept already
+			return mine, nil // an earlier copy is identical
 		}
 	}
 }
 
-// write writes a file so that a crash or a full disk leaves either the old one or the new one.
+// write replaces a file so that a crash or a full disk leaves the old or the new version.
 func write(path string, content []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -144,12 +145,11 @@ func write(path string, content []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) // what could not be written is nothing to keep
+			_ = os.Remove(f.Name())
 		}
 	}()
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

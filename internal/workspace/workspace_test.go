@@ -12,11 +12,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workspace"
 )
 
-// example writes a lab of two files and returns it.
+// example returns a lab with two files in start/ and one in solution/.
 func example(t *testing.T) *lab.Lab {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "01-example")
-	for name, content := range map[string]string{"start/web.yaml": "start\n", "start/more/notes.txt": "notes\n", "solution/web.yaml": "solved\n"} {
+	for name, content := range map[string]string{"start/web.yaml": "start\n", "start/more/notes.txt": "notes\n",
+		"solution/web.yaml": "solved\n"} {
 		put(t, filepath.Join(dir, name), content)
 	}
 	return &lab.Lab{Number: 1, Name: "example", Dir: dir}
@@ -32,7 +33,7 @@ func put(t *testing.T, path, content string) {
 	}
 }
 
-// files returns what a directory holds, as "name: content" sorted by name.
+// files returns the files of a directory as "name: content", sorted by name.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
@@ -58,7 +59,7 @@ func expect(t *testing.T, dir string, want ...string) {
 	}
 }
 
-func TestCreateCopiesWhatIsMissingAndOverwritesNothing(t *testing.T) {
+func TestCreateCopiesMissingFilesOnly(t *testing.T) {
 	root, l := t.TempDir(), example(t)
 	w, err := workspace.Create(root, l)
 	if err != nil {
@@ -78,7 +79,7 @@ func TestCreateCopiesWhatIsMissingAndOverwritesNothing(t *testing.T) {
 	expect(t, w.Path, "more/notes.txt: notes", "web.yaml: mine")
 }
 
-func TestResetKeepsWhatWasWritten(t *testing.T) {
+func TestResetKeepsChangedFiles(t *testing.T) {
 	root, l := t.TempDir(), example(t)
 	w, err := workspace.Create(root, l)
 	if err != nil {
@@ -112,7 +113,7 @@ func TestPutWritesTheSolution(t *testing.T) {
 	}
 	expect(t, w.Path, "more/notes.txt: notes", "web.yaml: start")
 	if kept, err := w.Put("solution"); err != nil || kept != nil {
-		t.Errorf("kept %q of a file that nobody had changed, %v", kept, err)
+		t.Errorf("kept %q of an unchanged file, %v", kept, err)
 	}
 	put(t, filepath.Join(w.Path, "web.yaml"), "mine\n")
 	if kept, err := w.Put("solution", "web.yaml"); err != nil || !slices.Equal(kept, []string{"web.yaml.mine"}) {
@@ -121,8 +122,7 @@ func TestPutWritesTheSolution(t *testing.T) {
 	expect(t, w.Path, "more/notes.txt: notes", "web.yaml: solved", "web.yaml.mine: mine")
 }
 
-// A directory that cannot be written to is said with its name; what is there stays.
-func TestFailureNamesTheWorkspace(t *testing.T) {
+func TestCreateErrorNamesWorkspace(t *testing.T) {
 	root := t.TempDir()
 	put(t, filepath.Join(root, "workspace"), "a file is in the way\n")
 	if _, err := workspace.Create(root, example(t)); err == nil || !strings.Contains(err.Error(), filepath.Join(root, "workspace")) {
