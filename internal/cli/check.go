@@ -136,7 +136,7 @@ func printTask(w io.Writer, style scenario.Style, t lab.TaskCheck, level int) {
 	if level == 0 || len(t.Advice) == 0 {
 		return
 	}
-	levels := t.Advice[0].Tiers
+	levels := t.Advice[0].Levels
 	for i, hint := range levels[:min(level, len(levels))] {
 		mark := "hint"
 		if i > 0 {

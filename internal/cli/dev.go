@@ -129,7 +129,7 @@ func (a *app) replayLessons(c *cobra.Command, args []string, flags *specFlags, o
 		return err
 	}
 	if output != outputJSON {
-		env.Progress = func(p replay.Played) { printf(a.std.Out, "  %s\n", commandLine(p)) }
+		env.Progress = func(p replay.Result) { printf(a.std.Out, "  %s\n", commandLine(p)) }
 	}
 	var reports []*replay.Report
 	code := ExitOK
@@ -190,7 +190,7 @@ func (a *app) lessonEnv(root string, up *cluster.Cluster) (replay.Env, error) {
 	}, nil
 }
 
-func commandLine(p replay.Played) string {
+func commandLine(p replay.Result) string {
 	mark := "✓"
 	switch {
 	case p.Problem != "":

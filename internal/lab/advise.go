@@ -11,9 +11,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Advise returns the hints for a task that is not done: first those of the lab whose finding
-// applies, then other findings, then the task's default hints, and last the expected and observed
-// results. It is never empty.
+// Advise returns the hints for a task: first the lab's hints that match, then the other findings,
+// then the default hints, and last the expected and actual results. It never returns an empty list.
 func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	t, err := s.lab.Task(task)
 	if err != nil {
@@ -39,38 +38,39 @@ func (s *Session) Advise(ctx context.Context, task string) ([]Advice, error) {
 	}
 	for i, f := range findings {
 		if !used[i] {
-			all = append(all, Advice{Finding: &f, Tiers: f.Levels()})
+			all = append(all, Advice{Finding: &f, Levels: f.Levels()})
 		}
 	}
 	if len(t.DefaultHints) > 0 {
-		all = append(all, Advice{Tiers: t.DefaultHints})
+		all = append(all, Advice{Levels: t.DefaultHints})
 	}
 	if last := seen[len(seen)-1]; last.Outcome != scenario.Passed || len(all) == 0 {
-		all = append(all, Advice{Tiers: []string{compared(last)}})
+		all = append(all, Advice{Levels: []string{compared(last)}})
 	}
 	return all, ctx.Err()
 }
 
-// compared returns the expected and observed results, or that the task is done.
+// compared describes the expected and actual results of a step.
 func compared(step scenario.StepReport) string {
 	if step.Outcome == scenario.Passed {
 		return "The task is done: " + step.Text + "."
 	}
 	lines := []string{step.Text}
 	for _, m := range step.Mismatches {
-		lines = append(lines, fmt.Sprintf("%s: expected %s, seen %s", m.Field, m.Expected, m.Observed))
+		lines = append(lines, fmt.Sprintf("%s: expected %s, observed %s", m.Field, m.Expected, m.Observed))
 	}
 	if step.Error != "" {
 		lines = append(lines, step.Error)
 	}
 	if step.Answer != nil && step.Answer.Reason != "" {
-		lines = append(lines, "the controller says: "+step.Answer.Reason)
+		lines = append(lines, "controller: "+step.Answer.Reason)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// hint returns the levels of a hint for each finding that it applies to; nothing if there is none.
-func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool, last scenario.StepReport) ([]Advice, error) {
+// hint returns the advice of a hint for each matching finding.
+func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool,
+	last scenario.StepReport) ([]Advice, error) {
 	var given []Advice
 	if h.Finding == "" {
 		steps := scenario.CheckOnce(ctx, s.env.Env, s.lab.Namespace, h.When)
@@ -81,38 +81,38 @@ func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding
 		if len(last.Mismatches) > 0 {
 			f = diagnosis.Finding{Field: last.Mismatches[0].Field, Expected: last.Mismatches[0].Expected, Observed: last.Mismatches[0].Observed}
 		}
-		tiers, err := h.fill(f)
-		return []Advice{{Hint: h.ID, Tiers: tiers}}, err
+		levels, err := h.fill(f)
+		return []Advice{{Hint: h.ID, Levels: levels}}, err
 	}
 	for i, f := range findings {
 		if f.Code != h.Finding || h.Object != "" && !strings.EqualFold(h.Object, f.Object) {
 			continue
 		}
-		tiers, err := h.fill(f)
+		levels, err := h.fill(f)
 		if err != nil {
 			return nil, err
 		}
 		used[i] = true
-		given = append(given, Advice{Hint: h.ID, Finding: &f, Tiers: tiers})
+		given = append(given, Advice{Hint: h.ID, Finding: &f, Levels: levels})
 	}
 	return given, nil
 }
 
-// fill puts what was found into the hint's tiers.
+// fill renders the levels of the hint for a finding.
 func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
-	var tiers []string
+	var levels []string
 	for i, text := range h.Levels {
-		t, err := parseTier(h.ID, text)
+		t, err := parseLevel(h.ID, text)
 		if err != nil {
-			return nil, fmt.Errorf("tier %d of hint %s: %w", i+1, h.ID, err)
+			return nil, fmt.Errorf("level %d of hint %s: %w", i+1, h.ID, err)
 		}
 		var b strings.Builder
 		if err := t.Execute(&b, blanks(f)); err != nil {
-			return nil, fmt.Errorf("tier %d of hint %s: %w", i+1, h.ID, err)
+			return nil, fmt.Errorf("level %d of hint %s: %w", i+1, h.ID, err)
 		}
-		tiers = append(tiers, b.String())
+		levels = append(levels, b.String())
 	}
-	return tiers, nil
+	return levels, nil
 }
 
 // blanks are the fields that a level can use.
@@ -120,6 +120,6 @@ func blanks(f diagnosis.Finding) map[string]string {
 	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected, "Text": f.Text}
 }
 
-func parseTier(name, text string) (*template.Template, error) {
+func parseLevel(name, text string) (*template.Template, error) {
 	return template.New(name).Option("missingkey=error").Parse(text)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// begun is a session of a lab that was brought to its start.
+// begun returns a session of a lab at its start.
 func begun(t *testing.T, l *lab.Lab, env lab.Env) *lab.Session {
 	t.Helper()
 	s := lab.NewSession(l, env)
@@ -25,9 +25,8 @@ func asks(url string, status int) []scenario.Step {
 	return []scenario.Step{{Expect: &scenario.Expect{URL: url, Status: status}}}
 }
 
-// TestAdviceIsAboutTheFaultsThatAreThere looks at a start in which the Ingress cheddar has another host, and a class that the cluster
-// does not know: the lab has hints for the first, and none for the second.
-func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
+// Ingress cheddar has a wrong host and an unknown class. The lab has a hint only for the host.
+func TestAdviseMatchesFindings(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	const asked = "http://cheddar.localhost/"
@@ -46,36 +45,35 @@ func TestAdviceIsAboutTheFaultsThatAreThere(t *testing.T) {
 	_, env := environment(t)
 	all, err := begun(t, l, env).Advise(t.Context(), "cheddar")
 	if err != nil || len(all) != 5 {
-		t.Fatalf("%d pieces of advice, %v: %+v", len(all), err, all)
+		t.Fatalf("%d items of advice, %v: %+v", len(all), err, all)
 	}
 	for i, want := range []lab.Advice{
-		{Hint: "nothing-there", Tiers: []string{"status is 404 Not Found and not 200 OK"}},
-		{Hint: "host", Tiers: []string{"which host?", "ingress/cheddar has cheddar.1.2.3.4.nip.io in spec.rules[0].host", "cheddar.localhost"}},
+		{Hint: "nothing-there", Levels: []string{"status is 404 Not Found and not 200 OK"}},
+		{Hint: "host", Levels: []string{"which host?", "ingress/cheddar has cheddar.1.2.3.4.nip.io in spec.rules[0].host", "cheddar.localhost"}},
 	} {
-		if all[i].Hint != want.Hint || !slices.Equal(all[i].Tiers, want.Tiers) {
-			t.Errorf("advice %d is %q %q, want %q %q", i+1, all[i].Hint, all[i].Tiers, want.Hint, want.Tiers)
+		if all[i].Hint != want.Hint || !slices.Equal(all[i].Levels, want.Levels) {
+			t.Errorf("advice %d is %q %q, want %q %q", i+1, all[i].Hint, all[i].Levels, want.Hint, want.Levels)
 		}
 	}
 	if all[0].Finding != nil || all[1].Finding == nil || all[1].Finding.Code != diagnosis.HostUnmatched {
-		t.Errorf("the hints answer %+v and %+v", all[0].Finding, all[1].Finding)
+		t.Errorf("the hints are for %+v and %+v", all[0].Finding, all[1].Finding)
 	}
 	// The lab has nothing to say about the class, so the finding speaks for itself, and once.
-	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Tiers, f.Levels()) {
-		t.Errorf("without a hint there is %+v", all[2])
+	if f := all[2].Finding; f == nil || f.Code != diagnosis.ClassUnknown || all[2].Hint != "" || !slices.Equal(all[2].Levels, f.Levels()) {
+		t.Errorf("the advice without a hint is %+v", all[2])
 	}
-	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Tiers, l.Tasks[2].DefaultHints) {
-		t.Errorf("the guide is %+v", all[3])
+	if all[3].Hint != "" || all[3].Finding != nil || !slices.Equal(all[3].Levels, l.Tasks[2].DefaultHints) {
+		t.Errorf("the default hint is %+v", all[3])
 	}
-	seen := strings.Join(all[4].Tiers, "\n")
-	for _, want := range []string{"status: expected 200 OK, seen 404 Not Found", "the controller says: no rule for host cheddar.localhost"} {
+	seen := strings.Join(all[4].Levels, "\n")
+	for _, want := range []string{"status: expected 200 OK, observed 404 Not Found", "controller: no rule for host cheddar.localhost"} {
 		if !strings.Contains(seen, want) {
-			t.Errorf("what was seen lacks %q:\n%s", want, seen)
+			t.Errorf("the comparison lacks %q:\n%s", want, seen)
 		}
 	}
 }
 
-// TestAHintIsGivenForEachObjectWithItsFault has the same fault twice.
-func TestAHintIsGivenForEachObjectWithItsFault(t *testing.T) {
+func TestAdviseRepeatsHintForEachObject(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	l.Hints = []lab.Hint{{ID: "letters", Finding: diagnosis.AnnotationUnknown, Levels: []string{"{{.Object}}"}}}
@@ -96,36 +94,36 @@ func TestAHintIsGivenForEachObjectWithItsFault(t *testing.T) {
 	var objects []string
 	for _, a := range all {
 		if a.Hint == "letters" {
-			objects = append(objects, a.Tiers...)
+			objects = append(objects, a.Levels...)
 		} else if a.Finding != nil && a.Finding.Code == diagnosis.AnnotationUnknown {
-			t.Errorf("a fault with a hint is told once more: %+v", a)
+			t.Errorf("a finding with a hint appears twice: %+v", a)
 		}
 	}
 	if slices.Sort(objects); !slices.Equal(objects, []string{"ingress/cheddar", "ingress/mine"}) {
-		t.Errorf("the hint is given for %v", objects)
+		t.Errorf("the hint names %v", objects)
 	}
 }
 
-func TestAdviceForADoneTaskSaysThatItIsDone(t *testing.T) {
+func TestAdviseForFinishedTask(t *testing.T) {
 	t.Parallel()
 	_, env := environment(t)
 	all, err := begun(t, hostRouting(t), env).Advise(t.Context(), "nobody-else")
-	if err != nil || len(all) != 1 || all[0].Tiers[0] != "The task is done: GET http://gouda.localhost/ answers 404." {
+	if err != nil || len(all) != 1 || all[0].Levels[0] != "The task is done: GET http://gouda.localhost/ answers 404." {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
 
-func TestAdviceThatCannotBeGiven(t *testing.T) {
+func TestAdviseErrors(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	_, env := environment(t)
 	s := begun(t, l, env)
 	var unknown *lab.UnknownTaskError
 	if _, err := s.Advise(t.Context(), "chedar"); !errors.As(err, &unknown) || unknown.Nearest != "cheddar" {
-		t.Errorf("for a task that is not there: %v", err)
+		t.Errorf("unknown task: %v", err)
 	}
 	l.Hints = []lab.Hint{{ID: "torn", Finding: diagnosis.HostUnmatched, Levels: []string{"fine", "{{.Nothing}}"}}}
-	if _, err := s.Advise(t.Context(), "cheddar"); err == nil || !strings.Contains(err.Error(), "tier 2 of hint torn") {
-		t.Errorf("with a tier that cannot be filled in: %v", err)
+	if _, err := s.Advise(t.Context(), "cheddar"); err == nil || !strings.Contains(err.Error(), "level 2 of hint torn") {
+		t.Errorf("invalid level: %v", err)
 	}
 }

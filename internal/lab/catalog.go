@@ -13,18 +13,17 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Entry is a lab in a listing.
+// Entry is a lab in a list.
 type Entry struct {
 	Number int
 	Name   string
-	// Title is empty if the lab has faults, which Load tells.
+	// Title is empty if the lab is invalid.
 	Title string
-	// Dir is the lab's directory.
-	Dir string
+	Dir   string
 }
 
-// List returns the labs in the subdirectories of dir, by number; none if there is no dir. A lab whose files cannot be read is left
-// out.
+// List returns the labs in the subdirectories of dir, by number. It skips labs that it cannot read;
+// dir need not exist.
 func List(dir string) ([]Entry, error) {
 	subdirectories, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +33,7 @@ func List(dir string) ([]Entry, error) {
 	for _, subdirectory := range subdirectories {
 		l, faults, err := load(filepath.Join(dir, subdirectory.Name()))
 		if err != nil || l.Name == "" {
-			continue // not a lab, or not any more
+			continue // not a lab
 		}
 		entry := Entry{Number: l.Number, Name: l.Name, Dir: l.Dir}
 		if len(faults) == 0 {
@@ -46,16 +45,15 @@ func List(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// UnknownError says that there is no lab of a name or number.
+// UnknownError reports that no lab has a name or number.
 type UnknownError struct {
 	Name string
-	// Nearest is the name that was probably meant; empty if none is near.
+	// Nearest is a similar name; empty if there is none.
 	Nearest string
-	// Known are the labs there are.
-	Known []Entry
+	Known   []Entry
 }
 
-// Error names what was meant or, failing that, what there is.
+// Error suggests a similar name or lists all labs.
 func (e *UnknownError) Error() string {
 	if e.Nearest != "" {
 		return fmt.Sprintf("no lab %q (did you mean %q?)", e.Name, e.Nearest)
@@ -65,13 +63,13 @@ func (e *UnknownError) Error() string {
 		known = append(known, fmt.Sprintf("%d %s", entry.Number, entry.Name))
 	}
 	if len(known) == 0 {
-		return fmt.Sprintf("no lab %q, and no other one here", e.Name)
+		return fmt.Sprintf("no lab %q; the directory has no labs", e.Name)
 	}
-	return fmt.Sprintf("no lab %q, there are: %s", e.Name, strings.Join(known, ", "))
+	return fmt.Sprintf("no lab %q; the labs are: %s", e.Name, strings.Join(known, ", "))
 }
 
-// Find returns the directory of the lab that the argument of a command names: by number ("1", "01"), by name
-// ("host-routing", "01-host-routing") or by directory. If there is none, the error is an *UnknownError.
+// Find returns the directory of a lab by number ("1", "01"), name ("host-routing",
+// "01-host-routing"), or directory. The error is an *UnknownError if there is no such lab.
 func Find(dir, argument string) (string, error) {
 	entries, err := List(dir)
 	if err != nil {

@@ -19,7 +19,8 @@ type ProgressReport struct {
 // TaskCheck is the progress in one task.
 type TaskCheck struct {
 	TaskState
-	// Transient is true for a task that a later task undoes. Such a task need not be done at the end.
+	// Transient is true for a task that a later task undoes. Such a task need not be done at the
+	// end.
 	Transient bool     `json:"transient,omitempty"`
 	Advice    []Advice `json:"advice,omitempty"`
 }
@@ -29,8 +30,8 @@ func (r *ProgressReport) Broken() bool {
 	return slices.ContainsFunc(r.Missing, func(m Missing) bool { return m.What != MissingStart })
 }
 
-// Check polls the lab once, and returns the progress with advice for each unfinished task. If task is not empty, it reports on
-// that task only.
+// Check polls the lab once, and returns the progress with advice for each unfinished task. If task
+// is not empty, it reports on that task only.
 func (s *Session) Check(ctx context.Context, task string) (*ProgressReport, error) {
 	state, err := s.Poll(ctx)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// TestExamplesHaveNoFaults reads the scenario and the lab that docs/authoring.md explains.
-func TestExamplesHaveNoFaults(t *testing.T) {
+// docs/authoring.md explains these files.
+func TestExamplesAreValid(t *testing.T) {
 	faults, files, err := lab.Lint([]string{"../../docs/examples"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) != 2 {
-		t.Errorf("looked at %v", files)
+		t.Errorf("checked %v", files)
 	}
 	for _, f := range faults {
 		t.Error(f)

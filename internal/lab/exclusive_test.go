@@ -7,8 +7,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// TestAnExclusiveLabEndsWhenAnotherBegins has the namespaces of three labs: an exclusive one, one that is not, and a person's.
-func TestAnExclusiveLabEndsWhenAnotherBegins(t *testing.T) {
+// The cluster has the namespaces of an exclusive lab, of another lab, and of a user.
+func TestStartRemovesExclusiveLab(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	exclusive := map[string]string{lab.Label: "default-backend", lab.LabelExclusive: "true"}
@@ -20,30 +20,29 @@ func TestAnExclusiveLabEndsWhenAnotherBegins(t *testing.T) {
 		}
 	}
 	notes, err := lab.NewSession(hostRouting(t), env).Start(t.Context())
-	const want = "lab default-backend changes what every other lab meets: its namespace lab-3 is removed (the files in its workspace stay)"
+	const want = "removed namespace lab-3 of lab default-backend, because that lab affects all others; its workspace is kept"
 	if err != nil || !slices.Equal(notes, []string{want}) {
-		t.Errorf("the notes are %q, %v", notes, err)
+		t.Errorf("notes %q, %v", notes, err)
 	}
 	left := c.Namespaces()
 	if slices.Sort(left); !slices.Equal(left, []string{"lab-1", "lab-5", "shop"}) {
-		t.Errorf("there are the namespaces %v", left)
+		t.Errorf("namespaces %v", left)
 	}
 }
 
-// TestALabStandsBesideWhatItBears starts a lab beside an exclusive one that says what it locks.
-func TestALabStandsBesideWhatItBears(t *testing.T) {
+func TestLabKeepsNamespaceOfToleratedLock(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		tolerates, locks []string
 		exclusive        bool
 		stays            bool
 	}{
-		"it tolerates that":           {tolerates: []string{"settings", "routes"}, stays: true},
-		"it tolerates something else": {tolerates: []string{"routes"}},
-		"it tolerates nothing":        {},
-		"both are exclusive":          {exclusive: true, locks: []string{"routes"}, stays: true},
-		"both claim the same":         {exclusive: true, locks: []string{"settings"}},
-		"it does not say what it is":  {exclusive: true},
+		"tolerated":         {tolerates: []string{"settings", "routes"}, stays: true},
+		"other toleration":  {tolerates: []string{"routes"}},
+		"no toleration":     {},
+		"both exclusive":    {exclusive: true, locks: []string{"routes"}, stays: true},
+		"same lock":         {exclusive: true, locks: []string{"settings"}},
+		"lab without locks": {exclusive: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,14 +57,14 @@ func TestALabStandsBesideWhatItBears(t *testing.T) {
 				t.Fatal(err)
 			}
 			if stays := slices.Contains(c.Namespaces(), "lab-6"); stays != tc.stays {
-				t.Errorf("the other lab stays: %t", stays)
+				t.Errorf("other lab kept: %t", stays)
 			}
 		})
 	}
 }
 
-// TestAnExclusiveLabKeepsItsOwnNamespace starts one twice: what the student has in it stays.
-func TestAnExclusiveLabKeepsItsOwnNamespace(t *testing.T) {
+// The second start keeps the student's objects.
+func TestExclusiveLabKeepsOwnNamespace(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	l := hostRouting(t)
@@ -73,16 +72,16 @@ func TestAnExclusiveLabKeepsItsOwnNamespace(t *testing.T) {
 	s := begun(t, l, env)
 	c.Put(t, "kubectl-create", object("ConfigMap", "notes", nil))
 	notes, err := s.Start(t.Context())
-	if err != nil || !slices.Equal(notes, []string{"namespace lab-1 also holds configmap/notes: not the lab's, left alone"}) {
-		t.Errorf("the notes are %q, %v", notes, err)
+	if err != nil || !slices.Equal(notes, []string{"namespace lab-1 also has objects that do not belong to the lab: configmap/notes"}) {
+		t.Errorf("notes %q, %v", notes, err)
 	}
 	if !slices.Contains(c.Objects(), "ConfigMap lab-1/notes") {
-		t.Errorf("there are %v", c.Objects())
+		t.Errorf("objects %v", c.Objects())
 	}
-	// Another lab knows it by its label.
+	// Another lab identifies it by its label.
 	next := hostRouting(t)
 	next.Name, next.Namespace = "path-routing", "lab-2"
 	if notes, err = lab.NewSession(next, env).Start(t.Context()); err != nil || len(notes) != 1 || slices.Contains(c.Namespaces(), "lab-1") {
-		t.Errorf("the notes are %q, %v, and there are %v", notes, err, c.Namespaces())
+		t.Errorf("notes %q, %v; namespaces %v", notes, err, c.Namespaces())
 	}
 }

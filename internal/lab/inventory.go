@@ -22,7 +22,8 @@ type lister struct {
 	list       func(ctx context.Context, c kubernetes.Interface, namespace string) (runtime.Object, error)
 }
 
-// ownable are the kinds that a lab may bring: those that can be listed, so that they can be taken back.
+// ownable are the kinds that a lab can create. Each can be listed, so that the lab can remove its
+// objects.
 var ownable = map[string]lister{
 	"ConfigMap": {"v1", func(ctx context.Context, c kubernetes.Interface, ns string) (runtime.Object, error) {
 		return c.CoreV1().ConfigMaps(ns).List(ctx, metav1.ListOptions{})
@@ -52,13 +53,14 @@ var ownable = map[string]lister{
 
 func ownableKinds() []string { return slices.Sorted(maps.Keys(ownable)) }
 
-// inventory returns what there is in a namespace of the kinds that a lab may bring, leaving out what Kubernetes itself
-// keeps there: the pods of workloads, the cluster's certificate and the tokens of service accounts.
+// inventory returns the objects of ownable kinds in a namespace, without those of Kubernetes
+// itself: the pods of workloads, the cluster's CA certificate, and service account tokens.
 func inventory(ctx context.Context, c kubernetes.Interface, namespace string) ([]*unstructured.Unstructured, error) {
 	return inventoryOf(ctx, c, namespace, ownableKinds()...)
 }
 
-// inventoryOf is inventory for some kinds. The lists are asked for side by side: the tutor waits for them twice a second.
+// inventoryOf is inventory for some kinds. It lists them in parallel, because the tutor waits for
+// it twice a second.
 func inventoryOf(ctx context.Context, c kubernetes.Interface, namespace string, kinds ...string) ([]*unstructured.Unstructured, error) {
 	lists, errs := make([][]*unstructured.Unstructured, len(kinds)), make([]error, len(kinds))
 	var all sync.WaitGroup
@@ -78,7 +80,7 @@ func listKind(ctx context.Context, c kubernetes.Interface, namespace, kind strin
 	if err != nil {
 		return nil, fmt.Errorf("list %ss of namespace %s: %w", kind, namespace, err)
 	}
-	// The items of a typed list do not carry their kind.
+	// The items of a typed list have no kind.
 	gvk := schema.FromAPIVersionAndKind(ownable[kind].apiVersion, kind)
 	items, _ := content["items"].([]any)
 	var objects []*unstructured.Unstructured

@@ -6,14 +6,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// TestOwnLabsAndScenariosHaveNoFaults reads every lab and every scenario of the project, as `ingresslab dev lint` does.
-func TestOwnLabsAndScenariosHaveNoFaults(t *testing.T) {
+func TestLabsAndScenariosAreValid(t *testing.T) {
 	faults, files, err := lab.Lint([]string{"../../labs", "../../scenarios"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) < 2 {
-		t.Errorf("looked at %v only", files)
+		t.Errorf("checked only %v", files)
 	}
 	for _, f := range faults {
 		t.Error(f)

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func TestStudentsGoOnWithKubectlApplyWhereTheLabBegan(t *testing.T) {
+func TestLastAppliedAnnotation(t *testing.T) {
 	l := &Lab{Name: "host-routing"}
 	l.Namespace = "lab-1"
 	manifest := &unstructured.Unstructured{Object: map[string]any{
@@ -22,15 +22,15 @@ func TestStudentsGoOnWithKubectlApplyWhereTheLabBegan(t *testing.T) {
 		t.Fatal(err)
 	}
 	if noted.GetNamespace() != "lab-1" || noted.GetName() != "cheddar" || noted.GetAnnotations()["a"] != "b" {
-		t.Errorf("the note says %v, and has to be the manifest in the lab's namespace", noted.Object)
+		t.Errorf("the annotation is %v, want the manifest in the lab's namespace", noted.Object)
 	}
 	if _, found := noted.GetLabels()[Label]; found {
-		t.Errorf("the note has the label %s: kubectl apply would take it away from the object", Label)
+		t.Errorf("the annotation has the label %s, so kubectl apply would remove it", Label)
 	}
 	if o.GetAnnotations()["a"] != "b" || o.GetLabels()[Label] != "host-routing" {
-		t.Errorf("the object has annotations %v and labels %v", o.GetAnnotations(), o.GetLabels())
+		t.Errorf("annotations %v, labels %v", o.GetAnnotations(), o.GetLabels())
 	}
 	if len(manifest.GetAnnotations()) != 1 || manifest.GetNamespace() != "" {
-		t.Errorf("the manifest itself has been changed: %v", manifest.Object)
+		t.Errorf("the manifest changed: %v", manifest.Object)
 	}
 }

@@ -1,3 +1,18 @@
+// Package lab runs labs. A lab is a directory with a text (lesson.md), the objects at the start
+// (start/), and a solution (solution/). The front matter of the text lists the tasks, each with a
+// check, which is a list of scenario steps.
+//
+// [Run] runs a lab without a student: it applies start/, shows that all checks fail, and runs the
+// solution of each task, after which the task's check must pass. A lab whose checks pass at the
+// start, or fail with its own solution, is invalid.
+//
+// A [Session] has the single operations: poll the tasks, solve one, get hints, and take the quiz.
+// The tutor, `ingresslab check`, package labtest, and Run use it.
+//
+// Read lesson.go for the format, load.go and validate.go for how it is read, session.go for the
+// operations, and run.go for the run. namespace.go handles the objects in the lab's namespace, and
+// shared.go those in the controller's. poll.go finds finished tasks and missing parts, advise.go
+// finds hints, and quiz.go grades answers.
 package lab
 
 import (
@@ -12,145 +27,151 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Lab is one lesson and everything that belongs to it.
+// Lab is one lab with its files.
 type Lab struct {
-	// Number and Name are from the directory's name: 1 and host-routing from 01-host-routing.
+	// Number and Name come from the directory's name: 1 and host-routing from 01-host-routing.
 	Number int
 	Name   string
-	// Dir is the directory, as it was given to Load.
+	// Dir is the directory that was passed to Load.
 	Dir string
 	FrontMatter
-	// Text is the lesson itself, Markdown without the front matter.
-	Text string
-	// TextLine is the line of the lesson's file in which Text begins, counted from 1.
+	// Text is the Markdown after the front matter, and TextLine its first line in the file, counted
+	// from 1.
+	Text     string
 	TextLine int
-	// Start is what the namespace holds when the student begins.
-	Start []*unstructured.Unstructured
-	// Solution is what the student's changes come to. Its objects replace those of Start that have the same kind and name.
-	Solution []*unstructured.Unstructured
-	// Mutants are what mutants.yaml holds: wrong answers, each of which has to be caught.
+	// Start are the objects at the start. An object of Solution replaces the object of Start with
+	// the same kind and name.
+	Start, Solution []*unstructured.Unstructured
+	// Mutants are the wrong solutions of mutants.yaml, which the checks must catch.
 	Mutants []Mutant
 
-	// files are the manifests of solution/ by the names that solutions call them by, mutantFiles those of mutants/.
+	// files are the manifests of solution/ by file name, mutantFiles those of mutants/.
 	files, mutantFiles map[string]scenario.Manifest
-	// positions are where the fields of the front matter stand in lesson.md, mutantPositions those of mutants.yaml.
+	// positions are the positions of fields in lesson.md, mutantPositions those in mutants.yaml.
 	positions, mutantPositions strictyaml.Positions
 }
 
 // FrontMatter is the YAML between the --- lines at the top of a lesson.md.
 type FrontMatter struct {
-	// Title is what the lab is called.
 	Title string `yaml:"title"`
-	// Namespace is where the student works. It stays when the lab is over.
+	// Namespace is where the student works. It remains after the lab.
 	Namespace string `yaml:"namespace"`
-	// Scenario names the scenario that tests the same subject in depth; empty if there is none.
+	// Scenario names a scenario that tests the same topic in depth; it can be empty.
 	Scenario string `yaml:"scenario"`
-	// Requires is what the cluster must be able to do.
+	// Requires lists the capabilities that the cluster needs.
 	Requires scenario.Capabilities `yaml:"requires"`
-	// Open are the pages to look at when the lab is solved, as URLs without a port.
+	// Open lists URLs without a port to open after the lab.
 	Open []string `yaml:"open"`
-	// Exclusive says that the lab changes what other labs see. Only exclusive labs with other locks can keep their namespaces.
+	// Exclusive marks a lab that affects other labs. Only exclusive labs with other locks can keep
+	// their namespaces.
 	Exclusive bool `yaml:"exclusive"`
-	// Locks names what the cluster has only one of and the lab changes, in lower-case letters, digits and hyphens. Labs and
-	// scenarios with a lock in common are not tested in parallel.
+	// Locks names what the cluster has only one of and the lab changes, in lower-case letters,
+	// digits, and hyphens. Labs and scenarios with a lock in common are not tested in parallel.
 	Locks scenario.Strings `yaml:"locks"`
-	// Tolerates names the locks of exclusive labs and scenarios that change nothing that this lab's student sees.
+	// Tolerates lists the locks of exclusive labs and scenarios that don't affect this lab.
 	Tolerates scenario.Strings `yaml:"tolerates"`
-	// Tasks are what the student does, in this order.
+	// Tasks are the student's tasks in order.
 	Tasks []Task `yaml:"tasks"`
-	// Hints answer what is observed while a task is not done. They are looked at in this order, for every task that they name.
+	// Hints are tried in this order for an unfinished task.
 	Hints []Hint `yaml:"hints"`
-	// Quiz is the question at the end, which the live cluster answers.
+	// Quiz is the quiz on the last page; it can be nil.
 	Quiz *Quiz `yaml:"quiz"`
 }
 
-// Task is one thing to do, and how to see that it is done.
+// Task is one task of a lab.
 type Task struct {
-	// ID names the task within the lab. It stays when the title changes.
+	// ID identifies the task in the lab. It must not change when the title changes.
 	ID string `yaml:"id"`
-	// Title says what is true when the task is done.
+	// Title describes the state after the task.
 	Title string `yaml:"title"`
-	// PassesAtStart marks a task whose check passes at start/. The check of any other task must fail there.
+	// PassesAtStart marks a task whose check passes at start/. The check of any other task must
+	// fail there.
 	PassesAtStart bool `yaml:"passesAtStart"`
-	// Check holds when the task is done. Its verbs look and change nothing: expect, wait, exec and traffic; hosts are taken as
-	// they are.
+	// Check passes when the task is done. Its verbs are expect, wait, exec, and traffic, which
+	// change nothing. Hosts are literal.
 	Check []scenario.Step `yaml:"check"`
-	// Solution is what solves the task, after the tasks before it: steps that change something (apply with files of solution/,
-	// patch, scale, delete, rollout, certificate, fault). Without it, everything in solution/ is applied.
+	// Solution solves the task after the earlier tasks. Its verbs are apply (with files of
+	// solution/), patch, scale, delete, rollout, certificate, fault, and wait. The default is to
+	// apply all files of solution/.
 	Solution []scenario.Step `yaml:"solution"`
-	// Transient marks a check that holds only until a later task is done: a Deployment is scaled to nothing, and up again.
+	// Transient marks a check that fails again after a later task.
 	Transient bool `yaml:"transient"`
 	// DefaultHints are the hint levels if no hint matches a finding, from a question to the answer.
 	DefaultHints []string `yaml:"defaultHints"`
 }
 
-// Hint answers one fault. It is given when the fault is there, and as often as the student asks, a tier at a time.
+// Hint is a hint for one finding.
 type Hint struct {
-	// ID names the hint within the lab.
+	// ID identifies the hint in the lab.
 	ID string `yaml:"id"`
-	// Tasks are the ids of the tasks that the fault stands in the way of; all if not given.
+	// Tasks are the IDs of the tasks to which the hint applies; empty for all tasks.
 	Tasks []string `yaml:"tasks"`
-	// Finding is a code of package diagnosis, such as "class-unknown". Object restricts it to one object.
+	// Finding is a code of package diagnosis, such as "class-unknown". Object restricts it to one
+	// object.
 	Finding string `yaml:"finding"`
-	// Object is the object that has the fault, as KIND/NAME; any if not given.
+	// Object is the object of the finding, as KIND/NAME; empty for any object.
 	Object string `yaml:"object"`
-	// When is for faults that package diagnosis cannot know: a check that holds while the fault is there.
+	// When replaces Finding for problems without a code: a check that passes while the problem
+	// exists.
 	When []scenario.Step `yaml:"when"`
-	// Levels are what to say, each more open than the one before: a question, a pointer, the answer. In them, {{.Object}},
-	// {{.Field}}, {{.Observed}}, {{.Expected}} and {{.Text}}, a sentence that says it all, are those of the fault.
+	// Levels are a question, where to look, and the answer. They can use the fields of the finding:
+	// {{.Object}}, {{.Field}}, {{.Observed}}, {{.Expected}}, and {{.Text}}, which is a whole
+	// sentence.
 	Levels []string `yaml:"levels"`
 }
 
-// Quiz is a question about the state in which the lab ends. What is right is not written down: the cluster is asked.
+// Quiz is a question about the final state of the lab. The cluster provides the right answer.
 type Quiz struct {
-	// Question is what is asked: "Which pod answers next, and why?"
+	// Question is the text: "Which pod answers next, and why?"
 	Question string `yaml:"question"`
-	// Before are steps that come before the truth is looked for, such as a request in the same session. They look only.
+	// Before are steps before Request that change nothing, such as a request in the same session.
 	Before []scenario.Step `yaml:"before"`
-	// Request is the request whose answer is the truth; goes with Answer.
+	// Request is a request whose response is the right answer.
 	Request *scenario.Expect `yaml:"request"`
-	// Answer is the part of the answer that is asked for: status, app, pod, service, "header NAME" or body.
+	// Answer is the part of the response to compare: status, app, pod, service, "header NAME", or
+	// body.
 	Answer string `yaml:"answer"`
-	// Object and JSONPath are the field that is the truth, instead of a request.
+	// Object and JSONPath replace Request and Answer with a field of an object.
 	Object   string `yaml:"object"`
 	JSONPath string `yaml:"jsonpath"`
-	// Choices are what to choose from; what the cluster says has to be one of them.
+	// Choices are the possible answers.
 	Choices []string `yaml:"choices"`
-	// PodsOf is a Service whose pods are the choices, instead.
+	// PodsOf replaces Choices with the pods of a Service.
 	PodsOf string `yaml:"podsOf"`
-	// Why explains the truth, whatever was chosen.
+	// Why explains the right answer.
 	Why string `yaml:"why"`
 }
 
-// Mutant is one plausible wrong answer: the solution with something wrong in it. It is an item of mutants.yaml.
+// Mutant is a wrong solution, an item of mutants.yaml.
 type Mutant struct {
-	// Name says what is wrong, in a few words.
+	// Name describes the mistake in a few words.
 	Name string `yaml:"name"`
-	// Patch, Apply and Omit change the objects of solution/, as in a scenario's mutant; the files of Apply are in mutants/.
+	// Patch, Apply, and Omit change the objects of solution/, as in a scenario's mutant. The files
+	// of Apply are in mutants/.
 	Patch []scenario.Patch `yaml:"patch"`
 	Apply scenario.Strings `yaml:"apply"`
 	Omit  scenario.Strings `yaml:"omit"`
 	// Steps replace the task's own solution.
 	Steps []scenario.Step `yaml:"steps"`
-	// Refused is text of the refusal, for an answer that the API server does not take.
+	// Refused is a part of the error with which the API server rejects the mutant.
 	Refused string `yaml:"refused"`
-	// Task is the id of the task that must not be done then. The tasks before it are solved as they should be.
+	// Task is the ID of the task that must not be done. The tasks before it are solved.
 	Task string `yaml:"task"`
-	// Hint is the id of the hint, or the code of the fault, that has to come.
+	// Hint is the ID of the hint, or the finding code, that must appear.
 	Hint string `yaml:"hint"`
-	// Requires is what the cluster must be able to do for the mistake to show.
+	// Requires lists the capabilities that the cluster needs for the mistake to have an effect.
 	Requires scenario.Capabilities `yaml:"requires"`
 }
 
-// Label marks the objects and the namespace that a lab has made; its value is the lab's name. LabelExclusive marks the namespace of
-// a lab that changes what other labs see; its value is "true". Beside it, such a lab has a label for each of its locks, as
-// the namespaces of scenarios have.
+// Label marks the objects and the namespace of a lab; its value is the lab's name. LabelExclusive
+// marks the namespace of an exclusive lab; its value is "true". An exclusive lab also has a label
+// for each of its locks, like the namespace of a scenario.
 const (
 	Label          = "ingresslab.dev/lab"
 	LabelExclusive = "ingresslab.dev/exclusive"
 )
 
-// Task returns the task of an id; the error is an *UnknownTaskError.
+// Task returns the task with an ID. The error is an *UnknownTaskError.
 func (l *Lab) Task(id string) (Task, error) {
 	for _, t := range l.Tasks {
 		if t.ID == id {
@@ -161,25 +182,25 @@ func (l *Lab) Task(id string) (Task, error) {
 	return Task{}, &UnknownTaskError{Lab: l, ID: id, Nearest: strictyaml.Nearest(id, known), Known: known}
 }
 
-// UnknownTaskError says that a lab has no task of an id.
+// UnknownTaskError reports that a lab has no task with an ID.
 type UnknownTaskError struct {
 	Lab *Lab
 	ID  string
-	// Nearest is the id that was probably meant; empty if none is near.
+	// Nearest is a similar ID; empty if there is none.
 	Nearest string
 	Known   []string
 }
 
-// Error names what was meant or, failing that, what there is.
+// Error suggests a similar ID or lists all IDs.
 func (e *UnknownTaskError) Error() string {
 	if e.Nearest != "" {
 		return fmt.Sprintf("lab %d has no task %q (did you mean %q?)", e.Lab.Number, e.ID, e.Nearest)
 	}
-	return fmt.Sprintf("lab %d has no task %q, its tasks are %s", e.Lab.Number, e.ID, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("lab %d has no task %q; its tasks are %s", e.Lab.Number, e.ID, strings.Join(e.Known, ", "))
 }
 
-// Named returns the objects that the lab's manifests and solutions name, in the lab's namespace unless they say otherwise: those
-// of start/, of solution/, of mutants/, and the Secrets that solutions make. An object of such a name is the lab's, whoever made it.
+// Named returns the objects in start/, solution/, and mutants/, and the Secrets that solutions
+// create. An object with such a name belongs to the lab, even if the student created it.
 func (l *Lab) Named() []*unstructured.Unstructured {
 	all := append(slices.Clone(l.Start), l.Solution...)
 	for _, name := range slices.Sorted(maps.Keys(l.mutantFiles)) {
@@ -199,7 +220,7 @@ func (l *Lab) Named() []*unstructured.Unstructured {
 	return l.own(all)
 }
 
-// changes are all the steps of the lab that change something.
+// changes returns the steps of all solutions and mutants.
 func (l *Lab) changes() [][]scenario.Step {
 	var all [][]scenario.Step
 	for _, t := range l.Tasks {
@@ -211,7 +232,7 @@ func (l *Lab) changes() [][]scenario.Step {
 	return all
 }
 
-// key names an object of the cluster; the namespace is empty in a manifest that leaves it to the lab.
+// key identifies an object. The namespace is empty for a manifest without one.
 type key struct{ kind, namespace, name string }
 
 func (k key) String() string { return fmt.Sprintf("%s %s", k.kind, k.name) }

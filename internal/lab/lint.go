@@ -11,9 +11,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Lint returns everything that is wrong with the labs and scenarios at paths, in the order of the paths, and the files
-// that it has looked at. A path is a lesson.md, a scenario file, or a directory with any number of them at any depth. A
-// path that is not there, or has neither, is an error. What labs have in common is looked for in all of the paths.
+// Lint returns the errors in the labs and scenarios at paths, and the files that it checked. A path
+// is a lesson.md, a scenario file, or a directory tree with at least one of them. It also finds
+// conflicts between labs.
 func Lint(paths []string) (faults strictyaml.Diagnostics, files []string, err error) {
 	var labs []*Lab
 	for _, path := range paths {
@@ -22,7 +22,7 @@ func Lint(paths []string) (faults strictyaml.Diagnostics, files []string, err er
 			return nil, nil, err
 		}
 		if len(found)+len(more) == 0 {
-			return nil, nil, fmt.Errorf("%s: neither a %s nor a %s in there", path, scenario.FileName, LessonFile)
+			return nil, nil, fmt.Errorf("%s contains no %s and no %s", path, scenario.FileName, LessonFile)
 		}
 		faults = append(faults, more...)
 		for _, file := range found {
@@ -40,7 +40,7 @@ func Lint(paths []string) (faults strictyaml.Diagnostics, files []string, err er
 	return append(append(faults, sharedNumbers(labs)...), sharedHosts(labs)...), files, nil
 }
 
-// lintable returns the files at or below path that can be checked, and the directories that look like a lab without being one.
+// lintable returns the files to check at or below path, and errors for incomplete labs.
 func lintable(path string) (files []string, faults strictyaml.Diagnostics, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -56,26 +56,48 @@ func lintable(path string) (files []string, faults strictyaml.Diagnostics, err e
 		case !entry.IsDir() && (entry.Name() == scenario.FileName || entry.Name() == LessonFile):
 			files = append(files, file)
 		case entry.IsDir() && directoryName.MatchString(entry.Name()) && !has(file, LessonFile) && (has(file, "start") || has(file, "solution")):
-			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "looks like a lab, and has no " + LessonFile})
+			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "looks like a lab, but has no " + LessonFile})
 		}
 		return nil
 	})
 	return files, faults, err
 }
 
-// sharedNumbers finds labs with the number of another one, which could not be started by it.
+// sharedNumbers finds labs with equal numbers.
 func sharedNumbers(labs []*Lab) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	first := map[int]*Lab{}
 	for _, l := range labs {
 		if l.Name == "" {
-			continue // its directory's name is a fault already
+			continue // its directory's name is an error already
 		}
 		if other := first[l.Number]; other != nil {
-			faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(), Message: fmt.Sprintf("%s is number %d, too: a lab has a number of its own", other.Dir, l.Number)})
+			faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(),
+				Message: fmt.Sprintf("%s also has number %d; choose an unused number", other.Dir, l.Number)})
 			continue
 		}
 		first[l.Number] = l
+	}
+	return faults
+}
+
+// sharedHosts finds hosts with Ingresses in two labs, which could not run in one cluster at the
+// same time.
+func sharedHosts(labs []*Lab) strictyaml.Diagnostics {
+	owners := map[string]*Lab{}
+	var faults strictyaml.Diagnostics
+	for _, l := range labs {
+		for _, host := range slices.Compact(slices.Sorted(slices.Values(l.meant().hosts))) {
+			first := owners[host]
+			switch {
+			case host == "" || l.Exclusive:
+			case first == nil:
+				owners[host] = l
+			case first != l:
+				faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(), Position: l.positions.At("namespace"), Path: "namespace",
+					Message: fmt.Sprintf("lab %[2]d also has an Ingress for host %[1]s, so the labs cannot run at the same time", host, first.Number)})
+			}
+		}
 	}
 	return faults
 }
@@ -91,7 +113,7 @@ func sameDir(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// lintFile returns the faults of a file, and the lab if it is a lesson.
+// lintFile returns the errors in a file, and the lab if it is a lesson.
 func lintFile(file string) (*Lab, strictyaml.Diagnostics, error) {
 	if filepath.Ext(file) == ".md" {
 		l, faults, err := load(filepath.Dir(file))

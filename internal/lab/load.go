@@ -14,17 +14,18 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/ingresslab/ingresslab/internal/lesson"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// LessonFile is what the text of a lab is called.
+// LessonFile is the name of a lab's text.
 const LessonFile = "lesson.md"
 
 var directoryName = regexp.MustCompile(`^(\d{2})-([a-z][-a-z0-9]*)$`)
 
-// Load reads the lab in a directory. If anything is wrong with it, the error is a strictyaml.Diagnostics with everything
-// that is; a file that cannot be read is a *fs.PathError.
+// Load reads the lab in a directory. The error is a strictyaml.Diagnostics with all errors in the
+// lab, or a *fs.PathError.
 func Load(dir string) (*Lab, error) {
 	l, faults, err := load(dir)
 	if err != nil {
@@ -49,12 +50,12 @@ func load(dir string) (*Lab, strictyaml.Diagnostics, error) {
 		return l, append(faults, *fault), nil
 	}
 	l.Text = string(text)
-	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // the two lines --- and the one after them
+	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // two --- lines, and the next line
 	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
 	l.positions = positions
 	faults = append(faults, more...)
 	if len(positions) == 0 {
-		return l, faults, nil // not YAML; whatever else could be said would not help
+		return l, faults, nil // the front matter is not YAML
 	}
 	faults = append(faults, l.validate(file, positions).Without(more)...)
 	faults = append(faults, l.validateText()...)
@@ -87,7 +88,7 @@ func load(dir string) (*Lab, strictyaml.Diagnostics, error) {
 
 func (l *Lab) lessonFile() string { return filepath.Join(l.Dir, LessonFile) }
 
-// name takes number and name from the directory's name.
+// name sets number and name from the directory's name.
 func (l *Lab) name(file string) strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(l.Dir)
 	if err != nil {
@@ -95,7 +96,8 @@ func (l *Lab) name(file string) strictyaml.Diagnostics {
 	}
 	m := directoryName.FindStringSubmatch(filepath.Base(absolute))
 	if m == nil {
-		return strictyaml.Diagnostics{{File: file, Message: fmt.Sprintf("the directory %q is not called NN-name, as 01-host-routing is", filepath.Base(absolute))}}
+		return strictyaml.Diagnostics{{File: file,
+			Message: fmt.Sprintf("directory name %q does not have the form NN-name, such as 01-host-routing", filepath.Base(absolute))}}
 	}
 	l.Number, err = strconv.Atoi(m[1])
 	if err != nil {
@@ -105,21 +107,23 @@ func (l *Lab) name(file string) strictyaml.Diagnostics {
 	return nil
 }
 
-// cut parts the front matter from the text. The front matter begins in the file's second line.
+// cut separates the front matter, which starts in the second line, from the text.
 func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Diagnostic) {
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	rest, found := bytes.CutPrefix(data, []byte("---\n"))
 	if !found {
-		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter is missing: the first line must be ---"}
+		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1},
+			Message: "the front matter is missing; the first line must be ---"}
 	}
 	matter, text, found = bytes.Cut(rest, []byte("\n---\n"))
 	if !found {
-		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1}, Message: "the front matter has no end: a line --- is missing"}
+		return nil, nil, &strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: 1},
+			Message: "the front matter has no end; add a line ---"}
 	}
 	return append(matter, '\n'), text, nil
 }
 
-// readManifests reads the manifests of a directory, in the order of their names.
+// readManifests reads the manifests of a directory, sorted by name.
 func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, error) {
 	there, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -132,13 +136,13 @@ func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, err
 		switch {
 		case slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file)):
 			files = append(files, file)
-		case strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), "~"): // an editor's
+		case strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), "~"): // a temporary file of an editor
 		default:
-			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "is not read: the names of manifests end in .yaml, .yml or .json"})
+			faults = append(faults, strictyaml.Diagnostic{File: file, Message: "is not a manifest; the name must end in .yaml, .yml, or .json"})
 		}
 	}
 	if len(files) == 0 {
-		return nil, append(faults, strictyaml.Diagnostic{File: dir, Message: "there are no manifests in this directory"}), nil
+		return nil, append(faults, strictyaml.Diagnostic{File: dir, Message: "the directory has no manifests"}), nil
 	}
 	var manifests []scenario.Manifest
 	for _, file := range files {
@@ -150,4 +154,15 @@ func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, err
 		manifests, faults = append(manifests, m), append(faults, wrong...)
 	}
 	return manifests, faults, nil
+}
+
+// Lesson parses the text. The text of a loaded lab has no errors.
+func (l *Lab) Lesson() (*lesson.Lesson, strictyaml.Diagnostics) {
+	return lesson.Parse(l.lessonFile(), l.Text, l.TextLine)
+}
+
+// validateText validates the text and the tasks of its pages.
+func (l *Lab) validateText() strictyaml.Diagnostics {
+	text, faults := l.Lesson()
+	return append(faults, text.CheckTasks(l.taskIDs())...)
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-var update = flag.Bool("update", false, "write the files that tests compare with anew")
+var update = flag.Bool("update", false, "update the golden files")
 
-// TestLintGolden reads testdata/load/*.txtar: the files of a lab in, what is wrong with them out. Run it with -update to
-// write the faults anew.
+// TestLintGolden compares the errors in the labs of testdata/load/*.txtar. The flag -update writes
+// them.
 func TestLintGolden(t *testing.T) {
 	goldens, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil || len(goldens) == 0 {
@@ -53,13 +53,13 @@ func TestLintGolden(t *testing.T) {
 				return
 			}
 			if got != want {
-				t.Errorf("faults:\n%s\nwant:\n%s", got, want)
+				t.Errorf("errors:\n%s\nwant:\n%s", got, want)
 			}
 		})
 	}
 }
 
-// extract writes the files of the archive, and returns the faults that it expects.
+// extract writes the files of the archive and returns the expected errors.
 func extract(t *testing.T, archive *txtar.Archive) string {
 	t.Helper()
 	want := ""
@@ -78,7 +78,7 @@ func extract(t *testing.T, archive *txtar.Archive) string {
 	return want
 }
 
-func TestLoadReadsTheWholeLab(t *testing.T) {
+func TestLoad(t *testing.T) {
 	l, err := lab.Load("testdata/labs/01-host-routing")
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestLoadReadsTheWholeLab(t *testing.T) {
 			l.Number, l.Name, l.Namespace, len(l.Start), len(l.Solution), len(l.Tasks))
 	}
 	if !strings.HasPrefix(strings.TrimSpace(l.Text), "# Lab 1") {
-		t.Errorf("the text begins with %.40q", l.Text)
+		t.Errorf("the text starts with %.40q", l.Text)
 	}
 	var faults strictyaml.Diagnostics
 	dir := filepath.Join(t.TempDir(), "nameless")
@@ -99,7 +99,7 @@ func TestLoadReadsTheWholeLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := lab.Load(dir); !errors.As(err, &faults) || len(faults) != 2 {
-		t.Errorf("a lab without name and front matter: %v", err)
+		t.Errorf("lab without name and front matter: %v", err)
 	}
 }
 
@@ -113,8 +113,8 @@ func TestFind(t *testing.T) {
 	for argument, want := range map[string]string{
 		"host-ruoting": `no lab "host-ruoting" (did you mean "host-routing"?)`,
 		"host":         `no lab "host" (did you mean "host-routing"?)`,
-		"99":           `no lab "99", there are: 1 host-routing`,
-		"":             `no lab "", there are: 1 host-routing`,
+		"99":           `no lab "99"; the labs are: 1 host-routing`,
+		"":             `no lab ""; the labs are: 1 host-routing`,
 	} {
 		_, err := lab.Find(dir, argument)
 		var unknown *lab.UnknownError
@@ -124,32 +124,32 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestLintOfNothingIsAnError(t *testing.T) {
+func TestLintRejectsEmptyPath(t *testing.T) {
 	for _, path := range []string{t.TempDir(), filepath.Join(t.TempDir(), "nowhere")} {
 		if _, _, err := lab.Lint([]string{path}); err == nil {
-			t.Errorf("lint of %s says that all is well", path)
+			t.Errorf("Lint(%s) returns no error", path)
 		}
 	}
 }
 
-// TestLintLooksAtAllOfItsPathsTogether names two labs with one host one by one, and one of them twice.
-func TestLintLooksAtAllOfItsPathsTogether(t *testing.T) {
+func TestLintFindsConflictsBetweenPaths(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/load/hosts.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
 	extract(t, archive)
-	if faults, _, err := lab.Lint([]string{"01-example", "02-other"}); err != nil || len(faults) != 1 || !strings.Contains(faults.Error(), "web.localhost") {
-		t.Errorf("of two labs with one host lint says %v, %v", faults, err)
+	faults, _, err := lab.Lint([]string{"01-example", "02-other"})
+	if err != nil || len(faults) != 1 || !strings.Contains(faults.Error(), "web.localhost") {
+		t.Errorf("two labs with one host: %v, %v", faults, err)
 	}
 	if faults, _, err := lab.Lint([]string{"01-example", "./01-example"}); err != nil || len(faults) != 0 {
-		t.Errorf("of one lab that is named twice lint says %v, %v", faults, err)
+		t.Errorf("the same lab twice: %v, %v", faults, err)
 	}
 }
 
-// TestADirectoryMayHaveAnyName has a checkout in a directory whose name means something to a shell.
-func TestADirectoryMayHaveAnyName(t *testing.T) {
+// The checkout is in a directory with special characters of a shell in its name.
+func TestDirectoryNameWithSpecialCharacters(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "[work] *", "labs")
 	if err := os.CopyFS(dir, os.DirFS("testdata/labs")); err != nil {
 		t.Fatal(err)
@@ -162,6 +162,6 @@ func TestADirectoryMayHaveAnyName(t *testing.T) {
 		t.Errorf("lab %+v, %v", l, err)
 	}
 	if entries, err := lab.List(filepath.Join(dir, "nowhere")); err != nil || entries != nil {
-		t.Errorf("in a directory that is not there are %v, %v", entries, err)
+		t.Errorf("missing directory: %v, %v", entries, err)
 	}
 }

@@ -16,48 +16,48 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// BusyError says that somebody else goes through the lab in the same cluster right now.
+// BusyError reports that another process uses the lab in the same cluster.
 type BusyError struct {
 	// Lab is the lab's name.
 	Lab     string
 	Cluster string
-	// Beside is the lab that cannot begin, for Lab would have to be removed for it; empty if it is Lab that cannot.
+	// Beside is the lab that must remove Lab before it can start; empty if Lab itself cannot start.
 	Beside string
-	// Holder says who: "`ingresslab learn` (process 4711, since 14:05:09)"; empty if that is not known.
+	// Holder is the other process: "`ingresslab learn` (process 4711, since 14:05:09)"; empty if
+	// unknown.
 	Holder string
-	// File is the lock that the other one holds.
+	// File is the lock file.
 	File string
 }
 
-// Error says what to do about it.
+// Error names the other process and the options.
 func (e *BusyError) Error() string {
-	why := "two would undo each other's work"
+	reason := "only one process can change a lab at a time"
 	if e.Beside != "" {
-		why = fmt.Sprintf("lab %s can only begin when it is removed", e.Beside)
+		reason = fmt.Sprintf("lab %s must remove it before it can start", e.Beside)
 	}
-	return fmt.Sprintf("lab %s in cluster %s is in use by %s, and %s: end it first, or use another cluster (--name)",
-		e.Lab, e.Cluster, cmp.Or(e.Holder, "another process, which holds "+e.File), why)
+	return fmt.Sprintf("lab %s in cluster %s is in use by %s, and %s; quit that process, or use another cluster (--name)",
+		e.Lab, e.Cluster, cmp.Or(e.Holder, "another process, which holds "+e.File), reason)
 }
 
-// held are the lock files of this process: what it holds for one lab is not in the way of its others.
+// held are the lock files of this process. A lock of this process does not block its other labs.
 var held sync.Map
 
-// Lock makes this process the only one of this user that changes the lab in the cluster of a name. verb is what it does: "learn",
-// "lab"; the others are told. The error is a *BusyError if there is another one. The kernel lets go of the lock when its holder dies,
-// however it dies.
-func Lock(l *Lab, clusterName, verb string) (release func(), err error) {
-	return lock(l.Name, clusterName, "`ingresslab "+verb+"`")
+// Lock locks the lab in a cluster for this process. command, such as "learn", is part of the error
+// for other processes, a *BusyError. The kernel releases the lock when the process ends.
+func Lock(l *Lab, clusterName, command string) (release func(), err error) {
+	return lock(l.Name, clusterName, "`ingresslab "+command+"`")
 }
 
-func lock(name, clusterName, who string) (release func(), err error) {
+func lock(name, clusterName, holder string) (release func(), err error) {
 	file := lockFile(name, clusterName)
 	busy := &BusyError{Lab: name, Cluster: clusterName, File: file}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	letGo, err := filelock.Acquire(ctx, file, func() { cancel(busy) })
+	unlock, err := filelock.Acquire(ctx, file, func() { cancel(busy) })
 	if errors.Is(err, busy) {
-		if holder, err := os.ReadFile(filepath.Clean(file)); err == nil {
-			busy.Holder = strings.TrimSpace(string(holder))
+		if other, err := os.ReadFile(filepath.Clean(file)); err == nil {
+			busy.Holder = strings.TrimSpace(string(other))
 		}
 		return nil, busy
 	}
@@ -67,9 +67,9 @@ func lock(name, clusterName, who string) (release func(), err error) {
 	held.Store(file, true)
 	release = func() {
 		held.Delete(file)
-		letGo()
+		unlock()
 	}
-	holder := fmt.Sprintf("%s (process %d, since %s)\n", who, os.Getpid(), time.Now().Format(time.TimeOnly))
+	holder = fmt.Sprintf("%s (process %d, since %s)\n", holder, os.Getpid(), time.Now().Format(time.TimeOnly))
 	if err := os.WriteFile(file, []byte(holder), 0o600); err != nil {
 		release()
 		return nil, fmt.Errorf("lock: %w", err)
@@ -77,8 +77,8 @@ func lock(name, clusterName, who string) (release func(), err error) {
 	return release, nil
 }
 
-// lockToRemove keeps others from beginning with a lab while it is removed for this session's. The error is a *BusyError if somebody
-// is at it.
+// lockToRemove locks another lab while this session removes it. The error is a *BusyError if the
+// lab is in use.
 func (s *Session) lockToRemove(name string) (release func(), err error) {
 	if _, isOurs := held.Load(lockFile(name, s.env.Cluster)); isOurs || s.env.Cluster == "" {
 		return func() {}, nil
@@ -91,7 +91,7 @@ func (s *Session) lockToRemove(name string) (release func(), err error) {
 	return release, err
 }
 
-// lockFile has both names with a character between them that neither can have.
+// lockFile returns the path of a lock. Neither name can contain the underscore between them.
 func lockFile(name, clusterName string) string {
 	return filepath.Join(xdg.StateHome, "ingresslab", "labs", fmt.Sprintf("%s_%s.lock", filepath.Base(clusterName), filepath.Base(name)))
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-func TestALabIsLockedInOneCluster(t *testing.T) {
-	stateOfItsOwn(t)
+func TestLockIsPerCluster(t *testing.T) {
+	useStateDir(t)
 	l := hostRouting(t)
 	release, err := lab.Lock(l, "mine", "learn")
 	if err != nil {
@@ -27,27 +27,27 @@ func TestALabIsLockedInOneCluster(t *testing.T) {
 	var busy *lab.BusyError
 	if !errors.As(err, &busy) || !strings.HasPrefix(err.Error(), fmt.Sprintf(
 		"lab host-routing in cluster mine is in use by `ingresslab learn` (process %d, since ", os.Getpid())) {
-		t.Errorf("the second one is told: %v", err)
+		t.Errorf("second lock: %v", err)
 	}
 	other, err := lab.Lock(l, "another", "lab")
 	if err != nil {
-		t.Fatalf("in another cluster: %v", err)
+		t.Fatalf("lock in another cluster: %v", err)
 	}
 	other()
 	release()
 	again, err := lab.Lock(l, "mine", "lab")
 	if err != nil {
-		t.Fatalf("after the first has let go: %v", err)
+		t.Fatalf("lock after release: %v", err)
 	}
 	again()
 	if _, err := os.Stat(busy.File); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the lock stays behind: %v", err)
+		t.Errorf("the lock file remains: %v", err)
 	}
 }
 
-// TestALabThatSomebodyIsAtIsNotRemovedForAnother starts a lab while a student is at an exclusive one, and again when that is over.
-func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
-	stateOfItsOwn(t)
+// A lab starts while another process uses an exclusive lab, and again after that process ends.
+func TestStartKeepsExclusiveLabInUse(t *testing.T) {
+	useStateDir(t)
 	c, env := environment(t)
 	env.Cluster = "mine"
 	theirs := map[string]string{lab.Label: "default-backend", lab.LabelExclusive: "true"}
@@ -57,28 +57,29 @@ func TestALabThatSomebodyIsAtIsNotRemovedForAnother(t *testing.T) {
 	over := holdInAnotherProcess(t, filepath.Join(xdg.StateHome, "ingresslab", "labs", "mine_default-backend.lock"))
 	_, err := lab.NewSession(hostRouting(t), env).Start(t.Context())
 	var busy *lab.BusyError
-	if !errors.As(err, &busy) || !strings.Contains(err.Error(), "lab host-routing can only begin when it is removed") {
-		t.Errorf("it begins with %v", err)
+	if !errors.As(err, &busy) || !strings.Contains(err.Error(), "lab host-routing must remove it before it can start") {
+		t.Errorf("Start returns %v", err)
 	}
 	if !slices.Contains(c.Namespaces(), "lab-3") {
-		t.Error("the namespace of the lab that somebody is at is gone")
+		t.Error("the namespace of the lab in use was removed")
 	}
 	report, err := lab.Run(t.Context(), hostRouting(t), env)
-	if report.Outcome != scenario.Broken || err == nil || !strings.HasPrefix(err.Error(), "lab 1 (host-routing): lab default-backend in cluster mine is in use by ") {
-		t.Errorf("a run is %s: %v", report.Outcome, err)
+	if report.Outcome != scenario.Broken || err == nil ||
+		!strings.HasPrefix(err.Error(), "lab 1 (host-routing): lab default-backend in cluster mine is in use by ") {
+		t.Errorf("Run returns %s: %v", report.Outcome, err)
 	}
 	over()
 	if _, err := lab.NewSession(hostRouting(t), env).Start(t.Context()); err != nil {
-		t.Errorf("when nobody is at the other one: %v", err)
+		t.Errorf("after the other process ended: %v", err)
 	}
 	if slices.Contains(c.Namespaces(), "lab-3") {
-		t.Error("the namespace of the exclusive lab is still there")
+		t.Error("the namespace of the exclusive lab still exists")
 	}
 }
 
-// TestALabOfThisProcessIsRemovedForAnother is what the prover does, which holds the locks of all that it proves.
-func TestALabOfThisProcessIsRemovedForAnother(t *testing.T) {
-	stateOfItsOwn(t)
+// Package labtest holds the locks of all labs that it tests.
+func TestStartRemovesExclusiveLabOfSameProcess(t *testing.T) {
+	useStateDir(t)
 	c, env := environment(t)
 	env.Cluster = "mine"
 	exclusive := hostRouting(t)
@@ -90,22 +91,22 @@ func TestALabOfThisProcessIsRemovedForAnother(t *testing.T) {
 	defer release()
 	begun(t, exclusive, env)
 	if _, err := lab.NewSession(hostRouting(t), env).Start(t.Context()); err != nil || slices.Contains(c.Namespaces(), "lab-3") {
-		t.Errorf("it begins with %v, and there are %v", err, c.Namespaces())
+		t.Errorf("Start returns %v; namespaces %v", err, c.Namespaces())
 	}
 }
 
-// holdInAnotherProcess takes a lock as another process would: this package does not know that it is held.
+// holdInAnotherProcess acquires a lock without this package, like another process.
 func holdInAnotherProcess(t *testing.T, file string) (release func()) {
 	t.Helper()
-	release, err := filelock.Acquire(t.Context(), file, func() { t.Error("somebody holds " + file) })
+	release, err := filelock.Acquire(t.Context(), file, func() { t.Error(file + " is locked already") })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return release
 }
 
-// stateOfItsOwn gives the test a state directory, where the locks are.
-func stateOfItsOwn(t *testing.T) {
+// useStateDir sets a temporary state directory for the locks.
+func useStateDir(t *testing.T) {
 	t.Helper()
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	xdg.Reload()

@@ -16,10 +16,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// MutantsFile holds a lab's wrong answers: a YAML list of Mutant. The manifests that they name are in the directory mutants/.
+// MutantsFile is a YAML list of Mutant. Its manifests are in the directory mutants/.
 const MutantsFile = "mutants.yaml"
 
-// readMutants reads mutants.yaml, if there is one, and the manifests of mutants/.
+// readMutants reads mutants.yaml, which need not exist, and the manifests of mutants/.
 func (l *Lab) readMutants() (strictyaml.Diagnostics, error) {
 	file := filepath.Join(l.Dir, MutantsFile)
 	data, err := os.ReadFile(file)
@@ -45,14 +45,15 @@ func (l *Lab) readMutants() (strictyaml.Diagnostics, error) {
 	return append(faults, more...), nil
 }
 
-// Position returns where a field of lesson.md's front matter stands, by its path: "tasks[1].check".
+// Position returns the position of a field in lesson.md: "tasks[1].check".
 func (l *Lab) Position(path string) strictyaml.Position { return l.positions.At(path) }
 
-// MutantPosition returns where a field of mutants.yaml stands, by its path: "[2].name".
+// MutantPosition returns the position of a field in mutants.yaml: "[2].name".
 func (l *Lab) MutantPosition(path string) strictyaml.Position { return l.mutantPositions.At(path) }
 
-// Mistake does what a mutant says instead of solving its task, and waits for nothing: what comes of it may never be ready. The
-// tasks before it have to be solved. The error is a *StepError if the API server refuses it.
+// Mistake runs a mutant in place of its task's solution. It does not wait, because the objects
+// might never become ready. The tasks before it must be solved. The error is a *StepError if the
+// API server rejects the mutant.
 func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 	what := fmt.Sprintf("mutant %q", m.Name)
 	steps, files := m.Steps, maps.Clone(s.lab.files)
@@ -65,7 +66,7 @@ func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 			steps = []scenario.Step{{Apply: slices.Sorted(maps.Keys(files))}}
 		}
 	}
-	// What a solution waits for need not come of a mistake.
+	// Skip waits, because a mutant does not need to meet their conditions.
 	steps = slices.DeleteFunc(slices.Clone(steps), func(step scenario.Step) bool {
 		return step.Wait != nil || step.Rollout != nil && step.Rollout.Status != ""
 	})
@@ -84,21 +85,21 @@ func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 			files[name] = manifest
 		}
 	}
-	_, err := s.carryOut(ctx, what, files, steps)
+	_, err := s.runSteps(ctx, what, files, steps)
 	return err
 }
 
-// origin is the annotation that says, while objects are mutated, which file they are from.
+// origin is a temporary annotation with the file of an object.
 const origin = "ingresslab.dev/from-file"
 
-// mutated returns the files of solution/ as the mutant has them. applied are those that its task applies: the mutant changes what is
-// in them, and what it adds goes into the last of them.
+// mutated returns the files of solution/ after the mutant's changes. The mutant changes the files
+// in applied; it adds new objects to the last of them.
 func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest, error) {
 	var objects, stands []*unstructured.Unstructured
 	homes, last := map[key]string{}, ""
 	for _, name := range applied {
 		if _, ok := l.files[name]; !ok {
-			continue // of mutants/, which is wrong by itself
+			continue // a file of mutants/ needs no change
 		}
 		for _, o := range l.files[name].Objects {
 			o = o.DeepCopy()
@@ -109,7 +110,7 @@ func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest,
 	for _, name := range m.Apply {
 		manifest, ok := l.mutantFiles[name]
 		if !ok {
-			return nil, fmt.Errorf("there is no file %s in %s", name, filepath.Join(l.Dir, "mutants"))
+			return nil, fmt.Errorf("%s not found in %s", name, filepath.Join(l.Dir, "mutants"))
 		}
 		stands = append(stands, manifest.Objects...)
 	}
@@ -134,7 +135,7 @@ func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest,
 			home = last
 		}
 		if home == "" {
-			return nil, errors.New("its task applies no files that could be changed: say with do what is done instead")
+			return nil, errors.New("its task applies no files to change; set steps instead")
 		}
 		manifest := files[home]
 		manifest.Objects = append(manifest.Objects, o)
@@ -143,7 +144,7 @@ func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest,
 	return files, nil
 }
 
-// annotate sets the origin of an object, or takes it away.
+// annotate sets the origin of an object, or removes it if file is empty.
 func annotate(o *unstructured.Unstructured, file string) {
 	annotations := o.GetAnnotations()
 	if file == "" {
@@ -161,15 +162,15 @@ func annotate(o *unstructured.Unstructured, file string) {
 	o.SetAnnotations(annotations)
 }
 
-// Holdings returns what is in the lab's namespace, whoever made it, and what the lab has outside of it. The controller's ConfigMap
-// is among it if the lab is about it and there is data in it.
-func (s *Session) Holdings(ctx context.Context) ([]*unstructured.Unstructured, error) {
+// Objects returns all objects in the lab's namespace and the lab's shared objects. They include the
+// controller's ConfigMap if the lab changes it and it has data.
+func (s *Session) Objects(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	clientset := s.env.Kube.Clientset()
 	objects, err := inventory(ctx, clientset, s.lab.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	found, err := lentTo(ctx, clientset, s.lab)
+	found, err := findShared(ctx, clientset, s.lab)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,30 +18,26 @@ import (
 )
 
 const (
-	// goneTimeout bounds the wait for objects that are deleted to be made anew.
+	// goneTimeout bounds the wait until deleted objects no longer exist.
 	goneTimeout = 30 * time.Second
-	// gonePoll is how often to look for that.
-	gonePoll = 50 * time.Millisecond
+	gonePoll    = 50 * time.Millisecond
 )
 
-// plan is how a namespace gets to hold exactly what is wanted of a lab's objects. Whose an object is, its name and label
-// decide: the names in the lab's manifests are the lab's, whoever made the object; an object of another name is the lab's
-// if it has the lab's label, and the student's otherwise.
+// plan is the list of changes that bring a namespace to the wanted objects of a lab. An object
+// belongs to the lab if its name is in the lab's manifests or if it has the lab's label. Other
+// objects belong to the student.
 type plan struct {
-	// apply is everything that is wanted.
-	apply []*unstructured.Unstructured
-	// recreate is what is wanted and there, but was written to by somebody else. Server-side apply would leave whatever
-	// others have added.
+	apply []*unstructured.Unstructured // all wanted objects
+	// recreate are the wanted objects that another client has changed. Server-side apply would keep
+	// the client's fields.
 	recreate []*unstructured.Unstructured
-	// prune is what the lab's names are or the lab has made, and what is not wanted now.
-	prune []*unstructured.Unstructured
-	// foreign is what somebody else has made. It is left alone.
-	foreign []*unstructured.Unstructured
-	// said is what else there is to say.
-	said []string
+	prune    []*unstructured.Unstructured // the lab's other objects
+	foreign  []*unstructured.Unstructured // the student's objects, which stay
+	extra    []string                     // additional notes
 }
 
-// newPlan compares what is wanted with what is there; named are the names that belong to the lab. It is pure.
+// newPlan compares the wanted objects with the present ones. named are the objects in the lab's
+// manifests.
 func newPlan(lab string, wanted, named, present []*unstructured.Unstructured) plan {
 	p := plan{apply: wanted}
 	for _, o := range present {
@@ -58,8 +55,8 @@ func newPlan(lab string, wanted, named, present []*unstructured.Unstructured) pl
 	return p
 }
 
-// touched tells whether something may be in an object that applying a manifest would not take away: fields of others, and those
-// that the lab itself has written in another way, as a patch does.
+// touched reports whether an object can have fields that apply would keep: those of other clients,
+// and those of the lab's own patches.
 func touched(o *unstructured.Unstructured) bool {
 	patched := func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == kube.FieldManager && entry.Subresource != "status" && entry.Operation == metav1.ManagedFieldsOperationUpdate
@@ -67,9 +64,8 @@ func touched(o *unstructured.Unstructured) bool {
 	return len(writers(o)) > 0 || slices.ContainsFunc(o.GetManagedFields(), patched)
 }
 
-// writers returns who else has written to an object's metadata or spec, by name
-// (https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management). Writing the status is the
-// controllers' part.
+// writers returns the names of other clients that have changed an object's metadata or spec
+// (https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
 func writers(o *unstructured.Unstructured) []string {
 	var names []string
 	for _, entry := range o.GetManagedFields() {
@@ -81,20 +77,21 @@ func writers(o *unstructured.Unstructured) []string {
 	return names
 }
 
-// notes says what the plan does to things that a student may miss.
+// notes describes the changes to the student's work.
 func (p plan) notes(namespace string) []string {
-	notes := slices.Clone(p.said)
+	notes := slices.Clone(p.extra)
 	for _, o := range p.recreate {
 		switch names := writers(o); {
 		case len(names) > 0:
-			notes = append(notes, fmt.Sprintf("%s was made or changed by %s: it is put back to what the lab says", kube.Describe(o), strings.Join(names, " and ")))
+			notes = append(notes, fmt.Sprintf("restored %s, which %s changed", kube.Describe(o), strings.Join(names, " and ")))
 		case o.GetLabels()[Label] == "":
-			notes = append(notes, fmt.Sprintf("%s was made or changed: it is put back to what the lab says", kube.Describe(o)))
+			notes = append(notes, fmt.Sprintf("restored %s, which was changed", kube.Describe(o)))
 		}
 	}
 	for _, o := range p.prune {
 		if names := writers(o); len(names) > 0 {
-			notes = append(notes, fmt.Sprintf("%s was made or changed by %s: it is removed, for it is not there at the start", kube.Describe(o), strings.Join(names, " and ")))
+			notes = append(notes, fmt.Sprintf("removed %s, which %s created or changed, because start/ does not have it", kube.Describe(o),
+				strings.Join(names, " and ")))
 		}
 	}
 	if len(p.foreign) > 0 {
@@ -102,14 +99,15 @@ func (p plan) notes(namespace string) []string {
 		for _, o := range p.foreign {
 			names = append(names, keyOf(o).lower())
 		}
-		notes = append(notes, fmt.Sprintf("namespace %s also holds %s: not the lab's, left alone", namespace, strings.Join(names, ", ")))
+		notes = append(notes, fmt.Sprintf("namespace %s also has objects that do not belong to the lab: %s", namespace,
+			strings.Join(names, ", ")))
 	}
 	return notes
 }
 
 func (k key) lower() string { return strings.ToLower(k.kind) + "/" + k.name }
 
-// start carries out the plan for start/. With all, what is not the lab's goes, too.
+// start runs the plan for start/. With all, it also removes the student's objects.
 func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	l, k := s.lab, s.env.Kube
 	ended, err := s.endExclusive(ctx)
@@ -123,16 +121,19 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	lent, err := lentTo(ctx, k.Clientset(), l)
+	shared, err := findShared(ctx, k.Clientset(), l)
 	if err != nil {
 		return plan{}, err
 	}
 	wanted, config := withoutConfig(l.own(l.Start))
-	p := newPlan(l.Name, wanted, l.Named(), append(present, lent.ours...))
-	p.prune = append(p.prune, lent.colliding...)
-	p.said = slices.Concat(ended, lent.notes())
+	p := newPlan(l.Name, wanted, l.Named(), append(present, shared.ours...))
+	p.prune = append(p.prune, shared.colliding...)
+	p.extra = slices.Concat(ended, shared.notes())
 	if all {
-		p.removeForeign()
+		for _, o := range p.foreign {
+			p.extra = append(p.extra, "removed your "+kube.Describe(o))
+		}
+		p.prune, p.foreign = append(p.prune, p.foreign...), nil
 	}
 	if err := k.Delete(ctx, append(slices.Clone(p.prune), p.recreate...)...); err != nil {
 		return p, err
@@ -143,16 +144,16 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	if err := k.Apply(ctx, p.apply...); err != nil {
 		return p, err
 	}
-	isClaimed := false
+	isLocked := false
 	if config == nil {
-		if isClaimed, err = settingsClaimed(ctx, k.Clientset(), l); err != nil {
+		if isLocked, err = settingsLocked(ctx, k.Clientset(), l); err != nil {
 			return p, err
 		}
 	}
-	if !isClaimed {
+	if !isLocked {
 		note, err := configure(ctx, k.Clientset(), l, config)
 		if note != "" {
-			p.said = append(p.said, note)
+			p.extra = append(p.extra, note)
 		}
 		if err != nil {
 			return p, err
@@ -161,7 +162,7 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	return p, s.awaitReady(ctx, p.apply)
 }
 
-// labels are those of the lab's namespace.
+// labels returns the labels of the lab's namespace.
 func (l *Lab) labels() map[string]string {
 	labels := map[string]string{Label: l.Name}
 	if l.Exclusive {
@@ -173,8 +174,8 @@ func (l *Lab) labels() map[string]string {
 	return labels
 }
 
-// endExclusive removes the namespaces of other labs that would change what this one meets, such as a default back-end for every
-// request. The notes say which.
+// endExclusive removes the namespaces of exclusive labs that this lab does not tolerate. The notes
+// list them.
 func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) {
 	list, err := s.env.Kube.Clientset().CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: LabelExclusive + "=true"})
 	if err != nil {
@@ -189,7 +190,8 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 		if err != nil {
 			return notes, err
 		}
-		notes = append(notes, fmt.Sprintf("lab %s changes what every other lab meets: its namespace %s is removed (the files in its workspace stay)", owner, ns.Name))
+		notes = append(notes, fmt.Sprintf("removed namespace %s of lab %s, because that lab affects all others; its workspace is kept",
+			ns.Name, owner))
 		err = s.env.Kube.DeleteNamespace(ctx, ns.Name, true)
 		release()
 		if err != nil {
@@ -199,33 +201,26 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 	return notes, nil
 }
 
-// tolerates tells whether the lab can stand beside an exclusive one, whose namespace has these labels: that one says its locks, and they are
-// not this one's if it is exclusive, too, or among those that it tolerates.
+// tolerates reports whether the lab can run next to an exclusive lab whose namespace has these
+// labels. The other lab must have locks. An exclusive lab must not share one of them; another lab
+// must tolerate all of them.
 func (l *Lab) tolerates(labels map[string]string) bool {
-	saysWhat := false
+	hasLocks := false
 	for label := range labels {
-		lock, isClaim := strings.CutPrefix(label, scenario.LabelLock)
-		if !isClaim {
+		lock, isLock := strings.CutPrefix(label, scenario.LabelLock)
+		if !isLock {
 			continue
 		}
-		saysWhat = true
+		hasLocks = true
 		if l.Exclusive && slices.Contains(l.Locks, lock) || !l.Exclusive && !slices.Contains(l.Tolerates, lock) {
 			return false
 		}
 	}
-	return saysWhat && (!l.Exclusive || len(l.Locks) > 0)
+	return hasLocks && (!l.Exclusive || len(l.Locks) > 0)
 }
 
-// removeForeign makes the plan remove what is not the lab's.
-func (p *plan) removeForeign() {
-	for _, o := range p.foreign {
-		p.said = append(p.said, kube.Describe(o)+" was yours: it is removed, too")
-	}
-	p.prune, p.foreign = append(p.prune, p.foreign...), nil
-}
-
-// awaitReady waits until the pods of the objects run. It does not wait for endpoints: whether a Service has any may be what the
-// lab is about.
+// awaitReady waits until the pods of the objects are ready. It does not wait for endpoints, because
+// a lab can teach about missing ones.
 func (s *Session) awaitReady(ctx context.Context, objects []*unstructured.Unstructured) error {
 	running := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool {
 		return !slices.Contains([]string{"DaemonSet", "Deployment", "Pod", "StatefulSet"}, o.GetKind())
@@ -235,24 +230,25 @@ func (s *Session) awaitReady(ctx context.Context, objects []*unstructured.Unstru
 	return s.env.Kube.WaitReady(ctx, running...)
 }
 
-// Remove deletes the lab's namespace and gives back what the lab has borrowed.
+// Remove deletes the lab's namespace and its shared objects.
 func (s *Session) Remove(ctx context.Context) error {
-	return errors.Join(s.giveBack(ctx), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
+	return errors.Join(s.removeShared(ctx), s.env.Kube.DeleteNamespace(ctx, s.lab.Namespace, true))
 }
 
-// Withdraw removes what others can meet of the lab: its Ingresses, and what it has outside of its namespace. The rest is left for Remove,
-// which takes longer, as pods do.
+// Withdraw removes what can affect other labs: the Ingresses and the shared objects. Remove, which
+// takes longer, removes the rest.
 func (s *Session) Withdraw(ctx context.Context) error {
 	ingresses, err := inventoryOf(ctx, s.env.Kube.Clientset(), s.lab.Namespace, "Ingress")
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.env.Kube.Delete(ctx, ingresses...), s.giveBack(ctx))
+	return errors.Join(s.env.Kube.Delete(ctx, ingresses...), s.removeShared(ctx))
 }
 
-// giveBack removes what the lab has in the controller's namespace, and waits until it is gone.
-func (s *Session) giveBack(ctx context.Context) error {
-	lent, err := lentTo(ctx, s.env.Kube.Clientset(), s.lab)
+// removeShared removes the lab's objects from the controller's namespace and waits until they no
+// longer exist.
+func (s *Session) removeShared(ctx context.Context) error {
+	shared, err := findShared(ctx, s.env.Kube.Clientset(), s.lab)
 	if err != nil {
 		return err
 	}
@@ -261,10 +257,11 @@ func (s *Session) giveBack(ctx context.Context) error {
 			return err
 		}
 	}
-	return scenario.Retire(ctx, s.env.Kube, lent.ours...)
+	return scenario.Retire(ctx, s.env.Kube, shared.ours...)
 }
 
-// own returns copies of the objects with the lab's label, in its namespace unless they name another one, and ready for kubectl apply.
+// own returns copies of the objects for the lab: with its label, its namespace by default, and the
+// annotation of kubectl apply.
 func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	var own []*unstructured.Unstructured
 	for _, manifest := range objects {
@@ -284,7 +281,7 @@ func (l *Lab) own(objects []*unstructured.Unstructured) []*unstructured.Unstruct
 	return own
 }
 
-// awaitGone waits until objects that were there are not, or are others of the same name.
+// awaitGone waits until the objects no longer exist, or exist with another UID.
 func awaitGone(ctx context.Context, k scenario.Kube, objects []*unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, goneTimeout)
 	defer cancel()
@@ -302,9 +299,31 @@ func awaitGone(ctx context.Context, k scenario.Kube, objects []*unstructured.Uns
 				if err != nil && !errors.Is(err, ctx.Err()) {
 					return fmt.Errorf("%s: %w", kube.Describe(o), err)
 				}
-				return fmt.Errorf("%s is being deleted and still there: %w", kube.Describe(o), ctx.Err())
+				return fmt.Errorf("%s is still being deleted: %w", kube.Describe(o), ctx.Err())
 			}
 		}
 	}
 	return nil
+}
+
+// withLastApplied sets the annotation that kubectl apply uses
+// (https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/). Without it,
+// kubectl apply prints a warning and does not remove fields that the student deletes from a file.
+// The annotation omits the lab's label, because kubectl apply would remove the label otherwise.
+func withLastApplied(o, manifest *unstructured.Unstructured) {
+	manifest = manifest.DeepCopy()
+	manifest.SetNamespace(o.GetNamespace())
+	if manifest.GetAnnotations() == nil {
+		manifest.SetAnnotations(map[string]string{}) // kubectl includes them, too
+	}
+	text, err := manifest.MarshalJSON()
+	if err != nil {
+		return // cannot happen for a parsed manifest
+	}
+	annotations := o.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[corev1.LastAppliedConfigAnnotation] = string(text)
+	o.SetAnnotations(annotations)
 }

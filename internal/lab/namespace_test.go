@@ -24,7 +24,6 @@ func manager(name, subresource string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: name, Subresource: subresource}
 }
 
-// TestPlan goes through everything that can be in a namespace.
 func TestPlan(t *testing.T) {
 	ours, update := manager(kube.FieldManager, ""), manager(kube.FieldManager, "")
 	update.Operation = metav1.ManagedFieldsOperationUpdate
@@ -32,13 +31,13 @@ func TestPlan(t *testing.T) {
 		present *unstructured.Unstructured
 		want    string
 	}{
-		"as the lab left it":                 {ingress("wanted", "x", ours), "apply"},
+		"unchanged":                          {ingress("wanted", "x", ours), "apply"},
 		"with its status written":            {ingress("wanted", "x", ours, manager("ingress-controller", "status")), "apply"},
 		"with the deployment's revision":     {ingress("wanted", "x", ours, manager("kube-controller-manager", "")), "apply"},
 		"edited":                             {ingress("wanted", "x", ours, manager("kubectl-edit", "")), "recreate"},
 		"scaled":                             {ingress("wanted", "x", ours, manager("kubectl", "scale")), "recreate"},
 		"made by the student":                {ingress("wanted", "", manager("kubectl-create", "")), "recreate"},
-		"of the lab and not wanted":          {ingress("other", "x", ours), "prune"},
+		"of the lab, not wanted":             {ingress("other", "x", ours), "prune"},
 		"patched by the lab itself":          {ingress("wanted", "x", update), "recreate"},
 		"of the solution, by the student":    {ingress("later", "", manager("kubectl-create", "")), "prune"},
 		"of another lab":                     {ingress("other", "y", ours), "foreign"},
@@ -67,8 +66,8 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// Exclusive labs stand beside each other if each says what it locks, and they claim different things.
-func TestExclusiveLabsBearEachOther(t *testing.T) {
+// Exclusive labs tolerate each other if both have locks and share none.
+func TestExclusiveLabsTolerateOtherLocks(t *testing.T) {
 	labels := func(exclusive bool, locks ...string) map[string]string {
 		return (&Lab{Name: "other", FrontMatter: FrontMatter{Exclusive: exclusive, Locks: locks}}).labels()
 	}
@@ -78,11 +77,11 @@ func TestExclusiveLabsBearEachOther(t *testing.T) {
 		other map[string]string
 		want  bool
 	}{
-		"other locks":                {routes, labels(true, "settings", "ports"), true},
-		"a claim in common":          {routes, labels(true, "settings", "routes"), false},
-		"the other claims all":       {routes, labels(true), false},
-		"this one locks all":         {&Lab{FrontMatter: FrontMatter{Exclusive: true}}, labels(true, "settings"), false},
-		"this one is like any other": {&Lab{FrontMatter: FrontMatter{Locks: []string{"routes"}}}, labels(true, "settings"), false},
+		"other locks":         {routes, labels(true, "settings", "ports"), true},
+		"common lock":         {routes, labels(true, "settings", "routes"), false},
+		"other without locks": {routes, labels(true), false},
+		"this without locks":  {&Lab{FrontMatter: FrontMatter{Exclusive: true}}, labels(true, "settings"), false},
+		"this not exclusive":  {&Lab{FrontMatter: FrontMatter{Locks: []string{"routes"}}}, labels(true, "settings"), false},
 	} {
 		if got := c.lab.tolerates(c.other); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -12,43 +14,44 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Look looks once at every task, and waits for nothing. The error says that the cluster could not be asked; what of the lab is
-// gone is in the State. If that is the namespace or the controller, the tasks are not looked at: they would all fail for it.
+// Poll checks every task once, without waiting. It skips the checks if the namespace or the
+// controller is missing. An error means that the cluster did not answer.
 //
-// A tutor looks twice a second. What many requests came to is told again, for a few seconds at most, while nothing has changed
-// that decides about their answers.
+// A tutor polls twice a second, so Poll caches the results of tasks that send many requests until
+// something relevant changes.
 func (s *Session) Poll(ctx context.Context) (State, error) {
 	state := State{Tasks: make([]TaskState, len(s.lab.Tasks))}
 	for i, t := range s.lab.Tasks {
 		state.Tasks[i] = TaskState{ID: t.ID, Title: t.Title, Steps: []scenario.StepReport{}}
 	}
-	lost, err := s.lost(ctx)
+	missing, err := s.missing(ctx)
 	if err != nil {
 		return State{}, err
 	}
-	state.Missing = lost
-	if slices.ContainsFunc(lost, func(l Missing) bool { return l.What != MissingStart }) {
+	state.Missing = missing
+	if slices.ContainsFunc(missing, func(m Missing) bool { return m.What != MissingStart }) {
 		return state, nil
 	}
-	begin, stamp := time.Now(), ""
+	begin, fingerprint := time.Now(), ""
 	if slices.ContainsFunc(s.lab.Tasks, Task.sendsTraffic) {
-		stamp = s.stamp(ctx)
-		s.memory.note(stamp, begin)
+		fingerprint = s.fingerprint(ctx)
+		s.cache.update(fingerprint, begin)
 	}
 	var all sync.WaitGroup
 	for i, t := range s.lab.Tasks {
 		all.Go(func() {
-			steps, known := s.memory.recall(t.ID, begin)
-			if !known {
+			steps, cached := s.cache.get(t.ID, begin)
+			if !cached {
 				steps = scenario.CheckOnce(ctx, s.env.Env, s.lab.Namespace, t.Check)
 			}
-			if !known && t.sendsTraffic() && stamp != "" && ctx.Err() == nil {
-				s.memory.keep(t.ID, stamp, begin, steps)
+			if !cached && t.sendsTraffic() && fingerprint != "" && ctx.Err() == nil {
+				s.cache.put(t.ID, fingerprint, begin, steps)
 			}
 			state.Tasks[i].Steps, state.Tasks[i].Done = steps, steps[len(steps)-1].Outcome == scenario.Passed
 		})
@@ -57,20 +60,20 @@ func (s *Session) Poll(ctx context.Context) (State, error) {
 	return state, ctx.Err()
 }
 
-// What can be lost.
+// The values of Missing.What.
 const (
 	MissingNamespace  = "namespace"
 	MissingController = "controller"
 	MissingStart      = "start"
 )
 
-// lost says what of the lab is gone. The error says that the API server does not answer, or does not let us ask.
-func (s *Session) lost(ctx context.Context) ([]Missing, error) {
-	var losses [3][]Missing
+// missing lists the missing parts. The error is an *UnreachableError.
+func (s *Session) missing(ctx context.Context) ([]Missing, error) {
+	var found [3][]Missing
 	var errs [3]error
 	var all sync.WaitGroup
-	for i, find := range []func(context.Context) ([]Missing, error){s.lostNamespace, s.lostController, s.lostStart} {
-		all.Go(func() { losses[i], errs[i] = find(ctx) })
+	for i, find := range []func(context.Context) ([]Missing, error){s.missingNamespace, s.missingController, s.missingStart} {
+		all.Go(func() { found[i], errs[i] = find(ctx) })
 	}
 	all.Wait()
 	for _, err := range errs {
@@ -78,72 +81,63 @@ func (s *Session) lost(ctx context.Context) ([]Missing, error) {
 			return nil, &UnreachableError{err}
 		}
 	}
-	if len(losses[0]) > 0 {
-		losses[2] = nil // they went with it
+	if len(found[0]) > 0 {
+		found[2] = nil // a missing namespace implies it
 	}
-	return slices.Concat(losses[:]...), nil
+	return slices.Concat(found[:]...), nil
 }
 
-// UnreachableError says that the cluster could not be asked: nothing is known about the lab.
+// UnreachableError reports that the API server did not answer, so the state of the lab is unknown.
 type UnreachableError struct{ Cause error }
 
-// Error names the cause, which is client-go's and names address and request.
-func (e *UnreachableError) Error() string {
-	return "the API server cannot be asked: " + e.Cause.Error()
-}
+// Error includes the cause, which names the address and the request.
+func (e *UnreachableError) Error() string { return "cannot reach the API server: " + e.Cause.Error() }
 
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Cause }
 
-func (s *Session) lostNamespace(ctx context.Context) ([]Missing, error) {
+func (s *Session) missingNamespace(ctx context.Context) ([]Missing, error) {
 	name := s.lab.Namespace
-	loss := Missing{What: MissingNamespace, Fix: "start/ is put into it again, and your own files stay as they are: apply them once more"}
+	m := Missing{What: MissingNamespace, Fix: "creates it with the objects of start/; then apply your own files again"}
 	ns, err := s.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		loss.Text = fmt.Sprintf("the namespace %s is gone, with everything in it", name)
+		m.Text = fmt.Sprintf("namespace %s does not exist", name)
 	case err != nil:
 		return nil, err
 	case ns.Status.Phase == corev1.NamespaceTerminating || ns.DeletionTimestamp != nil:
-		loss.Text = fmt.Sprintf("the namespace %s is being deleted, with everything in it", name)
+		m.Text = fmt.Sprintf("namespace %s is being deleted", name)
 	default:
 		return nil, nil
 	}
-	return []Missing{loss}, nil
+	return []Missing{m}, nil
 }
 
-func (s *Session) lostController(ctx context.Context) ([]Missing, error) {
+func (s *Session) missingController(ctx context.Context) ([]Missing, error) {
 	pods, err := s.env.Kube.Clientset().CoreV1().Pods(ControllerNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
 	if err != nil {
 		return nil, err
 	}
-	trouble := ""
+	reason := fmt.Sprintf("no pod with label %s in namespace %s", controllerPods, ControllerNamespace)
 	for i := range pods.Items {
-		if pods.Items[i].DeletionTimestamp == nil && isPodReady(&pods.Items[i]) {
+		pod := &pods.Items[i]
+		isReady := func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }
+		if pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, isReady) {
 			return nil, nil
 		}
-		trouble = fmt.Sprintf(": pod %s is not ready (%s)", pods.Items[i].Name, kube.PodTrouble(&pods.Items[i]))
-	}
-	if trouble == "" {
-		trouble = fmt.Sprintf(": there is no pod with label %s in namespace %s", controllerPods, ControllerNamespace)
+		reason = fmt.Sprintf("pod %s is not ready (%s)", pod.Name, kube.PodTrouble(pod))
 	}
 	return []Missing{{
-		What: MissingController, Text: "the ingress controller is gone" + trouble,
-		Fix: "`ingresslab up` installs the controller again; nothing of the lab is touched",
+		What: MissingController, Text: "the ingress controller is not running: " + reason,
+		Fix: "`ingresslab up` installs the controller again and does not change the lab",
 	}}, nil
 }
 
-func isPodReady(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
-// lostStart finds what of start/ is gone that the student has no reason to delete.
-func (s *Session) lostStart(ctx context.Context) ([]Missing, error) {
-	wanted := s.lab.given()
+// missingStart lists the objects of start/ that are missing although no task deletes them.
+func (s *Session) missingStart(ctx context.Context) ([]Missing, error) {
+	required := s.lab.required()
 	var kinds []string
-	for _, o := range wanted {
+	for _, o := range required {
 		if !slices.Contains(kinds, o.GetKind()) {
 			kinds = append(kinds, o.GetKind())
 		}
@@ -152,32 +146,32 @@ func (s *Session) lostStart(ctx context.Context) ([]Missing, error) {
 	if err != nil {
 		return nil, err
 	}
-	var losses []Missing
-	for _, o := range wanted {
+	var missing []Missing
+	for _, o := range required {
 		if find(present, keyOf(o)) == nil {
-			losses = append(losses, Missing{
-				What: MissingStart, Text: kube.Describe(o) + " is gone, which the lab began with",
-				Fix: "start/ is put back; your files stay as they are",
+			missing = append(missing, Missing{
+				What: MissingStart, Text: kube.Describe(o) + " from start/ does not exist",
+				Fix: "restores start/ and does not change your files",
 			})
 		}
 	}
-	return losses, nil
+	return missing, nil
 }
 
-// given returns the objects of start/ in the lab's namespace that no solution replaces or deletes: the student has no reason to take
-// them away.
-func (l *Lab) given() []*unstructured.Unstructured {
-	var given []*unstructured.Unstructured
+// required returns the objects of start/ in the lab's namespace that no solution replaces or
+// deletes.
+func (l *Lab) required() []*unstructured.Unstructured {
+	var required []*unstructured.Unstructured
 	solution := l.own(l.Solution)
 	for _, o := range l.own(l.Start) {
 		if o.GetNamespace() == l.Namespace && find(solution, keyOf(o)) == nil && !l.deletes(o) {
-			given = append(given, o)
+			required = append(required, o)
 		}
 	}
-	return given
+	return required
 }
 
-// deletes tells whether a solution deletes the object.
+// deletes reports whether a solution deletes the object.
 func (l *Lab) deletes(o *unstructured.Unstructured) bool {
 	for _, t := range l.Tasks {
 		for _, step := range t.Solution {
@@ -192,4 +186,101 @@ func (l *Lab) deletes(o *unstructured.Unstructured) bool {
 		}
 	}
 	return false
+}
+
+const (
+	// unstableFor is the time after a change in which results are not cached, because the
+	// controller can still be applying it.
+	unstableFor = 3 * time.Second
+	// expiresAfter is the lifetime of a cached result.
+	expiresAfter = 5 * time.Second
+)
+
+// pollCache caches the results of tasks with traffic steps, each of which can send 180 requests. It
+// is safe for concurrent use.
+type pollCache struct {
+	mu          sync.Mutex
+	fingerprint string
+	since       time.Time // when the fingerprint was first seen
+	results     map[string]pollResult
+}
+
+type pollResult struct {
+	at    time.Time
+	steps []scenario.StepReport
+}
+
+// update clears the cache if the fingerprint has changed or is unknown.
+func (c *pollCache) update(fingerprint string, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if fingerprint == "" || fingerprint != c.fingerprint {
+		c.fingerprint, c.since, c.results = fingerprint, now, map[string]pollResult{}
+	}
+}
+
+// get returns the cached result of a task if it is recent and came after a stable period.
+func (c *pollCache) get(task string, now time.Time) ([]scenario.StepReport, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, ok := c.results[task]
+	return r.steps, ok && r.at.Sub(c.since) >= unstableFor && now.Sub(r.at) < expiresAfter
+}
+
+// put caches a result unless the fingerprint has changed since the check began.
+func (c *pollCache) put(task, fingerprint string, at time.Time, steps []scenario.StepReport) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.results != nil && fingerprint == c.fingerprint {
+		c.results[task] = pollResult{at, steps}
+	}
+}
+
+// sendsTraffic reports whether a check of the task sends many requests.
+func (t Task) sendsTraffic() bool {
+	return slices.ContainsFunc(t.Check, func(step scenario.Step) bool { return step.Traffic != nil })
+}
+
+// fingerprint changes whenever an object changes that can affect responses: in the lab's namespace,
+// or the controller's settings and pods. It is empty if a request fails.
+func (s *Session) fingerprint(ctx context.Context) string {
+	c, own := s.env.Kube.Clientset(), s.lab.Namespace
+	all := metav1.ListOptions{}
+	lists := []func() (runtime.Object, error){
+		func() (runtime.Object, error) { return c.NetworkingV1().Ingresses(own).List(ctx, all) },
+		func() (runtime.Object, error) { return c.CoreV1().Services(own).List(ctx, all) },
+		func() (runtime.Object, error) { return c.DiscoveryV1().EndpointSlices(own).List(ctx, all) },
+		func() (runtime.Object, error) { return c.CoreV1().ConfigMaps(own).List(ctx, all) },
+		func() (runtime.Object, error) { return c.CoreV1().Secrets(own).List(ctx, all) },
+		func() (runtime.Object, error) { return c.CoreV1().ConfigMaps(ControllerNamespace).List(ctx, all) },
+		func() (runtime.Object, error) { return c.NetworkingV1().Ingresses(ControllerNamespace).List(ctx, all) },
+		func() (runtime.Object, error) {
+			return c.CoreV1().Pods(ControllerNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
+		},
+	}
+	hashes := make([]string, len(lists))
+	var group sync.WaitGroup
+	for i, list := range lists {
+		group.Go(func() { hashes[i] = hash(list()) })
+	}
+	group.Wait()
+	if slices.Contains(hashes, "") {
+		return ""
+	}
+	return fmt.Sprint(hashes)
+}
+
+// hash returns a hash of the items of a list; empty after an error.
+func hash(list runtime.Object, err error) string {
+	if err != nil {
+		return ""
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(list)
+	if err != nil {
+		return ""
+	}
+	delete(content, "metadata") // the list's resourceVersion changes with every write to the cluster
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, fmt.Sprint(content)) // a hash never fails, and fmt sorts the keys of maps
+	return fmt.Sprintf("%x", h.Sum64())
 }

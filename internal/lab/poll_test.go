@@ -21,15 +21,16 @@ func (c *counting) Do(ctx context.Context, r probe.Request) probe.Observation {
 	return c.Prober.Do(ctx, r)
 }
 
-// TestLookTicksOffWhatBecomesTrue looks before and after the solution: what traffic came to before must not be told again.
-func TestLookTicksOffWhatBecomesTrue(t *testing.T) {
+// The solution must invalidate the cached traffic result.
+func TestPollDetectsSolution(t *testing.T) {
 	t.Parallel()
 	_, env := environment(t)
 	ingress := &counting{Prober: env.HTTP}
 	env.HTTP = ingress
 	l := hostRouting(t)
 	url := l.Tasks[2].Check[0].Expect.URL
-	l.Tasks[2].Check = []scenario.Step{{Traffic: &scenario.Traffic{URL: url, Requests: 50, Expect: scenario.TrafficExpect{Share: &scenario.Share{App: "cheddar", Percent: 100}}}}}
+	l.Tasks[2].Check = []scenario.Step{{Traffic: &scenario.Traffic{URL: url, Requests: 50,
+		Expect: scenario.TrafficExpect{Share: &scenario.Share{App: "cheddar", Percent: 100}}}}}
 	s := lab.NewSession(l, env)
 	if _, err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -42,10 +43,10 @@ func TestLookTicksOffWhatBecomesTrue(t *testing.T) {
 		}
 		state, err := s.Poll(t.Context())
 		if err != nil || len(state.Missing) > 0 || state.Tasks[2].Done != want {
-			t.Errorf("task %s done: %t, want %t; lost %v, %v", l.Tasks[2].ID, state.Tasks[2].Done, want, state.Missing, err)
+			t.Errorf("task %s done: %t, want %t; missing %v, %v", l.Tasks[2].ID, state.Tasks[2].Done, want, state.Missing, err)
 		}
 	}
 	if ingress.requests.Load() < 100 {
-		t.Errorf("%d requests in two looks, with a change between", ingress.requests.Load())
+		t.Errorf("%d requests in two polls with a change in between", ingress.requests.Load())
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// ErrNoQuiz says that a lab has no question.
+// ErrNoQuiz reports that a lab has no quiz.
 var ErrNoQuiz = errors.New("this lab has no quiz")
 
-// Pose returns the quiz with the choices of this moment. Grade then asks the cluster and explains. The error is ErrNoQuiz if there is
-// none; any other says that there are no choices yet, or that the cluster cannot be asked.
+// Pose returns the quiz with its current choices. The error is ErrNoQuiz, or says why there are no
+// choices.
 func (s *Session) Pose(ctx context.Context) (Question, error) {
 	q := s.lab.Quiz
 	if q == nil {
@@ -29,7 +29,7 @@ func (s *Session) Pose(ctx context.Context) (Question, error) {
 	return Question{Text: strings.TrimSpace(q.Question), Choices: choices}, err
 }
 
-// choices are those of the lab, or the ready pods of its Service, by name.
+// choices returns the choices of the lab, or the names of the ready pods of a Service.
 func (s *Session) choices(ctx context.Context) ([]string, error) {
 	q := s.lab.Quiz
 	if q.PodsOf == "" {
@@ -51,15 +51,15 @@ func (s *Session) choices(ctx context.Context) ([]string, error) {
 		}
 	}
 	if len(pods) == 0 {
-		return nil, fmt.Errorf("service %s has no ready pod to choose from; solve the lab first", q.PodsOf)
+		return nil, fmt.Errorf("service %s has no ready pods; solve the lab first", q.PodsOf)
 	}
 	slices.Sort(pods)
 	return pods, nil
 }
 
-// Grade finds the truth and compares the choice with it. The choice is one of those that Pose has returned. The error is ErrNoQuiz if
-// there is no quiz; any other says that the choice is none, or that the cluster says nothing that is among the choices: the lab is not
-// solved then.
+// Grade gets the answer from the cluster and compares it with a choice of Pose. The error is
+// ErrNoQuiz, or says that the choice or the answer is not one of the choices. In the second case,
+// the lab is not solved.
 func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 	q := s.lab.Quiz
 	if q == nil {
@@ -70,7 +70,7 @@ func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 		return Grade{}, err
 	}
 	if !slices.Contains(choices, choice) {
-		return Grade{}, fmt.Errorf("%q is not among the choices: %s", choice, strings.Join(choices, ", "))
+		return Grade{}, fmt.Errorf("%q is not one of the choices: %s", choice, strings.Join(choices, ", "))
 	}
 	said, evidence, err := s.truth(ctx)
 	if err != nil {
@@ -81,12 +81,13 @@ func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 		at = slices.IndexFunc(choices, func(c string) bool { return strings.Contains(said, strings.TrimSpace(c)) })
 	}
 	if at < 0 {
-		return Grade{}, fmt.Errorf("the cluster says %q, which is not among the choices: %s", said, strings.Join(choices, ", "))
+		return Grade{}, fmt.Errorf("the answer from the cluster, %q, is not one of the choices (%s); solve the lab first", said,
+			strings.Join(choices, ", "))
 	}
 	return Grade{Choice: choice, Truth: choices[at], Right: choices[at] == choice, Why: strings.TrimSpace(q.Why), Evidence: evidence}, nil
 }
 
-// truth asks the cluster, and says how.
+// truth gets the answer from the cluster, with the evidence for it.
 func (s *Session) truth(ctx context.Context) (said, evidence string, err error) {
 	q := s.lab.Quiz
 	if q.Request == nil {
@@ -99,12 +100,12 @@ func (s *Session) truth(ctx context.Context) (said, evidence string, err error) 
 	}
 	said, err = partOf(o, q.Answer)
 	if q.Answer == "status" {
-		return said, fmt.Sprintf("%s %s was answered with %d", o.Method, o.URL, o.Status), err
+		return said, fmt.Sprintf("%s %s returned %d", o.Method, o.URL, o.Status), err
 	}
-	return said, fmt.Sprintf("%s %s was answered with %d, %s %s", o.Method, o.URL, o.Status, q.Answer, said), err
+	return said, fmt.Sprintf("%s %s returned %d, %s %s", o.Method, o.URL, o.Status, q.Answer, said), err
 }
 
-// partOf returns the part of an answer that a quiz asks for, see Quiz.
+// partOf returns the part of a response that Quiz.Answer selects.
 func partOf(o probe.Observation, part string) (string, error) {
 	if name, is := strings.CutPrefix(part, "header "); is {
 		return o.Header.Get(name), nil
@@ -128,5 +129,5 @@ func partOf(o probe.Observation, part string) (string, error) {
 	case "body":
 		return strings.TrimSpace(string(o.Body)), nil
 	}
-	return "", fmt.Errorf("an answer has no part %q", part)
+	return "", fmt.Errorf("unknown part %q of a response", part)
 }

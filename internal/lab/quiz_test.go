@@ -17,7 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// always is an ingress that gives the same answer to everybody.
+// always is an ingress that returns the same response to every request.
 type always probe.Observation
 
 func (a always) Do(_ context.Context, r probe.Request) probe.Observation {
@@ -30,7 +30,7 @@ func (a always) Do(_ context.Context, r probe.Request) probe.Observation {
 	return o
 }
 
-// page is what the quizzes are about: an answer of the pod of Service cheddar.
+// page returns a response of the pod of Service cheddar.
 func page() probe.Observation {
 	return probe.Observation{
 		Status: http.StatusOK, Header: http.Header{"Etag": {"v1"}}, Body: []byte("<title>Cheddar</title>\n"),
@@ -53,10 +53,10 @@ func quizzed(t *testing.T, q *lab.Quiz, o probe.Observation) *lab.Session {
 	return begun(t, l, env)
 }
 
-// TestTheTruthIsWhatTheClusterSays answers each sort of question, rightly and wrongly.
-func TestTheTruthIsWhatTheClusterSays(t *testing.T) {
+// Each kind of quiz gets a right and a wrong answer.
+func TestGrade(t *testing.T) {
 	t.Parallel()
-	const answered = "GET " + quizURL + " was answered with 200, "
+	const answered = "GET " + quizURL + " returned 200, "
 	ofObject := &lab.Quiz{
 		Question: "What?", Why: "Because.", Object: "service/cheddar", JSONPath: "{.spec.ports[0].port}", Choices: []string{"80", "8080"},
 	}
@@ -81,8 +81,9 @@ func TestTheTruthIsWhatTheClusterSays(t *testing.T) {
 			t.Parallel()
 			s := quizzed(t, tc.quiz, page())
 			question, err := s.Pose(t.Context())
-			if want := slices.Concat(tc.quiz.Choices, tc.choicesOfCluster); err != nil || question.Text != "What?" || !slices.Equal(question.Choices, want) {
-				t.Errorf("the question is %+v, %v; want the choices %v", question, err, want)
+			want := slices.Concat(tc.quiz.Choices, tc.choicesOfCluster)
+			if err != nil || question.Text != "What?" || !slices.Equal(question.Choices, want) {
+				t.Errorf("question %+v, %v; want choices %v", question, err, want)
 			}
 			for _, choice := range []string{tc.right, tc.wrong} {
 				if choice == "" {
@@ -90,22 +91,22 @@ func TestTheTruthIsWhatTheClusterSays(t *testing.T) {
 				}
 				want := lab.Grade{Choice: choice, Truth: tc.right, Right: choice == tc.right, Why: "Because.", Evidence: tc.evidence}
 				if grade, err := s.Grade(t.Context(), choice); err != nil || grade != want {
-					t.Errorf("%q is graded\n%+v, %v, want\n%+v", choice, grade, err, want)
+					t.Errorf("grade of %q:\n%+v, %v, want\n%+v", choice, grade, err, want)
 				}
 			}
 		})
 	}
 }
 
-// TestOnlyReadyPodsAreToChooseFrom has pods in two slices, of which one is in both and one is not ready.
-func TestOnlyReadyPodsAreToChooseFrom(t *testing.T) {
+// The pods are in two slices. One pod is in both, and one is not ready.
+func TestChoicesAreReadyPods(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	l.Quiz = request("pod")
 	l.Quiz.PodsOf = "gouda"
 	c, env := environment(t)
 	s := begun(t, l, env)
-	if _, err := s.Pose(t.Context()); err == nil || !strings.Contains(err.Error(), "service gouda has no ready pod to choose from") {
+	if _, err := s.Pose(t.Context()); err == nil || !strings.Contains(err.Error(), "service gouda has no ready pods") {
 		t.Errorf("without pods: %v", err)
 	}
 	endpoint := func(pod string, ready *bool) discoveryv1.Endpoint {
@@ -117,18 +118,19 @@ func TestOnlyReadyPodsAreToChooseFrom(t *testing.T) {
 		"b": {endpoint("pod-1", nil), endpoint("pod-3", &yes)},
 	} {
 		slice := &discoveryv1.EndpointSlice{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "lab-1", Labels: map[string]string{discoveryv1.LabelServiceName: "gouda"}}, Endpoints: endpoints,
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "lab-1",
+				Labels: map[string]string{discoveryv1.LabelServiceName: "gouda"}}, Endpoints: endpoints,
 		}
 		if _, err := c.Clientset().DiscoveryV1().EndpointSlices("lab-1").Create(t.Context(), slice, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if question, err := s.Pose(t.Context()); err != nil || !slices.Equal(question.Choices, []string{"pod-1", "pod-3"}) {
-		t.Errorf("the choices are %v, %v", question.Choices, err)
+		t.Errorf("choices %v, %v", question.Choices, err)
 	}
 }
 
-func TestQuizzesThatCannotBeGraded(t *testing.T) {
+func TestGradeErrors(t *testing.T) {
 	t.Parallel()
 	gone := request("status", "200", "404")
 	gone.Before = asks(quizURL, http.StatusTeapot)
@@ -139,12 +141,13 @@ func TestQuizzesThatCannotBeGraded(t *testing.T) {
 		choice string
 		want   string
 	}{
-		"a choice that is none":            {request("status", "200", "404"), "500", `"500" is not among the choices: 200, 404`},
-		"a truth that is no choice":        {request("status", "301", "404"), "404", `the cluster says "200", which is not among the choices: 301, 404`},
-		"a header that is not there":       {request("header Age", "1", "2"), "1", `the cluster says "", which is not among the choices: 1, 2`},
-		"a step before that does not hold": {gone, "200", "expected 418"},
-		"a field of what is not there":     {missing, "a", "not found"},
-		"a part that answers do not have":  {request("color", "red", "blue"), "red", `an answer has no part "color"`},
+		"unknown choice": {request("status", "200", "404"), "500", `"500" is not one of the choices: 200, 404`},
+		"answer not a choice": {request("status", "301", "404"), "404",
+			`the answer from the cluster, "200", is not one of the choices (301, 404)`},
+		"missing header":     {request("header Age", "1", "2"), "1", `the answer from the cluster, "", is not one of the choices (1, 2)`},
+		"failed step before": {gone, "200", "expected 418"},
+		"missing object":     {missing, "a", "not found"},
+		"unknown part":       {request("color", "red", "blue"), "red", `unknown part "color" of a response`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,12 +158,13 @@ func TestQuizzesThatCannotBeGraded(t *testing.T) {
 	}
 	s := quizzed(t, nil, page())
 	if _, err := s.Pose(t.Context()); !errors.Is(err, lab.ErrNoQuiz) {
-		t.Errorf("the question of a lab without one: %v", err)
+		t.Errorf("Pose without a quiz: %v", err)
 	}
 	if _, err := s.Grade(t.Context(), "200"); !errors.Is(err, lab.ErrNoQuiz) {
-		t.Errorf("the grade of a lab without a question: %v", err)
+		t.Errorf("Grade without a quiz: %v", err)
 	}
-	if grade, err := quizzed(t, request("status", "200", "404"), probe.Observation{Err: errors.New("nothing listens")}).Grade(t.Context(), "200"); err == nil {
-		t.Errorf("without an answer there is the grade %+v", grade)
+	if grade, err := quizzed(t, request("status", "200", "404"),
+		probe.Observation{Err: errors.New("nothing listens")}).Grade(t.Context(), "200"); err == nil {
+		t.Errorf("grade without a response: %+v", grade)
 	}
 }

@@ -18,42 +18,42 @@ import (
 )
 
 const (
-	// readyTimeout bounds the wait for the pods of start/ and of solution/.
+	// readyTimeout bounds the wait for the pods of start/ and solution/.
 	readyTimeout = 90 * time.Second
-	// refuteTimeout is how long a check from start/ may still hold: the controller may be about to take in that the
-	// objects of a run before are gone, which takes it milliseconds.
+	// refuteTimeout bounds the wait until a check fails at start/, because the controller can still
+	// be removing earlier objects.
 	refuteTimeout = 5 * time.Second
 )
 
-// Env is where a lab runs.
+// Env is the environment of a lab.
 type Env struct {
 	scenario.Env
-	// Cluster is the cluster's name, by which labs are locked; empty if nobody else can change labs in it.
+	// Cluster is the cluster's name for locks; empty if no other process can change its labs.
 	Cluster string
-	// Addresses is where the ingress is reached, for the pages to open.
+	// Addresses are the addresses of the ingress, for the URLs to open.
 	Addresses cluster.Addresses
-	// Progress hears what happens; nil if nobody listens.
+	// Progress receives the events of a run; it can be nil.
 	Progress Progress
 }
 
-// NewEnv returns the Env of a cluster. It makes no request.
+// NewEnv returns the Env of a cluster without sending a request.
 func NewEnv(c *cluster.Cluster) (Env, error) {
 	env, err := scenario.NewEnv(c)
 	return Env{Env: env, Cluster: c.Name, Addresses: c.Addresses}, err
 }
 
-// Run goes through a lab as a student does who makes no mistake, and leaves the solution running in the lab's namespace: start/,
-// with no check that holds; then task by task, each check after its solution; at the end all of them, but for those that were true
-// on the way only. Of what is in the namespace, it changes only what the lab owns, see plan.
+// Run runs a lab and leaves the solution in the lab's namespace. At start/, all checks must fail.
+// Then it runs each solution, and its check must pass. At the end, all checks must pass except
+// those of transient tasks. It changes only the lab's objects, see plan.
 //
-// The Report is never nil. The error is not nil exactly if the outcome is Broken.
+// The Report is never nil. The error is not nil if and only if the outcome is Broken.
 func Run(ctx context.Context, l *Lab, env Env) (*Report, error) {
 	r := newRun(l, env)
 	r.env.Progress.Started(*r.report)
 	return r.finish(ctx, r.phases(ctx))
 }
 
-// Start goes as far as start/, where a student goes on: it shows that nothing is solved yet. Report and error are as Run's.
+// Start is like Run, but stops at start/, where the student continues.
 func Start(ctx context.Context, l *Lab, env Env) (*Report, error) {
 	r := newRun(l, env)
 	r.env.Progress.Started(*r.report)
@@ -66,7 +66,8 @@ func newRun(l *Lab, env Env) *run {
 		env.Progress = silent{}
 	}
 	return &run{lab: l, env: env, session: NewSession(l, env), report: &Report{
-		Number: l.Number, Lab: l.Name, Title: l.Title, Dir: l.Dir, Namespace: l.Namespace, Address: env.Addresses.HTTP, Started: time.Now(), Outcome: scenario.Passed,
+		Number: l.Number, Lab: l.Name, Title: l.Title, Dir: l.Dir, Namespace: l.Namespace, Address: env.Addresses.HTTP,
+		Started: time.Now(), Outcome: scenario.Passed,
 		Before: []CheckReport{}, Solved: []CheckReport{}, After: []CheckReport{},
 	}}
 }
@@ -76,13 +77,13 @@ type run struct {
 	env     Env
 	session *Session
 	report  *Report
-	// foreign is what the student has in the namespace.
+	// foreign are the student's objects in the namespace.
 	foreign []*unstructured.Unstructured
 }
 
-// finish settles how the run has ended, and says so.
+// finish determines the outcome and reports it.
 func (r *run) finish(ctx context.Context, err error) (*Report, error) {
-	err = r.blameLoss(ctx, err)
+	err = r.blameMissing(ctx, err)
 	r.settle(ctx, err)
 	r.report.Seconds = time.Since(r.report.Started).Seconds()
 	r.env.Progress.Done(*r.report)
@@ -92,33 +93,33 @@ func (r *run) finish(ctx context.Context, err error) (*Report, error) {
 	return r.report, nil
 }
 
-// lossTimeout bounds the look for what explains a failure.
-const lossTimeout = 5 * time.Second
+// missingTimeout bounds the search for missing parts after a failure.
+const missingTimeout = 5 * time.Second
 
-// blameLoss finds out whether a run failed because somebody took away what it stands on: the namespace, the controller or the
-// cluster. Then nothing is known about the lab, and the check that failed is not to blame.
-func (r *run) blameLoss(ctx context.Context, err error) error {
+// blameMissing checks whether a run failed because the namespace, the controller, or the cluster is
+// missing. Such a failure says nothing about the lab.
+func (r *run) blameMissing(ctx context.Context, err error) error {
 	var known *outcomeError
-	var busy *BusyError // nothing was begun
+	var busy *BusyError // the run did not start
 	if err == nil || ctx.Err() != nil || errors.As(err, &busy) || errors.As(err, &known) && known.outcome == scenario.Skipped {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lossTimeout)
+	ctx, cancel := context.WithTimeout(ctx, missingTimeout)
 	defer cancel()
-	lost, lookErr := r.session.lost(ctx)
+	missing, missingErr := r.session.missing(ctx)
 	var unreachable *UnreachableError
 	switch {
-	case errors.As(lookErr, &unreachable):
-		return fmt.Errorf("%w (it ended with: %s)", lookErr, err.Error())
-	case len(lost) > 0 && lost[0].What != MissingStart:
-		return fmt.Errorf("%s; %s (it ended with: %s)", lost[0].Text, lost[0].Fix, err.Error())
-	case len(lost) > 0:
-		return fmt.Errorf("%s: somebody has deleted it while the lab ran (it ended with: %s)", lost[0].Text, err.Error())
+	case errors.As(missingErr, &unreachable):
+		return fmt.Errorf("%w (the run failed with: %s)", missingErr, err.Error())
+	case len(missing) > 0 && missing[0].What == MissingController:
+		return fmt.Errorf("%s (the run failed with: %s); run `ingresslab up`, then run the lab again", missing[0].Text, err.Error())
+	case len(missing) > 0:
+		return fmt.Errorf("%s, because it was deleted during the run (which failed with: %s); run the lab again", missing[0].Text, err.Error())
 	}
 	return err
 }
 
-// outcomeError is an error that says which outcome it makes.
+// outcomeError is an error with the outcome of the run.
 type outcomeError struct {
 	outcome scenario.Outcome
 	err     error
@@ -131,7 +132,7 @@ func outcomef(outcome scenario.Outcome, format string, args ...any) error {
 	return &outcomeError{outcome, fmt.Errorf(format, args...)}
 }
 
-// settle turns the error that ended the phases into the report's outcome and reason.
+// settle sets the outcome and the reason of the report from the error of the phases.
 func (r *run) settle(ctx context.Context, err error) {
 	var known *outcomeError
 	switch {
@@ -149,12 +150,12 @@ func (r *run) settle(ctx context.Context, err error) {
 	r.report.Reason = err.Error()
 }
 
-// phases is the story of a lab.
+// phases runs all phases of a lab.
 func (r *run) phases(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	r.env.Progress.Phase("task by task, its solution and then its check")
+	r.env.Progress.Phase("solve each task, then check it")
 	for _, task := range r.lab.Tasks {
 		if task.PassesAtStart && len(task.Solution) == 0 {
 			continue
@@ -173,12 +174,12 @@ func (r *run) phases(ctx context.Context) error {
 	return nil
 }
 
-// begin brings the lab to start/ and shows that nothing is solved.
+// begin applies start/ and checks that no task is done.
 func (r *run) begin(ctx context.Context) error {
 	if why := r.session.Lacks(); len(why) > 0 {
 		return outcomef(scenario.Skipped, "%s", strings.Join(why, "; "))
 	}
-	r.env.Progress.Phase(fmt.Sprintf("start/ goes into namespace %s: %s", r.lab.Namespace, tally(r.lab.Start)))
+	r.env.Progress.Phase(fmt.Sprintf("apply start/ to namespace %s: %s", r.lab.Namespace, tally(r.lab.Start)))
 	p, err := r.session.start(ctx, false)
 	r.foreign = p.foreign
 	for _, note := range p.notes(r.lab.Namespace) {
@@ -188,11 +189,11 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return notReady(err)
 	}
-	r.env.Progress.Phase("nothing is solved yet")
+	r.env.Progress.Phase("check that no task is done yet")
 	return r.checkStart(ctx)
 }
 
-// notReady makes a time-out of pods that did not become ready.
+// notReady turns a *kube.NotReadyError into a timeout.
 func notReady(err error) error {
 	var missing *kube.NotReadyError
 	if errors.As(err, &missing) {
@@ -201,7 +202,8 @@ func notReady(err error) error {
 	return err
 }
 
-// solutionFailed tells a solution that does not succeed, which is the lab's fault, from a cluster that does not work.
+// solutionFailed distinguishes a failed solution, which is an error in the lab, from a broken
+// cluster.
 func solutionFailed(task Task, err error) error {
 	var step *StepError
 	if errors.As(err, &step) && step.Step.Outcome != scenario.Broken {
@@ -210,8 +212,7 @@ func solutionFailed(task Task, err error) error {
 	return notReady(err)
 }
 
-// checkStart shows that no check holds but those that say so. A check that holds although nothing has been done cannot
-// tell whether something was.
+// checkStart checks that all checks fail except those with passesAtStart.
 func (r *run) checkStart(ctx context.Context) error {
 	for _, task := range r.lab.Tasks {
 		if task.PassesAtStart {
@@ -228,7 +229,7 @@ func (r *run) checkStart(ctx context.Context) error {
 		switch step.Outcome {
 		case scenario.Failed:
 		case scenario.Passed:
-			return r.holdsTooEarly(task)
+			return r.passesTooEarly(task)
 		default:
 			return outcomef(step.Outcome, "task %s: %s", task.ID, step.Why())
 		}
@@ -236,10 +237,11 @@ func (r *run) checkStart(ctx context.Context) error {
 	return nil
 }
 
-// holdsTooEarly blames the lab, unless the student has things in the namespace that may be the reason.
-func (r *run) holdsTooEarly(task Task) error {
+// passesTooEarly returns an error for the lab, or for the student's objects if they can be the
+// reason.
+func (r *run) passesTooEarly(task Task) error {
 	if len(r.foreign) == 0 {
-		return fmt.Errorf("task %s: the check holds from start/ already, so it cannot tell whether the task was done", task.ID)
+		return fmt.Errorf("task %s: the check passes at start/, so it cannot detect that the task is done", task.ID)
 	}
 	var names, ingresses []string
 	for _, o := range r.foreign {
@@ -249,15 +251,16 @@ func (r *run) holdsTooEarly(task Task) error {
 		}
 	}
 	if len(ingresses) > 0 {
-		names = ingresses // nothing else claims a host
+		names = ingresses // only Ingresses affect hosts
 	}
-	return outcomef(scenario.Failed, "task %s is done before the solution is there; %s in namespace %s may be the reason: delete what is yours and try again",
-		task.ID, strings.Join(names, ", "), r.lab.Namespace)
+	return outcomef(scenario.Failed,
+		"task %s is done before its solution, possibly because of your objects in namespace %s: %s; delete them and try again",
+		task.ID, r.lab.Namespace, strings.Join(names, ", "))
 }
 
-// checkEnd shows that the tasks do not undo one another: every check holds still, but for those that say that they will not.
+// checkEnd checks that all checks pass together, except those of transient tasks.
 func (r *run) checkEnd(ctx context.Context) error {
-	r.env.Progress.Phase("at the end, all of them together")
+	r.env.Progress.Phase("check all tasks together")
 	for _, task := range r.lab.Tasks {
 		if task.Transient {
 			continue
@@ -269,7 +272,7 @@ func (r *run) checkEnd(ctx context.Context) error {
 	return nil
 }
 
-// check runs a check that has to hold, and keeps its report in kept.
+// check runs a check that must pass, and adds its report to kept.
 func (r *run) check(ctx context.Context, task Task, kept *[]CheckReport, solved bool) error {
 	begin := time.Now()
 	steps := scenario.Check(ctx, r.env.Env, r.lab.Namespace, task.Check)
@@ -284,13 +287,13 @@ func (r *run) check(ctx context.Context, task Task, kept *[]CheckReport, solved 
 	return nil
 }
 
-// pages returns the URLs to open, with the ports at which the ingress is reached from this machine.
+// pages returns the URLs to open, with the ports of the ingress on this machine.
 func (r *run) pages() []string {
 	var pages []string
 	for _, page := range r.lab.Open {
 		u, err := url.Parse(page)
 		if err != nil {
-			continue // Load has refused such
+			continue // Load rejects such a URL
 		}
 		address, usual := r.env.Addresses.HTTP, "80"
 		if u.Scheme == "https" {

@@ -34,7 +34,8 @@ func environment(t *testing.T) (*fakecluster.Cluster, lab.Env) {
 }
 
 func object(kind, name string, more map[string]any) *unstructured.Unstructured {
-	versions := map[string]string{"Ingress": "networking.k8s.io/v1", "IngressClass": "networking.k8s.io/v1", "Deployment": "apps/v1", "DaemonSet": "apps/v1"}
+	versions := map[string]string{"Ingress": "networking.k8s.io/v1", "IngressClass": "networking.k8s.io/v1", "Deployment": "apps/v1",
+		"DaemonSet": "apps/v1"}
 	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind}}
 	if v := versions[kind]; v != "" {
 		o.SetAPIVersion(v)
@@ -47,7 +48,7 @@ func object(kind, name string, more map[string]any) *unstructured.Unstructured {
 	return o
 }
 
-// ingressFor is an Ingress that a student may have made.
+// ingressFor returns an Ingress of a student.
 func ingressFor(name, host, service string) *unstructured.Unstructured {
 	path := map[string]any{"path": "/", "pathType": "Prefix", "backend": map[string]any{
 		"service": map[string]any{"name": service, "port": map[string]any{"number": int64(80)}},
@@ -58,9 +59,8 @@ func ingressFor(name, host, service string) *unstructured.Unstructured {
 	}})
 }
 
-// TestOwnLabsFailFromStartAndPassWithSolution goes through every lab twice: the second time finds the solution of the
-// first in the namespace.
-func TestOwnLabsFailFromStartAndPassWithSolution(t *testing.T) {
+// Each lab runs twice. The second run starts with the solution of the first in the namespace.
+func TestLabsFailAtStartAndPassWithSolution(t *testing.T) {
 	t.Parallel()
 	entries, err := lab.List("testdata/labs")
 	if err != nil || len(entries) == 0 {
@@ -79,14 +79,15 @@ func TestOwnLabsFailFromStartAndPassWithSolution(t *testing.T) {
 					t.Fatalf("%s: %s, notes %v, %v", report.Outcome, report.Reason, report.Notes, err)
 				}
 				if len(report.Before) != len(l.Tasks) || len(report.Solved) != 3 || len(report.After) != len(l.Tasks) {
-					t.Errorf("%d checks before, %d on the way, and %d after, of %d tasks", len(report.Before), len(report.Solved), len(report.After), len(l.Tasks))
+					t.Errorf("%d checks at the start, %d with solutions, and %d at the end, of %d tasks", len(report.Before), len(report.Solved),
+						len(report.After), len(l.Tasks))
 				}
 			}
 		})
 	}
 }
 
-func TestRunShowsWhatIsNotYetRight(t *testing.T) {
+func TestRunOutput(t *testing.T) {
 	t.Parallel()
 	_, env := environment(t)
 	var text strings.Builder
@@ -95,12 +96,13 @@ func TestRunShowsWhatIsNotYetRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"lab 1: Three cheeses, one door\n  requests for any host go to 127.0.0.1:8080\nstart/ goes into namespace lab-1: 3 deployments, 3 services, 1 ingress\n",
-		"  ✓ Three cheeses run, and each has a service (true from the start)\n",
+		"lab 1: Three cheeses, one door\n  requests for any host go to 127.0.0.1:8080\n" +
+			"apply start/ to namespace lab-1: 3 deployments, 3 services, 1 ingress\n",
+		"  ✓ Three cheeses run, and each has a service (passes at the start)\n",
 		"  ○ cheddar.localhost shows the cheddar: not yet\n",
 		"        status       expected 200 OK\n                     observed 404 Not Found\n",
 		"        the controller says: no rule for host cheddar.localhost\n",
-		"task by task, its solution and then its check\n",
+		"solve each task, then check it\n",
 		"  ✓ stilton.localhost shows the stilton (",
 		"✓ lab 1 passed (",
 		"  open in a browser:\n    http://cheddar.localhost:8080/\n",
@@ -111,9 +113,9 @@ func TestRunShowsWhatIsNotYetRight(t *testing.T) {
 	}
 }
 
-// TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames makes what a student may have in the namespace: a service of
-// another name, an Ingress of the lab's name, and one that an earlier version of the lab has left.
-func TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames(t *testing.T) {
+// The namespace has a student's ConfigMap, a student's Ingress with a name of the lab, and an old
+// object of the lab.
+func TestRunKeepsObjectsOfStudent(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	c.Put(t, "kubectl-create", object("ConfigMap", "notes", nil), ingressFor("cheddar", "cheddar.localhost", "cheddar"))
@@ -126,8 +128,8 @@ func TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames(t *testing.T) {
 	}
 	notes := strings.Join(report.Notes, "\n")
 	for _, want := range []string{
-		"ingress lab-1/cheddar was made or changed by kubectl-create: it is put back to what the lab says",
-		"namespace lab-1 also holds configmap/notes: not the lab's, left alone",
+		"restored ingress lab-1/cheddar, which kubectl-create changed",
+		"namespace lab-1 also has objects that do not belong to the lab: configmap/notes",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
@@ -135,30 +137,30 @@ func TestStudentsObjectsAreLeftAloneUnlessTheLabOwnsTheirNames(t *testing.T) {
 	}
 	left := strings.Join(c.Objects(), "\n")
 	if !strings.Contains(left, "ConfigMap lab-1/notes") || strings.Contains(left, "ConfigMap lab-1/old") {
-		t.Errorf("after the lab there are\n%s", left)
+		t.Errorf("objects after the lab:\n%s", left)
 	}
 }
 
-// A student's Ingress that solves a task under another name makes the check hold too early. That is not the lab's fault.
-func TestSolvedTooEarly(t *testing.T) {
+// A student's Ingress can make a check pass too early, which is not an error in the lab.
+func TestCheckPassesTooEarly(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	c.Put(t, "kubectl-create", ingressFor("mine", "cheddar.localhost", "cheddar"))
 	report, err := lab.Run(t.Context(), hostRouting(t), env)
-	if err != nil || report.Outcome != scenario.Failed || !strings.Contains(report.Reason, "ingress/mine in namespace lab-1 may be the reason") {
-		t.Errorf("with an Ingress of the student: %s: %s, %v", report.Outcome, report.Reason, err)
+	if err != nil || report.Outcome != scenario.Failed || !strings.Contains(report.Reason, "your objects in namespace lab-1: ingress/mine") {
+		t.Errorf("Ingress of the student: %s: %s, %v", report.Outcome, report.Reason, err)
 	}
 
 	l := hostRouting(t)
 	l.Start = append(l.Start[:len(l.Start)-1], l.Solution...)
 	_, env = environment(t)
 	report, err = lab.Run(t.Context(), l, env)
-	if err == nil || report.Outcome != scenario.Broken || !strings.Contains(report.Reason, "holds from start/ already") {
-		t.Errorf("with a start that is solved: %s: %s, %v", report.Outcome, report.Reason, err)
+	if err == nil || report.Outcome != scenario.Broken || !strings.Contains(report.Reason, "passes at start/") {
+		t.Errorf("solved start: %s: %s, %v", report.Outcome, report.Reason, err)
 	}
 }
 
-func TestSolutionThatDoesNotPassIsAFailure(t *testing.T) {
+func TestWrongSolutionFails(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	last := &l.Tasks[len(l.Tasks)-1]
@@ -172,12 +174,13 @@ func TestSolutionThatDoesNotPassIsAFailure(t *testing.T) {
 	if err != nil || report.Outcome != scenario.Failed || !strings.HasPrefix(report.Reason, "task wensleydale: status: expected 418") {
 		t.Errorf("%s: %s, %v", report.Outcome, report.Reason, err)
 	}
-	if !strings.Contains(text.String(), "✗ wensleydale.localhost shows the wensleydale\n") || !strings.Contains(text.String(), "✗ lab 1 failed") {
+	if !strings.Contains(text.String(), "✗ wensleydale.localhost shows the wensleydale\n") ||
+		!strings.Contains(text.String(), "✗ lab 1 failed") {
 		t.Errorf("output:\n%s", text.String())
 	}
 }
 
-// deadEnd is a client of an ingress that is not there.
+// deadEnd returns a client for a port without a listener.
 func deadEnd(t *testing.T) *probe.Client {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -190,7 +193,7 @@ func deadEnd(t *testing.T) *probe.Client {
 	return probe.NewClient(probe.Addresses{HTTP: listener.Addr().String()})
 }
 
-func TestOtherEnds(t *testing.T) {
+func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	notReady := func(_ context.Context, _ []*unstructured.Unstructured) error {
 		return &kube.NotReadyError{Missing: []string{"deployment lab-1/cheddar: ErrImagePull"}, Cause: context.DeadlineExceeded}
@@ -200,13 +203,15 @@ func TestOtherEnds(t *testing.T) {
 		outcome scenario.Outcome
 		reason  string
 	}{
-		"pods that do not run": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) { c.ReadyErr = notReady }, scenario.TimedOut, "ErrImagePull"},
+		"pods not ready": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) { c.ReadyErr = notReady }, scenario.TimedOut,
+			"ErrImagePull"},
 		"no API server": {func(c *fakecluster.Cluster, _ *lab.Env, _ context.CancelFunc) {
 			c.NamespaceErr = errors.New("connection refused")
 		}, scenario.Broken, "connection refused"},
-		"no ingress":  {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken, "nothing listens"},
+		"no ingress": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) { e.HTTP = deadEnd(t) }, scenario.Broken,
+			"nothing listens"},
 		"interrupted": {func(_ *fakecluster.Cluster, _ *lab.Env, cancel context.CancelFunc) { cancel() }, scenario.Interrupted, "canceled"},
-		"a cluster without pods": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) {
+		"cluster without pods": {func(_ *fakecluster.Cluster, e *lab.Env, _ context.CancelFunc) {
 			e.Capabilities = cluster.Missing{cluster.Pods: "no containers"}
 		}, scenario.Skipped, "requires pods: no containers"},
 	} {

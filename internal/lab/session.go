@@ -2,48 +2,51 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/diagnosis"
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Session is one lab in one cluster, for whoever goes through it: a student in front of the tutor, `ingresslab check`, or the
-// prover. What is true, the cluster says: all that a Session remembers is what traffic came to a moment ago, see Look. It is safe
+// Session is one lab in one cluster. It keeps no state except for the cache of Poll, and is safe
 // for concurrent use.
 type Session struct {
-	lab    *Lab
-	env    Env
-	memory memory
+	lab   *Lab
+	env   Env
+	cache pollCache
 }
 
-// NewSession makes no request.
+// NewSession returns a Session without sending a request.
 func NewSession(l *Lab, env Env) *Session { return &Session{lab: l, env: env} }
 
 // Lab returns the lab.
 func (s *Session) Lab() *Lab { return s.lab }
 
-// Lacks returns why the lab cannot be done in this cluster; nothing if it can.
+// Lacks returns the reasons why the cluster does not support the lab.
 func (s *Session) Lacks() []string { return s.env.Capabilities.Lacks(s.lab.Requires...) }
 
-// Start brings the namespace, and what the lab borrows outside of it, to start/, and waits until that is ready. It is also the
-// way back: whatever was changed of the lab's objects is undone. The notes say what was put back, and what of the student's was
-// left alone: objects whose names are in none of the lab's manifests. They are returned with an error, too, which is a
-// *kube.NotReadyError if only the pods do not become ready.
+// Start restores the objects of start/ and waits until they are ready. It keeps objects whose names
+// are in none of the lab's manifests. The notes describe changes; an error can come with notes. A
+// *kube.NotReadyError means that only the pods are not ready.
 func (s *Session) Start(ctx context.Context) (notes []string, err error) {
 	p, err := s.start(ctx, false)
 	return p.notes(s.lab.Namespace), err
 }
 
-// Reset is Start, and removes what the student has made under other names in the lab's namespace, too.
+// Reset is like Start, and also removes the student's other objects from the lab's namespace.
 func (s *Session) Reset(ctx context.Context) (notes []string, err error) {
 	p, err := s.start(ctx, true)
 	return p.notes(s.lab.Namespace), err
 }
 
-// Solve carries out a task's solution, and waits until the pods that it made are ready. The tasks before it have to be solved. The
-// error is an *UnknownTaskError, a *StepError or a *kube.NotReadyError; any other is the cluster's.
+// Solve runs a task's solution and waits until its pods are ready. The tasks before it must be
+// solved. The error is an *UnknownTaskError, a *StepError, a *kube.NotReadyError, or an error of
+// the cluster.
 func (s *Session) Solve(ctx context.Context, task string) error {
 	t, err := s.lab.Task(task)
 	if err != nil {
@@ -56,54 +59,121 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 	return s.Perform(ctx, "the solution of task "+task, s.lab.files, steps)
 }
 
-// State is what one look has seen.
+// StepError reports a failed step of a solution.
+type StepError struct {
+	// What names the owner of the step: "the solution of task cheddar".
+	What string
+	Step scenario.StepReport
+}
+
+// Error names the step and the reason.
+func (e *StepError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.What, e.Step.Text, e.Step.Why())
+}
+
+// Perform runs steps in place of a task's solution and waits until their pods are ready. files are
+// the manifests for apply and delete; their objects get the lab's label. The error is a *StepError
+// if a step fails.
+func (s *Session) Perform(ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step) error {
+	applied, err := s.runSteps(ctx, what, files, steps)
+	if err != nil {
+		return err
+	}
+	return s.awaitReady(ctx, applied)
+}
+
+// runSteps is Perform without the wait, and returns the applied objects. Certificate authorities
+// and session cookies are lost after a step that applies the controller's ConfigMap.
+func (s *Session) runSteps(
+	ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step,
+) (applied []*unstructured.Unstructured, err error) {
+	own := map[string]scenario.Manifest{}
+	configs := map[string]*unstructured.Unstructured{}
+	for name, m := range files {
+		m.Objects, configs[name] = withoutConfig(s.lab.own(m.Objects))
+		own[name] = m
+	}
+	hasConfig := func(step scenario.Step) bool {
+		return slices.ContainsFunc(step.Apply, func(name string) bool { return configs[name] != nil })
+	}
+	for len(steps) > 0 {
+		// Stop after each step that applies the controller's ConfigMap, because the next steps can
+		// depend on it.
+		part := steps
+		if first := slices.IndexFunc(steps, hasConfig); first >= 0 {
+			part = steps[:first+1]
+		}
+		for i, report := range scenario.Perform(ctx, s.env.Env, s.lab.Namespace, own, part) {
+			if report.Outcome != scenario.Passed {
+				return nil, errors.Join(&StepError{what, report}, ctx.Err())
+			}
+			for _, name := range part[i].Apply {
+				applied = append(applied, own[name].Objects...)
+				if configs[name] == nil {
+					continue
+				}
+				// The lab's version replaces all data; apply would keep other keys.
+				if _, err := configure(ctx, s.env.Kube.Clientset(), s.lab, configs[name]); err != nil {
+					return nil, fmt.Errorf("%s: %w", what, err)
+				}
+			}
+		}
+		steps = steps[len(part):]
+	}
+	return applied, nil
+}
+
+// State is the result of a poll.
 type State struct {
 	Tasks []TaskState `json:"tasks"`
-	// Lost is what has to be there for any task to be done, and is not; the tasks say nothing then.
+	// Missing lists the missing parts without which no task can be done.
 	Missing []Missing `json:"lost,omitempty"`
 }
 
-// TaskState is what one look at a task has seen.
+// TaskState is the state of a task.
 type TaskState struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 	Done  bool   `json:"done"`
-	// Steps are the steps of the check up to the first that does not hold: expected and observed are in its mismatches.
+	// Steps are the steps of the check up to the first failed one.
 	Steps []scenario.StepReport `json:"steps"`
 }
 
-// Missing is a part of the lab that is gone, and how to get it back.
+// Missing is a missing part of the lab.
 type Missing struct {
-	// What is "cluster", "controller", "namespace" or "start": one of the objects of start/ that the student does not edit.
+	// What is "cluster", "controller", "namespace", or "start" (an object of start/ that no task
+	// changes).
 	What string `json:"what"`
-	// Text says it for people: "the namespace lab-1 is gone".
+	// Text is a message: "namespace lab-1 does not exist".
 	Text string `json:"text"`
-	// Remedy says what restoring does: "start/ is put back; your files stay as they are".
+	// Fix says what restoring does: "restores start/ and does not change your files".
 	Fix string `json:"remedy"`
 }
 
-// Advice is a hint for one fault.
+// Advice is a hint for one finding.
 type Advice struct {
-	// Hint is the lab's hint; its ID is empty if the lab has none for the fault.
+	// Hint is the ID of the lab's hint; empty if the lab has none for the finding.
 	Hint string `json:"hint,omitempty"`
-	// Finding is the fault; nil for the guide, and for a hint with a check of its own.
+	// Finding is nil for a default hint and for a hint with its own check.
 	Finding *diagnosis.Finding `json:"finding,omitempty"`
-	// Tiers are what to say, each more open than the one before. There is at least one.
-	Tiers []string `json:"tiers"`
+	// Levels are the levels of the hint, each more specific than the one before. There is at least
+	// one.
+	Levels []string `json:"tiers"`
 }
 
-// Question is a quiz to answer now.
+// Question is a quiz with its current choices.
 type Question struct {
 	Text    string   `json:"text"`
 	Choices []string `json:"choices"`
 }
 
-// Grade is the cluster's answer.
+// Grade is the result of a quiz.
 type Grade struct {
 	Choice string `json:"choice"`
 	Truth  string `json:"truth"`
 	Right  bool   `json:"right"`
-	// Why explains the truth; Evidence is how it was found: the request and its answer, or the object and its field.
+	// Why explains the truth. Evidence shows it: a request with its response, or a field of an
+	// object.
 	Why      string `json:"why"`
 	Evidence string `json:"evidence"`
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// checker collects the faults of a front matter.
+// checker collects the errors of a file.
 type checker struct {
 	file      string
 	positions strictyaml.Positions
@@ -27,7 +27,7 @@ func (c *checker) fault(path, format string, args ...any) {
 	})
 }
 
-// validate returns everything that is wrong with the front matter.
+// validate validates the front matter.
 func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if strings.TrimSpace(l.Title) == "" {
@@ -38,7 +38,7 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.D
 	}
 	for i, capability := range l.Requires {
 		if !slices.Contains(cluster.Requirements(), capability) {
-			c.fault(fmt.Sprintf("requires[%d]", i), "nothing provides %q", capability)
+			c.fault(fmt.Sprintf("requires[%d]", i), "unknown capability %q", capability)
 		}
 	}
 	scenario.CheckLocks(c.fault, l.Exclusive, l.Locks, l.Tolerates)
@@ -55,7 +55,7 @@ func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.D
 
 func (c *checker) tasks(tasks []Task) {
 	if len(tasks) == 0 {
-		c.fault("tasks", "a lab needs tasks")
+		c.fault("tasks", "is missing; a lab needs at least one task")
 		return
 	}
 	ids := map[string]bool{}
@@ -63,56 +63,56 @@ func (c *checker) tasks(tasks []Task) {
 		path := fmt.Sprintf("tasks[%d]", i)
 		switch {
 		case len(validation.IsDNS1123Label(task.ID)) > 0:
-			c.fault(path+".id", "%q is not an id: lower-case letters, digits and hyphens", task.ID)
+			c.fault(path+".id", "%q is not an ID; use lower-case letters, digits, and hyphens", task.ID)
 		case ids[task.ID]:
-			c.fault(path+".id", "another task is called %q, too", task.ID)
+			c.fault(path+".id", "another task also has the ID %q", task.ID)
 		}
 		ids[task.ID] = true
 		if strings.TrimSpace(task.Title) == "" {
-			c.fault(path+".title", "is missing: say what is true when the task is done")
+			c.fault(path+".title", "is missing; describe the state after the task")
 		}
 		c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".check", task.Check)...)
 	}
 	if !slices.ContainsFunc(tasks, func(t Task) bool { return !t.PassesAtStart }) {
-		c.fault("tasks", "every task is true from the start: there is nothing to do")
+		c.fault("tasks", "need at least one task without passesAtStart")
 	}
 }
 
-// badNamespace says why a lab must not have a namespace: what it does not own there, it would be in the way of.
+// badNamespace returns the reason why a namespace is invalid for a lab.
 func badNamespace(name string) string {
 	switch {
 	case len(validation.IsDNS1123Label(name)) > 0:
-		return fmt.Sprintf("%q is not the name of a namespace", name)
+		return fmt.Sprintf("%q is not a valid namespace name", name)
 	case !strings.HasPrefix(name, "lab-"):
-		return fmt.Sprintf("%q does not begin with lab-: a lab takes its namespace for itself", name)
+		return fmt.Sprintf("%q does not start with lab-", name)
 	}
 	return ""
 }
 
-// validateObjects returns what is wrong with the objects of start/ or solution/ together.
+// validateObjects validates the objects of start/ or solution/.
 func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	seen := map[key]bool{}
 	for _, m := range manifests {
 		for _, o := range m.Objects {
 			if seen[keyOf(o)] {
-				faults = append(faults, m.Fault(o, "metadata.name", "is there twice"))
+				faults = append(faults, m.Fault(o, "metadata.name", "is a duplicate"))
 			}
 			seen[keyOf(o)] = true
-			if !mayLieOutside(o) {
+			if !hasValidNamespace(o) {
 				faults = append(faults, m.Fault(o, "metadata.namespace",
-					"names a namespace: leave it out, the lab's is %s (in %s a lab may have the ConfigMap %s, and of its own: %s)",
-					l.Namespace, ControllerNamespace, ControllerConfigMap, strings.Join(borrowable, ", ")))
+					"must be omitted; the lab's namespace is %s (in %s, a lab can change ConfigMap %s and create objects of kind %s)",
+					l.Namespace, ControllerNamespace, ControllerConfigMap, strings.Join(sharedKinds, ", ")))
 			}
 			if !slices.Contains(ownableKinds(), o.GetKind()) {
-				faults = append(faults, m.Fault(o, "kind", "is of a kind that a lab cannot take back (it can: %s)", strings.Join(ownableKinds(), ", ")))
+				faults = append(faults, m.Fault(o, "kind", "is a kind that a lab cannot create; use one of %s", strings.Join(ownableKinds(), ", ")))
 			}
 		}
 	}
 	return faults
 }
 
-// mayLieOutside tells whether an object may have the namespace that it has.
-func mayLieOutside(o *unstructured.Unstructured) bool {
-	return o.GetNamespace() == "" || isConfig(o) || o.GetNamespace() == ControllerNamespace && slices.Contains(borrowable, o.GetKind())
+// hasValidNamespace reports whether a lab can create an object in the object's namespace.
+func hasValidNamespace(o *unstructured.Unstructured) bool {
+	return o.GetNamespace() == "" || isConfig(o) || o.GetNamespace() == ControllerNamespace && slices.Contains(sharedKinds, o.GetKind())
 }

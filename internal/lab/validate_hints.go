@@ -14,10 +14,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// suggest adds a fault with the known name that was probably meant.
+// suggest adds an error with a similar known name.
 func (c *checker) suggest(path, name string, known []string, format string, args ...any) {
 	c.faults = append(c.faults, strictyaml.Diagnostic{
-		File: c.file, Position: c.positions.At(path), Path: path, Message: fmt.Sprintf(format, args...), Suggestion: strictyaml.Nearest(name, known),
+		File: c.file, Position: c.positions.At(path), Path: path,
+		Message: fmt.Sprintf(format, args...), Suggestion: strictyaml.Nearest(name, known),
 	})
 }
 
@@ -29,62 +30,64 @@ func (l *Lab) taskIDs() []string {
 	return ids
 }
 
-// hints reports hints that name no task or no fault that there is, say nothing, or cannot be filled in.
+// hints validates the hints.
 func (c *checker) hints(l *Lab) {
 	ids := map[string]bool{}
 	for i, h := range l.Hints {
 		path := fmt.Sprintf("hints[%d]", i)
 		switch {
 		case h.ID == "":
-			c.fault(path+".id", "is missing: mutants name hints by it")
+			c.fault(path+".id", "is missing; mutants refer to it")
 		case ids[h.ID]:
-			c.fault(path+".id", "another hint is called %q, too", h.ID)
+			c.fault(path+".id", "another hint also has the ID %q", h.ID)
 		}
 		ids[h.ID] = true
 		for j, task := range h.Tasks {
 			if !slices.Contains(l.taskIDs(), task) {
-				c.suggest(fmt.Sprintf("%s.tasks[%d]", path, j), task, l.taskIDs(), "there is no task %q, the tasks are %s", task, strings.Join(l.taskIDs(), ", "))
+				c.suggest(fmt.Sprintf("%s.tasks[%d]", path, j), task, l.taskIDs(), "unknown task %q; the tasks are %s", task,
+					strings.Join(l.taskIDs(), ", "))
 			}
 		}
 		switch {
 		case h.Finding == "" && len(h.When) == 0:
-			c.fault(path, "comes with no fault: give finding (a code of the diagnosis) or when (a check that holds while the fault is there)")
+			c.fault(path, "needs finding (a finding code), or when (a check that passes while the problem exists)")
 		case h.Finding != "" && len(h.When) > 0:
-			c.fault(path, "has both finding and when: one of them decides")
+			c.fault(path, "has both finding and when; remove one of them")
 		case h.Finding != "" && !slices.Contains(diagnosis.Codes(), h.Finding):
-			c.suggest(path+".finding", h.Finding, diagnosis.Codes(), "no diagnosis has the code %q, the codes are %s", h.Finding, strings.Join(diagnosis.Codes(), ", "))
+			c.suggest(path+".finding", h.Finding, diagnosis.Codes(), "unknown finding code %q; the codes are %s", h.Finding,
+				strings.Join(diagnosis.Codes(), ", "))
 		case len(h.When) > 0:
 			c.faults = append(c.faults, scenario.ValidateCheck(c.file, c.positions, path+".when", h.When)...)
 		}
 		if h.Object != "" && !strings.Contains(h.Object, "/") {
 			c.fault(path+".object", "%q is not KIND/NAME, such as ingress/web", h.Object)
 		}
-		c.tiers(path+".levels", h)
+		c.levels(path+".levels", h)
 	}
 }
 
-// tiers reports tiers that are empty, or that ask for something that no fault has.
-func (c *checker) tiers(path string, h Hint) {
+// levels validates the levels of a hint, which must not be empty or use unknown fields.
+func (c *checker) levels(path string, h Hint) {
 	if len(h.Levels) == 0 {
-		c.fault(path, "is missing: a question, a pointer, the answer")
+		c.fault(path, "is missing; write a question, where to look, and the answer")
 	}
 	for i, text := range h.Levels {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if strings.TrimSpace(text) == "" {
-			c.fault(at, "says nothing")
+			c.fault(at, "is empty")
 			continue
 		}
-		t, err := parseTier("tier", text)
+		t, err := parseLevel("level", text)
 		if err == nil {
 			err = t.Execute(io.Discard, blanks(diagnosis.Finding{}))
 		}
 		if err != nil {
-			c.fault(at, "cannot be filled in (%v): it may contain %s", strings.TrimPrefix(err.Error(), "template: "), blankNames())
+			c.fault(at, "cannot be rendered (%v); it can contain %s", strings.TrimPrefix(err.Error(), "template: "), blankNames())
 		}
 	}
 }
 
-// blankNames are the blanks that a tier may have, as they are written.
+// blankNames returns the fields that a level can use: {{.Object}} and so on.
 func blankNames() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(blanks(diagnosis.Finding{}))) {
@@ -93,7 +96,7 @@ func blankNames() string {
 	return strings.Join(names, ", ")
 }
 
-// quiz reports a question that has not exactly one truth, or no choices.
+// quiz validates the quiz, which needs exactly one source of truth, and choices.
 func (c *checker) quiz(q *Quiz) {
 	if q == nil {
 		return
@@ -102,24 +105,25 @@ func (c *checker) quiz(q *Quiz) {
 		c.fault("quiz.question", "is missing")
 	}
 	if strings.TrimSpace(q.Why) == "" {
-		c.fault("quiz.why", "is missing: it explains the truth, whatever was chosen")
+		c.fault("quiz.why", "is missing; explain the answer")
 	}
 	asks, reads := q.Request != nil || q.Answer != "", q.Object != "" || q.JSONPath != ""
 	switch {
 	case asks == reads:
-		c.fault("quiz", "needs exactly one truth: request and answer, or object and jsonpath")
+		c.fault("quiz", "needs either request and answer, or object and jsonpath")
 	case asks && (q.Request == nil || q.Answer == ""):
-		c.fault("quiz", "request and answer go together: what is asked, and which part of the answer is the truth")
+		c.fault("quiz", "request and answer belong together: the request, and the part of the response to compare")
 	case reads && (q.Object == "" || q.JSONPath == ""):
-		c.fault("quiz", "object and jsonpath go together: whose field is the truth, and which")
+		c.fault("quiz", "object and jsonpath belong together: the object, and the field to compare")
 	}
 	parts := []string{"status", "app", "pod", "service", "body"}
 	if name, is := strings.CutPrefix(q.Answer, "header "); q.Answer != "" && !slices.Contains(parts, q.Answer) && (!is || name == "") {
-		c.suggest("quiz.answer", q.Answer, parts, "an answer has no part %q: %s or \"header NAME\"", q.Answer, strings.Join(parts, ", "))
+		c.suggest("quiz.answer", q.Answer, parts, "unknown part %q of a response; use %s, or \"header NAME\"", q.Answer,
+			strings.Join(parts, ", "))
 	}
 	if q.JSONPath != "" {
 		if err := jsonpath.New("quiz").Parse(q.JSONPath); err != nil {
-			c.fault("quiz.jsonpath", "cannot be read: %v", err)
+			c.fault("quiz.jsonpath", "is invalid: %v", err)
 		}
 	}
 	if q.Object != "" && !strings.Contains(q.Object, "/") {
@@ -132,16 +136,16 @@ func (c *checker) quiz(q *Quiz) {
 	case (len(q.Choices) > 0) == (q.PodsOf != ""):
 		c.fault("quiz", "needs either choices or podsOf")
 	case q.PodsOf == "" && len(q.Choices) < 2:
-		c.fault("quiz.choices", "leaves no choice: give at least two")
+		c.fault("quiz.choices", "needs at least two choices")
 	}
 	for i, choice := range q.Choices {
 		if strings.TrimSpace(choice) == "" || slices.Contains(q.Choices[:i], choice) {
-			c.fault(fmt.Sprintf("quiz.choices[%d]", i), "%q is empty or there twice", choice)
+			c.fault(fmt.Sprintf("quiz.choices[%d]", i), "%q is empty or a duplicate", choice)
 		}
 	}
 }
 
-// solutions reports what is wrong with the tasks' solutions.
+// solutions validates the solutions of the tasks.
 func (c *checker) solutions(l *Lab) {
 	for i, t := range l.Tasks {
 		path := fmt.Sprintf("tasks[%d]", i)
@@ -151,13 +155,13 @@ func (c *checker) solutions(l *Lab) {
 		}
 		for j, text := range t.DefaultHints {
 			if strings.TrimSpace(text) == "" {
-				c.fault(fmt.Sprintf("%s.defaultHints[%d]", path, j), "says nothing")
+				c.fault(fmt.Sprintf("%s.defaultHints[%d]", path, j), "is empty")
 			}
 		}
 	}
 }
 
-// files reports manifests that steps name and that are not there. where says where they would have to be.
+// files finds missing manifests that steps refer to. where is the expected directory.
 func (c *checker) files(path string, steps []scenario.Step, there map[string]scenario.Manifest, where string) {
 	known := slices.Sorted(maps.Keys(there))
 	for i, step := range steps {
@@ -165,14 +169,15 @@ func (c *checker) files(path string, steps []scenario.Step, there map[string]sce
 			for j, name := range names {
 				isManifest := verb == "apply" || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json")
 				if _, is := there[name]; isManifest && !is {
-					c.suggest(fmt.Sprintf("%s[%d].%s[%d]", path, i, verb, j), name, known, "there is no file %s in %s, which has %s", name, where, strings.Join(known, ", "))
+					c.suggest(fmt.Sprintf("%s[%d].%s[%d]", path, i, verb, j), name, known, "%s not found in %s, which has %s", name, where,
+						strings.Join(known, ", "))
 				}
 			}
 		}
 	}
 }
 
-// validateMutants returns what is wrong with mutants.yaml.
+// validateMutants validates mutants.yaml.
 func (l *Lab) validateMutants(file string) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: l.mutantPositions}
 	var hints []string
@@ -185,25 +190,25 @@ func (l *Lab) validateMutants(file string) strictyaml.Diagnostics {
 	for i, m := range l.Mutants {
 		path := fmt.Sprintf("[%d]", i)
 		if strings.TrimSpace(m.Name) == "" {
-			c.fault(path+".name", "is missing: what is wrong, in a few words")
+			c.fault(path+".name", "is missing; describe the mistake in a few words")
 		}
 		if !slices.Contains(l.taskIDs(), m.Task) {
-			c.suggest(path+".task", m.Task, l.taskIDs(), "there is no task %q, the tasks are %s", m.Task, strings.Join(l.taskIDs(), ", "))
+			c.suggest(path+".task", m.Task, l.taskIDs(), "unknown task %q; the tasks are %s", m.Task, strings.Join(l.taskIDs(), ", "))
 		}
 		if m.Hint != "" && !slices.Contains(hints, m.Hint) {
-			c.suggest(path+".hint", m.Hint, hints, "%q is neither a hint of the lab nor a code of the diagnosis", m.Hint)
+			c.suggest(path+".hint", m.Hint, hints, "%q is neither a hint of the lab nor a finding code", m.Hint)
 		}
 		changes := len(m.Patch)+len(m.Apply)+len(m.Omit) > 0
 		switch {
 		case !changes && len(m.Steps) == 0:
-			c.fault(path, "is no mistake: give patch, apply, omit or steps")
+			c.fault(path, "changes nothing; set patch, apply, omit, or steps")
 		case m.Hint == "" && m.Refused == "":
-			c.fault(path, "is caught for no reason: give hint, or refused if the API server does not take it")
+			c.fault(path, "needs hint, or refused if the API server rejects it")
 		}
 		for j, name := range m.Apply {
 			if _, is := l.mutantFiles[name]; !is {
 				known := slices.Sorted(maps.Keys(l.mutantFiles))
-				c.suggest(fmt.Sprintf("%s.apply[%d]", path, j), name, known, "there is no file %s in mutants/, which has %s", name, strings.Join(known, ", "))
+				c.suggest(fmt.Sprintf("%s.apply[%d]", path, j), name, known, "%s not found in mutants/, which has %s", name, strings.Join(known, ", "))
 			}
 		}
 		if len(m.Steps) > 0 {
@@ -212,24 +217,4 @@ func (l *Lab) validateMutants(file string) strictyaml.Diagnostics {
 		}
 	}
 	return c.faults
-}
-
-// sharedHosts finds hosts that the Ingresses of two labs have: the labs could not be done side by side in one cluster.
-func sharedHosts(labs []*Lab) strictyaml.Diagnostics {
-	owners := map[string]*Lab{}
-	var faults strictyaml.Diagnostics
-	for _, l := range labs {
-		for _, host := range slices.Compact(slices.Sorted(slices.Values(l.meant().hosts))) {
-			first := owners[host]
-			switch {
-			case host == "" || l.Exclusive:
-			case first == nil:
-				owners[host] = l
-			case first != l:
-				faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(), Position: l.positions.At("namespace"), Path: "namespace",
-					Message: fmt.Sprintf("its Ingresses have the host %s, which lab %d has, too: the two could not be done side by side", host, first.Number)})
-			}
-		}
-	}
-	return faults
 }

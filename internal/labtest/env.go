@@ -71,8 +71,8 @@ type Session interface {
 	Advise(ctx context.Context, task string) ([]lab.Advice, error)
 	Pose(ctx context.Context) (lab.Question, error)
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
-	// Holdings returns what the lab has in its namespace, and what it borrows outside of it.
-	Holdings(ctx context.Context) ([]*unstructured.Unstructured, error)
+	// Objects returns what the lab has in its namespace, and what it borrows outside of it.
+	Objects(ctx context.Context) ([]*unstructured.Unstructured, error)
 	// Withdraw removes the objects that affect other labs, Remove all of them.
 	Withdraw(ctx context.Context) error
 	Remove(ctx context.Context) error

@@ -120,7 +120,7 @@ func (p *labTest) start(ctx context.Context) finding {
 		return finding{err: err}
 	}
 	var err error
-	if p.fresh, err = p.session.Holdings(ctx); err != nil {
+	if p.fresh, err = p.session.Objects(ctx); err != nil {
 		return finding{err: err}
 	}
 	f := p.untouched(ctx)
@@ -244,7 +244,7 @@ func (p *labTest) reset(ctx context.Context) finding {
 	if _, err := p.session.Reset(ctx); err != nil {
 		return finding{err: err}
 	}
-	now, err := p.session.Holdings(ctx)
+	now, err := p.session.Objects(ctx)
 	if err != nil {
 		return finding{err: err}
 	}
@@ -301,7 +301,7 @@ func (p *labTest) leave(ctx context.Context) {
 func (p *labTest) awaitNothing(ctx context.Context) ([]string, error) {
 	deadline := time.Now().Add(p.env.Timeouts.Gone)
 	for {
-		objects, err := p.session.Holdings(ctx)
+		objects, err := p.session.Objects(ctx)
 		if err != nil || len(objects) == 0 {
 			return nil, err
 		}

@@ -94,7 +94,7 @@ func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault
 
 // inEffect waits until a wrong answer is in effect. Its pods might never be ready.
 func (p *labTest) inEffect(ctx context.Context) error {
-	objects, err := p.session.Holdings(ctx)
+	objects, err := p.session.Objects(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,13 +40,13 @@ func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 // note records the objects, with so many tasks solved.
 func (p *labTest) note(ctx context.Context, solved int) (err error) {
 	p.solved = solved
-	p.before, err = p.session.Holdings(ctx)
+	p.before, err = p.session.Objects(ctx)
 	return err
 }
 
 // undone reverts all changes since the last note, and reports whether it succeeded. It cannot revert the controller's settings.
 func (p *labTest) undone(ctx context.Context) bool {
-	now, err := p.session.Holdings(ctx)
+	now, err := p.session.Objects(ctx)
 	if err != nil {
 		return false
 	}

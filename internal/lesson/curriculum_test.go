@@ -18,8 +18,8 @@ var (
 	stepName = regexp.MustCompile(`^([a-z][-a-z0-9]*)(?:: (.+))?$`)
 )
 
-// TestTheCurriculumNamesWhatIsThere looks up every task and every step that docs/curriculum.md names in its tables.
-func TestTheCurriculumNamesWhatIsThere(t *testing.T) {
+// docs/curriculum.md must name only tasks and steps that exist.
+func TestCurriculumNamesExist(t *testing.T) {
 	data, err := os.ReadFile("../../docs/curriculum.md")
 	if err != nil {
 		t.Fatal(err)
@@ -32,14 +32,14 @@ func TestTheCurriculumNamesWhatIsThere(t *testing.T) {
 		_, places, _ := strings.Cut(line[2:], " | ")
 		for _, m := range quoted.FindAllStringSubmatch(places, -1) {
 			if name := m[1]; (taskName.MatchString(name) || stepName.MatchString(name)) && !known[name] && name != "make up" {
-				t.Errorf("docs/curriculum.md:%d: there is no %s", i+1, name)
+				t.Errorf("docs/curriculum.md:%d: %s does not exist", i+1, name)
 			}
 		}
 	}
 }
 
-// TestTheCurriculumKnowsTheLabs: a lab that is there is not called a later one, and none is forgotten.
-func TestTheCurriculumKnowsTheLabs(t *testing.T) {
+// docs/curriculum.md must name a task of every lab, and must not list an existing lab as planned.
+func TestCurriculumListsAllLabs(t *testing.T) {
 	data, err := os.ReadFile("../../docs/curriculum.md")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestTheCurriculumKnowsTheLabs(t *testing.T) {
 	}
 	for _, l := range labs {
 		if strings.Contains(string(data), fmt.Sprintf("**%d**", l.Number)) {
-			t.Errorf("docs/curriculum.md says that lab %d, %s, is not there yet", l.Number, l.Name)
+			t.Errorf("docs/curriculum.md lists lab %d, %s, as planned", l.Number, l.Name)
 		}
 		if !strings.Contains(string(data), fmt.Sprintf("`%d/", l.Number)) {
 			t.Errorf("docs/curriculum.md does not name any task of lab %d, %s", l.Number, l.Name)
@@ -58,7 +58,8 @@ func TestTheCurriculumKnowsTheLabs(t *testing.T) {
 	}
 }
 
-// names are those of all tasks ("1/cheddar"), scenarios ("canary") and named steps ("canary: always"), also of those within others.
+// names returns the names of all tasks ("1/cheddar"), scenarios ("canary"), and named steps
+// ("canary: NAME"), with nested steps.
 func names(t *testing.T) map[string]bool {
 	t.Helper()
 	known := map[string]bool{}

@@ -1,101 +1,157 @@
+// Package lesson parses the text of a lab.
+//
+// A lesson is Markdown for people, and its console blocks are a script: commands with their real,
+// recorded output.
+//
+//   - The text before the first "## " heading is the introduction. Each "## " heading starts a page.
+//   - A line <!-- tasks: ID, ID --> right below the heading lists the tasks of the page.
+//   - The commands of a ```console block are replayed. "$ " starts a command, which continues after a \ at the end of a line, or
+//     up to the word of its <<WORD; all other lines are its output. A ```console skip block is only shown.
+//   - A block ```yaml file=NAME is the new content of the student's file NAME; a replay writes it. The block is the whole file.
+//   - <!-- play: COMMAND --> is replayed and not shown.
+//
+// Read lesson.go for the types and for ports, parse.go for the parser, and normalize.go for
+// comparing outputs. Package replay runs the commands.
 package lesson
 
-import "strings"
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
-// Lesson is the text of one lab, in the parts that it is shown and played in.
+	"github.com/ingresslab/ingresslab/internal/cluster"
+)
+
+// Lesson is the text of one lab.
 type Lesson struct {
-	// File is the file's name, as it was given to Parse.
+	// File is the file name that was passed to Parse.
 	File string
 	// Title is the text of the "# " heading; empty if there is none.
 	Title string
-	// Intro is what comes before the first screen, without the title. It has no tasks.
-	Intro Screen
-	// Screens are the steps, in the order of the text.
-	Screens []Screen
+	// Intro is the text before the first page, without the title. It has no tasks.
+	Intro Page
+	Pages []Page
 }
 
-// Screen is what is shown at a time: a "## " heading and all up to the next one.
-type Screen struct {
+// Page is a "## " heading with the text up to the next one.
+type Page struct {
 	// Title is the text of the heading; empty for the introduction.
 	Title string
 	// Line is the heading's line in the file, counted from 1.
 	Line int
-	// Tasks are the ids of the tasks that are done on this screen.
+	// Tasks are the IDs of the page's tasks.
 	Tasks []string
-	// Markdown is what is to be shown: without the heading, the comments, and the flags of blocks.
+	// Markdown is the text to show: without the heading, the comments, and the flags of blocks.
 	Markdown string
-	// Blocks are the screen's parts, in the order of the text.
-	Blocks []Block
+	Blocks   []Block
 }
 
-// Kind is what a block is to the player.
+// Kind is the kind of a block.
 type Kind int
 
 // The kinds of blocks.
 const (
-	// Prose is text in Markdown.
+	// Prose is Markdown text.
 	Prose Kind = iota
 	// Console is a list of commands and their outputs.
 	Console
-	// File is what a file of the student is to hold.
+	// File is the content of a student's file.
 	File
 	// Code is any other code.
 	Code
 )
 
-// Block is a part of a screen.
+// Block is a part of a page.
 type Block struct {
 	Kind Kind
-	// Line is the block's first line in the file, counted from 1: that of the fence, if it has one.
+	// Line is the block's first line in the file, counted from 1. For code, it is the line of the
+	// fence.
 	Line int
-	// Text is the prose, or what stands between the fences.
+	// Text is the prose, or the code between the fences.
 	Text string
 	// Language is the first word after the fence.
 	Language string
-	// Name is the file that a File block is for, relative to the workspace.
+	// Name is the path of a File block in the workspace.
 	Name string
-	// Skip marks a Console block that is shown and not played.
+	// Skip marks a Console block that is shown but not replayed.
 	Skip bool
-	// Hidden marks a Console block that is played and not shown.
+	// Hidden marks a Console block that is replayed but not shown.
 	Hidden bool
-	// Indent is what stands before each line of the block, for one within a list.
-	Indent string
-	// Commands are those of a Console block.
+	// Indent is the indentation of a block in a list.
+	Indent   string
 	Commands []Command
 }
 
 // Command is one command of a Console block.
 type Command struct {
-	// Text is what the shell gets; it may have several lines.
+	// Text is the input for the shell; it can have several lines.
 	Text string
-	// Line is its first line in the file, and Output begins in the line OutputLine, counted from 1.
+	// Line and OutputLine are the first lines of the command and of its output in the file, counted
+	// from 1.
 	Line, OutputLine int
-	// Output is what it printed when it was recorded: to its standard output and its standard error.
+	// Output is the recorded output: standard output and standard error.
 	Output []string
 }
 
-// Screen returns the index of the screen on which a task is done, and -1 if there is none.
-func (l *Lesson) Screen(task string) int {
-	for i, s := range l.Screens {
-		for _, t := range s.Tasks {
-			if t == task {
-				return i
-			}
-		}
-	}
-	return -1
+// PageOf returns the index of a task's page, or -1.
+func (l *Lesson) PageOf(task string) int {
+	return slices.IndexFunc(l.Pages, func(p Page) bool { return slices.Contains(p.Tasks, task) })
 }
 
-// All returns the introduction and the screens.
-func (l *Lesson) All() []Screen { return append([]Screen{l.Intro}, l.Screens...) }
+// All returns the introduction and the pages.
+func (l *Lesson) All() []Page { return append([]Page{l.Intro}, l.Pages...) }
 
-// Played says whether the block has something to do for the player.
-func (b *Block) Played() bool { return b.Kind == File || b.Kind == Console && !b.Skip }
+// Replayed reports whether a replay does something for the block.
+func (b *Block) Replayed() bool { return b.Kind == File || b.Kind == Console && !b.Skip }
 
-// Expected returns the output as text, with a line break at its end if there is any.
+// Expected returns the recorded output with a final line break, or "".
 func (c *Command) Expected() string {
 	if len(c.Output) == 0 {
 		return ""
 	}
 	return strings.Join(c.Output, "\n") + "\n"
+}
+
+// hostPort matches an address in a text: of this machine, below localhost, or with a name for
+// --resolve. It must not match the address of a pod or the name of a Service.
+var hostPort = regexp.MustCompile(
+	`(127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9*-]+\.)*localhost|(?:[A-Za-z0-9*-]+\.)+[A-Za-z]{2,})(:|\)? port )(\d{2,5})\b`)
+
+// WithPorts replaces the default ports of a lesson (HTTP 8080, HTTPS 8443, status page 18080) with
+// the ports of a cluster.
+func WithPorts(text string, a cluster.Addresses) string { return replacePorts(text, ports(a)) }
+
+// WithDefaultPorts is the inverse of WithPorts, for outputs.
+func WithDefaultPorts(text string, a cluster.Addresses) string {
+	back := map[string]string{}
+	for lesson, own := range ports(a) {
+		back[own] = lesson
+	}
+	return replacePorts(text, back)
+}
+
+// ports maps the ports of lessons to the ports of a cluster.
+func ports(a cluster.Addresses) map[string]string {
+	m := map[string]string{}
+	for port, address := range map[int]string{
+		cluster.DefaultHTTPPort: a.HTTP, cluster.DefaultHTTPSPort: a.HTTPS, cluster.DefaultStatusPort: a.Status,
+	} {
+		if _, own, err := net.SplitHostPort(address); err == nil {
+			m[strconv.Itoa(port)] = own
+		}
+	}
+	return m
+}
+
+func replacePorts(text string, ports map[string]string) string {
+	return hostPort.ReplaceAllStringFunc(text, func(found string) string {
+		m := hostPort.FindStringSubmatch(found)
+		port, known := ports[m[3]]
+		if !known || strings.HasSuffix(m[1], ".svc") || strings.HasSuffix(m[1], ".local") {
+			return found
+		}
+		return m[1] + m[2] + port
+	})
 }

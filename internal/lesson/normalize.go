@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// replacement is one thing that differs from run to run, and what stands for it when outputs are compared.
+// replacement replaces a value that differs between runs.
 type replacement struct {
 	pattern *regexp.Regexp
 	by      string
 }
 
-// letters are those that Kubernetes makes random names of: no vowels, so that no word comes out, and no digit like a letter.
+// letters are the characters of random names in Kubernetes: no vowels, which could form words, and
+// no digits that look like letters.
 const letters = "[bcdfghjklmnpqrstvwxz2456789]"
 
 const (
@@ -21,33 +22,34 @@ const (
 	duration = `(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|y))+`
 )
 
-// replacements come one after the other: what is made of many parts comes before its parts.
+// replacements run in order. A composite value comes before its parts.
 var replacements = []replacement{
 	{regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]"), ""},
-	// Fingerprints, which have what looks like a time of day in them.
+	// Fingerprints, which can contain a time of day.
 	{regexp.MustCompile(`\b(?:[0-9A-Fa-f]{2}:){7,}[0-9A-Fa-f]{2}\b`), "HEX"},
-	// Dates: RFC 3339, HTTP's, OpenSSL's, the slashes of Go's log, and the time of day.
+	// Dates: RFC 3339, HTTP, OpenSSL, Go's log, klog, and the time of day.
 	{regexp.MustCompile(`\d{4}-\d{2}-\d{2}[T ]` + clock + `(?:\.\d+)?(?:Z| ?[+-]\d{2}:?\d{2})?(?: UTC| GMT)?`), "DATE"},
 	{regexp.MustCompile(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2}[ -]` + months + `[ -]\d{2,4} ` + clock + `(?: [+-]\d{4}| GMT| UTC)?`), "DATE"},
 	{regexp.MustCompile(`(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?` + months + ` +\d{1,2} ` + clock + `(?: (?:GMT|UTC))? \d{4}(?: GMT)?`), "DATE"},
 	{regexp.MustCompile(`\b\d{4}/\d{2}/\d{2} ` + clock + `(?:\.\d+)?`), "DATE"},
 	{regexp.MustCompile(`\b[IWEF]\d{4} ` + clock + `\.\d+ +\d+ `), "DATE "},
 	{regexp.MustCompile(`\b` + clock + `(?:\.\d+)?\b`), "TIME"},
-	// Keys, serial numbers, ids, cookies.
+	// Keys, serial numbers, IDs, and cookies.
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UID"},
 	{regexp.MustCompile(`\$(apr1|2[aby]|1|5|6)\$[./A-Za-z0-9$]+`), "$$$1$$HASH"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`), "BASE64"},
 	{regexp.MustCompile(`\b(?:[0-9a-f]{12,}|[0-9A-F]{12,})\b`), "HEX"},
 	{regexp.MustCompile(`(resourceVersion"?: ?"?)\d+`), "${1}N"},
 	{regexp.MustCompile(`(?i)(content-length: )\d+`), "${1}N"},
-	// Names that are made: pods and ReplicaSets of Deployments, pods of DaemonSets, EndpointSlices, nodes.
+	// Generated names: pods and ReplicaSets of Deployments, pods of DaemonSets, EndpointSlices, and
+	// nodes.
 	{regexp.MustCompile(`-` + letters + `{8,10}-` + letters + `{5}\b`), "-POD"},
 	{regexp.MustCompile(`-` + letters + `{8,10}\b`), "-HASH"},
 	{regexp.MustCompile(`-` + letters + `{5}\b`), "-POD"},
 	{regexp.MustCompile(`(pod-template-hash[=:]"?)` + letters + `+`), "${1}HASH"},
 	{regexp.MustCompile(`\b[a-z0-9][a-z0-9-]*-control-plane\b`), "NODE-control-plane"},
 	{regexp.MustCompile(`\b[a-z0-9][a-z0-9-]*-worker\d*\b`), "NODE"},
-	// Ages, and how often an Event has come.
+	// Ages, and the counts of Events.
 	{regexp.MustCompile(` \(x\d+ over ` + duration + `\)`), ""},
 	{regexp.MustCompile(`<invalid>|\b` + duration + `\b`), "AGE"},
 	{regexp.MustCompile(` \(AGE ago\)`), ""},
@@ -56,14 +58,15 @@ var replacements = []replacement{
 var (
 	ipv4 = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(/\d{1,2}\b)?(:\d{5}\b)?`)
 	ipv6 = regexp.MustCompile(`\[?[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(/\d{1,3}\b)?\]?`)
-	// nodePort are the ports of NodePort Services. 30000 and 32767, the first and the last, are chosen by lessons.
+	// nodePort matches the port of a NodePort Service. Lessons set the first and the last one,
+	// 30000 and 32767.
 	nodePort = regexp.MustCompile(`\b3[0-2]\d{3}/(TCP|UDP)\b`)
 	inner    = regexp.MustCompile(`(\S)[ \t]{2,}`)
 	tabs     = regexp.MustCompile(`\t+`)
 )
 
-// Normalize returns what counts of an output: what differs from run to run, from cluster to cluster and with the width of names is
-// replaced by words in capitals. It loses a difference rather than to invent one.
+// Normalize replaces values that differ between runs or clusters with words in capitals, and
+// collapses spaces. It prefers to hide a real difference over reporting a false one.
 func Normalize(output string) string {
 	output = strings.ReplaceAll(output, "\r", "")
 	for _, r := range replacements {
@@ -85,7 +88,8 @@ func Normalize(output string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// addressV4 keeps this machine's own addresses; of the others it keeps the port, unless that is one of a client.
+// addressV4 keeps loopback addresses. Of other addresses, it keeps the port unless it is a
+// client's.
 func addressV4(found string) string {
 	m := ipv4.FindStringSubmatch(found)
 	address, err := netip.ParseAddr(m[1])
@@ -118,17 +122,17 @@ func addressV6(found string) string {
 	return by
 }
 
-// elision is a line of a recorded output that stands for any number of lines.
+// elision is a line of a recorded output that matches any number of lines.
 const elision = "..."
 
-// Match says whether an output is as it was recorded, after normalizing both. A recorded line that consists of three dots stands
-// for any number of lines.
+// Match reports whether an output equals the recorded one after normalization. A recorded line of
+// three dots matches any number of lines.
 func Match(recorded, output string) bool {
 	return matchLines(strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n"))
 }
 
-// matchLines remembers the last elision only: what an earlier one stands for needs no second try, so that the time is bounded by the
-// product of the two lengths.
+// matchLines backtracks only to the last elision, so its time is bounded by the product of the
+// lengths.
 func matchLines(want, got []string) bool {
 	i, j, after, skipped := 0, 0, -1, 0
 	for j < len(got) {
@@ -152,8 +156,8 @@ func matchLines(want, got []string) bool {
 	return i == len(want)
 }
 
-// Diff returns the lines of two outputs, normalized: "- " what was recorded and is not there, "+ " what is there instead. It is
-// empty if they match.
+// Diff compares two normalized outputs line by line, with "- " for recorded and "+ " for new lines.
+// It is empty if they match.
 func Diff(recorded, output string) string {
 	if Match(recorded, output) {
 		return ""
@@ -177,7 +181,7 @@ func Diff(recorded, output string) string {
 	return out.String()
 }
 
-// longest is the length of the longest common subsequence of a[i:] and b[j:], for all i and j.
+// longest returns the length of the longest common subsequence of a[i:] and b[j:] for all i and j.
 func longest(a, b []string) [][]int {
 	table := make([][]int, len(a)+1)
 	for i := range table {

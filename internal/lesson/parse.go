@@ -13,31 +13,31 @@ import (
 var (
 	fenceLine   = regexp.MustCompile("^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
 	tasksLine   = regexp.MustCompile(`^<!--\s*tasks:(.*?)-->\s*$`)
-	playBegin   = regexp.MustCompile(`^\s*<!--\s*play:\s?(.*)$`)
-	hereWord    = regexp.MustCompile(`(?:^|[^<])<<-?\s*['"]?(\w+)['"]?`) // not <<<, which gives one line
-	commandMark = "$ "
+	hiddenBegin = regexp.MustCompile(`^\s*<!--\s*play:\s?(.*)$`)
+	hereWord    = regexp.MustCompile(`(?:^|[^<])<<-?\s*['"]?(\w+)['"]?`) // but not <<<, a here-string of one line
+	blankLines  = regexp.MustCompile(`\n{3,}`)
 )
 
-// Parse reads a lesson's text, whose first line is firstLine in the file. It returns what it understood and everything that is
-// wrong; the tasks are compared with those of the lab by [Lesson.CheckTasks].
+// Parse parses a lesson whose first line is firstLine in the file. It returns the valid parts and
+// all faults. [Lesson.CheckTasks] compares the tasks with those of the lab.
 func Parse(file, text string, firstLine int) (*Lesson, strictyaml.Diagnostics) {
 	p := &parser{
-		lesson: &Lesson{File: file, Intro: Screen{Line: firstLine}},
+		lesson: &Lesson{File: file, Intro: Page{Line: firstLine}},
 		lines:  strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"),
 		offset: firstLine,
 	}
-	p.screen = &p.lesson.Intro
+	p.page = &p.lesson.Intro
 	for p.at < len(p.lines) {
 		p.next()
 	}
-	p.endScreen()
-	if len(p.lesson.Screens) == 0 {
-		p.fault(firstLine, "the lesson has no screens: each begins with a heading of two #")
+	p.endPage()
+	if len(p.lesson.Pages) == 0 {
+		p.fault(firstLine, "the lesson has no pages; start each page with a ## heading")
 	}
 	return p.lesson, p.faults
 }
 
-// CheckTasks returns what is wrong with the tasks that the screens name: each of the lab's is on exactly one screen.
+// CheckTasks checks that each task of the lab is on exactly one page.
 func (l *Lesson) CheckTasks(tasks []string) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	fault := func(line int, suggestion, format string, args ...any) {
@@ -46,43 +46,43 @@ func (l *Lesson) CheckTasks(tasks []string) strictyaml.Diagnostics {
 		})
 	}
 	seen := map[string]int{}
-	for _, s := range l.Screens {
-		for _, task := range s.Tasks {
+	for _, p := range l.Pages {
+		for _, task := range p.Tasks {
 			first, twice := seen[task]
 			switch {
 			case !slices.Contains(tasks, task):
-				fault(s.Line, strictyaml.Nearest(task, tasks), "screen %q: the lab has no task %q", s.Title, task)
+				fault(p.Line, strictyaml.Nearest(task, tasks), "page %q: the lab has no task %q", p.Title, task)
 			case twice:
-				fault(s.Line, "", "screen %q: task %q is on another screen, too (line %d)", s.Title, task, first)
+				fault(p.Line, "", "page %q: task %q is also on another page (line %d)", p.Title, task, first)
 			}
 			if !twice {
-				seen[task] = s.Line
+				seen[task] = p.Line
 			}
 		}
 	}
 	for _, task := range tasks {
-		if _, there := seen[task]; !there && len(l.Screens) > 0 {
-			fault(l.Screens[0].Line, "", "task %q is on no screen: name it in a line <!-- tasks: %s --> right under a heading", task, task)
+		if _, found := seen[task]; !found && len(l.Pages) > 0 {
+			fault(l.Pages[0].Line, "", "task %q is on no page; add a line <!-- tasks: %s --> below a heading", task, task)
 		}
 	}
 	return faults
 }
 
-// parser goes through the lines once.
+// parser parses the lines in one pass.
 type parser struct {
 	lesson *Lesson
 	lines  []string
-	offset int // the line in the file of lines[0]
-	at     int
-	screen *Screen
+	offset int // the line of lines[0] in the file
+	at     int // the current index in lines
+	page   *Page
 	faults strictyaml.Diagnostics
 
-	shown []string // of the screen
-	prose []string // of the block
-	begun int      // the line in the file of prose[0]
+	shown []string // the lines of the page's Markdown
+	prose []string // the lines of the current Prose block
+	begun int      // the line of prose[0] in the file
 }
 
-// line is where the parser is, in the file.
+// line returns the current line in the file.
 func (p *parser) line() int { return p.offset + p.at }
 
 func (p *parser) fault(line int, format string, args ...any) {
@@ -91,36 +91,31 @@ func (p *parser) fault(line int, format string, args ...any) {
 	})
 }
 
-// next takes what begins in the present line.
+// next parses the part that starts in the current line.
 func (p *parser) next() {
 	line := p.lines[p.at]
 	switch {
 	case fenceLine.MatchString(line):
 		p.fence()
 	case strings.HasPrefix(line, "## "):
-		p.endScreen()
-		p.lesson.Screens = append(p.lesson.Screens, Screen{Title: strings.TrimSpace(line[3:]), Line: p.line()})
-		p.screen = &p.lesson.Screens[len(p.lesson.Screens)-1]
+		p.endPage()
+		p.lesson.Pages = append(p.lesson.Pages, Page{Title: strings.TrimSpace(line[3:]), Line: p.line()})
+		p.page = &p.lesson.Pages[len(p.lesson.Pages)-1]
 		p.at++
-	case strings.HasPrefix(line, "# ") && p.screen == &p.lesson.Intro && p.lesson.Title == "":
+	case strings.HasPrefix(line, "# ") && p.page == &p.lesson.Intro && p.lesson.Title == "":
 		p.lesson.Title = strings.TrimSpace(line[2:])
 		p.at++
 	case tasksLine.MatchString(line):
 		p.tasks(tasksLine.FindStringSubmatch(line)[1])
-	case playBegin.MatchString(line):
-		p.play()
+	case hiddenBegin.MatchString(line):
+		p.hidden()
 	default:
-		p.show(line)
+		if len(p.prose) == 0 {
+			p.begun = p.line()
+		}
+		p.prose, p.shown = append(p.prose, line), append(p.shown, line)
+		p.at++
 	}
-}
-
-// show takes a line of prose.
-func (p *parser) show(line string) {
-	if len(p.prose) == 0 {
-		p.begun = p.line()
-	}
-	p.prose, p.shown = append(p.prose, line), append(p.shown, line)
-	p.at++
 }
 
 func (p *parser) endProse() {
@@ -130,72 +125,70 @@ func (p *parser) endProse() {
 		p.begun++
 	}
 	if strings.TrimSpace(text) != "" {
-		p.screen.Blocks = append(p.screen.Blocks, Block{Kind: Prose, Line: p.begun, Text: text})
+		p.page.Blocks = append(p.page.Blocks, Block{Kind: Prose, Line: p.begun, Text: text})
 	}
 	p.prose = nil
 }
 
-var blankLines = regexp.MustCompile(`\n{3,}`)
-
-func (p *parser) endScreen() {
+func (p *parser) endPage() {
 	p.endProse()
-	p.screen.Markdown = blankLines.ReplaceAllString(strings.Trim(strings.Join(p.shown, "\n"), "\n"), "\n\n")
-	if p.screen.Markdown != "" {
-		p.screen.Markdown += "\n"
+	p.page.Markdown = blankLines.ReplaceAllString(strings.Trim(strings.Join(p.shown, "\n"), "\n"), "\n\n")
+	if p.page.Markdown != "" {
+		p.page.Markdown += "\n"
 	}
 	p.shown = nil
 }
 
-// tasks takes the line that says which tasks a screen has.
+// tasks parses a list of task IDs.
 func (p *parser) tasks(list string) {
 	defer func() { p.at++ }()
 	switch {
-	case p.screen == &p.lesson.Intro:
-		p.fault(p.line(), "tasks are done on screens, which begin with a heading of two #: the introduction has none")
+	case p.page == &p.lesson.Intro:
+		p.fault(p.line(), "the introduction cannot have tasks; move them below a ## heading")
 		return
-	case p.screen.Tasks != nil:
-		p.fault(p.line(), "screen %q has its tasks already: one line names them all", p.screen.Title)
+	case p.page.Tasks != nil:
+		p.fault(p.line(), "page %q already has a list of tasks; put all tasks in one list", p.page.Title)
 		return
 	case strings.TrimSpace(strings.Join(p.shown, "")) != "":
-		p.fault(p.line(), "the tasks stand right under the heading (line %d)", p.screen.Line)
+		p.fault(p.line(), "the list of tasks must be right below the heading (line %d)", p.page.Line)
 	}
 	for _, task := range strings.Split(list, ",") {
 		if task = strings.TrimSpace(task); task == "" {
-			p.fault(p.line(), "the list of tasks has an empty entry: ids with commas between them are expected")
+			p.fault(p.line(), "the list of tasks has an empty entry; separate IDs with commas")
 			continue
 		}
-		p.screen.Tasks = append(p.screen.Tasks, task)
+		p.page.Tasks = append(p.page.Tasks, task)
 	}
 }
 
-// play takes a command that is not shown.
-func (p *parser) play() {
+// hidden parses a command that is not shown.
+func (p *parser) hidden() {
 	p.endProse()
 	begin := p.line()
-	text := playBegin.FindStringSubmatch(p.lines[p.at])[1]
+	text := hiddenBegin.FindStringSubmatch(p.lines[p.at])[1]
 	for !strings.Contains(text, "-->") {
 		p.at++
 		if p.at >= len(p.lines) {
-			p.fault(begin, "the comment has no end: --> is missing")
+			p.fault(begin, "the comment has no end; add -->")
 			return
 		}
 		text += "\n" + p.lines[p.at]
 	}
 	p.at++
 	text, rest, _ := strings.Cut(text, "-->")
-	if strings.TrimSpace(rest) != "" {
-		p.fault(begin, "nothing may follow the comment in its line: %q does", strings.TrimSpace(rest))
+	if rest = strings.TrimSpace(rest); rest != "" {
+		p.fault(begin, "unexpected text %q after the comment; move it to its own line", rest)
 	}
 	if text = strings.TrimSpace(text); text == "" {
-		p.fault(begin, "there is no command to play")
+		p.fault(begin, "the comment has no command")
 		return
 	}
-	p.screen.Blocks = append(p.screen.Blocks, Block{
+	p.page.Blocks = append(p.page.Blocks, Block{
 		Kind: Console, Hidden: true, Line: begin, Text: text, Commands: []Command{{Text: text, Line: begin, OutputLine: p.line()}},
 	})
 }
 
-// fence takes a block of code.
+// fence parses a code block.
 func (p *parser) fence() {
 	p.endProse()
 	m := fenceLine.FindStringSubmatch(p.lines[p.at])
@@ -205,7 +198,7 @@ func (p *parser) fence() {
 		end++
 	}
 	if end == len(p.lines) {
-		p.fault(b.Line, "the block has no end: a line %s is missing", m[2])
+		p.fault(b.Line, "the block has no end; add a line %s", m[2])
 	}
 	var body []string
 	for _, line := range p.lines[p.at+1 : end] {
@@ -222,16 +215,16 @@ func (p *parser) fence() {
 	if b.Kind == Console {
 		p.commands(&b, body)
 	}
-	p.screen.Blocks = append(p.screen.Blocks, b)
+	p.page.Blocks = append(p.page.Blocks, b)
 }
 
-// closes says whether a line ends the block that begins with a fence.
+// closes reports whether a line closes a fence.
 func closes(line, fence string) bool {
 	line = strings.TrimSpace(line)
 	return strings.HasPrefix(line, fence) && strings.Trim(line, fence[:1]) == ""
 }
 
-// flags takes what follows the fence: the language, and what the player is to make of the block.
+// flags parses the words after a fence: the language and the flags.
 func (p *parser) flags(b *Block, words []string) {
 	if len(words) == 0 {
 		return
@@ -244,32 +237,28 @@ func (p *parser) flags(b *Block, words []string) {
 		name, isFile := strings.CutPrefix(word, "file=")
 		switch {
 		case isFile && b.Kind == Console:
-			p.fault(b.Line, "a console block is played: it cannot be the file %q, too", name)
+			p.fault(b.Line, "a console block cannot be a file (%q)", name)
 		case isFile && (name == "" || !filepath.IsLocal(name)):
-			p.fault(b.Line, "file=%s: a file of the workspace is expected, such as file=ingress.yaml", name)
+			p.fault(b.Line, "file=%s: not a path in the workspace, such as file=ingress.yaml", name)
 		case isFile:
 			b.Kind, b.Name = File, name
 		case word == "skip" && b.Kind == Console:
 			b.Skip = true
 		default:
-			f := strictyaml.Diagnostic{
-				File: p.lesson.File, Position: strictyaml.Position{Line: b.Line},
-				Message:    fmt.Sprintf("unknown flag %q of a block: console has skip, others have file=NAME", word),
-				Suggestion: strictyaml.Nearest(word, []string{"skip"}),
-			}
-			p.faults = append(p.faults, f)
+			p.fault(b.Line, "unknown flag %q; use skip for console blocks, and file=NAME for others", word)
+			p.faults[len(p.faults)-1].Suggestion = strictyaml.Nearest(word, []string{"skip"})
 		}
 	}
 }
 
-// commands parts the body of a console block into commands and outputs.
+// commands splits the body of a console block into commands and outputs.
 func (p *parser) commands(b *Block, body []string) {
 	for i := 0; i < len(body); i++ {
-		text, isCommand := strings.CutPrefix(body[i], commandMark)
+		text, isCommand := strings.CutPrefix(body[i], "$ ")
 		line := b.Line + 1 + i
 		if !isCommand {
 			if len(b.Commands) == 0 {
-				p.fault(line, "a console block begins with a command: %q has no \"$ \" before it", body[i])
+				p.fault(line, "a console block starts with a command; put \"$ \" before %q", body[i])
 				return
 			}
 			c := &b.Commands[len(b.Commands)-1]
@@ -282,17 +271,17 @@ func (p *parser) commands(b *Block, body []string) {
 		}
 		i = end - 1
 		if strings.TrimSpace(text) == "" {
-			p.fault(line, "there is no command behind the \"$ \"")
+			p.fault(line, "no command after \"$ \"")
 			continue
 		}
 		b.Commands = append(b.Commands, Command{Text: text, Line: line, OutputLine: b.Line + 1 + end})
 	}
 	if len(b.Commands) == 0 && !b.Skip {
-		p.fault(b.Line, "the console block has no command: \"$ \" begins one")
+		p.fault(b.Line, "the console block has no command; start one with \"$ \"")
 	}
 }
 
-// commandEnd returns the index behind the last line of the command that begins in body[i].
+// commandEnd returns the index after the last line of the command that starts in body[i].
 func commandEnd(body []string, i int) int {
 	for strings.HasSuffix(body[i], `\`) && i+1 < len(body) {
 		i++

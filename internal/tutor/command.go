@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
 func (t *Tutor) command(c Command) {
-	question := t.question
-	t.question = nil
+	prompt := t.prompt
+	t.prompt = nil
 	switch c {
 	case Begin:
 		t.save()
-		t.lookNow()
+		t.pollNow()
 		t.arrive()
 	case Next:
 		t.turn(t.at + 1)
@@ -27,8 +29,8 @@ func (t *Tutor) command(c Command) {
 	case Reset:
 		t.askReset()
 	case Yes:
-		if question != nil {
-			question.then()
+		if prompt != nil {
+			prompt.then()
 		}
 	case No:
 	case Restore:
@@ -39,7 +41,7 @@ func (t *Tutor) command(c Command) {
 	}
 }
 
-// turn goes to a screen, as far as there is one.
+// turn goes to a page, or to the nearest one that exists.
 func (t *Tutor) turn(to int) {
 	to = max(0, min(to, len(t.pages)-1))
 	if to == t.at {
@@ -47,29 +49,29 @@ func (t *Tutor) turn(to int) {
 	}
 	t.at, t.hint = to, nil
 	t.save()
-	t.lookNow()
+	t.pollNow()
 	t.arrive()
 }
 
-// arrive does what a screen begins with.
+// arrive runs what a page starts with.
 func (t *Tutor) arrive() {
-	if t.pages[t.at].Kind == Asking && !t.quiz.asking {
+	if t.pages[t.at].Kind == QuizPage && !t.quiz.asking {
 		t.quiz = Quiz{asking: true}
 		t.do(Pose{})
 	}
 }
 
-// ask asks a question, unless something is going on that the answer would disturb.
+// ask shows a prompt unless an operation is in progress.
 func (t *Tutor) ask(text string, then func()) {
 	if t.idle() {
-		t.question = &Question{text, then}
+		t.prompt = &Prompt{text, then}
 	}
 }
 
-// idle tells whether nothing is going on, and says what is.
+// idle reports whether no operation is in progress. Otherwise, it tells the student.
 func (t *Tutor) idle() bool {
 	if t.busy != "" {
-		t.say(Plainly, "One thing after the other: "+t.busy)
+		t.say(Info, "Wait until this is done: "+t.busy)
 		return false
 	}
 	return true
@@ -78,32 +80,28 @@ func (t *Tutor) idle() bool {
 func (t *Tutor) askSolve() {
 	id := t.Present()
 	if id == "" {
-		t.say(Plainly, "Nothing on this screen is left to solve.")
+		t.say(Info, "All tasks on this page are done.")
 		return
 	}
-	ids := t.unsettled(t.position(id))
+	ids := t.unsolved(t.position(id))
 	text := fmt.Sprintf("Solve “%s” for you?", t.task(id).Title)
-	if n := len(ids) - 1; n > 0 {
-		text = fmt.Sprintf("Solve “%s” for you? Before it, %s.", t.task(id).Title, tasksToSolve(n))
+	switch n := len(ids) - 1; {
+	case n == 1:
+		text += " This also solves one earlier task."
+	case n > 1:
+		text += fmt.Sprintf(" This also solves %d earlier tasks.", n)
 	}
 	t.ask(text, func() { t.solve(ids, false) })
 }
 
-func tasksToSolve(n int) string {
-	if n == 1 {
-		return "one other task has to be solved"
-	}
-	return fmt.Sprintf("%d other tasks have to be solved", n)
-}
-
 func (t *Tutor) askSkip() {
 	last := -1
-	for _, screen := range t.pages[:t.at+1] {
-		for _, id := range screen.Tasks {
+	for _, page := range t.pages[:t.at+1] {
+		for _, id := range page.Tasks {
 			last = max(last, t.position(id))
 		}
 	}
-	ids := t.unsettled(last)
+	ids := t.unsolved(last)
 	if len(ids) == 0 {
 		t.turn(t.at + 1)
 		return
@@ -112,49 +110,48 @@ func (t *Tutor) askSkip() {
 	for _, id := range ids {
 		titles = append(titles, "“"+t.task(id).Title+"”")
 	}
-	t.ask(fmt.Sprintf("Solve %s for you, and go on?", strings.Join(titles, ", ")), func() { t.solve(ids, true) })
+	t.ask(fmt.Sprintf("Solve %s for you, and go to the next page?", strings.Join(titles, ", ")), func() { t.solve(ids, true) })
 }
 
-// unsettled returns the tasks up to a position that have to be solved for the one there to be done.
-func (t *Tutor) unsettled(last int) []string {
+// unsolved returns the tasks up to a position that must be solved before the task there.
+func (t *Tutor) unsolved(last int) []string {
 	var ids []string
-	for i, task := range t.lab.Tasks {
-		ticked := !t.record.Tasks[task.ID].Done.IsZero()
-		if i <= last && !t.tasks[task.ID].Done && (!ticked || !task.Transient) {
+	for _, task := range t.lab.Tasks[:last+1] {
+		if !t.tasks[task.ID].Done && (!t.isDone(task.ID) || !task.Transient) {
 			ids = append(ids, task.ID)
 		}
 	}
 	return ids
 }
 
-// solve solves tasks one after the other.
+// solve solves tasks one after another.
 func (t *Tutor) solve(ids []string, onward bool) {
-	if len(ids) == 0 { // they have come true in the meantime
+	if len(ids) == 0 { // the tasks became done after the prompt
 		return
 	}
 	t.queue, t.onward = slices.Clone(ids[1:]), onward
 	t.busy = fmt.Sprintf("solving “%s” ...", t.task(ids[0]).Title)
 	t.do(SolveTask{ids[0]})
-	t.lookNow()
+	t.pollNow()
 }
 
 func (t *Tutor) solved(e Solved) {
 	t.busy = ""
 	for _, note := range e.Notes {
-		t.say(Plainly, note)
+		t.say(Info, note)
 	}
 	if e.Err != nil {
 		t.queue, t.onward = nil, false
-		t.say(Bad, fmt.Sprintf("“%s” could not be solved: %v", t.task(e.Task).Title, e.Err))
-		t.lookNow()
+		t.say(Bad, fmt.Sprintf("Cannot solve “%s”: %v", t.task(e.Task).Title, e.Err))
+		t.pollNow()
 		return
 	}
-	t.tick(e.Task, true)
+	t.markDone(e.Task, true)
 	if len(t.queue) > 0 {
 		t.solve(t.queue, t.onward)
 		return
 	}
-	t.lookNow()
+	t.pollNow()
 	if t.onward {
 		t.onward = false
 		t.turn(t.at + 1)
@@ -162,86 +159,86 @@ func (t *Tutor) solved(e Solved) {
 }
 
 func (t *Tutor) askReset() {
-	t.ask(fmt.Sprintf("Put namespace %s and your files back to the start? What you made there goes; files that you changed are kept as NAME.mine.", t.lab.Namespace),
-		func() { t.start(true, "putting everything back to the start ...") })
+	t.ask(fmt.Sprintf("Reset namespace %s and your files? This deletes your objects and keeps each changed file as NAME.mine.",
+		t.lab.Namespace),
+		func() { t.start(true, "resetting the lab ...") })
 }
 
 func (t *Tutor) start(reset bool, busy string) {
 	t.busy = busy
-	t.pause()
+	t.pace.paused = true
 	t.do(Start{Reset: reset})
 }
 
 func (t *Tutor) started(e Started) {
 	t.busy = ""
 	for _, note := range e.Notes {
-		t.say(Plainly, upperFirst(note))
+		t.say(Info, upperFirst(note))
 	}
 	switch {
+	case e.Err != nil && e.Reset:
+		t.say(Bad, "Cannot reset the lab: "+e.Err.Error())
 	case e.Err != nil:
-		t.say(Bad, "The start could not be put back: "+e.Err.Error())
+		t.say(Bad, "Cannot restore start/: "+e.Err.Error())
 	case e.Reset:
-		t.reset()
-		t.say(Good, "Everything is as at the start.")
+		t.forget()
+		t.say(Good, "The lab is reset.")
 	default:
-		t.say(Good, "start/ is back. What you have made since is not: apply your files again, or let skip (k) solve what was done.")
+		t.say(Good, "start/ is restored, without your changes. Apply your files again, or use skip (k) to redo the tasks.")
 	}
 	t.resume()
 }
 
-// reset forgets what was done.
-func (t *Tutor) reset() {
+// forget deletes the progress in the lab.
+func (t *Tutor) forget() {
 	t.record.Finished, t.record.Quiz, t.hint, t.quiz = nil, nil, nil, Quiz{}
 	clear(t.record.Tasks)
 	clear(t.tasks)
-	clear(t.lapses)
+	clear(t.undone)
 	clear(t.files)
-	t.at, t.seen = 0, false
+	t.at, t.polled = 0, false
 	t.save()
 }
 
-// restore brings back what is gone: first what everything else needs.
+// restore restores what is missing. The cluster and the controller come first, because start/ needs
+// them.
 func (t *Tutor) restore() {
 	switch {
 	case !t.Broken():
-		t.say(Plainly, "Nothing is gone that has to be brought back.")
+		t.say(Info, "Nothing needs to be restored.")
 	case !t.idle():
-	case t.outage != nil || t.lacks("cluster") || t.lacks("controller"):
-		t.busy, t.restoring = "bringing up the cluster and the controller ...", true
-		t.pause()
+	case t.outage != nil || t.isMissing("cluster", lab.MissingController):
+		t.busy, t.restoring = "starting the cluster and the controller ...", true
+		t.pace.paused = true
 		t.do(BringUp{})
 	default:
-		t.start(false, "putting start/ back ...")
+		t.start(false, "restoring start/ ...")
 	}
 }
 
-func (t *Tutor) lacks(what string) bool {
-	for _, l := range t.lost {
-		if l.What == what {
-			return true
-		}
-	}
-	return false
+// isMissing reports whether one of the parts is missing.
+func (t *Tutor) isMissing(parts ...string) bool {
+	return slices.ContainsFunc(t.missing, func(m lab.Missing) bool { return slices.Contains(parts, m.What) })
 }
 
 func (t *Tutor) broughtUp(e BroughtUp) {
 	t.busy = ""
 	if e.Err != nil {
 		t.restoring = false
-		t.say(Bad, "That did not succeed: "+e.Err.Error())
+		t.say(Bad, "Cannot start the cluster: "+e.Err.Error())
 	} else {
-		t.say(Good, "The cluster is up, with the controller in it.")
+		t.say(Good, "The cluster and the controller are running.")
 	}
 	t.resume()
 }
 
-// restoreMore puts start/ back if a cluster that was brought up does not hold it.
-func (t *Tutor) restoreMore() {
+// restoreStart restores start/ if a restarted cluster lacks it.
+func (t *Tutor) restoreStart() {
 	if !t.restoring || t.busy != "" {
 		return
 	}
 	t.restoring = false
-	if t.lacks("namespace") || t.lacks("start") {
-		t.start(false, "putting start/ back ...")
+	if t.isMissing(lab.MissingNamespace, lab.MissingStart) {
+		t.start(false, "restoring start/ ...")
 	}
 }

@@ -4,55 +4,100 @@ import (
 	"slices"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
+	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// Course is a lab as it is gone through.
+// Course is a lab and the pages of its lesson.
 type Course struct {
 	Lab *lab.Lab
-	// Pages are the text of the lesson, in order. Every task of the lab is on one.
+	// Pages are the pages of the lesson in order. Every task is on one page.
 	Pages []Page
 }
 
-// Kind says what a screen is for.
+// Kind is the kind of a page.
 type Kind int
 
 // The kinds of pages.
 const (
-	// Reading is a part of the lesson, with or without tasks.
-	Reading Kind = iota
-	// Asking is the question at the end.
-	Asking
-	// Ending says what has been done, and where to go from here.
-	Ending
+	// LessonPage is a part of the lesson, with or without tasks.
+	LessonPage Kind = iota
+	// QuizPage shows the quiz.
+	QuizPage
+	// SummaryPage shows the results and the next steps.
+	SummaryPage
 )
 
-// Page is what is read at once.
+// Page is one page of a course.
 type Page struct {
 	Kind  Kind
 	Title string
-	// Text is Markdown, without the title.
+	// Text is Markdown without the title.
 	Text string
-	// Tasks are the ids of the tasks that are done here.
+	// Tasks are the IDs of the page's tasks.
 	Tasks []string
 }
 
-// pages returns the lesson's pages and what comes after them.
+// pages returns the pages of the lesson, the quiz, and the summary.
 func (c Course) pages() []Page {
 	all := slices.Clone(c.Pages)
 	if c.Lab.Quiz != nil {
-		all = append(all, Page{Kind: Asking, Title: "A question at the end"})
+		all = append(all, Page{Kind: QuizPage, Title: "Quiz"})
 	}
-	return append(all, Page{Kind: Ending, Title: "Done"})
+	return append(all, Page{Kind: SummaryPage, Title: "Summary"})
 }
 
-// find returns where the screen with a title is: the one of that number if it has the title, else the first that has it,
-// else the one of that number, as far as there is one.
-func find(pages []Page, title string, number int) int {
+// findPage returns the index of the page with a title. The number decides between equal titles and
+// replaces a missing one.
+func findPage(pages []Page, title string, number int) int {
 	if number >= 0 && number < len(pages) && pages[number].Title == title {
 		return number
 	}
-	if i := slices.IndexFunc(pages, func(s Page) bool { return s.Title == title }); i >= 0 {
+	if i := slices.IndexFunc(pages, func(p Page) bool { return p.Title == title }); i >= 0 {
 		return i
 	}
 	return max(0, min(number, len(pages)-1))
+}
+
+// Quiz is the state of the quiz.
+type Quiz struct {
+	// Question is nil until the cluster has provided the choices.
+	Question *lab.Question
+	// Grade is the grade of the latest answer, or nil.
+	Grade *lab.Grade
+	// Err reports why the question or the grade is not available.
+	Err    error
+	asking bool
+}
+
+func (t *Tutor) posed(e Posed) {
+	t.quiz = Quiz{Err: e.Err}
+	if e.Err == nil {
+		t.quiz.Question = &e.Question
+	}
+}
+
+// choose answers the quiz with the choice of an index.
+func (t *Tutor) choose(i int) {
+	q := t.quiz.Question
+	switch {
+	case t.pages[t.at].Kind != QuizPage:
+		t.say(Info, "This page has no quiz.")
+	case q == nil: // the question is on its way
+	case i < 0 || i >= len(q.Choices):
+		t.say(Info, "There is no such choice.")
+	case t.idle():
+		t.busy = "getting the answer from the cluster ..."
+		t.do(Grade{q.Choices[i]})
+	}
+}
+
+func (t *Tutor) graded(e Graded) {
+	t.busy = ""
+	t.quiz.Err = e.Err
+	if e.Err != nil {
+		return
+	}
+	t.quiz.Grade = &e.Grade
+	t.record.Quiz = &progress.Quiz{Choice: e.Grade.Choice, Truth: e.Grade.Truth, Right: e.Grade.Right, At: t.now}
+	t.save()
 }

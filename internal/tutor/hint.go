@@ -5,37 +5,36 @@ import (
 	"strings"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
-	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// HintView is a hint as far as it has been opened.
+// HintView is the open hint.
 type HintView struct {
-	// Task is what it is for.
+	// Task is the ID of the task.
 	Task string
-	// Why says what was seen; empty if there is nothing to add to what the task says.
+	// Why says what is wrong; empty if that adds nothing to the task's own line.
 	Why string
-	// Opened are the tiers that have been opened, the last one last; Tiers is how many there are.
+	// Opened are the open levels, the latest last. Levels is the number of levels.
 	Opened []string
-	Tiers  int
-	// More says that another hint comes after this one.
+	Levels int
+	// More reports whether another hint follows.
 	More bool
-	// Stale says that something has changed since: the fault may be another one by now.
+	// Stale reports whether something changed since the hint was given.
 	Stale bool
 
-	key   string // which fault it answers
-	index int    // in the advice
-	sight string // what the task lacked when it was given
+	key     string // identifies the problem
+	index   int    // in the advice
+	failure string // why the task was not done when the hint was given
 }
 
 func (t *Tutor) askHint() {
 	id := t.Present()
 	switch {
 	case t.Broken():
-		t.say(Plainly, "First bring back what is gone: restore (R).")
-	case id == "" && t.complete(t.pages[t.at]):
-		t.say(Plainly, "There is nothing to do on this screen that needs a hint.")
-	case !t.seen:
-		t.say(Plainly, "The cluster has not been looked at yet.")
+		t.say(Info, "Something is missing. First restore it with restore (R).")
+	case id == "" && t.PageDone():
+		t.say(Info, "No task on this page needs a hint.")
+	case !t.polled:
+		t.say(Info, "The tasks are not checked yet.")
 	default:
 		t.do(Advise{id})
 	}
@@ -43,36 +42,39 @@ func (t *Tutor) askHint() {
 
 func (t *Tutor) advised(e Advised) {
 	if e.Task != t.Present() {
-		return // done in the meantime, or the page was turned
+		return // the task is done, or the student turned the page
 	}
 	if e.Err != nil {
-		t.say(Bad, "There is no hint: "+e.Err.Error())
+		t.say(Bad, "Cannot get a hint: "+e.Err.Error())
 		return
 	}
-	if len(e.Advice) == 0 || len(e.Advice[0].Tiers) == 0 {
-		t.say(Plainly, "There is no hint for this; why (o) shows what was expected and seen.")
+	if len(e.Advice) == 0 || len(e.Advice[0].Levels) == 0 {
+		t.say(Info, "There is no hint; why (o) shows the expected and the actual result.")
 		return
 	}
 	h := t.hint
 	switch {
 	case h == nil || h.Task != e.Task || len(t.advice) == 0 || keyOf(e.Advice[0]) != keyOf(t.advice[0]):
 		t.advice = e.Advice
-		t.hint = open(e.Task, e.Advice, 0, 1)
-	case len(h.Opened) < h.Tiers:
-		t.hint = open(e.Task, t.advice, h.index, len(h.Opened)+1)
+		t.hint = openHint(e.Task, e.Advice, 0, 1)
+	case len(h.Opened) < h.Levels:
+		t.hint = openHint(e.Task, t.advice, h.index, len(h.Opened)+1)
 	case h.index+1 < len(t.advice):
-		t.hint = open(e.Task, t.advice, h.index+1, 1)
+		t.hint = openHint(e.Task, t.advice, h.index+1, 1)
 	default:
-		t.say(Plainly, "That was the last hint; solve (s) does the task for you.")
+		t.say(Info, "That was the last hint; solve (s) solves the task for you.")
 		return
 	}
-	t.hint.sight = t.sightOf(e.Task)
-	t.countHint(e.Task)
+	t.hint.failure = t.failureOf(e.Task)
+	r := t.record.Tasks[e.Task]
+	r.Hints++
+	t.record.Tasks[e.Task] = r
+	t.save()
 }
 
-// sightOf tells apart the ways in which a task is not done: by the field and the first word of what was seen there, since
-// the rest may be another one with each look.
-func (t *Tutor) sightOf(id string) string {
+// failureOf identifies a failure by its field and the first word of the observed value. The rest
+// can differ in each poll.
+func (t *Tutor) failureOf(id string) string {
 	steps := t.tasks[id].Steps
 	if len(steps) == 0 || len(steps[len(steps)-1].Mismatches) == 0 {
 		return ""
@@ -82,47 +84,26 @@ func (t *Tutor) sightOf(id string) string {
 	return fmt.Sprint(len(steps), m.Field, word)
 }
 
-// age makes a hint stale whose task lacks something else by now.
-func (t *Tutor) age() {
-	if t.hint != nil && t.sightOf(t.hint.Task) != t.hint.sight {
-		t.hint.Stale = true
-	}
-}
-
-// open returns the hint of an index with that many tiers.
-func open(task string, advice []lab.Advice, index, tiers int) *HintView {
+// openHint returns the hint of an index with its first levels.
+func openHint(task string, advice []lab.Advice, index, levels int) *HintView {
 	a := advice[index]
-	tiers = min(tiers, len(a.Tiers))
+	levels = min(levels, len(a.Levels))
 	h := &HintView{
-		Task: task, Opened: a.Tiers[:tiers], Tiers: len(a.Tiers), More: index+1 < len(advice), key: keyOf(a), index: index,
+		Task: task, Opened: a.Levels[:levels], Levels: len(a.Levels), More: index+1 < len(advice), key: keyOf(a), index: index,
 	}
 	if f := a.Finding; f != nil {
 		h.Why = f.Text
 		if f.Expected != "" && f.Observed != "" {
-			h.Why = fmt.Sprintf("%s: expected %s, found %s", where(f.Object, f.Field), f.Expected, f.Observed)
+			h.Why = fmt.Sprintf("%s: expected %s, found %s", strings.TrimSpace(f.Object+" "+f.Field), f.Expected, f.Observed)
 		}
 	}
 	return h
 }
 
-func where(object, field string) string {
-	if field == "" {
-		return object
-	}
-	return object + " " + field
-}
-
-// keyOf tells one fault from another.
+// keyOf identifies the problem that an advice is about.
 func keyOf(a lab.Advice) string {
 	if a.Finding != nil {
 		return fmt.Sprint(a.Hint, " ", a.Finding.Code, " ", a.Finding.Object, " ", a.Finding.Field)
 	}
 	return "hint " + a.Hint
-}
-
-// countHint remembers how much help a task took.
-func (t *Tutor) countHint(id string) {
-	was := t.record.Tasks[id]
-	t.record.Tasks[id] = progress.Task{Done: was.Done, Solved: was.Solved, Hints: was.Hints + 1}
-	t.save()
 }

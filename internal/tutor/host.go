@@ -10,10 +10,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// lookTimeout bounds one look: an API server that takes longer does not answer.
-const lookTimeout = 10 * time.Second
+// pollTimeout bounds one poll.
+const pollTimeout = 10 * time.Second
 
-// Session is what a tutor needs of a lab in a cluster; *lab.Session is one.
+// Session is the part of *lab.Session that a Host uses.
 type Session interface {
 	Start(ctx context.Context) (notes []string, err error)
 	Reset(ctx context.Context) (notes []string, err error)
@@ -24,34 +24,33 @@ type Session interface {
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
 }
 
-// Workspace is what a tutor needs of the student's files; *Files is one.
+// Workspace is the part of *Files that a Host uses.
 type Workspace interface {
-	// See compares files, by their names, with what the cluster has.
+	// See compares the named files with the cluster.
 	See(ctx context.Context, names []string) []FileState
-	// PutSolution writes the files of a task's solution, and keeps the student's aside.
+	// PutSolution writes the files of a task's solution and keeps changed files.
 	PutSolution(task string) (notes []string, err error)
-	// Reset writes the files of the start, and keeps the student's aside.
+	// Reset writes the files of start/ and keeps changed files.
 	Reset() (notes []string, err error)
 }
 
-// Host does in the world what a Tutor asks for. It is safe for concurrent use.
+// Host runs the effects of a Tutor. It is safe for concurrent use.
 type Host struct {
-	// Files is the workspace.
 	Files Workspace
-	// Up brings up the cluster with the controller in it, and returns the lab's session there.
+	// Up starts the cluster and the controller, and returns a session of the lab.
 	Up func(context.Context) (Session, error)
-	// Gone returns why the cluster is not there anymore, and nil if it is or may be.
+	// Gone returns an error if the cluster no longer exists.
 	Gone func(context.Context) error
-	// Store remembers the progress.
+	// Store saves the progress.
 	Store func(context.Context, progress.Record) error
-	// Changed has the names of files that were written.
+	// Changed receives the names of changed files.
 	Changed <-chan []string
 
 	mu      sync.Mutex
 	session Session
 }
 
-// Use makes the session the one that is asked from now on.
+// Use makes s the current session.
 func (h *Host) Use(s Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,7 +63,7 @@ func (h *Host) current() Session {
 	return h.session
 }
 
-// Do carries out one of the effects that Keep leaves, and returns the event that comes of it; nil if ctx ends first.
+// Do runs an effect that RunNow returned, and returns the resulting event; nil if ctx ends first.
 func (h *Host) Do(ctx context.Context, effect Effect) Event {
 	e := h.do(ctx, effect)
 	if ctx.Err() != nil {
@@ -77,15 +76,13 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 	s := h.current()
 	switch effect := effect.(type) {
 	case Sleep:
-		timer := time.NewTimer(effect.For)
-		defer timer.Stop()
 		select {
-		case <-timer.C:
+		case <-time.After(effect.For):
 		case <-ctx.Done():
 		}
 		return Woke{effect.Seq}
 	case Poll:
-		return h.look(ctx, s)
+		return h.poll(ctx, s)
 	case SolveTask:
 		return h.solve(ctx, s, effect.Task)
 	case Start:
@@ -111,29 +108,29 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 	return nil
 }
 
-// Keep carries out those effects that cannot wait, before anything else happens: what a student has seen ticked off is
-// remembered, however the program ends. It returns the other effects, and whether the tutor is to end.
-func (h *Host) Keep(ctx context.Context, t *Tutor, effects []Effect) (others []Effect, leave bool) {
+// RunNow runs the effects that must not wait: it saves progress before the student sees it. It
+// returns the other effects and reports whether the tutor should exit.
+func (h *Host) RunNow(ctx context.Context, t *Tutor, effects []Effect) (others []Effect, exit bool) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Save:
-			t.Update(time.Now(), Saved{h.Store(context.WithoutCancel(ctx), e.Record)}) // wants nothing more
+			t.Update(time.Now(), Saved{h.Store(context.WithoutCancel(ctx), e.Record)}) // has no effects
 		case Exit:
-			leave = true
+			exit = true
 		default:
 			others = append(others, e)
 		}
 	}
-	return others, leave
+	return others, exit
 }
 
-func (h *Host) look(ctx context.Context, s Session) Event {
-	brief, cancel := context.WithTimeoutCause(ctx, lookTimeout, errors.New("no answer within "+lookTimeout.String()))
+func (h *Host) poll(ctx context.Context, s Session) Event {
+	brief, cancel := context.WithTimeoutCause(ctx, pollTimeout, errors.New("no response within "+pollTimeout.String()))
 	defer cancel()
 	state, err := s.Poll(brief)
 	if err != nil {
 		if brief.Err() != nil {
-			err = context.Cause(brief) // what the request says of it is that its context has ended
+			err = context.Cause(brief) // the request's own error only mentions its context
 		}
 		if gone := h.Gone(ctx); gone != nil {
 			return Polled{Err: gone, Gone: true}
@@ -142,14 +139,15 @@ func (h *Host) look(ctx context.Context, s Session) Event {
 	return Polled{State: state, Err: err}
 }
 
-// solve writes the files only after the task is solved: a student's own are not put aside for nothing.
+// solve writes the files after the solution succeeds, so that a failure leaves the student's files
+// in place.
 func (h *Host) solve(ctx context.Context, s Session, task string) Event {
 	if err := s.Solve(ctx, task); err != nil {
 		return Solved{Task: task, Err: err}
 	}
 	notes, err := h.Files.PutSolution(task)
 	if err != nil {
-		notes = append(notes, "The files of the solution could not be written: "+err.Error())
+		notes = append(notes, "Cannot write the files of the solution: "+err.Error())
 	}
 	return Solved{Task: task, Notes: notes}
 }

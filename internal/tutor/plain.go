@@ -12,14 +12,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Plain shows a Tutor as lines and takes commands as words, a line each: for pipes, scripts and screen readers. Nothing that
-// was written is ever changed. It returns when the student quits or the words end, and with ctx's error when ctx ends.
+// Plain is the line-based front end for pipes, scripts, and screen readers. It reads one command a
+// line and only appends to out. It returns when the student quits or the input ends, or with the
+// cause of ctx's end.
 func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &plain{tutor: t, host: h, out: out, events: make(chan Event), shown: -1}
-	words := make(chan string)
-	go readWords(ctx, in, words)
+	p := &plain{tutor: t, host: h, out: out, events: make(chan Event), shownPage: -1}
+	lines := make(chan string)
+	go readLines(ctx, in, lines)
 	if p.take(ctx, Begin) {
 		return nil
 	}
@@ -28,13 +29,13 @@ func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) 
 		if p.ready() && len(p.queue) > 0 {
 			word := p.queue[0]
 			p.queue = p.queue[1:]
-			if p.word(ctx, word) {
+			if p.run(ctx, word) {
 				return nil
 			}
 			continue
 		}
 		if p.ended && len(p.queue) == 0 && p.ready() {
-			h.Keep(ctx, t, t.Update(time.Now(), Quit))
+			h.RunNow(ctx, t, t.Update(time.Now(), Quit))
 			return nil
 		}
 		select {
@@ -42,9 +43,11 @@ func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) 
 			if p.event(ctx, e) {
 				return nil
 			}
-		case word, open := <-words:
-			if p.queue = append(p.queue, word); !open {
-				p.queue, p.ended, words = p.queue[:len(p.queue)-1], true, nil
+		case line, open := <-lines:
+			if open {
+				p.queue = append(p.queue, line)
+			} else {
+				p.ended, lines = true, nil
 			}
 		case names, open := <-changed:
 			if !open {
@@ -53,19 +56,19 @@ func Plain(ctx context.Context, t *Tutor, h *Host, in io.Reader, out io.Writer) 
 				return nil
 			}
 		case <-ctx.Done():
-			h.Keep(ctx, t, t.Update(time.Now(), Quit))
+			h.RunNow(ctx, t, t.Update(time.Now(), Quit))
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// readWords sends the lines of in, and closes words at its end.
-func readWords(ctx context.Context, in io.Reader, words chan<- string) {
-	defer close(words)
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
+// readLines sends the lines of in and closes the channel at the end.
+func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
+	defer close(lines)
+	scanner := bufio.NewScanner(in)
+	for scanner.Scan() {
 		select {
-		case words <- strings.TrimSpace(lines.Text()):
+		case lines <- strings.TrimSpace(scanner.Text()):
 		case <-ctx.Done():
 			return
 		}
@@ -77,73 +80,56 @@ type plain struct {
 	host   *Host
 	out    io.Writer
 	events chan Event
-	queue  []string // words that have come, and wait
-	ended  bool     // no more will
-	// busy is how many effects are under way that the next word has to wait for.
+	queue  []string // commands that wait
+	ended  bool     // the input has ended
+	// busy counts the running effects that the next command waits for.
 	busy    int
-	waiting bool // for the tasks of the screen
-	behind  bool // something was changed, and has not been looked at
+	waiting bool // the next command waits for the page's tasks
+	behind  bool // something changed since the latest poll
 
-	// What has been shown.
-	shown    int // the screen
-	notices  int
-	question *Question
-	hint     string
-	doing    string
-	quiz     Quiz
+	// What the student has seen already.
+	shownPage      int
+	notices        int
+	prompt         *Prompt
+	hint, busyText string
+	quiz           Quiz
 }
 
-// ready tells whether the next word may be looked at.
+// ready reports whether the next command can run.
 func (p *plain) ready() bool {
 	known := p.tutor.Polled() || p.tutor.Broken()
-	return known && !p.behind && p.busy == 0 && p.tutor.Busy() == "" && (!p.waiting || p.tutor.ScreenDone())
+	return known && !p.behind && p.busy == 0 && p.tutor.Busy() == "" && (!p.waiting || p.tutor.PageDone())
 }
 
-// foreground tells whether a student waits for what comes of an effect.
-func foreground(e Effect) bool {
-	switch e.(type) {
-	case SolveTask, Start, Advise, Pose, Grade, BringUp:
-		return true
-	}
-	return false
-}
-
-// answers tells whether an event came of an effect in the foreground.
-func answers(e Event) bool {
-	switch e.(type) {
-	case Solved, Started, Advised, Posed, Graded, BroughtUp:
-		return true
-	}
-	return false
-}
-
-func (p *plain) event(ctx context.Context, e Event) (leave bool) {
-	if answers(e) {
-		p.busy--
-	}
+// event handles the result of an effect.
+func (p *plain) event(ctx context.Context, e Event) (exit bool) {
 	switch e.(type) {
 	case Solved, Started, BroughtUp:
+		p.busy--
 		p.behind = true
+	case Advised, Posed, Graded:
+		p.busy--
 	case Polled:
 		p.behind = false
 	}
 	return p.take(ctx, e)
 }
 
-// take gives the tutor an event, does what it wants and shows what has changed.
-func (p *plain) take(ctx context.Context, e Event) (leave bool) {
-	return p.carryOut(ctx, p.tutor.Update(time.Now(), e))
+// take passes an event to the tutor and runs the effects.
+func (p *plain) take(ctx context.Context, e Event) (exit bool) {
+	return p.runEffects(ctx, p.tutor.Update(time.Now(), e))
 }
 
-func (p *plain) carryOut(ctx context.Context, effects []Effect) (leave bool) {
-	effects, leave = p.host.Keep(ctx, p.tutor, effects)
-	if leave {
-		p.show()
+func (p *plain) runEffects(ctx context.Context, effects []Effect) (exit bool) {
+	effects, exit = p.host.RunNow(ctx, p.tutor, effects)
+	defer p.show()
+	if exit {
 		return true
 	}
 	for _, effect := range effects {
-		if foreground(effect) {
-			p.busy++
+		switch effect.(type) {
+		case SolveTask, Start, Advise, Pose, Grade, BringUp:
+			p.busy++ // event counts down
 		}
 		go func() {
 			if e := p.host.Do(ctx, effect); e != nil {
@@ -154,99 +140,185 @@ func (p *plain) carryOut(ctx context.Context, effects []Effect) (leave bool) {
 			}
 		}()
 	}
-	p.show()
 	return false
 }
 
 func (p *plain) print(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.out, format, args...) // who reads may have stopped: then nobody is left to be told
+	_, _ = fmt.Fprintf(p.out, format, args...) // fails if the reader of the pipe has exited
 }
 
-// words are what can be said, each with what it does.
-var words = []struct{ word, short, does string }{
-	{"next", "n", "go to the next screen"},
-	{"back", "b", "go back a screen"},
-	{"hint", "h", "a hint for the task to do now; again for the next one"},
-	{"why", "o", "what was expected of that task and what was seen, in full"},
-	{"tasks", "t", "the tasks of the lab, and which are done"},
-	{"text", "", "this screen again"},
-	{"solve", "s", "solve the task to do now"},
-	{"skip", "k", "solve all tasks up to those of this screen, and go on"},
-	{"reset", "r", "put the lab and your files back to the start (asks first)"},
-	{"restore", "R", "bring back what is gone"},
-	{"wait", "w", "take the next word when all tasks of this screen are done"},
-	{"quit", "q", "end; the lab keeps running, and your progress is kept"},
-	{"help", "?", "this list"},
+// words are the commands of Plain. Begin, the zero Command, marks words that only affect the
+// output.
+var words = []struct {
+	word, short, help string
+	command           Command
+}{
+	{"next", "n", "go to the next page", Next},
+	{"back", "b", "go to the previous page", Back},
+	{"hint", "h", "show a hint for the current task; repeat for more", Hint},
+	{"why", "o", "show the expected and the actual result of the current task", Begin},
+	{"tasks", "t", "list the tasks of the lab and their status", Begin},
+	{"text", "", "show this page again", Begin},
+	{"solve", "s", "solve the current task", Solve},
+	{"skip", "k", "solve all tasks up to this page, and go to the next page", Skip},
+	{"reset", "r", "reset the lab and your files (asks for confirmation)", Reset},
+	{"restore", "R", "restore what is missing", Restore},
+	{"wait", "w", "wait until all tasks on this page are done", Begin},
+	{"yes", "y", "confirm", Yes},
+	{"no", "", "cancel", No},
+	{"quit", "q", "quit; the lab keeps running, and your progress is saved", Quit},
+	{"help", "?", "list the commands", Begin},
 }
 
-// word does what a word says.
-func (p *plain) word(ctx context.Context, word string) (leave bool) {
+// run runs one command.
+func (p *plain) run(ctx context.Context, word string) (exit bool) {
 	p.waiting = false
 	if n, err := strconv.Atoi(word); err == nil {
 		return p.take(ctx, Choose(n-1))
 	}
-	switch word {
-	case "next", "n", "":
+	if word == "" {
 		return p.take(ctx, Next)
-	case "back", "b":
-		return p.take(ctx, Back)
-	case "hint", "h":
-		return p.take(ctx, Hint)
-	case "solve", "s":
-		return p.confirmed(ctx, Solve)
-	case "skip", "k":
-		return p.confirmed(ctx, Skip)
-	case "reset", "r":
-		return p.take(ctx, Reset)
-	case "restore", "R":
-		return p.take(ctx, Restore)
-	case "yes", "y":
-		return p.take(ctx, Yes)
-	case "no":
-		return p.take(ctx, No)
-	case "quit", "q":
-		return p.take(ctx, Quit)
-	case "wait", "w":
-		p.waiting = true
-	default:
-		p.look(word)
+	}
+	var known []string
+	for _, w := range words {
+		if known = append(known, w.word); word != w.word && word != w.short {
+			continue
+		}
+		switch w.command {
+		case Begin:
+			p.showWord(w.word)
+			return false
+		case Solve, Skip:
+			// A terminal asks for confirmation because a key is easy to hit by mistake. A word is
+			// deliberate.
+			effects := p.tutor.Update(time.Now(), w.command)
+			if p.tutor.Prompt() == nil {
+				return p.runEffects(ctx, effects)
+			}
+			return p.take(ctx, Yes)
+		}
+		return p.take(ctx, w.command)
+	}
+	if near := strictyaml.Nearest(word, known); near != "" {
+		p.print("Unknown command %q; did you mean %q?\n", word, near)
+	} else {
+		p.print("Unknown command %q; help lists the commands.\n", word)
 	}
 	return false
 }
 
-// look does the words that only show something.
-func (p *plain) look(word string) {
+// showWord runs a word that is not a Command.
+func (p *plain) showWord(word string) {
 	switch word {
-	case "why", "o":
+	case "wait":
+		p.waiting = true
+	case "why":
 		p.print("%s\n", strings.Join(p.tutor.Details(), "\n"))
-	case "tasks", "t":
+	case "tasks":
 		p.tasks(false)
 	case "text":
-		p.shown = -1
+		p.shownPage = -1
 		p.show()
-	case "help", "?":
+	case "help":
 		for _, w := range words {
-			p.print("%-8s %-2s %s\n", w.word, w.short, w.does)
+			p.print("%-8s %-2s %s\n", w.word, w.short, w.help)
 		}
-		p.print("A number answers the question at the end.\n")
-	default:
-		var known []string
-		for _, w := range words {
-			known = append(known, w.word)
-		}
-		if near := strictyaml.Nearest(word, known); near != "" {
-			p.print("Unknown word %q; did you mean %q?\n", word, near)
-		} else {
-			p.print("Unknown word %q; help lists them.\n", word)
-		}
+		p.print("A number answers the quiz.\n")
 	}
 }
 
-// confirmed does what would be asked about on a terminal, where a single key is soon hit: a whole word is meant.
-func (p *plain) confirmed(ctx context.Context, c Command) (leave bool) {
-	effects := p.tutor.Update(time.Now(), c)
-	if p.tutor.Asked() == nil {
-		return p.carryOut(ctx, effects)
+// show writes what has changed since the latest call.
+func (p *plain) show() {
+	t := p.tutor
+	for _, n := range t.Notices()[p.notices:] {
+		p.print("%s%s\n", map[Tone]string{Bad: "! "}[n.Tone], n.Text)
 	}
-	return p.take(ctx, Yes)
+	p.notices = len(t.Notices())
+	if busy := t.Busy(); busy != p.busyText {
+		if p.busyText = busy; busy != "" {
+			p.print("%s\n", upperFirst(busy))
+		}
+	}
+	if _, number, _ := t.Page(); number != p.shownPage {
+		p.shownPage = number
+		p.page()
+	}
+	if q := t.Prompt(); q != p.prompt {
+		if p.prompt = q; q != nil {
+			p.print("%s (yes or no)\n", q.Text)
+		}
+	}
+	p.showHint()
+	p.showQuiz()
+}
+
+func (p *plain) page() {
+	t := p.tutor
+	page, number, total := t.Page()
+	p.print("\nLab %d: %s. Page %d of %d: %s\n\n", t.Lab().Number, t.Lab().Title, number, total, page.Title)
+	switch page.Kind {
+	case LessonPage:
+		p.print("%s\n", strings.TrimSpace(page.Text))
+		p.tasks(true)
+		p.print("\n")
+	case SummaryPage:
+		p.print("%s\n", strings.TrimSpace(t.Summary()))
+	}
+}
+
+// tasks lists the tasks of the page, or all of them.
+func (p *plain) tasks(here bool) {
+	title := "\nTasks:\n"
+	for _, task := range p.tutor.Tasks() {
+		if here && !task.Here {
+			continue
+		}
+		line := map[Status]string{Open: "to do: ", Done: "done: ", Regressed: "no longer done: "}[task.Status] + task.Title
+		if task.Why != "" {
+			line += " (now: " + task.Why + ")"
+		}
+		p.print("%s%s\n", title, line)
+		title = ""
+	}
+}
+
+func (p *plain) showHint() {
+	h := p.tutor.HintView()
+	if h == nil {
+		p.hint = ""
+		return
+	}
+	n := len(h.Opened)
+	key := fmt.Sprint(h.Task, h.key, h.index, n)
+	if key == p.hint {
+		return
+	}
+	p.hint = key
+	if h.Why != "" && n == 1 {
+		p.print("Problem: %s\n", h.Why)
+	}
+	p.print("Hint %d of %d: %s\n", n, h.Levels, strings.TrimSpace(h.Opened[n-1]))
+}
+
+func (p *plain) showQuiz() {
+	if page, _, _ := p.tutor.Page(); page.Kind != QuizPage {
+		p.quiz = Quiz{}
+		return
+	}
+	was, now := p.quiz, p.tutor.Quiz()
+	p.quiz = now
+	if now.Err != nil && was.Err == nil {
+		p.print("! The quiz is not available: %v\n", now.Err)
+	}
+	if now.Question != nil && was.Question != now.Question {
+		p.print("%s\n", strings.TrimSpace(now.Question.Text))
+		for i, choice := range now.Question.Choices {
+			p.print("  %d  %s\n", i+1, choice)
+		}
+	}
+	if g := now.Grade; g != nil && g != was.Grade {
+		for _, line := range GradeLines(*g) {
+			p.print("%s\n", line)
+		}
+	}
 }

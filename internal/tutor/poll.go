@@ -11,171 +11,167 @@ import (
 )
 
 const (
-	// quick is the time between two looks while something happens, slow the longest while nothing does.
+	// quick is the interval between polls while something changes, slow the longest interval while
+	// nothing does.
 	quick = 500 * time.Millisecond
 	slow  = 3 * time.Second
-	// patience is for how many looks nothing has to happen before they become slower.
-	patience = 20
-	// lapseAfter is how many looks in a row a task has to be undone for that to be said: one may have met a moment.
-	lapseAfter = 2
+	// steadyAfter is the number of equal polls after which polling slows down.
+	steadyAfter = 20
+	// regressedAfter is the number of failed polls in a row after which a finished task counts as
+	// regressed.
+	regressedAfter = 2
 )
 
-// pace decides when to look. There is one look at most at a time, and one sleep that counts.
+// pace schedules polls: at most one poll runs at a time, and only the latest sleep counts.
 type pace struct {
-	looking bool
-	again   bool // look at once when this look is over
-	paused  bool
-	seq     int // the sleep that counts
+	polling bool
+	again   bool // poll again when this poll ends
+	paused  bool // an operation is changing what polls check
+	seq     int  // the number of the latest sleep
 	every   time.Duration
-	same    int // looks that saw the same
+	same    int // consecutive equal polls
 	last    string
 }
 
-// lookNow looks as soon as possible, and quickly from then on.
-func (t *Tutor) lookNow() {
+// pollNow polls as soon as possible and returns to the quick interval.
+func (t *Tutor) pollNow() {
 	p := &t.pace
 	p.every, p.same = quick, 0
 	switch {
 	case p.paused:
-	case p.looking:
+	case p.polling:
 		p.again = true
 	default:
 		p.seq++
-		p.looking = true
+		p.polling = true
 		t.do(Poll{})
 	}
 }
 
 func (t *Tutor) woke(seq int) {
 	p := &t.pace
-	if seq != p.seq || p.looking || p.paused {
+	if seq != p.seq || p.polling || p.paused {
 		return
 	}
-	p.looking = true
+	p.polling = true
 	t.do(Poll{})
 }
 
-// pause keeps looks away while something is taken apart, and resume goes on.
-func (t *Tutor) pause() { t.pace.paused = true }
-
 func (t *Tutor) resume() {
 	t.pace.paused = false
-	t.lookNow()
+	t.pollNow()
 }
 
-// sleep arranges the next look.
-func (t *Tutor) sleep(sight string) {
+// sleep schedules the next poll. result is equal for polls with the same result.
+func (t *Tutor) sleep(result string) {
 	p := &t.pace
-	p.looking = false
+	p.polling = false
 	if p.paused {
 		p.again = false
 		return
 	}
 	if p.again {
 		p.again = false
-		t.lookNow()
+		t.pollNow()
 		return
 	}
-	if p.same++; sight != p.last {
-		p.last, p.same, p.every = sight, 0, quick
+	if p.same++; result != p.last {
+		p.last, p.same, p.every = result, 0, quick
 	}
-	if p.same > patience {
+	if p.same > steadyAfter {
 		p.every = min(p.every*5/4, slow)
 	}
 	p.seq++
 	t.do(Sleep{For: max(p.every, quick), Seq: p.seq})
 }
 
-func (t *Tutor) looked(e Polled) {
-	if t.pace.paused { // what it saw is being changed
+func (t *Tutor) handlePoll(e Polled) {
+	if t.pace.paused { // the result is outdated
 		t.sleep("")
 		return
 	}
 	if e.Err != nil {
-		t.unanswered(e)
+		t.noteOutage(e)
 		t.sleep(fmt.Sprint("outage ", e.Gone))
 		return
 	}
 	if t.outage != nil {
 		t.outage = nil
-		t.sayAbout(AboutTrouble, Good, "The API server answers again.")
+		t.sayAbout(AboutCluster, Good, "The API server answers again.")
 	}
-	t.losses(e.State.Missing)
-	if !slices.ContainsFunc(t.lost, func(l lab.Missing) bool { return l.What != lab.MissingStart }) {
-		t.sight(e.State.Tasks)
+	t.noteMissing(e.State.Missing)
+	if !slices.ContainsFunc(t.missing, func(m lab.Missing) bool { return m.What != lab.MissingStart }) {
+		t.noteTasks(e.State.Tasks)
 	}
 	t.sleep(signature(e.State))
-	t.restoreMore()
+	t.restoreStart()
 	if names := t.pending(); len(names) > 0 {
 		t.do(SeeFiles{names})
 	}
 }
 
-// unanswered keeps since when the cluster has not answered.
-func (t *Tutor) unanswered(e Polled) {
+// noteOutage records an outage and reports its start, and later that the cluster is gone.
+func (t *Tutor) noteOutage(e Polled) {
 	if t.outage == nil {
 		t.outage = &Outage{Since: t.now}
 	}
-	first := t.outage.Err == nil
-	worse := e.Gone && !t.outage.Gone
+	isNew := t.outage.Err == nil || e.Gone && !t.outage.Gone
 	t.outage.Err, t.outage.Gone = e.Err, e.Gone
-	if first || worse {
-		t.sayAbout(AboutTrouble, Bad, t.OutageText())
+	if isNew {
+		t.sayAbout(AboutCluster, Bad, t.outageText())
 	}
 }
 
-// losses takes in what is gone, and says what that changes.
-func (t *Tutor) losses(lost []lab.Missing) {
-	for _, l := range lost {
-		if !slices.ContainsFunc(t.lost, func(known lab.Missing) bool { return known.Text == l.Text }) {
-			t.sayAbout(AboutTrouble, Bad, lossText(l))
+// noteMissing records the missing parts and reports changes.
+func (t *Tutor) noteMissing(missing []lab.Missing) {
+	for _, m := range missing {
+		if !slices.ContainsFunc(t.missing, func(known lab.Missing) bool { return known.Text == m.Text }) {
+			t.sayAbout(AboutCluster, Bad, sentence(m.Text))
 		}
 	}
-	if len(lost) == 0 && len(t.lost) > 0 {
-		t.sayAbout(AboutTrouble, Good, "Everything that the lab needs is there again.")
+	if len(missing) == 0 && len(t.missing) > 0 {
+		t.sayAbout(AboutCluster, Good, "Everything that the lab needs is restored.")
 	}
-	if t.lost = lost; t.Broken() {
-		t.hint = nil // what it was about is gone, too
+	if t.missing = missing; t.Broken() {
+		t.hint = nil // its object is missing, too
 	}
 }
 
-func lossText(l lab.Missing) string {
-	return strings.TrimRight(upperFirst(l.Text), ".") + "."
-}
-
-// sight takes in what one look saw of the tasks.
-func (t *Tutor) sight(tasks []lab.TaskState) {
+// noteTasks records the states of the tasks and reports changes.
+func (t *Tutor) noteTasks(tasks []lab.TaskState) {
 	for _, state := range tasks {
 		t.tasks[state.ID] = state
-		was, ticked := t.record.Tasks[state.ID]
-		ticked = ticked && !was.Done.IsZero()
+		wasDone := t.isDone(state.ID)
 		switch {
-		case state.Done && !ticked:
-			t.tick(state.ID, false)
-		case state.Done && t.lapses[state.ID] >= lapseAfter && t.seen:
-			t.say(Good, "✓ Again: "+t.task(state.ID).Title)
-			t.lapses[state.ID] = 0
+		case state.Done && !wasDone:
+			t.markDone(state.ID, false)
 		case state.Done:
-			t.lapses[state.ID] = 0
-		case ticked && !t.task(state.ID).Transient:
-			if t.lapses[state.ID]++; t.lapses[state.ID] == lapseAfter && t.seen {
-				t.say(Bad, "Was done, and is not anymore: "+t.task(state.ID).Title)
-			} else if !t.seen {
-				t.lapses[state.ID] = lapseAfter // from another day: the list of tasks says it
+			if t.undone[state.ID] >= regressedAfter && t.polled {
+				t.say(Good, "✓ Done again: "+t.task(state.ID).Title)
+			}
+			t.undone[state.ID] = 0
+		case wasDone && !t.task(state.ID).Transient && !t.polled:
+			t.undone[state.ID] = regressedAfter // regressed in an earlier session; the list of tasks shows it
+		case wasDone && !t.task(state.ID).Transient:
+			if t.undone[state.ID]++; t.undone[state.ID] == regressedAfter {
+				t.say(Bad, "No longer done: "+t.task(state.ID).Title)
 			}
 		}
 	}
-	t.seen = true
-	t.age()
+	t.polled = true
+	// A hint is stale once its task fails for another reason.
+	if t.hint != nil && t.failureOf(t.hint.Task) != t.hint.failure {
+		t.hint.Stale = true
+	}
 }
 
-// tick remembers that a task was done.
-func (t *Tutor) tick(id string, solved bool) {
+// markDone records that a task is done. solved reports whether the tutor solved it.
+func (t *Tutor) markDone(id string, solved bool) {
 	was := t.record.Tasks[id]
 	if !was.Done.IsZero() && !solved {
 		return
 	}
-	t.lapses[id] = 0
+	t.undone[id] = 0
 	t.record.Tasks[id] = progress.Task{Done: t.now, Solved: solved || was.Solved, Hints: was.Hints}
 	mark := "✓ "
 	if solved {
@@ -186,34 +182,37 @@ func (t *Tutor) tick(id string, solved bool) {
 		t.hint = nil
 	}
 	if t.AllDone() && t.record.Finished == nil {
-		finished := t.now
-		t.record.Finished = &finished
+		t.record.Finished = new(t.now)
 	}
-	if screen := t.pages[t.at]; slices.Contains(screen.Tasks, id) && t.complete(screen) && !t.task(id).PassesAtStart {
-		t.say(Good, "That is all on this screen.")
+	page := t.pages[t.at]
+	if was.Done.IsZero() && slices.Contains(page.Tasks, id) && t.complete(page) && !t.task(id).PassesAtStart {
+		t.say(Good, PageDoneText)
 	}
 	t.save()
 }
 
-// complete tells whether every task of a screen was done.
-func (t *Tutor) complete(s Page) bool {
-	return !slices.ContainsFunc(s.Tasks, func(id string) bool { return t.record.Tasks[id].Done.IsZero() })
+// PageDoneText is the notice for the last task of a page.
+const PageDoneText = "All tasks on this page are done."
+
+// complete reports whether every task of a page was done.
+func (t *Tutor) complete(p Page) bool {
+	return !slices.ContainsFunc(p.Tasks, func(id string) bool { return !t.isDone(id) })
 }
 
-// signature is equal for two looks that saw the same.
+// signature is equal for two polls with the same result.
 func signature(s lab.State) string {
 	var b strings.Builder
 	for _, task := range s.Tasks {
-		fmt.Fprintln(&b, task.ID, task.Done, whyNot(task))
+		fmt.Fprintln(&b, task.ID, task.Done, failureText(task))
 	}
-	for _, l := range s.Missing {
-		fmt.Fprintln(&b, l.What, l.Text)
+	for _, m := range s.Missing {
+		fmt.Fprintln(&b, m.What, m.Text)
 	}
 	return b.String()
 }
 
-// whyNot says in a line what a task lacks; nothing if it is done.
-func whyNot(task lab.TaskState) string {
+// failureText says in one line why a task is not done; empty if it is.
+func failureText(task lab.TaskState) string {
 	if task.Done || len(task.Steps) == 0 {
 		return ""
 	}
@@ -226,3 +225,6 @@ func upperFirst(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+// sentence turns a message into a sentence.
+func sentence(s string) string { return strings.TrimRight(upperFirst(s), ".") + "." }

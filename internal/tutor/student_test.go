@@ -5,22 +5,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ingresslab/ingresslab/internal/lab"
-	"github.com/ingresslab/ingresslab/internal/probe"
 	"github.com/ingresslab/ingresslab/internal/progress"
-	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/testing/tutortest"
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// student drives a Tutor whose effects a test answers by itself.
+// student drives a Tutor. The test answers its effects.
 type student struct {
 	*testing.T
-	tutor *tutor.Tutor
-	now   time.Time
-	last  []tutor.Effect
-	// looks and sleeps are how many are under way.
-	looking bool
+	tutor   *tutor.Tutor
+	now     time.Time
+	last    []tutor.Effect
+	polling bool // a poll is running
 	sleep   *tutor.Sleep
 	saved   progress.Record
 }
@@ -32,21 +28,21 @@ func begin(t *testing.T, r progress.Record) *student {
 	return s
 }
 
-// tell gives the tutor an event, and watches that no two looks are ever under way.
+// tell sends the tutor an event, and fails if two polls run at once.
 func (s *student) tell(e tutor.Event) {
 	s.Helper()
 	if _, ok := e.(tutor.Polled); ok {
-		s.looking = false
+		s.polling = false
 	}
 	s.now = s.now.Add(time.Second)
 	s.last = s.tutor.Update(s.now, e)
 	for _, effect := range s.last {
 		switch effect := effect.(type) {
 		case tutor.Poll:
-			if s.looking {
-				s.Fatal("two looks at once")
+			if s.polling {
+				s.Fatal("two polls at once")
 			}
-			s.looking = true
+			s.polling = true
 		case tutor.Sleep:
 			s.sleep = &effect
 		case tutor.Save:
@@ -55,32 +51,19 @@ func (s *student) tell(e tutor.Event) {
 	}
 }
 
-// see answers a look: those tasks are done.
+// see answers a poll: only the tasks with these IDs are done.
 func (s *student) see(done ...string) {
 	s.Helper()
-	if !s.looking {
+	if !s.polling {
 		s.tell(tutor.Woke{Seq: s.sleep.Seq})
 	}
-	if !s.looking {
-		s.Fatal("nobody looks")
+	if !s.polling {
+		s.Fatal("the tutor does not poll")
 	}
-	s.tell(tutor.Polled{State: state(done...)})
+	s.tell(tutor.Polled{State: tutortest.State(done...)})
 }
 
-func state(done ...string) lab.State {
-	var st lab.State
-	for _, task := range tutortest.Course().Lab.Tasks {
-		holds := strings.Contains(" "+strings.Join(done, " ")+" ", " "+task.ID+" ")
-		step := scenario.StepReport{Outcome: scenario.Passed}
-		if !holds {
-			step = scenario.StepReport{Outcome: scenario.Failed, Mismatches: []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}}
-		}
-		st.Tasks = append(st.Tasks, lab.TaskState{ID: task.ID, Title: task.Title, Done: holds, Steps: []scenario.StepReport{step}})
-	}
-	return st
-}
-
-// effect returns the only effect of a kind that the last event had.
+// effect returns the effect of a type that the last event caused. There must be exactly one.
 func effect[E tutor.Effect](s *student) E {
 	s.Helper()
 	var found []E
@@ -105,8 +88,8 @@ func has[E tutor.Effect](s *student) bool {
 	return false
 }
 
-// standings writes how the tasks stand: . for open, + for done, - for lapsed.
-func (s *student) standings() string {
+// statuses writes one sign for each task: . for open, + for done, - for regressed.
+func (s *student) statuses() string {
 	out := ""
 	for _, task := range s.tutor.Tasks() {
 		out += map[tutor.Status]string{tutor.Open: ".", tutor.Done: "+", tutor.Regressed: "-"}[task.Status]
@@ -121,7 +104,7 @@ func (s *student) want(what, got, want string) {
 	}
 }
 
-// heard fails unless something with the text has been said.
+// heard fails unless a notice contains the text.
 func (s *student) heard(text string) {
 	s.Helper()
 	var all []string
@@ -131,10 +114,10 @@ func (s *student) heard(text string) {
 		}
 		all = append(all, n.Text)
 	}
-	s.Fatalf("nobody said %q; said was:\n%s", text, strings.Join(all, "\n"))
+	s.Fatalf("no notice contains %q; notices:\n%s", text, strings.Join(all, "\n"))
 }
 
 func (s *student) title() string {
-	screen, _, _ := s.tutor.Page()
-	return screen.Title
+	page, _, _ := s.tutor.Page()
+	return page.Title
 }

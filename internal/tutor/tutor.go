@@ -1,91 +1,106 @@
+// Package tutor guides a student through a lab: it shows the lesson page by page, watches the
+// cluster and the student's files, marks tasks as done, gives hints, solves tasks, and saves
+// progress.
+//
+// [Tutor] makes all decisions. It is a state machine without a clock, a cluster, or a terminal: it
+// accepts an [Event] and the time, and returns [Effect]s. [Host] runs each effect, and the result
+// is the next event. There are two front ends: package tui draws on a terminal, and [Plain] writes
+// lines for pipes and screen readers.
+//
+// Read event.go for the inputs and outputs of a Tutor, tutor.go for its state, poll.go for how
+// tasks become done, command.go for what students can do, and host.go for the effects.
 package tutor
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/progress"
 )
 
-// Tutor is one student's way through one lab. It is not safe for concurrent use.
+// Tutor is the state of one student in one lab. It is not safe for concurrent use.
 type Tutor struct {
 	lab     *lab.Lab
 	pages   []Page
-	at      int // in pages
+	at      int // index in pages
 	record  progress.Record
 	now     time.Time
 	effects []Effect
 
-	// What the last looks have seen.
-	tasks  map[string]lab.TaskState
-	lapses map[string]int // for how many looks in a row a task that was done has not been
-	lost   []lab.Missing
-	outage *Outage
-	seen   bool // there was a look that saw something
-	pace   pace
+	// The results of polls.
+	tasks   map[string]lab.TaskState
+	undone  map[string]int // consecutive polls in which a finished task failed
+	missing []lab.Missing
+	outage  *Outage
+	polled  bool // at least one poll succeeded
+	pace    pace
 
-	// What is going on.
-	busy      string   // what it is; empty if nothing is
-	queue     []string // tasks to be solved after the present one
-	onward    bool     // turn the page when they are
-	restoring bool     // start/ is to be put back if that is still missing
-	question  *Question
+	// The operation in progress.
+	busy      string   // its description; empty if none runs
+	queue     []string // tasks to solve after the current one
+	onward    bool     // turn the page after the queue
+	restoring bool     // put start/ back if it is still missing
+	prompt    *Prompt
 
 	hint    *HintView
 	advice  []lab.Advice
 	quiz    Quiz
 	files   map[string]FileState
 	notices []Notice
-	unsaved bool // that progress cannot be saved has been said
+	unsaved bool // the notice about unsaved progress was given
 }
 
-// Question is something to be answered by Yes or No.
-type Question struct {
+// Prompt is a question to answer with Yes or No.
+type Prompt struct {
 	Text string
 	then func()
 }
 
-// Outage is that the API server does not answer.
+// Outage is a period in which the API server does not answer.
 type Outage struct {
 	Since time.Time
 	Err   error
-	// Gone says that there is nothing left that could.
+	// Gone reports that the cluster no longer exists.
 	Gone bool
 }
 
-// Tone says how a Notice is meant.
+// Tone is the kind of a Notice.
 type Tone int
 
 // The tones.
 const (
-	Plainly Tone = iota
+	Info Tone = iota
 	Good
 	Bad
 )
 
-// Notice is a line for the student about something that has happened.
+// Notice is a message to the student about an event.
 type Notice struct {
 	Tone Tone
 	Text string
-	// About is what the notice is about, if a later one about the same makes it old: a file's name, or AboutTrouble.
+	// About is the subject: a file name or AboutCluster. A later notice about the same subject
+	// replaces this one.
 	About string
 }
 
-// AboutTrouble is the About of what was said when something that has to be there was gone, or was there again.
-const AboutTrouble = "trouble"
+// AboutCluster is the subject of notices about missing parts of the cluster or the lab.
+const AboutCluster = "cluster"
 
-// New returns a Tutor that goes on where the record ends.
+// New returns a Tutor that continues from the record.
 func New(c Course, r progress.Record) *Tutor {
 	t := &Tutor{
 		lab: c.Lab, pages: c.pages(), record: r.Clone(),
-		tasks: map[string]lab.TaskState{}, lapses: map[string]int{}, files: map[string]FileState{},
+		tasks: map[string]lab.TaskState{}, undone: map[string]int{}, files: map[string]FileState{},
 	}
-	t.at = find(t.pages, r.Page, r.Number)
+	t.at = findPage(t.pages, r.Page, r.Number)
 	return t
 }
 
-// Update takes an event in and returns what to do now.
+// Update handles an event and returns the effects to run.
 func (t *Tutor) Update(now time.Time, e Event) []Effect {
 	t.now, t.effects = now, nil
 	switch e := e.(type) {
@@ -96,7 +111,7 @@ func (t *Tutor) Update(now time.Time, e Event) []Effect {
 	case Woke:
 		t.woke(e.Seq)
 	case Polled:
-		t.looked(e)
+		t.handlePoll(e)
 	case Solved:
 		t.solved(e)
 	case Started:
@@ -110,7 +125,10 @@ func (t *Tutor) Update(now time.Time, e Event) []Effect {
 	case BroughtUp:
 		t.broughtUp(e)
 	case FilesChanged:
-		t.filesChanged(e.Names)
+		if len(e.Names) > 0 {
+			t.do(SeeFiles(e))
+			t.pollNow() // the student is probably about to apply them
+		}
 	case FilesSeen:
 		t.filesSeen(e.Files)
 	case Saved:
@@ -127,7 +145,7 @@ func (t *Tutor) sayAbout(about string, tone Tone, text string) {
 	t.notices = append(t.notices, Notice{tone, text, about})
 }
 
-// save remembers the present state; once a turn is enough.
+// save saves the state, once for each event.
 func (t *Tutor) save() {
 	t.record.Page, t.record.Number, t.record.Seen = t.pages[t.at].Title, t.at, t.now
 	t.effects = slices.DeleteFunc(t.effects, func(e Effect) bool { _, ok := e.(Save); return ok })
@@ -141,21 +159,63 @@ func (t *Tutor) saved(err error) {
 		t.say(Good, "Progress is saved again.")
 	case err != nil && !t.unsaved:
 		t.unsaved = true
-		t.say(Bad, "Progress cannot be saved, the tutor goes on without: "+err.Error())
+		t.say(Bad, "Cannot save your progress; you can still continue: "+err.Error())
 	}
 }
 
-// task returns the lab's task of an id.
+// task returns the lab's task with an ID.
 func (t *Tutor) task(id string) lab.Task {
-	for _, task := range t.lab.Tasks {
-		if task.ID == id {
-			return task
-		}
+	if i := t.position(id); i >= 0 {
+		return t.lab.Tasks[i]
 	}
 	return lab.Task{ID: id, Title: id}
 }
 
-// position returns where a task is in the lab, and -1 if it is not.
+// position returns the index of a task in the lab, or -1.
 func (t *Tutor) position(id string) int {
 	return slices.IndexFunc(t.lab.Tasks, func(task lab.Task) bool { return task.ID == id })
+}
+
+// isDone reports whether a task was done at least once.
+func (t *Tutor) isDone(id string) bool { return !t.record.Tasks[id].Done.IsZero() }
+
+// pending returns the names of the files that the student hasn't applied.
+func (t *Tutor) pending() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(t.files)) {
+		if len(t.files[name].Pending) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (t *Tutor) filesSeen(files []FileState) {
+	for _, f := range files {
+		was := t.files[f.Name]
+		switch {
+		case f.Gone || len(f.Errors) == 0 && len(f.Pending) == 0:
+			delete(t.files, f.Name)
+			if len(was.Pending) > 0 && !f.Gone {
+				t.sayAbout(f.Name, Good, f.Name+" is applied.")
+				if t.hint != nil {
+					t.hint.Stale = true
+				}
+			}
+		case slices.Equal(f.Errors, was.Errors) && slices.Equal(f.Pending, was.Pending):
+		default:
+			t.files[f.Name] = f
+			for _, line := range f.lines() {
+				t.sayAbout(f.Name, Bad, line)
+			}
+		}
+	}
+}
+
+// lines returns what the student should know about a file.
+func (f FileState) lines() []string {
+	if len(f.Errors) == 0 && len(f.Pending) > 0 {
+		return []string{fmt.Sprintf("%s is saved but not applied (%s): kubectl apply -f %s", f.Name, strings.Join(f.Pending, ", "), f.Name)}
+	}
+	return f.Errors
 }

@@ -11,55 +11,55 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-func TestTasksAreTickedAsTheyComeTrue(t *testing.T) {
+func TestTasksAreMarkedDone(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
-	s.want("standings", s.standings(), "+...")
+	s.want("statuses", s.statuses(), "+...")
 	s.tell(tutor.Next)
 	s.see("stands", "front")
 	s.heard("✓ The front door is open")
 	s.want("present task", s.tutor.Present(), "knocked")
 	s.see("stands", "front", "knocked")
-	s.heard("That is all on this screen")
-	// A transient task stays ticked, another one does not have to be believed forever.
+	s.heard("All tasks on this page are done")
+	// A transient task stays done. Another task regresses after two failed polls.
 	s.see("stands", "front")
 	s.see("stands")
-	s.want("after one bad look", s.standings(), "+++.")
+	s.want("after one failed poll", s.statuses(), "+++.")
 	s.see("stands")
-	s.want("after two", s.standings(), "+-+.")
-	if summary, lapsed := s.tutor.Summary(), "Done, and not so any more:\n\n- The front door is open\n"; !strings.Contains(summary, lapsed) {
-		t.Errorf("the last screen says nothing of it:\n%s", summary)
+	s.want("after two failed polls", s.statuses(), "+-+.")
+	if summary, regressed := s.tutor.Summary(), "No longer done:\n\n- The front door is open\n"; !strings.Contains(summary, regressed) {
+		t.Errorf("the summary does not list it:\n%s", summary)
 	}
-	s.heard("Was done, and is not anymore: The front door is open")
+	s.heard("No longer done: The front door is open")
 	s.want("present task", s.tutor.Present(), "front")
 	s.see("stands", "front")
-	s.want("after it is true again", s.standings(), "+++.")
-	s.heard("✓ Again: The front door is open")
+	s.want("after the check passes again", s.statuses(), "+++.")
+	s.heard("✓ Done again: The front door is open")
 }
 
-func TestProgressIsGoneOnWith(t *testing.T) {
+func TestTutorContinuesFromRecord(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	s.tell(tutor.Next)
 	s.see("stands", "front")
 	record := s.saved
 	again := begin(t, record)
-	again.want("screen", again.title(), "The front door")
+	again.want("page", again.title(), "The front door")
 	again.see("stands", "front")
-	again.want("standings", again.standings(), "++..")
+	again.want("statuses", again.statuses(), "++..")
 	if n := len(again.tutor.Notices()); n != 0 {
-		t.Errorf("%d notices about what was known: %v", n, again.tutor.Notices())
+		t.Errorf("%d notices about known results: %v", n, again.tutor.Notices())
 	}
-	// A lesson that was rewritten: the title decides, then the number, as far as there is one.
+	// After a change of the lesson, the title decides, then the number.
 	record.Number = 0
 	again = begin(t, record)
 	again.want("found by its title", again.title(), "The front door")
-	record.Page, record.Number = "A chapter that is no more", 40
+	record.Page, record.Number = "A deleted page", 40
 	again = begin(t, record)
-	again.want("found by its number", again.title(), "Done")
+	again.want("found by its number", again.title(), "Summary")
 }
 
-func TestLooksBecomeSlowerWhileNothingHappens(t *testing.T) {
+func TestPollsSlowDownWhileNothingChanges(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	first := s.sleep.For
@@ -67,86 +67,86 @@ func TestLooksBecomeSlowerWhileNothingHappens(t *testing.T) {
 		s.see("stands")
 	}
 	if s.sleep.For < 4*first {
-		t.Errorf("after 60 equal looks the next one is in %s, as at first: %s", s.sleep.For, first)
+		t.Errorf("after 60 equal polls, the interval is %s; at first it was %s", s.sleep.For, first)
 	}
 	stale := s.sleep.Seq
 	s.tell(tutor.FilesChanged{Names: []string{"door.yaml"}})
 	if !has[tutor.Poll](s) {
-		t.Error("a saved file is not looked after at once")
+		t.Error("a saved file does not cause a poll")
 	}
 	s.see("stands")
 	if s.sleep.For != first {
-		t.Errorf("after a file was saved the next look is in %s, want %s", s.sleep.For, first)
+		t.Errorf("after a file was saved, the interval is %s, want %s", s.sleep.For, first)
 	}
 	s.tell(tutor.Woke{Seq: stale})
 	if has[tutor.Poll](s) {
-		t.Error("a sleep that was given up counts")
+		t.Error("an outdated sleep causes a poll")
 	}
 }
 
-func TestSolveAsksAndSolvesWhatComesBefore(t *testing.T) {
+func TestSolveAlsoSolvesEarlierTasks(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	s.tell(tutor.Next)
 	s.tell(tutor.Next)
 	s.tell(tutor.Solve)
-	if q := s.tutor.Asked(); q == nil || !strings.Contains(q.Text, "The back door is open") || !strings.Contains(q.Text, "2 other tasks") {
-		t.Fatalf("asked %+v", q)
+	if q := s.tutor.Prompt(); q == nil || !strings.Contains(q.Text, "The back door is open") || !strings.Contains(q.Text, "2 earlier tasks") {
+		t.Fatalf("prompt %+v", q)
 	}
 	s.tell(tutor.No)
-	if has[tutor.SolveTask](s) || s.tutor.Asked() != nil {
-		t.Fatal("no is not an answer")
+	if has[tutor.SolveTask](s) || s.tutor.Prompt() != nil {
+		t.Fatal("No does not cancel")
 	}
 	s.tell(tutor.Solve)
 	s.tell(tutor.Yes)
 	for _, id := range []string{"front", "knocked", "back"} {
 		s.want("solved", effect[tutor.SolveTask](s).Task, id)
 		s.tell(tutor.Solve)
-		s.heard("One thing after the other")
-		s.tell(tutor.Solved{Task: id, Notes: []string{"door.yaml is in your workspace now."}})
+		s.heard("Wait until this is done")
+		s.tell(tutor.Solved{Task: id, Notes: []string{"Added to your workspace: door.yaml."}})
 	}
-	s.want("standings", s.standings(), "++++")
-	s.want("screen", s.title(), "The back door")
+	s.want("statuses", s.statuses(), "++++")
+	s.want("page", s.title(), "The back door")
 	if s.saved.Finished == nil || !s.saved.Tasks["back"].Solved {
 		t.Errorf("saved %+v", s.saved)
 	}
 }
 
-func TestASolutionThatFailsEndsTheRow(t *testing.T) {
+func TestFailedSolutionStopsQueue(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	s.tell(tutor.Next)
 	s.tell(tutor.Skip)
 	s.tell(tutor.Yes)
 	s.tell(tutor.Solved{Task: "front", Err: errors.New("the hinge is broken")})
-	s.heard("“The front door is open” could not be solved: the hinge is broken")
+	s.heard("Cannot solve “The front door is open”: the hinge is broken")
 	if has[tutor.SolveTask](s) || s.tutor.Busy() != "" {
-		t.Error("it goes on all the same")
+		t.Error("the tutor continues after a failed solution")
 	}
-	s.want("screen", s.title(), "The front door")
+	s.want("page", s.title(), "The front door")
 }
 
-func TestSkipSolvesUpToThisScreenAndGoesOn(t *testing.T) {
+func TestSkipSolvesUpToPageAndTurnsIt(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
-	s.tell(tutor.Skip) // all of the first screen is done
-	s.want("screen", s.title(), "The front door")
+	s.tell(tutor.Skip) // all tasks on the first page are done
+	s.want("page", s.title(), "The front door")
 	s.tell(tutor.Skip)
 	s.tell(tutor.Yes)
 	s.tell(tutor.Solved{Task: "front"})
 	s.tell(tutor.Solved{Task: "knocked"})
-	s.want("screen", s.title(), "The back door")
-	s.want("standings", s.standings(), "+++.")
+	s.want("page", s.title(), "The back door")
+	s.want("statuses", s.statuses(), "+++.")
 }
 
-func TestHintsComeTierByTierAndFollowTheFault(t *testing.T) {
+func TestHintsOpenLevelByLevelForEachFinding(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	s.tell(tutor.Next)
 	fake := &tutortest.Session{Dir: t.TempDir()}
-	ask := func(fault string) string {
+	ask := func(code string) string {
 		t.Helper()
-		if err := fake.Put("fault", fault); err != nil {
+		if err := fake.Put("fault", code); err != nil {
 			t.Fatal(err)
 		}
 		s.tell(tutor.Hint)
@@ -159,7 +159,7 @@ func TestHintsComeTierByTierAndFollowTheFault(t *testing.T) {
 	s.want("first", ask("rust"), "Is it locked?")
 	s.want("why", s.tutor.HintView().Why, "door/front spec.lock: expected open, found shut rust")
 	s.want("second", ask("rust"), "Look at its lock.")
-	s.want("another fault", ask("ice"), "Is it locked?")
+	s.want("another finding", ask("ice"), "Is it locked?")
 	s.want("second", ask("ice"), "Look at its lock.")
 	s.want("third", ask("ice"), "Set spec.lock to open.")
 	s.want("the next hint", ask("ice"), "Doors have handles.")
@@ -167,49 +167,49 @@ func TestHintsComeTierByTierAndFollowTheFault(t *testing.T) {
 	s.heard("That was the last hint")
 	s.see("stands", "front")
 	if s.tutor.HintView() != nil {
-		t.Error("the hint outlives its task")
+		t.Error("the hint stays open after its task is done")
 	}
 	if n := s.saved.Tasks["front"].Hints; n != 6 {
-		t.Errorf("%d hints remembered, want 6", n)
+		t.Errorf("%d hints recorded, want 6", n)
 	}
 }
 
-func TestResetAsksAndForgets(t *testing.T) {
+func TestResetAsksAndDeletesProgress(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands", "front")
 	s.tell(tutor.Next)
 	s.tell(tutor.Reset)
 	s.tell(tutor.Yes)
 	if !effect[tutor.Start](s).Reset {
-		t.Fatal("the files are left out")
+		t.Fatal("the effect does not reset the files")
 	}
-	s.tell(tutor.Polled{State: state("stands", "front")}) // saw the namespace before it was taken apart
-	s.want("standings", s.standings(), "++..")
+	s.tell(tutor.Polled{State: tutortest.State("stands", "front")}) // the poll ran before the reset
+	s.want("statuses", s.statuses(), "++..")
 	s.tell(tutor.Started{Reset: true})
-	s.want("standings", s.standings(), "....")
-	s.want("screen", s.title(), "The house")
+	s.want("statuses", s.statuses(), "....")
+	s.want("page", s.title(), "The house")
 	s.see("stands")
-	s.want("standings", s.standings(), "+...")
+	s.want("statuses", s.statuses(), "+...")
 }
 
-func TestWhatIsGoneIsSaidAndRestored(t *testing.T) {
+func TestMissingNamespaceIsReportedAndRestored(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands", "front")
-	lost := lab.State{Missing: []lab.Missing{{What: "namespace", Text: "the namespace lab-7 is gone", Fix: "start/ is put back"}}}
+	missing := lab.State{Missing: []lab.Missing{{What: "namespace", Text: "namespace lab-7 is missing", Fix: "creates it again"}}}
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
-	s.tell(tutor.Polled{State: lost})
-	s.heard("The namespace lab-7 is gone.")
-	s.want("standings", s.standings(), "++..") // progress is not lost
+	s.tell(tutor.Polled{State: missing})
+	s.heard("Namespace lab-7 is missing.")
+	s.want("statuses", s.statuses(), "++..") // progress is kept
 	s.tell(tutor.Restore)
 	if effect[tutor.Start](s).Reset {
-		t.Error("the student's files are not gone, and need no reset")
+		t.Error("restore resets the student's files")
 	}
 	s.tell(tutor.Started{})
 	s.see("stands")
-	s.heard("Everything that the lab needs is there again.")
+	s.heard("Everything that the lab needs is restored.")
 }
 
-func TestACallThatIsNotAnsweredIsRepeated(t *testing.T) {
+func TestOutageIsReportedOnce(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	down := errors.New("connection refused")
@@ -218,56 +218,56 @@ func TestACallThatIsNotAnsweredIsRepeated(t *testing.T) {
 	since := s.now
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
 	s.tell(tutor.Polled{Err: down})
-	if text := s.tutor.Trouble()[0]; !strings.Contains(text, since.Format("15:04:05")) || !strings.Contains(text, "connection refused") {
-		t.Errorf("trouble is %q, want since when and why", text)
+	if text := s.tutor.Problems()[0]; !strings.Contains(text, since.Format("15:04:05")) || !strings.Contains(text, "connection refused") {
+		t.Errorf("problem is %q, want its start and its cause", text)
 	}
 	if n := len(s.tutor.Notices()) - 1; n != 1 {
-		t.Errorf("said %d times, want once", n)
+		t.Errorf("%d notices, want 1", n)
 	}
 	s.see("stands")
 	s.heard("The API server answers again.")
 	if s.tutor.Broken() {
-		t.Error("still broken")
+		t.Error("Broken returns true")
 	}
 }
 
-func TestAClusterThatIsGoneIsBroughtUpWithTheLabInIt(t *testing.T) {
+func TestRestoreStartsClusterAndLab(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands", "front")
 	s.tell(tutor.Woke{Seq: s.sleep.Seq})
 	s.tell(tutor.Polled{Err: errors.New("no cluster “lab”"), Gone: true})
-	s.heard("The cluster is gone")
+	s.heard("The cluster no longer exists")
 	s.tell(tutor.Restore)
 	effect[tutor.BringUp](s)
 	s.tell(tutor.BroughtUp{})
-	s.tell(tutor.Polled{State: lab.State{Missing: []lab.Missing{{What: "namespace", Text: "the namespace lab-7 is gone"}}}})
+	s.tell(tutor.Polled{State: lab.State{Missing: []lab.Missing{{What: "namespace", Text: "namespace lab-7 is missing"}}}})
 	effect[tutor.Start](s)
 	s.tell(tutor.Started{})
 	s.see("stands")
-	s.want("standings", s.standings(), "++..")
+	s.want("statuses", s.statuses(), "++..")
 	if s.tutor.Broken() {
-		t.Error("still broken")
+		t.Error("Broken returns true")
 	}
 }
 
-func TestFilesAreTalkedAboutUntilTheyAreApplied(t *testing.T) {
+func TestFileNoticesUntilApplied(t *testing.T) {
 	s := begin(t, progress.Record{})
 	s.see("stands")
 	s.tell(tutor.FilesChanged{Names: []string{"door.yaml"}})
-	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml", Faults: []string{`door.yaml:3: spec.lok: has no such field`}}}})
+	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml", Errors: []string{`door.yaml:3: spec.lok: has no such field`}}}})
 	s.heard("door.yaml:3")
 	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml", Pending: []string{"door/front"}}}})
-	s.heard("saved, not applied yet (door/front): kubectl apply -f door.yaml")
+	s.heard("is saved but not applied (door/front): kubectl apply -f door.yaml")
 	s.see("stands")
-	s.want("looked at again", effect[tutor.SeeFiles](s).Names[0], "door.yaml")
+	s.want("compared again", effect[tutor.SeeFiles](s).Names[0], "door.yaml")
 	s.tell(tutor.FilesSeen{Files: []tutor.FileState{{Name: "door.yaml"}}})
-	s.heard("the cluster has it as you saved it")
+	s.heard("door.yaml is applied.")
 	if lines := s.tutor.FileLines(); len(lines) != 0 {
-		t.Errorf("still said: %q", lines)
+		t.Errorf("file lines remain: %q", lines)
 	}
 }
 
-func TestTheQuestionAtTheEnd(t *testing.T) {
+func TestQuizAnswerIsGradedAndSaved(t *testing.T) {
 	s := begin(t, progress.Record{Page: "The back door", Number: 2})
 	s.see("stands")
 	s.tell(tutor.Next)
@@ -283,11 +283,11 @@ func TestTheQuestionAtTheEnd(t *testing.T) {
 	}
 	s.tell(tutor.Next)
 	if summary := s.tutor.Summary(); !strings.Contains(summary, "the cat") || !strings.Contains(summary, "The back door is open") {
-		t.Errorf("the summary does not say what was answered and what is open:\n%s", summary)
+		t.Errorf("the summary lacks the answer or the open task:\n%s", summary)
 	}
 }
 
-func TestAFullDiskIsSaidOnce(t *testing.T) {
+func TestFullDiskIsReportedOnce(t *testing.T) {
 	s := begin(t, progress.Record{})
 	for range 3 {
 		s.tell(tutor.Saved{Err: errors.New("no space left on device")})

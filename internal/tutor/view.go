@@ -9,36 +9,37 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/lab"
 	"github.com/ingresslab/ingresslab/internal/scenario"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Status is how a task stands.
+// Status is the status of a task.
 type Status int
 
-// The standings.
+// The statuses.
 const (
 	// Open was never done.
 	Open Status = iota
-	// Done was done, and holds still unless it is transient.
+	// Done was done, and its check still passes unless the task is transient.
 	Done
-	// Regressed was done, and does not hold anymore.
+	// Regressed was done, but its check no longer passes.
 	Regressed
 )
 
-// TaskView is a task as it is shown.
+// TaskView is a task for display.
 type TaskView struct {
 	ID, Title string
 	Status    Status
-	// Why is what it lacks, in a line; empty if it is done or has not been looked at.
+	// Why says in one line why the task is not done; empty if it is done or not checked yet.
 	Why string
-	// Here says that it belongs to the present screen, Present that it is the one to do now.
+	// Here reports whether the task is on the current page, Present whether it is the current task.
 	Here, Present bool
 }
 
 // Lab returns the lab.
 func (t *Tutor) Lab() *lab.Lab { return t.lab }
 
-// Page returns what is read now, which of how many it is, counted from 1.
-func (t *Tutor) Page() (s Page, number, total int) {
+// Page returns the current page, its number from 1, and the number of pages.
+func (t *Tutor) Page() (p Page, number, total int) {
 	return t.pages[t.at], t.at + 1, len(t.pages)
 }
 
@@ -48,32 +49,33 @@ func (t *Tutor) Tasks() []TaskView {
 	present := t.Present()
 	for _, task := range t.lab.Tasks {
 		v := TaskView{
-			ID: task.ID, Title: task.Title, Status: t.standing(task.ID), Present: task.ID == present,
+			ID: task.ID, Title: task.Title, Status: t.status(task.ID), Present: task.ID == present,
 			Here: slices.Contains(t.pages[t.at].Tasks, task.ID),
 		}
 		if v.Status != Done && !t.Broken() {
-			v.Why = whyNot(t.tasks[task.ID])
+			v.Why = failureText(t.tasks[task.ID])
 		}
 		views = append(views, v)
 	}
 	return views
 }
 
-func (t *Tutor) standing(id string) Status {
+func (t *Tutor) status(id string) Status {
 	switch {
-	case t.record.Tasks[id].Done.IsZero():
+	case !t.isDone(id):
 		return Open
-	case t.lapses[id] >= lapseAfter:
+	case t.undone[id] >= regressedAfter:
 		return Regressed
 	}
 	return Done
 }
 
-// Present returns the id of the screen's task to do now; empty if all are done.
+// Present returns the ID of the current task: the page's first open task, else its first regressed
+// one, else "".
 func (t *Tutor) Present() string {
-	for _, wanted := range []Status{Open, Regressed} {
+	for _, status := range []Status{Open, Regressed} {
 		for _, id := range t.pages[t.at].Tasks {
-			if t.standing(id) == wanted {
+			if t.status(id) == status {
 				return id
 			}
 		}
@@ -81,20 +83,20 @@ func (t *Tutor) Present() string {
 	return ""
 }
 
-// ScreenDone tells whether every task of the screen was done; there may be none.
-func (t *Tutor) ScreenDone() bool { return t.complete(t.pages[t.at]) }
+// PageDone reports whether every task of the page was done. The page can have no tasks.
+func (t *Tutor) PageDone() bool { return t.complete(t.pages[t.at]) }
 
-// AllDone tells whether every task of the lab was done.
+// AllDone reports whether every task of the lab was done.
 func (t *Tutor) AllDone() bool {
-	return !slices.ContainsFunc(t.lab.Tasks, func(task lab.Task) bool { return t.record.Tasks[task.ID].Done.IsZero() })
+	return !slices.ContainsFunc(t.lab.Tasks, func(task lab.Task) bool { return !t.isDone(task.ID) })
 }
 
-// Elsewhere returns the titles of the tasks on earlier pages that were done and do not hold anymore.
-func (t *Tutor) Elsewhere() []string {
+// RegressedEarlier returns the titles of the regressed tasks on earlier pages.
+func (t *Tutor) RegressedEarlier() []string {
 	var titles []string
-	for _, screen := range t.pages[:t.at] {
-		for _, id := range screen.Tasks {
-			if t.standing(id) == Regressed {
+	for _, page := range t.pages[:t.at] {
+		for _, id := range page.Tasks {
+			if t.status(id) == Regressed {
 				titles = append(titles, t.task(id).Title)
 			}
 		}
@@ -102,79 +104,77 @@ func (t *Tutor) Elsewhere() []string {
 	return titles
 }
 
-// Polled tells whether the cluster has been seen.
-func (t *Tutor) Polled() bool { return t.seen }
+// Polled reports whether a poll has succeeded.
+func (t *Tutor) Polled() bool { return t.polled }
 
-// Busy says what is going on; empty if nothing is.
+// Busy describes the operation in progress; empty if there is none.
 func (t *Tutor) Busy() string { return t.busy }
 
-// Asked returns the question that waits for Yes or No; nil if there is none.
-func (t *Tutor) Asked() *Question { return t.question }
+// Prompt returns the prompt that waits for Yes or No, or nil.
+func (t *Tutor) Prompt() *Prompt { return t.prompt }
 
-// HintView returns the hint that is open; nil if none is.
+// HintView returns the open hint, or nil.
 func (t *Tutor) HintView() *HintView { return t.hint }
 
-// Quiz returns how far the question at the end is.
+// Quiz returns the state of the quiz.
 func (t *Tutor) Quiz() Quiz { return t.quiz }
 
-// Notices returns everything that was said, the oldest first. It only grows.
+// Notices returns all notices, the oldest first. The list only grows.
 func (t *Tutor) Notices() []Notice { return t.notices }
 
-// Broken tells whether something is gone that has to be there.
-func (t *Tutor) Broken() bool { return t.outage != nil || len(t.lost) > 0 }
+// Broken reports whether the cluster or a required object is missing.
+func (t *Tutor) Broken() bool { return t.outage != nil || len(t.missing) > 0 }
 
-// Trouble says what is gone and how to get it back, a line each; nothing if all is well.
-func (t *Tutor) Trouble() []string {
+// Problems lists what is missing and how to restore it, one line each.
+func (t *Tutor) Problems() []string {
 	if t.outage != nil {
-		return []string{t.OutageText(), "restore (R) brings it up again. Your progress and your files are safe."}
+		return []string{t.outageText(), "restore (R) starts it again. Your progress and your files are safe."}
 	}
 	var lines []string
-	for _, l := range t.lost {
-		lines = append(lines, lossText(l))
-		if l.Fix != "" {
-			lines = append(lines, "restore (R): "+l.Fix+".")
+	for _, m := range t.missing {
+		lines = append(lines, sentence(m.Text))
+		if m.Fix != "" {
+			lines = append(lines, "restore (R): "+m.Fix+".")
 		}
 	}
 	return lines
 }
 
-// OutageText says since when the API server has not answered.
-func (t *Tutor) OutageText() string {
-	switch {
-	case t.outage == nil:
-		return ""
-	case t.outage.Gone:
-		return fmt.Sprintf("The cluster is gone (noticed at %s): %v.", t.outage.Since.Format("15:04:05"), t.outage.Err)
+// outageText describes the current outage.
+func (t *Tutor) outageText() string {
+	since, err := t.outage.Since.Format("15:04:05"), t.outage.Err
+	if t.outage.Gone {
+		return fmt.Sprintf("The cluster no longer exists (detected at %s): %v.", since, err)
 	}
-	err := t.outage.Err
 	var unreachable *lab.UnreachableError
 	if errors.As(err, &unreachable) {
 		err = unreachable.Cause
 	}
-	return fmt.Sprintf("The API server has not answered since %s, it is asked again and again: %v.", t.outage.Since.Format("15:04:05"), err)
+	return fmt.Sprintf("The API server has not answered since %s; retrying: %v.", since, err)
 }
 
-// FileLines says what is the matter with the student's files, a line each.
+// FileLines lists what the student should know about the files, one line each.
 func (t *Tutor) FileLines() []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
-		lines = append(lines, fileLines(t.files[name])...)
+		lines = append(lines, t.files[name].lines()...)
 	}
 	return lines
 }
 
-// Details says everything that the last look knows about the present task, or about all of the screen if none is left to do.
+// Details returns the latest results for the current task, or for all tasks of the page if none is
+// left.
 func (t *Tutor) Details() []string {
-	ids := []string{t.Present()}
-	if ids[0] == "" {
-		ids = t.pages[t.at].Tasks
+	ids := t.pages[t.at].Tasks
+	if id := t.Present(); id != "" {
+		ids = []string{id}
 	}
 	var lines []string
 	for _, id := range ids {
-		state, seen := t.tasks[id]
+		state, checked := t.tasks[id]
 		lines = append(lines, t.task(id).Title)
-		if !seen {
-			lines = append(lines, "  not looked at yet")
+		if !checked {
+			lines = append(lines, "  not checked yet")
 		}
 		for _, step := range state.Steps {
 			lines = append(lines, stepLines(step)...)
@@ -182,7 +182,7 @@ func (t *Tutor) Details() []string {
 		lines = append(lines, "")
 	}
 	if len(ids) == 0 {
-		lines = append(lines, "There is no task on this screen.")
+		lines = append(lines, "This page has no tasks.")
 	}
 	return lines
 }
@@ -196,75 +196,76 @@ func stepLines(s scenario.StepReport) []string {
 	for _, m := range s.Mismatches {
 		lines = append(lines, "      "+m.Field, "        expected "+m.Expected, "        observed "+m.Observed)
 	}
-	for _, text := range []string{s.Summary, s.Error, s.Note} {
-		for line := range strings.Lines(text) {
+	for _, note := range []string{s.Summary, s.Error, s.Note} {
+		for line := range strings.Lines(note) {
 			lines = append(lines, "      "+strings.TrimRight(line, "\n"))
 		}
 	}
 	if s.Answer != nil && s.Outcome != scenario.Passed {
-		lines = append(lines, fmt.Sprintf("      answered with %d in %.1f ms", s.Answer.Status, s.Answer.Milliseconds))
+		lines = append(lines, fmt.Sprintf("      response %d in %.1f ms", s.Answer.Status, s.Answer.Milliseconds))
 		if s.Answer.Reason != "" {
-			lines = append(lines, "      the controller says: "+s.Answer.Reason)
+			lines = append(lines, "      controller: "+s.Answer.Reason)
 		}
 	}
 	return lines
 }
 
-// Summary says how the lab went, for its last screen, in Markdown.
+// Summary returns the results of the lab in Markdown.
 func (t *Tutor) Summary() string {
 	var b strings.Builder
 	done, solved := 0, 0
 	for _, task := range t.lab.Tasks {
-		if r := t.record.Tasks[task.ID]; !r.Done.IsZero() {
+		if t.isDone(task.ID) {
 			done++
-			if r.Solved {
+			if t.record.Tasks[task.ID].Solved {
 				solved++
 			}
 		}
 	}
-	fmt.Fprintf(&b, "%d of %d tasks are done", done, len(t.lab.Tasks))
+	fmt.Fprintf(&b, "You completed %d of %s", done, text.Count(len(t.lab.Tasks), "task"))
 	if solved > 0 {
-		fmt.Fprintf(&b, ", %d of them by the tutor", solved)
+		fmt.Fprintf(&b, "; the tutor solved %d of them", solved)
 	}
 	b.WriteString(".\n")
 	if q := t.record.Quiz; q != nil {
-		verdict := "which was right"
+		verdict := "which is right"
 		if !q.Right {
-			verdict = fmt.Sprintf("and the cluster's was **%s**", q.Truth)
+			verdict = fmt.Sprintf("but the right answer is **%s**", q.Truth)
 		}
-		fmt.Fprintf(&b, "\nYour answer to the question was **%s**, %s.\n", q.Choice, verdict)
+		fmt.Fprintf(&b, "\nYour quiz answer was **%s**, %s.\n", q.Choice, verdict)
 	}
-	t.list(&b, "Open are still:", Open)
-	t.list(&b, "Done, and not so any more:", Regressed)
+	t.list(&b, "Still open:", Open)
+	t.list(&b, "No longer done:", Regressed)
 	if t.lab.Scenario != "" {
-		fmt.Fprintf(&b, "\n`ingresslab run %s` tests the same in depth. ", t.lab.Scenario)
+		fmt.Fprintf(&b, "\nTo test the topic in depth, run `ingresslab run %s`.\n", t.lab.Scenario)
 	}
-	fmt.Fprintf(&b, "\nWhat you have made keeps running in namespace %s: look around, or reset to begin again.\n", t.lab.Namespace)
+	fmt.Fprintf(&b, "\nYour objects keep running in namespace %s. Explore them, or reset the lab to start over.\n", t.lab.Namespace)
 	return b.String()
 }
 
-// list writes the tasks that stand so under a heading, in Markdown; nothing if there are none.
-func (t *Tutor) list(b *strings.Builder, heading string, standing Status) {
-	tasks := slices.DeleteFunc(slices.Clone(t.lab.Tasks), func(task lab.Task) bool { return t.standing(task.ID) != standing })
-	if len(tasks) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\n%s\n\n", heading)
-	for _, task := range tasks {
+// list writes the tasks with a status under a heading, in Markdown.
+func (t *Tutor) list(b *strings.Builder, heading string, status Status) {
+	for _, task := range t.lab.Tasks {
+		if t.status(task.ID) != status {
+			continue
+		}
+		if heading != "" {
+			fmt.Fprintf(b, "\n%s\n\n", heading)
+			heading = ""
+		}
 		fmt.Fprintf(b, "- %s\n", task.Title)
 	}
 }
 
-// GradeLines says what the cluster answered, a line each.
+// GradeLines returns the grade with its explanation, one line each.
 func GradeLines(g lab.Grade) []string {
-	verdict := fmt.Sprintf("Right: it is %s.", g.Truth)
+	lines := []string{fmt.Sprintf("Right: the answer is %s.", g.Truth)}
 	if !g.Right {
-		verdict = fmt.Sprintf("You said %s; the cluster says %s.", g.Choice, g.Truth)
+		lines[0] = fmt.Sprintf("You chose %s; the right answer is %s.", g.Choice, g.Truth)
 	}
-	lines := []string{verdict}
-	for _, text := range []string{g.Why, g.Evidence} {
-		if text = strings.TrimSpace(text); text != "" {
-			lines = append(lines, text)
+	for _, line := range []string{g.Why, g.Evidence} {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -14,17 +14,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-const (
-	// steadyFor is how long an output has to stay the same before it is recorded: right after a change, the old state is still seen.
-	steadyFor = 5 * time.Second
-)
+// steadyFor is the time for which an output must be unchanged before it is recorded. Right after a
+// change, commands can still show the old state.
+const steadyFor = 5 * time.Second
 
-// Record plays the lab's lesson, and writes the outputs that are not as recorded into it. Nothing but those lines changes. An output
-// that matches stays as it is, so that recording twice changes nothing. The faults of the report are what cannot be recorded: a
-// command that is not there, or does not end. A lesson that somebody has edited since it was loaded is left alone, which is an error.
+// Record replays the lab's lesson and writes the outputs that differ into it. Equal outputs stay as
+// they are. The faults of the report are commands that cannot be recorded. If the lesson changed
+// since it was loaded, Record fails and writes nothing.
 func Record(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
-	p := &player{lab: l, env: env, patience: patience, settled: steady}
-	report, err := p.play(ctx)
+	r := &replayer{lab: l, env: env, retryFor: retryFor, settled: steady}
+	report, err := r.replay(ctx)
 	if err != nil {
 		return report, err
 	}
@@ -32,29 +31,30 @@ func Record(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
 	return report, err
 }
 
-// write writes the outputs that were not as recorded into the lab's lesson, and tells whether there were any.
-func write(l *lab.Lab, played []Played) (changed bool, faults strictyaml.Diagnostics, err error) {
+// write writes the outputs that differ into the lab's lesson and reports whether any did.
+func write(l *lab.Lab, results []Result) (changed bool, faults strictyaml.Diagnostics, err error) {
 	file := filepath.Join(l.Dir, lab.LessonFile)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return false, nil, err
 	}
-	text, faults := written(file, string(data), played)
+	text, faults := updated(file, string(data), results)
 	if text == string(data) {
 		return false, faults, nil
 	}
-	// The outputs are known by their lines.
+	// The line numbers of the outputs must still be right.
 	now, err := lab.Load(l.Dir)
 	if err != nil {
 		return false, faults, err
 	}
 	if now.Text != l.Text || now.TextLine != l.TextLine {
-		return false, faults, fmt.Errorf("%s was edited while it was played: nothing is recorded, play it again", file)
+		return false, faults, fmt.Errorf("%s changed during the replay, so nothing was recorded; record it again", file)
 	}
-	return true, faults, os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // a text of the checkout
+	return true, faults, os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // the lesson is public
 }
 
-// steady returns what says whether an output has been the same, but for what is never the same, for long enough.
+// steady returns a function that reports whether the normalized output has been unchanged for
+// steadyFor.
 func steady() func(output string) bool {
 	var last string
 	var since time.Time
@@ -66,12 +66,12 @@ func steady() func(output string) bool {
 	}
 }
 
-// written returns the text of a lesson with the outputs that were not as recorded.
-func written(file, text string, played []Played) (string, strictyaml.Diagnostics) {
+// updated returns the text of a lesson with the outputs that differ.
+func updated(file, text string, results []Result) (string, strictyaml.Diagnostics) {
 	var faults strictyaml.Diagnostics
 	lines := strings.Split(text, "\n")
-	// From the end, so that the lines that are still to come keep their numbers.
-	for _, c := range slices.Backward(played) {
+	// Start at the end, so that the other line numbers stay right.
+	for _, c := range slices.Backward(results) {
 		if c.Problem == "" && c.Matches {
 			continue
 		}
@@ -88,8 +88,8 @@ func written(file, text string, played []Played) (string, strictyaml.Diagnostics
 	return strings.Join(lines, "\n"), faults.Sorted()
 }
 
-// recordable returns an output as lines of a lesson, or why it cannot be one.
-func recordable(c Played) (lines []string, problem string) {
+// recordable returns an output as lines of a lesson, or the reason why a lesson cannot contain it.
+func recordable(c Result) (lines []string, problem string) {
 	if c.Problem != "" {
 		return nil, c.Problem
 	}
@@ -100,14 +100,14 @@ func recordable(c Played) (lines []string, problem string) {
 	for _, line := range strings.Split(text, "\n") {
 		line = strings.TrimRight(line, " \t\r")
 		if strings.HasPrefix(line, "$ ") || strings.HasPrefix(line, "```") {
-			return nil, fmt.Sprintf("its output cannot stand in a console block: it has the line %q", line)
+			return nil, fmt.Sprintf("a console block cannot contain its output, because of the line %q", line)
 		}
 		if line != "" {
 			line = c.Indent + line
 		}
 		lines = append(lines, line)
 	}
-	// The blank line that parts two commands is of the text, and not of the output.
+	// Blank lines between commands belong to the text and not to the output.
 	for i := len(c.Output); i > 0 && c.Output[i-1] == ""; i-- {
 		lines = append(lines, "")
 	}

@@ -1,3 +1,11 @@
+// Package replay runs the commands of a lesson and compares their outputs with the recorded ones.
+//
+// [Verify] resets a lab, copies start/ to a workspace, and runs the lesson from top to bottom: it
+// writes the files and runs the commands in bash with the cluster's kubeconfig. [Record] does the
+// same and writes the outputs that differ into the lesson.
+//
+// Read replay.go for the run, shell.go for how a command runs, and record.go for what Record
+// writes.
 package replay
 
 import (
@@ -18,160 +26,161 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Env is where a lesson is played.
+// Env is the environment of a replay.
 type Env struct {
 	lab.Env
-	// Cluster is where it is played, of the same cluster as Env.
 	Cluster *cluster.Cluster
-	// Root is the checkout: kubectl is taken from its bin/ if there is none in PATH.
+	// Root is the checkout. Its bin/kubectl is the fallback if PATH has no kubectl.
 	Root string
-	// Program is what "ingresslab" means in a lesson, with the flags that name the cluster: [bin/ingresslab --name x].
+	// Program replaces "ingresslab" in a lesson and selects the cluster: [bin/ingresslab --name x].
 	Program []string
-	// Progress hears of every command when it is done; nil if nobody listens.
-	Progress func(Played)
+	// Progress receives the result of each command; it can be nil.
+	Progress func(Result)
 }
 
-// Played is one command that was run.
-type Played struct {
+// Result is the result of one command.
+type Result struct {
 	lesson.Command
-	// Indent is that of its block.
+	// Indent is the indentation of the block.
 	Indent string `json:"-"`
-	// Got is what it wrote, in the words of a lesson: with the default ports and names.
+	// Got is the output with the default ports and names of a lesson.
 	Got string `json:"got"`
-	// Code is its exit code.
+	// Code is the exit code.
 	Code int `json:"code"`
-	// Problem says what is wrong beside a different output; empty for nothing.
+	// Problem describes an error other than a different output.
 	Problem string `json:"problem,omitempty"`
-	// Matches says whether Got is as recorded.
+	// Matches reports whether Got equals the recorded output.
 	Matches bool `json:"matches"`
-	// Seconds is how long it took, with all the times that it was tried.
+	// Seconds is the duration of all tries.
 	Seconds float64 `json:"seconds"`
 }
 
-// Report is what came of playing a lesson.
+// Report is the result of a replay.
 type Report struct {
 	Lab      string   `json:"lab"`
-	Commands []Played `json:"commands"`
+	Commands []Result `json:"commands"`
 	// Faults are the differences, with file and line.
 	Faults strictyaml.Diagnostics `json:"faults,omitempty"`
-	// Changed says that Record has written the lesson anew.
+	// Changed reports whether Record changed the lesson.
 	Changed bool    `json:"changed,omitempty"`
 	Seconds float64 `json:"seconds"`
 }
 
 const (
-	// commandLimit is how long one command may take: thousands of requests under load, on a machine that has others to serve.
+	// commandLimit is the time limit of one command. Some send thousands of requests, on a busy
+	// machine.
 	commandLimit = 4 * time.Minute
-	// patience is how long a command that only looks is tried again until its output is as recorded.
-	patience = 30 * time.Second
-	// lostPatience is that after several were not: something before them went wrong.
-	lostPatience = 3 * time.Second
-	// enoughFaults is how many are several.
-	enoughFaults = 3
-	// pause is that between two looks.
-	pause = 300 * time.Millisecond
+	// retryFor is the time for which a read-only command is retried until its output matches.
+	retryFor = 30 * time.Second
+	// brieflyRetryFor replaces retryFor after manyFaults, because an earlier step must have failed.
+	brieflyRetryFor = 3 * time.Second
+	manyFaults      = 3
+	// retryEvery is the pause between tries.
+	retryEvery = 300 * time.Millisecond
 )
 
-// Verify plays the lab's lesson from its start, and says where an output is not as recorded. The lab is then as the lesson leaves it.
-// The error says that the lab could not be started or the lesson not be played; a report of what was played comes with it.
+// Verify replays the lab's lesson and reports the outputs that differ. It leaves the lab in its
+// final state. An error means that the replay could not start or continue; the report covers the
+// commands before it.
 func Verify(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
-	p := &player{lab: l, env: env, patience: patience}
-	return p.play(ctx)
+	r := &replayer{lab: l, env: env, retryFor: retryFor}
+	return r.replay(ctx)
 }
 
-// player goes through one lesson.
-type player struct {
+// replayer replays one lesson.
+type replayer struct {
 	lab      *lab.Lab
 	env      Env
 	shell    *shell
-	dir      string // everything temporary
-	kube     string // the kubeconfig
-	patience time.Duration
-	// settled says whether an output that is not as recorded is to be taken; it is nil unless outputs are recorded.
+	dir      string // the temporary directory
+	kube     string // the path of the kubeconfig
+	retryFor time.Duration
+	// settled returns a function that reports whether an output that differs is final. Only Record
+	// sets it.
 	settled func() func(output string) bool
 	report  *Report
 }
 
-func (p *player) play(ctx context.Context) (report *Report, err error) {
+func (r *replayer) replay(ctx context.Context) (report *Report, err error) {
 	began := time.Now()
-	p.report = &Report{Lab: p.lab.Name}
-	defer func() { p.report.Seconds = time.Since(began).Seconds() }()
-	text, faults := p.lab.Lesson()
+	r.report = &Report{Lab: r.lab.Name}
+	defer func() { r.report.Seconds = time.Since(began).Seconds() }()
+	text, faults := r.lab.Lesson()
 	if err := faults.Err(); err != nil {
-		return p.report, err
+		return r.report, err
 	}
-	if _, err := lab.NewSession(p.lab, p.env.Env).Reset(ctx); err != nil {
-		return p.report, fmt.Errorf("bring the lab to its start: %w", err)
+	if _, err := lab.NewSession(r.lab, r.env.Env).Reset(ctx); err != nil {
+		return r.report, fmt.Errorf("reset the lab: %w", err)
 	}
-	defer func() { err = errors.Join(err, p.clear()) }()
-	if err := p.prepare(); err != nil {
-		return p.report, fmt.Errorf("prepare the workspace: %w", err)
+	defer func() { err = errors.Join(err, r.clear()) }()
+	if err := r.prepare(); err != nil {
+		return r.report, fmt.Errorf("prepare the workspace: %w", err)
 	}
-	for _, screen := range text.All() {
-		for _, block := range screen.Blocks {
-			if err := p.block(ctx, text.File, block); err != nil {
-				return p.report, fmt.Errorf("%s:%d: %w", text.File, block.Line, err)
+	for _, page := range text.All() {
+		for _, block := range page.Blocks {
+			if err := r.block(ctx, text.File, block); err != nil {
+				return r.report, fmt.Errorf("%s:%d: %w", text.File, block.Line, err)
 			}
 		}
 	}
-	return p.report, nil
+	return r.report, nil
 }
 
-// clear takes away what prepare has made, as far as it came, and ends what commands have left running.
-func (p *player) clear() error {
-	if p.shell != nil {
-		p.shell.close()
+// clear removes the temporary directory and kills the background processes.
+func (r *replayer) clear() error {
+	if r.shell != nil {
+		r.shell.close()
 	}
-	if p.dir == "" {
+	if r.dir == "" {
 		return nil
 	}
-	return os.RemoveAll(p.dir)
+	return os.RemoveAll(r.dir)
 }
 
-// workspace is where a student would work.
-func (p *player) workspace() string {
-	return filepath.Join(p.dir, "workspace", filepath.Base(p.lab.Dir))
+// workspace returns the directory in which a student would work.
+func (r *replayer) workspace() string {
+	return filepath.Join(r.dir, "workspace", filepath.Base(r.lab.Dir))
 }
 
-// prepare makes what a student has: a workspace, a kubeconfig whose namespace is the lab's, and the programs. The layout is that of a
-// checkout: workspace/NN-name beside bin/.
-func (p *player) prepare() error {
+// prepare creates a student's environment in the layout of a checkout: the workspace, the programs,
+// and a kubeconfig with the lab's namespace.
+func (r *replayer) prepare() error {
 	temporary, err := filepath.EvalSymlinks(os.TempDir())
 	if err != nil {
 		return err
 	}
-	if p.dir, err = os.MkdirTemp(temporary, "ingresslab-lesson-"); err != nil {
+	if r.dir, err = os.MkdirTemp(temporary, "ingresslab-lesson-"); err != nil {
 		return err
 	}
-	bin, state := filepath.Join(p.dir, "bin"), filepath.Join(p.dir, "state")
+	bin, state := filepath.Join(r.dir, "bin"), filepath.Join(r.dir, "state")
 	for _, d := range []string{bin, state} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			return err
 		}
 	}
-	if err := os.CopyFS(p.workspace(), os.DirFS(filepath.Join(p.lab.Dir, "start"))); err != nil {
+	if err := os.CopyFS(r.workspace(), os.DirFS(filepath.Join(r.lab.Dir, "start"))); err != nil {
 		return err
 	}
-	p.kube = filepath.Join(p.dir, "kubeconfig")
-	if err := kubeconfig(p.env.Cluster.Kubeconfig, p.kube, p.lab.Namespace); err != nil {
+	r.kube = filepath.Join(r.dir, "kubeconfig")
+	if err := kubeconfig(r.env.Cluster.Kubeconfig, r.kube, r.lab.Namespace); err != nil {
 		return err
 	}
 	programs := []string{bin}
 	if _, err := exec.LookPath("kubectl"); err != nil {
-		own := filepath.Join(p.env.Root, "bin")
+		own := filepath.Join(r.env.Root, "bin")
 		if _, err := os.Stat(filepath.Join(own, "kubectl")); err != nil {
-			return errors.New("there is no kubectl in PATH; `make kubectl` gets one")
+			return errors.New("kubectl is not in PATH; run `make kubectl` to build it")
 		}
 		programs = append(programs, own)
 	}
-	if err := wrapper(filepath.Join(bin, "ingresslab"), p.env.Program); err != nil {
+	if err := wrapper(filepath.Join(bin, "ingresslab"), r.env.Program); err != nil {
 		return err
 	}
-	p.shell, err = newShell(state, p.workspace(), environment(p.kube, programs...))
+	r.shell, err = newShell(state, r.workspace(), environment(r.kube, programs...))
 	return err
 }
 
-// kubeconfig copies a kubeconfig, and names the namespace in the copy.
+// kubeconfig copies a kubeconfig and sets its namespace.
 func kubeconfig(from, to, namespace string) error {
 	config, err := clientcmd.LoadFromFile(from)
 	if err != nil {
@@ -182,13 +191,13 @@ func kubeconfig(from, to, namespace string) error {
 	}
 	current := config.Contexts[config.CurrentContext]
 	if current == nil {
-		return fmt.Errorf("%s: the context %q is not there", from, config.CurrentContext)
+		return fmt.Errorf("%s: context %q not found", from, config.CurrentContext)
 	}
 	current.Namespace = namespace
 	return clientcmd.WriteToFile(*config, to)
 }
 
-// wrapper writes a program that runs another one with some arguments before its own.
+// wrapper writes a script that runs a program and appends its own arguments.
 func wrapper(file string, program []string) error {
 	if len(program) == 0 {
 		return nil
@@ -198,48 +207,49 @@ func wrapper(file string, program []string) error {
 		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	text := "#!/bin/sh\nexec " + strings.Join(quoted, " ") + " \"$@\"\n"
-	return os.WriteFile(file, []byte(text), 0o700) //nolint:gosec // a program has to be executable
+	return os.WriteFile(file, []byte(text), 0o700) //nolint:gosec // a script must be executable
 }
 
-// block plays a block.
-func (p *player) block(ctx context.Context, file string, b lesson.Block) error {
-	if !b.Played() {
+// block replays a block.
+func (r *replayer) block(ctx context.Context, file string, b lesson.Block) error {
+	if !b.Replayed() {
 		return nil
 	}
 	if b.Kind == lesson.File {
-		name := filepath.Join(p.workspace(), b.Name)
+		name := filepath.Join(r.workspace(), b.Name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
-		return os.WriteFile(name, []byte(lesson.WithPorts(b.Text, p.env.Addresses)), 0o600)
+		return os.WriteFile(name, []byte(lesson.WithPorts(b.Text, r.env.Addresses)), 0o600)
 	}
 	for _, c := range b.Commands {
-		played, err := p.command(ctx, c, b.Hidden)
+		result, err := r.command(ctx, c, b.Hidden)
 		if err != nil {
 			return fmt.Errorf("%s: %w", firstLine(c.Text), err)
 		}
-		played.Indent = b.Indent
-		p.report.Commands = append(p.report.Commands, played)
-		if message := complaint(played); message != "" {
-			p.report.Faults = append(p.report.Faults, strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: c.Line}, Message: message})
-			if p.settled == nil && len(p.report.Faults) >= enoughFaults {
-				p.patience = min(p.patience, lostPatience)
+		result.Indent = b.Indent
+		r.report.Commands = append(r.report.Commands, result)
+		if message := result.fault(); message != "" {
+			r.report.Faults = append(r.report.Faults, strictyaml.Diagnostic{File: file, Position: strictyaml.Position{Line: c.Line},
+				Message: message})
+			if r.settled == nil && len(r.report.Faults) >= manyFaults {
+				r.retryFor = min(r.retryFor, brieflyRetryFor)
 			}
 		}
-		if p.env.Progress != nil {
-			p.env.Progress(played)
+		if r.env.Progress != nil {
+			r.env.Progress(result)
 		}
 	}
 	return nil
 }
 
-// complaint says what is wrong with what was played; "" if nothing is.
-func complaint(c Played) string {
+// fault describes what is wrong; empty if nothing is.
+func (c *Result) fault() string {
 	switch {
 	case c.Problem != "":
 		return fmt.Sprintf("`%s`: %s", firstLine(c.Text), c.Problem)
 	case !c.Matches:
-		return fmt.Sprintf("the output of `%s` is not as recorded (- recorded, + now):\n%s", firstLine(c.Text), lesson.Diff(c.Expected(), c.Got))
+		return fmt.Sprintf("the output of `%s` differs (- recorded, + actual):\n%s", firstLine(c.Text), lesson.Diff(c.Expected(), c.Got))
 	}
 	return ""
 }
@@ -252,48 +262,48 @@ func firstLine(text string) string {
 	return line
 }
 
-// Exit codes of the shell for what it could not run.
+// Exit codes of bash for a program that it cannot run.
 const (
 	codeNotExecutable = 126
 	codeNotFound      = 127
 )
 
-// command runs a command; one that only looks, until its output is as recorded or patience ends. The output of a hidden one is
-// nobody's business, as long as it succeeds.
-func (p *player) command(ctx context.Context, c lesson.Command, hidden bool) (Played, error) {
-	played := Played{Command: c}
-	text := lesson.WithPorts(c.Text, p.env.Addresses)
+// command runs a command. It retries a read-only command until the output matches. A hidden command
+// only needs to succeed.
+func (r *replayer) command(ctx context.Context, c lesson.Command, hidden bool) (Result, error) {
+	result := Result{Command: c}
+	text := lesson.WithPorts(c.Text, r.env.Addresses)
 	began := time.Now()
-	again := looks(c.Text) && !hidden
+	retry := isReadOnly(c.Text) && !hidden
 	var settled func(string) bool
-	if p.settled != nil {
-		settled = p.settled()
+	if r.settled != nil {
+		settled = r.settled()
 	}
 	for {
-		output, code, err := p.shell.run(ctx, text, commandLimit)
+		output, code, err := r.shell.run(ctx, text, commandLimit)
 		switch {
 		case errors.Is(err, errTimeout):
-			played.Problem = fmt.Sprintf("%v (%s)", err, commandLimit)
+			result.Problem = fmt.Sprintf("%v (%s)", err, commandLimit)
 		case err != nil:
-			return played, err
+			return result, err
 		}
-		played.Got, played.Code = p.words(output), code
-		played.Matches = hidden || lesson.Match(c.Expected(), played.Got)
-		played.Seconds = time.Since(began).Seconds()
+		result.Got, result.Code = r.asRecorded(output), code
+		result.Matches = hidden || lesson.Match(c.Expected(), result.Got)
+		result.Seconds = time.Since(began).Seconds()
 		if code == codeNotFound || code == codeNotExecutable || hidden && code != 0 {
-			played.Problem = fmt.Sprintf("exit code %d: %s", code, strings.TrimSpace(played.Got))
+			result.Problem = fmt.Sprintf("exit code %d: %s", code, strings.TrimSpace(result.Got))
 		}
-		enough := played.Matches || played.Problem != "" || !again || time.Since(began) >= p.patience
-		if enough || settled != nil && settled(played.Got) {
-			return played, nil
+		final := result.Matches || result.Problem != "" || !retry || time.Since(began) >= r.retryFor
+		if final || settled != nil && settled(result.Got) {
+			return result, nil
 		}
 		select {
 		case <-ctx.Done():
-			return played, context.Cause(ctx)
-		case <-time.After(pause):
+			return result, context.Cause(ctx)
+		case <-time.After(retryEvery):
 		}
 	}
 }
 
-// Summary is the command in one line.
-func (p *Played) Summary() string { return firstLine(p.Text) }
+// Summary returns the command in one line.
+func (c *Result) Summary() string { return firstLine(c.Text) }

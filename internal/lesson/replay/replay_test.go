@@ -16,7 +16,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lesson"
 )
 
-func TestLooks(t *testing.T) {
+func TestIsReadOnly(t *testing.T) {
 	for command, want := range map[string]bool{
 		"curl -si http://web.localhost:8080/":                         true,
 		"curl -s http://web.localhost:8080/ | head -1":                true,
@@ -38,8 +38,8 @@ func TestLooks(t *testing.T) {
 		"echo hello":             false,
 		"sed -i s/a/b/ web.yaml": false,
 	} {
-		if got := looks(command); got != want {
-			t.Errorf("looks(%q) = %v", command, got)
+		if got := isReadOnly(command); got != want {
+			t.Errorf("isReadOnly(%q) = %v", command, got)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func newTestShell(t *testing.T) *shell {
 	return s
 }
 
-func TestAShellKeepsDirectoryAndVariables(t *testing.T) {
+func TestShellKeepsDirectoryAndVariables(t *testing.T) {
 	s := newTestShell(t)
 	for _, c := range []struct{ command, output string }{
 		{"mkdir deep && cd deep", ""},
@@ -70,14 +70,14 @@ func TestAShellKeepsDirectoryAndVariables(t *testing.T) {
 		}
 	}
 	if _, code, err := s.run(t.Context(), "exit 7", time.Minute); code != 7 || err != nil {
-		t.Errorf("exit 7 is %d, %v", code, err)
+		t.Errorf("exit 7: exit code %d, %v", code, err)
 	}
 	if _, code, err := s.run(t.Context(), "kubecontrol get pods", time.Minute); code != codeNotFound || err != nil {
-		t.Errorf("a program that is not there: %d, %v", code, err)
+		t.Errorf("missing program: exit code %d, %v", code, err)
 	}
 }
 
-func TestACommandThatHangsIsEnded(t *testing.T) {
+func TestCommandIsKilledAfterLimit(t *testing.T) {
 	s := newTestShell(t)
 	output, _, err := s.run(t.Context(), "echo begun; tail -f /dev/null", 300*time.Millisecond)
 	if !errors.Is(err, errTimeout) || output != "begun\n" {
@@ -90,39 +90,39 @@ func TestACommandThatHangsIsEnded(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftRunningDoesNotHoldUpTheNextCommand(t *testing.T) {
+func TestBackgroundProcessDoesNotBlock(t *testing.T) {
 	s := newTestShell(t)
 	if output, _, err := s.run(t.Context(), "tail -f /dev/null & echo on", time.Minute); err != nil || output != "on\n" {
 		t.Errorf("%q, %v", output, err)
 	}
 	if len(s.groups) != 1 {
-		t.Errorf("%d process groups are to be ended, want the one that runs", len(s.groups))
+		t.Errorf("%d process groups to kill, want 1", len(s.groups))
 	}
-	// A group that is gone must not be ended later: its number may be a stranger's then.
+	// A group that has ended must not be killed later, because another process can get its ID.
 	if _, _, err := s.run(t.Context(), "true", time.Minute); err != nil || len(s.groups) != 1 {
-		t.Errorf("%d process groups are to be ended after a command that has left nothing, %v", len(s.groups), err)
+		t.Errorf("%d process groups to kill after a command without background processes, %v", len(s.groups), err)
 	}
 }
 
-// TestWhatCannotBePreparedLeavesNothing has no cluster whose kubeconfig could be copied.
-func TestWhatCannotBePreparedLeavesNothing(t *testing.T) {
+// The kubeconfig does not exist, so prepare fails halfway.
+func TestClearRemovesPartialPreparation(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	p := &player{lab: &lab.Lab{Dir: "../../lab/testdata/labs/01-host-routing"}, env: Env{Cluster: &cluster.Cluster{Kubeconfig: "nowhere"}}}
-	err := p.prepare()
+	r := &replayer{lab: &lab.Lab{Dir: "../../lab/testdata/labs/01-host-routing"}, env: Env{Cluster: &cluster.Cluster{Kubeconfig: "nowhere"}}}
+	err := r.prepare()
 	left, listErr := os.ReadDir(os.Getenv("TMPDIR"))
 	if err == nil || listErr != nil || len(left) != 1 {
-		t.Fatalf("prepared with %v, and there are %v, %v", err, left, listErr)
+		t.Fatalf("error %v; the directory has %v, %v", err, left, listErr)
 	}
-	if err := p.clear(); err != nil {
+	if err := r.clear(); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) != 0 {
-		t.Errorf("left are %v, %v", left, err)
+		t.Errorf("the directory has %v, %v", left, err)
 	}
 }
 
-// TestALessonThatWasEditedMeanwhileIsLeftAlone records twice: into the lesson as it was played, and after a line was put into it.
-func TestALessonThatWasEditedMeanwhileIsLeftAlone(t *testing.T) {
+// write must refuse a lesson with a new line, and accept the unchanged lesson.
+func TestWriteRefusesChangedLesson(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "01-host-routing")
 	if err := os.CopyFS(dir, os.DirFS("../../lab/testdata/labs/01-host-routing")); err != nil {
 		t.Fatal(err)
@@ -142,15 +142,15 @@ func TestALessonThatWasEditedMeanwhileIsLeftAlone(t *testing.T) {
 	}
 	l := put(func(text string) string { return text + "\n```console\n$ echo new\nold\n```\n" })
 	text, _ := l.Lesson()
-	blocks := text.Screens[0].Blocks
-	played := []Played{{Command: blocks[len(blocks)-1].Commands[0], Got: "new\n"}}
+	blocks := text.Pages[0].Blocks
+	results := []Result{{Command: blocks[len(blocks)-1].Commands[0], Got: "new\n"}}
 	put(func(text string) string { return strings.Replace(text, "Write three", "First,\nwrite three", 1) })
-	if changed, _, err := write(l, played); changed || err == nil || !strings.Contains(err.Error(), "was edited while it was played") {
-		t.Errorf("recorded %t into a lesson that was edited, %v", changed, err)
+	if changed, _, err := write(l, results); changed || err == nil || !strings.Contains(err.Error(), "changed during the replay") {
+		t.Errorf("write reports %t for a changed lesson, %v", changed, err)
 	}
 	put(func(text string) string { return strings.Replace(text, "First,\nwrite three", "Write three", 1) })
-	if changed, faults, err := write(l, played); !changed || err != nil || len(faults) > 0 {
-		t.Errorf("recorded %t, %v, %v", changed, faults, err)
+	if changed, faults, err := write(l, results); !changed || err != nil || len(faults) > 0 {
+		t.Errorf("write reports %t, %v, %v", changed, faults, err)
 	}
 	if data, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(data), "$ echo new\nnew\n```\n") {
 		t.Errorf("the lesson is\n%s", data)
@@ -188,17 +188,17 @@ func TestRecordChangesOnlyOutputsThatDiffer(t *testing.T) {
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	var played []Played
-	for _, b := range l.Screens[0].Blocks {
+	var results []Result
+	for _, b := range l.Pages[0].Blocks {
 		for i, c := range b.Commands {
 			got := []string{"brand\nnew\n", "NAME  READY\nweb-7c6d5b4f8d-9xk2f 1/1\n"}[i]
 			if b.Indent != "" {
 				got = "new\n"
 			}
-			played = append(played, Played{Command: c, Indent: b.Indent, Got: got, Matches: lesson.Match(c.Expected(), got)})
+			results = append(results, Result{Command: c, Indent: b.Indent, Got: got, Matches: lesson.Match(c.Expected(), got)})
 		}
 	}
-	text, faults := written("lesson.md", recorded, played)
+	text, faults := updated("lesson.md", recorded, results)
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -208,43 +208,43 @@ func TestRecordChangesOnlyOutputsThatDiffer(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRecordedIsAFault(t *testing.T) {
-	played := []Played{
+func TestInvalidOutputIsFault(t *testing.T) {
+	results := []Result{
 		{Command: lesson.Command{Text: "cat script", Line: 3, OutputLine: 4}, Got: "$ ls\n"},
-		{Command: lesson.Command{Text: "kubectl port-forward", Line: 8, OutputLine: 9}, Problem: "it did not end"},
+		{Command: lesson.Command{Text: "kubectl port-forward", Line: 8, OutputLine: 9}, Problem: "the command was killed"},
 	}
-	text, faults := written("lesson.md", "as it was", played)
-	want := "lesson.md:3: `cat script`: its output cannot stand in a console block: it has the line \"$ ls\"\n" +
-		"lesson.md:8: `kubectl port-forward`: it did not end"
+	text, faults := updated("lesson.md", "as it was", results)
+	want := "lesson.md:3: `cat script`: a console block cannot contain its output, because of the line \"$ ls\"\n" +
+		"lesson.md:8: `kubectl port-forward`: the command was killed"
 	if text != "as it was" || faults.Error() != want {
 		t.Errorf("%q, %v", text, faults)
 	}
 }
 
-func TestNothingOfTheMachineGetsIntoALesson(t *testing.T) {
-	t.Setenv("HOME", "/home/somebody")
-	p := &player{
+func TestAsRecordedHidesMachine(t *testing.T) {
+	t.Setenv("HOME", "/home/student")
+	r := &replayer{
 		lab: &lab.Lab{Dir: "labs/01-host-routing"}, dir: "/var/tmp/x", kube: "/var/tmp/x/kubeconfig",
 		env: Env{
-			Root: "/home/somebody/src/lab", Cluster: &cluster.Cluster{Name: "mine", Provider: "kind"},
+			Root: "/home/student/src/lab", Cluster: &cluster.Cluster{Name: "mine", Provider: "kind"},
 			Env: lab.Env{Addresses: cluster.Addresses{HTTP: "127.0.0.1:34567"}},
 		},
 	}
 	for in, want := range map[string]string{
 		"http://web.localhost:34567/":                       "http://web.localhost:8080/",
 		"/var/tmp/x/workspace/01-host-routing/ingress.yaml": "~/ingresslab/workspace/01-host-routing/ingress.yaml",
-		"/home/somebody/src/lab/bin":                        "~/ingresslab/bin",
-		"/home/somebody/.kube":                              "~/.kube",
+		"/home/student/src/lab/bin":                         "~/ingresslab/bin",
+		"/home/student/.kube":                               "~/.kube",
 		"mine-worker2 mine-control-plane mine-workers":      "ingresslab-worker2 ingresslab-control-plane mine-workers",
 		"ingresslab down --name mine":                       "ingresslab down",
 	} {
-		if got := p.words(in); got != want {
+		if got := r.asRecorded(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestTheKubeconfigOfALessonHasTheLabsNamespace(t *testing.T) {
+func TestKubeconfigSetsNamespace(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 	config := "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: a, context: {cluster: a, user: a}}\n"

@@ -7,23 +7,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ingresslab/ingresslab/internal/cluster"
+	"github.com/ingresslab/ingresslab/internal/lesson"
 )
 
-// shell runs commands one after the other as one shell would: it keeps the directory and the variables.
+// shell runs each command in its own bash process and keeps the directory and the variables.
 type shell struct {
-	// dir is where its own files are, and workspace where commands begin.
-	dir, workspace string
-	environment    []string
-	// groups are the process groups of commands that have left something running.
-	groups []int
+	dir         string // the shell's own files
+	workspace   string // the first directory
+	environment []string
+	groups      []int // the process groups with background processes
 }
 
-// Every command runs in a shell of its own, because one that hangs has to be ended. What it leaves is in two files: the directory,
-// and the variables that were not there at first.
+// script runs $PLAY_COMMAND in its own process, so that a command that hangs can be killed. It
+// saves the directory and the new variables in two files.
 const script = `
 cd -- "$(cat "$PLAY_STATE/cwd")" || exit
 compgen -v | sort > "$PLAY_STATE/before"
@@ -36,7 +39,8 @@ exit $play_code' EXIT
 eval "$PLAY_COMMAND"
 `
 
-// newShell returns a shell whose commands begin in the workspace. The environment is in the form of os.Environ.
+// newShell returns a shell that starts in the workspace. The environment has the form of
+// os.Environ.
 func newShell(dir, workspace string, environment []string) (*shell, error) {
 	if err := os.WriteFile(filepath.Join(dir, "cwd"), []byte(workspace+"\n"), 0o600); err != nil {
 		return nil, err
@@ -44,11 +48,11 @@ func newShell(dir, workspace string, environment []string) (*shell, error) {
 	return &shell{dir: dir, workspace: workspace, environment: environment}, nil
 }
 
-// errTimeout says that a command did not end in its time, and was ended.
-var errTimeout = errors.New("it did not end in time, and was ended")
+// errTimeout reports that a command exceeded its time limit.
+var errTimeout = errors.New("the command was killed after its time limit")
 
-// run runs one command and returns what it wrote to its standard output and error, in that order of time, and its exit code. What it
-// has left running in the background goes on until close.
+// run runs one command and returns its exit code and its standard output and error in the order of
+// time. Its background processes keep running until close.
 func (s *shell) run(ctx context.Context, command string, limit time.Duration) (output string, code int, err error) {
 	out, err := os.Create(filepath.Join(s.dir, "output"))
 	if err != nil {
@@ -60,7 +64,7 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 	c := exec.CommandContext(limited, "bash", "-c", script)
 	c.Env = append(slices.Clone(s.environment), "PLAY_STATE="+s.dir, "PLAY_COMMAND="+command)
 	c.Dir = s.workspace
-	// A file, and not a pipe: what a command leaves in the background would keep a pipe open.
+	// Use a file, because background processes would keep a pipe open.
 	c.Stdout, c.Stderr = out, out
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
@@ -68,7 +72,7 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 		return "", 0, fmt.Errorf("bash: %w", err)
 	}
 	waitErr := c.Wait()
-	// The number of a group that is gone may be another one's by the time of close.
+	// Ignore a group that has ended: another process could get its ID before close.
 	if !errors.Is(syscall.Kill(-c.Process.Pid, 0), syscall.ESRCH) {
 		s.groups = append(s.groups, c.Process.Pid)
 	}
@@ -88,15 +92,15 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 	return string(data), 0, waitErr
 }
 
-// close ends what commands have left running.
+// close kills the background processes.
 func (s *shell) close() {
 	for _, group := range s.groups {
-		// What was left may have ended by itself.
-		_ = syscall.Kill(-group, syscall.SIGKILL)
+		_ = syscall.Kill(-group, syscall.SIGKILL) // fails if the group has ended
 	}
 }
 
-// environment is that of a student's shell: the given programs come first in the PATH, and nothing leads requests elsewhere.
+// environment returns the environment of a student's shell: programs come first in PATH, and no
+// proxy is set.
 func environment(kubeconfig string, programs ...string) []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -109,4 +113,50 @@ func environment(kubeconfig string, programs ...string) []string {
 	}
 	path := strings.Join(append(programs, os.Getenv("PATH")), string(os.PathListSeparator))
 	return append(env, "PATH="+path, "KUBECONFIG="+kubeconfig, "LC_ALL=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "TZ=UTC", "COLUMNS=120")
+}
+
+var (
+	// readCommands are the programs and verbs that only read.
+	readCommands = regexp.MustCompile(`\b(curl|openssl s_client|` +
+		`kubectl( -\S+( [^-\s]\S*)?)* (get|describe|logs|wait|rollout status|rollout history|exec|explain|events|top|auth can-i)|` +
+		`ingresslab (explain|check|status))\b`)
+	// writeCommands are those that change something.
+	writeCommands = regexp.MustCompile(`\bkubectl( -\S+( [^-\s]\S*)?)* (apply|create|delete|edit|patch|scale|set|label|annotate|expose|` +
+		`run|replace|cordon|uncordon|drain|` +
+		`taint|cp|autoscale|config|rollout (restart|undo|pause|resume))\b|` +
+		`\b(openssl (req|x509|passwd|genrsa|ecparam)|htpasswd|make|ingresslab (up|down|lab|start|run|build|dev|image))\b|\bkill\b|&\s*$`)
+)
+
+// isReadOnly reports whether a command only reads, so that it can be retried until its output
+// matches.
+func isReadOnly(command string) bool {
+	if strings.Contains(command, "-X POST") || strings.Contains(command, "/crash") {
+		return false
+	}
+	return readCommands.MatchString(command) && !writeCommands.MatchString(command)
+}
+
+// asRecorded replaces what is specific to this machine and cluster with the defaults of a lesson:
+// default names and ports, and a checkout in the home directory.
+func (r *replayer) asRecorded(output string) string {
+	output = strings.ReplaceAll(output, "\r\n", "\n")
+	output = lesson.WithDefaultPorts(output, r.env.Addresses)
+	home, _ := os.UserHomeDir()
+	for _, path := range []struct{ own, lesson string }{
+		{r.kube, "~/.local/state/ingresslab/" + r.env.Cluster.Provider + "/" + cluster.DefaultName + "/kubeconfig"},
+		{r.workspace(), "~/ingresslab/workspace/" + filepath.Base(r.lab.Dir)},
+		{r.dir, "~/ingresslab"},
+		{r.env.Root, "~/ingresslab"},
+		{home, "~"},
+	} {
+		if len(path.own) > 1 {
+			output = strings.ReplaceAll(output, path.own, path.lesson)
+		}
+	}
+	if own := r.env.Cluster.Name; own != cluster.DefaultName && own != "" {
+		output = strings.ReplaceAll(output, " --name "+own, "")
+		node := regexp.MustCompile(`\b` + regexp.QuoteMeta(own) + `-(control-plane|worker\d*)\b`)
+		output = node.ReplaceAllString(output, cluster.DefaultName+"-$1")
+	}
+	return output
 }

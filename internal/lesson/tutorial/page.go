@@ -3,6 +3,8 @@ package tutorial
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,62 +16,72 @@ import (
 	"unicode/utf8"
 
 	"github.com/ingresslab/ingresslab/internal/lab"
-	"github.com/ingresslab/ingresslab/internal/lesson"
+	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// page writes a lab as a page. Its neighbors may be nil.
-func (c chapter) page(before, after *chapter) (string, error) {
+// page returns the page of chapters[i], which is c.
+func (c chapter) page(chapters []chapter, i int) (string, error) {
 	var b strings.Builder
 	b.WriteString(generated)
-	way := navigation(before, after)
-	fmt.Fprintf(&b, "%s\n\n# Lab %d: %s\n\n", way, c.Number, c.Title)
+	links := navigation(chapters, i)
+	fmt.Fprintf(&b, "%s\n\n# Lab %d: %s\n\n", links, c.Number, c.Title)
 	b.WriteString(c.links(c.text.Intro.Markdown) + "\n")
 	if err := c.begin(&b); err != nil {
 		return "", err
 	}
-	b.WriteString("## What you will have done\n\n")
+	b.WriteString("## Tasks\n\n")
 	for _, t := range c.Tasks {
 		note := ""
 		if t.PassesAtStart {
-			note = " (true from the start)"
+			note = " (done at the start)"
 		}
 		fmt.Fprintf(&b, "- [ ] %s%s\n", t.Title, note)
 	}
 	b.WriteString("\n")
-	for _, s := range c.text.Screens {
-		if err := c.screen(&b, s); err != nil {
-			return "", err
+	for _, p := range c.text.Pages {
+		fmt.Fprintf(&b, "## %s\n\n%s\n", p.Title, c.links(p.Markdown))
+		for _, id := range p.Tasks {
+			t, err := c.Task(id)
+			if err == nil {
+				err = c.task(&b, t)
+			}
+			if err != nil {
+				return "", err
+			}
 		}
 	}
 	c.quiz(&b)
-	fmt.Fprintf(&b, "---\n\n%s\n", way)
+	fmt.Fprintf(&b, "---\n\n%s\n", links)
 	return b.String(), nil
 }
 
-func navigation(before, after *chapter) string {
-	var parts []string
-	if before != nil {
-		parts = append(parts, fmt.Sprintf("[← %d. %s](%s.md)", before.Number, before.Title, before.name))
+// navigation returns the links to the neighbors of chapters[i].
+func navigation(chapters []chapter, i int) string {
+	parts := []string{"[all labs](" + Index + ")"}
+	if i > 0 {
+		before := chapters[i-1]
+		parts = slices.Insert(parts, 0, fmt.Sprintf("[← %d. %s](%s.md)", before.Number, before.Title, before.name))
 	}
-	parts = append(parts, "[all labs]("+Index+")")
-	if after != nil {
+	if i+1 < len(chapters) {
+		after := chapters[i+1]
 		parts = append(parts, fmt.Sprintf("[%d. %s →](%s.md)", after.Number, after.Title, after.name))
 	}
 	return strings.Join(parts, " · ")
 }
 
-// begin says how to get to where the lab begins, and where its files are.
+// begin writes how to start the lab, and where its files are.
 func (c chapter) begin(b *strings.Builder) error {
-	fmt.Fprintf(b, "## Before you begin\n\nIn a terminal, in the checkout:\n\n```console\n$ export PATH=\"$PWD/bin:$PATH\"\n$ ingresslab start %d\n"+
+	fmt.Fprintf(b, "## Before you begin\n\nOpen a terminal in the checkout, and run:\n\n```console\n"+
+		"$ export PATH=\"$PWD/bin:$PATH\"\n$ ingresslab start %d\n"+
 		"$ eval \"$(ingresslab kubeconfig --export)\"\n$ cd workspace/%s\n```\n\n", c.Number, c.name)
-	fmt.Fprintf(b, "You work in the namespace `%s`, for about %d minutes. `ingresslab learn %d` leads through the same lab in the terminal, and "+
-		"`ingresslab check %d` says\nwhat is done. If there is no kubectl on your machine, `make kubectl` puts one into bin/.\n",
+	fmt.Fprintf(b, "You work in namespace `%s` for about %d minutes. `ingresslab check %d` shows your progress.\n"+
+		"To do this lab with the tutor instead, run `ingresslab learn %d`. If you don't have kubectl, run `make kubectl`.\n",
 		c.Namespace, c.minutes(), c.Number, c.Number)
 	if c.Exclusive {
-		b.WriteString("What this lab changes is seen by every host of the cluster: do no other lab beside it.\n")
+		b.WriteString("This lab affects every host of the cluster, so don't do another lab at the same time.\n")
 	}
 	b.WriteString("\n| | |\n| --- | --- |\n")
-	for _, dir := range []struct{ name, what string }{{"start", "what you begin with"}, {"solution", "what it can come to"}} {
+	for _, dir := range []struct{ name, what string }{{"start", "files at the start"}, {"solution", "one solution"}} {
 		links, err := c.files(dir.name)
 		if err != nil {
 			return err
@@ -79,13 +91,14 @@ func (c chapter) begin(b *strings.Builder) error {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(c.Dir, "..", "..", "scenarios", c.Scenario, "scenario.yaml")); c.Scenario != "" && err == nil {
-		fmt.Fprintf(b, "| the same subject, tested in depth | [%s](../../scenarios/%s/scenario.yaml): `bin/ingresslab run %s` |\n", c.Scenario, c.Scenario, c.Scenario)
+		fmt.Fprintf(b, "| the topic tested in depth | [%s](../../scenarios/%s/scenario.yaml): `ingresslab run %s` |\n", c.Scenario,
+			c.Scenario, c.Scenario)
 	}
 	b.WriteString("\n")
 	return nil
 }
 
-// files links to the files of a directory of the lab.
+// files returns links to the files of a directory of the lab.
 func (c chapter) files(dir string) ([]string, error) {
 	var links []string
 	err := fs.WalkDir(os.DirFS(c.Dir), dir, func(name string, entry fs.DirEntry, err error) error {
@@ -98,24 +111,11 @@ func (c chapter) files(dir string) ([]string, error) {
 	return links, err
 }
 
-func (c chapter) screen(b *strings.Builder, s lesson.Screen) error {
-	fmt.Fprintf(b, "## %s\n\n%s\n", s.Title, c.links(s.Markdown))
-	for _, id := range s.Tasks {
-		i := slices.IndexFunc(c.Tasks, func(t lab.Task) bool { return t.ID == id })
-		if err := c.task(b, c.Tasks[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// task is a box to tick off, with everything that helps folded up behind it.
+// task writes a checkbox for a task, followed by its folded hints.
 func (c chapter) task(b *strings.Builder, t lab.Task) error {
 	fmt.Fprintf(b, "- [ ] **%s**\n\n", t.Title)
-	if len(t.DefaultHints) > 0 {
-		if err := fold(b, "How to begin", t.DefaultHints); err != nil {
-			return err
-		}
+	if err := fold(b, "How to begin", t.DefaultHints); err != nil {
+		return err
 	}
 	for _, h := range c.Hints {
 		if len(h.Tasks) > 0 && slices.Contains(h.Tasks, t.ID) {
@@ -127,9 +127,9 @@ func (c chapter) task(b *strings.Builder, t lab.Task) error {
 	return nil
 }
 
-// fold writes steps of help, each behind the one before.
-func fold(b *strings.Builder, summary string, tiers []string) error {
-	if len(tiers) == 0 {
+// fold writes the levels of a hint, each folded inside the one before.
+func fold(b *strings.Builder, summary string, levels []string) error {
+	if len(levels) == 0 {
 		return nil
 	}
 	summary, err := general(summary)
@@ -137,66 +137,67 @@ func fold(b *strings.Builder, summary string, tiers []string) error {
 		return err
 	}
 	fmt.Fprintf(b, "<details><summary>%s</summary>\n\n", html(summary))
-	first, err := general(tiers[0])
+	first, err := general(levels[0])
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(b, "%s\n\n", html(first))
-	if err := fold(b, "More", tiers[1:]); err != nil {
+	if err := fold(b, "More", levels[1:]); err != nil {
 		return err
 	}
 	b.WriteString("</details>\n\n")
 	return nil
 }
 
-// unobserved stands for what a hint says about the fault that it answers: a page does not know what is observed.
-var unobserved = map[string]string{
-	"Object": "the object", "Field": "the field", "Observed": "what is there", "Expected": "what is expected",
+// generalWords replace the fields of a finding, because a page has no cluster to observe.
+var generalWords = map[string]string{
+	"Object": "the object", "Field": "the field", "Observed": "the current value", "Expected": "the expected value",
 	"Text": "", "Path": "the path", "Host": "the host",
 }
 
-// general renders a hint for nobody's cluster in particular.
-func general(tier string) (string, error) {
-	t, err := template.New("hint").Option("missingkey=zero").Parse(tier)
+// general renders a level of a hint without a cluster.
+func general(level string) (string, error) {
+	t, err := template.New("hint").Option("missingkey=zero").Parse(level)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, unobserved); err != nil {
+	if err := t.Execute(&b, generalWords); err != nil {
 		return "", err
 	}
 	text := strings.TrimSpace(b.String())
 	if text == "" {
-		text = "`bin/ingresslab check` says what is observed."
+		text = "`ingresslab check` shows the actual result."
 	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:], nil
 }
 
-// html keeps < and > of a text from being taken for tags, and commands from being taken for Markdown.
+// html escapes HTML tags, and characters in commands that Markdown would interpret.
 func html(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`).Replace(text)
 }
 
-// quiz poses the question, and says how to ask the cluster.
+// quiz writes the quiz, and the command that shows the answer.
 func (c chapter) quiz(b *strings.Builder) {
 	if c.Quiz == nil {
 		return
 	}
-	fmt.Fprintf(b, "## A question at the end\n\n%s\n\n", c.Quiz.Question)
+	fmt.Fprintf(b, "## Quiz\n\n%s\n\n", c.Quiz.Question)
 	for _, choice := range c.Quiz.Choices {
 		fmt.Fprintf(b, "- %s\n", choice)
 	}
 	if c.Quiz.PodsOf != "" {
-		fmt.Fprintf(b, "The choices are the pods of the Service `%s`: `kubectl get endpointslices -l kubernetes.io/service-name=%s`.\n", c.Quiz.PodsOf, c.Quiz.PodsOf)
+		fmt.Fprintf(b, "Choose one of the pods of Service `%s`: `kubectl get endpointslices -l kubernetes.io/service-name=%s`.\n",
+			c.Quiz.PodsOf, c.Quiz.PodsOf)
 	}
-	fmt.Fprintf(b, "\nWhat is right, the cluster knows. Ask it:\n\n```console\n$ %s\n```\n\n", ask(c.Quiz))
+	fmt.Fprintf(b, "\nGet the answer from the cluster:\n\n```console\n$ %s\n```\n\n", answerCommand(c.Quiz))
 	fmt.Fprintf(b, "<details><summary>Why</summary>\n\n%s\n\n</details>\n\n", html(c.Quiz.Why))
 }
 
 var link = regexp.MustCompile(`\]\(([^)#:]+)([#][^)]*)?\)`)
 
-// links makes links that lead from the lesson to a file lead there from the page.
+// links changes relative links of the lesson to links of the page.
 func (c chapter) links(markdown string) string {
 	return link.ReplaceAllStringFunc(markdown, func(found string) string {
 		m := link.FindStringSubmatch(found)
@@ -206,4 +207,75 @@ func (c chapter) links(markdown string) string {
 		}
 		return "](" + filepath.ToSlash(to) + m[2] + ")"
 	})
+}
+
+// answerCommand returns the commands that show the answer to a quiz.
+func answerCommand(q *lab.Quiz) string {
+	if q.Request == nil {
+		return "kubectl get " + q.Object + " -o jsonpath='" + q.JSONPath + "'"
+	}
+	var lines []string
+	for _, step := range q.Before {
+		if step.Expect != nil {
+			lines = append(lines, curl(step.Expect, "-si"))
+		}
+	}
+	flags := "-si"
+	if q.Answer == "body" {
+		flags = "-s"
+	}
+	return strings.Join(append(lines, curl(q.Request, flags)), "\n$ ")
+}
+
+// curl returns a request as a curl command for the default ports.
+func curl(e *scenario.Expect, flags string) string {
+	words := []string{"curl", flags}
+	if e.From != "" {
+		words = []string{"kubectl", "exec", e.From, "--", "curl", flags}
+	}
+	if e.Method != "" && e.Method != "GET" {
+		words = append(words, "-X", e.Method)
+	}
+	if e.Session != "" {
+		words = append(words, "-b", "cookies", "-c", "cookies")
+	}
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return strings.Join(append(words, quote(e.URL)), " ")
+	}
+	if e.From == "" {
+		words = append(words, toLocalhost(u)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
+		words = append(words, "-H", quote(name+": "+e.Header[name]))
+	}
+	return strings.Join(append(words, quote(u.String())), " ")
+}
+
+// toLocalhost points a URL to this machine, and returns the curl flags for it.
+func toLocalhost(u *url.URL) []string {
+	var flags []string
+	host, port := u.Hostname(), "8080"
+	if u.Scheme == "https" {
+		port = "8443"
+		flags = append(flags, "-k")
+	}
+	u.Host = host + ":" + port
+	switch {
+	case host == "127.0.0.1" || strings.HasSuffix(host, ".localhost"):
+	case u.Scheme == "https":
+		flags = append(flags, "--resolve", host+":"+port+":127.0.0.1")
+	default:
+		flags = append(flags, "-H", quote("Host: "+host))
+		u.Host = "127.0.0.1:" + port
+	}
+	return flags
+}
+
+// quote quotes a word for a shell.
+func quote(word string) string {
+	if strings.ContainsAny(word, " \t'\"$&|<>;*?()`\\!#~{}") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }

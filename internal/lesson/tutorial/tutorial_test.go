@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-var update = flag.Bool("update", false, "write the tutorial anew")
+var update = flag.Bool("update", false, "write the tutorial")
 
 const root = "../../.."
 
@@ -37,7 +37,7 @@ func TestTutorialIsCurrent(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s is of no lab: run `make generate`", file)
+			t.Errorf("%s belongs to no lab; run `make generate`", file)
 		} else if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
@@ -51,14 +51,14 @@ func TestTutorialIsCurrent(t *testing.T) {
 			continue
 		}
 		if got, err := os.ReadFile(file); err != nil || string(got) != page {
-			t.Errorf("%s is not current (%v): run `make generate`", name, err)
+			t.Errorf("%s is outdated (%v); run `make generate`", name, err)
 		}
 	}
 }
 
 var target = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
-func TestEveryLinkLeadsSomewhere(t *testing.T) {
+func TestLinkTargetsExist(t *testing.T) {
 	pages, err := Pages(root)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	}
 }
 
-func TestAPage(t *testing.T) {
+func TestPage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "03-web")
 	for _, d := range []string{"start", "solution"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
@@ -96,49 +96,52 @@ func TestAPage(t *testing.T) {
 	l.Hints = []lab.Hint{{Tasks: []string{"go"}, Levels: []string{"Is it there?", "{{.Object}} is not."}}}
 	l.Quiz = &lab.Quiz{Question: "Who?", Choices: []string{"a", "b"}, Answer: "app", Why: "Because.",
 		Request: &scenario.Expect{URL: "https://web.test/x?y=1&z=2", Header: map[string]string{"FOO": "bar"}}}
-	page, err := chapter{Lab: l, text: text, name: "03-web"}.page(nil, &chapter{Lab: &lab.Lab{Number: 4}, name: "04-next"})
+	c := chapter{Lab: l, text: text, name: "03-web"}
+	page, err := c.page([]chapter{c, {Lab: &lab.Lab{Number: 4}, name: "04-next"}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"# Lab 3: A web site\n", "Why.\n", "- [ ] It goes\n", "## Look\n", "See [this](../glossary.md#host).", "```yaml\na: 1\n```",
-		"- [ ] **It goes**", "<details><summary>How to begin</summary>\n\nWhat is missing?\n\n<details><summary>More</summary>\n\nA &lt;class&gt;.",
+		"- [ ] **It goes**",
+		"<details><summary>How to begin</summary>\n\nWhat is missing?\n\n<details><summary>More</summary>\n\nA &lt;class&gt;.",
 		"<summary>If it does not work: Is it there?</summary>\n\nThe object is not.", "[start/web.yaml](../../labs/03-web/start/web.yaml)",
 		"$ curl -si -k --resolve web.test:8443:127.0.0.1 -H 'FOO: bar' 'https://web.test:8443/x?y=1&z=2'", "→](04-next.md)",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("there is no %q in\n%s", want, page)
+			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
 	if strings.Contains(page, "secret") || strings.Contains(page, "file=") {
-		t.Errorf("what is for the player is on the page:\n%s", page)
+		t.Errorf("the page has text for the replay:\n%s", page)
 	}
 }
 
-func TestAskingTheCluster(t *testing.T) {
+func TestAnswerCommand(t *testing.T) {
 	for want, q := range map[string]*lab.Quiz{
-		"kubectl get service/web -o jsonpath='{.spec.type}'":  {Object: "service/web", JSONPath: "{.spec.type}"},
-		"curl -si http://web.localhost:8080/":                 {Request: &scenario.Expect{URL: "http://web.localhost/"}, Answer: "status"},
-		"curl -s -H 'Host: web.com' http://127.0.0.1:8080/a":  {Request: &scenario.Expect{URL: "http://web.com/a"}, Answer: "body"},
-		"kubectl exec net-test -- curl -si http://web.lab-1/": {Request: &scenario.Expect{URL: "http://web.lab-1/", From: "net-test"}, Answer: "status"},
+		"kubectl get service/web -o jsonpath='{.spec.type}'": {Object: "service/web", JSONPath: "{.spec.type}"},
+		"curl -si http://web.localhost:8080/":                {Request: &scenario.Expect{URL: "http://web.localhost/"}, Answer: "status"},
+		"curl -s -H 'Host: web.com' http://127.0.0.1:8080/a": {Request: &scenario.Expect{URL: "http://web.com/a"}, Answer: "body"},
+		"kubectl exec net-test -- curl -si http://web.lab-1/": {Request: &scenario.Expect{URL: "http://web.lab-1/", From: "net-test"},
+			Answer: "status"},
 		"curl -si -b cookies -c cookies http://web.localhost:8080/\n$ curl -si -b cookies -c cookies http://web.localhost:8080/": {
 			Before:  []scenario.Step{{Expect: &scenario.Expect{URL: "http://web.localhost/", Session: "me"}}},
 			Request: &scenario.Expect{URL: "http://web.localhost/", Session: "me"}, Answer: "pod",
 		},
 	} {
-		if got := ask(q); got != want {
+		if got := answerCommand(q); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }
 
-func TestAHintBeginsWithACapital(t *testing.T) {
-	for tier, want := range map[string]string{
+func TestGeneralHint(t *testing.T) {
+	for level, want := range map[string]string{
 		"which host?": "Which host?", "{{.Object}} has another": "The object has another", "évidemment": "Évidemment", "“ours”": "“ours”",
-		"{{.Text}}": "`bin/ingresslab check` says what is observed.",
+		"{{.Text}}": "`ingresslab check` shows the actual result.",
 	} {
-		if got, err := general(tier); err != nil || got != want {
-			t.Errorf("%q becomes %q, %v; want %q", tier, got, err, want)
+		if got, err := general(level); err != nil || got != want {
+			t.Errorf("%q becomes %q, %v; want %q", level, got, err, want)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// feed takes in what the program has written, and returns what is not complete yet.
+// feed handles output of the program and returns an incomplete sequence at the end.
 func (s *terminal) feed(data []byte) (rest []byte) {
 	for len(data) > 0 {
 		if data[0] == 0x1b {
@@ -56,13 +56,13 @@ func (s *terminal) scroll() {
 	s.cells[s.bottom] = []rune(strings.Repeat(" ", len(s.cells[0])))
 }
 
-// scrollBack moves them down by one.
+// scrollBack moves the lines of the scrolling region down by one.
 func (s *terminal) scrollBack() {
 	copy(s.cells[s.top+1:s.bottom+1], s.cells[s.top:s.bottom])
 	s.cells[s.top] = []rune(strings.Repeat(" ", len(s.cells[0])))
 }
 
-// escape does one escape sequence and returns its length; 0 if it is not complete.
+// escape handles one escape sequence and returns its length; 0 if it is incomplete.
 func (s *terminal) escape(data []byte) int {
 	if len(data) < 2 {
 		return 0
@@ -101,7 +101,7 @@ func (s *terminal) escape(data []byte) int {
 	return 2
 }
 
-// control does a control sequence: ECMA-48, as far as it is used.
+// control handles a control sequence of ECMA-48.
 func (s *terminal) control(parameters string, final byte) {
 	switch {
 	case strings.HasPrefix(parameters, "?"):
@@ -112,7 +112,7 @@ func (s *terminal) control(parameters string, final byte) {
 	}
 	var numbers [2]int
 	for i, p := range strings.SplitN(parameters, ";", 2) {
-		numbers[i], _ = strconv.Atoi(p) // what is left out is 0
+		numbers[i], _ = strconv.Atoi(p) // a missing number is 0
 	}
 	n, last := max(1, numbers[0]), len(s.cells)-1
 	switch final {

@@ -10,23 +10,22 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
+// All sizes are in cells of the terminal.
 const (
-	// wide is from which width on the panel is beside the lesson, and not below.
-	wide = 116
-	// panelWidth is its width there.
+	// wide is the width from which the panel is beside the lesson instead of below it.
+	wide       = 116
 	panelWidth = 44
-	// textWidth is how wide text gets at most: longer lines are hard to read.
-	textWidth = 100
-	// smallest is the smallest terminal that anything fits in.
+	// textWidth is the maximum width of the text, because longer lines are hard to read.
+	textWidth                     = 100
 	smallestWidth, smallestHeight = 30, 10
-	// frameHeight is what the header, the line above the panel, the status and the keys take.
+	// frameHeight is the height of the header, the separator, the status line, and the keys.
 	frameHeight = 4
 )
 
-// beside tells whether the panel is beside the lesson.
+// beside reports whether the panel is beside the lesson.
 func (m *model) beside() bool { return m.width >= wide }
 
-// layOut gives the lesson its place and renders it if need be.
+// layOut sets the size of the lesson and renders it.
 func (m *model) layOut() {
 	if m.beside() {
 		m.text.SetWidth(min(m.width-panelWidth-1, textWidth+4))
@@ -38,35 +37,36 @@ func (m *model) layOut() {
 	m.render()
 }
 
-// belowLines are the panel's lines below the lesson, of which there are at most so many that the lesson keeps a part.
+// belowLines are the lines of the panel below the lesson, limited so that the lesson keeps about
+// half of the height.
 func (m *model) belowLines() []string {
-	lines := m.panel(m.width)
-	most := max(3, (m.height-frameHeight)*11/20)
-	if len(lines) > most {
-		lines = append(lines[:most-1], m.paint(dim, "… o shows all of it"))
+	return m.limit(m.panel(m.width), max(3, (m.height-frameHeight)*11/20))
+}
+
+// limit cuts lines to a number of rows, the last of which says how to see the rest.
+func (m *model) limit(lines []string, rows int) []string {
+	if len(lines) > rows {
+		lines = append(lines[:rows-1], m.paint(dim, "… press o to see everything"))
 	}
 	return lines
 }
 
 // View implements tea.Model.
 func (m *model) View() tea.View {
-	v := tea.NewView(m.picture())
+	v := tea.NewView(m.frame())
 	v.AltScreen = true
 	v.WindowTitle = fmt.Sprintf("ingresslab %d: %s", m.tutor.Lab().Number, m.tutor.Lab().Title)
 	return v
 }
 
-func (m *model) picture() string {
+func (m *model) frame() string {
 	if m.width < smallestWidth || m.height < smallestHeight {
 		return fmt.Sprintf("%dx%d is too small\nfor the tutor;\nq quits.", m.width, m.height)
 	}
 	body := m.text.View()
 	rows := []string{m.header()}
 	if m.beside() {
-		lines := m.panel(panelWidth - 2)
-		if most := m.text.Height(); len(lines) > most {
-			lines = append(lines[:most-1], m.paint(dim, "… o shows all of it"))
-		}
+		lines := m.limit(m.panel(panelWidth-2), m.text.Height())
 		bar := strings.TrimRight(strings.Repeat("│ \n", m.text.Height()), "\n")
 		rows = append(rows, lipgloss.JoinHorizontal(lipgloss.Top, body, m.paint(dim, bar), strings.Join(lines, "\n")))
 	} else {
@@ -76,44 +76,44 @@ func (m *model) picture() string {
 	return strings.Join(append(rows, m.status(), m.keys()), "\n")
 }
 
-// header says which lab and which screen this is.
+// header shows the lab and the page.
 func (m *model) header() string {
-	screen, number, total := m.tutor.Page()
+	page, number, total := m.tutor.Page()
 	left := fmt.Sprintf(" Lab %d  %s", m.tutor.Lab().Number, m.tutor.Lab().Title)
-	what, count := screen.Title, fmt.Sprintf("  %d/%d ", number, total)
+	title, count := page.Title, fmt.Sprintf("  %d/%d ", number, total)
 	switch m.overlay {
 	case details:
-		what, count = "expected and seen", " "
+		title, count = "expected and actual results", " "
 	case help:
-		what, count = "keys", " "
+		title, count = "keys", " "
 	}
-	// How far the lab is stays; the screen's title is cut first, for the text begins with it.
-	if room := m.width - lipgloss.Width(left) - lipgloss.Width(count) - 1; lipgloss.Width(what) > room {
-		what = clip(what, max(0, room))
+	// The page's title is cut first, because the text starts with it.
+	title = clip(title, max(0, m.width-lipgloss.Width(left)-lipgloss.Width(count)-1))
+	if lipgloss.Width(title) < 4 {
+		title, count = "", strings.TrimLeft(count, " ")
 	}
-	if lipgloss.Width(what) < 4 {
-		what, count = "", strings.TrimLeft(count, " ")
-	}
-	right := what + count
-	left = clip(left, max(0, m.width-lipgloss.Width(right)-1))
-	space := strings.Repeat(" ", max(1, m.width-lipgloss.Width(left)-lipgloss.Width(right)))
-	return lipgloss.NewStyle().Reverse(true).Render(left + space + right)
+	return lipgloss.NewStyle().Reverse(true).Render(m.spread(clip(left, max(0, m.width-lipgloss.Width(title+count)-1)), title+count))
 }
 
-// separator is the line between the lesson and the panel; it says how much of the lesson is not seen.
+// spread puts two texts at the ends of a line.
+func (m *model) spread(left, right string) string {
+	return left + strings.Repeat(" ", max(1, m.width-lipgloss.Width(left)-lipgloss.Width(right))) + right
+}
+
+// separator is the line between the lesson and the panel, with the scroll position.
 func (m *model) separator() string {
-	text := ""
+	position := ""
 	switch {
 	case m.text.AtTop() && m.text.AtBottom():
 	case m.text.AtBottom():
-		text = " end ↑ "
+		position = " end ↑ "
 	default:
-		text = fmt.Sprintf(" %d%% ↓ ", int(m.text.ScrollPercent()*100))
+		position = fmt.Sprintf(" %d%% ↓ ", int(m.text.ScrollPercent()*100))
 	}
-	return m.paint(dim, strings.Repeat("─", max(0, m.width-lipgloss.Width(text)-2))+text+"──")
+	return m.paint(dim, strings.Repeat("─", max(0, m.width-lipgloss.Width(position)-2))+position+"──")
 }
 
-// status says which cluster this is, and how far the lab.
+// status shows the number of finished tasks and the cluster.
 func (m *model) status() string {
 	done, all := 0, m.tutor.Tasks()
 	for _, task := range all {
@@ -125,25 +125,20 @@ func (m *model) status() string {
 	if m.beside() && !m.text.AtBottom() {
 		left = fmt.Sprintf(" %d%% ↓ %s", int(m.text.ScrollPercent()*100), left)
 	}
-	right := m.where() + " "
-	if lipgloss.Width(left)+lipgloss.Width(right)+1 > m.width {
-		right = clip(right, max(0, m.width-lipgloss.Width(left)-1))
-	}
-	space := strings.Repeat(" ", max(1, m.width-lipgloss.Width(left)-lipgloss.Width(right)))
-	return m.paint(dim, left+space+right)
+	return m.paint(dim, m.spread(left, clip(m.where()+" ", max(0, m.width-lipgloss.Width(left)-1))))
 }
 
-// keys are what can be pressed now, the most useful first.
+// keys shows the keys that work now, the most useful first.
 func (m *model) keys() string {
 	keys := []string{"enter next", "b back", "h hint", "s solve", "o why", "? help", "q quit", "k skip", "r reset", "↑↓ scroll"}
 	switch {
-	case m.tutor.Asked() != nil:
+	case m.tutor.Prompt() != nil:
 		keys = []string{"y yes", "n no"}
-	case m.overlay != nothing:
+	case m.overlay != noOverlay:
 		keys = []string{"esc close", "↑↓ scroll", "q close"}
 	case m.tutor.Broken():
 		keys = append([]string{"R restore"}, keys...)
-	case m.tutor.Quiz().Question != nil && m.asking():
+	case m.tutor.Quiz().Question != nil && m.onQuiz():
 		keys = []string{"1-9 answer", "enter next", "b back", "? help", "q quit", "↑↓ scroll"}
 	}
 	line := ""
@@ -158,7 +153,12 @@ func (m *model) keys() string {
 	return line
 }
 
-// clip cuts a text to a width.
+func (m *model) onQuiz() bool {
+	page, _, _ := m.tutor.Page()
+	return page.Kind == tutor.QuizPage
+}
+
+// clip cuts a text to a width and marks the cut.
 func clip(s string, width int) string {
 	if lipgloss.Width(s) <= width {
 		return s

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// model is what bubbletea runs. It is a pointer, and changes in place.
+// model implements tea.Model. It is a pointer and changes in place.
 type model struct {
 	ctx   context.Context
 	tutor *tutor.Tutor
@@ -18,30 +18,30 @@ type model struct {
 	where func() string
 
 	width, height int
-	light         bool // the terminal's background is
+	light         bool // the terminal has a light background
 	colorless     bool
 	interrupted   bool
 	overlay       overlay
 
-	text   viewport.Model
-	shown  string // what text was rendered from
-	news   int    // notices before this one have been seen
-	screen int
+	text     viewport.Model
+	rendered string // the input of the latest rendering
+	news     int    // the student has seen the notices before this index
+	page     int
 }
 
-// overlay is what covers the lesson.
+// overlay replaces the lesson.
 type overlay int
 
 const (
-	nothing overlay = iota
+	noOverlay overlay = iota
 	details
 	help
 )
 
-// message is an event of the tutor's on its way through bubbletea.
+// message is a tutor event in bubbletea.
 type message struct{ tutor.Event }
 
-// filesMessage is a change of the student's files; there may be another.
+// filesMessage reports changed files; awaitFiles gets the next one.
 type filesMessage struct{ names []string }
 
 func newModel(ctx context.Context, t *tutor.Tutor, h *tutor.Host, o Options) *model {
@@ -61,8 +61,8 @@ func (m *model) Init() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// redraw draws everything anew after a change of the size. A picture of the old size that was on its way may have left the terminal
-// with a scrolling region (DECSTBM) of the old height, in which the next one would scroll instead of going down.
+// redraw redraws the terminal after a resize. A frame of the old size can leave a scrolling region
+// (DECSTBM) of the old height, in which the next frame would scroll.
 var redraw = tea.Sequence(tea.Raw("\x1b[r"), tea.ClearScreen)
 
 // Update implements tea.Model.
@@ -85,10 +85,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, cmd
 }
 
-// take gives the tutor an event and does what it wants.
+// take passes an event to the tutor and runs the effects.
 func (m *model) take(e tutor.Event) tea.Cmd {
-	effects, leave := m.host.Keep(m.ctx, m.tutor, m.tutor.Update(time.Now(), e))
-	if leave {
+	effects, exit := m.host.RunNow(m.ctx, m.tutor, m.tutor.Update(time.Now(), e))
+	if exit {
 		return tea.Quit
 	}
 	var cmds []tea.Cmd
@@ -100,8 +100,8 @@ func (m *model) take(e tutor.Event) tea.Cmd {
 		}
 		cmds = append(cmds, func() tea.Msg { return asMessage(m.host.Do(m.ctx, effect)) })
 	}
-	if _, number, _ := m.tutor.Page(); number != m.screen {
-		m.screen, m.news = number, len(m.tutor.Notices())
+	if _, number, _ := m.tutor.Page(); number != m.page {
+		m.page, m.news = number, len(m.tutor.Notices())
 		m.text.GotoTop()
 	}
 	return tea.Batch(cmds...)
@@ -127,24 +127,19 @@ func (m *model) awaitFiles() tea.Cmd {
 	}
 }
 
-// leave saves what there is to save when the program was ended from outside.
-func (m *model) leave() {
-	m.host.Keep(m.ctx, m.tutor, m.tutor.Update(time.Now(), tutor.Quit))
-}
-
-// commands are the keys that are commands of the tutor's.
+// commands maps keys to commands of the tutor.
 var commands = map[string]tutor.Command{
 	"enter": tutor.Next, "n": tutor.Next, "b": tutor.Back, "h": tutor.Hint, "s": tutor.Solve, "k": tutor.Skip,
 	"r": tutor.Reset, "R": tutor.Restore, "q": tutor.Quit,
 }
 
-// key does what a key is for.
+// key handles a key.
 func (m *model) key(key string) tea.Cmd {
 	if key == "ctrl+c" {
 		m.interrupted = true
 		return m.take(tutor.Quit)
 	}
-	if m.tutor.Asked() != nil {
+	if m.tutor.Prompt() != nil {
 		switch key {
 		case "y", "Y":
 			return m.take(tutor.Yes)
@@ -155,42 +150,41 @@ func (m *model) key(key string) tea.Cmd {
 	if m.scroll(key) {
 		return nil
 	}
-	switch key {
-	case "?":
+	switch closes := key == "esc" || key == "enter" || key == "q"; {
+	case key == "?":
 		m.toggle(help)
 		return nil
-	case "o":
+	case key == "o":
 		m.toggle(details)
 		return nil
-	}
-	if m.overlay != nothing && (key == "esc" || key == "enter" || key == "q") {
+	case m.overlay != noOverlay && closes:
 		m.toggle(m.overlay)
 		return nil
-	}
-	if len(key) == 1 && key[0] >= '1' && key[0] <= '9' {
+	case len(key) == 1 && key[0] >= '1' && key[0] <= '9':
 		m.news = len(m.tutor.Notices())
 		return m.take(tutor.Choose(key[0] - '1'))
 	}
-	if c, found := commands[key]; found {
-		m.news = len(m.tutor.Notices()) // they have been seen
-		// The details stay open beside a hint; a page that is turned is to be seen.
-		if m.overlay == help || m.overlay == details && (c == tutor.Next || c == tutor.Back) {
-			m.toggle(m.overlay)
-		}
-		return m.take(c)
+	c, found := commands[key]
+	if !found {
+		return nil
 	}
-	return nil
+	m.news = len(m.tutor.Notices()) // a key means that the student has seen them
+	// The details stay open for hints. Turning the page closes them.
+	if m.overlay == help || m.overlay == details && (c == tutor.Next || c == tutor.Back) {
+		m.toggle(m.overlay)
+	}
+	return m.take(c)
 }
 
 func (m *model) toggle(o overlay) {
 	if m.overlay == o {
-		o = nothing
+		o = noOverlay
 	}
 	m.overlay = o
 	m.text.GotoTop()
 }
 
-// scroll moves the text if the key is for that.
+// scroll scrolls the text and reports whether the key does so.
 func (m *model) scroll(key string) bool {
 	switch key {
 	case "up":

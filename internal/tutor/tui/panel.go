@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// style is how a piece of text is meant to look.
+// style is the style of a text.
 type style int
 
 const (
@@ -21,7 +21,7 @@ const (
 	ask
 )
 
-// paint gives text a style, as far as there are colors. Without them the signs before the text have to do.
+// paint styles a text. On terminals without colors, the signs before the text carry the meaning.
 func (m *model) paint(s style, text string) string {
 	if text == "" {
 		return ""
@@ -42,133 +42,121 @@ func (m *model) paint(s style, text string) string {
 	return st.Render(text)
 }
 
-// block is a text of the panel, wrapped to a width: the first line after sign, the others below the text.
-func (m *model) block(width int, sign, text string, s style) []string {
+// lines collects the lines of the panel.
+type lines struct {
+	*model
+	width int
+	all   []string
+}
+
+// add adds a text, wrapped to the width, with a sign before its first line.
+func (l *lines) add(s style, sign, text string) {
 	indent := lipgloss.Width(sign)
-	var lines []string
 	for paragraph := range strings.Lines(strings.TrimSpace(text)) {
-		wrapped := lipgloss.Wrap(strings.TrimRight(paragraph, "\n"), max(8, width-indent-1), " ")
+		wrapped := lipgloss.Wrap(strings.TrimRight(paragraph, "\n"), max(8, l.width-indent-1), " ")
 		for line := range strings.Lines(wrapped) {
-			lines = append(lines, m.paint(s, sign+strings.TrimRight(line, " \n")))
+			l.all = append(l.all, l.paint(s, sign+strings.TrimRight(line, " \n")))
 			sign = strings.Repeat(" ", indent)
 		}
 	}
-	return lines
 }
 
-// noticesShown is how many of the last notices are shown.
-const noticesShown = 3
-
-// panel returns what there is to say beside the lesson, the most urgent first.
+// panel returns the lines of the panel, the most urgent first.
 func (m *model) panel(width int) []string {
-	var lines []string
+	l := &lines{model: m, width: width}
 	t := m.tutor
-	for _, trouble := range t.Trouble() {
-		lines = append(lines, m.block(width, " ! ", trouble, bad)...)
+	for _, problem := range t.Problems() {
+		l.add(bad, " ! ", problem)
 	}
-	if q := t.Asked(); q != nil {
-		lines = append(lines, m.block(width, " ? ", q.Text+" (y/n)", ask)...)
+	if q := t.Prompt(); q != nil {
+		l.add(ask, " ? ", q.Text+" (y/n)")
 	}
-	if busy := t.Busy(); busy != "" {
-		lines = append(lines, m.block(width, " … ", busy, ask)...)
+	l.add(ask, " … ", t.Busy())
+	if m.overlay != noOverlay && !m.beside() {
+		return l.all // leave the room to the overlay
 	}
-	if m.overlay != nothing && !m.beside() {
-		return lines // the rest is what is being read
+	if titles := t.RegressedEarlier(); len(titles) > 0 && !m.beside() {
+		l.add(bad, " ✗ ", fmt.Sprintf("No longer done, on earlier pages: %s. Press b to go back, or k to solve them.",
+			strings.Join(titles, "; ")))
 	}
-	if titles := t.Elsewhere(); len(titles) > 0 && !m.beside() {
-		text := fmt.Sprintf("Not done anymore, on earlier pages: %s. b goes back, k solves them.", strings.Join(titles, "; "))
-		lines = append(lines, m.block(width, " ✗ ", text, bad)...)
-	}
-	lines = append(lines, m.tasks(width)...)
+	l.tasks()
 	if h := t.HintView(); h != nil {
-		lines = append(lines, m.hint(width, h)...)
+		l.hint(h)
 	}
 	for _, line := range t.FileLines() {
-		lines = append(lines, m.block(width, " ✎ ", line, bad)...)
+		l.add(bad, " ✎ ", line)
 	}
-	if s, _, _ := t.Page(); len(s.Tasks) > 0 && t.Present() == "" && s.Kind == tutor.Reading && !t.Broken() {
-		lines = append(lines, m.block(width, "   ", "All done here: enter goes on.", good)...)
+	if page, _, _ := t.Page(); len(page.Tasks) > 0 && t.Present() == "" && page.Kind == tutor.LessonPage && !t.Broken() {
+		l.add(good, "   ", tutor.PageDoneText+" Press enter for the next page.")
 	}
-	return append(lines, m.notices(width)...)
+	l.notices()
+	return l.all
 }
 
-// tasks lists the tasks: those of the screen or, where there is room, all.
-func (m *model) tasks(width int) []string {
-	var lines []string
-	if m.beside() {
-		lines = append(lines, m.paint(bold, " Tasks"))
+// tasks adds the tasks of the page, or all tasks if the panel is beside the lesson.
+func (l *lines) tasks() {
+	if l.beside() {
+		l.add(bold, " ", "Tasks")
 	}
-	for _, task := range m.tutor.Tasks() {
-		if !task.Here && !m.beside() {
+	for _, task := range l.tutor.Tasks() {
+		if !task.Here && !l.beside() {
 			continue
 		}
 		switch {
 		case task.Status == tutor.Done:
-			lines = append(lines, m.block(width, " ✓ ", task.Title, good)...)
+			l.add(good, " ✓ ", task.Title)
 		case task.Status == tutor.Regressed:
-			lines = append(lines, m.block(width, " ✗ ", task.Title+" (was done)", bad)...)
+			l.add(bad, " ✗ ", task.Title+" (no longer done)")
 		case task.Present:
-			lines = append(lines, m.block(width, " ▸ ", task.Title, bold)...)
+			l.add(bold, " ▸ ", task.Title)
 		case task.Here:
-			lines = append(lines, m.block(width, " ○ ", task.Title, bold)...)
+			l.add(bold, " ○ ", task.Title)
 		default:
-			lines = append(lines, m.block(width, " · ", task.Title, dim)...)
+			l.add(dim, " · ", task.Title)
 		}
-		if task.Why != "" && (task.Present || task.Status == tutor.Regressed) && task.Here {
-			lines = append(lines, m.block(width, "   now: ", task.Why, dim)...)
+		if (task.Present || task.Status == tutor.Regressed) && task.Here {
+			l.add(dim, "   now: ", task.Why)
 		}
 	}
-	return lines
 }
 
-func (m *model) hint(width int, h *tutor.HintView) []string {
-	var lines []string
+func (l *lines) hint(h *tutor.HintView) {
 	if h.Stale {
-		return m.block(width, "   ", "There was a hint; something has changed since: h looks again.", dim)
+		l.add(dim, "   ", "Something changed since the last hint. Press h for a new one.")
+		return
 	}
-	if h.Why != "" {
-		lines = m.block(width, "   seen: ", h.Why, dim)
+	l.add(dim, "   problem: ", h.Why)
+	for i, s := len(h.Opened)-1, ask; i >= 0; i, s = i-1, dim { // the latest first
+		l.add(s, fmt.Sprintf(" Hint %d/%d: ", i+1, h.Levels), h.Opened[i])
 	}
-	// The newest first: it is the one that is read.
-	for i := len(h.Opened) - 1; i >= 0; i-- {
-		s := ask
-		if i < len(h.Opened)-1 {
-			s = dim
-		}
-		lines = append(lines, m.block(width, " "+hintNumber(i, h.Tiers)+" ", h.Opened[i], s)...)
-	}
-	return lines
 }
 
-// notices are the last ones since the page was turned, but for what the panel says anyway.
-func (m *model) notices(width int) []string {
-	all := m.tutor.Notices()
-	recent := all[max(m.news, len(all)-noticesShown):]
-	var lines []string
+// noticesShown is the maximum number of notices in the panel.
+const noticesShown = 3
+
+// notices adds the latest notices since the page was turned, without repeating the rest of the
+// panel.
+func (l *lines) notices() {
+	all := l.tutor.Notices()
+	recent := all[max(l.news, len(all)-noticesShown):]
 	for i, n := range recent {
-		if m.said(n) || i > 0 && recent[i-1].Text == n.Text || old(n, recent[i+1:]) {
+		replaced := n.About != "" && slices.ContainsFunc(recent[i+1:], func(later tutor.Notice) bool { return later.About == n.About })
+		if l.shows(n) || i > 0 && recent[i-1].Text == n.Text || replaced {
 			continue
 		}
-		lines = append(lines, m.block(width, " - ", n.Text, dim)...)
+		l.add(dim, " - ", n.Text)
 	}
-	return lines
 }
 
-// old tells whether a later notice is about the same.
-func old(n tutor.Notice, later []tutor.Notice) bool {
-	return n.About != "" && slices.ContainsFunc(later, func(l tutor.Notice) bool { return l.About == n.About })
-}
-
-// said tells whether the panel says elsewhere what a notice does.
-func (m *model) said(n tutor.Notice) bool {
-	text := n.Text
-	if n.About == tutor.AboutTrouble && m.tutor.Broken() || slices.Contains(m.tutor.FileLines(), text) {
+// shows reports whether another part of the panel shows what a notice says.
+func (m *model) shows(n tutor.Notice) bool {
+	if n.About == tutor.AboutCluster && m.tutor.Broken() || slices.Contains(m.tutor.FileLines(), n.Text) {
 		return true
 	}
 	for _, task := range m.tutor.Tasks() {
-		if task.Here && strings.HasSuffix(text, task.Title) && strings.HasPrefix(text, "✓") {
+		if task.Here && strings.HasSuffix(n.Text, task.Title) && strings.HasPrefix(n.Text, "✓") {
 			return true
 		}
 	}
-	return strings.HasPrefix(text, "That is all on this screen")
+	return n.Text == tutor.PageDoneText
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// terminal is a program in a pseudo-terminal, and what a person would see there. It knows the control sequences of a VT220
-// and few more; programs that believe TERM=vt220 use no others.
+// terminal runs a program in a pseudo-terminal and keeps the visible text. It supports the control
+// sequences of a VT220 and a few more, which is enough for programs with TERM=vt220.
 type terminal struct {
 	t    *testing.T
 	file *os.File
@@ -21,18 +21,18 @@ type terminal struct {
 	done chan struct{} // closed when the program has closed the terminal
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and made anew with each change
+	changed chan struct{} // closed and replaced after each change
 	cells   [][]rune
 	x, y    int
-	top     int // of the scrolling region, and its bottom
-	bottom  int
-	alt     bool // the alternate screen is on
-	hidden  bool // the cursor is
-	colored bool // a color was ever asked for
+	top     int  // the first line of the scrolling region
+	bottom  int  // the last line of the scrolling region
+	alt     bool // the alternate screen is active
+	hidden  bool // the cursor is hidden
+	colored bool // the program has used a color
 }
 
-// patience is how long something may take before it counts as not happening.
-const patience = 20 * time.Second
+// timeout bounds the wait for a text.
+const timeout = 20 * time.Second
 
 func open(t *testing.T, cmd *exec.Cmd, width, height int) *terminal {
 	t.Helper()
@@ -45,7 +45,7 @@ func open(t *testing.T, cmd *exec.Cmd, width, height int) *terminal {
 	term.file = file
 	go term.read()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // most often it has ended
+		_ = cmd.Process.Kill() // fails if the program has exited
 		_ = cmd.Wait()
 		_ = file.Close()
 	})
@@ -77,7 +77,7 @@ func (s *terminal) press(keys string) {
 	}
 }
 
-// picture is what is on the screen.
+// picture returns the visible text.
 func (s *terminal) picture() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,24 +92,24 @@ func (s *terminal) text() string {
 	return strings.Join(lines, "\n")
 }
 
-// until waits for a picture for which is is true.
-func (s *terminal) until(what string, is func(picture string) bool) {
+// until waits for a picture that matches.
+func (s *terminal) until(what string, matches func(picture string) bool) {
 	s.t.Helper()
-	timeout := time.After(patience)
+	expired := time.After(timeout)
 	for {
 		s.mu.Lock()
 		picture, changed := s.text(), s.changed
 		s.mu.Unlock()
-		if is(picture) {
+		if matches(picture) {
 			return
 		}
 		select {
 		case <-changed:
-		case <-timeout:
-			s.t.Fatalf("never saw %s; the screen:\n%s", what, picture)
+		case <-expired:
+			s.t.Fatalf("did not see %s; the screen:\n%s", what, picture)
 		case <-s.done:
-			if !is(s.picture()) {
-				s.t.Fatalf("the program ended before %s; the screen:\n%s", what, s.picture())
+			if !matches(s.picture()) {
+				s.t.Fatalf("the program exited before %s; the screen:\n%s", what, s.picture())
 			}
 			return
 		}
@@ -126,15 +126,15 @@ func (s *terminal) seeNot(text string) {
 	s.until("the end of "+strconv.Quote(text), func(p string) bool { return !strings.Contains(p, text) })
 }
 
-// exit waits for the end of the program and returns its code.
+// exit waits for the program and returns its exit code.
 func (s *terminal) exit() int {
 	s.t.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(patience):
-		s.t.Fatalf("the program does not end; the screen:\n%s", s.picture())
+	case <-time.After(timeout):
+		s.t.Fatalf("the program does not exit; the screen:\n%s", s.picture())
 	}
-	_ = s.cmd.Wait() // the code says it all
+	_ = s.cmd.Wait() // the exit code is enough
 	return s.cmd.ProcessState.ExitCode()
 }
 

@@ -8,26 +8,20 @@ import (
 	"charm.land/glamour/v2"
 	"charm.land/glamour/v2/ansi"
 	"charm.land/glamour/v2/styles"
+	"charm.land/lipgloss/v2"
 
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-func hintNumber(i, of int) string { return fmt.Sprintf("Hint %d/%d:", i+1, of) }
-
-func (m *model) asking() bool {
-	s, _, _ := m.tutor.Page()
-	return s.Kind == tutor.Asking
-}
-
-// render puts the text that is to be read into its place. It is rendered anew when it, or its width, has changed.
+// render renders the text if the text, the width, or the style has changed.
 func (m *model) render() {
 	width := max(20, min(m.text.Width()-2, textWidth))
 	markdown := m.markdown()
 	key := fmt.Sprint(width, m.light, markdown)
-	if key == m.shown {
+	if key == m.rendered {
 		return
 	}
-	m.shown = key
+	m.rendered = key
 	rendered, err := renderMarkdown(markdown, width, m.styleConfig())
 	if err != nil {
 		rendered = markdown
@@ -35,7 +29,7 @@ func (m *model) render() {
 	m.text.SetContent(strings.Trim(rendered, "\n"))
 }
 
-// markdown is what is to be read now.
+// markdown returns the text to show.
 func (m *model) markdown() string {
 	switch m.overlay {
 	case details:
@@ -43,35 +37,35 @@ func (m *model) markdown() string {
 	case help:
 		return helpText
 	}
-	s, _, _ := m.tutor.Page()
+	page, _, _ := m.tutor.Page()
 	title := ""
-	if s.Title != "" {
-		title = "## " + s.Title + "\n\n"
+	if page.Title != "" {
+		title = "## " + page.Title + "\n\n"
 	}
-	switch s.Kind {
-	case tutor.Asking:
+	switch page.Kind {
+	case tutor.QuizPage:
 		return title + m.quizText()
-	case tutor.Ending:
+	case tutor.SummaryPage:
 		return title + m.tutor.Summary()
 	}
-	return title + s.Text
+	return title + page.Text
 }
 
-// detailsText is everything about the present task, the hint and what has been said.
+// detailsText describes the current task, the hint, the files, and all notices.
 func (m *model) detailsText() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "```text\n%s\n```\n", strings.Join(m.tutor.Details(), "\n"))
 	if h := m.tutor.HintView(); h != nil {
 		b.WriteString("\n## Hints\n")
-		for i, tier := range h.Opened {
-			fmt.Fprintf(&b, "\n%d. %s\n", i+1, strings.TrimSpace(tier))
+		for i, level := range h.Opened {
+			fmt.Fprintf(&b, "\n%d. %s\n", i+1, strings.TrimSpace(level))
 		}
 	}
 	if lines := m.tutor.FileLines(); len(lines) > 0 {
 		fmt.Fprintf(&b, "\n## Your files\n\n```text\n%s\n```\n", strings.Join(lines, "\n"))
 	}
 	if notices := m.tutor.Notices(); len(notices) > 0 {
-		b.WriteString("\n## What happened, the latest first\n\n```text\n")
+		b.WriteString("\n## Messages, the latest first\n\n```text\n")
 		for i := len(notices) - 1; i >= 0; i-- {
 			fmt.Fprintln(&b, notices[i].Text)
 		}
@@ -90,10 +84,10 @@ func (m *model) quizText() string {
 			fmt.Fprintf(&b, "%d. %s\n", i+1, choice)
 		}
 	case q.Err == nil:
-		b.WriteString("Asking the cluster ...\n")
+		b.WriteString("Loading the quiz ...\n")
 	}
 	if q.Err != nil {
-		fmt.Fprintf(&b, "\nThe cluster cannot be asked: %v\n", q.Err)
+		fmt.Fprintf(&b, "\nThe quiz is not available: %v\n", q.Err)
 	}
 	if q.Grade != nil {
 		lines := tutor.GradeLines(*q.Grade)
@@ -102,10 +96,11 @@ func (m *model) quizText() string {
 	return b.String()
 }
 
-// listItem begins an item of a list, as far as lessons have them.
+// listItem matches the start of a list item.
 var listItem = regexp.MustCompile(`^\s*([-*+]|\d+\.) `)
 
-// reflow joins the lines of each item of a list: the renderer fills paragraphs, and leaves items as they were broken.
+// reflow joins the lines of each list item, because glamour fills paragraphs but keeps the line
+// breaks of items.
 func reflow(markdown string) string {
 	var out []string
 	fenced, item := false, false
@@ -131,7 +126,7 @@ func reflow(markdown string) string {
 	return strings.Join(out, "\n")
 }
 
-// renderMarkdown lays out Markdown for a width.
+// renderMarkdown renders Markdown for a width.
 func renderMarkdown(markdown string, width int, style ansi.StyleConfig) (string, error) {
 	r, err := glamour.NewTermRenderer(glamour.WithStyles(style), glamour.WithWordWrap(width))
 	if err != nil {
@@ -140,7 +135,7 @@ func renderMarkdown(markdown string, width int, style ansi.StyleConfig) (string,
 	return r.Render(fold(reflow(markdown), width-codeMargins))
 }
 
-// styleConfig is how Markdown looks on this terminal.
+// styleConfig returns the Markdown style for this terminal.
 func (m *model) styleConfig() ansi.StyleConfig {
 	config := styles.DarkStyleConfig
 	switch {
@@ -149,30 +144,105 @@ func (m *model) styleConfig() ansi.StyleConfig {
 	case m.light:
 		config = styles.LightStyleConfig
 	}
-	var margin, none uint = 1, 0
-	config.Document.Margin = &margin
-	config.CodeBlock.Margin = &none
+	config.Document.Margin = new(uint(1))
+	config.CodeBlock.Margin = new(uint(0))
 	config.Code.Prefix, config.Code.Suffix = "", ""
-	var indent uint = 2
-	config.CodeBlock.Indent = &indent
+	config.CodeBlock.Indent = new(uint(2))
 	return config
 }
 
 const helpText = `## Keys
 
-| key | does |
+| key | action |
 | --- | --- |
-| enter, n | next screen; you may read ahead |
-| b | back |
-| h | a hint for the task to do now; again for the next one |
-| o | what was expected and what was seen, in full, and all that was said |
-| s | solve that task (asks first); your files are kept as NAME.mine |
-| k | skip: solve all tasks up to those of this screen, and go on (asks first) |
-| r | reset: the lab and your files as at the start (asks first) |
-| R | restore what is gone |
-| 1-9 | answer the question at the end |
+| enter, n | go to the next page; you can read ahead |
+| b | go to the previous page |
+| h | show a hint for the current task; press again for more |
+| o | show the expected and the actual result, and all messages |
+| s | solve the current task; asks first, and keeps your files as NAME.mine |
+| k | skip: solve all tasks up to this page, and go to the next page; asks first |
+| r | reset the lab and your files; asks first |
+| R | restore what is missing |
+| 1-9 | answer the quiz |
 | ↑ ↓ PgUp PgDn space g G | scroll |
-| q, Ctrl-C | quit; the lab keeps running, your progress is kept |
+| q, Ctrl-C | quit; the lab keeps running, and your progress is saved |
 
-Work with kubectl and an editor in another terminal: tasks are ticked off as they come true.
+Work with kubectl and an editor in another terminal. The tutor marks each task as done once its check passes.
 `
+
+// codeMargins is the difference between the widths of the text and of a code block.
+const codeMargins = 4
+
+// fold breaks long commands in console blocks at a space, with a backslash, so that a copied
+// command still works. glamour would break them anywhere. Outputs stay as they are.
+func fold(markdown string, width int) string {
+	var out []string
+	console, command, document := false, false, ""
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimRight(line, "\n")
+		switch trimmed := strings.TrimSpace(line); {
+		case strings.HasPrefix(trimmed, "```"):
+			console, command, document = !console && strings.HasPrefix(trimmed, "```console"), false, ""
+		case !console:
+		case document != "": // inside a here-document
+			if trimmed == document {
+				document = ""
+			}
+		case command || strings.HasPrefix(line, "$ "):
+			command = strings.HasSuffix(line, "\\")
+			document = heredoc(line)
+			out = append(out, foldCommand(line, width)...)
+			continue
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+// heredoc returns WORD of <<WORD or <<'WORD'; empty if the line starts no here-document.
+func heredoc(line string) string {
+	_, after, found := strings.Cut(line, "<<")
+	if !found || strings.HasPrefix(after, "<") {
+		return ""
+	}
+	word, _, _ := strings.Cut(strings.TrimLeft(after, "- "), " ")
+	return strings.Trim(word, `'"`)
+}
+
+// foldCommand breaks one line of a command at unquoted spaces.
+func foldCommand(line string, width int) []string {
+	const more, indent = " \\", "      "
+	var lines []string
+	for lipgloss.Width(line) > width {
+		at := lastBreak(line, width-lipgloss.Width(more))
+		if at < 0 {
+			break
+		}
+		lines = append(lines, line[:at]+more)
+		line = indent + line[at+1:]
+	}
+	return append(lines, line)
+}
+
+// lastBreak returns the index of the last unquoted space within width, or -1. It ignores the spaces
+// of prompt and indent.
+func lastBreak(line string, width int) int {
+	at, quote := -1, byte(0)
+	first := len(line) - len(strings.TrimLeft(strings.TrimPrefix(line, "$ "), " "))
+	for i := range len(line) {
+		c := line[i]
+		switch {
+		case lipgloss.Width(line[:i]) > width:
+			return at
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ' ' && i > first && line[i-1] != ' ' && line[i-1] != '\\':
+			at = i
+		}
+	}
+	return at
+}

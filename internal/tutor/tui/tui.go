@@ -1,3 +1,8 @@
+// Package tui is the full-screen front end of the tutor. It makes no decisions: it turns keys into
+// commands of package tutor and draws the tutor's state after each event.
+//
+// Read tui.go for how it runs, model.go for keys and events, layout.go for the arrangement,
+// panel.go for the panel beside the lesson, and text.go for the lesson.
 package tui
 
 import (
@@ -14,41 +19,42 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// ErrInterrupted says that the student has ended the tutor with Ctrl-C.
-var ErrInterrupted = fmt.Errorf("the tutor was ended with Ctrl-C: %w", context.Canceled)
+// ErrInterrupted reports that the student pressed Ctrl-C.
+var ErrInterrupted = fmt.Errorf("interrupted with Ctrl-C: %w", context.Canceled)
 
-// Options say what else is shown, and where.
+// Options configure Run.
 type Options struct {
-	// Where says which cluster this is and on which ports it listens; it is asked again after the cluster was brought up.
+	// Where describes the cluster and its ports for the status line. Its result can change when the
+	// cluster restarts.
 	Where func() string
-	// Environment is the terminal's, as os.Environ writes it: TERM and NO_COLOR count.
+	// Environment has the form of os.Environ. Run uses TERM and NO_COLOR.
 	Environment []string
 	// In and Out are the terminal.
 	In, Out *os.File
 }
 
-// Run shows the tutor until the student quits, and restores the terminal. The error is ErrInterrupted after Ctrl-C, and
-// ctx's if that has ended.
+// Run shows the tutor until the student quits, and restores the terminal. It returns ErrInterrupted
+// after Ctrl-C.
 func Run(ctx context.Context, t *tutor.Tutor, h *tutor.Host, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(ctx, t, h, o)
 	environment := o.Environment
 	if m.colorless {
-		environment = append(environment, "NO_COLOR=1") // the terminal library knows it as a truth value only
+		environment = append(environment, "NO_COLOR=1") // bubbletea parses the value as a Boolean
 	}
-	// Signals end ctx, which is the program's business; in raw mode Ctrl-C is a key.
+	// Signals end ctx. In raw mode, Ctrl-C is a key and not a signal.
 	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out),
 		tea.WithEnvironment(environment), tea.WithoutSignalHandler())
 	_, err := program.Run()
 	switch {
 	case ctx.Err() != nil:
-		m.leave()
+		h.RunNow(ctx, t, t.Update(time.Now(), tutor.Quit))
 		return context.Cause(ctx)
 	case m.interrupted:
 		return ErrInterrupted
 	case err != nil && !errors.Is(err, tea.ErrProgramKilled):
-		return fmt.Errorf("the terminal: %w", err)
+		return fmt.Errorf("terminal: %w", err)
 	}
 	return nil
 }
@@ -63,7 +69,8 @@ func variable(environment []string, name string) (value string) {
 	return value
 }
 
-// bringUp brings up the cluster with the terminal in its usual state, so that its progress can be seen.
+// bringUp is a tea.ExecCommand that starts the cluster while the terminal is released, so that its
+// progress is visible.
 type bringUp struct {
 	ctx   context.Context
 	host  *tutor.Host
@@ -74,14 +81,14 @@ func (b *bringUp) SetStdin(io.Reader)  {}
 func (b *bringUp) SetStdout(io.Writer) {}
 func (b *bringUp) SetStderr(io.Writer) {}
 
-// releasing is the time that the terminal library gets to let go of the screen. It does that beside: a command that has ended before
-// stops the clock of the next picture, too, and nothing is drawn anymore.
-const releasing = 250 * time.Millisecond
+// releaseTime is the time that bubbletea gets to release the terminal. If a command ends before the
+// release, bubbletea stops the timer of the next frame and draws nothing anymore.
+const releaseTime = 250 * time.Millisecond
 
-// Run implements tea.ExecCommand. What went wrong is in the event.
+// Run implements tea.ExecCommand. The event contains the error.
 func (b *bringUp) Run() error {
 	select {
-	case <-time.After(releasing):
+	case <-time.After(releaseTime):
 	case <-b.ctx.Done():
 	}
 	b.event = b.host.Do(b.ctx, tutor.BringUp{})

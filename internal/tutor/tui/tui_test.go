@@ -17,14 +17,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor/tui"
 )
 
-// The test binary runs itself in a pseudo-terminal, as a tutor of the lab in the directory that this variable names.
+// dirEnv names a directory. With it, the test binary runs the tutor for the lab in that directory.
 const dirEnv = "TUI_TEST_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(dirEnv); dir != "" {
-		os.Exit(learn(dir)) //nolint:forbidigo // here it is a program
+		os.Exit(learn(dir)) //nolint:forbidigo // this is a separate program
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // here it is main
+	os.Exit(m.Run()) //nolint:forbidigo // TestMain is the main function
 }
 
 func learn(dir string) int {
@@ -51,7 +51,7 @@ func learn(dir string) int {
 	return 0
 }
 
-// house is a lab that begins, and a tutor for it in a terminal.
+// house starts a lab, and a tutor for it in a terminal.
 func house(t *testing.T, width, height int, environment ...string) (*tutortest.Session, *terminal) {
 	t.Helper()
 	s := &tutortest.Session{Dir: t.TempDir()}
@@ -77,29 +77,29 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestALabIsDoneWithKeys(t *testing.T) {
+func TestKeysRunLab(t *testing.T) {
 	s, term := house(t, 80, 24)
 	term.see("✓ The house stands")
-	term.see("enter goes on")
+	term.see("Press enter for the next page")
 	term.see("$ kubectl get doors")
 	term.press("\r")
 	term.see("▸ The front door is open")
 	term.see("expected 200, observed 404")
 	must(t, s.Put("done-front", ""))
 	term.see("✓ The front door is open")
-	term.see("▸ Somebody has knocked")
+	term.see("▸ A visitor has knocked")
 	term.press("h")
 	term.see("Hint 1/3: Is it locked?")
 	term.press("h")
 	term.see("Hint 2/3: Look at its lock.")
 	term.press("s")
-	term.see("Solve “Somebody has knocked” for you? (y/n)")
+	term.see("Solve “A visitor has knocked” for you? (y/n)")
 	term.press("n")
 	term.seeNot("(y/n)")
 	term.press("s")
 	term.see("(y/n)")
 	term.press("y")
-	term.see("✓ Somebody has knocked")
+	term.see("✓ A visitor has knocked")
 	term.press("n")
 	term.see("▸ The back door is open")
 	term.press("b")
@@ -107,15 +107,15 @@ func TestALabIsDoneWithKeys(t *testing.T) {
 	term.press("n")
 	term.see("3/5")
 	term.press("k")
-	term.see("and go on? (y/n)")
+	term.see("go to the next page? (y/n)")
 	term.press("y")
 	term.see("1. the cat")
 	term.press("1")
-	term.see("You said the cat; the cluster says the dog.")
+	term.see("You chose the cat; the right answer is the dog.")
 	term.press("2")
-	term.see("Right: it is the dog.")
+	term.see("Right: the answer is the dog.")
 	term.press("n")
-	term.see("4 of 4 tasks are done, 2 of them by the tutor")
+	term.see("You completed 4 of 4 tasks; the tutor solved 2 of them")
 	term.press("q")
 	if code := term.exit(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -123,40 +123,40 @@ func TestALabIsDoneWithKeys(t *testing.T) {
 	p, err := progress.NewStore(filepath.Join(s.Dir, "progress.json")).Load()
 	must(t, err)
 	if r := p.Labs["doors"]; r.Finished == nil || r.Quiz == nil || !r.Quiz.Right || len(r.Tasks) != 4 {
-		t.Errorf("remembered %+v", r)
+		t.Errorf("saved %+v", r)
 	}
 }
 
 func TestOverlaysCoverTheLesson(t *testing.T) {
 	_, term := house(t, 80, 24)
 	term.press("?")
-	term.see("a hint for the task to do now")
+	term.see("show a hint for the current task")
 	term.press("\x1b")
 	term.see("kubectl get doors")
 	term.press("n")
-	term.see("let somebody knock")
+	term.see("let a visitor knock")
 	term.press("o")
 	term.see("observed 404")
 	term.see("GET http://front/")
 	term.press("o")
-	term.see("let somebody knock")
+	term.see("let a visitor knock")
 	term.press("o")
 	term.see("observed 404")
-	term.press("n") // a page that is turned is seen
+	term.press("n") // turning the page closes the details
 	term.see("Open the back door, too.")
 }
 
-func TestWhatIsUndoneIsNotAllDone(t *testing.T) {
+func TestRegressedTaskIsNotDone(t *testing.T) {
 	s, term := house(t, 80, 24)
 	term.press("n")
 	term.see("2/5")
 	must(t, s.Put("done-front", ""))
 	must(t, s.Put("done-knocked", ""))
 	term.see("✓ The front door is open")
-	term.see("All done here")
+	term.see("All tasks on this page are done.")
 	must(t, s.Drop("done-front"))
-	term.see("✗ The front door is open (was done)")
-	term.seeNot("All done here")
+	term.see("✗ The front door is open (no longer done)")
+	term.seeNot("All tasks on this page are done.")
 }
 
 func TestEverySizeShowsTaskAndKeys(t *testing.T) {
@@ -164,7 +164,7 @@ func TestEverySizeShowsTaskAndKeys(t *testing.T) {
 	term.press("n")
 	for _, size := range [][2]int{{60, 20}, {140, 40}, {40, 12}, {80, 24}} {
 		term.resize(size[0], size[1])
-		term.until(fmt.Sprintf("all of it at %v", size), func(p string) bool {
+		term.until(fmt.Sprintf("header, task, and keys at %v", size), func(p string) bool {
 			lines := strings.Split(p, "\n")
 			return strings.Contains(lines[0], "Lab 7") && strings.Contains(lines[0], " 2/5") && strings.Contains(p, "▸ The front door is open") &&
 				strings.Contains(lines[len(lines)-1], "enter next")
@@ -176,24 +176,24 @@ func TestEverySizeShowsTaskAndKeys(t *testing.T) {
 	term.see("▸ The front door is open")
 }
 
-func TestNoColorHasNone(t *testing.T) {
+func TestNoColorDisablesColors(t *testing.T) {
 	_, term := house(t, 80, 24, "NO_COLOR=yes", "TERM=xterm-256color")
 	term.press("n")
-	term.see("let somebody knock")
+	term.see("let a visitor knock")
 	if term.colored {
-		t.Error("there are colors")
+		t.Error("the output has colors")
 	}
 	_, term = house(t, 80, 24, "TERM=xterm-256color")
 	term.press("n")
-	term.see("let somebody knock")
+	term.see("let a visitor knock")
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	if !term.colored {
-		t.Error("there are none without NO_COLOR, either: the test tests nothing")
+		t.Error("the output has no colors without NO_COLOR, so the test checks nothing")
 	}
 }
 
-func TestTheTerminalIsRestored(t *testing.T) {
+func TestTerminalIsRestored(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(*terminal)
 		code int
@@ -221,7 +221,7 @@ func TestTheTerminalIsRestored(t *testing.T) {
 	}
 }
 
-func TestProgressSurvivesBeingKilled(t *testing.T) {
+func TestProgressSurvivesKill(t *testing.T) {
 	s, term := house(t, 80, 24)
 	term.press("n")
 	term.see("2/5")
@@ -234,18 +234,18 @@ func TestProgressSurvivesBeingKilled(t *testing.T) {
 	term.see("✓ The front door is open")
 }
 
-func TestWhatIsGoneIsRestored(t *testing.T) {
+func TestRestore(t *testing.T) {
 	s, term := house(t, 80, 24)
 	must(t, s.Put("lost", "namespace"))
-	term.see("The namespace is gone.")
+	term.see("The namespace is missing.")
 	term.press("R")
-	term.see("Everything that the lab needs is there again.")
+	term.see("Everything that the lab needs is restored.")
 	must(t, s.Put("down", "connection refused"))
 	term.see("The API server has not answered since")
 	must(t, s.Put("gone", "there is no cluster"))
-	term.see("The cluster is gone")
+	term.see("The cluster no longer exists")
 	term.press("R")
-	term.see("The cluster is up")
+	term.see("The cluster and the controller")
 	term.see("✓ The house stands")
 	term.press("q")
 	if code := term.exit(); code != 0 {

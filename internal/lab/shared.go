@@ -17,23 +17,22 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// What a lab may borrow: the namespace of the controller, in which it puts objects of its own, and the controller's ConfigMap.
+// The parts of the cluster that labs share: the namespace of the controller and its ConfigMap.
 const (
 	ControllerNamespace = "ingresslab-system"
 	ControllerConfigMap = "ingresslab-controller"
-	// controllerPods selects the controller's pods.
-	controllerPods = "app.kubernetes.io/name=ingress-controller"
+	controllerPods      = "app.kubernetes.io/name=ingress-controller" // a label selector
 )
 
-// borrowable are the kinds that a lab may put into the controller's namespace, beside the ConfigMap.
-var borrowable = []string{"DaemonSet", "Deployment", "Ingress", "Service"}
+// sharedKinds are the kinds of objects that a lab can add to the controller's namespace.
+var sharedKinds = []string{"DaemonSet", "Deployment", "Ingress", "Service"}
 
-// isConfig tells whether an object is the controller's ConfigMap, which is there with or without a lab.
+// isConfig reports whether an object is the controller's ConfigMap.
 func isConfig(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "ConfigMap" && o.GetNamespace() == ControllerNamespace && o.GetName() == ControllerConfigMap
 }
 
-// withoutConfig takes the controller's ConfigMap out of objects; it is nil if it is not among them.
+// withoutConfig separates the controller's ConfigMap, or nil, from other objects.
 func withoutConfig(objects []*unstructured.Unstructured) (others []*unstructured.Unstructured, config *unstructured.Unstructured) {
 	for _, o := range objects {
 		if isConfig(o) {
@@ -45,49 +44,48 @@ func withoutConfig(objects []*unstructured.Unstructured) (others []*unstructured
 	return others, config
 }
 
-// lent is what of labs is in the controller's namespace.
-type lent struct {
-	// ours has one of the lab's names, or the lab's label.
+// sharedObjects are the objects of labs in the controller's namespace.
+type sharedObjects struct {
+	// ours have one of the lab's names or the lab's label.
 	ours []*unstructured.Unstructured
-	// colliding is another lab's, and takes a node port that this lab wants.
+	// colliding belong to other labs and use a node port that this lab needs.
 	colliding []*unstructured.Unstructured
 }
 
-// lentTo looks for it. What neither has a label of a lab nor a name of this one is not looked at.
-func lentTo(ctx context.Context, c kubernetes.Interface, l *Lab) (lent, error) {
+// findShared finds the shared objects that a lab owns or collides with.
+func findShared(ctx context.Context, c kubernetes.Interface, l *Lab) (sharedObjects, error) {
 	named := l.Named()
-	wantsSystem := slices.ContainsFunc(named, func(o *unstructured.Unstructured) bool { return o.GetNamespace() == ControllerNamespace })
-	var found lent
-	if !wantsSystem {
+	var found sharedObjects
+	if !slices.ContainsFunc(named, func(o *unstructured.Unstructured) bool { return o.GetNamespace() == ControllerNamespace }) {
 		return found, nil
 	}
-	present, err := inventoryOf(ctx, c, ControllerNamespace, borrowable...)
+	present, err := inventoryOf(ctx, c, ControllerNamespace, sharedKinds...)
 	if err != nil {
 		return found, err
 	}
-	ports := nodePorts(named)
+	ports := nodePorts(named...)
 	for _, o := range present {
 		owner := o.GetLabels()[Label]
 		switch {
 		case owner == l.Name, find(named, keyOf(o)) != nil:
 			found.ours = append(found.ours, o)
-		case owner != "" && slices.ContainsFunc(nodePorts([]*unstructured.Unstructured{o}), func(p int64) bool { return slices.Contains(ports, p) }):
+		case owner != "" && slices.ContainsFunc(nodePorts(o), func(p int64) bool { return slices.Contains(ports, p) }):
 			found.colliding = append(found.colliding, o)
 		}
 	}
 	return found, nil
 }
 
-func (l lent) notes() []string {
+func (s sharedObjects) notes() []string {
 	var notes []string
-	for _, o := range l.colliding {
-		notes = append(notes, fmt.Sprintf("%s of lab %s has a node port that this lab needs: it is removed", kube.Describe(o), o.GetLabels()[Label]))
+	for _, o := range s.colliding {
+		notes = append(notes, fmt.Sprintf("removed %s of lab %s, because this lab needs its node port", kube.Describe(o), o.GetLabels()[Label]))
 	}
 	return notes
 }
 
-// nodePorts returns the node ports that Services ask for.
-func nodePorts(objects []*unstructured.Unstructured) []int64 {
+// nodePorts returns the node ports that Services request.
+func nodePorts(objects ...*unstructured.Unstructured) []int64 {
 	var numbers []int64
 	for _, o := range objects {
 		if o.GetKind() != "Service" {
@@ -104,13 +102,13 @@ func nodePorts(objects []*unstructured.Unstructured) []int64 {
 	return numbers
 }
 
-// claimSettings is the claim on the data of the controller's ConfigMap.
-const claimSettings = "settings"
+// lockSettings is the lock for the data of the controller's ConfigMap.
+const lockSettings = "settings"
 
-// settingsClaimed tells whether another lab, or the run of a scenario, has put data into the controller's ConfigMap and still needs
-// it.
-func settingsClaimed(ctx context.Context, c kubernetes.Interface, l *Lab) (bool, error) {
-	list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: scenario.LabelLock + claimSettings})
+// settingsLocked reports whether another lab or scenario uses the data of the controller's
+// ConfigMap.
+func settingsLocked(ctx context.Context, c kubernetes.Interface, l *Lab) (bool, error) {
+	list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: scenario.LabelLock + lockSettings})
 	if err != nil {
 		return false, fmt.Errorf("list namespaces: %w", err)
 	}
@@ -119,8 +117,8 @@ func settingsClaimed(ctx context.Context, c kubernetes.Interface, l *Lab) (bool,
 	}), nil
 }
 
-// configure gives the controller's ConfigMap the data of config, and none if config is nil. The note names what it had if all of it
-// went; what config replaces is not said.
+// configure sets the data of the controller's ConfigMap to that of config, or clears it if config
+// is nil. The note lists the cleared keys.
 func configure(ctx context.Context, c kubernetes.Interface, l *Lab, config *unstructured.Unstructured) (note string, err error) {
 	want := map[string]string{}
 	if config != nil {
@@ -136,12 +134,12 @@ func configure(ctx context.Context, c kubernetes.Interface, l *Lab, config *unst
 	case apierrors.IsNotFound(err) && len(want) == 0:
 		return "", nil
 	case apierrors.IsNotFound(err):
-		made := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: ControllerConfigMap, Namespace: ControllerNamespace}, Data: want}
-		_, err = client.Create(ctx, made, metav1.CreateOptions{FieldManager: kube.FieldManager})
+		created := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: ControllerConfigMap, Namespace: ControllerNamespace}, Data: want}
+		_, err = client.Create(ctx, created, metav1.CreateOptions{FieldManager: kube.FieldManager})
 	case err == nil && !maps.Equal(now.Data, want):
 		if len(want) == 0 {
-			note = fmt.Sprintf("configmap %s/%s had %s: lab %d begins without", ControllerNamespace, ControllerConfigMap,
-				strings.Join(slices.Sorted(maps.Keys(now.Data)), ", "), l.Number)
+			note = fmt.Sprintf("removed %s from configmap %s/%s, because lab %d starts without settings",
+				strings.Join(slices.Sorted(maps.Keys(now.Data)), ", "), ControllerNamespace, ControllerConfigMap, l.Number)
 		}
 		now.Data = want
 		_, err = client.Update(ctx, now, metav1.UpdateOptions{FieldManager: kube.FieldManager})

@@ -1,4 +1,4 @@
-// Package tutortest has a lab without a cluster, for tests of the tutor's faces.
+// Package tutortest provides a lab without a cluster for tests of the tutor's front ends.
 package tutortest
 
 import (
@@ -17,26 +17,31 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// Course is a lab of three tasks on three pages, with a question at the end. Its second task is transient.
+// Course returns a lab with four tasks on three pages and a quiz. The third task is transient.
 func Course() tutor.Course {
 	l := &lab.Lab{Number: 7, Name: "doors"}
 	l.Title, l.Namespace = "Doors to open", "lab-7"
 	l.Tasks = []lab.Task{
 		{ID: "stands", Title: "The house stands", PassesAtStart: true},
 		{ID: "front", Title: "The front door is open"},
-		{ID: "knocked", Title: "Somebody has knocked", Transient: true},
+		{ID: "knocked", Title: "A visitor has knocked", Transient: true},
 		{ID: "back", Title: "The back door is open"},
 	}
 	l.Quiz = &lab.Quiz{Question: "Who answers?"}
 	return tutor.Course{Lab: l, Pages: []tutor.Page{
 		{Title: "The house", Text: "A house has `doors`.\n\n```console\n$ kubectl get doors\nfront   closed\n```\n", Tasks: []string{"stands"}},
-		{Title: "The front door", Text: "Open the **front door**, and let somebody knock.", Tasks: []string{"front", "knocked"}},
+		{Title: "The front door", Text: "Open the **front door**, and let a visitor knock.", Tasks: []string{"front", "knocked"}},
 		{Title: "The back door", Text: "Open the back door, too.", Tasks: []string{"back"}},
 	}}
 }
 
-// Session is a lab whose cluster is a directory: a task is done while there is a file "done-ID"; while there is a file
-// "down", nothing answers, and its content is the reason; a file "lost" says what is gone; "fault" which fault a hint is for.
+// Session simulates a lab with files in a directory:
+//   - "done-ID": the task is done
+//   - "stuck-ID": solving the task fails with the file's content
+//   - "down": the API server fails with the file's content
+//   - "gone": the cluster no longer exists
+//   - "lost": the part that the file names is missing
+//   - "fault": the code of the finding for hints
 type Session struct {
 	Dir string
 
@@ -69,44 +74,56 @@ func (s *Session) Start(context.Context) ([]string, error) {
 // Reset implements tutor.Session.
 func (s *Session) Reset(ctx context.Context) ([]string, error) { return s.Start(ctx) }
 
-// Solve implements tutor.Session. It fails for a task of which there is a file "stuck-ID".
+// Solve implements tutor.Session.
 func (s *Session) Solve(_ context.Context, task string) error {
-	if why, found := s.read("stuck-" + task); found {
-		return errors.New(why)
+	if reason, found := s.read("stuck-" + task); found {
+		return errors.New(reason)
 	}
 	return s.Put("done-"+task, "")
 }
 
-// Look implements tutor.Session.
+// Poll implements tutor.Session.
 func (s *Session) Poll(context.Context) (lab.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if why, found := s.read("down"); found {
-		return lab.State{}, errors.New(why)
+	if reason, found := s.read("down"); found {
+		return lab.State{}, errors.New(reason)
 	}
-	if what, found := s.read("lost"); found {
-		return lab.State{Missing: []lab.Missing{{What: what, Text: "the " + what + " is gone", Fix: "it is put back"}}}, nil
+	if part, found := s.read("lost"); found {
+		return lab.State{Missing: []lab.Missing{{What: part, Text: "the " + part + " is missing", Fix: "creates it again"}}}, nil
 	}
+	var done []string
+	for _, task := range Course().Lab.Tasks {
+		if _, found := s.read("done-" + task.ID); found {
+			done = append(done, task.ID)
+		}
+	}
+	return State(done...), nil
+}
+
+// State returns the result of a poll in which the tasks with these IDs are done.
+func State(done ...string) lab.State {
 	var state lab.State
 	for _, task := range Course().Lab.Tasks {
-		_, done := s.read("done-" + task.ID)
+		passed := strings.Contains(" "+strings.Join(done, " ")+" ", " "+task.ID+" ")
 		step := scenario.StepReport{Number: 1, Verb: "expect", Text: "GET http://" + task.ID + "/", Outcome: scenario.Passed}
-		if !done {
+		if !passed {
 			step.Outcome = scenario.Failed
 			step.Mismatches = []probe.Mismatch{{Field: "status", Expected: "200", Observed: "404"}}
 		}
-		state.Tasks = append(state.Tasks, lab.TaskState{ID: task.ID, Title: task.Title, Done: done, Steps: []scenario.StepReport{step}})
+		state.Tasks = append(state.Tasks, lab.TaskState{ID: task.ID, Title: task.Title, Done: passed, Steps: []scenario.StepReport{step}})
 	}
-	return state, nil
+	return state
 }
 
-// Advise implements tutor.Session: a hint of three tiers for the fault, and a guide of one.
+// Advise implements tutor.Session: a hint with three levels for the finding, and a default hint
+// with one level.
 func (s *Session) Advise(_ context.Context, task string) ([]lab.Advice, error) {
-	fault, _ := s.read("fault")
-	finding := &diagnosis.Finding{Code: fault, Object: "door/" + task, Field: "spec.lock", Expected: "open", Observed: "shut " + fault}
+	code, _ := s.read("fault")
+	finding := &diagnosis.Finding{Code: code, Object: "door/" + task, Field: "spec.lock", Expected: "open", Observed: "shut " + code}
 	return []lab.Advice{
-		{Hint: "locked", Finding: finding, Tiers: []string{"Is it locked?", "Look at its lock.", "Set spec.lock to open."}},
-		{Tiers: []string{"Doors have handles."}},
+		{Hint: "locked", Finding: finding, Levels: []string{"Is it locked?", "Look at its lock.", "Set spec.lock to open."}},
+		{Levels: []string{"Doors have handles."}},
 	}, nil
 }
 
@@ -115,20 +132,21 @@ func (s *Session) Pose(context.Context) (lab.Question, error) {
 	return lab.Question{Text: "Who answers?", Choices: []string{"the cat", "the dog"}}, nil
 }
 
-// Grade implements tutor.Session: it is the dog.
+// Grade implements tutor.Session: the right answer is the dog.
 func (s *Session) Grade(_ context.Context, choice string) (lab.Grade, error) {
-	return lab.Grade{Choice: choice, Truth: "the dog", Right: choice == "the dog", Why: "Cats do not answer.", Evidence: "GET / was answered: woof"}, nil
+	return lab.Grade{Choice: choice, Truth: "the dog", Right: choice == "the dog", Why: "Cats do not answer.",
+		Evidence: "GET / returned: woof"}, nil
 }
 
-// Host is a world around the session, whose progress is the file "progress.json" of its directory.
+// Host returns a host for the session. It saves progress to "progress.json" in the directory.
 func (s *Session) Host() *tutor.Host {
 	store := progress.NewStore(filepath.Join(s.Dir, "progress.json"))
 	h := &tutor.Host{
 		Files: files{},
 		Up:    func(context.Context) (tutor.Session, error) { return s, errors.Join(s.Drop("down"), s.Drop("gone")) },
 		Gone: func(context.Context) error {
-			if why, found := s.read("gone"); found {
-				return errors.New(why)
+			if reason, found := s.read("gone"); found {
+				return errors.New(reason)
 			}
 			return nil
 		},
@@ -138,11 +156,11 @@ func (s *Session) Host() *tutor.Host {
 	return h
 }
 
-// files is a workspace in which nothing happens.
+// files is a workspace without files.
 type files struct{}
 
 func (files) See(context.Context, []string) []tutor.FileState { return nil }
 func (files) PutSolution(string) ([]string, error) {
-	return []string{"door.yaml is in your workspace now."}, nil
+	return []string{"Added to your workspace: door.yaml."}, nil
 }
 func (files) Reset() ([]string, error) { return nil, nil }

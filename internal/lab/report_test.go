@@ -15,8 +15,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// ran are the reports of four runs of one lab: solved, with a solution that does not pass, on a cluster without pods, and on one that
-// does not answer.
+// ran returns the reports of four runs of one lab: solved, with a wrong solution, in a cluster
+// without pods, and in a cluster that does not answer.
 func ran(t *testing.T) map[scenario.Outcome]*lab.Report {
 	t.Helper()
 	all := map[scenario.Outcome]*lab.Report{}
@@ -47,7 +47,7 @@ func ran(t *testing.T) map[scenario.Outcome]*lab.Report {
 	return all
 }
 
-func TestJSONReportsTellTheWorstOutcome(t *testing.T) {
+func TestJSONHasWorstOutcome(t *testing.T) {
 	t.Parallel()
 	all := ran(t)
 	for name, tc := range map[string]struct {
@@ -86,7 +86,7 @@ func TestJSONReportsTellTheWorstOutcome(t *testing.T) {
 			t.Errorf("%s: %s %s %s with %d reports", name, doc.APIVersion, doc.Kind, doc.Outcome, len(doc.Reports))
 		}
 		if doc.Reports == nil || strings.Contains(text.String(), `"before": null`) {
-			t.Errorf("%s: what is empty is a list, too:\n%s", name, text.String())
+			t.Errorf("%s: an empty value must be a list:\n%s", name, text.String())
 		}
 		if name != "passed" {
 			continue
@@ -96,14 +96,40 @@ func TestJSONReportsTellTheWorstOutcome(t *testing.T) {
 			t.Errorf("the report is %+v", r)
 		}
 		if len(r.Before) != 2 || !r.Before[0].Holds || r.Before[1].Holds || !r.Before[1].Expected || len(r.Solved) != 1 || len(r.After) != 2 {
-			t.Errorf("the looks are %+v, %+v, %+v", r.Before, r.Solved, r.After)
+			t.Errorf("the checks are %+v, %+v, %+v", r.Before, r.Solved, r.After)
 		}
 	}
 }
 
-// TestJUnitHasASuiteForALabAndACaseForALook reads the document as a CI system does, which knows a case by its name: it must not depend
-// on how the case ends.
-func TestJUnitHasASuiteForALabAndACaseForALook(t *testing.T) {
+type junit struct {
+	junitCounts
+	Suites []struct {
+		Name string `xml:"name,attr"`
+		File string `xml:"file,attr"`
+		junitCounts
+		Cases []struct {
+			Name    string        `xml:"name,attr"`
+			Failure *junitProblem `xml:"failure"`
+			Error   *junitProblem `xml:"error"`
+			Skipped *junitProblem `xml:"skipped"`
+		} `xml:"testcase"`
+	} `xml:"testsuite"`
+}
+
+type junitCounts struct {
+	Tests    int `xml:"tests,attr"`
+	Failures int `xml:"failures,attr"`
+	Errors   int `xml:"errors,attr"`
+	Skipped  int `xml:"skipped,attr"`
+}
+
+type junitProblem struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// A CI system identifies a case by its name, so the name must not depend on the result.
+func TestJUnitHasSuiteForLabAndCaseForCheck(t *testing.T) {
 	t.Parallel()
 	const open, solve = "A host that no rule names is answered with 404", "cheddar.localhost shows the cheddar"
 	all := ran(t)
@@ -116,52 +142,31 @@ func TestJUnitHasASuiteForALabAndACaseForALook(t *testing.T) {
 	if err := lab.WriteJUnit(&text, reports); err != nil {
 		t.Fatal(err)
 	}
-	type counts struct {
-		Tests    int `xml:"tests,attr"`
-		Failures int `xml:"failures,attr"`
-		Errors   int `xml:"errors,attr"`
-		Skipped  int `xml:"skipped,attr"`
-	}
-	type problem struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-	var doc struct {
-		counts
-		Suites []struct {
-			Name string `xml:"name,attr"`
-			File string `xml:"file,attr"`
-			counts
-			Cases []struct {
-				Name    string   `xml:"name,attr"`
-				Failure *problem `xml:"failure"`
-				Error   *problem `xml:"error"`
-				Skipped *problem `xml:"skipped"`
-			} `xml:"testcase"`
-		} `xml:"testsuite"`
-	}
+	var doc junit
 	if err := xml.Unmarshal(text.Bytes(), &doc); err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
 	for i, want := range []struct {
 		names   []string
-		counts  counts
+		counts  junitCounts
 		message string
 	}{
-		{[]string{"from start/: " + open, "from start/: not yet: " + solve, "with its solution: " + solve, "at the end: " + open, "at the end: " + solve}, counts{Tests: 5}, ""},
-		{[]string{"from start/: " + open, "from start/: not yet: " + solve, "with its solution: " + solve}, counts{Tests: 3, Failures: 1}, "note: the step is: GET http://cheddar.localhost/ answers 418, service cheddar, app cheddar"},
-		{[]string{"Three cheeses, one door"}, counts{Tests: 1, Skipped: 1}, "no containers"},
-		{[]string{"Three cheeses, one door"}, counts{Tests: 1, Errors: 1}, "connection refused"},
+		{[]string{"from start/: " + open, "from start/: not yet: " + solve, "with its solution: " + solve, "at the end: " + open,
+			"at the end: " + solve}, junitCounts{Tests: 5}, ""},
+		{[]string{"from start/: " + open, "from start/: not yet: " + solve, "with its solution: " + solve},
+			junitCounts{Tests: 3, Failures: 1}, "note: the step is: GET http://cheddar.localhost/ answers 418, service cheddar, app cheddar"},
+		{[]string{"Three cheeses, one door"}, junitCounts{Tests: 1, Skipped: 1}, "no containers"},
+		{[]string{"Three cheeses, one door"}, junitCounts{Tests: 1, Errors: 1}, "connection refused"},
 	} {
 		suite := doc.Suites[i]
-		if suite.Name != "lab 1 host-routing" || suite.File != "testdata/labs/01-host-routing/lesson.md" || suite.counts != want.counts {
-			t.Errorf("%s: suite %q of %s with %+v, want %+v", outcomes[i], suite.Name, suite.File, suite.counts, want.counts)
+		if suite.Name != "lab 1 host-routing" || suite.File != "testdata/labs/01-host-routing/lesson.md" || suite.junitCounts != want.counts {
+			t.Errorf("%s: suite %q of %s with %+v, want %+v", outcomes[i], suite.Name, suite.File, suite.junitCounts, want.counts)
 		}
 		var names []string
 		message := ""
 		for _, c := range suite.Cases {
 			names = append(names, c.Name)
-			for _, p := range []*problem{c.Failure, c.Error, c.Skipped} {
+			for _, p := range []*junitProblem{c.Failure, c.Error, c.Skipped} {
 				if p != nil {
 					message += p.Message + p.Text
 				}
@@ -171,16 +176,16 @@ func TestJUnitHasASuiteForALabAndACaseForALook(t *testing.T) {
 			t.Errorf("%s: the cases are\n%s\nwant\n%s", outcomes[i], got, want)
 		}
 		if (message == "") != (want.message == "") || !strings.Contains(message, want.message) {
-			t.Errorf("%s: the problem is %q, want %q in it", outcomes[i], message, want.message)
+			t.Errorf("%s: problem %q, want it to contain %q", outcomes[i], message, want.message)
 		}
 	}
-	if want := (counts{Tests: 10, Failures: 1, Errors: 1, Skipped: 1}); doc.counts != want {
-		t.Errorf("all together are %+v, want %+v", doc.counts, want)
+	if want := (junitCounts{Tests: 10, Failures: 1, Errors: 1, Skipped: 1}); doc.junitCounts != want {
+		t.Errorf("total %+v, want %+v", doc.junitCounts, want)
 	}
 }
 
-// TestAJUnitCaseFailsIfItHoldsTooEarly is about a check that cannot tell whether the task was done.
-func TestAJUnitCaseFailsIfItHoldsTooEarly(t *testing.T) {
+// The check passes before the task is done.
+func TestJUnitCaseFailsIfCheckPassesAtStart(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	l.Tasks = l.Tasks[2:3]
@@ -188,14 +193,14 @@ func TestAJUnitCaseFailsIfItHoldsTooEarly(t *testing.T) {
 	_, env := environment(t)
 	report, err := lab.Run(t.Context(), l, env)
 	if err == nil {
-		t.Fatal("the run finds nothing wrong")
+		t.Fatal("Run returns no error")
 	}
 	var text bytes.Buffer
 	if err := lab.WriteJUnit(&text, []*lab.Report{report}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(text.String(), `name="from start/: not yet: cheddar.localhost shows the cheddar"`) ||
-		!strings.Contains(text.String(), `<failure message="it holds although nothing has been done">`) {
+		!strings.Contains(text.String(), `<failure message="the check passes before the task is done">`) {
 		t.Errorf("the document is\n%s", text.String())
 	}
 }

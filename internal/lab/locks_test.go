@@ -9,15 +9,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// TestALabBeginsWithoutSettingsUnlessSomebodyNeedsThem starts a lab while the controller's ConfigMap has data: of nobody, and of the run
-// of a scenario that has a lock on it.
-func TestALabBeginsWithoutSettingsUnlessSomebodyNeedsThem(t *testing.T) {
+// A lab starts while the controller's ConfigMap has data, with and without a lock of a scenario.
+func TestStartClearsUnlockedSettings(t *testing.T) {
 	for name, c := range map[string]struct {
 		labels map[string]string
 		left   int
 	}{
-		"nobody needs them": {map[string]string{"lock.ingresslab.dev/node-ports": "true"}, 0},
-		"a run needs them":  {map[string]string{"lock.ingresslab.dev/settings": "true"}, 1},
+		"not locked": {map[string]string{"lock.ingresslab.dev/node-ports": "true"}, 0},
+		"locked":     {map[string]string{"lock.ingresslab.dev/settings": "true"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -39,7 +38,7 @@ func TestALabBeginsWithoutSettingsUnlessSomebodyNeedsThem(t *testing.T) {
 			}
 			now, err := configs.Get(ctx, lab.ControllerConfigMap, metav1.GetOptions{})
 			if err != nil || len(now.Data) != c.left || len(notes) != 1-c.left {
-				t.Errorf("data is %v, %v; the notes are %q", now.Data, err, notes)
+				t.Errorf("data %v, %v; notes %q", now.Data, err, notes)
 			}
 		})
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 )
 
-// A long command is still one command when it is copied from a narrow screen.
 func TestLongCommandsAreFolded(t *testing.T) {
 	const lesson = "Look at it, for as long as this line may be:\n\n```console\n" +
 		"$ curl -s -H 'Host: a very long name' http://127.0.0.1:8080/path | grep one\n" +
@@ -33,6 +32,6 @@ func TestLongCommandsAreFolded(t *testing.T) {
 		t.Errorf("folded to\n%s\nwant\n%s", got, want)
 	}
 	if got := fold(lesson, 200); got != strings.TrimRight(lesson, "\n") {
-		t.Errorf("what fits was changed:\n%s", got)
+		t.Errorf("fold changed a text that fits:\n%s", got)
 	}
 }

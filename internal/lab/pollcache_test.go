@@ -22,7 +22,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// busy is an ingress that counts what it is asked for: by traffic, and by single requests.
+// busy is an ingress that counts traffic and single requests.
 type busy struct{ traffic, single atomic.Int64 }
 
 func (b *busy) Do(_ context.Context, r probe.Request) probe.Observation {
@@ -31,10 +31,12 @@ func (b *busy) Do(_ context.Context, r probe.Request) probe.Observation {
 	} else {
 		b.single.Add(1)
 	}
-	return probe.Observation{Method: "GET", URL: r.URL, Status: http.StatusOK, Served: &probe.Served{Namespace: "lab-1", Pod: "cheddar-pod", App: "cheddar"}}
+	return probe.Observation{Method: "GET", URL: r.URL, Status: http.StatusOK,
+		Served: &probe.Served{Namespace: "lab-1", Pod: "cheddar-pod", App: "cheddar"}}
 }
 
-// watched is a lab with a task of many requests and a task of one, looked at in a bubble in which time passes at once.
+// watched runs a test with simulated time, for a lab with a traffic task and a task with one
+// request.
 func watched(t *testing.T, test func(t *testing.T, s *lab.Session, b *busy, api kubernetes.Interface)) {
 	t.Helper()
 	c, env := environment(t)
@@ -49,19 +51,19 @@ func watched(t *testing.T, test func(t *testing.T, s *lab.Session, b *busy, api 
 	synctest.Test(t, func(t *testing.T) { test(t, begun(t, l, env), b, c.Clientset()) })
 }
 
-// look looks once, and returns how many requests it took for each of the two tasks.
-func (b *busy) look(t *testing.T, s *lab.Session) (traffic, single int64) {
+// poll polls once and returns the number of requests for each of the two tasks.
+func (b *busy) poll(t *testing.T, s *lab.Session) (traffic, single int64) {
 	t.Helper()
 	b.traffic.Store(0)
 	b.single.Store(0)
 	state, err := s.Poll(t.Context())
 	if err != nil || len(state.Missing) > 0 || !state.Tasks[0].Done || !state.Tasks[1].Done || len(state.Tasks[0].Steps) != 1 {
-		t.Errorf("the look came to %+v, %v", state, err)
+		t.Errorf("poll: %+v, %v", state, err)
 	}
 	return b.traffic.Load(), b.single.Load()
 }
 
-func TestTrafficIsToldAgainForAWhileAndNothingElseIs(t *testing.T) {
+func TestPollCachesTrafficOnly(t *testing.T) {
 	t.Parallel()
 	watched(t, func(t *testing.T, s *lab.Session, b *busy, _ kubernetes.Interface) {
 		begin := time.Now()
@@ -70,40 +72,39 @@ func TestTrafficIsToldAgainForAWhileAndNothingElseIs(t *testing.T) {
 			want int64
 			why  string
 		}{
-			{0, 50, "nothing is known yet"},
-			{2900 * time.Millisecond, 50, "what is there is new: a change may come into force only now"},
-			{3 * time.Second, 50, "the last look was too early to count"},
-			{3500 * time.Millisecond, 0, "the last look counts"},
-			{7900 * time.Millisecond, 0, "the look at 3s counts still"},
-			{8 * time.Second, 50, "the look at 3s is too old"},
-			{8500 * time.Millisecond, 0, "the look at 8s counts"},
+			{0, 50, "no result is cached"},
+			{2900 * time.Millisecond, 50, "the change is recent"},
+			{3 * time.Second, 50, "the latest result is too close to the change"},
+			{3500 * time.Millisecond, 0, "the latest result is cached"},
+			{7900 * time.Millisecond, 0, "the result of 3s is still cached"},
+			{8 * time.Second, 50, "the result of 3s is expired"},
+			{8500 * time.Millisecond, 0, "the result of 8s is cached"},
 		} {
 			<-time.After(l.at - time.Since(begin))
-			if traffic, single := b.look(t, s); traffic != l.want || single != 3 {
-				t.Errorf("at %s: %d requests of traffic and %d others, want %d and 3: %s", l.at, traffic, single, l.want, l.why)
+			if traffic, single := b.poll(t, s); traffic != l.want || single != 3 {
+				t.Errorf("at %s: %d traffic requests and %d others, want %d and 3, because %s", l.at, traffic, single, l.want, l.why)
 			}
 		}
 	})
 }
 
-// TestTrafficIsSentAgainAfterAChange changes what decides who answers, wherever it is.
-func TestTrafficIsSentAgainAfterAChange(t *testing.T) {
+func TestPollSendsTrafficAgainAfterChange(t *testing.T) {
 	t.Parallel()
 	meta := func(namespace, name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: name}
 	}
 	for name, change := range map[string]func(context.Context, kubernetes.Interface) error{
-		"an Ingress of the lab": func(ctx context.Context, c kubernetes.Interface) error {
+		"Ingress of the lab": func(ctx context.Context, c kubernetes.Interface) error {
 			return c.NetworkingV1().Ingresses("lab-1").Delete(ctx, "cheddar", metav1.DeleteOptions{})
 		},
-		"a pod of a Service": func(ctx context.Context, c kubernetes.Interface) error {
+		"pod of a Service": func(ctx context.Context, c kubernetes.Interface) error {
 			return c.DiscoveryV1().EndpointSlices("lab-1").Delete(ctx, "cheddar-1", metav1.DeleteOptions{})
 		},
-		"a Secret of the lab": func(ctx context.Context, c kubernetes.Interface) error {
+		"Secret of the lab": func(ctx context.Context, c kubernetes.Interface) error {
 			_, err := c.CoreV1().Secrets("lab-1").Create(ctx, &corev1.Secret{ObjectMeta: meta("lab-1", "users")}, metav1.CreateOptions{})
 			return err
 		},
-		"the controller's settings": func(ctx context.Context, c kubernetes.Interface) error {
+		"settings of the controller": func(ctx context.Context, c kubernetes.Interface) error {
 			config := &corev1.ConfigMap{ObjectMeta: meta(lab.ControllerNamespace, lab.ControllerConfigMap)}
 			_, err := c.CoreV1().ConfigMaps(lab.ControllerNamespace).Create(ctx, config, metav1.CreateOptions{FieldManager: kube.FieldManager})
 			return err
@@ -112,16 +113,16 @@ func TestTrafficIsSentAgainAfterAChange(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			watched(t, func(t *testing.T, s *lab.Session, b *busy, api kubernetes.Interface) {
-				b.look(t, s)
+				b.poll(t, s)
 				<-time.After(4 * time.Second)
-				b.look(t, s)
-				if traffic, _ := b.look(t, s); traffic != 0 {
-					t.Fatalf("%d requests although nothing has changed", traffic)
+				b.poll(t, s)
+				if traffic, _ := b.poll(t, s); traffic != 0 {
+					t.Fatalf("%d requests without a change", traffic)
 				}
 				if err := change(t.Context(), api); err != nil {
 					t.Fatal(err)
 				}
-				if traffic, _ := b.look(t, s); traffic != 50 {
+				if traffic, _ := b.poll(t, s); traffic != 50 {
 					t.Errorf("%d requests after the change, want 50", traffic)
 				}
 			})
@@ -129,8 +130,8 @@ func TestTrafficIsSentAgainAfterAChange(t *testing.T) {
 	}
 }
 
-// TestTrafficIsSentAtEachLookIfChangesCannotBeSeen has an API server that does not let us list Secrets.
-func TestTrafficIsSentAtEachLookIfChangesCannotBeSeen(t *testing.T) {
+// The API server rejects requests for Secrets.
+func TestPollCachesNothingIfListFails(t *testing.T) {
 	t.Parallel()
 	watched(t, func(t *testing.T, s *lab.Session, b *busy, api kubernetes.Interface) {
 		api.(*fake.Clientset).PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
@@ -138,8 +139,8 @@ func TestTrafficIsSentAtEachLookIfChangesCannotBeSeen(t *testing.T) {
 		})
 		for range 4 {
 			<-time.After(4 * time.Second)
-			if traffic, _ := b.look(t, s); traffic != 50 {
-				t.Errorf("%d requests in a look, want 50", traffic)
+			if traffic, _ := b.poll(t, s); traffic != 50 {
+				t.Errorf("%d requests in a poll, want 50", traffic)
 			}
 		}
 	})

@@ -21,7 +21,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// system is an object in the controller's namespace, of a lab if one is named.
+// system returns an object in the controller's namespace with an optional owner, the name of a lab.
 func system(kind, name, owner string, more map[string]any) *unstructured.Unstructured {
 	o := object(kind, name, more)
 	o.SetNamespace(lab.ControllerNamespace)
@@ -35,8 +35,9 @@ func nodePort(number int64) map[string]any {
 	return map[string]any{"spec": map[string]any{"type": "NodePort", "ports": []any{map[string]any{"port": int64(80), "nodePort": number}}}}
 }
 
-// borrower is a lab that has a Service with a node port beside the controller; with its solution, it has another one.
-func borrower(t *testing.T) *lab.Lab {
+// sharer returns a lab with a Service in the controller's namespace at the start, and another one
+// in its solution.
+func sharer(t *testing.T) *lab.Lab {
 	t.Helper()
 	l := hostRouting(t)
 	l.Start = append(l.Start, system("Service", "door", "", nodePort(30000)))
@@ -44,7 +45,7 @@ func borrower(t *testing.T) *lab.Lab {
 	return l
 }
 
-// settings are the data of the controller's ConfigMap; nil if there is no ConfigMap.
+// settings returns the data of the controller's ConfigMap, or nil without a ConfigMap.
 func settings(t *testing.T, c *fakecluster.Cluster) map[string]string {
 	t.Helper()
 	config, err := c.Clientset().CoreV1().ConfigMaps(lab.ControllerNamespace).Get(t.Context(), lab.ControllerConfigMap, metav1.GetOptions{})
@@ -60,7 +61,7 @@ func settings(t *testing.T, c *fakecluster.Cluster) map[string]string {
 	return config.Data
 }
 
-// installed puts the controller's ConfigMap into the cluster, as `ingresslab up` and a person with settings of their own do.
+// installed creates the controller's ConfigMap like `ingresslab up`, with a user's settings.
 func installed(t *testing.T, c *fakecluster.Cluster, data map[string]string) {
 	t.Helper()
 	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
@@ -71,17 +72,18 @@ func installed(t *testing.T, c *fakecluster.Cluster, data map[string]string) {
 	}
 }
 
-// inSystem lists what is in the controller's namespace.
+// inSystem lists the objects in the controller's namespace.
 func inSystem(c *fakecluster.Cluster) string {
 	there := slices.DeleteFunc(c.Objects(), func(id string) bool { return !strings.Contains(id, " "+lab.ControllerNamespace+"/") })
 	slices.Sort(there)
 	return strings.ReplaceAll(strings.Join(there, ", "), lab.ControllerNamespace+"/", "")
 }
 
-// TestNothingOfOthersIsTouchedBesideTheController has there what people and other labs may have: only what is in the way goes.
-func TestNothingOfOthersIsTouchedBesideTheController(t *testing.T) {
+// The controller's namespace has objects of users and other labs. Only colliding ones must be
+// removed.
+func TestStartKeepsSharedObjectsOfOthers(t *testing.T) {
 	t.Parallel()
-	l := borrower(t)
+	l := sharer(t)
 	c, env := environment(t)
 	c.Put(t, "kubectl", system("Deployment", "door", "", nil), system("Service", "of-a-person", "", nodePort(30000)))
 	c.Put(t, kube.FieldManager,
@@ -93,43 +95,41 @@ func TestNothingOfOthersIsTouchedBesideTheController(t *testing.T) {
 	const others = "DaemonSet without-ports, Deployment door, "
 	s := lab.NewSession(l, env)
 	notes, err := s.Start(t.Context())
-	const inTheWay = "service ingresslab-system/in-the-way of lab exposing has a node port that this lab needs: it is removed"
+	const inTheWay = "removed service ingresslab-system/in-the-way of lab exposing, because this lab needs its node port"
 	if err != nil || !slices.Equal(notes, []string{inTheWay}) {
-		t.Errorf("the notes are %q, %v", notes, err)
+		t.Errorf("notes %q, %v", notes, err)
 	}
 	if got, want := inSystem(c), others+"Service door, Service elsewhere, Service of-a-person"; got != want {
-		t.Errorf("after the start there are\n%s, want\n%s", got, want)
+		t.Errorf("objects after the start:\n%s, want\n%s", got, want)
 	}
-	holdings, err := s.Holdings(t.Context())
+	objects, err := s.Objects(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range holdings {
+	for _, o := range objects {
 		if o.GetNamespace() == lab.ControllerNamespace && o.GetName() != "door" {
-			t.Errorf("the lab says that it has %s", kube.Describe(o))
+			t.Errorf("Objects returns %s", kube.Describe(o))
 		}
 	}
 	if err := s.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := inSystem(c), others+"Service elsewhere, Service of-a-person"; got != want {
-		t.Errorf("after the lab there are\n%s, want\n%s", got, want)
+		t.Errorf("objects after the lab:\n%s, want\n%s", got, want)
 	}
 }
 
-// TestWhoHasNothingBesideTheControllerTakesNothingFromThere starts a lab that wants no node port.
-func TestWhoHasNothingBesideTheControllerTakesNothingFromThere(t *testing.T) {
+func TestLabWithoutSharedObjectsKeepsThoseOfOthers(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	c.Put(t, kube.FieldManager, system("Service", "door", "exposing", nodePort(30000)))
 	s := begun(t, hostRouting(t), env)
 	if err := s.Remove(t.Context()); err != nil || inSystem(c) != "Service door" {
-		t.Errorf("there are %s, %v", inSystem(c), err)
+		t.Errorf("objects %s, %v", inSystem(c), err)
 	}
 }
 
-// TestSettingsAreLentAndGivenBack follows the controller's ConfigMap through a lab that is about it.
-func TestSettingsAreLentAndGivenBack(t *testing.T) {
+func TestControllerConfigMapIsRestored(t *testing.T) {
 	t.Parallel()
 	l := hostRouting(t)
 	config := system("ConfigMap", lab.ControllerConfigMap, "", map[string]any{"data": map[string]any{"affinity": "cookie"}})
@@ -138,11 +138,11 @@ func TestSettingsAreLentAndGivenBack(t *testing.T) {
 	installed(t, c, map[string]string{"retries": "3", "hsts": "false"})
 	s := lab.NewSession(l, env)
 	notes, err := s.Start(t.Context())
-	const had = "configmap ingresslab-system/ingresslab-controller had hsts, retries: lab 1 begins without"
+	const had = "removed hsts, retries from configmap ingresslab-system/ingresslab-controller, because lab 1 starts without settings"
 	if err != nil || !slices.Equal(notes, []string{had}) || len(settings(t, c)) != 0 {
-		t.Errorf("after the start the settings are %v, the notes %q, %v", settings(t, c), notes, err)
+		t.Errorf("settings after the start: %v; notes %q, %v", settings(t, c), notes, err)
 	}
-	// The solution replaces what a student has set, which applying would only add to.
+	// The solution replaces the student's settings; apply would keep them.
 	student := map[string]string{"affinity": "none", "proxy-body-size": "1m"}
 	edited, err := c.Clientset().CoreV1().ConfigMaps(lab.ControllerNamespace).Get(t.Context(), lab.ControllerConfigMap, metav1.GetOptions{})
 	if err != nil {
@@ -157,13 +157,13 @@ func TestSettingsAreLentAndGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := settings(t, c); !maps.Equal(got, map[string]string{"affinity": "cookie"}) {
-		t.Errorf("with the solution the settings are %v", got)
+		t.Errorf("settings with the solution: %v", got)
 	}
 	if err := s.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := settings(t, c); got == nil || len(got) != 0 {
-		t.Errorf("after the lab the settings are %v, want an empty ConfigMap", got)
+		t.Errorf("settings after the lab: %v, want an empty ConfigMap", got)
 	}
 	left, err := c.Clientset().CoreV1().ConfigMaps(lab.ControllerNamespace).Get(t.Context(), lab.ControllerConfigMap, metav1.GetOptions{})
 	if err != nil || left.Labels["app.kubernetes.io/part-of"] != "ingresslab" {
@@ -171,8 +171,8 @@ func TestSettingsAreLentAndGivenBack(t *testing.T) {
 	}
 }
 
-// TestSettingsAreInForceForTheStepsAfterThem applies three files, of which the second has the ConfigMap.
-func TestSettingsAreInForceForTheStepsAfterThem(t *testing.T) {
+// The second of three files has the ConfigMap.
+func TestSettingsAreSetBeforeNextStep(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	files := map[string]scenario.Manifest{
@@ -204,13 +204,13 @@ func TestSettingsAreInForceForTheStepsAfterThem(t *testing.T) {
 	}
 }
 
-// TestSettingsAreMadeOnlyIfThereAreAny begins in a cluster without the ConfigMap.
-func TestSettingsAreMadeOnlyIfThereAreAny(t *testing.T) {
+// The cluster has no ConfigMap at first.
+func TestConfigMapIsCreatedOnlyWithSettings(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	begun(t, hostRouting(t), env)
 	if got := settings(t, c); got != nil {
-		t.Errorf("a lab without settings has made a ConfigMap with %v", got)
+		t.Errorf("a lab without settings created a ConfigMap with %v", got)
 	}
 	l := hostRouting(t)
 	l.Start = append(l.Start, system("ConfigMap", lab.ControllerConfigMap, "", map[string]any{"data": map[string]any{"affinity": "cookie"}}))
@@ -220,8 +220,7 @@ func TestSettingsAreMadeOnlyIfThereAreAny(t *testing.T) {
 	}
 }
 
-// TestARemovalOfAnotherLabLeavesSettingsAlone removes a lab that has nothing to do with them.
-func TestARemovalOfAnotherLabLeavesSettingsAlone(t *testing.T) {
+func TestRemoveKeepsSettingsOfOthers(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	installed(t, c, map[string]string{"retries": "3"})
@@ -230,7 +229,7 @@ func TestARemovalOfAnotherLabLeavesSettingsAlone(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotBeWritten(t *testing.T) {
+func TestSettingsWriteError(t *testing.T) {
 	t.Parallel()
 	c, env := environment(t)
 	installed(t, c, map[string]string{"retries": "3"})
