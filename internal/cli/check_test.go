@@ -116,8 +116,13 @@ func TestCheckReportsMissingObjects(t *testing.T) {
 			if err := s.cluster.DeleteNamespace(s.Context(), "lab-1", false); err != nil {
 				s.Fatal(err)
 			}
-		}, []string{"✗ namespace lab-1 does not exist", "run `ingresslab start 1` to restore the start of the lab", "lab 1: 0 of 5 tasks done"}},
-		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{"✗ the ingress controller is not running", "run `ingresslab up` to install the controller again"}},
+		}, []string{
+			"✗ namespace lab-1 does not exist", "run `ingresslab start 1` to restore the start of the lab",
+			"lab 1: 0 of 5 tasks done",
+		}},
+		"controller": {func(s *student) { s.cluster.LoseController(s.T) }, []string{
+			"✗ the ingress controller is not running", "run `ingresslab up` to install the controller again",
+		}},
 		"API server": {func(s *student) {
 			set, ok := s.cluster.Clientset().(*fake.Clientset)
 			if !ok {
@@ -149,7 +154,8 @@ func TestCheckReportsDeletedObjectAsUnfinished(t *testing.T) {
 			}
 		}
 	}
-	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar from start/ does not exist", "run `ingresslab start 1` to restore the start of the lab")
+	s.wants(ExitFailed, []string{"1"}, "✗ service lab-1/cheddar from start/ does not exist",
+		"run `ingresslab start 1` to restore the start of the lab")
 }
 
 func TestCheckWritesJSON(t *testing.T) {
