@@ -2,8 +2,8 @@
 // child processes, and restarts them. It creates their certificates and kubeconfigs, and waits
 // until they are ready.
 //
-// Read controlplane.go first. components.go has the arguments and their reasons, component.go runs
-// one process, and identity.go creates the certificates.
+// Read controlplane.go first. components.go has the arguments and their reasons, and
+// runs the processes. identity.go creates the certificates.
 package controlplane
 
 import (

@@ -3,8 +3,13 @@ package virtual
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -135,4 +140,114 @@ func podStatus(pod *corev1.Pod, address netip.Addr, now metav1.Time) corev1.PodS
 func containerStatus(c corev1.Container, state corev1.ContainerState) corev1.ContainerStatus {
 	started := state.Running != nil
 	return corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: state, Ready: true, Started: &started}
+}
+
+// addresses allocates pod addresses. It reuses released addresses last, because connections to the
+// previous pod might still be open.
+type addresses struct {
+	pool netip.Prefix
+
+	mu    sync.Mutex
+	next  netip.Addr
+	byUID map[types.UID]netip.Addr
+	used  map[netip.Addr]types.UID
+}
+
+func newAddresses(pool netip.Prefix) *addresses {
+	return &addresses{
+		pool: pool, next: pool.Masked().Addr().Next(), // the first is the network address
+		byUID: map[types.UID]netip.Addr{}, used: map[netip.Addr]types.UID{},
+	}
+}
+
+// allocate returns the address of a pod. It fails if all addresses are in use.
+func (a *addresses) allocate(pod types.UID) (netip.Addr, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if address, has := a.byUID[pod]; has {
+		return address, nil
+	}
+	first := a.next
+	for {
+		address := a.next
+		if a.next = address.Next(); !a.pool.Contains(a.next.Next()) { // the last is the broadcast address
+			a.next = a.pool.Masked().Addr().Next()
+		}
+		if _, used := a.used[address]; !used {
+			a.byUID[pod], a.used[address] = address, pod
+			return address, nil
+		}
+		if a.next == first {
+			return netip.Addr{}, fmt.Errorf("all addresses of %s are in use", a.pool)
+		}
+	}
+}
+
+// restore records the address of a pod from before a restart, unless another pod has it.
+func (a *addresses) restore(pod types.UID, address netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, has := a.byUID[pod]
+	_, used := a.used[address]
+	if has || used || !a.pool.Contains(address) {
+		return
+	}
+	a.byUID[pod], a.used[address] = address, pod
+}
+
+// release frees the address of a deleted pod.
+func (a *addresses) release(pod types.UID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.used, a.byUID[pod])
+	delete(a.byUID, pod)
+}
+
+// inUse reports whether a pod has the address.
+func (a *addresses) inUse(address netip.Addr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, used := a.used[address.Unmap()]
+	return used
+}
+
+// idleTimeout is longer than that of any proxy, so the server never closes an idle connection
+// first.
+const idleTimeout = 10 * time.Minute
+
+// serve answers requests for all pods until ctx ends.
+func (k *kubelet) serve(ctx context.Context, l net.Listener) {
+	server := &http.Server{
+		Handler: http.HandlerFunc(k.answer), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTimeout,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // resets open connections, like a machine that stops
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		k.Log("virtual nodes: server: %v", err)
+	}
+}
+
+// answer returns the requested address. It resets the connection if no pod has that address.
+func (k *kubelet) answer(w http.ResponseWriter, r *http.Request) {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	reached, err := netip.ParseAddrPort(fmt.Sprint(local))
+	if err != nil || !k.addresses.inUse(reached.Addr()) {
+		reset(w)
+		return
+	}
+	w.Header().Set(HeaderAddress, reached.Addr().Unmap().String())
+	_, _ = fmt.Fprintf(w, "a virtual pod at %s\n", reached.Addr().Unmap()) // the client disconnected
+}
+
+// reset resets the connection, as the kernel does if no process has the port.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if tcp, is := conn.(*net.TCPConn); is {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
