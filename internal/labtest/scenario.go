@@ -3,7 +3,10 @@ package labtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/ingresslab/ingresslab/internal/scenario"
 	"github.com/ingresslab/ingresslab/internal/text"
@@ -78,4 +81,157 @@ func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, sh
 		part.Reason = report.Reason
 	}
 	return part
+}
+
+// SharedRun runs a scenario and its mutants one after the other with the same pods, because most of a run's time is for starting and
+// stopping them. A mutant with other workloads starts those, and stops them again. All else is new in each run. A run that changes pods
+// ends the sharing. It is for one goroutine.
+type SharedRun struct {
+	scenario *scenario.Scenario
+	env      scenario.Env
+	within   time.Duration
+	// run names the run whose namespace and pods exist; empty if there is none.
+	run, namespace string
+}
+
+// NewSharedRun makes no request. Run, Keep, From and Until of env have no effect.
+func NewSharedRun(s *scenario.Scenario, env scenario.Env) *SharedRun {
+	env.Run, env.Keep, env.From, env.Until = "", false, "", ""
+	return &SharedRun{scenario: s, env: env, within: mutantWithin}
+}
+
+// Run is scenario.Run.
+func (x *SharedRun) Run(ctx context.Context) (*scenario.Report, error) {
+	report, err := scenario.Run(ctx, x.scenario, x.next())
+	x.keep(ctx, report, nil)
+	return report, err
+}
+
+// RunMutant is the function RunMutant. If the workloads that it does not share cannot be removed first, it has a namespace to itself.
+func (x *SharedRun) RunMutant(ctx context.Context, m scenario.Mutant) (*MutantReport, error) {
+	others := x.scenario.OtherPods(m)
+	if x.run != "" && x.retire(ctx, x.namespace, others) != nil {
+		return runMutantWithin(ctx, x.scenario, m, x.env, x.within)
+	}
+	report, err := runMutantWithin(ctx, x.scenario, m, x.next(), x.within)
+	x.keep(ctx, report.Report, others)
+	return report, err
+}
+
+// next is the env of the next run, which has the pods now, and can leave them.
+func (x *SharedRun) next() scenario.Env {
+	env := x.env
+	env.Run, env.ReusePods = x.run, true
+	x.run, x.namespace = "", ""
+	return env
+}
+
+// keep takes over the pods that a run has left, but for those of the given workloads.
+func (x *SharedRun) keep(ctx context.Context, report *scenario.Report, others []*unstructured.Unstructured) {
+	if report == nil || !report.PodsKept {
+		return
+	}
+	x.run, x.namespace = report.Run, report.Namespace
+	if x.retire(ctx, report.Namespace, others) == nil {
+		return
+	}
+	if err := x.Close(ctx); err != nil {
+		report.Cleanup = err.Error()
+	}
+}
+
+func (x *SharedRun) retire(ctx context.Context, namespace string, workloads []*unstructured.Unstructured) error {
+	var own []*unstructured.Unstructured
+	for _, o := range workloads {
+		o = o.DeepCopy()
+		if o.GetNamespace() == "" {
+			o.SetNamespace(namespace)
+		}
+		own = append(own, o)
+	}
+	return scenario.Retire(ctx, x.env.Kube, own...)
+}
+
+// closeTimeout bounds the request that removes a namespace.
+const closeTimeout = 30 * time.Second
+
+// Close removes what the last run has left, also when ctx has ended. It does not wait for the removal.
+func (x *SharedRun) Close(ctx context.Context) error {
+	if x.run == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	namespace := x.namespace
+	x.run, x.namespace = "", ""
+	if err := x.env.Kube.DeleteNamespace(ctx, namespace, false); err != nil {
+		return fmt.Errorf("scenario %s: %w", x.scenario.Metadata.Name, err)
+	}
+	return nil
+}
+
+// Batch runs scenarios or mutants in parallel in one cluster. An error of the cluster ends it, because later runs would fail, too.
+type Batch struct {
+	Env      scenario.Env
+	Parallel int
+	// Begin announces a run. It returns the printer for the run's report, and a function to call with the run's error.
+	Begin func(name string) (p *scenario.Pretty, end func(error))
+}
+
+// Scenarios runs scenarios, and returns their reports in the order of the list. The report of a scenario that did not start is a
+// skip.
+func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scenario.Report {
+	reports := make([]*scenario.Report, len(list))
+	var jobs []scenario.Job
+	for i, s := range list {
+		jobs = append(jobs, batchJob(s, func(ctx context.Context) error {
+			p, end := b.Begin(s.Metadata.Name)
+			env := b.Env
+			env.Progress = p
+			report, err := scenario.Run(ctx, s, env)
+			reports[i] = report
+			end(err)
+			return err
+		}))
+	}
+	scenario.Schedule(ctx, b.Parallel, jobs)
+	why := "not started: the lab is broken"
+	if ctx.Err() != nil {
+		why = "not started: interrupted"
+	}
+	for i, s := range list {
+		if reports[i] == nil {
+			reports[i] = s.NotBegun(why)
+		}
+	}
+	return reports
+}
+
+// Mutants runs the mutants of scenarios, and returns their reports in order. It omits mutants that did not start.
+func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*MutantReport {
+	var reports []*MutantReport
+	var jobs []scenario.Job
+	for _, s := range list {
+		for _, mutant := range s.Mutants {
+			i := len(jobs)
+			reports = append(reports, nil)
+			jobs = append(jobs, batchJob(s, func(ctx context.Context) error {
+				p, end := b.Begin(s.Metadata.Name + ": " + mutant.Name)
+				report, err := RunMutant(ctx, s, mutant, b.Env)
+				WriteMutant(p, *report)
+				reports[i] = report
+				end(err)
+				return err
+			}))
+		}
+	}
+	scenario.Schedule(ctx, b.Parallel, jobs)
+	return slices.DeleteFunc(reports, func(r *MutantReport) bool { return r == nil })
+}
+
+// batchJob returns a job of a scenario, which ends the batch if run returns an error.
+func batchJob(s *scenario.Scenario, run func(context.Context) error) scenario.Job {
+	return scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
+		return run(ctx) == nil
+	}}
 }

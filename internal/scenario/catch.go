@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// How much of what was said is shown: enough to see the reason, and little enough to be read.
+// Limits of what a report shows: enough to see the reason, short enough to read.
 const (
 	maxExplanation = 30
 	maxLogPods     = 3
@@ -23,19 +23,20 @@ const (
 	maxController  = 8
 	maxLineLength  = 400
 
-	// controllerTail is how many lines of a controller are searched, and controllerSince for how many seconds back.
+	// controllerTail is the number of searched log lines of a controller, controllerSince their age
+	// in seconds.
 	controllerTail  = 3000
 	controllerSince = 180
 	logBytes        = 1 << 20
 )
 
-// PodLog is the end of the log of a pod.
+// PodLog has the last log lines of a pod.
 type PodLog struct {
 	Pod   string   `json:"pod"`
 	Lines []string `json:"lines"`
 }
 
-// explanation asks the controller how it would route the request now.
+// explanation requests the controller's routing decision for the request.
 func (r *runner) explanation(ctx context.Context, d *Diagnostics, request *Expect) error {
 	if request == nil || r.env.Controller == nil {
 		return nil
@@ -62,7 +63,7 @@ func firstLines(text string, n int) []string {
 	return lines
 }
 
-// linesOf returns the lines of a text, without empty lines and without the ends of very long ones.
+// linesOf returns the lines of a text without empty lines. It cuts very long lines.
 func linesOf(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -78,8 +79,8 @@ func linesOf(text string) []string {
 	return lines
 }
 
-// podLogs collects the last lines of pods that are not ready, then of the endpoints of the Services
-// in the report.
+// podLogs collects the last lines of unready pods, and then of the endpoints of the reported
+// Services.
 func (r *runner) podLogs(ctx context.Context, d *Diagnostics) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -135,8 +136,8 @@ func (r *runner) servingPods(ctx context.Context, services []ServiceState) (map[
 	return pods, nil
 }
 
-// tail returns the last lines of a pod's first container, or of its previous run if it restarted
-// and does not run now. since limits their age in seconds; 0: no limit.
+// tail returns the last lines of a pod's first container, or of the previous run of a crashed
+// container. since limits the age of the lines in seconds; 0 sets no limit.
 func (r *runner) tail(ctx context.Context, pod *corev1.Pod, lines, since int64) []string {
 	limit := int64(logBytes)
 	options := &corev1.PodLogOptions{TailLines: &lines, LimitBytes: &limit}
@@ -156,7 +157,7 @@ func (r *runner) tail(ctx context.Context, pod *corev1.Pod, lines, since int64) 
 	return linesOf(string(text))
 }
 
-// controllerLogs collects log lines of the controller about the run's namespace or the request's
+// controllerLogs collects the controller's log lines about the run's namespace or the request's
 // host.
 func (r *runner) controllerLogs(ctx context.Context, d *Diagnostics, host string) error {
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: explain.Controller})

@@ -13,15 +13,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// trafficPauses are the waits between the tries of a check whose traffic is not answered as it should be: ten seconds in all.
+// trafficPauses are the pauses between attempts of a check with failing traffic, ten seconds in
+// total.
 var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 5 * time.Second}
 
-// Check runs the steps of a check in a namespace that exists, up to the first that does not hold. It changes nothing, and takes the
-// hosts of the steps as they are. It returns the reports of the steps that ran; the last one tells how the check ended.
-//
-// Traffic is sent once by a step, perhaps a moment before a change is in effect, or while a pod leaves. So a check that ends with a
-// failed traffic step runs again, from its first step and with new sessions: a few times only, because chance must not be asked until
-// it says yes.
+// Check runs the steps of a check in an existing namespace, up to the first failure. It changes
+// nothing, and uses host names unchanged. It returns the reports of the steps that ran.
+// A traffic step runs once, perhaps before a change is in effect. So a check that ends with failed
+// traffic runs again from its first step, with new sessions. The attempts are few, because
+// repeating a random result until it passes proves nothing.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
 	for _, pause := range trafficPauses {
@@ -42,18 +42,17 @@ func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepR
 	return reports
 }
 
-// missedTraffic reports whether a check has ended with a step that depends on chance, and did not hold.
+// missedTraffic reports whether a check ended with a failed step whose result depends on chance.
 func missedTraffic(steps []Step, reports []StepReport) bool {
 	last := len(reports) - 1
 	return last >= 0 && reports[last].Outcome == Failed && steps[last].only().traits().once
 }
 
-// ExpectFailure looks whether a check does not hold, three times in a row, and returns the report of the step that does not. Once is enough
-// if a step asks from a pod, which does so three times.
-// It waits at most within for that, because a change from before may still be on its way. If the check holds all the
-// time, the report is Passed. Where looks are slow, as traffic is, fewer than three refute it, too, if none of them held
-// before the time was over. That nothing can be seen, because the ingress does not answer, refutes nothing: the
-// report is Broken.
+// ExpectFailure waits, for at most within, until a check fails three times in a row, because an
+// earlier change might not be in effect yet. One failure is enough if a step sends requests from a
+// pod, which repeats them itself. It returns the report of the failing step. If slow polls fit
+// fewer than three times, and none passed, the check has failed, too. The report is Passed if the
+// check still passes, and Broken if no poll could be evaluated.
 func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step, within time.Duration) StepReport {
 	r := checkRunner(env, namespace)
 	begin := time.Now()
@@ -101,7 +100,7 @@ func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step,
 	return report
 }
 
-// poll looks once whether a step of a check holds.
+// poll evaluates a step of a check once.
 func (r *runner) poll(ctx context.Context, step Step) pollResult {
 	if o := step.observer(); o != nil {
 		return o.poll(ctx, r)
@@ -109,14 +108,14 @@ func (r *runner) poll(ctx context.Context, step Step) pollResult {
 	return pollResult{err: fmt.Errorf("%s changes something: a check cannot have it", step.Verb())}
 }
 
-// checkRunner returns a runner that gives nothing names of its own.
+// checkRunner returns a runner that renames nothing.
 func checkRunner(env Env, namespace string) *runner {
 	return newRunner(env, isolation{namespace: namespace})
 }
 
-// CheckOnce evaluates the steps of a check without waiting, up to the first failure.
-// The namespace must exist. A request that gets the expected response is sent three times, as in Check.
-// The last report tells how it ended: Passed, Failed, Broken if nothing could be seen, or what the end of ctx makes of it.
+// CheckOnce evaluates the steps of a check without waiting, up to the first failure. The namespace
+// must exist. It sends each request up to three times, as Check does. The last report has the
+// result: Passed, Failed, Broken if it could not be evaluated, TimedOut, or Interrupted.
 func CheckOnce(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	r := checkRunner(env, namespace)
 	var reports []StepReport
@@ -130,7 +129,7 @@ func CheckOnce(ctx context.Context, env Env, namespace string, steps []Step) []S
 	return reports
 }
 
-// checkOnce looks once at one step, or until it has held as often as is worth relying on.
+// checkOnce polls a step until it fails, or has passed as often as its streak requires.
 func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport {
 	report, begin := r.describe(index, step), time.Now()
 	looks := 1
@@ -162,11 +161,10 @@ func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport
 	return report
 }
 
-// Perform executes the steps of a solution in a namespace that exists, up to the first failure. The
-// manifests are those that apply and delete name, by those names; their objects go into the namespace, but for those that
-// name another one. Objects and hosts are taken as they are, and nothing is removed or put back afterwards: what the steps
-// have changed outside of the namespace is for the caller to give back. It returns the reports of the steps that ran; the
-// last one tells how it ended.
+// Perform executes the steps of a solution in an existing namespace, up to the first failure.
+// manifests maps the file names in the steps to manifests. It adds the namespace to objects without
+// one, renames nothing, and restores nothing: the caller restores changes outside the namespace. It
+// returns the reports of the steps that ran.
 func Perform(ctx context.Context, env Env, namespace string, manifests map[string]Manifest, steps []Step) []StepReport {
 	r := checkRunner(env, namespace)
 	r.manifests = manifests
@@ -186,9 +184,9 @@ func (r *runner) perform(ctx context.Context, steps []Step) []StepReport {
 	return reports
 }
 
-// Ask sends the request of an Expect once, whatever its answer should be, after the steps of before, which look only: in the same
-// sessions. It returns the answer with the Services of the pod that gave it. The error says which step before did not hold, or why
-// there was no answer.
+// Ask runs the steps of before, sends the request of an Expect once in the same sessions, and
+// returns the response with the Services of the responding pod. It ignores the expectations of
+// request.
 func Ask(ctx context.Context, env Env, namespace string, before []Step, request Expect) (probe.Observation, error) {
 	r := checkRunner(env, namespace)
 	for _, report := range r.perform(ctx, before) {
@@ -214,7 +212,8 @@ func Ask(ctx context.Context, env Env, namespace string, before []Step, request 
 	return o, nil
 }
 
-// Field reads a field of an object, KIND/NAME, in kubectl's notation: {.spec.type}. Several results are joined by a space.
+// Field returns a field of an object, KIND/NAME, in kubectl's notation: {.spec.type}. It joins
+// several results with spaces.
 func Field(ctx context.Context, env Env, namespace, object, path string) (string, error) {
 	wanted, fault := parseReference(object)
 	if fault != nil {

@@ -13,60 +13,60 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// The patience of the verbs.
+// The polling of the verbs.
 const (
-	// pollInterval is how long to wait between two looks: short, because a controller is expected to act in milliseconds
-	// and the next step waits for it.
+	// pollInterval is the pause between two polls. It is short, because controllers act in
+	// milliseconds.
 	pollInterval = 75 * time.Millisecond
-	// slowInterval is what it grows to while what is looked for does not come: that takes pods, or it is not to come at all, and
-	// the looks of a few runs keep a processor busy.
+	// slowInterval is the longest pause while the polls fail, because frequent polls of a few runs
+	// keep a CPU busy.
 	slowInterval = 4 * pollInterval
-	// slowing is by which factor it grows with every look.
+	// slowing is the factor by which the pause grows with each poll.
 	slowing = 1.1
-	// steady is how many looks in a row have to hold. One could be luck: a second replica of the controller, or a pod that
-	// is just leaving, would have answered the next.
+	// steady is how many polls in a row have to pass. A single poll might miss another replica of
+	// the controller, or a terminating pod.
 	steady = 3
 
 	expectWithin = 30 * time.Second
 	waitWithin   = time.Minute
 )
 
-// pollResult is what one poll sees of whether something holds: what differs, or why it could not be seen.
+// pollResult is the result of one poll: the differences, or the error that prevented it.
 type pollResult struct {
 	mismatches []probe.Mismatch
 	err        error
-	// observed is the HTTP answer, if the look was for one.
+	// observed is the HTTP response; nil without a request.
 	observed *probe.Observation
 }
 
 func (l pollResult) holds() bool { return l.err == nil && len(l.mismatches) == 0 }
 
-// polling says how long and how often to poll.
+// polling is how long and how often to poll.
 type polling struct {
 	within time.Duration
 	streak int
-	// early ends it earlier; nil does not.
+	// early stops the polling early; nil does not.
 	early *earlyStop
 }
 
-// convergence is what looking came to.
+// convergence is the result of polling.
 type convergence struct {
 	held  bool
 	tries int
-	// mismatch is the last pollResult that saw something else than expected. A later look that saw nothing does not replace it:
-	// what was wrong says more than that the polling failed in the end.
+	// mismatch is the last poll with differences. A later error does not replace it, because the
+	// differences say more.
 	mismatch pollResult
-	// err is why the last looks saw nothing; nil if the last one saw something.
+	// err is the error of the last poll; nil if it had none.
 	err error
-	// last is the last pollResult that saw something.
+	// last is the last poll without an error.
 	last pollResult
-	// inARow is how many of the last looks held.
+	// inARow is how many of the last polls passed.
 	inARow int
 }
 
-// converge looks until it holds p.streak times in a row, and for p.within at most. Looks that hold when the time is over have as
-// much time again to go on holding: a slow machine needs it for the looks themselves, and they have become right in time. So has
-// whoever has seen nothing by then, because not one look has come to its end.
+// converge polls until p.streak polls in a row pass, for at most p.within. It continues for the
+// same time again if the last poll passed, or if the first poll timed out: a slow machine needs
+// longer for the polls themselves.
 func converge(ctx context.Context, p polling, see func(context.Context) pollResult) convergence {
 	inTime, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
@@ -83,13 +83,13 @@ func converge(ctx context.Context, p polling, see func(context.Context) pollResu
 	return c
 }
 
-// pauses are the times between looks that do not hold.
+// pauses returns the pauses between failing polls.
 func pauses() *wait.Backoff {
 	return &wait.Backoff{Duration: pollInterval, Factor: slowing, Cap: slowInterval, Steps: math.MaxInt}
 }
 
-// poll polls until it has held p.streak times in a row, p.early ends it, or ctx ends; if it is held over, it ends with the first look
-// that does not hold, too.
+// poll polls until p.streak polls in a row pass, p.early stops it, or ctx ends. With heldOver, a
+// failing poll ends it, too.
 func (c *convergence) poll(ctx context.Context, p polling, see func(context.Context) pollResult, heldOver bool) {
 	slower := pauses()
 	for {
@@ -108,7 +108,7 @@ func (c *convergence) poll(ctx context.Context, p polling, see func(context.Cont
 	}
 }
 
-// add counts a look. One that was cut off by the end of the time says nothing, unless there is nothing else to say.
+// add counts a poll. It ignores a poll that the end of ctx canceled, unless it is the first.
 func (c *convergence) add(l pollResult, ended bool) {
 	if l.err != nil && ended && c.tries > 0 {
 		return
@@ -138,7 +138,7 @@ func (c convergence) unopposed() bool {
 	return c.inARow > 0 && len(c.mismatch.mismatches) == 0
 }
 
-// explain returns what to report of a convergence that did not come about.
+// explain returns the differences and a note for a poll that did not pass.
 func (c convergence) explain() ([]probe.Mismatch, string) {
 	mismatches, note := c.mismatch.mismatches, ""
 	if c.inARow > 0 {
@@ -150,7 +150,7 @@ func (c convergence) explain() ([]probe.Mismatch, string) {
 	return mismatches, note
 }
 
-// settle writes the result of polling into the report; otherwise is the outcome if it did not hold.
+// settle writes the result of polling into the report; otherwise is the outcome of a failure.
 func (s *StepReport) settle(c convergence, otherwise Outcome) error {
 	s.Tries, s.Answer = c.tries, answerOf(c.last.observed)
 	if c.held {
@@ -167,7 +167,7 @@ func (s *StepReport) settle(c convergence, otherwise Outcome) error {
 	return nil
 }
 
-// polling returns how a step polls: for the given time, or the default, and within the limits of the step.
+// polling returns how a step polls: for the given time or the default, within the step's limits.
 func (r *runner) polling(given Duration, otherwise time.Duration, streak int, report *StepReport) polling {
 	return polling{within: r.within(given, otherwise), streak: streak, early: r.earlyStop(report)}
 }
@@ -180,19 +180,19 @@ func (r *runner) within(given Duration, otherwise time.Duration) time.Duration {
 	return span
 }
 
-// earlyStop ends a step before its time, once the polls have seen the same for a while and the report says enough.
+// earlyStop stops a step once its polls are stable and its report says enough.
 type earlyStop struct {
 	r      *runner
 	step   Step
 	limits StepLimits
-	// report is the step's, without what the polls have seen.
+	// report is the step's report before the polls.
 	report StepReport
-	// same is what the polls have seen since a time.
+	// same are the differences since a time.
 	same  []probe.Mismatch
 	since time.Time
 }
 
-// earlyStop returns the early stop of the present step; nil if its limits have none.
+// earlyStop returns the early stop of the current step; nil if its limits have none.
 func (r *runner) earlyStop(report *StepReport) *earlyStop {
 	if r.limits.Enough == nil {
 		return nil

@@ -21,7 +21,7 @@ import (
 // diagnoseTimeout limits the collection of diagnostics.
 const diagnoseTimeout = 8 * time.Second
 
-// maxEvents is how many warnings a failure shows, the newest ones.
+// maxEvents is how many warnings a report shows, the newest.
 const maxEvents = 5
 
 // Diagnostics is the state of the namespace after a step failed.
@@ -43,7 +43,7 @@ type Diagnostics struct {
 // IngressState summarizes an Ingress.
 type IngressState struct {
 	Name string `json:"name"`
-	// Class is the class of the Ingress; empty: none.
+	// Class is empty if the Ingress has none.
 	Class     string   `json:"class,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
 	// Rules has a line for each path: "cheddar.test/ -> cheddar:80".
@@ -60,8 +60,7 @@ type ServiceState struct {
 }
 
 // diagnose collects what explains the failure of a step. Diagnostics.Error lists what it could not
-// collect. lost is set if the cluster or the namespace is gone, so that there is nothing to
-// collect.
+// collect. lost is set if the cluster or the namespace no longer exists.
 func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
 	if err := r.whatIsGone(ctx); err != nil {
 		return nil, err
@@ -91,8 +90,8 @@ func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost 
 	return d, nil
 }
 
-// whatIsGone returns an error if the API server does not respond, or if the namespace of the run
-// was deleted.
+// findLost returns an error if the API server does not respond, or if the run's namespace was
+// deleted.
 func (r *runner) whatIsGone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
@@ -111,8 +110,8 @@ func (r *runner) whatIsGone(ctx context.Context) error {
 	return nil
 }
 
-// routeStates collects the Ingresses that the controller considers for the request, and their Services. If there are none, the fault
-// can be in any Ingress, so it collects all of them.
+// routeStates collects the Ingresses that the controller considers for the request, or all if it
+// considers none, and their Services.
 func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expect) error {
 	ingresses, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -146,7 +145,7 @@ func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expec
 	return nil
 }
 
-// considered returns the names of the Ingresses that the controller considers for the request; nil: unknown.
+// considered returns the names of the Ingresses that the controller considers; nil if unknown.
 func (r *runner) considered(ctx context.Context, request *Expect) map[string]bool {
 	if request == nil || r.env.Controller == nil {
 		return nil
@@ -158,7 +157,7 @@ func (r *runner) considered(ctx context.Context, request *Expect) map[string]boo
 	return e.Ingresses(r.names.namespace)
 }
 
-// servicesNamed returns the names of the Services that an Ingress sends requests to.
+// servicesNamed returns the names of the Services that an Ingress routes to.
 func servicesNamed(i networkingv1.Ingress) []string {
 	var names []string
 	add := func(b *networkingv1.IngressBackend) {
@@ -256,7 +255,7 @@ func (r *runner) eventLines(ctx context.Context, d *Diagnostics) error {
 	return nil
 }
 
-// warnings returns the newest warnings, the oldest of them first.
+// warnings returns the newest warnings in the order of time.
 func warnings(events []corev1.Event) []string {
 	events = slices.DeleteFunc(events, func(e corev1.Event) bool { return e.Type != corev1.EventTypeWarning })
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b)) })
@@ -272,7 +271,8 @@ func warnings(events []corev1.Event) []string {
 	return lines
 }
 
-// eventTime returns when an Event last occurred; the field depends on the API that recorded it.
+// eventTime returns when an Event last occurred. The field depends on the API version that recorded
+// it.
 func eventTime(e corev1.Event) time.Time {
 	for _, t := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time} {
 		if !t.IsZero() {

@@ -19,61 +19,66 @@ import (
 type Env struct {
 	// Kube is the cluster's API.
 	Kube Kube
-	// HTTP asks the ingress.
+	// HTTP sends requests to the ingress.
 	HTTP Prober
-	// Controller explains its decisions when a step fails; nil if it cannot.
+	// Controller explains routing decisions after a failure; nil if it cannot.
 	Controller explain.Asker
-	// Capabilities is what the cluster can do.
+	// Capabilities lists what the cluster lacks.
 	Capabilities cluster.Missing
-	// Run names the run; a name is drawn if it is empty. Two runs at the same time must not have the same.
+	// Run names the run; random if empty. Parallel runs need different names.
 	Run string
-	// Seed decides all that a run draws: its name, and which pods and nodes its faults meet. One is drawn if it is 0.
+	// Seed determines all random values of a run: its name, and the targets of faults. 0 selects a
+	// random seed.
 	Seed uint64
 	// Variant distinguishes the random values of runs with the same seed, such as those of a scenario and its mutants.
 	Variant string
-	// BeforeStep returns the limits of a step. names are the names of the steps around it, and its own at the end. nil sets no limits.
+	// BeforeStep returns the limits of a step; nil sets none. names are the names of the enclosing
+	// steps and the step.
 	BeforeStep func(step Step, names []string) StepLimits
-	// ReusePods leaves the pods and the namespace at the end, if the run has not changed pods. Report.PodsKept tells.
+	// ReusePods keeps the pods and the namespace if the run has not changed pods. Report.PodsKept
+	// reports it.
 	ReusePods bool
 	// Keep leaves everything in the cluster.
 	Keep bool
-	// From and Until name steps, by number or by name. Until is the last step to run; what it leaves is kept. From is the first:
-	// the run goes on in the namespace of a kept run, the one that Run names or the newest.
+	// From and Until are the first and the last step, by number or name. With From, the run
+	// continues in the namespace of the kept run that Run names, or of the newest. Until keeps the
+	// namespace.
 	From, Until string
 	// Progress is called during the run; nil for no calls.
 	Progress Progress
 }
 
-// StepLimits end a step before the time that its file gives. The zero value does not.
+// StepLimits stop a step before the time in its file. The zero value sets no limits.
 type StepLimits struct {
-	// Within is the longest that the step polls; 0 leaves that to the file.
+	// Within limits the polling; 0 leaves the file's limit.
 	Within time.Duration
-	// Enough reports whether the report of a failing step says enough to end the step; nil if it never does.
+	// Enough reports whether a failing report says enough to stop; nil never stops.
 	Enough func(StepReport) bool
-	// StableFor is how long the polls have to see the same before Enough is asked.
+	// StableFor is how long polls have to return the same before Enough is called.
 	StableFor time.Duration
 }
 
-// Kube is what a scenario needs of a cluster's API; *kube.Client is one.
+// Kube is the part of a Kubernetes client that scenarios use; *kube.Client implements it.
 type Kube interface {
 	EnsureNamespace(ctx context.Context, name string, labels map[string]string) error
 	DeleteNamespace(ctx context.Context, name string, wait bool) error
 	Apply(ctx context.Context, objects ...*unstructured.Unstructured) error
 	Delete(ctx context.Context, objects ...*unstructured.Unstructured) error
-	// Get returns the object as the server has it; the error satisfies apierrors.IsNotFound if there is none.
+	// Get returns the object; the error satisfies apierrors.IsNotFound if it does not exist.
 	Get(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error)
 	// WaitReady returns a *kube.NotReadyError if the objects are not ready when ctx ends.
 	WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error
-	// Patch changes the object of the same kind, namespace and name, as the API server does.
+	// Patch patches the object of the same kind, namespace, and name.
 	Patch(ctx context.Context, object *unstructured.Unstructured, kind types.PatchType, patch []byte) error
-	// Exec runs a program in a container; an exit code other than 0 is no error.
+	// Exec runs a program in a container. A nonzero exit code is not an error.
 	Exec(ctx context.Context, command kube.Command) (kube.Output, error)
-	// PostPod sends an empty POST request to a port of a pod; an answer of any status is no error.
+	// PostPod sends an empty POST request to a port of a pod. A response of any status is not an
+	// error.
 	PostPod(ctx context.Context, namespace, pod string, port int32, path string, query url.Values) (*kube.Answer, error)
 	Clientset() kubernetes.Interface
 }
 
-// Prober sends one request; *probe.Client is one.
+// Prober sends one request; *probe.Client implements it.
 type Prober interface {
 	Do(ctx context.Context, request probe.Request) probe.Observation
 }

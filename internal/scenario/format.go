@@ -1,22 +1,29 @@
 package scenario
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/invopop/jsonschema"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/ingresslab/ingresslab/internal/cluster"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// The head of every scenario file.
+// The first fields of every scenario file.
 const (
 	APIVersion = "ingresslab.dev/v1"
 	Kind       = "Scenario"
 )
 
-// Scenario is one scripted scenario, as a scenario.yaml holds it.
+// Scenario is the content of a scenario.yaml.
 type Scenario struct {
 	// Always ingresslab.dev/v1.
 	APIVersion string `yaml:"apiVersion" jsonschema:"required,enum=ingresslab.dev/v1"`
@@ -28,10 +35,12 @@ type Scenario struct {
 	Requires Capabilities `yaml:"requires,omitempty"`
 	// The scenario affects every host. No other scenario runs in parallel, except an exclusive one with other locks.
 	Exclusive bool `yaml:"exclusive,omitempty"`
-	// Names for what the cluster has only one of and the scenario changes. Two scenarios with a lock in common do not run in
-	// parallel. A scenario needs a lock, or exclusive, to change anything outside its namespace.
+	// Names of cluster-wide resources that the scenario changes. Scenarios with a common lock do
+	// not run in parallel. A scenario needs a lock, or exclusive, to change anything outside its
+	// namespace.
 	Locks Strings `yaml:"locks,omitempty"`
-	// Locks of exclusive scenarios and labs that change nothing that this scenario sees: it can run in parallel with them.
+	// Locks of exclusive scenarios and labs that do not affect this scenario. It can run in
+	// parallel with them.
 	Tolerates Strings `yaml:"tolerates,omitempty"`
 	// The steps, in order. The first step that fails ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
@@ -49,7 +58,7 @@ type Metadata struct {
 	Title string `yaml:"title" jsonschema:"required"`
 }
 
-// Step is one line of the script. It has exactly one verb: the fields whose types are verbs are the list of verbs.
+// Step is one step. It has exactly one verb: a field whose type is a verb.
 type Step struct {
 	// What is true if the step passes. Without a name, the report describes the verb.
 	Name string `yaml:"name,omitempty"`
@@ -61,7 +70,7 @@ type Step struct {
 	Patch *Patch `yaml:"patch,omitempty"`
 	// Set the number of a Deployment's pods.
 	Scale *Scale `yaml:"scale,omitempty"`
-	// Restart, undo or await the rollout of a workload, as kubectl rollout does.
+	// Restart, undo, or await the rollout of a workload, as kubectl rollout does.
 	Rollout *Rollout `yaml:"rollout,omitempty"`
 	// Create a certificate, and the Secret that contains it.
 	Certificate *Certificate `yaml:"certificate,omitempty"`
@@ -79,8 +88,8 @@ type Step struct {
 	Fault *Fault `yaml:"fault,omitempty"`
 }
 
-// Mutant is one plausible wrong answer: what a student could have written instead of one of the manifests. The scenario has
-// to fail with it, in the step and for the reason that it says.
+// Mutant is one plausible mistake in the manifests. The scenario has to fail with it, in the given
+// step and for the given reason.
 type Mutant struct {
 	// The mistake, in a few words that start in lower case.
 	Name string `yaml:"name" jsonschema:"required"`
@@ -88,9 +97,9 @@ type Mutant struct {
 	Patch []Patch `yaml:"patch,omitempty"`
 	// Manifest files whose objects replace those of the same kind and name. Other objects are added.
 	Apply Strings `yaml:"apply,omitempty"`
-	// Objects to leave out, as KIND/NAME.
+	// Objects to omit, as KIND/NAME.
 	Omit Strings `yaml:"omit,omitempty"`
-	// What the cluster has to support in addition, so that the mistake shows.
+	// What the cluster has to support in addition, to show the mistake.
 	Requires []cluster.Capability `yaml:"requires,omitempty"`
 	// The failure that the scenario has to report.
 	Caught Caught `yaml:"caught" jsonschema:"required"`
@@ -104,16 +113,16 @@ type Caught struct {
 	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }
 
-// Strings is a list of text. In a file, a list of one may be written as the text alone.
+// Strings is a list of text. A file can have the text alone instead of a list with one element.
 type Strings []string
 
 // Capabilities is what a scenario requires of a cluster.
 type Capabilities []cluster.Capability
 
-// Duration is a span of time in Go's notation: 500ms, 30s, 2m.
+// Duration is a duration in Go's notation: 500ms, 30s, 2m.
 type Duration time.Duration
 
-// UnmarshalText reads a span of time, which has to be more than zero and at most an hour.
+// UnmarshalText parses a duration of more than zero and at most an hour.
 func (d *Duration) UnmarshalText(text []byte) error {
 	span, err := time.ParseDuration(string(text))
 	if err != nil {
@@ -129,7 +138,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText is the reverse of UnmarshalText.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// or returns the span, or what stands for one that was not given.
+// or returns the duration, or otherwise if the file has none.
 func (d Duration) or(otherwise time.Duration) time.Duration {
 	if d == 0 {
 		return otherwise
@@ -137,17 +146,143 @@ func (d Duration) or(otherwise time.Duration) time.Duration {
 	return time.Duration(d)
 }
 
-// source is where a scenario was loaded from.
+// source is the origin of a scenario.
 type source struct {
 	file      string
 	positions strictyaml.Positions
 	manifests map[string]Manifest
 }
 
-// File returns the path of the scenario's file, as it was given to Load.
+// File returns the path of the scenario's file, as passed to Load.
 func (s *Scenario) File() string { return s.file }
 
-// isFile tells the manifest files of a delete step from single objects.
+// isFile reports whether a target of a delete step is a manifest file and not an object.
 func isFile(target string) bool {
 	return slices.ContainsFunc([]string{".yaml", ".yml", ".json"}, func(ext string) bool { return strings.HasSuffix(target, ext) })
+}
+
+// kinds are the kinds with a namespace that KIND/NAME accepts.
+var kinds = map[string]schema.GroupVersionKind{
+	"configmap":      {Version: "v1", Kind: "ConfigMap"},
+	"daemonset":      {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+	"deployment":     {Group: "apps", Version: "v1", Kind: "Deployment"},
+	"endpointslice":  {Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"},
+	"ingress":        {Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+	"job":            {Group: "batch", Version: "v1", Kind: "Job"},
+	"lease":          {Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
+	"networkpolicy":  {Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
+	"pod":            {Version: "v1", Kind: "Pod"},
+	"replicaset":     {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
+	"secret":         {Version: "v1", Kind: "Secret"},
+	"service":        {Version: "v1", Kind: "Service"},
+	"serviceaccount": {Version: "v1", Kind: "ServiceAccount"},
+	"statefulset":    {Group: "apps", Version: "v1", Kind: "StatefulSet"},
+}
+
+// clusterKinds are the kinds without a namespace that a wait accepts.
+var clusterKinds = map[string]schema.GroupVersionKind{
+	"ingressclass": {Group: "networking.k8s.io", Version: "v1", Kind: "IngressClass"},
+	"namespace":    {Version: "v1", Kind: "Namespace"},
+	"node":         {Version: "v1", Kind: "Node"},
+}
+
+// referenceError reports an invalid KIND/NAME.
+type referenceError struct {
+	text, nearest string
+}
+
+func (e *referenceError) Error() string { return e.text }
+
+// parseReference parses KIND/NAME of a kind with a namespace. The object has only these fields.
+func parseReference(text string) (*unstructured.Unstructured, *referenceError) {
+	return reference(text, kinds, "is neither a manifest file (.yaml, .yml or .json) nor KIND/NAME, such as ingress/web",
+		"; use its manifest file")
+}
+
+// parseObject parses KIND/NAME of any kind. An unknown kind needs the form KIND.VERSION.GROUP, such
+// as certificate.v1.cert-manager.io.
+func parseObject(text string) (*unstructured.Unstructured, *referenceError) {
+	kind, name, _ := strings.Cut(text, "/")
+	if gvk, _ := schema.ParseKindArg(kind); gvk != nil && name != "" && !strings.Contains(name, "/") {
+		return named(*gvk, name), nil
+	}
+	all := maps.Clone(kinds)
+	maps.Copy(all, clusterKinds)
+	return reference(text, all, "is not KIND/NAME, such as ingress/web",
+		"; write it KIND.VERSION.GROUP, such as Certificate.v1.cert-manager.io")
+}
+
+// isClusterWide reports whether an object has a known kind without a namespace.
+func isClusterWide(o *unstructured.Unstructured) bool {
+	_, is := clusterKinds[strings.ToLower(o.GetKind())]
+	return is
+}
+
+func reference(text string, all map[string]schema.GroupVersionKind, isNot, otherwise string) (*unstructured.Unstructured, *referenceError) {
+	kind, name, found := strings.Cut(text, "/")
+	known := slices.Sorted(maps.Keys(all))
+	gvk, isKind := all[strings.ToLower(kind)]
+	switch {
+	case !found || name == "" || strings.Contains(name, "/"):
+		return nil, &referenceError{text: fmt.Sprintf("%q %s", text, isNot)}
+	case !isKind:
+		return nil, &referenceError{
+			text:    fmt.Sprintf("%q is not a kind that can be named here (%s)%s", kind, strings.Join(known, ", "), otherwise),
+			nearest: strictyaml.Nearest(kind, known),
+		}
+	}
+	return named(gvk, name), nil
+}
+
+func named(gvk schema.GroupVersionKind, name string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(gvk)
+	o.SetName(name)
+	return o
+}
+
+//go:generate go test -run TestSchemaIsCurrent -update .
+
+// Schema returns the JSON schema of a scenario file for editors. comments is the directory of this
+// package's source: the doc comments are the descriptions.
+func Schema(comments string) ([]byte, error) {
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Mapper: mapType}
+	if err := r.AddGoComments("github.com/ingresslab/ingresslab/internal/scenario", comments); err != nil {
+		return nil, fmt.Errorf("scenario schema: %w", err)
+	}
+	schema := r.Reflect(&Scenario{})
+	schema.ID = ""
+	schema.Title = "A scenario of ingresslab"
+	data, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("scenario schema: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// mapType returns the schemas of types whose YAML form differs from their Go type.
+func mapType(t reflect.Type) *jsonschema.Schema {
+	text := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
+	switch t {
+	case reflect.TypeFor[Duration]():
+		s := text()
+		s.Pattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+		return s
+	case reflect.TypeFor[Strings](), reflect.TypeFor[Apply](), reflect.TypeFor[Delete]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
+	case reflect.TypeFor[Capabilities]():
+		one := text()
+		for _, c := range cluster.Requirements() {
+			one.Enum = append(one.Enum, c)
+		}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one}}}
+	}
+	return nil
+}
+
+// JSONSchemaExtend requires exactly one verb, which struct tags cannot express.
+func (Step) JSONSchemaExtend(s *jsonschema.Schema) {
+	for _, verb := range Verbs() {
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{verb}})
+	}
 }

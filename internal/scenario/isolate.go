@@ -1,43 +1,49 @@
 package scenario
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/url"
 	"regexp"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// The labels of everything that a run makes.
+// The labels of the objects of a run.
 const (
-	// LabelRun holds the run that made an object.
+	// LabelRun is the run's name.
 	LabelRun = "ingresslab.dev/run"
-	// LabelScenario holds the name of the scenario.
+	// LabelScenario is the name of the scenario.
 	LabelScenario = "ingresslab.dev/scenario"
-	// LabelLock begins the labels of a namespace, of a run or a lab, that name its locks; their value is "true".
+	// LabelLock is the prefix of a namespace's labels for the locks of a run or lab; their value is
+	// "true".
 	LabelLock = "lock.ingresslab.dev/"
 )
 
-// testDomain is the top-level domain that scenarios use: it is reserved for tests (RFC 6761 section 6.2), so a probe that
-// escapes reaches nobody.
+// testDomain is the top-level domain of scenarios. It is reserved for tests (RFC 6761 section 6.2),
+// so no request reaches a real host.
 const testDomain = ".test"
 
-// isolation is what makes a run's names its own, so that a scenario can run beside itself.
+// isolation renames a run's objects and hosts, so that runs of a scenario can run in parallel.
 type isolation struct {
 	scenario string
 	run      string
-	// namespace is where the objects go.
+	// namespace is the namespace of the objects.
 	namespace string
-	// locks are those of the scenario.
+	// locks are the scenario's locks.
 	locks []string
-	// classes maps the names of the IngressClasses that the scenario brings to what this run calls them. An IngressClass
-	// has no namespace.
+	// classes maps the scenario's IngressClasses, which have no namespace, to their names in this
+	// run.
 	classes map[string]string
 }
 
-// newIsolation names a run's things. manifests are all objects of the scenario.
+// newIsolation returns the names of a run.
 func newIsolation(s *Scenario, run string) isolation {
 	i := isolation{
 		scenario:  s.Metadata.Name,
@@ -58,12 +64,12 @@ func newIsolation(s *Scenario, run string) isolation {
 
 var hostName = regexp.MustCompile(`[A-Za-z0-9*_-]+(\.[A-Za-z0-9_-]+)+`)
 
-// text gives every host under .test in a text to this run: shop.test becomes shop.RUN.test.
+// text renames each host under .test in a text: shop.test becomes shop.RUN.test.
 func (i isolation) text(s string) string {
 	return hostName.ReplaceAllStringFunc(s, i.host)
 }
 
-// texts is text for a list; nil stays nil.
+// texts renames the hosts in each text; nil stays nil.
 func (i isolation) texts(list []string) []string {
 	var all []string
 	for _, s := range list {
@@ -80,7 +86,7 @@ func (i isolation) host(host string) string {
 	return host[:end] + "." + i.run + host[end:]
 }
 
-// url does for a URL's host what text does, and leaves path and query alone.
+// url renames the host of a URL, but not its path and query.
 func (i isolation) url(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -90,7 +96,7 @@ func (i isolation) url(raw string) string {
 	return strings.Replace(raw, u.Host, i.text(u.Host), 1)
 }
 
-// labels are what marks the objects of a run; what no run makes has none.
+// labels returns the labels of the run's objects; nil without a run.
 func (i isolation) labels() map[string]string {
 	if i.run == "" {
 		return nil
@@ -98,7 +104,7 @@ func (i isolation) labels() map[string]string {
 	return map[string]string{LabelRun: i.run, LabelScenario: i.scenario}
 }
 
-// ofNamespace are the labels of the run's namespace: those of its objects, and its locks.
+// ofNamespace returns the labels of the run's namespace, with its locks.
 func (i isolation) ofNamespace() map[string]string {
 	labels := i.labels()
 	if labels == nil {
@@ -110,7 +116,7 @@ func (i isolation) ofNamespace() map[string]string {
 	return labels
 }
 
-// object returns a copy of o as this run applies it: in the run's namespace, labeled, with the run's hosts and classes.
+// object returns a copy of o with the run's namespace, labels, hosts, and classes.
 func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	if own := i.labels(); own != nil {
@@ -136,10 +142,10 @@ func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructur
 	return o
 }
 
-// placeholder stands for the run's namespace in the annotations of Ingresses, some of which have to name it.
+// placeholder is the run's namespace in annotations of Ingresses.
 const placeholder = "$NAMESPACE"
 
-// ingress gives the run's names to the rules, the TLS entries, the class and the annotations, which hold redirects.
+// ingress renames the hosts, classes, and namespaces in an Ingress and its annotations.
 func (i isolation) ingress(o *unstructured.Unstructured) {
 	annotations := o.GetAnnotations()
 	for name, value := range annotations {
@@ -166,4 +172,36 @@ func (i isolation) ingress(o *unstructured.Unstructured) {
 			hosts[n] = i.text(fmt.Sprint(hosts[n]))
 		}
 	}
+}
+
+// NewSeed returns a random seed, short enough to type and never 0.
+func NewSeed() uint64 { return 1 + rand.Uint64N(1_000_000_000) }
+
+// draws returns random values for one purpose. They depend only on seed and purpose, so that
+// another purpose with more values does not change them.
+func draws(seed uint64, purpose string) *rand.Rand {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(purpose+"\x00"), seed))
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])))
+}
+
+// freeRunID returns a random run ID whose namespace does not exist. An earlier run with the same
+// seed might have kept its namespace.
+func freeRunID(ctx context.Context, s *Scenario, env Env, from *rand.Rand) string {
+	for {
+		run := newRunID(from)
+		_, err := env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, newIsolation(s, run).namespace, metav1.GetOptions{})
+		if err != nil { // not found; any other error appears when the run creates the namespace
+			return run
+		}
+	}
+}
+
+// newRunID returns a letter, and four letters or digits, without similar characters.
+func newRunID(from *rand.Rand) string {
+	const letters, others = "bcdfghkmnpqrstvwxz", "bcdfghkmnpqrstvwxz2456789"
+	id := []byte{letters[from.IntN(len(letters))]}
+	for range 4 {
+		id = append(id, others[from.IntN(len(others))])
+	}
+	return string(id)
 }

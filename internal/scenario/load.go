@@ -6,16 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// FileName is what the file of a scenario is called; its directory is called like the scenario.
+// FileName is the name of a scenario's file. Its directory has the name of the scenario.
 const FileName = "scenario.yaml"
 
-// Load reads a scenario and its manifests. path is the scenario's file or the directory that it is in. If anything is
-// wrong with them, the error is a strictyaml.Diagnostics with everything that is; a file that cannot be read is a
-// *fs.PathError.
+// Load reads a scenario and its manifests. path is the file or its directory. An invalid scenario
+// returns strictyaml.Diagnostics with all errors, an unreadable file a *fs.PathError.
 func Load(path string) (*Scenario, error) {
 	s, faults, err := load(path)
 	if err != nil {
@@ -27,7 +28,7 @@ func Load(path string) (*Scenario, error) {
 	return s, nil
 }
 
-// Lint returns everything that is wrong with the scenario at path. A file that is not there is an error.
+// Lint returns all errors of the scenario at path. A missing file is an error.
 func Lint(path string) (strictyaml.Diagnostics, error) {
 	_, faults, err := load(path)
 	return faults.Sorted(), err
@@ -56,7 +57,8 @@ func load(path string) (*Scenario, strictyaml.Diagnostics, error) {
 	return s, faults, nil
 }
 
-// misplaced finds a scenario that is not where its name says: it is looked for by the name of its directory.
+// misplaced reports a scenario whose directory has another name: commands find scenarios by
+// directory.
 func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(s.file)
 	if err != nil || filepath.Base(absolute) != FileName || filepath.Base(filepath.Dir(absolute)) == s.Metadata.Name {
@@ -69,7 +71,7 @@ func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	}}
 }
 
-// manifestFiles returns the manifest files that steps and mutants name, each once.
+// manifestFiles returns the manifest files of steps and mutants, without duplicates.
 func manifestFiles(s *Scenario) []string {
 	var files []string
 	seen := map[string]bool{}
@@ -92,10 +94,10 @@ func manifestFiles(s *Scenario) []string {
 	return files
 }
 
-// reading is what reading manifest files came to, by their names in the scenario.
+// reading is the result of reading manifest files, by their names in the scenario.
 type reading struct {
 	manifests map[string]Manifest
-	// faults is what is wrong inside of a file, errs why a file could not be read.
+	// faults are errors inside a file, errs are errors of reading it.
 	faults map[string]strictyaml.Diagnostics
 	errs   map[string]error
 }
@@ -116,4 +118,78 @@ func readManifests(dir string, files []string) reading {
 		r.manifests[name], r.faults[name] = ReadManifest(file, data)
 	}
 	return r
+}
+
+// Entry is a scenario in a listing.
+type Entry struct {
+	Name string
+	// Title is empty if Load reports errors.
+	Title string
+	Path string
+}
+
+// List returns the scenarios in the subdirectories of dir, by name.
+func List(dir string) ([]Entry, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*", FileName))
+	if err != nil {
+		return nil, fmt.Errorf("list scenarios in %s: %w", dir, err)
+	}
+	slices.Sort(paths)
+	var entries []Entry
+	for _, path := range paths {
+		entry := Entry{Name: filepath.Base(filepath.Dir(path)), Path: path}
+		if s, err := Load(path); err == nil {
+			entry.Title = s.Metadata.Title
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// UnknownError reports that no scenario has a name.
+type UnknownError struct {
+	Name string
+	// Nearest is the most similar name; empty if none is similar.
+	Nearest string
+	// Known are all names.
+	Known []string
+}
+
+// Error suggests the most similar name, or lists all names.
+func (e *UnknownError) Error() string {
+	if e.Nearest != "" {
+		return fmt.Sprintf("no scenario %q (did you mean %q?)", e.Name, e.Nearest)
+	}
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("no scenario %q, and no other one here", e.Name)
+	}
+	return fmt.Sprintf("no scenario %q, there are %s", e.Name, strings.Join(e.Known, ", "))
+}
+
+// Find returns the files of the scenarios that an argument selects: a name in dir, a pattern of
+// names ("host-*"), a directory, or a file. If it selects none, the error is an *UnknownError.
+func Find(dir, argument string) ([]string, error) {
+	entries, err := List(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found, known []string
+	for _, e := range entries {
+		known = append(known, e.Name)
+		if matched, err := filepath.Match(argument, e.Name); err == nil && matched {
+			found = append(found, e.Path)
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	if info, err := os.Stat(argument); err == nil {
+		if info.IsDir() {
+			argument = filepath.Join(argument, FileName)
+		}
+		if _, err := os.Stat(argument); err == nil {
+			return []string{argument}, nil
+		}
+	}
+	return nil, &UnknownError{Name: argument, Nearest: strictyaml.Nearest(argument, known), Known: known}
 }

@@ -3,12 +3,15 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,17 +22,17 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Manifest is a file with objects in it.
+// Manifest is a file with objects.
 type Manifest struct {
-	// File is what faults call it.
+	// File is the file's name in diagnostics.
 	File string
-	// Objects are in the order of the file.
+	// Objects are the objects in the order of the file.
 	Objects []*unstructured.Unstructured
 	lines   locator
 }
 
-// ReadManifest decodes a manifest and finds everything that can be found wrong with it without a server: syntax, removed
-// APIs, fields that the type does not have.
+// ReadManifest decodes a manifest. It reports all errors that need no server: syntax, removed APIs,
+// and unknown fields.
 func ReadManifest(file string, data []byte) (Manifest, strictyaml.Diagnostics) {
 	objects, err := kube.Decode(file, data)
 	m := Manifest{File: file, Objects: objects, lines: locate(data)}
@@ -40,7 +43,7 @@ func ReadManifest(file string, data []byte) (Manifest, strictyaml.Diagnostics) {
 	return m, faults
 }
 
-// Fault returns a fault of one of the manifest's objects, where the field at path stands.
+// Fault returns a diagnostic at the field at path of an object.
 func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args ...any) strictyaml.Diagnostic {
 	return strictyaml.Diagnostic{
 		File: m.File, Position: m.lines.of(o, path), Path: path, Message: kube.Describe(o) + " " + fmt.Sprintf(format, args...),
@@ -49,7 +52,7 @@ func (m Manifest) Fault(o *unstructured.Unstructured, path, format string, args 
 
 var positioned = regexp.MustCompile(`(?s)^(.*?):(\d+): (.*)$`)
 
-// decodeFaults takes kube.Decode's error apart, which has a line "file:line: what is wrong" for each fault.
+// decodeFaults splits kube.Decode's error, which has a line "file:line: message" for each error.
 func decodeFaults(file string, err error) strictyaml.Diagnostics {
 	if err == nil {
 		return nil
@@ -80,8 +83,9 @@ var strictCodecs = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableSt
 
 var quotedPath = regexp.MustCompile(`^unknown field "(.*)"$`)
 
-// unknownFields decodes the object into its Go type, if it is one of Kubernetes' own, as the API server would with
-// fieldValidation=Strict (https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation).
+// unknownFields decodes an object of a built-in kind as the API server does with
+// fieldValidation=Strict
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation).
 func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnostics {
 	data, err := o.MarshalJSON()
 	if err != nil {
@@ -106,8 +110,8 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnos
 	return faults
 }
 
-// validateManifests returns everything that is wrong with the manifest files that the steps name. A file that cannot be
-// read is a fault of the step that names it.
+// validateManifests returns all errors of the steps' manifest files. The position of an unreadable
+// file is the step.
 func validateManifests(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	eachStep("steps", s.Steps, func(path string, step Step) {
@@ -133,8 +137,8 @@ func (c *checker) manifestFile(path, name string, err error) {
 	}
 }
 
-// sharedObject finds what two runs of a scenario would share, which keeps them from running at the same time. One that changes more
-// than its namespace, and says so, may bring objects of the controller's namespace.
+// sharedObject reports what two runs of a scenario would share. With changesMore, the scenario can
+// apply objects in the controller's namespace.
 func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	switch {
@@ -156,14 +160,15 @@ func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) st
 	return faults
 }
 
-// clusterWide are kinds without a namespace that a scenario cannot apply. IngressClass is one, too,
-// and is renamed for every run.
+// clusterWide are kinds without a namespace that a scenario cannot apply. It can apply
+// IngressClasses, because each run renames them.
 var clusterWide = []string{
 	"APIService", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration", "Namespace", "Node",
 	"PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingWebhookConfiguration",
 }
 
-// ingressHosts returns the hosts of an Ingress's rules and TLS entries by their paths; none for any other object.
+// ingressHosts returns the hosts of an Ingress's rules and TLS entries by path; none for another
+// kind.
 func ingressHosts(o *unstructured.Unstructured) map[string]string {
 	var ingress networkingv1.Ingress
 	if o.GetKind() != "Ingress" || runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &ingress) != nil {
@@ -181,4 +186,86 @@ func ingressHosts(o *unstructured.Unstructured) map[string]string {
 		}
 	}
 	return hosts
+}
+
+// locator finds the lines of objects and fields. Kubernetes' decoders return only the path of an
+// invalid field.
+type locator []*yaml.Node
+
+// locate parses the documents of a manifest up to the first syntax error.
+func locate(data []byte) locator {
+	var docs locator
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	for {
+		var doc yaml.Node
+		if dec.Decode(&doc) != nil {
+			return docs
+		}
+		if len(doc.Content) > 0 {
+			docs = append(docs, doc.Content[0])
+		}
+	}
+}
+
+// of returns the position of the field at path, or of the deepest parent that exists; zero for an
+// unknown object, such as an item of a List.
+func (l locator) of(o *unstructured.Unstructured, path string) strictyaml.Position {
+	for _, doc := range l {
+		if !isAbout(doc, o) {
+			continue
+		}
+		at, node := doc, doc
+		for _, step := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+			key, value := lookup(node, step)
+			if key == nil {
+				break
+			}
+			at, node = key, value
+		}
+		return strictyaml.Position{Line: at.Line, Column: at.Column}
+	}
+	return strictyaml.Position{}
+}
+
+func isAbout(doc *yaml.Node, o *unstructured.Unstructured) bool {
+	_, kind := lookup(doc, "kind")
+	_, metadata := lookup(doc, "metadata")
+	_, name := lookup(metadata, "name")
+	return kind.Value == o.GetKind() && name.Value == o.GetName()
+}
+
+// lookup returns the key and the value of a field, or an item of a sequence as both. If it does not
+// exist, the key is nil and the value empty.
+func lookup(n *yaml.Node, step string) (key, value *yaml.Node) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i], n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i := index(step); i < len(n.Content) {
+			return n.Content[i], n.Content[i]
+		}
+	}
+	return nil, &yaml.Node{}
+}
+
+// index parses an index of a path; MaxInt if it is none.
+func index(step string) int {
+	i, err := strconv.ParseUint(step, 10, 31)
+	if err != nil {
+		return math.MaxInt
+	}
+	return int(i)
+}
+
+// reason returns a path error without its operation and path, which the diagnostic has.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

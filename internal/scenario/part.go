@@ -6,23 +6,22 @@ import (
 	"slices"
 	"strconv"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// The labels of a namespace that was kept.
+// The labels of a kept namespace.
 const (
-	// LabelKept holds the number of the last step that passed in the namespace; a run that goes on has none.
+	// LabelKept is the number of the last step that passed; a running run has none.
 	LabelKept = "ingresslab.dev/kept-after-step"
-	// LabelSeed holds the seed of the run.
+	// LabelSeed is the seed of the run.
 	LabelSeed = "ingresslab.dev/seed"
 )
 
-// PartError says why a part of a scenario cannot be run.
+// PartError reports that a part of a scenario cannot run.
 type PartError struct {
 	// Scenario is the name of the scenario.
 	Scenario string
@@ -36,11 +35,10 @@ func (s *Scenario) partf(format string, args ...any) *PartError {
 	return &PartError{s.Metadata.Name, fmt.Sprintf(format, args...)}
 }
 
-// part is which steps run: those from first up to but not including end, by index.
+// part is a range of step indexes, without end.
 type part struct{ first, end int }
 
-// CheckPart finds out, without a cluster, whether the scenario has the steps that env.From and env.Until name, and whether it
-// can go on there. The error is a *PartError.
+// CheckPart validates env.From and env.Until without a cluster. The error is a *PartError.
 func CheckPart(s *Scenario, env Env) error {
 	_, err := s.part(env)
 	if err != nil { // a nil *PartError is no nil error
@@ -71,7 +69,7 @@ func (s *Scenario) part(env Env) (part, *PartError) {
 	return p, s.sessionsAcross(p.first)
 }
 
-// stepAt returns the index of the step that a flag names by its number or its name.
+// stepAt returns the index of the step that a flag selects by number or name.
 func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
 	if n, err := strconv.Atoi(ref); err == nil {
 		if n < 1 || n > len(s.Steps) {
@@ -94,7 +92,8 @@ func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
 	return 0, s.partf("%s: no step is called %q; steps can be named by their number, 1 to %d", flag, ref, len(s.Steps))
 }
 
-// sessionsAcross refuses to go on in the middle of a session: its cookies end with the run that had them.
+// sessionsAcross refuses to continue in the middle of a session, because its cookies were not
+// saved.
 func (s *Scenario) sessionsAcross(first int) *PartError {
 	began := map[string]int{}
 	for i := range s.Steps {
@@ -113,7 +112,7 @@ func (s *Scenario) sessionsAcross(first int) *PartError {
 	return nil
 }
 
-// sessionsOf returns the sessions that a step, or a step inside of it, takes part in.
+// sessionsOf returns the sessions of a step and its nested steps.
 func sessionsOf(step Step) []string {
 	var names []string
 	eachStep("", []Step{step}, func(_ string, s Step) {
@@ -124,14 +123,15 @@ func sessionsOf(step Step) []string {
 	return names
 }
 
-// kept is a run whose namespace was left.
+// kept is a run with a kept namespace.
 type kept struct {
 	run    string
 	seed   uint64
 	passed int // how many steps have
 }
 
-// findKept finds the run to go on with: the one that env names, or the newest of the scenario that was kept.
+// findKept returns the run to continue: the one that env names, or the newest kept run of the
+// scenario.
 func (s *Scenario) findKept(ctx context.Context, env Env, first int) (kept, error) {
 	selector := LabelScenario + "=" + s.Metadata.Name
 	if env.Run != "" {
@@ -172,8 +172,8 @@ func (s *Scenario) readKept(labels map[string]string, first int) (kept, error) {
 	return k, nil
 }
 
-// resume brings the runner to where it was before the step at first: it knows what was applied, and has certificates again
-// if they are needed.
+// resume restores the runner's state before the step at first: the applied objects, and new
+// certificates if later steps need them.
 func (r *runner) resume(ctx context.Context, s *Scenario, first int, report *Report) error {
 	again := s.certificatesAcross(first)
 	for i, step := range s.Steps[:first] {
@@ -195,7 +195,7 @@ func (r *runner) resume(ctx context.Context, s *Scenario, first int, report *Rep
 	return nil
 }
 
-// certificatesAcross reports whether a step at or after first needs a key that only a step before has had.
+// certificatesAcross reports whether a step from first on needs a key of an earlier step.
 func (s *Scenario) certificatesAcross(first int) bool {
 	clients, authorities := map[string]bool{}, map[string]bool{}
 	needed := false

@@ -9,19 +9,20 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Pretty is a Progress that writes for a person: a line for each step as it ends, and all that explains a failure.
+// Pretty is a Progress that writes text: a line for each step, and the explanation of a failure.
 type Pretty struct {
 	w     io.Writer
 	style Style
 }
 
-// Style says what the place that is written to can do. The zero Style is a plain file.
+// Style describes the output. The zero Style is a plain file.
 type Style struct {
-	// Color allows ANSI colors: on a terminal, and unless NO_COLOR is set (https://no-color.org).
+	// Color enables ANSI colors: on a terminal, unless NO_COLOR is set (https://no-color.org).
 	Color bool
-	// Live allows lines that are written over: on a terminal that nothing else is written to.
+	// Live enables lines that are overwritten: on a terminal without other output.
 	Live bool
-	// Flags is what a command needs to be about the same cluster, with a blank before it; empty if nothing.
+	// Flags are the flags that select the cluster in suggested commands, with a leading space;
+	// empty if none.
 	Flags string
 }
 
@@ -38,7 +39,7 @@ const (
 	eraseLine = "\r\x1b[K"
 )
 
-// liveWidth keeps a line that is written over from wrapping, which would leave its first part behind.
+// liveWidth is the longest line to overwrite: a wrapped line would leave its first part.
 const liveWidth = 76
 
 // ScenarioStarted implements Progress.
@@ -77,7 +78,7 @@ func (p *Pretty) StepDone(s StepReport) {
 	p.Step(s, "  ")
 }
 
-// Step writes a step that has ended, and below it those that ran while it lasted.
+// Step writes a completed step and its nested steps.
 func (p *Pretty) Step(s StepReport, indent string) {
 	effort := s.effort()
 	if s.Outcome == Skipped {
@@ -124,7 +125,7 @@ func (p *Pretty) ScenarioDone(r Report) {
 	p.Cleanup(r.Cleanup, "  ")
 }
 
-// Cleanup writes what could not be removed; nothing if that is empty.
+// Cleanup writes what could not be removed; nothing if problem is empty.
 func (p *Pretty) Cleanup(problem, indent string) {
 	if problem != "" {
 		p.Printf("%s%s not everything could be removed: %s\n", indent, p.style.Mark("!"), problem)
@@ -134,7 +135,7 @@ func (p *Pretty) Cleanup(problem, indent string) {
 // Dim returns text that is not to catch the eye.
 func (p *Pretty) Dim(text string) string { return p.style.Dim(text) }
 
-// Explain writes everything that is known about why a step did not hold, each line behind indent.
+// Explain writes everything that explains a failed step, each line after indent.
 func (p *Pretty) Explain(s StepReport, indent string) {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -159,7 +160,7 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 	}
 }
 
-// widestField is how wide a field may be for what is expected to stand beside it.
+// widestField is the longest field with the expected value on the same line.
 const widestField = 48
 
 func writeMismatch(w io.Writer, m probe.Mismatch) {
@@ -170,7 +171,7 @@ func writeMismatch(w io.Writer, m probe.Mismatch) {
 	_, _ = fmt.Fprintf(w, "%s\texpected %s\n\tobserved %s\n", m.Field, m.Expected, m.Observed)
 }
 
-// write renders the diagnostics, a line for each thing that matters.
+// write writes the diagnostics, one line for each fact.
 func (d *Diagnostics) write(b *strings.Builder) {
 	for _, i := range d.Ingresses {
 		fmt.Fprintf(b, "ingress %s: class %s, address %s\n", i.Name, orNone(i.Class), orNone(strings.Join(i.Addresses, ", ")))

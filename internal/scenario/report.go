@@ -1,20 +1,23 @@
 package scenario
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ingresslab/ingresslab/internal/junit"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Outcome says how a scenario or a step ended.
+// Outcome is the result of a scenario or a step.
 type Outcome string
 
 // The outcomes, from the best to the worst.
 const (
-	// Passed: everything held.
+	// Passed: everything is as expected.
 	Passed Outcome = "passed"
 	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the scenario.
 	Skipped Outcome = "skipped"
@@ -46,9 +49,9 @@ type Report struct {
 	Outcome  Outcome `json:"outcome"`
 	// Reason says in a sentence why the outcome is not Passed.
 	Reason string `json:"reason,omitempty"`
-	// Seed is what everything that the run drew follows from.
+	// Seed determines all random values of the run.
 	Seed uint64 `json:"seed,omitempty"`
-	// Run is the drawn name of this run; it is part of its host names and its namespace.
+	// Run is the random name of the run, a part of its host names and namespace.
 	Run       string       `json:"run,omitempty"`
 	Namespace string       `json:"namespace,omitempty"`
 	Started   time.Time    `json:"started"`
@@ -56,17 +59,17 @@ type Report struct {
 	Steps     []StepReport `json:"steps"`
 	// Kept is true if the namespace was kept for debugging.
 	Kept bool `json:"kept,omitempty"`
-	// Next is the number of the step that a kept run can go on with; 0 if every step has passed.
+	// Next is the number of the step to continue a kept run with; 0 if all steps passed.
 	Next int `json:"next,omitempty"`
-	// Changed names what a kept run has changed outside of its namespace, and has not given back.
+	// Changed lists what a kept run has changed outside its namespace and not restored.
 	Changed []string `json:"changed,omitempty"`
-	// Cleanup says what could not be removed; empty if everything was.
+	// Cleanup lists what could not be removed; empty if nothing.
 	Cleanup string `json:"cleanup,omitempty"`
-	// PodsKept is true if the pods and the namespace were left for another run.
+	// PodsKept is true if another run can use the pods and the namespace.
 	PodsKept bool `json:"-"`
 }
 
-// NotBegun returns the report of a scenario that was to run and did not.
+// NotBegun returns the report of a scenario that did not start.
 func (s *Scenario) NotBegun(why string) *Report {
 	return &Report{
 		Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Outcome: Skipped, Reason: why,
@@ -78,45 +81,45 @@ func (s *Scenario) NotBegun(why string) *Report {
 type StepReport struct {
 	// Number counts from 1.
 	Number int `json:"number"`
-	// Name is what the file calls the step; empty if it does not.
+	// Name is the name in the file; empty if it has none.
 	Name string `json:"name,omitempty"`
 	Verb string `json:"verb"`
-	// Text says what the step does, with the host names of this run.
+	// Text describes the step with the host names of the run.
 	Text string `json:"text"`
-	// Line is where the step stands in the file, counted from 1; 0 if that is not known.
+	// Line is the line in the file, counted from 1; 0 if unknown.
 	Line    int     `json:"line,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	Seconds float64 `json:"seconds"`
-	// Tries is how often was looked; 0 for a step that does not look.
+	// Tries is the number of polls; 0 for a step that does not poll.
 	Tries int `json:"tries,omitempty"`
-	// Mismatches are the last differences seen, if the step did not hold.
+	// Mismatches are the last differences, if the step did not pass.
 	Mismatches []probe.Mismatch `json:"mismatches,omitempty"`
-	// Summary says in a line what many requests came to.
+	// Summary summarizes many requests in one line.
 	Summary string `json:"summary,omitempty"`
-	// Share is what the share of a traffic step came to.
+	// Share is the result for the share of a traffic step.
 	Share *ShareReport `json:"share,omitempty"`
-	// While has the steps that ran while this one lasted. That one of them did not hold makes this one not hold, too.
+	// While has the nested steps. If one of them fails, this step fails, too.
 	While []StepReport `json:"while,omitempty"`
-	// Error says why nothing could be seen or done.
+	// Error says why the step could not run or be evaluated.
 	Error string `json:"error,omitempty"`
-	// Note adds what the mismatches do not say.
+	// Note adds to the mismatches.
 	Note string `json:"note,omitempty"`
-	// Answer is what came of the last request.
+	// Answer is the response to the last request.
 	Answer *Answer `json:"answer,omitempty"`
-	// Diagnostics is what explains a failure.
+	// Diagnostics explain a failure.
 	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
 
-	// path is where the step stands in its file: steps[2].
+	// path is the position in the file: steps[2].
 	path string
 }
 
-// Answer is the part of an observation that a report keeps.
+// Answer is the part of a response that a report keeps.
 type Answer struct {
 	Status int           `json:"status"`
 	Served *probe.Served `json:"served,omitempty"`
 	// Reason is the controller's own explanation.
 	Reason string `json:"reason,omitempty"`
-	// Milliseconds is how long the last request took.
+	// Milliseconds is the duration of the last request.
 	Milliseconds float64 `json:"milliseconds"`
 }
 
@@ -131,9 +134,9 @@ func answerOf(o *probe.Observation) *Answer {
 type Progress interface {
 	// ScenarioStarted is called before the first step; Outcome and Steps of the report are empty.
 	ScenarioStarted(Report)
-	// StepStarted is called with what is known of a step before it runs.
+	// StepStarted is called before a step runs.
 	StepStarted(StepReport)
-	// StepDone is called when a step has ended.
+	// StepDone is called after a step.
 	StepDone(StepReport)
 	// ScenarioDone is called at the end, after the cleanup. It is called for a skipped scenario, too.
 	ScenarioDone(Report)
@@ -147,7 +150,7 @@ func (silent) StepStarted(StepReport) {}
 func (silent) StepDone(StepReport)    {}
 func (silent) ScenarioDone(Report)    {}
 
-// passed is how many steps have passed, in this run or in the one that it goes on with.
+// passed returns how many steps have passed, in this run and the one that it continues.
 func (r *Report) passed() int {
 	last := 0
 	for _, s := range r.Steps {
@@ -162,7 +165,7 @@ func (r *Report) passed() int {
 	return last
 }
 
-// FailedStep returns the report of the step that ended the run; nil if none did.
+// FailedStep returns the first step that did not pass; nil if none.
 func (r *Report) FailedStep() *StepReport {
 	for i, s := range r.Steps {
 		if s.Outcome != Passed && s.Outcome != Skipped {
@@ -191,7 +194,7 @@ func (s StepReport) Why() string {
 	return why + s.whyInside()
 }
 
-// whyInside says which of the steps inside did not pass; empty if all did.
+// whyInside returns why a nested step did not pass; empty if all passed.
 func (s StepReport) whyInside() string {
 	for _, inside := range s.While {
 		if inside.Outcome != Passed && inside.Outcome != Skipped {
@@ -201,11 +204,106 @@ func (s StepReport) whyInside() string {
 	return ""
 }
 
-// nestedOutcome is the worst that came of the steps inside.
+// nestedOutcome returns the worst outcome of the nested steps.
 func (s *StepReport) nestedOutcome() Outcome {
 	worst := Passed
 	for _, step := range s.While {
 		worst = Worst(worst, step.Outcome)
 	}
 	return worst
+}
+
+// Reports is the JSON document about scenarios.
+type Reports struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Outcome is the worst of the reports' outcomes.
+	Outcome Outcome   `json:"outcome"`
+	Reports []*Report `json:"reports"`
+}
+
+// WriteJSON writes reports as one indented JSON document.
+func WriteJSON(w io.Writer, reports []*Report) error {
+	doc := Reports{APIVersion: APIVersion, Kind: "Reports", Outcome: WorstOf(reports), Reports: reports}
+	if doc.Reports == nil {
+		doc.Reports = []*Report{}
+	}
+	return EncodeJSON(w, doc)
+}
+
+// WorstOf returns the worst outcome of reports.
+func WorstOf(reports []*Report) Outcome {
+	var outcomes []Outcome
+	for _, r := range reports {
+		outcomes = append(outcomes, r.Outcome)
+	}
+	return Worst(outcomes...)
+}
+
+// EncodeJSON writes a document as indented JSON.
+func EncodeJSON(w io.Writer, document any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // "->" is meant to be read
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(document); err != nil {
+		return fmt.Errorf("write JSON report: %w", err)
+	}
+	return nil
+}
+
+// WriteJUnit writes reports as JUnit XML: a scenario is a suite, and a step is a case. A failed
+// step is a failure. A broken lab and an interrupted run are errors.
+func WriteJUnit(w io.Writer, reports []*Report) error {
+	var suites []junit.Suite
+	seconds := 0.0
+	for _, r := range reports {
+		suites = append(suites, junitSuiteOf(r))
+		seconds += r.Seconds
+	}
+	return junit.Write(w, suites, seconds)
+}
+
+func junitSuiteOf(r *Report) junit.Suite {
+	suite := junit.Suite{Name: r.Scenario, File: r.File, Timestamp: junit.Time(r.Started)}
+	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed",
+		Value: fmt.Sprint(r.Seed)}} {
+		if p.Value != "" && p.Value != "0" {
+			suite.Properties = append(suite.Properties, p)
+		}
+	}
+	for _, s := range r.Steps {
+		suite.Cases = append(suite.Cases, junitCaseOf(r, s))
+	}
+	// A scenario without steps was skipped or could not begin. It needs a case to be visible.
+	if len(r.Steps) == 0 {
+		suite.Cases = append(suite.Cases, junitCaseOf(r, StepReport{Text: r.Title, Outcome: r.Outcome, Error: r.Reason}))
+	}
+	return suite.Took(r.Seconds)
+}
+
+func junitCaseOf(r *Report, s StepReport) junit.Case {
+	c := junit.Case{Name: s.Title(), Class: r.Scenario, Line: s.Line, Seconds: junit.Seconds(s.Seconds)}
+	if s.Number > 0 {
+		c.Name = fmt.Sprintf("%d. %s", s.Number, c.Name)
+	}
+	problem := &junit.Problem{Message: s.Why()}
+	switch s.Outcome {
+	case Passed:
+		return c
+	case Skipped:
+		c.Skipped = problem
+		return c
+	case Failed, TimedOut:
+		var text strings.Builder
+		text.WriteString("\n")
+		NewPretty(&text, Style{}).Explain(s, "")
+		problem.Text = text.String()
+		c.Failure = problem
+	default:
+		c.Error = problem
+	}
+	var everything strings.Builder
+	NewPretty(&everything, Style{}).Step(s, "")
+	c.Output = &junit.Text{Text: "\n" + everything.String()}
+	return c
 }

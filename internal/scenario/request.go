@@ -1,17 +1,25 @@
 package scenario
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
@@ -154,4 +162,204 @@ func (s *session) remember(o *probe.Observation) {
 	if s != nil && o != nil && o.Served != nil {
 		s.pod = o.Served.Pod
 	}
+}
+
+// netTest is the program in the pods of the net-test image that sends a scenario's requests.
+const netTest = "/workload"
+
+// controllerPods selects the pods of the controller in its namespace.
+const controllerPods = "app.kubernetes.io/name=ingress-controller"
+
+// answer is what came back by one of the ways that a request takes.
+type answer struct {
+	probe.Observation
+	// way is "node a (10.0.0.1:80)"; empty if the URL alone says where the request goes.
+	way string
+}
+
+// answers sends the request from this machine, or from a pod so many times to each address that it goes to.
+func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, times int) ([]answer, error) {
+	if e.From == "" {
+		return []answer{{Observation: r.env.HTTP.Do(ctx, request)}}, nil
+	}
+	pod, err := r.podOf(ctx, e.From, "")
+	if err != nil {
+		return nil, fmt.Errorf("from %s: %w", e.From, err)
+	}
+	places := []place{{}}
+	if e.ConnectTo != "" {
+		if places, err = r.placesOf(ctx, e.ConnectTo); err != nil {
+			return nil, fmt.Errorf("to %s: %w", e.ConnectTo, err)
+		}
+	}
+	places = slices.Repeat(places, times)
+	var requests []string
+	for _, p := range places {
+		text, err := probe.Encode(request, p.address)
+		if err != nil {
+			return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
+		}
+		requests = append(requests, text)
+	}
+	observed, asked := r.askAgent(ctx, pod, request, requests)
+	if !asked {
+		observed, err = r.askProgram(ctx, pod, request, requests)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("from pod %s: %w", pod.Name, err)
+	}
+	all := make([]answer, len(observed))
+	for i, p := range places[:len(observed)] {
+		all[i].Observation = observed[i]
+		if p.address != "" {
+			all[i].way = p.name + " (" + p.address + ")"
+		}
+	}
+	return all, nil
+}
+
+// askAgent has the agent in the pod send requests, see probe.Agent. That costs milliseconds; it is false if there is no such agent.
+func (r *runner) askAgent(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, bool) {
+	query := url.Values{probe.AgentRequest: requests}
+	answer, err := r.env.Kube.PostPod(ctx, pod.Namespace, pod.Name, probe.AgentPort, probe.AgentPath, query)
+	if err != nil || answer.Status != http.StatusOK {
+		return nil, false
+	}
+	observed, err := observations(request, requests, answer.Body)
+	return observed, err == nil
+}
+
+// askProgram runs the net-test program in the pod with the requests. To start a program in a container takes many times as long as a
+// request, so one start sends them all.
+func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, error) {
+	output, err := r.env.Kube.Exec(ctx, kube.Command{
+		Namespace: pod.Namespace, Pod: pod.Name, Args: append([]string{netTest, "probe"}, requests...),
+	})
+	const same = "the pod has to have the image net-test:1.0 of this version"
+	switch {
+	case err != nil:
+		return nil, err
+	case output.ExitCode != 0:
+		return nil, fmt.Errorf("%s probe exits with %d: %s; %s", netTest, output.ExitCode, shown(slices.Concat(output.Stdout, output.Stderr)),
+			same)
+	}
+	observed, err := observations(request, requests, output.Stdout)
+	if err != nil {
+		return nil, fmt.Errorf("%s probe: %w; %s", netTest, err, same)
+	}
+	return observed, nil
+}
+
+// observations reads the results of requests, one in each line, up to the first without a response.
+func observations(request probe.Request, requests []string, text []byte) ([]probe.Observation, error) {
+	var all []probe.Observation
+	for line := range bytes.Lines(bytes.TrimSpace(text)) {
+		o, err := probe.Decode(request, line)
+		if err != nil {
+			return nil, err
+		}
+		if o.Err != nil {
+			o.Err = unansweredError{o.Err}
+		}
+		all = append(all, o)
+	}
+	n := len(all)
+	if wasAnswered := n > 0 && all[n-1].Err == nil; n == 0 || n > len(requests) || wasAnswered && n < len(requests) {
+		return nil, fmt.Errorf("it got %d requests and reported %d", len(requests), n)
+	}
+	return all, nil
+}
+
+// unansweredError says that a pod has asked and got no answer, which is something that was seen: where a request goes from a pod may
+// be up to the student, and that nobody listens there is a wrong answer and no broken lab.
+type unansweredError struct{ error }
+
+func (e unansweredError) Unwrap() error { return e.error }
+
+// place is an address with the name of what has it.
+type place struct{ name, address string }
+
+// destination is the parsed `to` of an Expect.
+type destination struct {
+	// kind is pod, service, node or controller; name is empty for every node, and for the controller.
+	kind, name string
+	port       int
+}
+
+// errDestination says how a destination is written.
+var errDestination = errors.New("is not pod/NAME:PORT, service/NAME:PORT, node/NAME:PORT, node:PORT or controller:PORT")
+
+func parseDestination(text string) (destination, error) {
+	what, number, found := strings.Cut(text, ":")
+	kind, name, isNamed := strings.Cut(what, "/")
+	port, err := strconv.Atoi(number)
+	needsName := kind == "pod" || kind == "service"
+	known := needsName || kind == "node" || kind == "controller"
+	switch {
+	case !found || err != nil || !known || isNamed && name == "" || needsName && !isNamed || kind == "controller" && isNamed:
+		return destination{}, errDestination
+	case port < 1 || port > 65535:
+		return destination{}, fmt.Errorf("port %d is not between 1 and 65535", port)
+	}
+	return destination{kind: kind, name: name, port: port}, nil
+}
+
+// placesOf asks the API where a destination is.
+func (r *runner) placesOf(ctx context.Context, to string) ([]place, error) {
+	d, err := parseDestination(to)
+	if err != nil {
+		return nil, err
+	}
+	core := r.env.Kube.Clientset().CoreV1()
+	var all []place
+	add := func(name, ip string) {
+		if ip != "" && ip != corev1.ClusterIPNone {
+			all = append(all, place{name, net.JoinHostPort(ip, strconv.Itoa(d.port))})
+		}
+	}
+	switch d.kind {
+	case "pod":
+		pod, err := core.Pods(r.names.namespace).Get(ctx, d.name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		add("pod "+pod.Name, pod.Status.PodIP)
+	case "service":
+		service, err := core.Services(r.names.namespace).Get(ctx, d.name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		add("service "+service.Name, service.Spec.ClusterIP)
+	case "controller":
+		pods, err := core.Pods(SystemNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
+		if err != nil {
+			return nil, err
+		}
+		for _, pod := range readyPods(pods.Items) {
+			add("controller pod "+pod.Name, pod.Status.PodIP)
+		}
+	default:
+		nodes, err := core.Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes.Items {
+			if d.name == "" || d.name == node.Name {
+				add("node "+node.Name, internalIP(node))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("there is no %s with an address", strings.TrimSuffix(d.kind+" "+d.name, " "))
+	}
+	return all, nil
+}
+
+func internalIP(node corev1.Node) string {
+	for _, a := range node.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			return a.Address
+		}
+	}
+	return ""
 }

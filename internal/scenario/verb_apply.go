@@ -5,8 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/ingresslab/ingresslab/internal/kube"
+	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
 // Apply creates or changes the objects of manifest files.
@@ -64,4 +69,83 @@ func (r *runner) awaitServiceAccount(ctx context.Context, objects []*unstructure
 		return pollResult{err: err}
 	})
 	return c.err
+}
+
+// Delete deletes objects: those of manifest files, or single ones.
+type Delete Strings
+
+func (t Delete) validate(c *checker, path string) { c.targets(path, t, true) }
+
+func (t Delete) traits() traits { return traits{inSolution: true, targets: t} }
+
+func (t Delete) describe(isolation) string { return "delete " + strings.Join(t, ", ") }
+
+// run deletes the objects, and waits until none exists.
+func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
+	objects, err := t.objects(r)
+	if err != nil {
+		report.Outcome = Broken
+		return err
+	}
+	r.forget(objects)
+	r.disturbed = r.disturbed || slices.ContainsFunc(objects, hasPods)
+	if err := r.save(ctx, objects...); err != nil {
+		report.Outcome = outcomeOf(err)
+		return err
+	}
+	if err := r.env.Kube.Delete(ctx, objects...); err != nil {
+		report.Outcome = outcomeOf(err)
+		return err
+	}
+	c := converge(ctx, polling{within: waitWithin, streak: 1}, func(ctx context.Context) pollResult { return r.seeGone(ctx, objects) })
+	return report.settle(c, TimedOut)
+}
+
+// replay forgets the objects that an earlier run has deleted. What cannot be named was refused when the scenario was loaded.
+func (t Delete) replay(r *runner) {
+	if objects, err := t.objects(r); err == nil {
+		r.forget(objects)
+	}
+}
+
+func (t Delete) objects(r *runner) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for _, target := range t {
+		if isFile(target) {
+			objects = append(objects, r.objectsOf([]string{target})...)
+			continue
+		}
+		o, err := parseReference(target)
+		if err != nil {
+			return nil, err
+		}
+		o.SetNamespace(r.names.namespace)
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+func (r *runner) seeGone(ctx context.Context, objects []*unstructured.Unstructured) pollResult {
+	var l pollResult
+	for _, o := range objects {
+		got, err := r.env.Kube.Get(ctx, o)
+		switch {
+		case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		case err != nil:
+			l.err = err
+		default:
+			l.mismatches = append(l.mismatches, probe.Mismatch{Field: kube.Describe(o), Expected: "not to exist", Observed: stillThere(got)})
+		}
+	}
+	return l
+}
+
+func stillThere(o *unstructured.Unstructured) string {
+	switch {
+	case o.GetDeletionTimestamp() == nil:
+		return "exists"
+	case len(o.GetFinalizers()) > 0:
+		return "being deleted, held by finalizer " + o.GetFinalizers()[0]
+	}
+	return "being deleted"
 }

@@ -10,17 +10,18 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// flaw is what is wrong with a part of a mutant: patch[0], apply[1], omit[2].
+// flaw is an error in a part of a mutant: patch[0], apply[1], omit[2].
 type flaw struct {
 	part string
 	err  error
 }
 
-// mutate returns the scenario's manifests as the mutant has them. An object that is in several files, because the scenario
-// changes it on the way, has its mistake in all of them; what only the mutant has goes into the first file applied.
+// mutate returns the manifests with the mutant. It changes an object in each file that has it, and
+// adds a new object to the first file that a step applies.
 func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	var flaws []flaw
 	files := s.appliedFiles()
@@ -42,7 +43,7 @@ func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	return mutated, flaws
 }
 
-// appliedFiles returns the files that the steps apply, in their order.
+// appliedFiles returns the files that the steps apply, in order.
 func (s *Scenario) appliedFiles() []string {
 	var files []string
 	eachStep("steps", s.Steps, func(_ string, step Step) {
@@ -55,8 +56,7 @@ func (s *Scenario) appliedFiles() []string {
 	return files
 }
 
-// change makes one change in every file that has the object. That no file has it, or that the change can be made in none, is
-// a flaw: a mutant that changes nothing proves nothing.
+// change makes one change in each file that has the object. If no file changes, it returns a flaw.
 func change(manifests map[string]Manifest, files []string, part, target string, m Mutation) []flaw {
 	var there []string
 	var failed error
@@ -90,7 +90,7 @@ func change(manifests map[string]Manifest, files []string, part, target string, 
 	return []flaw{{part, fmt.Errorf("the scenario applies no %s, it applies %s", target, strings.Join(slices.Compact(there), ", "))}}
 }
 
-// stand puts an object in the place of those of its kind and name, or into the first file if there is none.
+// replace replaces the objects of the same kind and name, or adds the object to the first file.
 func stand(manifests map[string]Manifest, files []string, o *unstructured.Unstructured) {
 	isNew := true
 	for _, name := range files {
@@ -114,7 +114,7 @@ func stand(manifests map[string]Manifest, files []string, o *unstructured.Unstru
 	}
 }
 
-// mutants checks what can be known of mutants without running them. What the manifests say is checked by validateMutants.
+// mutants validates mutants without their manifests, see validateMutants.
 func (c *checker) mutants(s *Scenario) {
 	var names, stepNames []string
 	eachStep("steps", s.Steps, func(_ string, step Step) {
@@ -161,7 +161,7 @@ func (c *checker) because(path string, texts Strings) {
 	}
 }
 
-// validateMutants returns everything that is wrong with what mutants do to the manifests.
+// validateMutants returns all errors in the changes that mutants make to manifests.
 func validateMutants(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	for i, m := range s.Mutants {
@@ -181,7 +181,7 @@ func validateMutants(s *Scenario, read reading) strictyaml.Diagnostics {
 	return c.faults
 }
 
-// WithMutant returns the scenario with the manifests of one of its mutants.
+// WithMutant returns the scenario with the manifests of a mutant.
 func (s *Scenario) WithMutant(m Mutant) (*Scenario, error) {
 	manifests, flaws := s.mutate(m)
 	if len(flaws) > 0 {
@@ -192,7 +192,7 @@ func (s *Scenario) WithMutant(m Mutant) (*Scenario, error) {
 	return &mutated, nil
 }
 
-// LineOf returns the line of a mutant in the scenario's file; 0 if it is not known.
+// LineOf returns the line of a mutant in the scenario's file; 0 if unknown.
 func (s *Scenario) LineOf(m Mutant) int {
 	at := slices.IndexFunc(s.Mutants, func(other Mutant) bool { return other.Name == m.Name })
 	if at < 0 {
@@ -201,7 +201,8 @@ func (s *Scenario) LineOf(m Mutant) int {
 	return s.positions.At(fmt.Sprintf("mutants[%d]", at)).Line
 }
 
-// OtherPods returns the workloads of a scenario that a mutant changes, leaves out or adds: where both have one, the scenario's.
+// OtherPods returns the workloads that a mutant changes, omits, or adds. Of a changed workload, it
+// returns the scenario's.
 func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
 	mutated, flaws := s.mutate(m)
 	if len(flaws) > 0 {
@@ -222,4 +223,67 @@ func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
 		}
 	}
 	return others
+}
+
+// Mutation is a change to a set of objects.
+type Mutation struct {
+	// Patch changes objects, including those of Apply.
+	Patch []Patch
+	// Apply replaces objects of the same kind and name, and adds others.
+	Apply []*unstructured.Unstructured
+	// Omit removes objects, as KIND/NAME.
+	Omit []string
+}
+
+// Mutate returns copies of the objects with the mutation, in order. An omission or patch without an
+// object, or an invalid patch, is an error.
+func Mutate(objects []*unstructured.Unstructured, m Mutation) ([]*unstructured.Unstructured, error) {
+	var mutated []*unstructured.Unstructured
+	for _, o := range objects {
+		mutated = append(mutated, o.DeepCopy())
+	}
+	for i, target := range m.Omit {
+		at, err := indexOf(mutated, target, "")
+		if err != nil {
+			return nil, fmt.Errorf("omit[%d]: %w", i, err)
+		}
+		mutated = slices.Delete(mutated, at, at+1)
+	}
+	for _, o := range m.Apply {
+		at := slices.IndexFunc(mutated, func(other *unstructured.Unstructured) bool { return isSame(o, other) })
+		if at < 0 {
+			mutated = append(mutated, o.DeepCopy())
+		} else {
+			mutated[at] = o.DeepCopy()
+		}
+	}
+	for i, p := range m.Patch {
+		at, err := indexOf(mutated, p.Object, p.Namespace)
+		if err == nil {
+			mutated[at], err = p.applyTo(mutated[at])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("patch[%d]: %w", i, err)
+		}
+	}
+	return mutated, nil
+}
+
+// indexOf returns the index of the object KIND/NAME; an empty namespace matches any.
+func indexOf(objects []*unstructured.Unstructured, target, namespace string) (int, error) {
+	wanted, refErr := parseReference(target)
+	if refErr != nil {
+		return 0, refErr
+	}
+	at := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool {
+		return isSame(o, wanted) && (namespace == "" || o.GetNamespace() == namespace)
+	})
+	if at < 0 {
+		var there []string
+		for _, o := range objects {
+			there = append(there, kube.Describe(o))
+		}
+		return 0, fmt.Errorf("there is no %s among what is applied: %s", target, strings.Join(there, ", "))
+	}
+	return at, nil
 }
