@@ -74,7 +74,8 @@ var _ = Describe("the CLI", func() {
 	})
 })
 
-// identity tells clusters apart: a namespace that no cluster is without has an ID of its own in each.
+// identity tells clusters apart: a namespace that no cluster is without has an ID of its own in
+// each.
 func identity(ctx context.Context) types.UID {
 	GinkgoHelper()
 	namespace, err := lab.api.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})

@@ -24,7 +24,8 @@ var _ = Describe("the ingress", func() {
 		for _, pod := range ns.pods(ctx, "shop") {
 			Eventually(ctx, load.served).WithArguments(ns.name+"/"+pod.Name).Should(BeNumerically(">", 20), "the pod has traffic")
 			Expect(lab.api.CoreV1().Pods(ns.name).Delete(ctx, pod.Name, metav1.DeleteOptions{})).To(Succeed())
-			// The Deployment's status counts the deleted pod for a moment still. Without two others there is nobody to serve.
+			// The Deployment's status counts the deleted pod for a moment still. Without two others
+			// there is nobody to serve.
 			Eventually(ctx, func() []string { return names(ready(ns.pods(ctx, "shop"))) }).
 				Should(And(HaveLen(3), Not(ContainElement(pod.Name))))
 		}
@@ -115,7 +116,8 @@ func names(pods []corev1.Pod) (names []string) {
 	return names
 }
 
-// entryPod is the controller pod on the node that the ports of this machine lead to. Its zero value means: none yet.
+// entryPod is the controller pod on the node that the ports of this machine lead to. Its zero value
+// means: none yet.
 func entryPod(ctx context.Context) corev1.Pod {
 	GinkgoHelper()
 	list, err := lab.api.CoreV1().Pods(controllerNamespace).List(ctx, metav1.ListOptions{

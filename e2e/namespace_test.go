@@ -36,7 +36,8 @@ func newNamespace(ctx context.Context) namespace {
 // host gives a host name that is the namespace's own: shop is shop.<namespace>.test.
 func (n namespace) host(label string) string { return label + "." + n.name + ".test" }
 
-// apply applies a file of testdata, with every ".test" in it made the namespace's own, and returns the objects.
+// apply applies a file of testdata, with every ".test" in it made the namespace's own, and returns
+// the objects.
 func (n namespace) apply(ctx context.Context, file string) []*unstructured.Unstructured {
 	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join("testdata", file))

@@ -11,11 +11,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// atOnce is how many scenarios run at the same time. They wait for pods most of the time, and a machine of two cores can
-// start the pods of a few.
+// atOnce is how many scenarios run at the same time. They wait for pods most of the time, and a
+// machine of two cores can start the pods of a few.
 const atOnce = 3
 
-// pool runs scenarios beside each other, while the specs, which Ginkgo runs one after the other, wait for theirs.
+// pool runs scenarios beside each other, while the specs, which Ginkgo runs one after the other,
+// wait for theirs.
 type pool struct {
 	order []*scenario.Scenario
 	runs  map[*scenario.Scenario]*scenarioRun
@@ -29,13 +30,15 @@ type scenarioRun struct {
 	err    error
 }
 
-// newPool begins nothing: there is no cluster yet. The exclusive scenarios are the last of the order.
+// newPool begins nothing: there is no cluster yet. The exclusive scenarios are the last of the
+// order.
 func newPool(order []*scenario.Scenario) *pool {
 	return &pool{order: order, runs: map[*scenario.Scenario]*scenarioRun{}}
 }
 
-// result waits for the end of a scenario. The first that is asked for begins them all; with a focus, the others may not be wanted,
-// and each begins when it is asked for. The runs outlive the spec that began them, and end with the suite's own context at the latest.
+// result waits for the end of a scenario. The first that is asked for begins them all; with a
+// focus, the others may not be wanted, and each begins when it is asked for. The runs outlive the
+// spec that began them, and end with the suite's own context at the latest.
 func (p *pool) result(ctx context.Context, s *scenario.Scenario) (*scenario.Report, string, error) {
 	if p.runs[s] == nil {
 		wanted := p.order

@@ -23,7 +23,8 @@ var _ = Describe("the scenario", Ordered, ContinueOnFailure, func() {
 		}
 		all = append(all, s)
 	}
-	// Exclusive ones last: they wait for all others, and nothing of theirs that still goes away is in anybody's way.
+	// Exclusive ones last: they wait for all others, and nothing of theirs that still goes away is
+	// in anybody's way.
 	slices.SortStableFunc(all, func(a, b *scenario.Scenario) int { return cmp.Compare(exclusive(a), exclusive(b)) })
 	pool := newPool(all)
 	for _, s := range all {
@@ -48,7 +49,8 @@ func exclusive(s *scenario.Scenario) int {
 	return 0
 }
 
-// What a lab is worth, `ingresslab dev test` shows, which hack/test-e2e.sh runs after this suite. Here is whether the command works.
+// What a lab is worth, `ingresslab dev test` shows, which hack/test-e2e.sh runs after this suite.
+// Here is whether the command works.
 var _ = Describe("the lab", func() {
 	It("runs from its start to its solution, twice", func(ctx SpecContext) {
 		for range 2 {
@@ -57,7 +59,8 @@ var _ = Describe("the lab", func() {
 	})
 })
 
-// found lists a kind of file in the folders of the repository. It runs while the specs are being named, before the suite.
+// found lists a kind of file in the folders of the repository. It runs while the specs are being
+// named, before the suite.
 func found(folder, file string) []string {
 	list, err := filepath.Glob(filepath.Join("..", folder, "*", file))
 	if err != nil || len(list) == 0 {

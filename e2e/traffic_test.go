@@ -28,8 +28,8 @@ type traffic struct {
 	pods     map[string]int
 }
 
-// start sends requests from a number of clients, each the next one as soon as the last was answered. Connections are
-// kept, as those of browsers are.
+// start sends requests from a number of clients, each the next one as soon as the last was
+// answered. Connections are kept, as those of browsers are.
 func start(ctx context.Context, host string, clients int) *traffic {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &traffic{host: host, stop: cancel, pods: map[string]int{}}
@@ -92,7 +92,8 @@ func (t *traffic) served(pod string) int {
 	return t.pods[pod]
 }
 
-// expectNoFailure ends the traffic and fails the spec if a request failed, or if there was hardly any.
+// expectNoFailure ends the traffic and fails the spec if a request failed, or if there was hardly
+// any.
 func (t *traffic) expectNoFailure(atLeast int) {
 	GinkgoHelper()
 	t.stop()

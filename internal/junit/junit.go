@@ -1,5 +1,5 @@
-// Package junit writes JUnit XML reports. No standard fixes the format; this is the subset that the readers in use agree on
-// (https://github.com/testmoapp/junitxml).
+// Package junit writes JUnit XML reports. No standard fixes the format; this is the subset that the
+// readers in use agree on (https://github.com/testmoapp/junitxml).
 package junit
 
 import (

@@ -18,7 +18,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// TemporaryName is the name of temporary clusters, without the provider.
+// TemporaryName is the prefix of the names of temporary clusters.
 const TemporaryName = "ingresslab-test"
 
 // downTimeout limits the deletion of a temporary cluster.
@@ -42,7 +42,7 @@ type Target struct {
 	spec     cluster.Spec
 	// temporary is true for a cluster that the tests create and delete.
 	temporary bool
-	// absent is the report on a cluster that is not available.
+	// absent is the report of an unavailable cluster.
 	absent *ClusterReport
 }
 
@@ -92,7 +92,7 @@ func (s Selection) running(ctx context.Context) ([]Target, error) {
 	return nil, fmt.Errorf("no running cluster %q; omit --name to use a new cluster", s.Name)
 }
 
-// absence returns the reason why a provider is not available, if it is not.
+// absence returns why a provider is not available; empty if it is.
 func (s Selection) absence(ctx context.Context, t Target) (string, error) {
 	if t.provider.Name() == embedded.Name && runtime.GOOS != "linux" {
 		return "embedded clusters need Linux, but this machine runs " + runtime.GOOS, nil
@@ -108,7 +108,8 @@ func (s Selection) absence(ctx context.Context, t Target) (string, error) {
 	return "", err
 }
 
-// FixOf returns how to make a provider available. Automatic selection suggests another provider instead.
+// FixOf returns how to make a provider available. Automatic selection suggests another provider
+// instead.
 func FixOf(e *cluster.UnreadyError) string {
 	if e.Slow {
 		return "run `ingresslab build node-image` to build one in about ten minutes"
@@ -142,7 +143,7 @@ func (r Runner) Run(ctx context.Context, targets []Target, plan Plan) *Report {
 	return NewReport(places...)
 }
 
-// target tests the plan in one cluster, and deletes the cluster afterwards if it is temporary.
+// target tests the plan in one cluster, and deletes a temporary cluster.
 func (r Runner) target(ctx context.Context, t Target, plan Plan) *ClusterReport {
 	if t.absent != nil {
 		r.Pretty.Absent(t.absent)
@@ -162,8 +163,8 @@ func (r Runner) target(ctx context.Context, t Target, plan Plan) *ClusterReport 
 		return place
 	}
 	r.Pretty.Place(place)
-	env.Parallel, env.Again, env.Progress = r.Parallel, r.Retry, r.Pretty.Item
-	env.Keep, env.Guest = r.Keep, !t.temporary
+	env.Parallel, env.Retry, env.Progress = r.Parallel, r.Retry, r.Pretty.Item
+	env.Keep, env.Existing = r.Keep, !t.temporary
 	Here(ctx, plan, env, place)
 	r.Pretty.Done(place)
 	return place

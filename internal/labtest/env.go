@@ -10,45 +10,49 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// Env is where and how to test.
+// Env is the cluster and the options of a test.
 type Env struct {
 	lab.Env
-	// Again runs what failed a second time, alone in the cluster, because a busy machine can spoil the first try. The report has both.
-	Again bool
-	// Parallel is how many labs and scenarios run in parallel; DefaultParallel if it is 0.
+	// Retry repeats failed items alone in the cluster, because a busy machine can cause a failure.
+	// The report has both attempts.
+	Retry bool
+	// Parallel is how many labs and scenarios run in parallel; DefaultParallel if 0.
 	Parallel int
-	// Keep leaves the labs' namespaces.
+	// Keep keeps the labs' namespaces.
 	Keep bool
-	// Guest is true for an existing cluster: a lab whose namespace exists there is not run.
-	Guest bool
-	// Lock keeps other processes from changing a lab in the cluster; nil if there are none.
+	// Existing is true for a cluster that the tests did not create: a lab whose namespace exists
+	// there does not run.
+	Existing bool
+	// Lock prevents changes of a lab by other processes; nil if there are none.
 	Lock func(*lab.Lab) (release func(), err error)
-	// Session opens a lab; lab.NewSession if it is nil.
+	// Session opens a lab; nil for lab.NewSession.
 	Session func(*lab.Lab) Session
-	// Verify replays a lesson, and returns the number of its commands and the outputs that differ. If it is nil, lessons are skipped for
-	// the reason NoVerify.
+	// Verify replays a lesson, and returns the number of its commands and the different outputs.
+	// nil skips lessons for the reason NoVerify.
 	Verify   func(context.Context, *lab.Lab) (commands int, faults []Diagnostic, err error)
 	NoVerify string
-	// Progress is called with each item when it ends, one at a time; nil for no calls.
+	// Progress is called with each completed item, one at a time; nil for no calls.
 	Progress func(*Item)
-	// Timeouts are the default ones if they are zero.
+	// Timeouts has the default values if it is zero.
 	Timeouts Timeouts
 }
 
-// DefaultParallel is how many labs and scenarios run in parallel. Even on two cores, they mostly wait for pods and timeouts.
+// DefaultParallel is the default of Parallel. Even on two cores, labs mostly wait for pods and
+// timeouts.
 const DefaultParallel = 5
 
-// Timeouts say how long to wait. A wrong answer needs as long as a right one to take effect.
+// Timeouts limit the waits. A mutant needs as long as a solution to take effect.
 type Timeouts struct {
-	// Ready bounds the wait for the pods of a wrong answer, which might never be ready.
+	// Ready limits the wait for a mutant's pods, which might never be ready.
 	Ready time.Duration
-	// Settle is how long to wait after that: the controller acts in milliseconds, its other replicas a moment later.
+	// Settle is the wait after that: a controller acts in milliseconds, its other replicas a moment
+	// later.
 	Settle time.Duration
-	// Failure bounds how long a check that has to fail can still pass.
+	// Failure limits the wait for a check to fail.
 	Failure time.Duration
-	// Advice bounds the wait for the right hint: an Event or a failed probe takes time.
+	// Advice limits the wait for the expected hint: an Event or a failed probe takes time.
 	Advice time.Duration
-	// Gone bounds the wait for the objects of a removed lab to disappear.
+	// Gone limits the wait for the removal of a lab's objects.
 	Gone time.Duration
 }
 
@@ -60,7 +64,7 @@ func (t Timeouts) orDefault() Timeouts {
 	return t
 }
 
-// Session is a lab in a cluster; *lab.Session is one.
+// Session is a lab in a cluster; *lab.Session implements it.
 type Session interface {
 	Start(ctx context.Context) ([]string, error)
 	// Reset also removes objects that the lab did not create.
@@ -71,9 +75,9 @@ type Session interface {
 	Advise(ctx context.Context, task string) ([]lab.Advice, error)
 	Pose(ctx context.Context) (lab.Question, error)
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
-	// Objects returns what the lab has in its namespace, and what it borrows outside of it.
+	// Objects returns the lab's objects, inside and outside its namespace.
 	Objects(ctx context.Context) ([]*unstructured.Unstructured, error)
-	// Withdraw removes the objects that affect other labs, Remove all of them.
+	// Withdraw removes the objects that affect other labs. Remove removes all.
 	Withdraw(ctx context.Context) error
 	Remove(ctx context.Context) error
 }
@@ -85,7 +89,7 @@ func (e Env) open(l *lab.Lab) Session {
 	return lab.NewSession(l, e.Env)
 }
 
-// outcomeOf returns the outcome of an error, which the end of ctx might explain.
+// outcomeOf returns the outcome of an error, which the end of ctx might have caused.
 func outcomeOf(ctx context.Context) scenario.Outcome {
 	switch ctx.Err() {
 	case nil:

@@ -17,21 +17,23 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// labTest tests one lab. The order of its parts avoids starting pods: the lesson uses those of the first start, before mutants leave Events
-// that it would print. The reset comes when all tasks are done. Then each task is done wrong in every way, and then right.
+// labTest tests one lab. The order of its parts saves starts of pods. The lesson uses the pods of
+// the first start, before mutants leave Events in its output. A reset follows. Then the mutants of
+// each task run before its solution.
 type labTest struct {
 	lab     *lab.Lab
 	env     Env
 	at      places
 	session Session
 	item    *Item
-	// reached are the hints that appeared, by id.
+	// reached are the hints that appeared, by ID.
 	reached map[string]bool
-	// unsolved are the tasks that their solutions do not solve.
+	// unsolved are the tasks whose solutions fail.
 	unsolved map[string]bool
 	// fresh are the objects after the first start.
 	fresh []*unstructured.Unstructured
-	// before are the objects before the last mutant, with the first `solved` tasks done; nil if they are not known.
+	// before are the objects before the last mutant, after the first `solved` tasks; nil if
+	// unknown.
 	before []*unstructured.Unstructured
 	solved int
 	// withdrawn is the error of Withdraw.
@@ -44,7 +46,7 @@ func newLabTest(l *lab.Lab, env Env, item *Item) *labTest {
 	}
 }
 
-// test runs the parts. Objects that do not affect other labs are left for leave to remove.
+// test runs the parts. leave removes the objects that do not affect other labs.
 func (p *labTest) test(ctx context.Context) {
 	p.part(ctx, KindStart, "fails at the start", p.at.tasks(), p.start)
 	p.part(ctx, KindLesson, "the lesson's outputs match the cluster", Diagnostic{File: p.at.lesson, Line: 1}, p.lesson)
@@ -62,7 +64,7 @@ func (p *labTest) test(ctx context.Context) {
 	}
 }
 
-// finding is the result of one part. With err, the part could not be evaluated.
+// finding is the result of one part. With err, the part was not evaluated.
 type finding struct {
 	seen    string
 	skipped string
@@ -74,7 +76,7 @@ type finding struct {
 
 func faulty(faults ...Diagnostic) finding { return finding{faults: faults} }
 
-// part runs one part and reports it. It skips the part if the cluster has failed before.
+// part runs one part and reports it. It skips the part after a failure of the cluster.
 func (p *labTest) part(ctx context.Context, kind, text string, at Diagnostic, test func(context.Context) finding) {
 	part := Part{Kind: kind, Text: text, File: at.File, Line: at.Line, Outcome: scenario.Skipped}
 	begin := time.Now()
@@ -104,14 +106,14 @@ func (p *labTest) part(ctx context.Context, kind, text string, at Diagnostic, te
 	p.item.Parts = append(p.item.Parts, part)
 }
 
-// notTried is why a part is skipped after a failure of the cluster.
+// notTried is the reason of parts after a failure of the cluster.
 const notTried = "not tried: the cluster failed before"
 
 func (p *labTest) isBroken() bool {
 	return slices.ContainsFunc(p.item.Parts, func(part Part) bool { return part.Outcome == scenario.Broken })
 }
 
-// start starts the lab. Only tasks with passesAtStart may pass.
+// start starts the lab. Only tasks with passesAtStart can pass.
 func (p *labTest) start(ctx context.Context) finding {
 	if err := p.vacant(ctx); err != nil {
 		return finding{err: err}
@@ -134,7 +136,7 @@ func (p *labTest) start(ctx context.Context) finding {
 
 // vacant returns an error if the lab's namespace exists in an existing cluster.
 func (p *labTest) vacant(ctx context.Context) error {
-	if !p.env.Guest {
+	if !p.env.Existing {
 		return nil
 	}
 	_, err := p.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, p.lab.Namespace, metav1.GetOptions{})
@@ -147,7 +149,7 @@ func (p *labTest) vacant(ctx context.Context) error {
 	return fmt.Errorf("namespace %s already exists; run `kubectl delete namespace %[1]s`, or use a new cluster", p.lab.Namespace)
 }
 
-// untouched checks each task of a lab at its start.
+// untouched checks each task at the start of the lab.
 func (p *labTest) untouched(ctx context.Context) finding {
 	var f finding
 	for _, task := range p.lab.Tasks {
@@ -173,7 +175,7 @@ func (p *labTest) untouched(ctx context.Context) finding {
 	return f
 }
 
-// todo are the tasks that the student has to do.
+// todo returns the tasks that the student has to do.
 func (p *labTest) todo() []lab.Task {
 	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.PassesAtStart })
 }
@@ -193,7 +195,7 @@ func (p *labTest) holds(ctx context.Context, task lab.Task, claim string) (Diagn
 	return fault, false
 }
 
-// listen records which hints appear for a task now.
+// listen records the hints that appear for a task now.
 func (p *labTest) listen(ctx context.Context, task string) error {
 	_, err := p.advice(ctx, task)
 	return err
@@ -207,7 +209,7 @@ func (p *labTest) advice(ctx context.Context, task string) ([]lab.Advice, error)
 	return given, err
 }
 
-// quiz answers the quiz with one of its choices, and compares the grade with the cluster's answer.
+// quiz submits a choice, and compares the grade with the cluster's answer.
 func (p *labTest) quiz(ctx context.Context) finding {
 	if p.lab.Quiz == nil {
 		return finding{skipped: "the lab has no quiz"}
@@ -239,7 +241,7 @@ func (p *labTest) quiz(ctx context.Context) finding {
 	return faulty(at)
 }
 
-// reset resets the lab, and compares it with the first start.
+// reset resets the lab, and compares its objects with those of the first start.
 func (p *labTest) reset(ctx context.Context) finding {
 	if _, err := p.session.Reset(ctx); err != nil {
 		return finding{err: err}
@@ -250,7 +252,7 @@ func (p *labTest) reset(ctx context.Context) finding {
 	}
 	f := p.untouched(ctx)
 	at := p.at.tasks()
-	for _, difference := range slices.Concat(strangers(p.lab, now), differences(p.fresh, now)) {
+	for _, difference := range slices.Concat(unexpected(p.lab, now), differences(p.fresh, now)) {
 		f.faults = append(f.faults, Diagnostic{File: at.File, Line: at.Line, Text: "after the reset, " + difference})
 	}
 	if len(f.faults) == 0 {
@@ -268,10 +270,10 @@ func (p *labTest) lesson(ctx context.Context) finding {
 	return finding{seen: text.Count(commands, "lesson command"), faults: faults, err: err}
 }
 
-// removeTimeout bounds the removal of a lab.
+// removeTimeout limits the removal of a lab.
 const removeTimeout = 2 * time.Minute
 
-// leave removes the lab. Nothing may remain outside its namespace.
+// leave removes the lab, and checks that no object remains.
 func (p *labTest) leave(ctx context.Context) {
 	if p.env.Keep {
 		return
@@ -297,7 +299,7 @@ func (p *labTest) leave(ctx context.Context) {
 	})
 }
 
-// awaitNothing waits until no object of the lab remains, and returns what does.
+// awaitNothing waits until no object of the lab remains, and returns the names of the others.
 func (p *labTest) awaitNothing(ctx context.Context) ([]string, error) {
 	deadline := time.Now().Add(p.env.Timeouts.Gone)
 	for {
@@ -312,5 +314,5 @@ func (p *labTest) awaitNothing(ctx context.Context) ([]string, error) {
 	}
 }
 
-// poll is the time between two polls.
+// poll is the pause between two polls.
 const poll = 200 * time.Millisecond

@@ -26,8 +26,8 @@ var brief = labtest.Timeouts{
 	Ready: time.Second, Settle: 300 * time.Millisecond, Failure: 500 * time.Millisecond, Advice: 100 * time.Millisecond, Gone: time.Second,
 }
 
-// fixture writes the lab of good.txtar with the files of other archives instead of its own, and returns it with what the last
-// archive wants.
+// fixture writes the lab of good.txtar with the files of other archives instead of its own, and
+// returns it with what the last archive wants.
 func fixture(t *testing.T, archives ...string) (*lab.Lab, []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -132,8 +132,8 @@ func TestValidLabPasses(t *testing.T) {
 	}
 }
 
-// TestLabErrorsAreReported proves the prover: each archive is a lab with something wrong in it, and every line of its want
-// begins a fault that has to be found. There must be no other.
+// TestLabErrorsAreReported proves the prover: each archive is a lab with something wrong in it, and
+// every line of its want begins a fault that has to be found. There must be no other.
 func TestLabErrorsAreReported(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/*.txtar")
@@ -220,7 +220,7 @@ func TestExistingNamespaceIsUntouched(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
 	env := environment(t)
-	env.Guest = true
+	env.Existing = true
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "lab-1"}}
 	if _, err := env.Kube.Clientset().CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

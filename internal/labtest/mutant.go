@@ -27,7 +27,7 @@ func (p *labTest) index(task string) int {
 	return slices.IndexFunc(p.lab.Tasks, func(t lab.Task) bool { return t.ID == task })
 }
 
-// mutant applies one wrong answer, which has to be caught for the reason that it gives.
+// mutant applies one mutant, which has to be caught for its reason.
 func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	if why := p.env.Capabilities.Lacks(m.Requires...); len(why) > 0 {
 		return finding{skipped: strings.Join(why, "; ")}
@@ -61,7 +61,7 @@ func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	return p.caught(ctx, m, task, fault)
 }
 
-// caught waits until a wrong answer is in effect. Then its task has to fail, and its hint has to appear.
+// caught waits until a mutant is in effect. Then its task has to fail, and its hint has to appear.
 func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault func(string, ...any) finding) finding {
 	if err := p.inEffect(ctx); err != nil {
 		return finding{err: err}
@@ -84,7 +84,7 @@ func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault
 		return fault("it is caught for another reason: %s (%s), and hint %q does not appear; %s", report.Why(), report.Text, m.Hint,
 			adviceText(given))
 	}
-	// The failure might have come from the state before the mutant. By now, that would be over.
+	// The failure might come from the state before the mutant, which is over by now.
 	again := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Timeouts.Failure)
 	if again.Outcome == scenario.Passed {
 		return fault("it survives: the check of task %s holds after a while", task.ID)
@@ -92,7 +92,7 @@ func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault
 	return finding{seen: fmt.Sprintf("task %s: %s; hint %s", task.ID, report.Why(), m.Hint)}
 }
 
-// inEffect waits until a wrong answer is in effect. Its pods might never be ready.
+// inEffect waits until a mutant is in effect. Its pods might never be ready.
 func (p *labTest) inEffect(ctx context.Context) error {
 	objects, err := p.session.Objects(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (p *labTest) inEffect(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// awaitAdvice polls the advice until it has the mutant's hint. It returns the latest advice in any case.
+// awaitAdvice polls the advice until it has the mutant's hint, and returns the latest advice.
 func (p *labTest) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task) ([]lab.Advice, bool, error) {
 	deadline := time.Now().Add(p.env.Timeouts.Advice)
 	for {
@@ -127,12 +127,12 @@ func (p *labTest) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task) 
 	}
 }
 
-// answers reports whether an advice is the hint of an id, or has the finding of a code.
+// answers reports whether an advice is the hint with an ID, or has the finding with a code.
 func answers(a lab.Advice, hint string) bool {
 	return hint != "" && (a.Hint == hint || a.Finding != nil && a.Finding.Code == hint)
 }
 
-// adviceText lists advice by the names that a mutant can use.
+// adviceText lists advice by hint and finding.
 func adviceText(given []lab.Advice) string {
 	var names []string
 	for _, a := range given {
@@ -151,7 +151,7 @@ func adviceText(given []lab.Advice) string {
 	return "these appear: " + strings.Join(names, ", ")
 }
 
-// hints reports hints that never appeared, and tasks without any hint.
+// hints reports hints that never appeared, and tasks without hints.
 func (p *labTest) hints(context.Context) finding {
 	var f finding
 	for i, h := range p.lab.Hints {
@@ -190,7 +190,7 @@ func (p *labTest) skippedMutants() (n int) {
 	return n
 }
 
-// reasonOf says why a hint never appeared.
+// reasonOf returns why a hint never appeared.
 func (p *labTest) reasonOf(h lab.Hint) string {
 	switch {
 	case h.Finding == "":

@@ -13,8 +13,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// LoadPlan loads the labs and scenarios that args name, in the directories labs and scenarios. If a lab and a scenario have the
-// same name, it loads both. Without args, it loads all labs, and all scenarios with mutants.
+// LoadPlan loads the labs and scenarios with the names in args. If both have a name, it loads both.
+// Without args, it loads all labs, and all scenarios with mutants.
 func LoadPlan(labs, scenarios string, args []string) (Plan, error) {
 	if len(args) == 0 {
 		return loadAll(labs, scenarios)
@@ -89,8 +89,8 @@ type Plan struct {
 	Scenarios []*scenario.Scenario
 }
 
-// Here runs a plan in one cluster, and sets the items and the outcome of the report. Labs and scenarios run in parallel unless they
-// conflict, see scenario.Schedule. If ctx ends, the report has the results so far.
+// Here runs a plan in one cluster, and sets the items and the outcome of the report. It runs labs
+// and scenarios in parallel, see scenario.Schedule. If ctx ends, the report has the results so far.
 func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 	env.Timeouts = env.Timeouts.orDefault()
 	begin := time.Now()
@@ -99,7 +99,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 	var all []scenario.Job
 	for _, j := range jobs {
 		place.Items = append(place.Items, j.item)
-		// An exclusive lab that is kept would affect all later ones.
+		// A kept exclusive lab would affect later items.
 		all = append(all, scenario.Job{Exclusive: j.exclusive, First: !env.Keep, Locks: j.locks, Tolerates: j.tolerates,
 			Do: func(ctx context.Context) bool {
 				j.begin(ctx)
@@ -113,7 +113,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 			t.end(ctx, j)
 		}
 	}
-	if env.Again {
+	if env.Retry {
 		for i, fresh := range plan.jobs(env) {
 			t.again(ctx, &place.Items[i], fresh)
 		}
@@ -125,7 +125,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 	}
 }
 
-// inTurn puts the exclusive jobs first, and then those that can run in parallel with them.
+// inTurn puts exclusive jobs first, and then the jobs that tolerate them.
 func inTurn(jobs []scenario.Job) []scenario.Job {
 	turn := func(j scenario.Job) int {
 		switch {
@@ -147,7 +147,7 @@ type job struct {
 	locks     []string
 	tolerates []string
 	test      func(context.Context)
-	// leave removes the objects of the test, and waits until they are gone; nil if there are none.
+	// leave removes the objects of the test, and waits for the removal; nil if there are none.
 	leave func(context.Context)
 }
 
@@ -189,7 +189,7 @@ func (t *teller) end(ctx context.Context, j *job) {
 	}
 }
 
-// again replaces a failed item with the result of a second try.
+// again replaces a failed item with the result of a second attempt.
 func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	first := *item
 	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {
@@ -201,7 +201,6 @@ func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	*item = fresh.item
 }
 
-// jobOfLab returns the job of a lab.
 func jobOfLab(l *lab.Lab, env Env) *job {
 	item := &Item{Kind: kindLab, Name: l.Name, Number: l.Number, File: placesOf(l).lesson, Outcome: scenario.Skipped, Parts: []Part{}}
 	j := &job{item: item, exclusive: l.Exclusive, locks: l.Locks, tolerates: l.Tolerates}
@@ -227,7 +226,7 @@ func jobOfLab(l *lab.Lab, env Env) *job {
 	return j
 }
 
-// skip reports whether the cluster lacks something that an item requires.
+// skip reports whether the cluster lacks a requirement of an item.
 func skip(item *Item, env Env, requires scenario.Capabilities) bool {
 	why := env.Capabilities.Lacks(requires...)
 	if len(why) == 0 {

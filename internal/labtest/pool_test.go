@@ -7,7 +7,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// What failed beside others gets a second try, and the report has both; what passed is not tried again.
+// What failed beside others gets a second try, and the report has both; what passed is not tried
+// again.
 func TestFailedItemRunsAgainAlone(t *testing.T) {
 	t.Parallel()
 	failed := &Item{Name: "spoiled", Outcome: scenario.Failed}

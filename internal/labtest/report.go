@@ -19,12 +19,13 @@ type ClusterReport struct {
 	// Provider is the cluster type, Cluster the name of the cluster.
 	Provider string `json:"provider"`
 	Cluster  string `json:"cluster,omitempty"`
-	// Outcome is the worst of the items' outcomes; Skipped if the cluster type is not available here, Broken if the cluster did not start.
+	// Outcome is the worst outcome of the items; Skipped if the provider is not available, Broken
+	// if the cluster did not start.
 	Outcome scenario.Outcome `json:"outcome"`
 	// Reason says why no item ran.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
-	// UpSeconds is how long the cluster took to start, Seconds how long the items took.
+	// UpSeconds is the duration of the start, Seconds that of the items.
 	UpSeconds float64 `json:"upSeconds"`
 	Seconds   float64 `json:"seconds"`
 	Items     []*Item `json:"items"`
@@ -39,12 +40,13 @@ type Item struct {
 	Number  int              `json:"number,omitempty"`
 	File    string           `json:"file"`
 	Outcome scenario.Outcome `json:"outcome"`
-	// Reason says why the item was skipped as a whole.
+	// Reason says why the whole item was skipped.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Parts   []Part    `json:"parts"`
-	// First is the first try, if a second one ran alone in the cluster. The other fields are those of the second.
+	// First is the first attempt, if a second one ran alone in the cluster. The other fields are
+	// those of the second.
 	First *Item `json:"first,omitempty"`
 }
 
@@ -54,19 +56,19 @@ type Part struct {
 	Kind string `json:"kind"`
 	// Text says what is true if the part passes.
 	Text string `json:"text"`
-	// File and Line are the position of what the part tests.
+	// File and Line are the position that the part tests.
 	File    string           `json:"file"`
 	Line    int              `json:"line,omitempty"`
 	Outcome scenario.Outcome `json:"outcome"`
-	// Seen is what the part has observed.
+	// Seen is the observation of the part.
 	Seen string `json:"seen,omitempty"`
-	// Reason says why a part was skipped or could not be evaluated.
+	// Reason says why a part was skipped or not evaluated.
 	Reason  string       `json:"reason,omitempty"`
 	Faults  []Diagnostic `json:"faults,omitempty"`
 	Seconds float64      `json:"seconds"`
 }
 
-// The kinds of parts. All but the last are those of labs.
+// The kinds of parts. All but the last belong to labs.
 const (
 	KindStart    = "start"
 	KindSolution = "solution"
@@ -78,10 +80,10 @@ const (
 	KindScenario = "scenario"
 )
 
-// Diagnostic is an error in a lab or a scenario, with the position to fix.
+// Diagnostic is an error in a lab or a scenario.
 type Diagnostic struct {
 	File string `json:"file"`
-	// Line counts from 1; 0 if it is not known.
+	// Line counts from 1; 0 if unknown.
 	Line int    `json:"line,omitempty"`
 	Text string `json:"text"`
 }
@@ -94,7 +96,7 @@ func (f Diagnostic) String() string {
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
 }
 
-// title returns the kind and the name of the item.
+// title returns the kind and name of the item.
 func (i *Item) title() string {
 	if i.Kind == kindLab {
 		return fmt.Sprintf("lab %d %s", i.Number, i.Name)
@@ -104,7 +106,7 @@ func (i *Item) title() string {
 
 const kindLab = "lab"
 
-// settle sets the item's outcome to the worst of its parts, without those that were skipped.
+// settle sets the item's outcome to the worst outcome of its parts, without skipped ones.
 func (i *Item) settle() {
 	i.Seconds = time.Since(i.Started).Seconds()
 	if i.Reason != "" && len(i.Parts) == 0 {
@@ -119,7 +121,7 @@ func (i *Item) settle() {
 	i.Outcome = scenario.Worst(outcomes...)
 }
 
-// settle sets the cluster's outcome to the worst of its items, without those that were skipped.
+// settle sets the cluster's outcome to the worst outcome of its items, without skipped ones.
 func (p *ClusterReport) settle() {
 	var outcomes []scenario.Outcome
 	for _, i := range p.Items {
@@ -130,7 +132,7 @@ func (p *ClusterReport) settle() {
 	p.Outcome = scenario.Worst(outcomes...)
 }
 
-// NewReport combines the reports of clusters. A cluster type that is not available is not a failure.
+// NewReport combines the reports of clusters. An unavailable provider is not a failure.
 func NewReport(places ...*ClusterReport) *Report {
 	report := &Report{Places: places}
 	var outcomes []scenario.Outcome
@@ -143,7 +145,7 @@ func NewReport(places ...*ClusterReport) *Report {
 	return report
 }
 
-// count returns how many parts of a kind there are, and how many of them passed.
+// count returns the number of parts of a kind, and of those that passed.
 func (i *Item) count(kind string) (passed, all int) {
 	for _, p := range i.Parts {
 		if p.Kind != kind {

@@ -12,7 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// jobOfScenario returns the job of a scenario: it runs the mutants and then the scenario, with the same pods where possible.
+// jobOfScenario returns the job of a scenario: it runs the mutants and then the scenario, with
+// shared pods where possible.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
 	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
 	return &job{item: item, exclusive: s.Exclusive, locks: s.Locks, tolerates: s.Tolerates, test: func(ctx context.Context) {
@@ -59,7 +60,8 @@ func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) P
 	return part
 }
 
-// testMutant runs a scenario with one of its mutants, which has to fail where and why the mutant says.
+// testMutant runs a scenario with a mutant, which has to fail in the step and for the reason of the
+// mutant.
 func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, shared *SharedRun) Part {
 	begin := time.Now()
 	report, _ := shared.RunMutant(ctx, m) // the report carries the error
@@ -83,31 +85,32 @@ func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, sh
 	return part
 }
 
-// SharedRun runs a scenario and its mutants one after the other with the same pods, because most of a run's time is for starting and
-// stopping them. A mutant with other workloads starts those, and stops them again. All else is new in each run. A run that changes pods
-// ends the sharing. It is for one goroutine.
+// SharedRun runs a scenario and its mutants in sequence with shared pods, which take most of a
+// run's time. A mutant with other workloads starts and removes its own. A run that changes pods
+// ends the sharing. It is not safe for concurrent use.
 type SharedRun struct {
 	scenario *scenario.Scenario
 	env      scenario.Env
 	within   time.Duration
-	// run names the run whose namespace and pods exist; empty if there is none.
+	// run is the run whose namespace and pods exist; empty if there is none.
 	run, namespace string
 }
 
-// NewSharedRun makes no request. Run, Keep, From and Until of env have no effect.
+// NewSharedRun sends no request. It ignores Run, Keep, From, and Until of env.
 func NewSharedRun(s *scenario.Scenario, env scenario.Env) *SharedRun {
 	env.Run, env.Keep, env.From, env.Until = "", false, "", ""
 	return &SharedRun{scenario: s, env: env, within: mutantWithin}
 }
 
-// Run is scenario.Run.
+// Run runs the scenario like scenario.Run.
 func (x *SharedRun) Run(ctx context.Context) (*scenario.Report, error) {
 	report, err := scenario.Run(ctx, x.scenario, x.next())
 	x.keep(ctx, report, nil)
 	return report, err
 }
 
-// RunMutant is the function RunMutant. If the workloads that it does not share cannot be removed first, it has a namespace to itself.
+// RunMutant runs a mutant like the function RunMutant. If it cannot remove workloads first, the
+// mutant runs in its own namespace.
 func (x *SharedRun) RunMutant(ctx context.Context, m scenario.Mutant) (*MutantReport, error) {
 	others := x.scenario.OtherPods(m)
 	if x.run != "" && x.retire(ctx, x.namespace, others) != nil {
@@ -118,7 +121,7 @@ func (x *SharedRun) RunMutant(ctx context.Context, m scenario.Mutant) (*MutantRe
 	return report, err
 }
 
-// next is the env of the next run, which has the pods now, and can leave them.
+// next returns the Env of the next run, which takes over the pods.
 func (x *SharedRun) next() scenario.Env {
 	env := x.env
 	env.Run, env.ReusePods = x.run, true
@@ -126,7 +129,7 @@ func (x *SharedRun) next() scenario.Env {
 	return env
 }
 
-// keep takes over the pods that a run has left, but for those of the given workloads.
+// keep takes over the pods of a run, without those of the given workloads.
 func (x *SharedRun) keep(ctx context.Context, report *scenario.Report, others []*unstructured.Unstructured) {
 	if report == nil || !report.PodsKept {
 		return
@@ -152,10 +155,11 @@ func (x *SharedRun) retire(ctx context.Context, namespace string, workloads []*u
 	return scenario.Retire(ctx, x.env.Kube, own...)
 }
 
-// closeTimeout bounds the request that removes a namespace.
+// closeTimeout limits the request to remove a namespace.
 const closeTimeout = 30 * time.Second
 
-// Close removes what the last run has left, also when ctx has ended. It does not wait for the removal.
+// Close removes the namespace of the last run, even if ctx has ended. It does not wait for the
+// removal.
 func (x *SharedRun) Close(ctx context.Context) error {
 	if x.run == "" {
 		return nil
@@ -170,16 +174,18 @@ func (x *SharedRun) Close(ctx context.Context) error {
 	return nil
 }
 
-// Batch runs scenarios or mutants in parallel in one cluster. An error of the cluster ends it, because later runs would fail, too.
+// Batch runs scenarios or mutants in parallel in one cluster. An error of the cluster ends the
+// batch.
 type Batch struct {
 	Env      scenario.Env
 	Parallel int
-	// Begin announces a run. It returns the printer for the run's report, and a function to call with the run's error.
+	// Begin announces a run. It returns the printer of the run's report, and a function for the
+	// run's error.
 	Begin func(name string) (p *scenario.Pretty, end func(error))
 }
 
-// Scenarios runs scenarios, and returns their reports in the order of the list. The report of a scenario that did not start is a
-// skip.
+// Scenarios runs scenarios, and returns their reports in order. A scenario that did not start is
+// skipped.
 func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scenario.Report {
 	reports := make([]*scenario.Report, len(list))
 	var jobs []scenario.Job
@@ -207,7 +213,8 @@ func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scen
 	return reports
 }
 
-// Mutants runs the mutants of scenarios, and returns their reports in order. It omits mutants that did not start.
+// Mutants runs the mutants of scenarios, and returns their reports in order. It omits mutants that
+// did not start.
 func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*MutantReport {
 	var reports []*MutantReport
 	var jobs []scenario.Job
@@ -229,7 +236,7 @@ func (b Batch) Mutants(ctx context.Context, list []*scenario.Scenario) []*Mutant
 	return slices.DeleteFunc(reports, func(r *MutantReport) bool { return r == nil })
 }
 
-// batchJob returns a job of a scenario, which ends the batch if run returns an error.
+// batchJob returns a job of a scenario. An error of run ends the batch.
 func batchJob(s *scenario.Scenario, run func(context.Context) error) scenario.Job {
 	return scenario.Job{Exclusive: s.Exclusive, Locks: s.Locks, Tolerates: s.Tolerates, Do: func(ctx context.Context) bool {
 		return run(ctx) == nil

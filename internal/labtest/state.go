@@ -26,8 +26,8 @@ func namesOf(objects []*unstructured.Unstructured) []string {
 	return names
 }
 
-// strangers lists objects that are only in the cluster, and objects that are only in start/.
-func strangers(l *lab.Lab, now []*unstructured.Unstructured) []string {
+// unexpected lists objects that are only in the cluster, or only in start/.
+func unexpected(l *lab.Lab, now []*unstructured.Unstructured) []string {
 	wanted := map[string]bool{}
 	for _, o := range l.Start {
 		wanted[id(o, l.Namespace)] = true
@@ -59,13 +59,13 @@ func id(o *unstructured.Unstructured, namespace string) string {
 	return namespace + "/" + name(o)
 }
 
-// differences lists objects that have changed, without the fields that the cluster sets.
+// differences lists changed objects, without the fields that the cluster sets.
 func differences(then, now []*unstructured.Unstructured) []string {
 	var found []string
 	for _, o := range now {
 		i := slices.IndexFunc(then, func(t *unstructured.Unstructured) bool { return id(t, "") == id(o, "") })
 		if i < 0 {
-			continue // a stranger
+			continue // unexpected, see above
 		}
 		if path, was, is, differ := firstDifference("", canonical(then[i]), canonical(o)); differ {
 			found = append(found, fmt.Sprintf("%s differs: %s is %v, and was %v", name(o), strings.TrimPrefix(path, "."), is, was))

@@ -10,10 +10,11 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// mutantWithin is how long a step polls for an answer that a mutant prevents: a controller acts in milliseconds.
+// mutantWithin limits the polls for a response that a mutant prevents: a controller acts in
+// milliseconds.
 const mutantWithin = 4 * time.Second
 
-// How long the polls of the step that a mutant is to fail in have to see the same, for the step to end early: a controller takes
+// How long the polls of the step that has to fail are equal before it stops. A controller takes
 // milliseconds, pods take seconds.
 const (
 	stableFor     = 1500 * time.Millisecond
@@ -25,13 +26,13 @@ type Verdict string
 
 // The verdicts.
 const (
-	// CaughtRight: the scenario failed in the step and for the reason that the mutant names.
+	// CaughtRight: the scenario failed in the step and for the reason of the mutant.
 	CaughtRight Verdict = "caught"
-	// Survived: the scenario passed, although something is wrong.
+	// Survived: the scenario passed despite the mutant.
 	Survived Verdict = "survived"
 	// CaughtWrong: the scenario failed, but in another step or for another reason.
 	CaughtWrong Verdict = "caught for another reason"
-	// NotTried: the cluster cannot do what the mutant requires.
+	// NotTried: the cluster lacks a requirement of the mutant.
 	NotTried Verdict = "skipped"
 	// Inconclusive: the lab is broken, or the run was interrupted.
 	Inconclusive Verdict = "inconclusive"
@@ -42,17 +43,17 @@ type MutantReport struct {
 	Scenario string `json:"scenario"`
 	Mutant   string `json:"mutant"`
 	File     string `json:"file"`
-	// Line is where the mutant stands in the file, counted from 1; 0 if that is not known.
+	// Line is the mutant's line in the file, counted from 1; 0 if unknown.
 	Line    int     `json:"line,omitempty"`
 	Verdict Verdict `json:"verdict"`
-	// Reason says in a line how it was caught or, if it was not as it has to be, what is wrong.
+	// Reason says in one line how it was caught, or what is wrong.
 	Reason  string  `json:"reason"`
 	Seconds float64 `json:"seconds"`
-	// Report is that of the scenario with the mutant; nil if it was not tried.
+	// Report is the report of the scenario with the mutant; nil if it did not run.
 	Report *scenario.Report `json:"report,omitempty"`
 }
 
-// Outcome is the verdict as the outcome of a test.
+// Outcome returns the verdict as an outcome.
 func (m MutantReport) Outcome() scenario.Outcome {
 	switch m.Verdict {
 	case CaughtRight:
@@ -68,8 +69,8 @@ func (m MutantReport) Outcome() scenario.Outcome {
 	return scenario.Broken
 }
 
-// RunMutant runs a loaded scenario with one of its mutants, in a namespace of its own, and judges whether the scenario fails as the
-// mutant says. The report is never nil. The error is not nil exactly if the lab is broken.
+// RunMutant runs a loaded scenario with a mutant in its own namespace, and judges the failure. The
+// report is never nil. The error is not nil exactly if the lab is broken.
 func RunMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, env scenario.Env) (*MutantReport, error) {
 	return runMutantWithin(ctx, s, m, env, mutantWithin)
 }
@@ -93,8 +94,9 @@ func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutan
 	return report, err
 }
 
-// limitsOf returns the limits of the steps of a run that is to fail. A step that waits for pods, or sends requests from one, gets more
-// time, because pods take as long as the machine is busy. Without the name of a step, only answers of the controller are limited.
+// limitsOf returns the limits of steps in a run that has to fail. A step with pods gets more time,
+// because pods depend on the machine's load. Without the name of a step, only responses of the
+// controller have limits.
 func limitsOf(c scenario.Caught, within time.Duration) func(scenario.Step, []string) scenario.StepLimits {
 	return func(step scenario.Step, names []string) scenario.StepLimits {
 		var limits scenario.StepLimits
@@ -120,7 +122,7 @@ func limitsOf(c scenario.Caught, within time.Duration) func(scenario.Step, []str
 	}
 }
 
-// judge compares how a run ended with how it has to.
+// judge compares the end of a run with the expected failure.
 func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
 	failed := r.FailedStep()
 	switch {
@@ -138,7 +140,7 @@ func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
 	return CaughtRight, fmt.Sprintf("in step %d (%s): %s", failed.Number, failed.Title(), failed.Why())
 }
 
-// missing is the first text that the report of a step should contain and does not; "" if it contains all.
+// missing returns the first expected text that the report of a step lacks; "" if none.
 func missing(c scenario.Caught, s scenario.StepReport) string {
 	said := said(s)
 	for _, message := range c.Message {
@@ -149,14 +151,14 @@ func missing(c scenario.Caught, s scenario.StepReport) string {
 	return ""
 }
 
-// isStep reports whether the step that failed has this name, or one that failed inside it.
+// isStep reports whether the failed step, or a failed nested step, has this name.
 func isStep(s scenario.StepReport, name string) bool {
 	return s.Name == name || slices.ContainsFunc(s.While, func(inside scenario.StepReport) bool {
 		return inside.Outcome != scenario.Passed && inside.Outcome != scenario.Skipped && isStep(inside, name)
 	})
 }
 
-// said is what the report of a step says about the result, with all that of the steps inside.
+// said returns the text of a step's report with its nested steps.
 func said(s scenario.StepReport) string {
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{}).Explain(s, "")

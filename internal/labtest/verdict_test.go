@@ -44,7 +44,8 @@ spec:
     spec: {containers: [{name: web, image: "cheese:cheddar"}]}
 `
 
-// loadScenario writes a scenario with the given steps, with web.yaml and deployment.yaml beside it, and loads it.
+// loadScenario writes a scenario with the given steps, with web.yaml and deployment.yaml beside it,
+// and loads it.
 func loadScenario(t *testing.T, steps string) *scenario.Scenario {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "example")
@@ -127,7 +128,8 @@ func TestMutantIsCaughtOnlyForItsReason(t *testing.T) {
 	}
 }
 
-// A step ends early if the polls see the same for a while, and its report has the message of the mutant.
+// A step ends early if the polls see the same for a while, and its report has the message of the
+// mutant.
 func TestMutantStopsEarlyOnceCaught(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

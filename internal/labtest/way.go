@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// tasks goes through the tasks in order. It applies and reverts each mutant of a task, and then solves the task.
+// tasks applies and reverts each mutant of a task, and then solves the task, in order.
 func (p *labTest) tasks(ctx context.Context) {
 	mutants := p.mutants()
 	next := func(index int) []lab.Mutant {
@@ -38,7 +38,7 @@ func (p *labTest) tasks(ctx context.Context) {
 		}
 	}
 	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), func(ctx context.Context) finding { return p.solution(ctx, right) })
-	// The report says first whether the lab can be solved.
+	// The report has the solution before the mutants.
 	if parts := p.item.Parts; len(parts) > place && parts[len(parts)-1].Kind == KindSolution {
 		p.item.Parts = slices.Insert(parts[:len(parts)-1], place, parts[len(parts)-1])
 	}
@@ -76,7 +76,7 @@ func (p *labTest) solve(ctx context.Context, index int, f *finding) {
 	}
 }
 
-// solution runs all checks again at the end. f is the result of the single tasks.
+// solution repeats all checks at the end. f is the result of the single tasks.
 func (p *labTest) solution(ctx context.Context, f finding) finding {
 	if f.err != nil {
 		return f
@@ -107,7 +107,8 @@ func (p *labTest) unsolvable(ctx context.Context, f *finding, task lab.Task, err
 	f.faults = append(f.faults, fault)
 }
 
-// upTo makes the task of an index the next one to do. It reverts the last changes if they are known, and starts the lab again otherwise.
+// upTo prepares the task of an index. It reverts the last changes if they are known, or starts the
+// lab again.
 func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 	for _, before := range p.lab.Tasks[:index] {
 		if p.unsolved[before.ID] {
@@ -132,14 +133,15 @@ func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 	return finding{err: p.note(ctx, index)}, true
 }
 
-// note records the objects, with so many tasks solved.
+// note records the objects after so many solved tasks.
 func (p *labTest) note(ctx context.Context, solved int) (err error) {
 	p.solved = solved
 	p.before, err = p.session.Objects(ctx)
 	return err
 }
 
-// undone reverts all changes since the last note, and reports whether it succeeded. It cannot revert the controller's settings.
+// undone reverts the changes since the last note, and reports whether it succeeded. It cannot
+// revert the controller's settings.
 func (p *labTest) undone(ctx context.Context) bool {
 	now, err := p.session.Objects(ctx)
 	if err != nil {
@@ -158,8 +160,9 @@ func (p *labTest) undone(ctx context.Context) bool {
 	return p.settled(ctx)
 }
 
-// wayBack returns the objects to remove, and then to apply, to restore the state before. It is not possible if the controller's ConfigMap
-// is one of them, or a Deployment with more than one revision, whose history would be lost.
+// wayBack returns the objects to remove and then to apply, to restore the state before. It is not
+// possible for the controller's ConfigMap, or for a Deployment with several revisions, whose
+// history would be lost.
 func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstructured.Unstructured, isPossible bool) {
 	counterpart := func(o *unstructured.Unstructured, in []*unstructured.Unstructured) *unstructured.Unstructured {
 		if i := slices.IndexFunc(in, func(other *unstructured.Unstructured) bool { return id(o, "") == id(other, "") }); i >= 0 {

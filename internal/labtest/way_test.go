@@ -96,7 +96,8 @@ func names(objects []*unstructured.Unstructured) string {
 	return strings.Join(all, " ")
 }
 
-// TestRecreatableOmitsServerFields keeps what a person has written, and nothing that the server would refuse or choose itself.
+// TestRecreatableOmitsServerFields keeps what a person has written, and nothing that the server
+// would refuse or choose itself.
 func TestRecreatableOmitsServerFields(t *testing.T) {
 	t.Parallel()
 	before := objects(t, sceneBefore)

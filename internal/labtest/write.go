@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Pretty writes a line for each lab, scenario, and mutant, with the errors below.
+// Pretty writes a line for each lab, scenario, and mutant, with its errors.
 type Pretty struct {
 	w     io.Writer
 	style scenario.Style
@@ -24,7 +24,7 @@ func (p *Pretty) Place(place *ClusterReport) {
 	p.printf("on %s: cluster %q %s\n", place.Provider, place.Cluster, p.style.Dim(fmt.Sprintf("(up in %.1fs)", place.UpSeconds)))
 }
 
-// Absent writes why a cluster is not used.
+// Absent writes why a cluster is not available.
 func (p *Pretty) Absent(place *ClusterReport) {
 	p.printf("%s on %s: %s: %s\n", p.mark(place.Outcome), place.Provider, scenario.OutcomeText(place.Outcome), place.Reason)
 }
@@ -71,7 +71,7 @@ func (p *Pretty) part(part Part) {
 	}
 }
 
-// shownFaults is how many errors of one part are written: a lesson that was never recorded has dozens.
+// shownFaults limits the errors of one part: a lesson without recorded outputs has dozens.
 const shownFaults = 3
 
 // Done writes the summary of a cluster.
@@ -137,19 +137,19 @@ func (p *Pretty) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.w, format, args...) // a closed terminal is not an error
 }
 
-// document is what WriteJSON writes.
+// document is the JSON document of a report.
 type document struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	*Report
 }
 
-// WriteJSON writes a report as one indented JSON document of the kind Proof.
+// WriteJSON writes a report as indented JSON of the kind Proof.
 func WriteJSON(w io.Writer, report *Report) error {
 	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", report})
 }
 
-// WriteJUnit writes a report as a JUnit XML document. A cluster that did not start is a suite with one case.
+// WriteJUnit writes a report as JUnit XML. A cluster that did not start is a suite with one case.
 func WriteJUnit(w io.Writer, report *Report) error {
 	var suites []junit.Suite
 	total := 0.0
@@ -212,7 +212,7 @@ func caseOf(class string, part Part) junit.Case {
 	return c
 }
 
-// WriteMutant writes the result of a mutant for a person: a line, and the explanation if the mutant was not caught as it has to be.
+// WriteMutant writes the result of a mutant as text, with an explanation unless it was caught.
 func WriteMutant(p *scenario.Pretty, m MutantReport) {
 	p.Printf("%s %s: %s: %s", p.Mark(m.Outcome()), m.Scenario, m.Mutant, m.Verdict)
 	if m.Report != nil {
@@ -232,7 +232,7 @@ func WriteMutant(p *scenario.Pretty, m MutantReport) {
 	p.Cleanup(m.Report.Cleanup, "    ")
 }
 
-// CountVerdicts says in a line how many mutants came to which verdict.
+// CountVerdicts returns the number of mutants for each verdict in one line.
 func CountVerdicts(reports []*MutantReport) string {
 	counts := map[Verdict]int{}
 	for _, m := range reports {
@@ -251,7 +251,7 @@ func CountVerdicts(reports []*MutantReport) string {
 type MutantReports struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Outcome is Passed if every mutant that was tried was caught.
+	// Outcome is Passed if no mutant failed.
 	Outcome scenario.Outcome `json:"outcome"`
 	Mutants []*MutantReport  `json:"mutants"`
 }

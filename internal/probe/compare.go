@@ -24,7 +24,7 @@ type Expectation struct {
 	// another namespace can respond.
 	Namespace   string
 	Certificate *Certificate // of the server; nil accepts any
-	Arrived     *Arrived     // the request as the workload must receive it; nil accepts any
+	Received    *Received    // the request as the workload must receive it; nil accepts any
 }
 
 // Certificate describes the expected server certificate.
@@ -62,8 +62,8 @@ func Compare(e Expectation, o Observation) []Mismatch {
 	if e.Certificate != nil {
 		all = append(all, compareCertificate(*e.Certificate, o.TLS)...)
 	}
-	if e.Arrived != nil {
-		all = append(all, compareArrived(*e.Arrived, o)...)
+	if e.Received != nil {
+		all = append(all, compareReceived(*e.Received, o)...)
 	}
 	return all
 }
@@ -182,14 +182,14 @@ func excerpt(o Observation) string {
 	return strconv.Quote(text)
 }
 
-// Arrived describes the request that the workload must receive, as /echo reports it. A zero field accepts any value.
-type Arrived struct {
+// Received describes the request that the workload must receive, as /echo reports it. A zero field accepts any value.
+type Received struct {
 	Method, Path, Query, Host, Protocol, Body string
 	TLS                                       *bool             // whether the request arrives over TLS; nil accepts both
 	Header                                    map[string]string // as in Expectation, for request headers
 }
 
-// echo is the part of the response of /echo that an Arrived is about.
+// echo is the part of the response of /echo that an Received is about.
 type echo struct {
 	Method   string           `json:"method"`
 	Path     string           `json:"path"`
@@ -201,7 +201,7 @@ type echo struct {
 	TLS      *json.RawMessage `json:"tls"`
 }
 
-func compareArrived(e Arrived, o Observation) []Mismatch {
+func compareReceived(e Received, o Observation) []Mismatch {
 	var got echo
 	if err := json.Unmarshal(o.Body, &got); err != nil || got.Method == "" {
 		return []Mismatch{{"body", "a workload's account of the request (/echo)", excerpt(o)}}

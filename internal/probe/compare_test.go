@@ -96,19 +96,19 @@ func TestCompareReceivedRequest(t *testing.T) {
 		"headers": {"X-Scheme": ["http"]}}`
 	yes, no := true, false
 	for name, tc := range map[string]struct {
-		expect probe.Arrived
+		expect probe.Received
 		body   string
 		want   string
 	}{
-		"all as expected": {probe.Arrived{Method: "GET", Path: "/b", Query: "x=1", Host: "a.test", Protocol: "HTTP/1.1", TLS: &no,
+		"all as expected": {probe.Received{Method: "GET", Path: "/b", Query: "x=1", Host: "a.test", Protocol: "HTTP/1.1", TLS: &no,
 			Header: map[string]string{"x-scheme": "ht*", "Authorization": ""}}, account, ""},
-		"all different": {probe.Arrived{Path: "/a", TLS: &yes, Header: map[string]string{"X-Scheme": "", "X-Real-Ip": "*"}}, account,
+		"all different": {probe.Received{Path: "/a", TLS: &yes, Header: map[string]string{"X-Scheme": "", "X-Real-Ip": "*"}}, account,
 			`arrived path: expected "/a", observed "/b"` + "\n" + `arrived over TLS: expected true, observed false` + "\n" +
 				`arrived header X-Real-Ip: expected "*", observed none` + "\n" + `arrived header X-Scheme: expected none, observed "http"`},
-		"no account": {probe.Arrived{Path: "/a"}, "hello", `body: expected a workload's account of the request (/echo), observed "hello"`},
+		"no account": {probe.Received{Path: "/a"}, "hello", `body: expected a workload's account of the request (/echo), observed "hello"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := text(probe.Compare(probe.Expectation{Arrived: &tc.expect}, probe.Observation{Body: []byte(tc.body)})); got != tc.want {
+			if got := text(probe.Compare(probe.Expectation{Received: &tc.expect}, probe.Observation{Body: []byte(tc.body)})); got != tc.want {
 				t.Errorf("%s\nwant\n%s", got, tc.want)
 			}
 		})

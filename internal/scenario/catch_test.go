@@ -46,8 +46,8 @@ func TestFailureHasControllerExplanation(t *testing.T) {
 	}
 }
 
-// TestLostClusterIsBroken ends the API server, or takes the namespace away, while a step looks. What was seen before that stays
-// in the report.
+// TestLostClusterIsBroken ends the API server, or takes the namespace away, while a step looks.
+// What was seen before that stays in the report.
 func TestLostClusterIsBroken(t *testing.T) {
 	const steps = "- apply: web.yaml\n- expect: {url: http://web.test/, status: 404, within: 300ms}\n- apply: web.yaml\n"
 	const seen = "; before that, status: expected 404 Not Found, observed 200 OK"

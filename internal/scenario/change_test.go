@@ -95,7 +95,8 @@ func systemConfig(t *testing.T, c *fakecluster.Cluster) *unstructured.Unstructur
 	return got
 }
 
-// TestObjectsOutsideNamespaceAreRestored has a run change the controller's ConfigMap, and pass, fail or be interrupted.
+// TestObjectsOutsideNamespaceAreRestored has a run change the controller's ConfigMap, and pass,
+// fail or be interrupted.
 func TestObjectsOutsideNamespaceAreRestored(t *testing.T) {
 	const steps = "- patch: {object: configmap/ingresslab-controller, namespace: ingresslab-system, " +
 		"merge: {metadata: {labels: {keep: null}}, " +
@@ -159,7 +160,7 @@ func TestRolloutRestartAndUndo(t *testing.T) {
 		t.Error("the template is not annotated")
 	}
 	report := playKept(t, c, http, "- rollout: {undo: deployment/web}\n")
-	if want := "deployment web has no earlier revision to go back to"; !strings.Contains(report.Reason, want) ||
+	if want := "deployment web has no earlier revision"; !strings.Contains(report.Reason, want) ||
 		report.Outcome != scenario.Failed {
 		t.Errorf("%s: %s", report.Outcome, report.Reason)
 	}
@@ -321,10 +322,10 @@ func TestPodFaults(t *testing.T) {
 	}
 	c.OnPost = func(string, string, url.Values) kube.Answer { return kube.Answer{Status: 404} }
 	for step, want := range map[string]string{
-		"{service: web, action: crash}":           "pod web-pod answers 404 to POST /crash on port 80: it is not a demo workload",
-		"{service: web, count: 2, action: kill}":  "1 pods are ready, 2 are needed",
+		"{service: web, action: crash}":           "pod web-pod returns 404 for POST /crash on port 80; it is not a demo workload",
+		"{service: web, count: 2, action: kill}":  "1 pods are ready; 2 are needed",
 		"{service: nothing, action: kill}":        "0 pods are ready",
-		"{session: s, action: kill}":              "no pod has answered in session s yet",
+		"{session: s, action: kill}":              "no pod has served session s yet",
 		"{name: nothing, action: delete}":         `"nothing" not found`,
 		"{workload: deployment/x, action: crash}": "not found",
 	} {

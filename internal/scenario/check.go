@@ -1,14 +1,11 @@
 package scenario
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"k8s.io/client-go/util/jsonpath"
 
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
@@ -18,10 +15,10 @@ import (
 var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 5 * time.Second}
 
 // Check runs the steps of a check in an existing namespace, up to the first failure. It changes
-// nothing, and uses host names unchanged. It returns the reports of the steps that ran.
-// A traffic step runs once, perhaps before a change is in effect. So a check that ends with failed
-// traffic runs again from its first step, with new sessions. The attempts are few, because
-// repeating a random result until it passes proves nothing.
+// nothing, and uses host names unchanged. It returns the reports of the steps that ran. A traffic
+// step runs once, perhaps before a change is in effect. So a check that ends with failed traffic
+// runs again from its first step, with new sessions. The attempts are few, because repeating a
+// random result until it passes proves nothing.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
 	for _, pause := range trafficPauses {
@@ -30,7 +27,7 @@ func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepR
 		}
 		again := checkRunner(env, namespace).perform(ctx, steps)
 		if ctx.Err() != nil {
-			break // what was cut short says less than what was seen before
+			break // a canceled attempt has no result
 		}
 		reports = again
 		tries++
@@ -67,7 +64,7 @@ func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step,
 		for i, step := range steps {
 			l := r.poll(ctx, step)
 			if l.err == nil && ctx.Err() != nil {
-				l.err = ctx.Err() // a look that was cut short says nothing: half the traffic has another share
+				l.err = ctx.Err() // a canceled poll has no result: part of the traffic has a different share
 			}
 			if l.err != nil {
 				return l
@@ -105,7 +102,7 @@ func (r *runner) poll(ctx context.Context, step Step) pollResult {
 	if o := step.observer(); o != nil {
 		return o.poll(ctx, r)
 	}
-	return pollResult{err: fmt.Errorf("%s changes something: a check cannot have it", step.Verb())}
+	return pollResult{err: fmt.Errorf("%s changes something, which a check cannot do", step.Verb())}
 }
 
 // checkRunner returns a runner that renames nothing.
@@ -132,12 +129,12 @@ func CheckOnce(ctx context.Context, env Env, namespace string, steps []Step) []S
 // checkOnce polls a step until it fails, or has passed as often as its streak requires.
 func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport {
 	report, begin := r.describe(index, step), time.Now()
-	looks := 1
+	polls := 1
 	if o := step.observer(); o != nil {
-		looks = o.streak()
+		polls = o.streak()
 	}
 	var l pollResult
-	for range looks {
+	for range polls {
 		l = r.poll(ctx, step)
 		report.Tries++
 		if !l.holds() {
@@ -148,15 +145,13 @@ func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport
 	switch {
 	case l.holds():
 		report.Outcome = Passed
+		r.sessions[step.only().traits().session].remember(l.observed)
 	case ctx.Err() != nil:
 		report.Outcome = brokenUnless(ctx)
 	case l.err != nil:
 		report.Outcome, report.Error = Broken, l.err.Error()
 	default:
 		report.Outcome, report.Mismatches = Failed, l.mismatches
-	}
-	if session := step.only().traits().session; l.holds() {
-		r.sessions[session].remember(l.observed)
 	}
 	return report
 }
@@ -199,7 +194,7 @@ func Ask(ctx context.Context, env Env, namespace string, before []Step, request 
 	case seen.err != nil:
 		return probe.Observation{}, seen.err
 	case seen.observed == nil:
-		return probe.Observation{}, errors.New("there was no answer")
+		return probe.Observation{}, errors.New("no response")
 	}
 	o := *seen.observed
 	if o.Served != nil && len(o.Served.Services) == 0 && o.Served.Pod != "" {
@@ -215,22 +210,18 @@ func Ask(ctx context.Context, env Env, namespace string, before []Step, request 
 // Field returns a field of an object, KIND/NAME, in kubectl's notation: {.spec.type}. It joins
 // several results with spaces.
 func Field(ctx context.Context, env Env, namespace, object, path string) (string, error) {
-	wanted, fault := parseReference(object)
-	if fault != nil {
-		return "", fault
+	wanted, invalid := parseReference(object)
+	if invalid != nil {
+		return "", invalid
 	}
 	wanted.SetNamespace(namespace)
 	found, err := env.Kube.Get(ctx, wanted)
 	if err != nil {
 		return "", err
 	}
-	field := jsonpath.New(object).AllowMissingKeys(true)
-	if err := field.Parse(path); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	var text bytes.Buffer
-	if err := field.Execute(&text, found.Object); err != nil {
+	value, err := fieldOf(found, path)
+	if err != nil {
 		return "", fmt.Errorf("%s of %s: %w", path, object, err)
 	}
-	return strings.TrimSpace(text.String()), nil
+	return strings.TrimSpace(value), nil
 }

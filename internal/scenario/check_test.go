@@ -25,8 +25,8 @@ func (a *answers) Do(ctx context.Context, request probe.Request) probe.Observati
 	return probe.Observation{Method: http.MethodGet, URL: request.URL, Status: a.status}
 }
 
-// On a busy machine the time is over before a check was looked at three times. What was seen until then is the answer, and that
-// nothing was seen says so.
+// On a busy machine the time is over before a check was looked at three times. What was seen until
+// then is the answer, and that nothing was seen says so.
 func TestExpectFailureOnSlowMachine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

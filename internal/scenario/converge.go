@@ -140,14 +140,13 @@ func (c convergence) unopposed() bool {
 
 // explain returns the differences and a note for a poll that did not pass.
 func (c convergence) explain() ([]probe.Mismatch, string) {
-	mismatches, note := c.mismatch.mismatches, ""
-	if c.inARow > 0 {
-		note = fmt.Sprintf("it held in the last %d polls, which is not enough", c.inARow)
+	switch {
+	case c.err != nil:
+		return c.mismatch.mismatches, "the last poll failed: " + c.err.Error()
+	case c.inARow > 0:
+		return c.mismatch.mismatches, fmt.Sprintf("only the last %d polls passed, which is not enough", c.inARow)
 	}
-	if c.err != nil {
-		note = "the last pollResult failed: " + c.err.Error()
-	}
-	return mismatches, note
+	return c.mismatch.mismatches, ""
 }
 
 // settle writes the result of polling into the report; otherwise is the outcome of a failure.
@@ -211,7 +210,7 @@ func (e *earlyStop) caught(ctx context.Context, l pollResult) bool {
 	if time.Since(e.since) < e.limits.StableFor {
 		return false
 	}
-	e.since = time.Now() // diagnostics cost time: wait as long again before the next ones
+	e.since = time.Now() // diagnostics take time: wait as long before the next ones
 	report := e.report
 	report.Outcome, report.Mismatches, report.Answer = Failed, l.mismatches, answerOf(l.observed)
 	if e.limits.Enough(report) {

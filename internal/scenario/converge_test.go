@@ -27,7 +27,8 @@ func script(looks ...pollResult) func(context.Context) pollResult {
 	}
 }
 
-// TestConverge looks at the time that 9 looks take as well: the pauses between those that do not hold grow by a tenth each.
+// TestConverge looks at the time that 9 looks take as well: the pauses between those that do not
+// hold grow by a tenth each.
 func TestConverge(t *testing.T) {
 	const slower = pollInterval * 11 / 10
 	for name, tc := range map[string]struct {
@@ -47,9 +48,9 @@ func TestConverge(t *testing.T) {
 			5 * pollInterval},
 		"never holds":                {script(wrong), time.Second, false, 9, "404", "", time.Second},
 		"the newest mismatch counts": {script(wrong, worse), time.Second, false, 9, "503", "", time.Second},
-		"an error hides no mismatch": {script(wrong, unseen), time.Second, false, 9, "404", "the last pollResult failed: nothing listens",
+		"an error hides no mismatch": {script(wrong, unseen), time.Second, false, 9, "404", "the last poll failed: nothing listens",
 			time.Second},
-		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last pollResult failed: nothing listens", time.Second},
+		"no answer at all":             {script(unseen), time.Second, false, 9, "", "the last poll failed: nothing listens", time.Second},
 		"what holds in time may go on": {script(wrong, wrong, holds), 3*pollInterval - 1, true, 5, "404", "", 5*pollInterval - 1},
 		"and has to go on":             {script(wrong, wrong, holds, wrong, holds), 3*pollInterval - 1, false, 4, "404", "", 4*pollInterval - 1},
 	} {
@@ -74,7 +75,8 @@ func TestConverge(t *testing.T) {
 	}
 }
 
-// A pollResult that the end of the time cuts off ends with an error that says nothing about what was looked at.
+// A pollResult that the end of the time cuts off ends with an error that says nothing about what
+// was looked at.
 func TestConvergeIgnoresInterruptedPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0

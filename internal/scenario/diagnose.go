@@ -62,7 +62,7 @@ type ServiceState struct {
 // diagnose collects what explains the failure of a step. Diagnostics.Error lists what it could not
 // collect. lost is set if the cluster or the namespace no longer exists.
 func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
-	if err := r.whatIsGone(ctx); err != nil {
+	if err := r.findLost(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
@@ -92,7 +92,7 @@ func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost 
 
 // findLost returns an error if the API server does not respond, or if the run's namespace was
 // deleted.
-func (r *runner) whatIsGone(ctx context.Context) error {
+func (r *runner) findLost(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
 	namespace, err := r.env.Kube.Clientset().CoreV1().Namespaces().Get(ctx, r.names.namespace, metav1.GetOptions{})
@@ -101,7 +101,7 @@ func (r *runner) whatIsGone(ctx context.Context) error {
 	case err != nil && !errors.As(err, &status):
 		return fmt.Errorf("the API server no longer responds: %w", err)
 	case r.names.run == "":
-		return nil // the namespace of a lab is not the runner's
+		return nil // the namespace belongs to a lab
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("namespace %s was deleted during the run; run the scenario again", r.names.namespace)
 	case err == nil && namespace.DeletionTimestamp != nil:

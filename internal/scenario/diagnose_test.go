@@ -61,8 +61,8 @@ func (explainer) AskPod(_ context.Context, _, _, _ string, query url.Values, _ s
 	return &kube.Answer{Status: http.StatusOK, Body: fmt.Appendf(nil, all, candidates)}, nil
 }
 
-// The diagnostics of a failed expectation have the Ingresses that the controller considers, and their Services. If there are none, any
-// Ingress can have the fault.
+// The diagnostics of a failed expectation have the Ingresses that the controller considers, and
+// their Services. If there are none, any Ingress can have the fault.
 func TestDiagnosticsHaveConsideredIngresses(t *testing.T) {
 	api := fake.NewClientset(
 		ingressOf("a.test", "a"), ingressOf("*.b.test", "b"), serviceOf("a"), serviceOf("b"), serviceOf("c"),

@@ -30,7 +30,8 @@ type Env struct {
 	// Seed determines all random values of a run: its name, and the targets of faults. 0 selects a
 	// random seed.
 	Seed uint64
-	// Variant distinguishes the random values of runs with the same seed, such as those of a scenario and its mutants.
+	// Variant distinguishes the random values of runs with the same seed, such as those of a
+	// scenario and its mutants.
 	Variant string
 	// BeforeStep returns the limits of a step; nil sets none. names are the names of the enclosing
 	// steps and the step.

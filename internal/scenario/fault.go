@@ -21,19 +21,19 @@ import (
 
 // podFault injects a fault into pods, and returns their names.
 func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
-	pods, err := r.victims(ctx, f)
+	pods, err := r.candidates(ctx, f)
 	if err != nil {
 		return "", err
 	}
 	wanted := max(f.Count, 1)
 	if len(pods) < wanted {
-		return "", cannot("%d pods are ready, %d are needed", len(pods), wanted)
+		return "", cannot("%d pods are ready; %d are needed", len(pods), wanted)
 	}
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	var names []string
 	for range wanted {
 		n := r.rand.IntN(len(pods))
-		if err := r.strike(ctx, &pods[n], f.Action); err != nil {
+		if err := r.inject(ctx, &pods[n], f.Action); err != nil {
 			return strings.Join(names, ", "), err
 		}
 		names = append(names, pods[n].Name)
@@ -43,7 +43,7 @@ func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
 }
 
 // candidates returns the pods that a fault selects from.
-func (r *runner) victims(ctx context.Context, f PodFault) ([]corev1.Pod, error) {
+func (r *runner) candidates(ctx context.Context, f PodFault) ([]corev1.Pod, error) {
 	switch {
 	case f.Workload != "":
 		return r.podsOf(ctx, f.Workload, f.Namespace)
@@ -54,7 +54,7 @@ func (r *runner) victims(ctx context.Context, f PodFault) ([]corev1.Pod, error) 
 	if f.Session != "" {
 		s := r.sessions[f.Session]
 		if s == nil || s.pod == "" {
-			return nil, cannot("no pod has answered in session %s yet", f.Session)
+			return nil, cannot("no pod has served session %s yet", f.Session)
 		}
 		name = s.pod
 	}
@@ -94,7 +94,7 @@ func (r *runner) endpointPods(ctx context.Context, service, namespace string) ([
 }
 
 // inject injects a fault into one pod.
-func (r *runner) strike(ctx context.Context, pod *corev1.Pod, do string) error {
+func (r *runner) inject(ctx context.Context, pod *corev1.Pod, do string) error {
 	pods := r.env.Kube.Clientset().CoreV1().Pods(pod.Namespace)
 	switch do {
 	case "delete":
@@ -121,7 +121,7 @@ func (r *runner) tell(ctx context.Context, pod *corev1.Pod, path string, query u
 		return err
 	}
 	if !slices.Contains(accepted, answer.Status) {
-		return cannot("pod %s answers %d to POST %s on port %d: it is not a demo workload (docs/workloads.md)",
+		return cannot("pod %s returns %d for POST %s on port %d; it is not a demo workload (docs/workloads.md)",
 			pod.Name, answer.Status, path, port)
 	}
 	return nil

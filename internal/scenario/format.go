@@ -33,7 +33,8 @@ type Scenario struct {
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
 	// What the cluster has to support. If it does not, the scenario is skipped with the reason.
 	Requires Capabilities `yaml:"requires,omitempty"`
-	// The scenario affects every host. No other scenario runs in parallel, except an exclusive one with other locks.
+	// The scenario affects every host. No other scenario runs in parallel, except an exclusive one
+	// with other locks.
 	Exclusive bool `yaml:"exclusive,omitempty"`
 	// Names of cluster-wide resources that the scenario changes. Scenarios with a common lock do
 	// not run in parallel. A scenario needs a lock, or exclusive, to change anything outside its
@@ -44,7 +45,8 @@ type Scenario struct {
 	Tolerates Strings `yaml:"tolerates,omitempty"`
 	// The steps, in order. The first step that fails ends the scenario.
 	Steps []Step `yaml:"steps" jsonschema:"required,minItems=1"`
-	// Plausible mistakes. The scenario has to fail with each of them, in the given step and for the given reason.
+	// Plausible mistakes. The scenario has to fail with each of them, in the given step and for the
+	// given reason.
 	Mutants []Mutant `yaml:"mutants,omitempty"`
 
 	source
@@ -64,7 +66,8 @@ type Step struct {
 	Name string `yaml:"name,omitempty"`
 	// Create or change the objects of manifest files, which are in the scenario's directory.
 	Apply Apply `yaml:"apply,omitempty"`
-	// Delete objects, and wait until none exists: manifest files, or single objects as KIND/NAME, such as ingress/stilton.
+	// Delete objects, and wait until none exists: manifest files, or single objects as KIND/NAME,
+	// such as ingress/stilton.
 	Delete Delete `yaml:"delete,omitempty"`
 	// Change an existing object, as kubectl patch does.
 	Patch *Patch `yaml:"patch,omitempty"`
@@ -95,7 +98,8 @@ type Mutant struct {
 	Name string `yaml:"name" jsonschema:"required"`
 	// Changes to objects, made before they are applied.
 	Patch []Patch `yaml:"patch,omitempty"`
-	// Manifest files whose objects replace those of the same kind and name. Other objects are added.
+	// Manifest files whose objects replace those of the same kind and name. Other objects are
+	// added.
 	Apply Strings `yaml:"apply,omitempty"`
 	// Objects to omit, as KIND/NAME.
 	Omit Strings `yaml:"omit,omitempty"`
@@ -109,7 +113,8 @@ type Mutant struct {
 type Caught struct {
 	// Name of the step that has to fail.
 	Step string `yaml:"step,omitempty"`
-	// Text in the report of that step: a mismatch, the controller's reason, an Event, or a refusal by the API server.
+	// Text in the report of that step: a mismatch, the controller's reason, an Event, or a refusal
+	// by the API server.
 	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }
 

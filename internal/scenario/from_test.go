@@ -50,7 +50,7 @@ func TestExpectSendsRequestFromPod(t *testing.T) {
 		`{url: http://shop.test/, from: net-test, connectTo: "node/b:80", status: 404, within: 300ms}`: "status: expected 404 Not Found, " +
 			"observed 200 OK at node b (10.9.0.2:80)",
 		`{url: http://shop.test/, from: net-test, connectTo: "node/c:80", status: 200, within: 300ms}`: "to node/c:80: " +
-			"there is no node c with an address",
+			"no node c has an address",
 		`{url: http://shop.test/, from: net-test, status: 200, latency: 4ms, within: 300ms}`: "latency: expected at most 4ms, " +
 			"observed 5ms",
 		`{url: http://shop.test/, from: deployment/web, status: 200, within: 300ms}`: "from deployment/web: ",
@@ -62,7 +62,8 @@ func TestExpectSendsRequestFromPod(t *testing.T) {
 	}
 }
 
-// TestExpectPrefersAgentToExec has the pod's agent in this process, and exec as what is left where there is none.
+// TestExpectPrefersAgentToExec has the pod's agent in this process, and exec as what is left where
+// there is none.
 func TestExpectPrefersAgentToExec(t *testing.T) {
 	c, http := fakecluster.New(t)
 	running(t, c, "net-test", "")

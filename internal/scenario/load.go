@@ -46,7 +46,7 @@ func load(path string) (*Scenario, strictyaml.Diagnostics, error) {
 	positions, faults := strictyaml.Decode(path, data, 1, s)
 	s.source = source{file: path, positions: positions}
 	if len(positions) == 0 {
-		return s, faults, nil // not YAML; whatever else could be said would not help
+		return s, faults, nil // not YAML: other errors would not help
 	}
 	read := readManifests(filepath.Dir(path), manifestFiles(s))
 	s.manifests = read.manifests
@@ -66,7 +66,7 @@ func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	}
 	return strictyaml.Diagnostics{{
 		File: s.file, Position: s.positions.At("metadata.name"), Path: "metadata.name",
-		Message: fmt.Sprintf("is %q, and the directory is called %q: they must be the same", s.Metadata.Name,
+		Message: fmt.Sprintf("is %q, but the directory is %q; use the same name", s.Metadata.Name,
 			filepath.Base(filepath.Dir(absolute))),
 	}}
 }
@@ -125,7 +125,7 @@ type Entry struct {
 	Name string
 	// Title is empty if Load reports errors.
 	Title string
-	Path string
+	Path  string
 }
 
 // List returns the scenarios in the subdirectories of dir, by name.
@@ -161,9 +161,9 @@ func (e *UnknownError) Error() string {
 		return fmt.Sprintf("no scenario %q (did you mean %q?)", e.Name, e.Nearest)
 	}
 	if len(e.Known) == 0 {
-		return fmt.Sprintf("no scenario %q, and no other one here", e.Name)
+		return fmt.Sprintf("no scenario %q; there are no scenarios", e.Name)
 	}
-	return fmt.Sprintf("no scenario %q, there are %s", e.Name, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("no scenario %q; the scenarios are %s", e.Name, strings.Join(e.Known, ", "))
 }
 
 // Find returns the files of the scenarios that an argument selects: a name in dir, a pattern of

@@ -57,7 +57,8 @@ func TestLoadGolden(t *testing.T) {
 	}
 }
 
-// extract writes the files of the archive into the directory example, and returns the faults that it expects.
+// extract writes the files of the archive into the directory example, and returns the faults that
+// it expects.
 func extract(t *testing.T, archive *txtar.Archive) string {
 	t.Helper()
 	want := ""
@@ -102,7 +103,7 @@ func TestFind(t *testing.T) {
 	}
 	for argument, want := range map[string]string{
 		"host-ruoting": `no scenario "host-ruoting" (did you mean "host-routing"?)`,
-		"kubernetes":   `no scenario "kubernetes", there are `,
+		"kubernetes":   `no scenario "kubernetes"; the scenarios are `,
 		"testdata":     `no scenario "testdata`,
 		"[":            `no scenario "["`,
 	} {

@@ -34,7 +34,7 @@ func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	}
 	for _, name := range m.Apply {
 		for _, o := range s.manifests[name].Objects {
-			stand(mutated, files, o)
+			replace(mutated, files, o)
 		}
 	}
 	for i, p := range m.Patch {
@@ -87,11 +87,11 @@ func change(manifests map[string]Manifest, files []string, part, target string, 
 		return []flaw{{part, err}}
 	}
 	slices.Sort(there)
-	return []flaw{{part, fmt.Errorf("the scenario applies no %s, it applies %s", target, strings.Join(slices.Compact(there), ", "))}}
+	return []flaw{{part, fmt.Errorf("the scenario applies no %s; it applies %s", target, strings.Join(slices.Compact(there), ", "))}}
 }
 
 // replace replaces the objects of the same kind and name, or adds the object to the first file.
-func stand(manifests map[string]Manifest, files []string, o *unstructured.Unstructured) {
+func replace(manifests map[string]Manifest, files []string, o *unstructured.Unstructured) {
 	isNew := true
 	for _, name := range files {
 		manifest := manifests[name]
@@ -128,7 +128,7 @@ func (c *checker) mutants(s *Scenario) {
 		case strings.TrimSpace(m.Name) == "":
 			c.fault(at+".name", "is missing; describe the mistake in a few words")
 		case slices.Contains(names, m.Name):
-			c.fault(at+".name", "%q is the name of an earlier mutant, too", m.Name)
+			c.fault(at+".name", "%q is the name of an earlier mutant", m.Name)
 		}
 		names = append(names, m.Name)
 		if len(m.Patch)+len(m.Apply)+len(m.Omit) == 0 {
@@ -146,11 +146,11 @@ func (c *checker) mutants(s *Scenario) {
 		if name := m.Caught.Step; name != "" && !slices.Contains(stepNames, name) {
 			c.add(at+".caught.step", strictyaml.Nearest(name, stepNames), "no step has the name %q", name)
 		}
-		c.because(at+".caught.message", m.Caught.Message)
+		c.messages(at+".caught.message", m.Caught.Message)
 	}
 }
 
-func (c *checker) because(path string, texts Strings) {
+func (c *checker) messages(path string, texts Strings) {
 	if len(texts) == 0 {
 		c.fault(path, "is missing; set text from the report of the failing step")
 	}
@@ -206,7 +206,7 @@ func (s *Scenario) LineOf(m Mutant) int {
 func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
 	mutated, flaws := s.mutate(m)
 	if len(flaws) > 0 {
-		return nil // it is not run
+		return nil // it does not run
 	}
 	var others []*unstructured.Unstructured
 	for _, name := range s.appliedFiles() {

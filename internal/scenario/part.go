@@ -41,7 +41,7 @@ type part struct{ first, end int }
 // CheckPart validates env.From and env.Until without a cluster. The error is a *PartError.
 func CheckPart(s *Scenario, env Env) error {
 	_, err := s.part(env)
-	if err != nil { // a nil *PartError is no nil error
+	if err != nil { // a nil *PartError is not a nil error
 		return err
 	}
 	return nil
@@ -73,7 +73,7 @@ func (s *Scenario) part(env Env) (part, *PartError) {
 func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
 	if n, err := strconv.Atoi(ref); err == nil {
 		if n < 1 || n > len(s.Steps) {
-			return 0, s.partf("%s %d: there are steps 1 to %d", flag, n, len(s.Steps))
+			return 0, s.partf("%s %d: the steps are 1 to %d", flag, n, len(s.Steps))
 		}
 		return n - 1, nil
 	}
@@ -87,9 +87,9 @@ func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
 		}
 	}
 	if near := strictyaml.Nearest(ref, names); near != "" {
-		return 0, s.partf("%s: no step is called %q; did you mean %q?", flag, ref, near)
+		return 0, s.partf("%s: no step has the name %q; did you mean %q?", flag, ref, near)
 	}
-	return 0, s.partf("%s: no step is called %q; steps can be named by their number, 1 to %d", flag, ref, len(s.Steps))
+	return 0, s.partf("%s: no step has the name %q; use a name or a number from 1 to %d", flag, ref, len(s.Steps))
 }
 
 // sessionsAcross refuses to continue in the middle of a session, because its cookies were not
@@ -127,7 +127,7 @@ func sessionsOf(step Step) []string {
 type kept struct {
 	run    string
 	seed   uint64
-	passed int // how many steps have
+	passed int // the number of passed steps
 }
 
 // findKept returns the run to continue: the one that env names, or the newest kept run of the
@@ -145,11 +145,11 @@ func (s *Scenario) findKept(ctx context.Context, env Env, first int) (kept, erro
 	usable := slices.DeleteFunc(slices.Clone(there), func(n corev1.Namespace) bool { return n.Labels[LabelKept] == "" })
 	switch {
 	case len(there) == 0 && env.Run != "":
-		return kept{}, s.partf("--run-id %s: there is no such run of it in the cluster", env.Run)
+		return kept{}, s.partf("--run-id %s: the cluster has no such run of this scenario", env.Run)
 	case len(there) == 0:
-		return kept{}, s.partf("--from-step: no run of it was kept in the cluster; --until-step STEP and --keep leave one")
+		return kept{}, s.partf("--from-step: the cluster has no kept run of this scenario; use --until-step STEP or --keep first")
 	case len(usable) == 0:
-		return kept{}, s.partf("--from-step: run %s was not kept, it is still under way or was ended by force", there[0].Labels[LabelRun])
+		return kept{}, s.partf("--from-step: run %s was not kept; it is still running or was killed", there[0].Labels[LabelRun])
 	}
 	newest := slices.MaxFunc(usable, func(a, b corev1.Namespace) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 	return s.readKept(newest.Labels, first)

@@ -63,9 +63,9 @@ func TestRunFromAndUntilStep(t *testing.T) {
 func TestInvalidPartsAreRejected(t *testing.T) {
 	s := load(t, partSteps)
 	for name, tc := range map[string]struct{ from, until, want string }{
-		"no such number":  {"", "9", "--until-step 9: there are steps 1 to 8"},
-		"no such name":    {"", "pag", `--until-step: no step is called "pag"; did you mean "page"?`},
-		"nothing alike":   {"wait for it", "", `--from-step: no step is called "wait for it"; steps can be named by their number, 1 to 8`},
+		"no such number":  {"", "9", "--until-step 9: the steps are 1 to 8"},
+		"no such name":    {"", "pag", `--until-step: no step has the name "pag"; did you mean "page"?`},
+		"nothing alike":   {"wait for it", "", `--from-step: no step has the name "wait for it"; use a name or a number from 1 to 8`},
 		"the wrong order": {"5", "page", "step 5 (--from-step) comes after step 4 (--until-step)"},
 		"a session": {
 			"5", "", "--from-step 5: step 8 continues session browser of step 3, whose cookies were not saved; use --from-step 3 or an earlier step",
@@ -93,13 +93,13 @@ func TestOnlyKeptRunContinues(t *testing.T) {
 			t.Errorf("%v, %d steps\nwant %s", err, len(report.Steps), want)
 		}
 	}
-	refused(scenario.Env{From: "2"}, "--from-step: no run of it was kept in the cluster; --until-step STEP and --keep leave one")
-	refused(scenario.Env{From: "2", Run: "r1"}, "--run-id r1: there is no such run of it in the cluster")
+	refused(scenario.Env{From: "2"}, "--from-step: the cluster has no kept run of this scenario; use --until-step STEP or --keep first")
+	refused(scenario.Env{From: "2", Run: "r1"}, "--run-id r1: the cluster has no such run of this scenario")
 	if err := c.EnsureNamespace(t.Context(), "lab-example-r1", map[string]string{scenario.LabelScenario: "example",
 		scenario.LabelRun: "r1"}); err != nil {
 		t.Fatal(err)
 	}
-	refused(scenario.Env{From: "2"}, "--from-step: run r1 was not kept, it is still under way or was ended by force")
+	refused(scenario.Env{From: "2"}, "--from-step: run r1 was not kept; it is still running or was killed")
 	if _, err := scenario.Run(t.Context(), s, scenario.Env{Kube: c, HTTP: http, Run: "r2", Until: "1"}); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ type Style struct {
 // NewPretty returns a Pretty that writes to w.
 func NewPretty(w io.Writer, style Style) *Pretty { return &Pretty{w: w, style: style} }
 
-// The ANSI sequences in use: https://www.ecma-international.org/publications-and-standards/standards/ecma-48/.
+// The ANSI sequences in use:
+// https://www.ecma-international.org/publications-and-standards/standards/ecma-48/.
 const (
 	green     = "\x1b[32m"
 	red       = "\x1b[31m"
@@ -132,7 +133,7 @@ func (p *Pretty) Cleanup(problem, indent string) {
 	}
 }
 
-// Dim returns text that is not to catch the eye.
+// Dim returns dimmed text.
 func (p *Pretty) Dim(text string) string { return p.style.Dim(text) }
 
 // Explain writes everything that explains a failed step, each line after indent.
@@ -142,7 +143,7 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 	for _, m := range s.Mismatches {
 		writeMismatch(table, m)
 	}
-	_ = table.Flush() // writing into a strings.Builder cannot fail
+	_ = table.Flush() // a strings.Builder never fails
 	reason := ""
 	if s.Answer != nil {
 		reason = s.Answer.Reason
@@ -231,7 +232,7 @@ func (s StepReport) Title() string {
 	return s.Name + ": " + s.Text
 }
 
-// effort is how long a step took, and how often it looked if that is more than it had to.
+// effort returns the duration, and the number of polls if the step needed more than steady.
 func (s StepReport) effort() string {
 	if s.Tries > steady && s.Summary == "" {
 		return fmt.Sprintf("(%.1fs, %d tries)", s.Seconds, s.Tries)
@@ -239,7 +240,7 @@ func (s StepReport) effort() string {
 	return fmt.Sprintf("(%.1fs)", s.Seconds)
 }
 
-// OutcomeText is the outcome as the predicate of a sentence.
+// OutcomeText returns an outcome as a predicate.
 func OutcomeText(o Outcome) string {
 	switch o {
 	case TimedOut:
@@ -265,7 +266,7 @@ func (p *Pretty) Mark(o Outcome) string {
 	return p.style.Mark("✗")
 }
 
-// Mark returns a mark in its color: ✓ for what is well, ✗ for what is not, anything else for what is in between.
+// Mark returns a mark in its color: ✓ in green, ✗ in red, others in yellow.
 func (s Style) Mark(mark string) string {
 	switch mark {
 	case "✓":
@@ -276,7 +277,7 @@ func (s Style) Mark(mark string) string {
 	return s.paint(yellow, mark)
 }
 
-// Dim returns text that is not to catch the eye.
+// Dim returns dimmed text.
 func (s Style) Dim(text string) string { return s.paint(dim, text) }
 
 func (s Style) paint(color, text string) string {
@@ -288,5 +289,5 @@ func (s Style) paint(color, text string) string {
 
 // Printf writes formatted text.
 func (p *Pretty) Printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.w, format, args...) // a terminal that is gone is nothing to fail for
+	_, _ = fmt.Fprintf(p.w, format, args...) // a closed terminal is not an error
 }

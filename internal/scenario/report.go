@@ -19,7 +19,8 @@ type Outcome string
 const (
 	// Passed: everything is as expected.
 	Passed Outcome = "passed"
-	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the scenario.
+	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the
+	// scenario.
 	Skipped Outcome = "skipped"
 	// Failed: a result differs from the expected one, or the cluster refused a manifest.
 	Failed Outcome = "failed"
@@ -138,7 +139,8 @@ type Progress interface {
 	StepStarted(StepReport)
 	// StepDone is called after a step.
 	StepDone(StepReport)
-	// ScenarioDone is called at the end, after the cleanup. It is called for a skipped scenario, too.
+	// ScenarioDone is called at the end, after the cleanup. It is called for a skipped scenario,
+	// too.
 	ScenarioDone(Report)
 }
 
@@ -243,7 +245,7 @@ func WorstOf(reports []*Report) Outcome {
 // EncodeJSON writes a document as indented JSON.
 func EncodeJSON(w io.Writer, document any) error {
 	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false) // "->" is meant to be read
+	enc.SetEscapeHTML(false) // keep "->" readable
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(document); err != nil {
 		return fmt.Errorf("write JSON report: %w", err)
@@ -265,8 +267,8 @@ func WriteJUnit(w io.Writer, reports []*Report) error {
 
 func junitSuiteOf(r *Report) junit.Suite {
 	suite := junit.Suite{Name: r.Scenario, File: r.File, Timestamp: junit.Time(r.Started)}
-	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed",
-		Value: fmt.Sprint(r.Seed)}} {
+	seed := fmt.Sprint(r.Seed)
+	for _, p := range []junit.Property{{Name: "title", Value: r.Title}, {Name: "namespace", Value: r.Namespace}, {Name: "seed", Value: seed}} {
 		if p.Value != "" && p.Value != "0" {
 			suite.Properties = append(suite.Properties, p)
 		}

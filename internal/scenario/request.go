@@ -23,7 +23,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// validateRequest checks the request, and not what its answer has to be.
+// validateRequest validates the request, but not the expected response.
 func (e Expect) validateRequest(c *checker, path string) {
 	c.url(path+".url", e.URL)
 	if e.Method != "" && (!httpguts.ValidHeaderFieldName(e.Method) || e.Method != strings.ToUpper(e.Method)) {
@@ -83,7 +83,7 @@ func (e Expect) describeRequest(names isolation) string {
 	return b.String()
 }
 
-// request is what an Expect asks, with the cookies of its session and the certificate of its client.
+// request returns the request of an Expect, with the session's cookies and the client certificate.
 func (r *runner) request(e Expect) (probe.Request, error) {
 	request := probe.Request{Method: e.Method, URL: r.names.url(e.URL), Body: r.names.text(e.Body), Follow: e.Follow, Header: http.Header{}}
 	for name, value := range e.Header {
@@ -102,7 +102,7 @@ func (r *runner) request(e Expect) (probe.Request, error) {
 	return request, nil
 }
 
-// host is the host that the ingress sees, without a port; empty if there is none.
+// host returns the host that the ingress receives, without a port; empty if there is none.
 func (e Expect) host(names isolation) string {
 	u, err := url.Parse(names.url(e.URL))
 	if err != nil {
@@ -117,17 +117,17 @@ func (e Expect) host(names isolation) string {
 	return host
 }
 
-// Host returns the host that the ingress sees, without a port: that of the URL, or of a Host header.
+// Host returns the host that the ingress receives, without a port: of the URL, or of a Host header.
 func (e Expect) Host() string { return e.host(isolation{}) }
 
-// session is what a browser would remember from one step to the next.
+// session is the state that a browser keeps between requests.
 type session struct {
 	cookies http.CookieJar
-	// pod answered the session's last step; empty before the first.
+	// pod is the pod that served the session's last step; empty before the first.
 	pod string
 }
 
-// session returns the session of a name, and begins it the first time.
+// session returns the session of a name, which it creates on first use.
 func (r *runner) session(name string) (*session, error) {
 	if s := r.sessions[name]; s != nil {
 		return s, nil
@@ -141,8 +141,7 @@ func (r *runner) session(name string) (*session, error) {
 	return s, nil
 }
 
-// samePod compares the pod that answered with the one that did before. Without one before, every pod is right: there has
-// to be a first.
+// samePod compares the responding pod with the session's last one. Any pod can be the first.
 func (s *session) samePod(want bool, o *probe.Observation) []probe.Mismatch {
 	if o.Served == nil {
 		return []probe.Mismatch{{Field: "answered by", Expected: "a pod", Observed: "no workload"}}
@@ -152,32 +151,33 @@ func (s *session) samePod(want bool, o *probe.Observation) []probe.Mismatch {
 	}
 	expected := "pod " + s.pod + ", as before"
 	if !want {
-		expected = "another pod than " + s.pod
+		expected = "a pod other than " + s.pod
 	}
 	return []probe.Mismatch{{Field: "session", Expected: expected, Observed: "pod " + o.Served.Pod}}
 }
 
-// remember keeps who answered for the session's next step.
+// remember records the responding pod for the session's next step.
 func (s *session) remember(o *probe.Observation) {
 	if s != nil && o != nil && o.Served != nil {
 		s.pod = o.Served.Pod
 	}
 }
 
-// netTest is the program in the pods of the net-test image that sends a scenario's requests.
+// netTest is the program in net-test pods that sends a scenario's requests.
 const netTest = "/workload"
 
-// controllerPods selects the pods of the controller in its namespace.
+// controllerPods selects the controller's pods in its namespace.
 const controllerPods = "app.kubernetes.io/name=ingress-controller"
 
-// answer is what came back by one of the ways that a request takes.
+// answer is a response from one destination.
 type answer struct {
 	probe.Observation
-	// way is "node a (10.0.0.1:80)"; empty if the URL alone says where the request goes.
+	// way is the destination, "node a (10.0.0.1:80)"; empty if the URL alone determines it.
 	way string
 }
 
-// answers sends the request from this machine, or from a pod so many times to each address that it goes to.
+// answers sends the request once from this machine, or several times from a pod to each
+// destination.
 func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, times int) ([]answer, error) {
 	if e.From == "" {
 		return []answer{{Observation: r.env.HTTP.Do(ctx, request)}}, nil
@@ -218,7 +218,8 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, t
 	return all, nil
 }
 
-// askAgent has the agent in the pod send requests, see probe.Agent. That costs milliseconds; it is false if there is no such agent.
+// askAgent sends requests through the agent in the pod, in milliseconds; see probe.Agent. It
+// returns false if there is no such agent.
 func (r *runner) askAgent(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, bool) {
 	query := url.Values{probe.AgentRequest: requests}
 	answer, err := r.env.Kube.PostPod(ctx, pod.Namespace, pod.Name, probe.AgentPort, probe.AgentPath, query)
@@ -229,13 +230,13 @@ func (r *runner) askAgent(ctx context.Context, pod *corev1.Pod, request probe.Re
 	return observed, err == nil
 }
 
-// askProgram runs the net-test program in the pod with the requests. To start a program in a container takes many times as long as a
-// request, so one start sends them all.
+// askProgram runs the net-test program in the pod. It sends all requests with one start, because a
+// start takes much longer than a request.
 func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, error) {
 	output, err := r.env.Kube.Exec(ctx, kube.Command{
 		Namespace: pod.Namespace, Pod: pod.Name, Args: append([]string{netTest, "probe"}, requests...),
 	})
-	const same = "the pod has to have the image net-test:1.0 of this version"
+	const same = "the pod needs the image net-test:1.0 of this version"
 	switch {
 	case err != nil:
 		return nil, err
@@ -250,7 +251,7 @@ func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.
 	return observed, nil
 }
 
-// observations reads the results of requests, one in each line, up to the first without a response.
+// observations parses the results of requests, one a line, up to the first without a response.
 func observations(request probe.Request, requests []string, text []byte) ([]probe.Observation, error) {
 	var all []probe.Observation
 	for line := range bytes.Lines(bytes.TrimSpace(text)) {
@@ -270,23 +271,24 @@ func observations(request probe.Request, requests []string, text []byte) ([]prob
 	return all, nil
 }
 
-// unansweredError says that a pod has asked and got no answer, which is something that was seen: where a request goes from a pod may
-// be up to the student, and that nobody listens there is a wrong answer and no broken lab.
+// unansweredError reports that a pod's request got no response. That is a failure of the scenario,
+// not of the lab, because the student might control the destination.
 type unansweredError struct{ error }
 
 func (e unansweredError) Unwrap() error { return e.error }
 
-// place is an address with the name of what has it.
+// place is an address with a name.
 type place struct{ name, address string }
 
-// destination is the parsed `to` of an Expect.
+// destination is the parsed connectTo of an Expect.
 type destination struct {
-	// kind is pod, service, node or controller; name is empty for every node, and for the controller.
+	// kind is pod, service, node, or controller. name is empty for all nodes, and for the
+	// controller.
 	kind, name string
 	port       int
 }
 
-// errDestination says how a destination is written.
+// errDestination reports the valid forms of a destination.
 var errDestination = errors.New("is not pod/NAME:PORT, service/NAME:PORT, node/NAME:PORT, node:PORT or controller:PORT")
 
 func parseDestination(text string) (destination, error) {
@@ -304,7 +306,7 @@ func parseDestination(text string) (destination, error) {
 	return destination{kind: kind, name: name, port: port}, nil
 }
 
-// placesOf asks the API where a destination is.
+// placesOf returns the addresses of a destination.
 func (r *runner) placesOf(ctx context.Context, to string) ([]place, error) {
 	d, err := parseDestination(to)
 	if err != nil {
@@ -350,7 +352,7 @@ func (r *runner) placesOf(ctx context.Context, to string) ([]place, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("there is no %s with an address", strings.TrimSuffix(d.kind+" "+d.name, " "))
+		return nil, fmt.Errorf("no %s has an address", strings.TrimSuffix(d.kind+" "+d.name, " "))
 	}
 	return all, nil
 }

@@ -14,13 +14,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// retireTimeout bounds Retire: the garbage collector and the program in a pod take a moment, on a busy machine seconds.
+// retireTimeout limits Retire: garbage collection and termination can take seconds on a busy
+// machine.
 const retireTimeout = time.Minute
 
-// Retire deletes objects of one namespace, and waits until others of the same names can be made that meet nothing of them: bare pods
-// have to be gone, and the pods of workloads to be on their way out, for those are no endpoints any more
-// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination). What is not there is retired. Each object has
-// to name its namespace.
+// Retire deletes objects of one namespace, and waits until new objects of the same names can start
+// without interference. Bare pods have to be deleted. Pods of workloads have to be terminating,
+// because those are no endpoints
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination). It ignores
+// objects that do not exist. Each object needs a namespace.
 func Retire(ctx context.Context, k Kube, objects ...*unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, retireTimeout)
 	defer cancel()
@@ -47,12 +49,13 @@ func Retire(ctx context.Context, k Kube, objects ...*unstructured.Unstructured) 
 			return err
 		}
 		if !pauseFor(ctx, slower.Step()) {
-			return fmt.Errorf("%s was deleted and is still there: %w", left, ctx.Err())
+			return fmt.Errorf("%s still exists after its deletion: %w", left, ctx.Err())
 		}
 	}
 }
 
-// ownersOf returns the UIDs that the pods of workloads name as their controller: the workloads' own, and those of their ReplicaSets.
+// ownersOf returns the UIDs of the controllers of the workloads' pods: the workloads, and their
+// ReplicaSets.
 func ownersOf(ctx context.Context, k Kube, objects []*unstructured.Unstructured) (owners map[types.UID]bool, err error) {
 	owners = map[types.UID]bool{}
 	for _, o := range objects {
@@ -73,7 +76,7 @@ func ownersOf(ctx context.Context, k Kube, objects []*unstructured.Unstructured)
 	return owners, nil
 }
 
-// remainder names something that keeps the objects from being retired; "" if nothing does.
+// remainder returns an object that Retire has to wait for; "" if there is none.
 func remainder(ctx context.Context, k Kube, objects []*unstructured.Unstructured, owners map[types.UID]bool) (string, error) {
 	for _, o := range objects {
 		now, err := k.Get(ctx, o)

@@ -16,7 +16,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// TestRetireWaitsForPodsToLeave deletes a Deployment whose pod a garbage collector comes to or not, beside another one's pod.
+// TestRetireWaitsForPodsToLeave deletes a Deployment whose pod a garbage collector comes to or not,
+// beside another one's pod.
 func TestRetireWaitsForPodsToLeave(t *testing.T) {
 	t.Parallel()
 	for name, leaves := range map[string]bool{"the pod is on its way out": true, "nobody ends the pod": false} {
@@ -27,7 +28,7 @@ func TestRetireWaitsForPodsToLeave(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			err := scenario.Retire(ctx, c, deployment)
-			if leaves && err != nil || !leaves && (err == nil || !strings.Contains(err.Error(), "pod shop/web-1-a was deleted and is still there")) {
+			if leaves && err != nil || !leaves && (err == nil || !strings.Contains(err.Error(), "pod shop/web-1-a still exists after its deletion")) {
 				t.Error(err)
 			}
 			if got := c.Objects(); len(got) != 0 {

@@ -14,12 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// cleanupTimeout bounds the removal at the end, which goes on when the run itself was interrupted.
+// cleanupTimeout limits the cleanup, which an interrupted run needs, too.
 const cleanupTimeout = 30 * time.Second
 
-// Run runs a loaded scenario: in a namespace of its own, one step after the other up to the first that does not hold,
-// and then removes everything unless env says to keep it. The removal is asked for and not waited for: it takes as long
-// as pods take to stop, and nothing of it is in the way of another run.
+// Run runs a loaded scenario in its own namespace, up to the first failure. It removes everything
+// unless env keeps it, without waiting for the removal.
 //
 // The Report is never nil. The error is not nil exactly if the outcome is Broken.
 func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
@@ -51,7 +50,7 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 	return report, nil
 }
 
-// newRun names the run, or finds the one to go on with, and finds out which steps are to run.
+// newRun names the run, or finds the one to continue, and selects the steps to run.
 func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
 	which, refused := s.part(env)
 	if refused != nil {
@@ -75,7 +74,7 @@ func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
 	return r, which, nil
 }
 
-// script makes the namespace and runs the steps. The error is what is broken.
+// script creates the namespace and runs the steps. The error is the cause of Broken.
 func (r *runner) script(ctx context.Context, s *Scenario, which part, report *Report) error {
 	if err := r.env.Kube.EnsureNamespace(ctx, r.names.namespace, r.names.ofNamespace()); err != nil {
 		report.Outcome, report.Reason = brokenUnless(ctx), err.Error()
@@ -94,7 +93,8 @@ func (r *runner) script(ctx context.Context, s *Scenario, which part, report *Re
 	return cause
 }
 
-// conclude makes the outcome of the last step that of the report, unless it was skipped. The error is what is broken.
+// conclude copies the outcome of the last step into the report, unless the step was skipped. The
+// error is the cause of Broken.
 func (r *runner) conclude(report *Report, err error) error {
 	if len(report.Steps) == 0 {
 		return nil
@@ -111,7 +111,7 @@ func (r *runner) conclude(report *Report, err error) error {
 	return nil
 }
 
-// broken returns err if it is what broke the lab.
+// broken returns err if the outcome is Broken.
 func broken(outcome Outcome, err error) error {
 	if outcome != Broken {
 		return nil
@@ -121,7 +121,8 @@ func broken(outcome Outcome, err error) error {
 
 func (r *runner) describe(index int, step Step) StepReport { return r.describeAt("steps", index, step) }
 
-// describeAt returns the report of a step that has not run. path is where the list of steps stands in the file.
+// describeAt returns the report of a step that has not run. path is the position of the list of
+// steps.
 func (r *runner) describeAt(path string, index int, step Step) StepReport {
 	v := step.only()
 	report := StepReport{Number: index + 1, Name: step.Name, Verb: v.key, Text: v.describe(r.names), path: fmt.Sprintf("%s[%d]", path, index)}
@@ -129,7 +130,7 @@ func (r *runner) describeAt(path string, index int, step Step) StepReport {
 	return report
 }
 
-// step runs one step and reports it. The error is the cause of a step that is Broken.
+// step runs one step and reports it. The error is the cause of Broken.
 func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, error) {
 	report := r.describe(index, step)
 	r.env.progress().StepStarted(report)
@@ -138,7 +139,7 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 	return report, err
 }
 
-// run runs a step that has been described.
+// run runs a described step.
 func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	begin, current, limits, around := time.Now(), r.current, r.limits, r.around
 	r.current, r.limits, r.around = step, StepLimits{}, append(slices.Clip(around), step.Name)
@@ -158,7 +159,7 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	switch report.Outcome {
 	case Failed, TimedOut, Broken:
 		if enough != nil && report.Outcome != Broken && enough(*report) {
-			return lost(report, err, r.whatIsGone(ctx)) // nothing more has to be known
+			return lost(report, err, r.findLost(ctx)) // the report is complete
 		}
 		return r.catch(ctx, step, report, err)
 	case Interrupted:
@@ -168,8 +169,8 @@ func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	return err
 }
 
-// nested runs the steps that happen while another one lasts, up to the first that does not hold, and reports them in the
-// other's report. field is where they stand in it: "traffic.while". The error is what is broken.
+// nested runs steps during another step, up to the first failure, and adds their reports to outer.
+// field is their position in outer: "traffic.while". The error is the cause of Broken.
 func (r *runner) nested(ctx context.Context, outer *StepReport, field string, steps []Step) error {
 	for i, step := range steps {
 		report := r.describeAt(outer.path+"."+field, i, step)
@@ -187,7 +188,7 @@ func (r *runner) nested(ctx context.Context, outer *StepReport, field string, st
 	return nil
 }
 
-// await waits until something comes, or ctx ends.
+// await waits for a value, or the end of ctx.
 func await[T any](ctx context.Context, something <-chan T) {
 	select {
 	case <-something:
@@ -203,18 +204,19 @@ func pauseFor(ctx context.Context, span time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// catch adds what explains that a step did not hold. If there is no API server to ask any more, or no namespace, that is the
-// reason; what was seen before stands beside it. The error is the cause of a step that is Broken.
+// catch adds diagnostics to a failed step. If the API server or the namespace is lost, the step is
+// Broken. The error is the cause of Broken.
 func (r *runner) catch(ctx context.Context, step Step, report *StepReport, err error) error {
 	if report.nestedOutcome() != Passed && len(report.Mismatches) == 0 {
-		return err // the step inside has said it all
+		return err // the nested step has the diagnostics
 	}
 	diagnostics, gone := r.diagnose(ctx, step)
 	report.Diagnostics = diagnostics
 	return lost(report, err, gone)
 }
 
-// lost makes a step Broken if its cluster or namespace is gone, and returns the cause; it is err if nothing is gone.
+// lost makes a step Broken if its cluster or namespace is lost, and returns the cause; otherwise
+// err.
 func lost(report *StepReport, err, gone error) error {
 	if gone == nil {
 		return err
@@ -227,7 +229,7 @@ func lost(report *StepReport, err, gone error) error {
 	return cmp.Or(err, gone)
 }
 
-// brokenUnless returns Broken, unless ctx has ended, which explains any failure.
+// brokenUnless returns Broken, or the outcome for the end of ctx.
 func brokenUnless(ctx context.Context) Outcome {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -244,7 +246,7 @@ func (r *runner) skipped(index int, step Step) StepReport {
 	return report
 }
 
-// close removes what the run made, also when ctx has ended: hence a context that has not.
+// close removes the run's objects, even if ctx has ended.
 func (r *runner) close(ctx context.Context, report *Report) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
@@ -259,7 +261,7 @@ func (r *runner) close(ctx context.Context, report *Report) {
 		r.uncordon(ctx),
 		r.restoreAll(ctx),
 		r.env.Kube.Delete(ctx, r.classes...),
-		r.env.Kube.Delete(ctx, slices.DeleteFunc(slices.Clone(r.applied), isNoIngress)...), // at once, for others may meet it
+		r.env.Kube.Delete(ctx, slices.DeleteFunc(slices.Clone(r.applied), isNoIngress)...), // at once, because other runs share the ingress
 		r.env.Kube.DeleteNamespace(ctx, r.names.namespace, false),
 	)
 	if err != nil {
@@ -267,13 +269,15 @@ func (r *runner) close(ctx context.Context, report *Report) {
 	}
 }
 
-// keepsPods removes everything but the pods and the namespace. It reports whether another run can use them.
+// keepsPods removes everything but the pods and the namespace. It reports whether another run can
+// use them.
 func (r *runner) keepsPods(ctx context.Context, report *Report) bool {
 	wasJudged := report.Outcome == Passed || report.Outcome == Failed || report.Outcome == TimedOut
 	return wasJudged && !r.disturbed && r.clear(ctx) == nil
 }
 
-// clear removes all that the run has made but its pods, and the Events: those of this run would explain the next one.
+// clear removes all objects but pods, and the Events, which would mislead the diagnostics of the
+// next run.
 func (r *runner) clear(ctx context.Context) error {
 	err := errors.Join(
 		r.uncordon(ctx),
@@ -294,7 +298,7 @@ func hasPods(o *unstructured.Unstructured) bool {
 
 func isNoIngress(o *unstructured.Unstructured) bool { return o.GetKind() != "Ingress" }
 
-// keep leaves everything, and writes to the namespace where a later run can go on.
+// keep keeps everything, and labels the namespace for a later run.
 func (r *runner) keep(ctx context.Context, report *Report) {
 	passed := report.passed()
 	report.Changed = r.changed()

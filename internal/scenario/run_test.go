@@ -56,7 +56,8 @@ metadata: {name: net-test}
 spec: {containers: [{name: net-test, image: "net-test:1.0"}]}
 `
 
-// load writes a scenario with the given steps, with web.yaml and deployment.yaml beside it, and loads it.
+// load writes a scenario with the given steps, with web.yaml and deployment.yaml beside it, and
+// loads it.
 func load(t *testing.T, steps string) *scenario.Scenario {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "example")
@@ -194,7 +195,8 @@ func TestInterruptedRunCleansUp(t *testing.T) {
 	}
 }
 
-// isReason reports whether the second step ended the run for the given reason, and says where the step stands.
+// isReason reports whether the second step ended the run for the given reason, and says where the
+// step stands.
 func isReason(r *scenario.Report, want string) bool {
 	return r.Reason == fmt.Sprintf("step 2 (%s:%d): %s", r.File, r.Steps[1].Line, want) && r.Steps[1].Line > 0
 }

@@ -22,30 +22,31 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// runner runs the steps of one scenario, or of a lab's check.
+// runner is the state of a run, or of a lab's check.
 type runner struct {
 	env       Env
 	names     isolation
 	manifests map[string]Manifest
 	positions strictyaml.Positions
-	// applied is what wait: {ready: true} is about: everything applied and not deleted since.
+	// applied are the objects that were applied and not deleted, for wait: {ready: true}.
 	applied []*unstructured.Unstructured
-	// classes are the IngressClasses applied, which do not go away with the namespace.
+	// classes are the applied IngressClasses, which outlive the namespace.
 	classes []*unstructured.Unstructured
-	// sessions, authorities and clients are what later steps name: who keeps cookies, who signs, who has a certificate.
+	// sessions, authorities, and clients are what later steps refer to by name.
 	sessions    map[string]*session
 	authorities map[string]*pki.Authority
 	clients     map[string]*tls.Certificate
-	// rand draws what the run leaves to chance, such as which pod a fault meets: the same with the same seed.
+	// rand selects at random, such as the pods of a fault; it depends on the seed.
 	rand *rand.Rand
-	// current is the present step, limits are its limits, and around are the names of the steps around it and its own.
+	// current is the current step, limits are its limits, and around are the names of it and its
+	// enclosing steps.
 	current Step
 	limits  StepLimits
 	around  []string
-	// saved and cordoned are what gets its former state back at the end: objects of the controller's namespace, and nodes.
+	// saved objects and cordoned nodes are restored at the end.
 	saved    []savedObject
 	cordoned []string
-	// disturbed is set once a step has changed pods that were there.
+	// disturbed is true after a step that changes existing pods.
 	disturbed bool
 }
 
@@ -80,7 +81,7 @@ func isSame(a, b *unstructured.Unstructured) bool {
 	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName()
 }
 
-// object returns the object that KIND/NAME and a namespace name.
+// object returns the object of KIND/NAME and a namespace.
 func (r *runner) object(text, namespace string) (*unstructured.Unstructured, error) {
 	o, refErr := parseObject(text)
 	if refErr != nil {
@@ -92,7 +93,7 @@ func (r *runner) object(text, namespace string) (*unstructured.Unstructured, err
 	return o, nil
 }
 
-// namespace returns where an object is whose step says so, or says nothing.
+// namespace returns the namespace of an object, for the value in a step.
 func (r *runner) namespace(given string) string {
 	switch given {
 	case "":
@@ -110,13 +111,15 @@ func inNamespace(namespace string) string {
 	return " in " + namespace
 }
 
-// SystemNamespace is the controller's, the only namespace beside its own in which a scenario or a lab may change something.
+// SystemNamespace is the controller's namespace, the only other one that a scenario or lab can
+// change.
 const SystemNamespace = "ingresslab-system"
 
-// noNamespace is written for the namespace of an object that has none.
+// noNamespace is the namespace value of an object without one.
 const noNamespace = "-"
 
-// outcomeOf tells what the API server refuses, which is the manifest's fault, from an API that does not work.
+// outcomeOf returns Failed for a request that the API server refuses, and Broken for an API that
+// does not work.
 func outcomeOf(err error) Outcome {
 	var status apierrors.APIStatus
 	switch {
@@ -136,12 +139,12 @@ func outcomeOf(err error) Outcome {
 // savedObject is an object outside the run's namespace, with the state to restore.
 type savedObject struct {
 	object *unstructured.Unstructured
-	// before is what it was; nil if it did not exist.
+	// before is the saved state; nil if the object did not exist.
 	before *unstructured.Unstructured
 }
 
-// save records the state of objects outside the run's namespace, so that restoreAll can restore them. It skips the run's own objects,
-// and those that it has saved.
+// save records the state of objects outside the run's namespace for restoreAll. It skips the run's
+// own objects, and saved ones.
 func (r *runner) save(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	for _, o := range objects {
 		if o.GetNamespace() == r.names.namespace || o.GetKind() == "IngressClass" || r.hasSaved(o) {
@@ -180,7 +183,7 @@ func (r *runner) restoreAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// changed names what restoreAll and uncordon would bring back.
+// changed lists what restoreAll and uncordon would restore.
 func (r *runner) changed() []string {
 	var names []string
 	for _, l := range r.saved {
@@ -203,15 +206,15 @@ func (r *runner) restore(ctx context.Context, l savedObject) error {
 	if err != nil {
 		return err
 	}
-	patch, err := wayBack(now, l.before)
+	patch, err := restoringPatch(now, l.before)
 	if err != nil || patch == nil {
 		return err
 	}
 	return r.env.Kube.Patch(ctx, l.object, types.MergePatchType, patch)
 }
 
-// wayBack returns the merge patch that makes an object what it was before; nil if it is that.
-func wayBack(now, before *unstructured.Unstructured) ([]byte, error) {
+// restoringPatch returns the merge patch from now to before; nil if nothing differs.
+func restoringPatch(now, before *unstructured.Unstructured) ([]byte, error) {
 	a, err := json.Marshal(withoutState(now))
 	if err != nil {
 		return nil, err
@@ -227,7 +230,8 @@ func wayBack(now, before *unstructured.Unstructured) ([]byte, error) {
 	return patch, nil
 }
 
-// withoutState returns a copy of what people and tools write of an object, without what the API server and controllers do.
+// withoutState returns a copy of an object without the fields that the API server and controllers
+// set.
 func withoutState(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	delete(o.Object, "status")

@@ -6,17 +6,18 @@ import (
 	"sync"
 )
 
-// DefaultParallel is the default number of runs that share a cluster. They wait for pods most of the time.
+// DefaultParallel is the default number of parallel runs in a cluster. They wait for pods most of
+// the time.
 const DefaultParallel = 4
 
 // Job is one of many jobs in a cluster.
 type Job struct {
 	// Exclusive is true if the job affects all others. It waits until the other jobs are done.
 	Exclusive bool
-	// First is set for an exclusive job that goes before those it conflictsWith, and not after them.
+	// First is true for an exclusive job that starts before the jobs it conflicts with.
 	First bool
-	// Locks names cluster-wide resources that the job changes. Two jobs with a lock in common do not run in parallel. No job runs in
-	// parallel with an exclusive one without locks.
+	// Locks names cluster-wide resources that the job changes. Two jobs with a lock in common do
+	// not run in parallel. No job runs in parallel with an exclusive one without locks.
 	Locks []string
 	// Tolerates names the locks of exclusive jobs that this one can run in parallel with.
 	Tolerates []string
@@ -26,8 +27,9 @@ type Job struct {
 	Finish func(context.Context)
 }
 
-// Schedule runs jobs in order, up to parallel of them at the same time. Exclusive jobs run at the end, or First. A job that has to wait
-// lets later ones go first. When ctx ends or a job returns false, no other job starts. Schedule returns when all started jobs are done.
+// Schedule runs jobs in order, up to parallel at a time. Exclusive jobs run at the end, or First. A
+// waiting job lets later ones start. When ctx ends or a job returns false, no other job starts.
+// Schedule returns when all started jobs are done.
 func Schedule(ctx context.Context, parallel int, jobs []Job) {
 	p := &scheduler{slots: max(parallel, 1), jobs: slices.Clone(jobs)}
 	p.changed.L = &p.mu
@@ -58,7 +60,7 @@ type scheduler struct {
 	slots   int
 	jobs    []Job
 	running []*Job
-	// finishing is of how many jobs only Finish is left.
+	// finishing is the number of jobs that run Finish.
 	finishing int
 	stopped   bool
 }
@@ -76,7 +78,7 @@ func (p *scheduler) do(ctx context.Context, j *Job) {
 	p.change(func() { p.finishing-- })
 }
 
-// change changes the state, and wakes up those that wait.
+// change changes the state, and wakes Schedule.
 func (p *scheduler) change(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,10 +86,10 @@ func (p *scheduler) change(do func()) {
 	p.changed.Broadcast()
 }
 
-// stop has nothing begun any more.
+// stop prevents the start of more jobs.
 func (p *scheduler) stop() { p.change(func() { p.stopped = true }) }
 
-// next returns the place of the job to begin now; -1 if there is none.
+// next returns the index of the job to start now; -1 if there is none.
 func (p *scheduler) next() int {
 	if p.stopped || len(p.running) >= p.slots {
 		return -1
@@ -115,7 +117,7 @@ func (j Job) conflictsWith(other Job) bool {
 // tolerates reports whether j can run in parallel with an exclusive job.
 func (j Job) tolerates(exclusive Job) bool {
 	if j.Exclusive {
-		return true // unless they lock the same
+		return true // unless they have a common lock
 	}
 	return !slices.ContainsFunc(exclusive.Locks, func(lock string) bool { return !slices.Contains(j.Tolerates, lock) })
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// timetable does jobs of a second each, and notes which were under way together, in the order of their beginning.
+// timetable does jobs of a second each, and notes which were under way together, in the order of
+// their beginning.
 type timetable struct {
 	begin time.Time
 	mu    sync.Mutex
@@ -52,7 +53,8 @@ func (t *timetable) finishing(name string) scenario.Job {
 	return j
 }
 
-// sorted returns the names in each second, in the order of the alphabet: which goroutine of a second is first is nobody's promise.
+// sorted returns the names in each second, in the order of the alphabet: which goroutine of a
+// second is first is nobody's promise.
 func (t *timetable) sorted() string {
 	for i, row := range t.rows {
 		t.rows[i] = strings.Join(slices.Sorted(strings.SplitSeq(row, "")), "")

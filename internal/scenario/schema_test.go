@@ -9,11 +9,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-var update = flag.Bool("update", false, "write the files that tests compare with anew")
+var update = flag.Bool("update", false, "update the files that tests compare with")
 
 const schemaFile = "../../scenarios/scenario.schema.json"
 
-// TestSchemaIsCurrent keeps the schema that editors use from falling behind the types. `go generate` writes it.
+// TestSchemaIsCurrent keeps the schema that editors use from falling behind the types. `go
+// generate` writes it.
 func TestSchemaIsCurrent(t *testing.T) {
 	got, err := scenario.Schema(".")
 	if err != nil {

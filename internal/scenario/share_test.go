@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The wanted intervals were computed by summing exact fractions; 10 to 20 of 30 is in every table of the sign test.
+// The wanted intervals were computed by summing exact fractions; 10 to 20 of 30 is in every table
+// of the sign test.
 func TestAcceptedIsBinomialInterval(t *testing.T) {
 	for _, tc := range []struct {
 		n                   int
@@ -25,7 +26,8 @@ func TestAcceptedIsBinomialInterval(t *testing.T) {
 	}
 }
 
-// TestRequestsFollowFromErrorRates checks the promise, with the probabilities summed from the distribution's terms.
+// TestRequestsFollowFromErrorRates checks the promise, with the probabilities summed from the
+// distribution's terms.
 func TestRequestsFollowFromErrorRates(t *testing.T) {
 	for _, s := range []Share{
 		{Percent: 5, DistinguishFrom: 10}, {Percent: 5, DistinguishFrom: 1}, {Percent: 50, DistinguishFrom: 60, Confidence: 95, Power: 90},
@@ -64,7 +66,8 @@ func binomial(k, n int, p float64) float64 {
 	return math.Exp(lg(n) - lg(k) - lg(n-k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
 }
 
-// The wanted limits are those of tables: 0 of 10 leaves 1 - 0.025^(1/10), and 5 of 10 is in every textbook.
+// The wanted limits are those of tables: 0 of 10 leaves 1 - 0.025^(1/10), and 5 of 10 is in every
+// textbook.
 func TestObservedIntervalIsClopperPearson(t *testing.T) {
 	for _, tc := range []struct {
 		count, n  int

@@ -20,22 +20,22 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// tally counts answers. It is safe for concurrent use.
+// tally counts responses. It is safe for concurrent use.
 type tally struct {
 	mu                 sync.Mutex
 	requests, failures int
-	// begun is closed with the first answer.
+	// begun is closed at the first response.
 	begun chan struct{}
 	start time.Time
-	// failure says what came of the first request that failed, kinds how often each such thing came.
+	// failure describes the first failure, kinds counts each kind of failure.
 	failure string
 	kinds   map[string]int
-	// firstFailure and lastFailure are when requests failed, after start.
+	// firstFailure and lastFailure are the times of failures after start.
 	firstFailure, lastFailure time.Duration
 	statuses                  map[int]int
-	// pods and apps are named namespace/name; the namespace is empty if the pod does not know it.
+	// pods and apps count by namespace/name; the namespace is empty if the pod does not know it.
 	pods, apps map[string]int
-	// took has the durations of complete answers.
+	// took has the durations of complete responses.
 	took []time.Duration
 }
 
@@ -78,10 +78,10 @@ func (t *tally) fail(o probe.Observation) {
 	t.kinds[kind]++
 }
 
-// maxKinds is how many kinds of failures are listed.
+// maxKinds is how many kinds of failures a report lists.
 const maxKinds = 4
 
-// failed lists what the failures were, the most frequent first; empty if there was none.
+// failed lists the failures, the most frequent first; empty if there was none.
 func (t *tally) failed() string {
 	if t.failures == 0 {
 		return ""
@@ -96,11 +96,12 @@ func (t *tally) failed() string {
 	if more := len(kinds) - maxKinds; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d other kinds", more))
 	}
-	return fmt.Sprintf("failures came %.1fs to %.1fs after the first request: %s", t.firstFailure.Seconds(), t.lastFailure.Seconds(),
+	return fmt.Sprintf("failures occurred %.1fs to %.1fs after the first request: %s", t.firstFailure.Seconds(), t.lastFailure.Seconds(),
 		strings.Join(parts, "; "))
 }
 
-// quantile is the shortest time within which that share of the complete answers came; 0 if there was none.
+// quantile returns the time within which a share of the complete responses arrived; 0 without
+// responses.
 func (t *tally) quantile(share float64) time.Duration {
 	if len(t.took) == 0 {
 		return 0
@@ -109,7 +110,7 @@ func (t *tally) quantile(share float64) time.Duration {
 	return sorted[max(int(math.Ceil(share*float64(len(sorted))))-1, 0)]
 }
 
-// judge compares the tally with what was expected, and writes both into the report.
+// judge compares the tally with the expectation, and writes both into the report.
 func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *StepReport) error {
 	report.Tries, report.Note = t.requests, t.failed()
 	report.Summary = fmt.Sprintf("%s, %d failed, %s answered", text.Count(t.requests, "request"), t.failures, text.Count(len(t.pods), "pod"))
@@ -139,7 +140,7 @@ func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *S
 		err = r.judgeShare(ctx, *e.Share, t, report)
 	}
 	if err == nil && t.requests == 0 && ctx.Err() == nil {
-		differs("requests", "some", "none was answered")
+		differs("requests", "some", "no response")
 	}
 	switch {
 	case err != nil:
@@ -167,7 +168,7 @@ func (l Latency) judge(t *tally, differs func(field, expected, observed string))
 	}
 }
 
-// short rounds a time to what a person reads.
+// short rounds a duration for display.
 func short(d time.Duration) time.Duration {
 	if d < 10*time.Millisecond {
 		return d.Round(10 * time.Microsecond)
@@ -190,7 +191,8 @@ func (r *runner) judgeShare(ctx context.Context, s Share, t *tally, report *Step
 	return nil
 }
 
-// countOf returns how many answers a service or app has given. An answer of a stranger's pod is nobody's.
+// countOf returns the number of responses of a service or app. Pods of other namespaces do not
+// count.
 func (r *runner) countOf(ctx context.Context, s Share, t *tally) (count int, err error) {
 	if s.App != "" {
 		return t.apps[r.names.namespace+"/"+s.App] + t.apps["/"+s.App], nil
@@ -222,22 +224,22 @@ func listNumbers(numbers []int) string {
 	return strings.Join(all, " and ")
 }
 
-// maxRequests is how many requests one traffic step sends at most.
+// maxRequests limits the requests of one traffic step.
 const maxRequests = 100_000
 
-// interval is how many of n answers may be a service's, if each is so with the probability of its share.
+// interval is the range of accepted counts.
 type interval struct{ low, high int }
 
-// accepted returns the interval that a right controller's count falls into with the given confidence, in percent. Both
-// ends are exact quantiles of the binomial distribution: an approximation would be off for small shares, and those are
-// what canaries have.
+// accepted returns the interval of a correct controller's count with the given confidence, in
+// percent. Both ends are exact quantiles of the binomial distribution, because approximations are
+// poor for the small shares of canaries.
 func accepted(n int, percent, confidence float64) interval {
 	share := distuv.Binomial{N: float64(n), P: percent / 100}
 	tail := (1 - confidence/100) / 2
 	least := func(reaches func(below float64) bool) int {
 		return sort.Search(n, func(k int) bool { return reaches(share.CDF(float64(k))) })
 	}
-	// What is meant to be 1 may be a little less in floating point.
+	// In floating point, a 1 can be a little less.
 	const rounding = 1e-12
 	return interval{
 		low:  least(func(below float64) bool { return below > tail }),
@@ -245,7 +247,8 @@ func accepted(n int, percent, confidence float64) interval {
 	}
 }
 
-// chance is that a count of n draws with the given share, in percent, falls into the interval.
+// chance returns the probability that a count of n draws with a share, in percent, is in the
+// interval.
 func (i interval) chance(n int, percent float64) float64 {
 	share := distuv.Binomial{N: float64(n), P: percent / 100}
 	chance := share.CDF(float64(i.high))
@@ -257,25 +260,25 @@ func (i interval) chance(n int, percent float64) float64 {
 
 func (i interval) String() string { return fmt.Sprintf("%d to %d", i.low, i.high) }
 
-// errTooClose says that no number of requests tells the two shares apart.
+// errTooClose reports that no number of requests distinguishes two shares.
 var errTooClose = errors.New("are too close: to tell them apart takes more than 100000 requests")
 
-// needed returns how many requests it takes to tell the wrong share from the right one: of so many, a controller with the
-// wrong share passes in less than 1 - power of the runs.
+// needed returns the number of requests that distinguish the wrong share from the right one: a
+// controller with the wrong share passes in less than 1 - power of the runs.
 func (s Share) needed() (int, error) {
 	tells := func(n int) bool {
 		return accepted(n, s.Percent, s.confidence()).chance(n, s.DistinguishFrom) <= 1-s.power()/100
 	}
 	n := sort.Search(maxRequests+1, tells)
-	// Counts are whole, so that the error rate goes up and down a little on its way to zero; what was found does tell.
+	// Counts are whole, so the error rate is not monotonic. The result keeps the limit, too.
 	if n > maxRequests {
 		return 0, errTooClose
 	}
 	return max(n, 1), nil
 }
 
-// observedInterval returns the confidence interval of a share of which count of n draws were seen, in percent: every share
-// in it may well have given this count (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
+// observedInterval returns the confidence interval, in percent, of the share for count of n draws
+// (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
 func observedInterval(count, n int, confidence float64) (low, high float64) {
 	if n == 0 {
 		return 0, 100
@@ -291,33 +294,34 @@ func observedInterval(count, n int, confidence float64) (low, high float64) {
 	return low, high
 }
 
-// ShareReport is what a share came to, with all that is needed to judge the judgement. Shares are in percent, error rates are
-// probabilities.
+// ShareReport is the result for a share, with its statistics. Shares are in percent, error rates
+// are probabilities.
 type ShareReport struct {
-	// Of is whose share it is: "service shop-canary".
+	// Of is the service or app: "service shop-canary".
 	Of string `json:"of"`
-	// Requests is how many were sent, Count how many of them were answered by Of.
+	// Requests is how many were sent, Count how many Of has served.
 	Requests int `json:"requests"`
 	Count    int `json:"count"`
-	// Expected and Observed are shares, ObservedLow and ObservedHigh the observed one's confidence interval.
+	// Expected and Observed are shares. ObservedLow and ObservedHigh are the confidence interval of
+	// Observed.
 	Expected     float64 `json:"expected"`
 	Observed     float64 `json:"observed"`
 	ObservedLow  float64 `json:"observedLow"`
 	ObservedHigh float64 `json:"observedHigh"`
-	// Confidence is that of both intervals.
+	// Confidence is the confidence of both intervals.
 	Confidence float64 `json:"confidence"`
-	// Least and Most are the counts that are accepted.
+	// Least and Most are the limits of accepted counts.
 	Least int `json:"least"`
 	Most  int `json:"most"`
-	// FalseAlarm is how probably a controller with the expected share fails.
+	// FalseAlarm is the probability that a controller with the expected share fails.
 	FalseAlarm float64 `json:"falseAlarm"`
-	// TellFrom is the wrong share that was to be told from the expected one, Missed how probably a controller that has it
-	// passes. Without one, TellFrom is absent.
+	// TellFrom is the wrong share to distinguish, absent if none. Missed is the probability that a
+	// controller with it passes.
 	TellFrom *float64 `json:"tellFrom,omitempty"`
 	Missed   float64  `json:"missed,omitempty"`
 }
 
-// judgeShare makes the report of a count.
+// judgeShare returns the report of a count.
 func judgeShare(s Share, count, n int) *ShareReport {
 	fits := accepted(n, s.Percent, s.confidence())
 	report := &ShareReport{
@@ -334,10 +338,10 @@ func judgeShare(s Share, count, n int) *ShareReport {
 // Accepted reports whether the count is within the accepted interval.
 func (s ShareReport) Accepted() bool { return s.Least <= s.Count && s.Count <= s.Most }
 
-// String says everything in a line.
+// String returns the report in one line.
 func (s ShareReport) String() string {
 	text := fmt.Sprintf("%s: %s, %g %% confidence interval %.2f to %.2f %%; "+
-		"right are %d to %d for %g %%, a right controller fails in %s of runs",
+		"%d to %d are accepted for %g %%; a correct controller fails in %s of runs",
 		s.Of, s.observed(), s.Confidence, s.ObservedLow, s.ObservedHigh, s.Least, s.Most, s.Expected, rate(s.FalseAlarm))
 	if s.TellFrom != nil {
 		text += fmt.Sprintf(", one with %g %% passes in %s", *s.TellFrom, rate(s.Missed))
@@ -345,7 +349,7 @@ func (s ShareReport) String() string {
 	return text
 }
 
-// line is String, or nothing.
+// line returns String, or "" for nil.
 func (s *ShareReport) line() string {
 	if s == nil {
 		return ""
@@ -357,7 +361,7 @@ func (s ShareReport) observed() string {
 	return fmt.Sprintf("%d of %d (%.2f %%)", s.Count, s.Requests, s.Observed)
 }
 
-// rate writes a small probability in percent.
+// rate formats a small probability in percent.
 func rate(p float64) string {
 	switch {
 	case p <= 0:

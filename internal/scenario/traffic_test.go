@@ -21,8 +21,8 @@ func page(took time.Duration) probe.Observation {
 	return o
 }
 
-// TestTrafficFlowsWhileStepsRun looks at what the steps inside are reported as, and that requests are sent before, between
-// and after them. A broken ingress gives one 503 among its first answers.
+// TestTrafficFlowsWhileStepsRun looks at what the steps inside are reported as, and that requests
+// are sent before, between and after them. A broken ingress gives one 503 among its first answers.
 func TestTrafficFlowsWhileStepsRun(t *testing.T) {
 	const steps = "- apply: [web.yaml, deployment.yaml]\n- traffic:\n    url: http://web.test/\n    expect: {failures: 0}\n    while:\n"
 	for name, tc := range map[string]struct {
@@ -122,7 +122,8 @@ func TestTrafficLatencyBudget(t *testing.T) {
 	}
 }
 
-// TestTrafficReportsFailures expects to hear of every kind of failure, also if another field is what differs first.
+// TestTrafficReportsFailures expects to hear of every kind of failure, also if another field is
+// what differs first.
 func TestTrafficReportsFailures(t *testing.T) {
 	_, got := perform(t, "- traffic: {url: http://web.test/, requests: 10, concurrency: 1, expect: {statuses: [200]}}\n",
 		func(n int, _ probe.Request) probe.Observation {
@@ -141,7 +142,8 @@ func TestTrafficReportsFailures(t *testing.T) {
 	}
 }
 
-// TestShareDeterminesRequests leaves the number to the error rates: what is 5 % must not be taken for 10 %.
+// TestShareDeterminesRequests leaves the number to the error rates: what is 5 % must not be taken
+// for 10 %.
 func TestShareDeterminesRequests(t *testing.T) {
 	const step = "- apply: web.yaml\n- traffic: {url: http://web.test/, expect: {share: {service: web, percent: 5, distinguishFrom: 10}}}\n"
 	of := func(percent int) func(int, probe.Request) probe.Observation {
@@ -163,7 +165,7 @@ func TestShareDeterminesRequests(t *testing.T) {
 	}
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{}).StepDone(right)
-	for _, want := range []string{"service web: ", "99.9 % confidence interval ", "right are ", "a right controller fails in ",
+	for _, want := range []string{"service web: ", "99.9 % confidence interval ", " are accepted for ", "a correct controller fails in ",
 		"one with 10 % passes in "} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, text.String())

@@ -12,12 +12,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// maxName leaves room in a namespace's 63 characters for "lab-" and the run.
+// maxName leaves space in a namespace's 63 characters for "lab-" and the run.
 const maxName = 40
 
 var scenarioName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
-// Validate returns everything that is wrong with a scenario itself, leaving its manifests aside. It is pure.
+// Validate returns all errors of a scenario itself, without its manifests. It reads no files.
 func Validate(s *Scenario) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	c.head(s)
@@ -34,8 +34,8 @@ func Validate(s *Scenario) strictyaml.Diagnostics {
 	return c.faults
 }
 
-// ValidateCheck returns everything that is wrong with the steps of a check, whose verbs change nothing. path is where the steps stand
-// in the file.
+// ValidateCheck returns all errors of a check's steps, whose verbs change nothing. path is their
+// position.
 func ValidateCheck(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if len(steps) == 0 {
@@ -53,8 +53,8 @@ func ValidateCheck(file string, positions strictyaml.Positions, path string, ste
 	return c.faults
 }
 
-// ValidateSolution returns everything that is wrong with the steps of a solution, whose verbs change something or wait. path is where
-// the steps stand in the file.
+// ValidateSolution returns all errors of a solution's steps, whose verbs change something or wait.
+// path is their position.
 func ValidateSolution(file string, positions strictyaml.Positions, path string, steps []Step) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	c.onlyVerbs(path, steps, "a solution changes the cluster", func(v verb) bool { return v.traits().inSolution })
@@ -62,7 +62,7 @@ func ValidateSolution(file string, positions strictyaml.Positions, path string, 
 	return c.faults
 }
 
-// onlyVerbs reports steps whose verb their place does not allow.
+// onlyVerbs reports steps with verbs that are not allowed.
 func (c *checker) onlyVerbs(path string, steps []Step, why string, allows func(verb) bool) {
 	var allowed []string
 	for _, v := range allVerbs() {
@@ -79,12 +79,12 @@ func (c *checker) onlyVerbs(path string, steps []Step, why string, allows func(v
 	}
 }
 
-// checker collects faults.
+// checker collects diagnostics.
 type checker struct {
 	file      string
 	positions strictyaml.Positions
 	faults    strictyaml.Diagnostics
-	// clients have a certificate from a step before.
+	// clients have a certificate from an earlier step.
 	clients []string
 }
 
@@ -134,7 +134,7 @@ func (c *checker) steps(path string, steps []Step) {
 		}
 		switch len(verbs) {
 		case 0:
-			c.fault(at, "the step has no verb, the verbs are %s", strings.Join(Verbs(), ", "))
+			c.fault(at, "the step has no verb; the verbs are %s", strings.Join(Verbs(), ", "))
 		case 1:
 		default:
 			c.fault(at, "the step has %d verbs (%s); write one step for each", len(verbs), strings.Join(keys, ", "))
@@ -163,7 +163,7 @@ func (c *checker) targets(path string, targets []string, objects bool) {
 	}
 }
 
-// given returns the names that are true, sorted.
+// given returns the names with the value true, sorted.
 func given(all map[string]bool) []string {
 	var names []string
 	for name, is := range all {
@@ -182,7 +182,8 @@ func count(names []string) string {
 	return strings.Join(names, " and ") + " are given"
 }
 
-// CheckLocks validates locks and tolerations of a scenario or a lab. A namespace has a label for each lock.
+// CheckLocks validates locks and tolerations of a scenario or a lab. A namespace has a label for
+// each lock.
 func CheckLocks(fault func(path, format string, args ...any), exclusive bool, locks, tolerates []string) {
 	check := func(field string, names []string) {
 		for i, name := range names {
@@ -201,7 +202,8 @@ func CheckLocks(fault func(path, format string, args ...any), exclusive bool, lo
 // changesMore reports whether the scenario declares changes outside its namespace.
 func (s *Scenario) changesMore() bool { return s.Exclusive || len(s.Locks) > 0 }
 
-// shared reports a step that changes something outside the run's namespace, if the scenario has no lock.
+// shared reports a step that changes something outside the run's namespace, if the scenario has no
+// lock.
 func (c *checker) shared(s *Scenario) {
 	if s.changesMore() {
 		return
@@ -216,7 +218,7 @@ func (c *checker) shared(s *Scenario) {
 	})
 }
 
-// sharedNamespace returns what a verb changes in a namespace that is not the run's.
+// sharedNamespace returns the shared namespace that a verb changes, if any.
 func sharedNamespace(field, namespace string) fieldRef {
 	if namespace != SystemNamespace {
 		return fieldRef{}
@@ -224,7 +226,7 @@ func sharedNamespace(field, namespace string) fieldRef {
 	return fieldRef{field, SystemNamespace}
 }
 
-// inNamespace checks the namespace of something that a step changes.
+// inNamespace validates the namespace of an object that a step changes.
 func (c *checker) inNamespace(path, namespace string) {
 	if namespace != "" && namespace != SystemNamespace {
 		c.add(path, strictyaml.Nearest(namespace, []string{SystemNamespace}), "%q is neither the run's own namespace (leave it out) nor %s",
@@ -232,7 +234,7 @@ func (c *checker) inNamespace(path, namespace string) {
 	}
 }
 
-// object checks a KIND/NAME of something that a step changes.
+// object validates a KIND/NAME that a step changes.
 func (c *checker) object(path, text string) {
 	if text == "" {
 		c.fault(path, "is missing; write KIND/NAME")
@@ -248,7 +250,7 @@ func (c *checker) object(path, text string) {
 	}
 }
 
-// workload checks a KIND/NAME that has to be one of some kinds.
+// workload validates a KIND/NAME of the given kinds.
 func (c *checker) workload(path, text string, kinds ...string) {
 	kind, name, _ := strings.Cut(text, "/")
 	switch {
@@ -259,14 +261,14 @@ func (c *checker) workload(path, text string, kinds ...string) {
 	}
 }
 
-// oneOf checks a word that is one of a few.
+// oneOf validates a word against a list.
 func (c *checker) oneOf(path, word string, known ...string) {
 	if !slices.Contains(known, word) {
 		c.add(path, strictyaml.Nearest(word, known), "%q is none of %s", word, strings.Join(known, ", "))
 	}
 }
 
-// pods reports steps that use a pod that no manifest has.
+// pods reports steps with a pod that is in no manifest.
 func (c *checker) pods(s *Scenario, read reading) {
 	var pods []string
 	for _, m := range read.manifests {

@@ -8,35 +8,36 @@ import (
 	"strings"
 )
 
-// verb is what a step does. A new verb is a type in a file of its own, verb_NAME.go, and a field of Step.
+// verb is the action of a step. A new verb is a type and a field of Step.
 type verb interface {
-	// validate reports what is wrong with the verb's fields, which stand at path.
+	// validate reports invalid fields. path is the position of the verb.
 	validate(c *checker, path string)
-	// traits returns what the rest of the package has to know of the step.
+	// traits returns the properties of the step.
 	traits() traits
-	// describe says in one line what the step does, with the names of the run.
+	// describe describes the step in one line, with the names of the run.
 	describe(names isolation) string
-	// run executes the step, and writes the outcome into the report. The error is the cause if the step is Broken.
+	// run executes the step, and writes the outcome into the report. The error is the cause of
+	// Broken.
 	run(ctx context.Context, r *runner, report *StepReport) error
 }
 
 // observer is a verb that changes nothing, so that a check can use it.
 type observer interface {
 	verb
-	// validateInCheck reports what a check cannot have.
+	// validateInCheck reports fields that are not allowed in a check.
 	validateInCheck(c *checker, path string)
 	// poll compares once.
 	poll(ctx context.Context, r *runner) pollResult
-	// streak is how many polls in a row have to hold.
+	// streak is how many polls in a row have to pass.
 	streak() int
 }
 
-// replayer is a verb whose effects a run has to know when it continues after the step.
+// replayer is a verb with effects that a continued run has to know.
 type replayer interface {
 	replay(r *runner)
 }
 
-// traits are the properties of a step that do not depend on a run. The zero value is a verb that refers to nothing.
+// traits are properties of a step that do not depend on a run. The zero value refers to nothing.
 type traits struct {
 	// inSolution is true if a solution can use the verb.
 	inSolution bool
@@ -52,13 +53,13 @@ type traits struct {
 	certificate *Certificate
 	// while are the steps that run during this one.
 	while []Step
-	// pod is the pod that the step uses, which a manifest has to have.
+	// pod is the pod that the step uses, which needs a manifest.
 	pod fieldRef
 	// shared is what the step changes outside the run's namespace.
 	shared fieldRef
 }
 
-// fieldRef is something that a field of a verb refers to. field is its path below the verb.
+// fieldRef is a reference in a field of a verb. field is the path below the verb.
 type fieldRef struct{ field, name string }
 
 // keyed is a verb with its key in the file.
@@ -84,7 +85,7 @@ func allVerbs() []keyed {
 	return all
 }
 
-// Verbs returns the keys of the verbs, in the order in which to explain them.
+// Verbs returns the keys of the verbs, in the order of documentation.
 func Verbs() []string {
 	var keys []string
 	for _, v := range allVerbs() {
@@ -98,7 +99,7 @@ func keyOfField(field reflect.StructField) string {
 	return key
 }
 
-// verbs returns the verbs that a step has. A loaded step has one.
+// verbs returns the verbs of a step: exactly one if the step was loaded.
 func (s Step) verbs() []keyed {
 	var all []keyed
 	value := reflect.ValueOf(s)
@@ -110,7 +111,7 @@ func (s Step) verbs() []keyed {
 	return all
 }
 
-// only returns the step's verb; its key is empty if the step has none or several, which a loaded step never has.
+// only returns the step's verb; without a key if the step has none or several.
 func (s Step) only() keyed {
 	if verbs := s.verbs(); len(verbs) == 1 {
 		return verbs[0]
@@ -118,21 +119,21 @@ func (s Step) only() keyed {
 	return keyed{"", noVerb{}}
 }
 
-// Verb returns the key of the step's verb; empty if it has none or several, which a loaded step never has.
+// Verb returns the key of the step's verb; empty if it has none or several.
 func (s Step) Verb() string { return s.only().key }
 
-// observer returns the step's verb; nil if the verb changes something.
+// observer returns the step's verb; nil if it changes something.
 func (s Step) observer() observer {
 	o, _ := s.only().verb.(observer)
 	return o
 }
 
-// asks returns the request of a step, in the form of an Expect; nil if it sends none.
+// asks returns the request of a step as an Expect; nil if it sends none.
 func (s Step) asks() *Expect { return s.only().traits().request }
 
-// UnknownField implements strictyaml.UnknownFielder: an unknown key of a step was probably meant as a verb.
+// UnknownField implements strictyaml.UnknownFielder: an unknown key of a step was probably a verb.
 func (Step) UnknownField(name string) string {
-	return fmt.Sprintf("unknown verb %q, the verbs are %s", name, strings.Join(Verbs(), ", "))
+	return fmt.Sprintf("unknown verb %q; the verbs are %s", name, strings.Join(Verbs(), ", "))
 }
 
 // noVerb is the verb of a step without one.
@@ -146,7 +147,7 @@ func (noVerb) run(_ context.Context, _ *runner, report *StepReport) error {
 	return errors.New("the step has no verb")
 }
 
-// eachStep visits steps and the steps inside of them, with their paths.
+// eachStep visits steps and their nested steps, with their positions.
 func eachStep(path string, steps []Step, visit func(path string, step Step)) {
 	for i, step := range steps {
 		at := fmt.Sprintf("%s[%d]", path, i)

@@ -23,8 +23,8 @@ func (a Apply) traits() traits { return traits{inSolution: true, targets: a} }
 
 func (a Apply) describe(isolation) string { return "apply " + strings.Join(a, ", ") }
 
-// run applies the objects of the files. A manifest that the API server refuses is a failure; an API
-// server that does not answer is a broken lab.
+// run applies the objects of the files. A refused manifest is a failure. An API server that does
+// not respond is a broken lab.
 func (a Apply) run(ctx context.Context, r *runner, report *StepReport) error {
 	objects := r.objectsOf(a)
 	r.disturbed = r.disturbed || slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool {
@@ -42,10 +42,10 @@ func (a Apply) run(ctx context.Context, r *runner, report *StepReport) error {
 	return err
 }
 
-// replay remembers the objects that an earlier run has applied.
+// replay records the objects that an earlier run has applied.
 func (a Apply) replay(r *runner) { r.remember(r.objectsOf(a)) }
 
-// objectsOf returns the objects of manifest files, with the run's names.
+// objectsOf returns the objects of manifest files for this run.
 func (r *runner) objectsOf(files []string) []*unstructured.Unstructured {
 	var objects []*unstructured.Unstructured
 	for _, file := range files {
@@ -56,9 +56,9 @@ func (r *runner) objectsOf(files []string) []*unstructured.Unstructured {
 	return objects
 }
 
-// awaitServiceAccount waits for the account that pods run under: a bare Pod that comes before it is refused, and the
-// namespace may be milliseconds old (https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts).
-// Deployments need no such care, their controller tries again.
+// awaitServiceAccount waits for the service account of bare Pods, which the API server refuses
+// before (https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts).
+// Controllers such as the Deployment controller retry.
 func (r *runner) awaitServiceAccount(ctx context.Context, objects []*unstructured.Unstructured) error {
 	if !slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Pod" }) {
 		return nil
@@ -71,7 +71,7 @@ func (r *runner) awaitServiceAccount(ctx context.Context, objects []*unstructure
 	return c.err
 }
 
-// Delete deletes objects: those of manifest files, or single ones.
+// Delete deletes objects of manifest files, or single objects.
 type Delete Strings
 
 func (t Delete) validate(c *checker, path string) { c.targets(path, t, true) }
@@ -101,7 +101,7 @@ func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
 	return report.settle(c, TimedOut)
 }
 
-// replay forgets the objects that an earlier run has deleted. What cannot be named was refused when the scenario was loaded.
+// replay removes the objects that an earlier run has deleted. Load has refused invalid targets.
 func (t Delete) replay(r *runner) {
 	if objects, err := t.objects(r); err == nil {
 		r.forget(objects)

@@ -18,16 +18,17 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Certificate is a certificate to make. With hosts it is a server's, with client a client's; with neither, the Secret
-// holds only the authority's own certificate, by which others are verified.
+// Certificate is a certificate to create: for a server with hosts, for a client with client.
+// Without both, the Secret has only the CA certificate.
 type Certificate struct {
-	// Name of the Secret that gets tls.crt, tls.key and the authority's ca.crt. One that is there is replaced.
+	// Name of the Secret for tls.crt, tls.key, and the CA's ca.crt. An existing Secret is replaced.
 	Secret string `yaml:"secret,omitempty"`
 	// The DNS names in a server's certificate.
 	Hosts Strings `yaml:"hosts,omitempty"`
 	// The name of a client, by which expect presents the certificate.
 	Client string `yaml:"client,omitempty"`
-	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if not given.
+	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if
+	// not given.
 	CA string `yaml:"ca,omitempty"`
 }
 
@@ -59,7 +60,7 @@ func (cert Certificate) describe(names isolation) string {
 	case cert.Client != "":
 		of = "of client " + cert.Client
 	default:
-		of = "of an authority"
+		of = "of a CA"
 	}
 	if cert.CA != "" {
 		of += " (" + cert.CA + ")"
@@ -67,16 +68,16 @@ func (cert Certificate) describe(names isolation) string {
 	if cert.Secret != "" {
 		of += " in secret " + cert.Secret
 	}
-	return "make a certificate " + of
+	return "create a certificate " + of
 }
 
-// defaultAuthority signs what names no other authority.
+// defaultAuthority is the CA if a step names none.
 const defaultAuthority = "lab"
 
-// validity exceeds the duration of a run. It is short, because only the run trusts the certificates.
+// validity exceeds the duration of a run. Only the run trusts the certificates.
 const validity = 24 * time.Hour
 
-// run makes a certificate, keeps it if it is a client's, and puts it into its Secret if it has one.
+// run creates a certificate, keeps a client's, and stores it in its Secret if it has one.
 func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) error {
 	signer, err := r.authority(cert.CA)
 	if err != nil {
@@ -109,7 +110,7 @@ func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) 
 	return err
 }
 
-// authority returns the run's authority of a name, and makes it the first time.
+// authority returns the CA of a name, which it creates on first use.
 func (r *runner) authority(name string) (*pki.Authority, error) {
 	if name == "" {
 		name = defaultAuthority
@@ -130,9 +131,9 @@ func issue(signer *pki.Authority, leaf pki.Leaf) (*pki.KeyPair, error) {
 	return &pair, err
 }
 
-// secretOf returns the Secret of a certificate; without one it holds the authority alone. The type is that of `kubectl
-// create secret tls` (https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets); ca.crt is where
-// ingress-nginx looks for authorities.
+// secretOf returns the Secret of a certificate, or of the CA alone. The type is that of `kubectl
+// create secret tls` (https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets).
+// ingress-nginx reads CAs from ca.crt.
 func secretOf(name string, signer *pki.Authority, pair *pki.KeyPair) *unstructured.Unstructured {
 	data := map[string]any{"ca.crt": string(signer.PEM)}
 	secretType := corev1.SecretTypeOpaque
@@ -145,10 +146,10 @@ func secretOf(name string, signer *pki.Authority, pair *pki.KeyPair) *unstructur
 	}}
 }
 
-// noPairError says that a Secret holds no certificate with its key: what is in it is wrong, and not the lab broken.
+// noPairError reports a Secret without a valid certificate and key, which is not the lab's fault.
 type noPairError struct{ error }
 
-// fingerprint returns that of the certificate which a Secret holds now, with its key.
+// fingerprint returns the fingerprint of the certificate in a Secret with a valid key.
 func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	secret, err := r.env.Kube.Clientset().CoreV1().Secrets(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -156,9 +157,9 @@ func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	}
 	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
 	if block == nil {
-		return "", noPairError{fmt.Errorf("%s holds no certificate", corev1.TLSCertKey)}
+		return "", noPairError{fmt.Errorf("%s has no certificate", corev1.TLSCertKey)}
 	}
-	// The controller goes on with the last good pair, which may have the same certificate.
+	// The controller keeps the last valid pair, which might have the same certificate.
 	if _, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
 		return "", noPairError{fmt.Errorf("the pair is invalid: %w", err)}
 	}

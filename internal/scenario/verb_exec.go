@@ -73,10 +73,10 @@ func (e Exec) describe(names isolation) string {
 	return text
 }
 
-// maxShown is how much of a program's output a mismatch shows.
+// maxShown limits the output that a mismatch shows.
 const maxShown = 300
 
-// run runs a program in a container: once, or until what it says is as expected.
+// run runs a program in a container: once, or until the output is as expected.
 func (e Exec) run(ctx context.Context, r *runner, report *StepReport) error {
 	if e.Within == 0 {
 		c := convergence{}
@@ -89,7 +89,7 @@ func (e Exec) run(ctx context.Context, r *runner, report *StepReport) error {
 	return report.settle(c, Failed)
 }
 
-// poll runs the program once and compares what comes of it.
+// poll runs the program once and compares its output.
 func (e Exec) poll(ctx context.Context, r *runner) pollResult {
 	pod, err := r.podOf(ctx, e.Pod, "")
 	switch {
@@ -128,7 +128,7 @@ func (e Exec) compare(output kube.Output, names isolation) []probe.Mismatch {
 	return all
 }
 
-// shown quotes the beginning of a program's output.
+// shown quotes the start of a program's output.
 func shown(said []byte) string {
 	text := strings.TrimSpace(string(said))
 	switch runes := []rune(text); {
@@ -189,7 +189,7 @@ func selectorOf(o *unstructured.Unstructured) (string, error) {
 	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels}), nil
 }
 
-// readyPods keeps the pods that are Ready and not on their way out.
+// readyPods returns the pods that are Ready and not terminating.
 func readyPods(pods []corev1.Pod) []corev1.Pod {
 	var ready []corev1.Pod
 	for i := range pods {

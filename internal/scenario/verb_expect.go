@@ -19,10 +19,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Expect is one request, and what its answer has to be.
+// Expect is one request with the expected response.
 type Expect struct {
-	// An absolute http or https URL. Hosts under .test belong to this run alone: shop.test becomes shop.RUN.test in
-	// here and in the Ingresses.
+	// An absolute http or https URL. Hosts under .test belong to this run: shop.test becomes
+	// shop.RUN.test here and in the Ingresses.
 	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
 	// The request's method, GET if not given.
 	Method string `yaml:"method,omitempty"`
@@ -30,21 +30,23 @@ type Expect struct {
 	Header map[string]string `yaml:"header,omitempty"`
 	// The request's body.
 	Body string `yaml:"body,omitempty"`
-	// Name of a session: cookies are kept from one step of a session to the next, as a browser does.
+	// Name of a session: its steps share cookies, as in a browser.
 	Session string `yaml:"session,omitempty"`
-	// Name of a running pod that has the net-test program, from which the request is sent, instead of from this machine. The
-	// names of Services resolve there.
+	// Name of a running pod with the net-test program that sends the request, instead of this
+	// machine. The names of Services resolve there.
 	From string `yaml:"from,omitempty"`
-	// Where to connect to, instead of where the URL leads: pod/NAME:PORT, service/NAME:PORT, node/NAME:PORT, node:PORT (every node,
-	// one after the other), controller:PORT (every pod of the controller). Goes with from.
+	// Where to connect to, instead of the URL's host: pod/NAME:PORT, service/NAME:PORT,
+	// node/NAME:PORT, node:PORT (each node in turn), controller:PORT (each pod of the controller).
+	// Needs from.
 	ConnectTo string `yaml:"connectTo,omitempty"`
-	// Name of the client whose certificate, made by an earlier step, is presented.
+	// Name of the client whose certificate, from an earlier step, is presented.
 	ClientCertificate string `yaml:"clientCertificate,omitempty"`
 	// Follow redirects, and check the last response.
 	Follow bool `yaml:"follow,omitempty"`
 	// The status of the response.
 	Status int `yaml:"status,omitempty" jsonschema:"minimum=100,maximum=599"`
-	// The headers of the response: * in a value matches any text; an empty value means that the header is absent.
+	// The headers of the response: * in a value matches any text; an empty value means that the
+	// header is absent.
 	ResponseHeader map[string]string `yaml:"responseHeader,omitempty"`
 	// Texts in the body of the response.
 	Contains Strings `yaml:"contains,omitempty"`
@@ -54,7 +56,7 @@ type Expect struct {
 	App string `yaml:"app,omitempty"`
 	// Name of the responding pod.
 	Pod string `yaml:"pod,omitempty"`
-	// Whether the pod has to be the one of the session's last step, or another one.
+	// Whether the pod has to be the one of the session's last step, or a different one.
 	SamePod *bool `yaml:"samePod,omitempty"`
 	// The longest time to the response.
 	Latency Duration `yaml:"latency,omitempty"`
@@ -66,21 +68,21 @@ type Expect struct {
 	Within Duration `yaml:"within,omitempty"`
 }
 
-// ShownCertificate is what the certificate of a TLS handshake has to be. At least one field is given.
+// ShownCertificate is the expected certificate of a TLS handshake. At least one field is given.
 type ShownCertificate struct {
-	// Name of the Secret that holds the certificate.
+	// Name of the Secret with the certificate.
 	Secret string `yaml:"secret,omitempty"`
 	// All DNS names in it, in any order.
 	Names Strings `yaml:"names,omitempty"`
 }
 
-// Received is what a request has to look like to the workload that it was passed on to.
+// Received is the request that a workload has to receive.
 type Received struct {
 	// The request's method.
 	Method string `yaml:"method,omitempty"`
-	// The path as it stood in the request line, neither decoded nor cleaned.
+	// The path in the request line, neither decoded nor cleaned.
 	Path string `yaml:"path,omitempty"`
-	// What followed the first question mark.
+	// The text after the first question mark.
 	Query string `yaml:"query,omitempty"`
 	// The Host header.
 	Host string `yaml:"host,omitempty"`
@@ -109,7 +111,7 @@ func (e Expect) validate(c *checker, path string) {
 		c.fault(path, "needs an expectation: status, responseHeader, contains, service, app, pod, samePod, latency, certificate or received")
 	}
 	if e.SamePod != nil && e.Session == "" {
-		c.fault(path+".samePod", "needs session: samePod compares with the last response in that session")
+		c.fault(path+".samePod", "needs session: samePod compares with the last response in the session")
 	}
 	if shown := e.Certificate; shown != nil {
 		if shown.Secret == "" && len(shown.Names) == 0 {
@@ -121,7 +123,7 @@ func (e Expect) validate(c *checker, path string) {
 		e.needsTLS(c, path+".clientCertificate")
 		if !slices.Contains(c.clients, e.ClientCertificate) {
 			c.add(path+".clientCertificate", strictyaml.Nearest(e.ClientCertificate, c.clients),
-				"no step before makes a certificate for client %q", e.ClientCertificate)
+				"no earlier step creates a certificate for client %q", e.ClientCertificate)
 		}
 	}
 }
@@ -131,14 +133,14 @@ func (e Expect) expectsNothing() bool {
 		e.SamePod == nil && e.Latency == 0 && e.Certificate == nil && e.Received == nil
 }
 
-// needsTLS reports what only a TLS handshake can show in a request without one.
+// needsTLS reports a field about TLS for a URL without TLS.
 func (e Expect) needsTLS(c *checker, path string) {
 	if u, err := url.Parse(e.URL); err == nil && u.Scheme == "http" && !e.Follow {
 		c.fault(path, "needs an https URL: only TLS has certificates")
 	}
 }
 
-// validateFrom checks where the request comes from, and where it connects to.
+// validateFrom validates the source and the destination of the request.
 func (e Expect) validateFrom(c *checker, path string) {
 	if e.ConnectTo != "" {
 		if _, err := parseDestination(e.ConnectTo); err != nil {
@@ -160,11 +162,11 @@ func (e Expect) traits() traits {
 }
 
 func (e Expect) describe(names isolation) string {
-	return e.describeRequest(names) + " answers " + strings.Join(e.answers(names), ", ")
+	return e.describeRequest(names) + " answers " + strings.Join(e.expected(names), ", ")
 }
 
-// answers lists what is expected of the answer, the most telling part first.
-func (e Expect) answers(names isolation) []string {
+// expected lists the expectations, the most specific first.
+func (e Expect) expected(names isolation) []string {
 	var parts []string
 	if e.Status != 0 {
 		parts = append(parts, fmt.Sprint(e.Status))
@@ -227,8 +229,8 @@ func (a Received) describe(names isolation) string {
 // streak is 1 for a request from a pod, which is sent steady times in one poll.
 func (e Expect) streak() int { return steady / e.times() }
 
-// times is how often one poll sends the request. To start a program in a pod takes as long as a hundred requests, so one start sends
-// them all.
+// times is how often one poll sends the request. A start of a program in a pod takes as long as a
+// hundred requests, so one start sends all.
 func (e Expect) times() int {
 	if e.From != "" {
 		return steady
@@ -236,8 +238,8 @@ func (e Expect) times() int {
 	return 1
 }
 
-// run polls until the answer is as expected. No answer at all is a failure like any other wrong answer: only the ingress is
-// asked, not the lab.
+// run polls until the response is as expected. No response is a failure, too: only the ingress gets
+// the request, not the lab.
 func (e Expect) run(ctx context.Context, r *runner, report *StepReport) error { //nolint:unparam // the interface verb has the error
 	p := r.polling(e.Within, expectWithin, e.streak(), report)
 	c := converge(ctx, p, func(ctx context.Context) pollResult { return e.poll(ctx, r) })
@@ -260,8 +262,8 @@ func (r *runner) seeAnswer(ctx context.Context, e Expect, times int) pollResult 
 	return r.seeAnswerTo(ctx, e, request, times)
 }
 
-// seeAnswerTo sends a request so many times to each address that it goes to, and compares the answers. The first one that is not as
-// expected ends it.
+// seeAnswerTo sends a request several times to each destination, and compares the responses up to
+// the first unexpected one.
 func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Request, times int) pollResult {
 	want, err := r.expectation(ctx, e)
 	var noPair noPairError
@@ -334,7 +336,7 @@ func (r *runner) expectation(ctx context.Context, e Expect) (probe.Expectation, 
 		want.Contains = append(want.Contains, names.text(text))
 	}
 	if e.Received != nil {
-		want.Arrived = e.Received.expectation(names)
+		want.Received = e.Received.expectation(names)
 	}
 	if e.Certificate == nil {
 		return want, nil
@@ -351,8 +353,8 @@ func (r *runner) expectation(ctx context.Context, e Expect) (probe.Expectation, 
 	return want, nil
 }
 
-func (a Received) expectation(names isolation) *probe.Arrived {
-	want := &probe.Arrived{
+func (a Received) expectation(names isolation) *probe.Received {
+	want := &probe.Received{
 		Method: a.Method, Path: a.Path, Query: a.Query, Host: names.text(a.Host), Protocol: a.Protocol, Body: names.text(a.Body),
 		TLS: a.TLS, Header: map[string]string{},
 	}
@@ -362,8 +364,7 @@ func (a Received) expectation(names isolation) *probe.Arrived {
 	return want
 }
 
-// servicesOf returns the Services that have the pod as an endpoint. The answer says which pod it comes from; the cluster
-// knows which Services that makes, whatever controller is under test.
+// servicesOf returns the Services that have the pod as an endpoint, for any controller.
 func (r *runner) servicesOf(ctx context.Context, pod string) ([]string, error) {
 	slices, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

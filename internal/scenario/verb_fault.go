@@ -15,29 +15,30 @@ type Fault struct {
 type PodFault struct {
 	// Name of the pod.
 	Name string `yaml:"name,omitempty"`
-	// The pods that are endpoints of the Service.
+	// The Service that has the pods as endpoints.
 	Service string `yaml:"service,omitempty"`
 	// The pods of a workload, as KIND/NAME.
 	Workload string `yaml:"workload,omitempty"`
-	// Name of a session: the pod that answered its last step.
+	// Name of a session: the pod that served its last step.
 	Session string `yaml:"session,omitempty"`
-	// Where the pods are, if not in the run's own namespace.
+	// The namespace of the pods; the run's own if not given.
 	Namespace string `yaml:"namespace,omitempty"`
-	// How many pods, chosen by the run's seed; 1 if not given.
+	// How many pods, selected by the run's seed; 1 if not given.
 	Count int `yaml:"count,omitempty" jsonschema:"minimum=1"`
-	// delete: as a rollout does, gracefully. kill: without grace. crash: the process ends with an error, and is restarted.
-	// unready: its readiness probe fails until the pod is replaced.
+	// delete: graceful, as in a rollout. kill: without a grace period. crash: the process exits
+	// with an error, and restarts. unready: the readiness probe fails until the pod is replaced.
 	Action string `yaml:"action" jsonschema:"required,enum=delete,enum=kill,enum=crash,enum=unready"`
 }
 
 // NodeFault is a fault of a node. It ends with the scenario.
 type NodeFault struct {
-	// Name of the node, or the role of nodes (worker, control-plane) of which the run's seed chooses one.
+	// Name of the node, or the role (worker, control-plane) from which the run's seed selects a
+	// node.
 	Name string `yaml:"name,omitempty"`
 	Role string `yaml:"role,omitempty" jsonschema:"enum=worker,enum=control-plane"`
-	// The node of a pod that is an endpoint of the Service.
+	// The Service that has a pod on the node as an endpoint.
 	Service string `yaml:"service,omitempty"`
-	// cordon: no new pods. drain: its pods are evicted, too. uncordon: as before.
+	// cordon: no new pods. drain: evict its pods, too. uncordon: accept pods again.
 	Action string `yaml:"action" jsonschema:"required,enum=cordon,enum=drain,enum=uncordon"`
 }
 
@@ -122,14 +123,14 @@ func (f NodeFault) target() string {
 	return "node " + f.Name
 }
 
-// cannotError says why a fault cannot be injected. It is a failure of the scenario, not of the lab.
+// cannotError reports a fault that cannot be injected, which is a failure of the scenario.
 type cannotError struct{ text string }
 
 func (e *cannotError) Error() string { return e.text }
 
 func cannot(format string, args ...any) error { return &cannotError{fmt.Sprintf(format, args...)} }
 
-// run does to pods or a node what can happen to them. It waits until it has happened, and not for what follows.
+// run injects the fault. It does not wait for the consequences.
 func (f Fault) run(ctx context.Context, r *runner, report *StepReport) error {
 	r.disturbed = true
 	var what string

@@ -8,13 +8,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Never is a response that must not occur: the request of an expect, whose response must never be as described.
+// Never sends a request repeatedly. The response must never be as its expect describes.
 type Never struct {
-	// The request, and the response that must not occur. Its within is not used.
+	// The request and the forbidden response. Its within is not used.
 	Expect Expect `yaml:"expect" jsonschema:"required"`
 	// How long to send requests; 3s if not given, and at least as long as the steps of while.
 	For Duration `yaml:"for,omitempty"`
-	// Steps that run meanwhile.
+	// Steps that run during the requests.
 	While []Step `yaml:"while,omitempty"`
 }
 
@@ -41,18 +41,17 @@ func (n Never) describe(names isolation) string {
 	return text
 }
 
-// neverFor is how long to look for an answer that must not come, if the file does not say.
+// neverFor is how long to send requests, if the file does not say.
 const neverFor = 3 * time.Second
 
-// glimpse is an answer that must not have come.
+// glimpse is a forbidden response.
 type glimpse struct {
 	after    time.Duration
 	observed *probe.Observation
 }
 
-// run asks again and again, as long as the steps of while take and for the time given, and fails at the first answer that
-// is as described. No answer at all is not that answer; but if there never was one, nothing has been seen, which is
-// reported.
+// run sends requests for the given time and during the nested steps, and fails at the first
+// forbidden response. It also fails if no request got a response.
 func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(n.Expect)
 	if err != nil {
@@ -72,7 +71,7 @@ func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	case g := <-seen:
 		came = &g
 	case <-left.C:
-		select { // a first look takes its time, however short the whole is
+		select { // wait for the first poll, even if n.For is short
 		case <-looked:
 		case <-ctx.Done():
 		}
@@ -81,7 +80,7 @@ func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	stop()
 	c := <-over
 	select {
-	case g := <-seen: // while the steps were running
+	case g := <-seen: // during the nested steps
 		came = &g
 	default:
 	}
@@ -93,7 +92,8 @@ func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	return nil
 }
 
-// watch looks until ctx ends, or until the answer comes. It closes looked after the first look.
+// watch sends requests until ctx ends, or a forbidden response arrives. It closes looked after the
+// first poll.
 func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, begin time.Time, seen chan<- glimpse,
 	looked chan<- struct{}) convergence {
 	tick := time.NewTicker(pollInterval)
@@ -122,7 +122,7 @@ func (r *runner) watch(ctx context.Context, e Expect, request probe.Request, beg
 	}
 }
 
-// settleNever writes into the report what watching came to.
+// settleNever writes the result of watch into the report.
 func (s *StepReport) settleNever(c convergence, came *glimpse, answer string, complete bool) {
 	s.Tries, s.Answer = c.tries, answerOf(c.last.observed)
 	switch {

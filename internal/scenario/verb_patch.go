@@ -15,13 +15,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Patch changes one object, as kubectl patch does (https://kubernetes.io/docs/reference/kubectl/generated/kubectl_patch/).
-// Exactly one of merge and json is given. An object outside of the run's namespace gets its old state back when the
-// scenario ends.
+// Patch changes one object, as kubectl patch does
+// (https://kubernetes.io/docs/reference/kubectl/generated/kubectl_patch/). Exactly one of merge and
+// json is given. An object outside the run's namespace is restored when the scenario ends.
 type Patch struct {
 	// The object, as KIND/NAME.
 	Object string `yaml:"object" jsonschema:"required"`
-	// Where the object is, if not in the run's own namespace: ingresslab-system.
+	// The namespace of the object, ingresslab-system; the run's own if not given.
 	Namespace string `yaml:"namespace,omitempty"`
 	// A JSON merge patch (RFC 7386): null removes a field, a list replaces the whole list.
 	Merge map[string]any `yaml:"merge,omitempty"`
@@ -58,7 +58,7 @@ func (p Patch) traits() traits {
 	return traits{inSolution: true, shared: sharedNamespace("namespace", p.Namespace)}
 }
 
-// maxPatchText is how much of a patch a description shows.
+// maxPatchText limits the patch in a description.
 const maxPatchText = 120
 
 func (p Patch) describe(names isolation) string {
@@ -76,7 +76,7 @@ func (p Patch) describe(names isolation) string {
 	return "patch " + p.Object + inNamespace(p.Namespace) + " with " + text
 }
 
-// run patches the object. Like apply, it does not wait until the change is in effect.
+// run patches the object. It does not wait until the change is in effect.
 func (p Patch) run(ctx context.Context, r *runner, report *StepReport) error {
 	o, err := r.object(p.Object, p.Namespace)
 	if err == nil {
@@ -97,7 +97,7 @@ func (p Patch) run(ctx context.Context, r *runner, report *StepReport) error {
 	return err
 }
 
-// body returns the patch as the API server takes it, and which kind of patch it is.
+// body returns the type and the JSON of the patch.
 func (p Patch) body() (types.PatchType, []byte, error) {
 	if p.JSON != nil {
 		data, err := json.Marshal(p.JSON)
@@ -107,7 +107,7 @@ func (p Patch) body() (types.PatchType, []byte, error) {
 	return types.MergePatchType, data, err
 }
 
-// applyTo returns a copy of the object with the patch, as the API server would make it.
+// applyTo returns a patched copy of the object.
 func (p Patch) applyTo(o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	kind, patch, err := p.body()
 	if err != nil {
@@ -128,7 +128,7 @@ func (p Patch) applyTo(o *unstructured.Unstructured) (*unstructured.Unstructured
 	return patched, nil
 }
 
-// applyPatch makes a JSON patch (RFC 6902) or a JSON merge patch (RFC 7386).
+// applyPatch applies a JSON patch (RFC 6902) or a JSON merge patch (RFC 7386).
 func applyPatch(kind types.PatchType, object, patch []byte) ([]byte, error) {
 	if kind == types.MergePatchType {
 		return jsonpatch.MergePatch(object, patch)
@@ -140,7 +140,7 @@ func applyPatch(kind types.PatchType, object, patch []byte) ([]byte, error) {
 	return operations.Apply(object)
 }
 
-// patch gives the run's names to a patch of an Ingress; other objects have none of them.
+// patch renames hosts, classes, and namespaces in a patch of an Ingress.
 func (i isolation) patch(p Patch, kind string) Patch {
 	if kind != "Ingress" {
 		return p
@@ -164,7 +164,7 @@ func (i isolation) patch(p Patch, kind string) Patch {
 	return p
 }
 
-// value returns a copy of the value of a field, with the run's names.
+// value returns a copy of a field's value for this run.
 func (i isolation) value(field string, value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -213,7 +213,7 @@ func (s Scale) describe(isolation) string {
 	return fmt.Sprintf("scale deployment %s to %d", s.Deployment, *s.Replicas)
 }
 
-// run sets the number of pods. Like apply, it does not wait for them.
+// run sets the number of pods. It does not wait for them.
 func (s Scale) run(ctx context.Context, r *runner, report *StepReport) error {
 	r.disturbed = true
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, *s.Replicas)

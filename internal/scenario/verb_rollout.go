@@ -19,17 +19,19 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Rollout is what kubectl rollout does to a workload. Exactly one of restart, undo and status is given.
+// Rollout controls a rollout, as kubectl rollout does. Exactly one of restart, undo, and status is
+// given.
 type Rollout struct {
-	// The workload whose pods are replaced one after the other: deployment/NAME, daemonset/NAME or statefulset/NAME.
+	// The workload whose pods are replaced one by one: deployment/NAME, daemonset/NAME, or
+	// statefulset/NAME.
 	Restart string `yaml:"restart,omitempty"`
-	// The Deployment that goes back to what it was before.
+	// The Deployment to roll back to its previous revision.
 	Undo string `yaml:"undo,omitempty"`
 	// The workload whose rollout has to finish.
 	Status string `yaml:"status,omitempty"`
-	// Where the workload is, if not in the run's own namespace.
+	// The namespace of the workload; the run's own if not given.
 	Namespace string `yaml:"namespace,omitempty"`
-	// How long the rollout may take, 60s if not given. Restart and undo wait for it, too.
+	// How long the rollout can take, 60s if not given. Restart and undo wait for it, too.
 	Within Duration `yaml:"within,omitempty"`
 }
 
@@ -70,13 +72,13 @@ func (ro Rollout) describe(isolation) string {
 func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
 
 const (
-	// restartedAt is the annotation by which kubectl rollout restart makes a template new.
+	// restartedAt is the template annotation that kubectl rollout restart sets.
 	restartedAt = "kubectl.kubernetes.io/restartedAt"
-	// revision is where the Deployment controller numbers the ReplicaSets of a Deployment.
+	// revision is the annotation with the revision of a ReplicaSet.
 	revision = "deployment.kubernetes.io/revision"
 )
 
-// run restarts or undoes a rollout, and waits until it is finished.
+// run restarts or undoes a rollout, and waits until it is complete.
 func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error {
 	o, err := r.object(ro.target(), ro.Namespace)
 	if err != nil {
@@ -86,7 +88,7 @@ func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error 
 	r.disturbed = r.disturbed || ro.Status == ""
 	switch {
 	case ro.Restart != "":
-		stamp := time.Now().UTC().Format(time.RFC3339Nano) // kubectl's has seconds, so that a second restart within one is none
+		stamp := time.Now().UTC().Format(time.RFC3339Nano) // kubectl's value in seconds would ignore a second restart within a second
 		patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, restartedAt, stamp)
 		err = r.env.Kube.Patch(ctx, o, types.MergePatchType, patch)
 	case ro.Undo != "":
@@ -105,14 +107,14 @@ func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error 
 	return report.settle(c, TimedOut)
 }
 
-// noRevisionError says that a Deployment was never anything else.
+// noRevisionError reports a Deployment without an earlier revision.
 type noRevisionError struct{ name string }
 
 func (e *noRevisionError) Error() string {
-	return fmt.Sprintf("deployment %s has no earlier revision to go back to", e.name)
+	return fmt.Sprintf("deployment %s has no earlier revision", e.name)
 }
 
-// undo gives a Deployment the template of the revision before the present one, as kubectl rollout undo does.
+// undo sets the template of the previous revision, as kubectl rollout undo does.
 func (r *runner) undo(ctx context.Context, o *unstructured.Unstructured) error {
 	clientset := r.env.Kube.Clientset()
 	d, err := clientset.AppsV1().Deployments(o.GetNamespace()).Get(ctx, o.GetName(), metav1.GetOptions{})
@@ -136,12 +138,12 @@ func (r *runner) undo(ctx context.Context, o *unstructured.Unstructured) error {
 	return r.env.Kube.Patch(ctx, o, types.JSONPatchType, patch)
 }
 
-// previousTemplate returns a copy of the template that a Deployment had before its present one; nil if it had none.
+// previousTemplate returns a copy of the previous revision's template; nil if there is none.
 func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.PodTemplateSpec {
 	number := func(set *appsv1.ReplicaSet) int64 {
 		n, err := strconv.ParseInt(set.Annotations[revision], 10, 64)
 		if err != nil {
-			return 0 // not numbered yet
+			return 0 // without a number yet
 		}
 		return n
 	}
@@ -162,7 +164,7 @@ func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.Po
 	return previous.Spec.Template.DeepCopy()
 }
 
-// seeRollout looks whether a rollout is at its end, by the rules of kubectl rollout status.
+// seeRollout compares a rollout with the rules of kubectl rollout status.
 func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) pollResult {
 	got, err := r.env.Kube.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
@@ -178,7 +180,7 @@ func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) p
 	return pollResult{mismatches: []probe.Mismatch{{Field: "rollout of " + describeObject(o), Expected: "finished", Observed: lacks}}}
 }
 
-// rolloutLacks says what a rollout waits for; nothing if it is at its end.
+// rolloutLacks returns what a rollout waits for; empty if it is complete.
 func rolloutLacks(o *unstructured.Unstructured) (string, error) {
 	convert := runtime.DefaultUnstructuredConverter.FromUnstructured
 	switch o.GetKind() {
@@ -222,14 +224,14 @@ func deploymentLacks(d *appsv1.Deployment) string {
 	case st.UpdatedReplicas < wanted:
 		return fmt.Sprintf("%d of %d pods are new", st.UpdatedReplicas, wanted)
 	case st.Replicas > st.UpdatedReplicas:
-		return fmt.Sprintf("%d old pods are still there", st.Replicas-st.UpdatedReplicas)
+		return fmt.Sprintf("%d old pods still exist", st.Replicas-st.UpdatedReplicas)
 	case st.AvailableReplicas < st.UpdatedReplicas:
 		return fmt.Sprintf("%d of %d new pods are available", st.AvailableReplicas, st.UpdatedReplicas)
 	}
 	return ""
 }
 
-// wantedReplicas applies the API's default: no number means one.
+// wantedReplicas applies the API's default of one.
 func wantedReplicas(n *int32) int32 {
 	if n == nil {
 		return 1

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Traffic is many equal requests, and what their answers have to be together.
+// Traffic is many equal requests, with the expected statistics.
 type Traffic struct {
 	// As in expect.
 	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
@@ -20,22 +20,22 @@ type Traffic struct {
 	Header map[string]string `yaml:"header,omitempty"`
 	// The requests' body.
 	Body string `yaml:"body,omitempty"`
-	// Name of a session, as in expect. Its first request goes alone, so that the others have its cookies.
+	// Name of a session, as in expect. Its first request gets the cookies before the others start.
 	Session string `yaml:"session,omitempty"`
-	// How many requests. Not given for traffic that lasts as long as something else, nor for a share that says which error
-	// rates are wanted: then their number follows.
+	// How many requests. With while, the steps determine it; with distinguishFrom, the share does.
 	Requests int `yaml:"requests,omitempty" jsonschema:"minimum=1,maximum=100000"`
-	// How many requests a second are sent at most. As many as can be if not given; 200 with while.
+	// The most requests per second. Unlimited if not given; 200 with while.
 	Rate int `yaml:"rate,omitempty" jsonschema:"minimum=1,maximum=10000"`
-	// The traffic flows while these steps run, from its first answer until one second after the last of them.
+	// Steps that run during the traffic, which lasts from the first response to one second after
+	// the last step.
 	While []Step `yaml:"while,omitempty"`
-	// How many are under way at the same time, 8 if not given.
+	// The number of concurrent requests, 8 if not given.
 	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=256"`
-	// What the answers have to be together.
+	// The expected statistics.
 	Expect TrafficExpect `yaml:"expect" jsonschema:"required"`
 }
 
-// TrafficExpect is what many answers have to be together. At least one field is given.
+// TrafficExpect are the expected statistics. At least one field is given.
 type TrafficExpect struct {
 	// How many requests can fail: without a complete response, or with a status of 500 or more.
 	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
@@ -49,8 +49,8 @@ type TrafficExpect struct {
 	Share *Share `yaml:"share,omitempty"`
 }
 
-// Share is the share of the answers that one service or app gives. It is tested as a share of independent draws: of
-// enough requests, how many may differ from the percentage is a matter of the confidence.
+// Share is the share of responses of one service or app. The test assumes independent draws; the
+// confidence determines the accepted counts.
 type Share struct {
 	// Name of the Service that has the pods as endpoints.
 	Service string `yaml:"service,omitempty"`
@@ -58,28 +58,28 @@ type Share struct {
 	App string `yaml:"app,omitempty"`
 	// The expected share in percent.
 	Percent float64 `yaml:"percent" jsonschema:"required,minimum=0,maximum=100"`
-	// How sure a controller that is right can be to pass, in percent; 99.9 if not given.
+	// The probability that a correct controller passes, in percent; 99.9 if not given.
 	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
-	// A wrong share, in percent, that has to be told from the right one; with it and without requests, as many requests are
-	// sent as that takes.
+	// A wrong share, in percent, that the test has to distinguish from the right one. Without
+	// requests, it determines their number.
 	DistinguishFrom float64 `yaml:"distinguishFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
-	// How sure a controller with that wrong share can be to fail, in percent; 99.9 if not given.
+	// The probability that a controller with the wrong share fails, in percent; 99.9 if not given.
 	Power float64 `yaml:"power,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
 }
 
-// Latency is a budget: how long complete answers may take. At least one field is given.
+// Latency limits the duration of complete responses. At least one field is given.
 type Latency struct {
-	// The time that half of the answers keep within.
+	// The longest duration of half of the responses.
 	P50 Duration `yaml:"p50,omitempty"`
-	// The time that 99 of 100 answers keep within.
+	// The longest duration of 99 of 100 responses.
 	P99 Duration `yaml:"p99,omitempty"`
 }
 
 const (
-	// defaultConfidence lets a right controller fail once in a thousand runs.
+	// defaultConfidence lets a correct controller fail once in a thousand runs.
 	defaultConfidence  = 99.9
 	defaultConcurrency = 8
-	// whileRate is enough to meet a gap of some milliseconds, and leaves the machine time for what happens meanwhile.
+	// whileRate detects a gap of some milliseconds, and leaves CPU time for the nested steps.
 	whileRate = 200
 )
 
@@ -108,7 +108,7 @@ func (t Traffic) validate(c *checker, path string) {
 	c.steps(path+".while", t.While)
 }
 
-// validateRequests checks that exactly one thing says how many requests are sent.
+// validateRequests checks that exactly one field determines the number of requests.
 func (t Traffic) validateRequests(c *checker, path string) {
 	at := path + ".requests"
 	_, isGiven := c.positions[at]
@@ -182,11 +182,11 @@ func (t Traffic) describe(names isolation) string {
 	return fmt.Sprintf("%s: %s", text.Count(total, "request"), request)
 }
 
-// afterglow is how long traffic flows on when the steps of while are done: what they did may show only then.
+// afterglow is how long traffic continues after the nested steps, whose effects might be delayed.
 const afterglow = time.Second
 
-// run sends many requests and judges their answers together. It is done once: what is left to chance must not be
-// tried until it comes out right.
+// run sends many requests and judges the responses together, once: repeating a random result until
+// it passes proves nothing.
 func (t Traffic) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(t.expect())
 	if err != nil {
@@ -232,12 +232,12 @@ func (t Traffic) poll(ctx context.Context, r *runner) pollResult {
 	var seen StepReport
 	err := t.run(ctx, r, &seen)
 	if err == nil {
-		err = ctx.Err() // requests that were cut short say nothing about the others
+		err = ctx.Err() // canceled traffic has no result
 	}
 	return pollResult{mismatches: seen.Mismatches, err: err}
 }
 
-// expect is the part of a Traffic that an Expect has, too.
+// expect returns the request as an Expect.
 func (t Traffic) expect() Expect {
 	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
 }
@@ -249,7 +249,7 @@ func (t Traffic) concurrency() int {
 	return t.Concurrency
 }
 
-// rate is how many requests a second are sent at most; 0 for as many as can be.
+// rate returns the most requests per second; 0 for no limit.
 func (t Traffic) rate() int {
 	if t.Rate == 0 && t.While != nil {
 		return whileRate
@@ -257,8 +257,7 @@ func (t Traffic) rate() int {
 	return t.Rate
 }
 
-// total is how many requests are sent: those of the file, or as many as a share takes; 0 if something else says when it
-// is enough.
+// total returns the number of requests; 0 if the nested steps determine it.
 func (t Traffic) total() (int, error) {
 	if t.Requests == 0 && t.While == nil && t.Expect.Share != nil {
 		return t.Expect.Share.needed()
@@ -280,11 +279,11 @@ func (s Share) power() float64 {
 	return s.Power
 }
 
-// tells reports whether there is a wrong share to tell from the right one. 0 percent would be one, but cannot be given: a
-// canary that never answers is caught by any share.
+// tells reports whether there is a wrong share to distinguish. It cannot be 0 percent: any share
+// detects a canary without responses.
 func (s Share) tells() bool { return s.DistinguishFrom != 0 }
 
-// name is whose share it is.
+// name returns the service or app.
 func (s Share) name() string {
 	if s.Service != "" {
 		return "service " + s.Service
@@ -292,7 +291,7 @@ func (s Share) name() string {
 	return "app " + s.App
 }
 
-// flow is equal requests, from many clients at the same time.
+// flow sends equal requests from concurrent clients.
 type flow struct {
 	http    Prober
 	request probe.Request
@@ -300,8 +299,8 @@ type flow struct {
 	rate    int
 }
 
-// run sends total requests, fewer if stop is closed or ctx ends before, and returns when all are answered. What the end of
-// ctx cuts off is not counted.
+// run sends up to total requests until stop is closed or ctx ends, and waits for the responses. It
+// does not count requests that the end of ctx cancels.
 func (f flow) run(ctx context.Context, total int, stop <-chan struct{}, seen *tally) {
 	tickets := make(chan struct{})
 	var clients sync.WaitGroup
@@ -319,7 +318,7 @@ func (f flow) run(ctx context.Context, total int, stop <-chan struct{}, seen *ta
 	clients.Wait()
 }
 
-// sell hands out the right to send a request, as often as the rate allows.
+// sell issues a ticket for each request at the rate.
 func (f flow) sell(ctx context.Context, total int, stop <-chan struct{}, tickets chan<- struct{}) {
 	var pace <-chan time.Time
 	if f.rate > 0 {

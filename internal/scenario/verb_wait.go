@@ -12,36 +12,40 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Wait is a condition to wait for. Exactly one of ready, ingress, deployment, service, pod, and object is given.
+// Wait is a condition to wait for. Exactly one of ready, ingress, deployment, service, pod, and
+// object is given.
 type Wait struct {
 	// All applied objects are ready: Deployments are rolled out, Services have endpoints.
 	Ready bool `yaml:"ready,omitempty"`
-	// Name of an Ingress; goes with address or addresses.
+	// Name of an Ingress; needs address or addresses.
 	Ingress string `yaml:"ingress,omitempty"`
 	// Whether the Ingress has an address in its status.
 	Address *bool `yaml:"address,omitempty"`
-	// Whose addresses the Ingress has to have in its status, all of them and no others. nodes: those of the nodes on which the
-	// controller is ready.
+	// Which addresses the Ingress has in its status, exactly. nodes: those of the nodes with a
+	// ready controller.
 	Addresses string `yaml:"addresses,omitempty" jsonschema:"enum=nodes"`
-	// Name of a Deployment; goes with condition.
+	// Name of a Deployment; can have condition.
 	Deployment string `yaml:"deployment,omitempty"`
-	// Name of a Service; goes with endpoints.
+	// Name of a Service; needs endpoints.
 	Service string `yaml:"service,omitempty"`
 	// The number of ready endpoints.
 	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
-	// Name of a Pod; goes with condition.
+	// Name of a Pod; can have condition.
 	Pod string `yaml:"pod,omitempty"`
-	// Any object, as KIND/NAME; goes with exists or jsonpath.
+	// Any object, as KIND/NAME; needs exists or jsonpath.
 	Object string `yaml:"object,omitempty"`
-	// Where the object is, if not in the run's own namespace: ingresslab-system, or - for an object that has no namespace.
+	// The namespace of the object: ingresslab-system, - for an object without one, or the run's own
+	// if not given.
 	Namespace string `yaml:"namespace,omitempty"`
 	// Whether the object has to exist.
 	Exists *bool `yaml:"exists,omitempty"`
-	// A field of the object, in kubectl's notation: {.spec.type}; goes with value. Several results are joined by a space.
+	// A field of the object, in kubectl's notation: {.spec.type}; needs value. Several results are
+	// joined by spaces.
 	JSONPath string `yaml:"jsonpath,omitempty"`
-	// The value of the field: * matches any text; an empty value means that the field is absent or empty.
+	// The value of the field: * matches any text; an empty value means that the field is absent or
+	// empty.
 	Value *string `yaml:"value,omitempty"`
-	// A condition that has to be True; Available for a Deployment and Ready for a Pod if not given.
+	// A condition that has to be True; by default Available for a Deployment and Ready for a Pod.
 	Condition string `yaml:"condition,omitempty"`
 	// How long to wait, 60s if not given.
 	Within Duration `yaml:"within,omitempty"`
@@ -98,7 +102,7 @@ func (w Wait) validateObject(c *checker, path string) {
 	}
 }
 
-// goesWith reports a field that is given although the subject is not its own, or not given although it is.
+// goesWith reports a field of another subject, or a missing field of the subject.
 func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 	field := path[strings.LastIndex(path, ".")+1:]
 	if isGiven && subject != owner {
@@ -121,7 +125,7 @@ func (w Wait) streak() int { return 1 }
 
 func (w Wait) describe(isolation) string { return "wait until " + w.goal() }
 
-// goal is what has to become true.
+// goal describes the condition.
 func (w Wait) goal() string {
 	switch {
 	case w.Ready:
@@ -167,7 +171,7 @@ func readyEndpoints(n int) string {
 	return fmt.Sprintf("%d ready endpoints", n)
 }
 
-// condition is the condition that a Deployment or a Pod has to have.
+// condition returns the condition of a Deployment or a Pod.
 func (w Wait) condition() string {
 	switch {
 	case w.Condition != "":
@@ -178,7 +182,7 @@ func (w Wait) condition() string {
 	return "Ready"
 }
 
-// run waits until something is true of the cluster's objects.
+// run waits for the condition.
 func (w Wait) run(ctx context.Context, r *runner, report *StepReport) error {
 	if w.Ready {
 		return w.waitReady(ctx, r, report)
@@ -214,10 +218,10 @@ func (w Wait) waitReady(ctx context.Context, r *runner, report *StepReport) erro
 	return nil
 }
 
-// readySlice is how long one of several waits for ready objects takes, if the step can end early.
+// readySlice is the duration of one of several waits, if the step can stop early.
 const readySlice = 2 * time.Second
 
-// ready waits for what is applied: for as long as there is time, or for a part of it.
+// ready waits for the applied objects: until ctx ends, or for readySlice.
 func (r *runner) ready(ctx context.Context, all bool) error {
 	if !all {
 		var cancel context.CancelFunc
@@ -229,7 +233,7 @@ func (r *runner) ready(ctx context.Context, all bool) error {
 
 func isLate(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
-// unready are the objects that an error of WaitReady says are not ready, and what they lack.
+// unready returns the objects that are not ready, and what they lack.
 func unready(err error) (mismatches []probe.Mismatch) {
 	var missing *kube.NotReadyError
 	if errors.As(err, &missing) {

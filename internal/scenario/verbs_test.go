@@ -38,7 +38,8 @@ func from(pod, app string) probe.Observation {
 	return probe.Observation{Status: http.StatusOK, Served: &probe.Served{Namespace: "lab-example-r1", Pod: pod, App: app}}
 }
 
-// perform runs the steps as run r1 against a fake cluster and a script, and returns the last step's report.
+// perform runs the steps as run r1 against a fake cluster and a script, and returns the last step's
+// report.
 func perform(t *testing.T, steps string, answer func(int, probe.Request) probe.Observation) (*fakecluster.Cluster, scenario.StepReport) {
 	t.Helper()
 	c, _ := fakecluster.New(t)
@@ -50,7 +51,8 @@ func perform(t *testing.T, steps string, answer func(int, probe.Request) probe.O
 }
 
 func TestTrafficChecksAllResponses(t *testing.T) {
-	// Of every ten answers, one is the canary's, one a 503 of the ingress and one a 404 of a stranger's pod.
+	// Of every ten answers, one is the canary's, one a 503 of the ingress and one a 404 of a
+	// stranger's pod.
 	answer := func(n int, _ probe.Request) probe.Observation {
 		switch n % 10 {
 		case 0:
@@ -84,7 +86,8 @@ func TestTrafficChecksAllResponses(t *testing.T) {
 }
 
 func TestSessionKeepsCookiesAndPod(t *testing.T) {
-	// The first request of a session gets a cookie, and the pod of the cookie answers until it is gone.
+	// The first request of a session gets a cookie, and the pod of the cookie answers until it is
+	// gone.
 	pods := []string{"a"}
 	answer := func(_ int, r probe.Request) probe.Observation {
 		at, err := url.Parse(r.URL)
@@ -100,8 +103,8 @@ func TestSessionKeepsCookiesAndPod(t *testing.T) {
 	const ask = "- expect: {url: http://web.test/, session: alice"
 	for steps, want := range map[string]string{
 		ask + ", status: 200}\n" + ask + ", samePod: true}\n": "",
-		ask + ", samePod: true}\n" + ask + ", samePod: false, within: 1ms}\n": "session: expected another " +
-			"pod than a, observed pod a",
+		ask + ", samePod: true}\n" + ask + ", samePod: false, within: 1ms}\n": "session: expected a pod other " +
+			"than a, observed pod a",
 		ask + ", status: 200}\n- expect: {url: http://web.test/, session: bob, pod: b}\n" + ask + ", pod: a}\n": "",
 		"- traffic: {url: http://web.test/, session: alice, requests: 50, expect: {pods: 1}}\n":                 "",
 		ask + ", status: 200}\n- expect: {url: http://web.test/, pod: none}\n":                                  "",

@@ -65,7 +65,8 @@ func (r *runner) seeAddress(ctx context.Context, name string, wanted bool) (*pro
 	return nil, nil
 }
 
-// seeNodeAddresses compares the addresses of an Ingress with those of the nodes that have a ready pod of the controller.
+// seeNodeAddresses compares the addresses of an Ingress with those of nodes that have a ready
+// controller pod.
 func (r *runner) seeNodeAddresses(ctx context.Context, name string) (*probe.Mismatch, error) {
 	ingress, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -124,8 +125,8 @@ func (r *runner) seeEndpoints(ctx context.Context, service string, wanted int) (
 	return &probe.Mismatch{Field: "ready endpoints of service " + service, Expected: fmt.Sprint(wanted), Observed: observed}, nil
 }
 
-// countEndpoints counts the endpoints of a Service. A dual-stack pod is one endpoint, though it is in two slices; an
-// endpoint that does not say whether it is ready is
+// countEndpoints counts the endpoints of a Service. A dual-stack pod in two slices is one endpoint.
+// An endpoint without the condition ready is ready
 // (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions).
 func countEndpoints(slices []discoveryv1.EndpointSlice, service string) (ready, unready int) {
 	state := map[string]bool{}
@@ -196,7 +197,7 @@ func judgeCondition(field string, status corev1.ConditionStatus, reason, message
 	return &probe.Mismatch{Field: field, Expected: "True", Observed: observed}
 }
 
-// seeField looks whether an object is there, or gone, and whether its field is as it has to be.
+// seeField compares the existence of an object, and its field.
 func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	o, err := r.object(w.Object, w.Namespace)
 	if err != nil {
@@ -230,13 +231,14 @@ func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	return differs(w.JSONPath+" of "+kube.Describe(o), orEmpty(wanted), orEmpty(value))
 }
 
-// parseJSONPath reads a path in kubectl's notation. A missing field is empty.
+// parseJSONPath parses a path in kubectl's notation. A missing field is empty.
 func parseJSONPath(text string) (*jsonpath.JSONPath, error) {
 	p := jsonpath.New("jsonpath").AllowMissingKeys(true)
 	return p, p.Parse(text)
 }
 
-// fieldOf returns the field of an object as kubectl get -o jsonpath prints it: several results are joined by spaces.
+// fieldOf returns a field as kubectl get -o jsonpath prints it: it joins several results with
+// spaces.
 func fieldOf(o *unstructured.Unstructured, text string) (string, error) {
 	p, err := parseJSONPath(text)
 	if err != nil {

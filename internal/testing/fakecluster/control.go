@@ -37,7 +37,8 @@ func controllerPod() *corev1.Pod {
 	}
 }
 
-// control does to an object what Kubernetes' controllers, and the ingress controller, would do after a while.
+// control does to an object what Kubernetes' controllers, and the ingress controller, would do
+// after a while.
 func (c *Cluster) control(object runtime.Object) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -89,8 +90,8 @@ func (c *Cluster) isOurs(i *networkingv1.Ingress) bool {
 	return controller == ourController
 }
 
-// ServeHTTP answers for the service that an Ingress of our class has for the host, with the headers and roughly the
-// pages of the demo workloads.
+// ServeHTTP answers for the service that an Ingress of our class has for the host, with the headers
+// and roughly the pages of the demo workloads.
 func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	namespace, service := c.route(r.Host)
 	if service == "" {

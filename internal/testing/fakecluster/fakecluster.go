@@ -1,8 +1,9 @@
-// Package fakecluster is a cluster for the tests of scenarios and labs: an API server, the controllers that matter and
-// an ingress, all in memory and of one mind. What is applied is in effect when Apply returns.
+// Package fakecluster is a cluster for the tests of scenarios and labs: an API server, the
+// controllers that matter and an ingress, all in memory and of one mind. What is applied is in
+// effect when Apply returns.
 //
-// It is no model of Kubernetes. It does as much as the engine looks at: Deployments get a pod and a condition, Services
-// get endpoints, Ingresses of our class get an address and are served.
+// It is no model of Kubernetes. It does as much as the engine looks at: Deployments get a pod and a
+// condition, Services get endpoints, Ingresses of our class get an address and are served.
 package fakecluster
 
 import (
@@ -35,9 +36,11 @@ import (
 // Address is what the ingress has in the status of its Ingresses.
 const Address = "10.1.2.3"
 
-// Cluster implements scenario.Kube, and serves HTTP as an ingress. Its hooks are set before it is used.
+// Cluster implements scenario.Kube, and serves HTTP as an ingress. Its hooks are set before it is
+// used.
 type Cluster struct {
-	// ApplyErr, if it is set, is asked before an object is applied; what it returns is Apply's error.
+	// ApplyErr, if it is set, is asked before an object is applied; what it returns is Apply's
+	// error.
 	ApplyErr func(*unstructured.Unstructured) error
 	// ReadyErr, if it is set, is WaitReady's answer.
 	ReadyErr func(context.Context, []*unstructured.Unstructured) error
@@ -45,7 +48,8 @@ type Cluster struct {
 	NamespaceErr error
 	// Keeps names an object, as "Kind/name", that Delete does not remove.
 	Keeps string
-	// OnExec, if it is set, is what programs in containers come to; without it they say nothing and exit with 0.
+	// OnExec, if it is set, is what programs in containers come to; without it they say nothing and
+	// exit with 0.
 	OnExec func(kube.Command) (kube.Output, error)
 	// OnPost, if it is set, answers the POST requests to pods; without it they get a 200.
 	OnPost func(pod, path string, query url.Values) kube.Answer
@@ -245,7 +249,8 @@ func (c *Cluster) Objects() []string {
 	return ids
 }
 
-// LoseController takes the controller's pod away, as deleting its workload does. The ingress goes on answering.
+// LoseController takes the controller's pod away, as deleting its workload does. The ingress goes
+// on answering.
 func (c *Cluster) LoseController(t *testing.T) {
 	t.Helper()
 	p := controllerPod()

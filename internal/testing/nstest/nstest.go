@@ -18,8 +18,8 @@ const inside = "INGRESSLAB_TEST_NAMESPACES"
 // unavailable is the reason why there are no namespaces, if so.
 var unavailable string
 
-// Main is for TestMain. It runs the test binary again in new namespaces and exits with its code.
-// If that fails, the tests run outside, and Require skips its tests (with CI=true it fails them).
+// Main is for TestMain. It runs the test binary again in new namespaces and exits with its code. If
+// that fails, the tests run outside, and Require skips its tests (with CI=true it fails them).
 func Main(m *testing.M) {
 	if os.Getenv(inside) != "" {
 		m.Run() // the testing package exits with the result
