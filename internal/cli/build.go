@@ -80,9 +80,7 @@ checks them.`,
 
 // controlPlane finds or compiles the programs of the control plane. Without a checkout, it can only find them.
 func (a *app) controlPlane(ctx context.Context, adjust func(*nodeimage.Options)) (nodeimage.Programs, error) {
-	o := nodeimage.Options{Progress: &nodeImageProgress{display: a.display, of: "Control plane"}}
-	root, noCheckout := a.checkout()
-	o.Source = root
+	o, noCheckout := a.buildOptions("Control plane")
 	adjust(&o)
 	programs, err := nodeimage.ControlPlane(ctx, o)
 	if noCheckout != nil && errors.Is(err, nodeimage.ErrNoSource) {
@@ -100,15 +98,19 @@ The first time takes a minute or two. Prints its path; ` + "`make kubectl`" + ` 
 		Example: "  ingresslab build kubectl",
 		Args:    noArgs,
 		RunE: a.printed(func(ctx context.Context) (string, error) {
-			root, err := a.checkout()
+			o, err := a.buildOptions("kubectl")
 			if err != nil {
 				return "", err
 			}
-			return nodeimage.Kubectl(ctx, nodeimage.Options{
-				Source: root, Progress: &nodeImageProgress{display: a.display, of: "kubectl"},
-			})
+			return nodeimage.Kubectl(ctx, o)
 		}),
 	}
+}
+
+// buildOptions returns the options to build something from the checkout, with progress on the display.
+func (a *app) buildOptions(of string) (nodeimage.Options, error) {
+	root, err := a.checkout()
+	return nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display, of: of}}, err
 }
 
 // ensureNodeImage implements kind.NodeImageFunc.
@@ -117,11 +119,10 @@ func (a *app) ensureNodeImage(ctx context.Context, _ cluster.Progress) (string, 
 }
 
 func (a *app) nodeImage(ctx context.Context, adjust func(*nodeimage.Options)) (string, error) {
-	root, err := a.checkout()
+	o, err := a.buildOptions("Node image")
 	if err != nil {
 		return "", err
 	}
-	o := nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display, of: "Node image"}}
 	adjust(&o)
 	img, err := nodeimage.Ensure(ctx, o)
 	return img.Ref, err
@@ -134,19 +135,16 @@ type nodeImageProgress struct {
 	stage   *step
 }
 
-// Begin implements nodeimage.Progress.
 func (p *nodeImageProgress) Begin(number, total int, name string) {
 	p.stage = p.display.begin(fmt.Sprintf("%s [%d/%d] %s", p.of, number, total, name))
 }
 
-// Detail implements nodeimage.Progress.
 func (p *nodeImageProgress) Detail(text string) {
 	if p.stage != nil {
 		p.display.detail(p.stage, text)
 	}
 }
 
-// End implements nodeimage.Progress.
 func (p *nodeImageProgress) End(outcome string) {
 	if p.stage == nil {
 		return
@@ -162,7 +160,6 @@ func (p *nodeImageProgress) End(outcome string) {
 	p.stage = nil
 }
 
-// Note implements nodeimage.Progress.
 func (p *nodeImageProgress) Note(text string) { p.display.Note(text) }
 
 func (a *app) imageCommand() *cobra.Command {
@@ -177,7 +174,6 @@ func (a *app) imageCommand() *cobra.Command {
 	return c
 }
 
-// builtImages builds all images of the checkout.
 func (a *app) builtImages(ctx context.Context) (*image.Set, error) {
 	root, err := a.checkout()
 	if err != nil {

@@ -197,8 +197,7 @@ This command is not ` + "`kubectl explain`" + `, which documents the fields of A
 				format = explain.JSON
 			}
 			answer, err := explain.Ask(c.Context(), client, q, format)
-			var refused *explain.RefusedError
-			if errors.As(err, &refused) {
+			if refused, ok := errors.AsType[*explain.RefusedError](err); ok {
 				return usagef("%v", refused)
 			}
 			if err != nil {

@@ -34,7 +34,6 @@ type display struct {
 
 var _ cluster.Progress = (*display)(nil)
 
-// step is a running step.
 type step struct {
 	text   string
 	detail string
@@ -74,7 +73,6 @@ func terminalWidth(f *os.File) int {
 	return int(size.Col)
 }
 
-// Step implements cluster.Progress.
 func (d *display) Step(text string) func(error) {
 	s := d.begin(text)
 	return func(err error) { d.end(s, err) }
@@ -100,7 +98,6 @@ func (d *display) begin(text string) *step {
 	return s
 }
 
-// Note implements cluster.Progress.
 func (d *display) Note(text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -108,14 +105,12 @@ func (d *display) Note(text string) {
 	printf(d.out, "%s %s\n", d.paint(yellow, "!"), text)
 }
 
-// detail sets the current detail of a step.
 func (d *display) detail(s *step, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.detail = text
 }
 
-// end removes a step and prints its result.
 func (d *display) end(s *step, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

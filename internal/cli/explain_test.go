@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/ingresslab/ingresslab/internal/explain"
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
@@ -25,7 +26,7 @@ func apiServer(t *testing.T, controller http.HandlerFunc, pods ...corev1.Pod) *k
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/pods", func(w http.ResponseWriter, r *http.Request) {
 		list := corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
-		if r.FormValue("labelSelector") == controllerSelector {
+		if r.FormValue("labelSelector") == explain.Controller {
 			list.Items = pods
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -210,7 +210,6 @@ func compareCode(c compare.Comparison, code int) int {
 	return ExitOK
 }
 
-// compareSpec returns the requested spec of both clusters.
 func (a *app) compareSpec(c *cobra.Command, flags *compareFlags) (cluster.Spec, error) {
 	spec := cluster.Spec{Name: a.name, HTTPPort: cluster.AnyPort, HTTPSPort: cluster.AnyPort, StatusPort: cluster.AnyPort}
 	if a.provider != auto {
@@ -234,7 +233,6 @@ func (a *app) compareSpec(c *cobra.Command, flags *compareFlags) (cluster.Spec, 
 	return spec, longest.Check()
 }
 
-// place is a cluster in which scenarios run.
 type place struct {
 	provider cluster.Provider
 	spec     cluster.Spec
@@ -276,8 +274,7 @@ func (a *app) compareCluster(ctx context.Context, p cluster.Provider, spec clust
 	}
 	spec.Name = own
 	_, err = p.Ready(ctx, spec, a.display)
-	var unready *cluster.UnreadyError
-	if errors.As(err, &unready) {
+	if unready, ok := errors.AsType[*cluster.UnreadyError](err); ok {
 		return place{}, fmt.Errorf("dev compare needs %s: %w; %s", p.Info().Noun, unready, labtest.FixOf(unready))
 	}
 	return place{p, spec}, err

@@ -79,8 +79,7 @@ func (a *app) resetProgress(ctx context.Context, store *progress.Store, dir, arg
 		}
 	}
 	err := store.Forget(ctx, name)
-	var damaged *progress.DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*progress.DamagedError](err); ok {
 		a.display.Note(damaged.Error())
 	} else if err != nil {
 		return err
@@ -89,8 +88,7 @@ func (a *app) resetProgress(ctx context.Context, store *progress.Store, dir, arg
 	return nil
 }
 
-// chooseLab lists the labs with the user's progress, and returns the lab that the user selects. Without a terminal, it returns
-// nothing.
+// chooseLab lists the labs with the user's progress and returns the user's choice, or "" without a terminal.
 func (a *app) chooseLab(store *progress.Store, dir string) (string, error) {
 	entries, err := lab.List(dir)
 	if err != nil {
@@ -140,7 +138,6 @@ func nextLab(entries []lab.Entry, p progress.Progress) lab.Entry {
 	return lab.Entry{}
 }
 
-// writeProgress lists the labs with the progress in each.
 func writeProgress(w io.Writer, entries []lab.Entry, p progress.Progress) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	printf(table, "LAB\tTITLE\tPROGRESS\n")

@@ -141,14 +141,12 @@ func (f *reportFile) write(write func(io.Writer) error) error {
 	if err == nil {
 		return nil
 	}
-	var path *fs.PathError // it has the name of the temporary file
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
 	}
 	return &fs.PathError{Op: "--output-file", Path: f.path, Err: err}
 }
 
-// discard deletes an incomplete file.
 func (f *reportFile) discard() {
 	if f == nil || f.part.Name() == f.path {
 		return
@@ -199,27 +197,17 @@ func worse(a, b int) int {
 	return b
 }
 
-// exitCode returns the exit code for an error.
 func exitCode(err error) int {
-	var (
-		ended    *outcome
-		usage    *usageError
-		spec     *cluster.SpecError
-		mismatch *cluster.MismatchError
-		faults   strictyaml.Diagnostics
-		noScene  *scenario.UnknownError
-		noLab    *lab.UnknownError
-		noPart   *scenario.PartError
-	)
+	ended, isOutcome := errors.AsType[*outcome](err)
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &ended):
+	case isOutcome:
 		return ended.code
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
-	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &mismatch), errors.As(err, &faults),
-		errors.As(err, &noScene), errors.As(err, &noLab), errors.As(err, &noPart):
+	case isA[*usageError](err), isA[*cluster.SpecError](err), isA[*cluster.MismatchError](err), isA[strictyaml.Diagnostics](err),
+		isA[*scenario.UnknownError](err), isA[*lab.UnknownError](err), isA[*scenario.PartError](err):
 		return ExitUsage
 	case errors.Is(err, context.DeadlineExceeded):
 		return ExitTimeout
@@ -227,14 +215,18 @@ func exitCode(err error) int {
 	return ExitBroken
 }
 
+// isA reports whether err is or wraps an E.
+func isA[E error](err error) bool {
+	_, is := errors.AsType[E](err)
+	return is
+}
+
 // errorText returns the message for an error: one line, or one line for each error in a file, as editors expect.
 func errorText(err error) string {
-	var ended *outcome
-	var faults strictyaml.Diagnostics
 	switch {
-	case err == nil, errors.As(err, &ended):
+	case err == nil, isA[*outcome](err):
 		return ""
-	case errors.As(err, &faults):
+	case isA[strictyaml.Diagnostics](err):
 		return "the file has errors\n" + strings.TrimRight(err.Error(), "\n")
 	case errors.Is(err, context.Canceled):
 		return interruptedText(err)
@@ -248,8 +240,8 @@ func errorText(err error) string {
 
 // diskFull reports whether a write failed for lack of space. The kernel returns ENOSPC for namespaces and watches, too.
 func diskFull(err error) bool {
-	var path *fs.PathError
-	return errors.As(err, &path) && path.Op != "fork/exec" && (errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT))
+	path, ok := errors.AsType[*fs.PathError](err)
+	return ok && path.Op != "fork/exec" && (errors.Is(path.Err, syscall.ENOSPC) || errors.Is(path.Err, syscall.EDQUOT))
 }
 
 // interruptedText returns the message after Ctrl-C, with the errors of the cleanup.

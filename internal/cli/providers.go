@@ -98,13 +98,6 @@ func (e *existingFlags) register(c *cobra.Command) {
 	f.BoolVar(&e.yes, "yes", false, "skip the confirmation prompt for a remote cluster")
 }
 
-// impliedProvider makes --context imply --cluster existing.
-func (a *app) impliedProvider() {
-	if a.existing.context != "" && a.provider == auto {
-		a.provider = existing.Name
-	}
-}
-
 func (a *app) existingOptions() existing.Options {
 	e := a.existing
 	return existing.Options{
@@ -179,11 +172,11 @@ func (a *app) controlPlaneBinaries(ctx context.Context, _ cluster.Progress) (con
 
 // nodeImageReady returns a *cluster.UnreadyError if a build is necessary to get the node image.
 func (a *app) nodeImageReady(ctx context.Context) (reason string, err error) {
-	root, err := a.checkout()
+	o, err := a.buildOptions("Node image")
 	if err != nil {
 		return "", err
 	}
-	img, err := nodeimage.Pull(ctx, nodeimage.Options{Source: root, Progress: &nodeImageProgress{display: a.display, of: "Node image"}})
+	img, err := nodeimage.Pull(ctx, o)
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
@@ -210,12 +203,6 @@ func (a *app) named() (cluster.Provider, error) {
 	}
 	names := a.providerNames()
 	return nil, unknown("cluster provider", a.provider, names, "--cluster takes: "+strings.Join(names, ", "))
-}
-
-// checkProvider returns a usage error for an unknown value of --cluster.
-func (a *app) checkProvider() error {
-	_, err := a.named()
-	return err
 }
 
 // maker returns the provider that brings up the cluster, and reports an automatic selection.

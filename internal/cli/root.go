@@ -22,6 +22,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/autoselect"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
+	"github.com/ingresslab/ingresslab/internal/cluster/existing"
 	"github.com/ingresslab/ingresslab/internal/cluster/kind"
 	"github.com/ingresslab/ingresslab/internal/image"
 	"github.com/ingresslab/ingresslab/internal/kube"
@@ -59,8 +60,11 @@ your work in hands-on labs. It also runs scenarios, which test the controller.`,
 	}
 	asGroup(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		a.impliedProvider()
-		return a.checkProvider()
+		if a.existing.context != "" && a.provider == auto {
+			a.provider = existing.Name
+		}
+		_, err := a.named()
+		return err
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if renamed := renamedFlag(c, err); renamed != nil {
@@ -184,8 +188,7 @@ type Streams struct {
 	Err io.Writer // progress and errors
 }
 
-// Run runs the command in args, which exclude the program's name, and returns its exit code. When ctx ends, the command cleans
-// up and returns.
+// Run runs the command in args (without the program's name) and returns its exit code. If ctx ends, it cleans up.
 func Run(ctx context.Context, args []string, std Streams) int {
 	if len(args) > 0 {
 		if code, found := runChild(args[0], std); found {
@@ -224,7 +227,6 @@ func newApp(std Streams) *app {
 	return a
 }
 
-// run executes a command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)

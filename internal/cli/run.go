@@ -240,14 +240,12 @@ func (m many) noteUnstarted(n int, noun string) {
 	}
 }
 
-// batch returns a batch that reports to b.
 func (m many) batch(b *bulletin, env scenario.Env) labtest.Batch {
 	return labtest.Batch{Env: env, Parallel: m.parallel, Begin: func(name string) (*scenario.Pretty, func(error)) {
 		w, done := b.begin(name)
 		return scenario.NewPretty(w, b.styleOf()), func(err error) {
 			done()
-			var part *scenario.PartError
-			if errors.As(err, &part) {
+			if _, ok := errors.AsType[*scenario.PartError](err); ok {
 				b.usage.Store(true)
 			} else if err != nil {
 				m.app.display.Note(oneLine(err.Error()))
@@ -273,7 +271,6 @@ func newBulletin(w io.Writer, style scenario.Style, total, parallel int) *bullet
 	return &bulletin{w: w, style: style, total: total, immediate: parallel == 1 || total == 1 && parallel > 0}
 }
 
-// styleOf returns the style of the reports.
 func (b *bulletin) styleOf() scenario.Style {
 	style := b.style
 	style.Live = style.Live && b.immediate

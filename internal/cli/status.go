@@ -112,10 +112,9 @@ func pageAt(scheme, address string) string {
 	return scheme + "://" + address + "/"
 }
 
-// readController finds the controller as a DaemonSet (new clusters) or a Deployment (existing clusters). It returns the zero
-// value if neither exists.
+// readController finds the controller as a DaemonSet (new cluster) or Deployment (existing), or returns zero.
 func readController(ctx context.Context, client *kube.Client) (controllerStatus, error) {
-	apps, selector := client.Clientset().AppsV1(), metav1.ListOptions{LabelSelector: controllerSelector}
+	apps, selector := client.Clientset().AppsV1(), metav1.ListOptions{LabelSelector: explain.Controller}
 	sets, err := apps.DaemonSets(metav1.NamespaceAll).List(ctx, selector)
 	if err != nil {
 		return controllerStatus{}, fmt.Errorf("controller: %w", err)
@@ -132,9 +131,6 @@ func readController(ctx context.Context, client *kube.Client) (controllerStatus,
 	}
 	return controllerStatus{}, nil
 }
-
-// controllerSelector is the label selector of the controller.
-const controllerSelector = explain.Controller
 
 func statusOfNode(n corev1.Node) nodeStatus {
 	s := nodeStatus{Name: n.Name, Role: "worker", Version: n.Status.NodeInfo.KubeletVersion}

@@ -86,7 +86,6 @@ func (a *app) down(ctx context.Context) error {
 	return err
 }
 
-// cluster returns the running cluster.
 func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, error) {
 	provider, err := a.owner(ctx)
 	if err != nil {
@@ -96,7 +95,6 @@ func (a *app) cluster(ctx context.Context) (cluster.Provider, *cluster.Cluster, 
 	return provider, c, err
 }
 
-// printAddresses prints the addresses of the cluster.
 func printAddresses(w io.Writer, c *cluster.Cluster) {
 	printf(w, "cluster      %s (%s)\n", c.Name, c.Provider)
 	if c.Forward != "" {
@@ -175,13 +173,11 @@ not collect Secrets.`,
 	}
 }
 
-// collect writes the logs of the provider and the objects of the API server. If one of them fails, it prints a note; if both
-// fail, it returns an error.
+// collect writes the provider's logs and the API server's objects. It returns an error only if both fail.
 func (a *app) collect(ctx context.Context, provider cluster.Provider, dir string) error {
 	done := a.display.Step("Collecting logs into " + dir)
 	logsErr := provider.Logs(ctx, a.name, dir)
-	var notFound *cluster.NotFoundError
-	if errors.As(logsErr, &notFound) || ctx.Err() != nil {
+	if _, ok := errors.AsType[*cluster.NotFoundError](logsErr); ok || ctx.Err() != nil {
 		done(logsErr)
 		return logsErr
 	}

@@ -12,26 +12,19 @@ import (
 
 // Cluster describes a running cluster: its API server responds and its nodes are Ready.
 type Cluster struct {
-	// Name is unique for a provider.
-	Name string
-	// Provider is the name of the cluster's provider: "kind".
-	Provider string
+	Name     string // unique for a provider
+	Provider string // the name of the cluster's provider: "kind"
 	// Kubeconfig is ingresslab's own kubeconfig file, with this cluster as the current context.
 	Kubeconfig string
-	// Config is the content of Kubeconfig for client-go.
-	Config *rest.Config
-	// Addresses reach the ingress from this machine.
-	Addresses Addresses
-	// Missing is what the cluster does not support.
-	Missing Missing
+	Config     *rest.Config // the content of Kubeconfig for client-go
+	Addresses  Addresses    // reach the ingress from this machine
+	Missing    Missing      // what the cluster does not support
 	// Created is true if this call of Up created the cluster, so that a canceled Up removes it.
-	Created bool
-	// Overrides change objects before they are applied to the cluster.
-	Overrides Overrides
+	Created   bool
+	Overrides Overrides // change objects before they are applied to the cluster
 	// Registry is where nodes pull images ("registry.example.com/lab"); empty if they have them.
 	Registry string
-	// Forward is the command that opens Addresses if no command of ingresslab keeps them open. It
-	// is empty if they are always open.
+	// Forward is the command that opens Addresses; empty if they are always open.
 	Forward string
 }
 
@@ -53,8 +46,7 @@ type Addresses struct {
 // Capability is a feature that a cluster can support.
 type Capability string
 
-// Scenarios list these capabilities in `requires:`. If one is missing, the scenario is skipped with
-// a reason; it never passes.
+// Scenarios list these in `requires:`. If one is missing, the scenario is skipped with a reason.
 const (
 	// Pods means that containers really run.
 	Pods Capability = "pods"
@@ -125,9 +117,8 @@ const MaxNodes = 16
 // keeps its value, and a new one gets the default.
 type Spec struct {
 	// Name must be a DNS label of at most 50 characters, because it is part of node names.
-	Name string
-	// Nodes is the number of all nodes. A single node is a control plane that also runs pods.
-	Nodes int
+	Name  string
+	Nodes int // the number of all nodes. A single node is a control plane that also runs pods.
 	// HTTPPort, HTTPSPort, and StatusPort are ports on 127.0.0.1, 1 to 65535, or AnyPort.
 	HTTPPort, HTTPSPort, StatusPort int
 	// NodeImage is the image of the nodes; empty lets the provider find one.
@@ -136,16 +127,13 @@ type Spec struct {
 	KeepOnFailure bool
 	// MergeKubeconfig adds the context to the user's kubeconfig. Down removes it.
 	MergeKubeconfig bool
-	// Recreate removes an existing cluster of this name first.
-	Recreate bool
+	Recreate        bool // removes an existing cluster of this name first
 }
 
 // SpecError reports an invalid field of a Spec.
 type SpecError struct {
-	// Flag is the command-line flag of the field: "--nodes".
-	Flag string
-	// Why completes "--nodes: ".
-	Why string
+	Flag string // the command-line flag of the field: "--nodes"
+	Why  string // completes "--nodes: "
 }
 
 func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
@@ -198,12 +186,9 @@ func (s Spec) WithDefaultName() Spec {
 
 // PortRequest is one port of a Spec.
 type PortRequest struct {
-	// Flag is the command-line flag of the port: "--http-port".
-	Flag string
-	// Port is the value in the Spec: 0 for none, AnyPort, or a port.
-	Port int
-	// Default is the port of a new cluster if Port is 0.
-	Default int
+	Flag    string // the command-line flag of the port: "--http-port"
+	Port    int    // the value in the Spec: 0 for none, AnyPort, or a port
+	Default int    // the port of a new cluster if Port is 0
 }
 
 // Ports returns the ports of the Spec: HTTP, HTTPS, status.

@@ -59,12 +59,10 @@ type Backend[R any] interface {
 
 // Condition is the state of a cluster as Inspect finds it.
 type Condition[R any] struct {
-	State State
-	// Record is nil if State is Absent or Foreign.
-	Record *R
+	State  State
+	Record *R // is nil if State is Absent or Foreign
 	Nodes  []Node
-	// Why is the reason if State is neither Running nor Absent.
-	Why string
+	Why    string // the reason if State is neither Running nor Absent
 }
 
 // NewLifecycle returns the Lifecycle of a provider with its state in dir.
@@ -72,7 +70,6 @@ func NewLifecycle[R any, P recordPointer[R]](provider, dir string, backend Backe
 	return &Lifecycle[R, P]{Store: Store[R]{Dir: StateDir(dir, provider)}, Alive: alive, provider: provider, backend: backend}
 }
 
-// alive implements Lifecycle.Alive.
 func alive(ctx context.Context, kubeconfig string, nodes int) error {
 	cfg, err := LoadConfig(kubeconfig)
 	if err != nil {
@@ -244,7 +241,6 @@ func (l *Lifecycle[R, P]) finish(spec Spec, rec *R) (*Cluster, error) {
 	return l.describe(spec.Name, rec)
 }
 
-// describe returns the Cluster of a record.
 func (l *Lifecycle[R, P]) describe(name string, rec *R) (*Cluster, error) {
 	cfg, err := LoadConfig(l.Kubeconfig(name))
 	if err != nil {

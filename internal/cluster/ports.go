@@ -123,9 +123,8 @@ func accepts(ctx context.Context, port int) bool {
 	return true
 }
 
-// PortProcess describes the process that listens on a TCP port, from Linux's /proc
-// (https://man7.org/linux/man-pages/man5/proc_net.5.html). It returns "" without /proc, or if the
-// process belongs to another user.
+// PortProcess describes a TCP port's listener from Linux's /proc, or returns "" without /proc or for
+// another user's process (https://man7.org/linux/man-pages/man5/proc_net.5.html).
 func PortProcess(port int) string {
 	inode := ""
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {

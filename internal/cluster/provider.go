@@ -58,14 +58,11 @@ type Provider interface {
 type Info struct {
 	// Summary describes the clusters in the help of --cluster: "real nodes, as Docker containers".
 	Summary string
-	// Noun completes "using ": "a kind cluster".
-	Noun string
+	Noun    string // completes "using ": "a kind cluster"
 	// Instead says how to select the provider if another one is preferred; it can be empty.
-	Instead string
-	// Manifests is the kustomization that installs the controller, as a path in the checkout.
-	Manifests string
-	// Missing is what no cluster of the provider supports.
-	Missing Missing
+	Instead   string
+	Manifests string  // the kustomization that installs the controller, as a path in the checkout
+	Missing   Missing // what no cluster of the provider supports
 }
 
 // ImageNode is a node that stores container images.
@@ -85,8 +82,7 @@ type Summary struct {
 	State   State
 	Nodes   []Node
 	Created time.Time
-	// Problem is the reason if State is not Running.
-	Problem string
+	Problem string // the reason if State is not Running
 }
 
 // Node is one machine of a cluster, as its provider reports it.
@@ -134,14 +130,10 @@ func (Quiet) Note(string) {}
 
 // UnreadyError means that a provider cannot create a cluster without preparation.
 type UnreadyError struct {
-	// Why is the reason: "no Docker engine answers".
-	Why string
-	// Cause adds detail; it can be nil.
-	Cause error
-	// Fix says how to use the provider anyway: "--cluster kind builds the image".
-	Fix string
-	// Slow means that Up can do the preparation itself, in minutes.
-	Slow bool
+	Why   string // the reason: "no Docker engine answers"
+	Cause error  // adds detail; it can be nil
+	Fix   string // says how to use the provider anyway: "--cluster kind builds the image"
+	Slow  bool   // means that Up can do the preparation itself, in minutes
 }
 
 func (e *UnreadyError) Error() string {
@@ -167,11 +159,9 @@ func (e *NoEngineError) Unwrap() error { return e.Cause }
 
 // PortInUseError means that another process uses a port of the Spec.
 type PortInUseError struct {
-	Port int
-	// Flag is the command-line flag that selects the port: "--http-port".
-	Flag string
-	// Holder describes the other process; empty if it is unknown.
-	Holder string
+	Port   int
+	Flag   string // the command-line flag that selects the port: "--http-port"
+	Holder string // describes the other process; empty if it is unknown
 }
 
 func (e *PortInUseError) Error() string {
@@ -189,9 +179,8 @@ func (e *PortInUseError) Fact() string {
 
 // MismatchError means that the cluster exists with other settings.
 type MismatchError struct {
-	Name string
-	// Differences are lines such as "nodes: has 1, want 3".
-	Differences []string
+	Name        string
+	Differences []string // lines such as "nodes: has 1, want 3"
 }
 
 func (e *MismatchError) Error() string {

@@ -28,13 +28,12 @@ type Store[R any] struct{ Dir string }
 // Record is the part of a cluster's record that all providers with a Lifecycle share.
 type Record struct {
 	// Nodes, the ports, and NodeImage are the actual values, never zero in place of a default.
-	Nodes      int    `json:"nodes"`
-	HTTPPort   int    `json:"httpPort"`
-	HTTPSPort  int    `json:"httpsPort"`
-	StatusPort int    `json:"statusPort"`
-	NodeImage  string `json:"nodeImage,omitempty"`
-	// Created is when Up started.
-	Created time.Time `json:"created"`
+	Nodes      int       `json:"nodes"`
+	HTTPPort   int       `json:"httpPort"`
+	HTTPSPort  int       `json:"httpsPort"`
+	StatusPort int       `json:"statusPort"`
+	NodeImage  string    `json:"nodeImage,omitempty"`
+	Created    time.Time `json:"created"` // when Up started
 	// Ready is when Up last saw the cluster Ready; zero if Up never finished.
 	Ready time.Time `json:"ready,omitzero"`
 	// MergedInto is the user's kubeconfig that contains the cluster's context, if any.

@@ -13,25 +13,22 @@ import (
 
 // Side is a cluster with the reports of its scenarios.
 type Side struct {
-	// Cluster is the cluster's provider, such as "kind".
-	Cluster string
+	Cluster string // the cluster's provider, such as "kind"
 	// Reports are in the order in which the scenarios ran. After an interruption, some are missing.
 	Reports []*scenario.Report
 }
 
 // Comparison is the result of two sides.
 type Comparison struct {
-	// Left and Right are the names of the sides.
-	Left, Right string
+	Left, Right string // Left and Right are the names of the sides.
 	// Rows has one row for each scenario, in the order of the left side. Scenarios that only the right side ran come last.
 	Rows []Row
 }
 
 // Row is the result of a scenario on both sides.
 type Row struct {
-	Scenario string
-	// Left and Right are nil if the scenario did not run there.
-	Left, Right *Verdict
+	Scenario    string
+	Left, Right *Verdict // Left and Right are nil if the scenario did not run there.
 }
 
 // Verdict is the result of a scenario on one side.
@@ -88,8 +85,7 @@ func verdict(r *scenario.Report) *Verdict {
 	return v
 }
 
-// Same reports whether both sides have the same outcome, failed step, and failed field. It ignores observed values, because pod
-// names and addresses always differ.
+// Same reports whether outcome, failed step, and failed field agree. Pod names always differ.
 func (r Row) Same() bool {
 	if r.Left == nil || r.Right == nil {
 		return false
@@ -160,13 +156,11 @@ func (v *Verdict) text() string {
 
 // document is the JSON form of a Comparison.
 type document struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	// Same is true if all scenarios have the same results.
-	Same bool `json:"same"`
-	// Clusters are the providers, which are also the keys of Verdicts.
-	Clusters  [2]string `json:"clusters"`
-	Scenarios []entry   `json:"scenarios"`
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Same       bool      `json:"same"`     // is true if all scenarios have the same results
+	Clusters   [2]string `json:"clusters"` // the providers, which are also the keys of Verdicts
+	Scenarios  []entry   `json:"scenarios"`
 }
 
 type entry struct {

@@ -43,14 +43,10 @@ const (
 
 // Lab deploys the lab into a cluster.
 type Lab struct {
-	// Provider creates or finds the cluster.
-	Provider cluster.Provider
-	// Root is the checkout with the sources and the manifests.
-	Root string
-	// CacheDir is image.Options.CacheDir.
-	CacheDir string
-	// Progress reports each step.
-	Progress cluster.Progress
+	Provider cluster.Provider // creates or finds the cluster
+	Root     string           // the checkout with the sources and the manifests
+	CacheDir string           // image.Options.CacheDir
+	Progress cluster.Progress // reports each step
 }
 
 // Up makes sure that the cluster exists, its nodes have the current images, the controller is
@@ -239,8 +235,7 @@ func attempt(ctx context.Context, client *http.Client, address string) error {
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
 const versionLabel = "app.kubernetes.io/version"
 
-// Render returns the objects of a kustomization in the checkout, in the order to apply them, with
-// another reference of the controller's image.
+// Render returns a kustomization's objects in apply order, with another controller image.
 func Render(root, manifests, controllerImage string) ([]*unstructured.Unstructured, error) {
 	colon := strings.LastIndexByte(controllerImage, ':') // the first colon can be that of a registry's port
 	name, tag := controllerImage[:max(colon, 0)], controllerImage[colon+1:]

@@ -20,8 +20,7 @@ const modulePath = "github.com/ingresslab/ingresslab"
 
 // NoCheckoutError means that no checkout of the project was found.
 type NoCheckoutError struct {
-	// Searched are the directories that were searched, with their parents.
-	Searched []string
+	Searched []string // the directories that were searched, with their parents
 }
 
 func (e *NoCheckoutError) Error() string {
@@ -85,8 +84,7 @@ func compile(ctx context.Context, root, dir string, programs []string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
-	// The binary is static, because the image has no C library. The user's GOFLAGS could change the
-	// binary, and GOWORK the dependencies.
+	// Static, because the image has no C library, and independent of the user's GOFLAGS and GOWORK.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOFLAGS=", "GOWORK=off")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

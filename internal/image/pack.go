@@ -25,10 +25,8 @@ import (
 
 // Image is a container image to load.
 type Image struct {
-	// Refs are its references without a registry: "cheese:cheddar".
-	Refs []string
-	// ID is the digest of its configuration, which includes the digests of its layers.
-	ID string
+	Refs []string // its references without a registry: "cheese:cheddar"
+	ID   string   // the digest of its configuration, which includes the digests of its layers
 
 	img v1.Image
 }
@@ -173,7 +171,6 @@ func ReadArchive(path string) ([]Image, error) {
 	return list, nil
 }
 
-// readImage returns one image of an archive.
 func readImage(open tarball.Opener, d tarball.Descriptor) (_ Image, err error) {
 	if len(d.RepoTags) == 0 {
 		return Image{}, errors.New("archive contains an untagged image; create the archive with `docker save NAME:TAG`")

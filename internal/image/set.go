@@ -50,9 +50,8 @@ type recipe struct {
 	user       string // empty is root
 }
 
-// recipes lists all images. The demo workloads share one program, and the command of each image
-// selects its function; `kubectl run ... -- ARGS` replaces the command. The labs use these names
-// and tags.
+// recipes lists all images with the names and tags of the labs. The demo workloads share a program;
+// the command, which `kubectl run ... -- ARGS` replaces, selects its function.
 func recipes() []recipe {
 	list := []recipe{{
 		refs:       []string{Controller + ":" + Version},
@@ -80,16 +79,13 @@ func workload(ref string, cmd ...string) recipe {
 
 // Set is all images of the lab, built from one state of the sources.
 type Set struct {
-	// Controller is the reference of the controller's image that changes with the image.
-	Controller string
-	// Images has the controller's image first.
-	Images []Image
+	Controller string  // the reference of the controller's image that changes with the image
+	Images     []Image // has the controller's image first
 }
 
 // Options configure a build.
 type Options struct {
-	// Root is the checkout, see FindCheckout.
-	Root string
+	Root string // the checkout, see FindCheckout
 	// CacheDir keeps the binaries; empty is a directory for this checkout in the user's XDG cache
 	// directory. If you delete it, the next build links the binaries again.
 	CacheDir string

@@ -16,19 +16,15 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// command is a program to run.
 type command struct {
 	name string
 	args []string
 	dir  string   // working directory; default: that of this process
 	env  []string // KEY=VALUE, in addition to this process's environment
-	// stdin is the program's input. If nil, the input is empty, so that no program waits for a
-	// user.
-	stdin io.Reader
-	// stdout receives the output. If nil, the output is treated like stderr.
-	stdout io.Writer
-	// line is called with each line of stderr, if not nil. Calls are not concurrent.
-	line func(string)
+	// stdin is the program's input. It is empty if nil, so that no program waits for a user.
+	stdin  io.Reader
+	stdout io.Writer    // stdout receives the output. If nil, the output is treated like stderr.
+	line   func(string) // called with each line of stderr, if not nil. Calls are not concurrent.
 }
 
 // runner runs commands. Tests replace processes.
@@ -57,8 +53,7 @@ func (f *failure) lastLine() string { return f.tail[strings.LastIndexByte(f.tail
 
 // reason returns a short reason for err.
 func reason(err error) string {
-	var failed *failure
-	if errors.As(err, &failed) && failed.tail != "" {
+	if failed, ok := errors.AsType[*failure](err); ok && failed.tail != "" {
 		return failed.lastLine()
 	}
 	return err.Error()
@@ -117,8 +112,7 @@ func output(ctx context.Context, r runner, c command) (string, error) {
 	return strings.TrimSpace(stdout.String()), err
 }
 
-// lineWriter splits a stream into lines and keeps the last ones. A carriage return also ends a
-// line, because progress bars use it.
+// lineWriter keeps the last lines of a stream. Progress bars end lines with a carriage return.
 type lineWriter struct {
 	line func(string)
 	part []byte
@@ -188,8 +182,7 @@ func (p pipeline) path(s stage) string {
 	return filepath.Join(p.dir, s.key+"-"+s.digest[:digestLength])
 }
 
-// run runs the stages without a result in order, until one fails or ctx ends. The next run reuses
-// the finished stages.
+// run runs the missing stages in order, until one fails or ctx ends. The next run continues there.
 func (p pipeline) run(ctx context.Context, stages []stage) error {
 	unlock, err := p.lock(ctx)
 	if err != nil {

@@ -13,9 +13,8 @@ import (
 // Programs locates the executables of a control plane.
 type Programs struct {
 	// Dir contains etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
-	Dir string
-	// KubernetesVersion is the version of all except etcd: v1.36.3.
-	KubernetesVersion string
+	Dir               string
+	KubernetesVersion string // the version of all except etcd: v1.36.3
 }
 
 // etcdProgram is the only program of a control plane that is not part of Kubernetes.
@@ -29,8 +28,7 @@ func controlPlanePrograms() []string {
 // programsKey is the stage that links the four programs into one directory.
 const programsKey = "programs"
 
-// ControlPlanePresent returns the result of ControlPlane and reports whether the programs exist. It
-// compiles and runs nothing.
+// ControlPlanePresent is ControlPlane without compiling. It reports whether the programs exist.
 func ControlPlanePresent(o Options) (Programs, bool, error) {
 	o = o.complete()
 	if o.KubeBin != "" {
@@ -86,8 +84,7 @@ func (r recipe) programsDigest() string {
 	return digestOf(programsKey, r.digests[controlPlaneKey], r.digests[etcdKey])
 }
 
-// controlPlaneStages returns two stages of the node image, and one that links their programs into
-// one directory.
+// controlPlaneStages returns two stages of the node image, and one that links their programs.
 func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 	var stages []stage
 	targets := map[string]string{} // program -> directory
@@ -115,8 +112,7 @@ func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 	})
 }
 
-// ErrCannotCompile means that this machine cannot compile the control plane. The wrapping error
-// names the missing requirement.
+// ErrCannotCompile means that this machine cannot compile the control plane; the text says why.
 var ErrCannotCompile = errors.New("cannot compile the control plane on this machine")
 
 // spaceControlPlane is the disk space for compiling the control plane with empty caches.
@@ -191,9 +187,8 @@ func kubernetesVersionIn(answer string) (string, error) {
 // kubectlKey is the stage that compiles only kubectl.
 const kubectlKey = "kubectl"
 
-// Kubectl returns the path of a kubectl with the version of the nodes. It uses the one of a node
-// image that was built on this machine. Otherwise it compiles kubectl once, which needs Go and
-// takes a minute or two.
+// Kubectl returns the path of a kubectl with the version of the nodes: from a node image that was
+// built on this machine, or compiled once, which needs Go and takes a minute or two.
 func Kubectl(ctx context.Context, o Options) (string, error) {
 	o = o.complete()
 	r, err := readRecipe(o.Source, runtime.GOARCH)

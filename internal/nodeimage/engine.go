@@ -23,8 +23,7 @@ func (e engine) has(ctx context.Context, ref string) (bool, error) {
 	if err == nil {
 		return true, nil
 	}
-	var failed *failure
-	if errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.tail), "no such image") {
+	if failed, ok := errors.AsType[*failure](err); ok && strings.Contains(strings.ToLower(failed.tail), "no such image") {
 		return false, nil
 	}
 	return false, explainEngine(err)
@@ -42,8 +41,7 @@ func explainEngine(err error) error {
 	return fmt.Errorf("%w: %s; %s", ErrNoEngine, reason(err), remedy)
 }
 
-// Time limits of a pull. The first is short, because a build follows if no registry is reachable.
-// The second allows for a slow connection.
+// Time limits of a pull. Without an answer, a build follows; a slow connection gets more time.
 const (
 	firstAnswer = 10 * time.Second
 	nextAnswer  = 10 * time.Minute // docker reports layers, not bytes
@@ -73,7 +71,6 @@ func (e engine) pull(ctx context.Context, ref string, detail func(string)) error
 	})
 }
 
-// load loads an archive into Docker.
 func (e engine) load(ctx context.Context, archive string) error {
 	err := e.runner.run(ctx, command{name: "docker", args: []string{"load", "--quiet", "--input", archive}})
 	if err != nil {
@@ -82,8 +79,7 @@ func (e engine) load(ctx context.Context, archive string) error {
 	return nil
 }
 
-// removeOthers removes the other images of a repository. It ignores Docker's errors, because a
-// cluster might still use an image.
+// removeOthers ignores Docker's errors, because a cluster might still use an image.
 func (e engine) removeOthers(ctx context.Context, repository, keep string) error {
 	list, err := output(ctx, e.runner, command{
 		name: "docker", args: []string{"image", "list", "--format", "{{.Repository}}:{{.Tag}}", repository},
@@ -104,8 +100,7 @@ func (e engine) removeOthers(ctx context.Context, repository, keep string) error
 	return nil
 }
 
-// ErrCannotBuild means that this machine cannot build a node image. The wrapping error names the
-// missing requirement and the alternative.
+// ErrCannotBuild means that this machine cannot build a node image; the text has the alternative.
 var ErrCannotBuild = errors.New("cannot build a node image on this machine")
 
 // alternative is the advice for a machine that cannot build.

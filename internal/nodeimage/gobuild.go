@@ -22,8 +22,7 @@ type goBuild struct {
 	runner    runner
 }
 
-// run compiles static Linux binaries into dir. It overrides the user's settings for modules,
-// workspaces and cgo.
+// run compiles static Linux binaries into dir. It overrides the user's Go settings.
 func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -56,7 +55,6 @@ func (b goBuild) run(ctx context.Context, dir string, detail func(string)) error
 	return b.check(dir)
 }
 
-// check checks that the build created all binaries.
 func (b goBuild) check(dir string) error {
 	for _, name := range b.component.binaries {
 		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
@@ -97,8 +95,7 @@ func isPackage(line string) bool {
 	return line != "" && !strings.ContainsAny(line, " \t:#")
 }
 
-// explain returns an error with the messages. The end of the output can be only import paths,
-// because compilers run in parallel.
+// explain adds the messages. Compilers run in parallel, so the output can end with import paths.
 func (l *buildLog) explain(err error) error {
 	var failed *failure
 	if !errors.As(err, &failed) || len(l.problems) == 0 {
@@ -139,20 +136,16 @@ func totalMemory() uint64 {
 
 // component is a set of Go programs of one module for the image.
 type component struct {
-	key  string // prefix of the stage's results
-	name string // for users
-	// module is the directory of the nested module. Default: key.
-	module string
+	key    string // prefix of the stage's results
+	name   string // for users
+	module string // the directory of the nested module. Default: key.
 	// of is the module that has the component's version. It is empty for programs of this project.
 	of string
-	// packages are the arguments of go build. "tool" means all tools in the module's go.mod, where
-	// `go mod tidy` keeps them.
+	// packages are the arguments of go build. "tool" means all tools in the module's go.mod.
 	packages []string
-	// binaries are the resulting files. go build chooses the names, unless there is only one.
-	binaries []string
+	binaries []string // the resulting files. go build chooses the names, unless there is only one
 	tags     []string
-	// plain are patterns of large packages that are compiled without optimization.
-	plain []string
+	plain    []string // patterns of large packages that are compiled without optimization
 	// variables are the linker's -X settings, PACKAGE.NAME=VALUE. {version}, {major}, {minor} and
 	// {date} are replaced by those of the module in of.
 	variables []string
@@ -212,9 +205,8 @@ func components() []component {
 	}
 }
 
-// kubernetes returns a component with programs of Kubernetes. Two stages build them, because an
-// embedded cluster needs only the control plane. The flags are the same, so the stages share
-// packages in Go's build cache.
+// kubernetes returns a component of Kubernetes. There are two, because embedded clusters need only
+// the control plane. With the same flags, they share packages in Go's build cache.
 func kubernetes(key, name string, programs ...string) component {
 	packages := make([]string, len(programs))
 	for i, program := range programs {
@@ -256,8 +248,7 @@ func (c component) needsDate() bool {
 	return strings.Contains(strings.Join(c.variables, " "), "{date}")
 }
 
-// linkerFlags returns -ldflags. version (vMAJOR.MINOR...) and date (RFC 3339) are those of the
-// module in of.
+// linkerFlags returns -ldflags for the version (vMAJOR.MINOR...) and date (RFC 3339) of module of.
 func (c component) linkerFlags(version, date string) string {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")

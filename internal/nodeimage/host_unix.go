@@ -32,8 +32,7 @@ func killGroup(child *exec.Cmd) {
 	}
 }
 
-// freeBytes returns the free space for ordinary users on the file system of path, or of its nearest
-// existing parent.
+// freeBytes returns the free space for ordinary users at path or its nearest existing parent.
 func freeBytes(path string) (uint64, error) {
 	for {
 		var stat unix.Statfs_t

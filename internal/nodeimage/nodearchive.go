@@ -207,8 +207,7 @@ func (w layerWriter) copy(header *tar.Header, content io.Reader) error {
 	return err
 }
 
-// writeImage writes an archive in the format of `docker save`:
-// https://github.com/moby/docker-image-spec
+// writeImage writes a `docker save` archive (https://github.com/moby/docker-image-spec).
 func writeImage(ctx context.Context, file, ref string, config []byte, layer string) (err error) {
 	const configName, layerName = "config.json", "layer.tar"
 	manifest, err := json.Marshal([]map[string]any{

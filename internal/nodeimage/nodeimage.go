@@ -34,27 +34,19 @@ import (
 
 // Options configure this package. Set at least Source.
 type Options struct {
-	// Source is the root of the checkout, which contains the recipe. Without it, Ensure can find
-	// and pull an image, but not build one.
+	// Source is the root of the checkout, with the recipe. Without it, Ensure cannot build.
 	Source string
-	// CacheDir keeps the results of stages, about 2 GB. Default:
-	// $XDG_CACHE_HOME/ingresslab/node-image.
+	// CacheDir keeps stages, about 2 GB. Default: $XDG_CACHE_HOME/ingresslab/node-image.
 	CacheDir string
-	// Kind is the directory of kind's sources. Default: the module that Source requires.
-	Kind string
-	// DebianMirror is the URL of a Debian archive. Default: INGRESSLAB_DEBIAN_MIRROR, then the
-	// archive in apt's configuration.
+	Kind     string // the directory of kind's sources. Default: the module that Source requires.
+	// DebianMirror is an archive's URL. Default: INGRESSLAB_DEBIAN_MIRROR, then apt's archive.
 	DebianMirror string
-	// KubeBin is a directory with a compiled control plane. Default: INGRESSLAB_KUBE_BIN; if it is
-	// not set, ControlPlane compiles the control plane. Only ControlPlane and ControlPlanePresent
-	// use it.
-	KubeBin string
-	// Force builds all stages again, even if there is an image.
-	Force bool
-	// Offline disables pulling from an image registry.
-	Offline bool
-	// Progress receives the progress. It can be nil.
-	Progress Progress
+	// KubeBin is a directory with a compiled control plane, for ControlPlane and
+	// ControlPlanePresent. Default: INGRESSLAB_KUBE_BIN; if not set, ControlPlane compiles it.
+	KubeBin  string
+	Force    bool     // builds all stages again, even if there is an image
+	Offline  bool     // disables pulling from an image registry
+	Progress Progress // Progress receives the progress. It can be nil.
 
 	runner   runner // default: processes
 	machine  *host  // default: this machine
@@ -70,17 +62,13 @@ const (
 
 // Image is a node image in Docker.
 type Image struct {
-	// Ref is the image reference for nodes. It contains the digest of the image or of its recipe,
-	// so it always refers to the same content.
-	Ref string
-	// KubernetesVersion is the version that nodes report: v1.36.3.
-	KubernetesVersion string
-	// Origin is where Ensure got the image: one of the constants.
-	Origin string
+	// Ref contains the digest of the image or of its recipe, so its content never changes.
+	Ref               string
+	KubernetesVersion string // the version that nodes report: v1.36.3
+	Origin            string // where Ensure got the image: one of the constants
 }
 
-// Present returns the image that Ensure would return without pulling or building, if any. It
-// returns ErrNoEngine if Docker does not work.
+// Present is Ensure without pulling or building. It returns ErrNoEngine if Docker does not work.
 func Present(ctx context.Context, o Options) (Image, bool, error) {
 	o = o.complete()
 	r, err := readRecipe(o.Source, runtime.GOARCH)
@@ -127,7 +115,6 @@ func resumable(ctx context.Context, err error) error {
 	return err
 }
 
-// complete sets the defaults.
 func (o Options) complete() Options {
 	o.CacheDir = cmp.Or(o.CacheDir, filepath.Join(xdg.CacheHome, "ingresslab", "node-image"))
 	o.DebianMirror = cmp.Or(o.DebianMirror, os.Getenv("INGRESSLAB_DEBIAN_MIRROR"))
@@ -223,7 +210,6 @@ func Pull(ctx context.Context, o Options) (Image, error) {
 	return o.pull(ctx)
 }
 
-// build is a build of the node image.
 type build struct {
 	recipe   recipe
 	pipeline pipeline
@@ -233,8 +219,7 @@ type build struct {
 	kindDir  string
 }
 
-// stages returns the stages in order. The root file system is first, because it detects problems of
-// the machine early.
+// stages starts with the root file system, which detects problems of the machine early.
 func (b build) stages() []stage {
 	stages := []stage{{
 		name: "Debian root file system", key: rootfsKey, digest: b.recipe.digests[rootfsKey],
@@ -285,8 +270,7 @@ func (b build) run(ctx context.Context) error {
 	return b.engine.removeOthers(ctx, repository, b.recipe.ref())
 }
 
-// kindDirectory returns the sources of the linked version of kind. It downloads them on machines
-// that have only run a released binary.
+// kindDirectory returns the sources of the linked version of kind, and downloads them if necessary.
 func kindDirectory(ctx context.Context, r runner, source string) (string, error) {
 	answer, err := output(ctx, r, command{
 		name: "go", args: []string{"mod", "download", "-json", kindModule},

@@ -86,8 +86,7 @@ func (t tree) addStore(dir string) error {
 	})
 }
 
-// walk calls add for all files and directories in dir. inside is the path in the image, below
-// prefix.
+// walk calls add for everything in dir. inside is the path in the image, below prefix.
 func walk(dir, prefix string, add func(inside, name string, info fs.FileInfo)) error {
 	return filepath.WalkDir(dir, func(name string, found fs.DirEntry, err error) error {
 		if err != nil {

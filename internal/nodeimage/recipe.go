@@ -38,14 +38,12 @@ const layoutVersion = "1"
 // kindModule provides the entrypoint and the services of a node.
 const kindModule = "sigs.k8s.io/kind"
 
-// recipe determines a built image.
 type recipe struct {
 	source string // root of the checkout
 	arch   string // a GOARCH value
 	// versions maps each component's key, and "kind", to the pinned version.
 	versions map[string]string
-	// digests maps each component's key, rootfsKey, imagesKey and nodeKey to the digest of the
-	// stage's inputs.
+	// digests maps component keys, rootfsKey, imagesKey and nodeKey to digests of stage inputs.
 	digests map[string]string
 }
 
@@ -167,8 +165,7 @@ func ownSources(source string, packages []string, root *modfile.File) ([]string,
 	return parts, nil
 }
 
-// readSources returns the names and contents of the files in dir that match a pattern, without
-// tests.
+// readSources returns names and contents of the files in dir that match a pattern, without tests.
 func readSources(dir string, patterns ...string) ([]string, error) {
 	var parts []string
 	for _, pattern := range patterns {

@@ -40,7 +40,6 @@ func rootfsDescription() string {
 	return fmt.Sprintf("%q %q %q", suite, packages(), unpackOptions())
 }
 
-// Results of the stage.
 const (
 	rootfsTar   = "rootfs.tar"
 	nettoolsTar = "nettools.tar"
@@ -110,12 +109,10 @@ func bootstrapArguments(dir, mirror string, apt []string) []string {
 	return append(args, suite, filepath.Join(dir, rootfsTar), mirror)
 }
 
-// keyring contains the keys of Debian's releases. apt on other systems does not trust it by
-// default.
+// keyring has the keys of Debian's releases, which apt on other systems does not trust by default.
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// ensureTools installs mmdebstrap and updates the keyring: older releases get the keys of new
-// releases as an update.
+// ensureTools installs mmdebstrap and updates the keyring, which gets the keys of new releases.
 func (s rootfs) ensureTools(ctx context.Context, detail func(string)) error {
 	probe := command{name: "mmdebstrap", args: []string{"--version"}}
 	if _, err := output(ctx, s.runner, probe); err == nil {
@@ -145,8 +142,7 @@ func (s rootfs) ensureTools(ctx context.Context, detail func(string)) error {
 
 // explainBootstrap adds the fix for outdated keys.
 func explainBootstrap(err error) error {
-	var failed *failure
-	if errors.As(err, &failed) && (strings.Contains(failed.tail, "NO_PUBKEY") || strings.Contains(failed.tail, "not signed")) {
+	if failed, ok := errors.AsType[*failure](err); ok && (strings.Contains(failed.tail, "NO_PUBKEY") || strings.Contains(failed.tail, "not signed")) {
 		return fmt.Errorf("the keyring of this machine is too old for Debian %s; run `apt-get install --only-upgrade debian-archive-keyring`: %w",
 			suite, err)
 	}
@@ -185,8 +181,7 @@ func configuredMirror(ctx context.Context, r runner) (string, error) {
 	return chooseMirror(listing)
 }
 
-// chooseMirror returns the first archive with all packages. Suites for updates (CODENAME-security)
-// have only a few packages.
+// chooseMirror returns the first complete archive. CODENAME-security has only a few packages.
 func chooseMirror(listing string) (string, error) {
 	for line := range strings.Lines(listing) {
 		fields := strings.Split(strings.TrimSpace(line), "|")
@@ -203,8 +198,7 @@ func chooseMirror(listing string) (string, error) {
 	return "", errNoMirror
 }
 
-// aptOptions returns the host's proxy settings for the apt of mmdebstrap, which does not read the
-// host's configuration.
+// aptOptions returns the host's proxy settings, which the apt of mmdebstrap does not read.
 func aptOptions(ctx context.Context, r runner) ([]string, error) {
 	dump, err := output(ctx, r, command{
 		name: "apt-config", args: []string{"dump", "--no-empty", "--format", `%f "%v";%n`, "Acquire"},

@@ -27,23 +27,19 @@ import (
 // systemImage is a container image of a cluster component: one binary, and optionally network
 // tools. The names of the fields are part of the recipe's digest.
 type systemImage struct {
-	// name is the last path element of the image reference.
-	name      string
+	name      string // the last path element of the image reference
 	component string // key of the component with the binary, which is also called name
 	entry     []string
 	nettools  bool
 }
 
-// binDir is the directory of the binaries. It is in PATH, and kubeadm's manifest of kube-proxy uses
-// it.
+// binDir is the directory of the binaries, in PATH and in kubeadm's manifest of kube-proxy.
 const binDir = "/usr/local/bin"
 
-// podnetRef is the pod network's image in files/default-cni.yaml. Its registry is localhost, so the
-// name cannot collide with a public image.
+// podnetRef is the image in files/default-cni.yaml. No public image has the registry localhost.
 const podnetRef = "localhost/ingresslab/podnet:v1"
 
-// systemImages returns all images that a cluster runs. The manifests of kubeadm specify the
-// command, unless entry does.
+// systemImages returns a cluster's images. Without entry, kubeadm's manifests have the command.
 func systemImages() []systemImage {
 	return []systemImage{
 		{name: "kube-apiserver", component: controlPlaneKey},
@@ -110,8 +106,7 @@ func sandboxImage(containerdConfig string) (string, error) {
 	return match[1], nil
 }
 
-// writeArchive writes all images into one archive for `ctr images import`. binary returns the path
-// of an image's binary.
+// writeArchive writes an archive for `ctr images import`. binary returns the path of a binary.
 func writeArchive(ctx context.Context, file, arch, nettools string, images []placed, binary func(systemImage) string) error {
 	tools, err := tarball.LayerFromFile(nettools, layerOptions()...)
 	if err != nil {
@@ -194,12 +189,10 @@ func binaryLayer(binary string) (v1.Layer, error) {
 // just built for a few seconds, with its own directories and socket.
 type contentStore struct {
 	arch    string
-	kindDir string // directory of the kind module
-	// built returns the directory of an earlier stage's result.
-	built  func(key string) string
-	runner runner
-	// version is the Kubernetes version for kubeadm.
-	version string
+	kindDir string                  // directory of the kind module
+	built   func(key string) string // returns the directory of an earlier stage's result
+	runner  runner
+	version string // the Kubernetes version for kubeadm
 }
 
 // storeDir is the result of the stage.

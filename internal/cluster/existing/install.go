@@ -43,8 +43,7 @@ var kinds = []struct{ apiVersion, kind string }{
 // ForeignError means that objects of others have names that ingresslab needs.
 type ForeignError struct {
 	Context string
-	// Objects are descriptions: "clusterrole ingresslab:ingress-controller".
-	Objects []string
+	Objects []string // descriptions: "clusterrole ingresslab:ingress-controller"
 }
 
 func (e *ForeignError) Error() string {

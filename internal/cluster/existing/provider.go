@@ -47,19 +47,16 @@ const (
 type Options struct {
 	// StateDir stores the records; empty is ingresslab/existing in the XDG state directory.
 	StateDir string
-	// Context has no default, because the current context can be any cluster.
-	Context string
+	Context  string // has no default, because the current context can be any cluster
 	// Kubeconfig is the file with the context; empty follows kubectl ($KUBECONFIG, ~/.kube/config).
 	Kubeconfig string
-	// Registry is where images are pushed and pulled; empty if the nodes have them.
-	Registry string
+	Registry   string // where images are pushed and pulled; empty if the nodes have them
 	// Addresses reach the ingress, if the user knows them; ports are forwarded for empty ones.
 	Addresses cluster.Addresses
 	// Confirm asks the user, and returns an error unless the answer is yes.
 	Confirm func(ctx context.Context, question string) error
 }
 
-// provider implements cluster.Provider.
 type provider struct {
 	store   cluster.Store[record]
 	options Options
@@ -69,11 +66,10 @@ var _ cluster.Provider = (*provider)(nil)
 
 // record stores the options of a cluster, so that later commands need no flags.
 type record struct {
-	Context  string `json:"context"`
-	Server   string `json:"server"`
-	Registry string `json:"registry,omitempty"`
-	// Addresses are those that the user set.
-	Addresses cluster.Addresses `json:"addresses,omitzero"`
+	Context   string            `json:"context"`
+	Server    string            `json:"server"`
+	Registry  string            `json:"registry,omitempty"`
+	Addresses cluster.Addresses `json:"addresses,omitzero"` // those that the user set
 	// Ports are the requested ports of a Spec: HTTP, HTTPS, status.
 	Ports [3]int `json:"ports"`
 	// Agreed is true once the user has confirmed changes.
@@ -223,8 +219,7 @@ func (p *provider) List(context.Context) ([]cluster.Summary, error) {
 	return list, nil
 }
 
-// Logs implements cluster.Provider. The logs of the nodes belong to the cluster's owner; those of
-// pods are with the objects.
+// Logs returns no node logs, which belong to the cluster's owner. The objects include pod logs.
 func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Get(ctx, name); err != nil {
 		return err
@@ -322,8 +317,7 @@ func (p *provider) copyContext(name string) (server string, err error) {
 	return target.Server, nil
 }
 
-// isLocal reports whether an API server is local, like those of kind, k3d, and Docker Desktop. Even
-// a private address can belong to a company.
+// isLocal knows kind, k3d, and Docker Desktop. Even a private address can belong to a company.
 func isLocal(server string) bool {
 	u, err := url.Parse(server)
 	if err != nil {

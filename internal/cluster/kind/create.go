@@ -36,8 +36,7 @@ type request struct {
 
 // event is the output of the child, one line of JSON each on its standard output.
 type event struct {
-	// Log is a line of kind's log.
-	Log string `json:",omitempty"`
+	Log string `json:",omitempty"` // a line of kind's log
 	// Error is why the creation failed, and Output is the output of the failed command.
 	Error  string `json:",omitempty"`
 	Output string `json:",omitempty"`
@@ -118,8 +117,7 @@ func (l eventLogger) Enabled() bool                  { return true }
 // createError is a failure of kind.
 type createError struct {
 	reason string
-	// log is the complete output of kind.
-	log string
+	log    string // the complete output of kind
 }
 
 func (e *createError) Error() string { return e.reason }

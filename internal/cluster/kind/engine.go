@@ -20,7 +20,6 @@ const (
 	roleLabel    = "io.x-k8s.kind.role"
 )
 
-// container is a container of the engine.
 type container struct {
 	name    string
 	cluster string // its kind cluster; empty for other containers
@@ -45,8 +44,7 @@ type engine interface {
 	start(ctx context.Context, names ...string) error
 	// remove stops and removes containers and their volumes. Missing containers are not an error.
 	remove(ctx context.Context, names ...string) error
-	// network reports whether a network exists, and the number of containers in it, including
-	// stopped ones.
+	// network reports whether a network exists, and counts its containers, including stopped ones.
 	network(ctx context.Context, name string) (exists bool, users int, err error)
 	removeNetwork(ctx context.Context, name string) error
 }
@@ -71,7 +69,6 @@ func (docker) run(ctx context.Context, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// dockerError is a failed docker command with its output.
 type dockerError struct {
 	args   []string
 	output string
@@ -206,8 +203,7 @@ func (d docker) remove(ctx context.Context, names ...string) error {
 		return nil
 	}
 	_, err := d.run(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...)
-	var de *dockerError
-	if errors.As(err, &de) && onlyGone(de.output) {
+	if de, ok := errors.AsType[*dockerError](err); ok && onlyGone(de.output) {
 		return nil
 	}
 	return err

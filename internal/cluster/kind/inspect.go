@@ -12,8 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Inspect compares the record with the containers. It adopts a cluster without a record, which
-// another user of this machine created.
+// Inspect compares record and containers. It adopts a cluster of another user of this machine.
 func (p *provider) Inspect(ctx context.Context, name string) (condition, error) {
 	rec, err := p.Load(name)
 	if err != nil {
@@ -72,8 +71,7 @@ func judge(rec *cluster.Record, containers []container) condition {
 	return c
 }
 
-// adopt returns a record for containers without one, or nil for a foreign cluster. Only clusters of
-// ingresslab publish the status port.
+// adopt returns a record, or nil for a foreign cluster, which does not publish the status port.
 func (p *provider) adopt(ctx context.Context, containers []container) (*cluster.Record, error) {
 	i := slices.IndexFunc(containers, func(c container) bool { return c.role == "control-plane" })
 	if i < 0 {
@@ -99,8 +97,7 @@ func (p *provider) List(ctx context.Context) ([]cluster.Summary, error) {
 		return nil, err
 	}
 	err = p.engine.check(ctx)
-	var none *cluster.NoEngineError
-	if errors.As(err, &none) {
+	if none, ok := errors.AsType[*cluster.NoEngineError](err); ok {
 		return p.unreachable(names, none), nil
 	}
 	if err != nil {

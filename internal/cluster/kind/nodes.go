@@ -34,7 +34,6 @@ func (p *provider) ImageNodes(_ context.Context, name string) ([]cluster.ImageNo
 	return found, nil
 }
 
-// imageNode implements cluster.ImageNode.
 type imageNode struct{ node nodes.Node }
 
 func (n imageNode) Name() string { return n.node.String() }

@@ -35,8 +35,7 @@ type Options struct {
 	NodeImage func(ctx context.Context, progress cluster.Progress) (string, error)
 	// ImageReady returns an *UnreadyError if NodeImage has to build the image.
 	ImageReady func(ctx context.Context) (reason string, err error)
-	// Executable is the program that starts with ChildCommand; empty is the running one.
-	Executable string
+	Executable string // the program that starts with ChildCommand; empty is the running one
 }
 
 // provider manages kind clusters. It is safe for concurrent use, also by several processes.
