@@ -58,11 +58,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if flags.level < 0 || flags.level > 3 {
 		return usagef("--hint-level: %d is not between 0 and 3", flags.level)
 	}
-	root, err := a.checkout()
-	if err != nil {
-		return err
-	}
-	list, err := loadLabs(root, args[:1])
+	_, list, err := a.loadLabs(args[:1])
 	if err != nil {
 		return err
 	}

@@ -112,11 +112,7 @@ else in it.`,
 }
 
 func (a *app) replayLessons(c *cobra.Command, args []string, flags *specFlags, output string, do replayFunc) error {
-	root, err := a.checkout()
-	if err != nil {
-		return err
-	}
-	labs, err := loadLabs(root, args)
+	root, labs, err := a.loadLabs(args)
 	if err != nil {
 		return err
 	}

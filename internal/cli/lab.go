@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -79,12 +78,8 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	if err := flags.check(args); err != nil {
 		return err
 	}
-	root, err := a.checkout()
-	if err != nil {
-		return err
-	}
 	// Errors in a lab, a lock, and an unwritable report are found before a cluster is created.
-	list, err := loadLabs(root, args)
+	root, list, err := a.loadLabs(args)
 	if err != nil {
 		return err
 	}
@@ -105,12 +100,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 		return err
 	}
 	reports, code := a.runLabs(c.Context(), up, list, flags)
-	ended := a.report(flags.output, file, code, func(w io.Writer) error {
-		if flags.output == outputJUnit {
-			return lab.WriteJUnit(w, reports)
-		}
-		return lab.WriteJSON(w, reports)
-	})
+	ended := a.report(flags.output, file, code, writer(flags.output, reports, lab.WriteJUnit, lab.WriteJSON))
 	if exitCode(ended) == ExitOK && len(list) == 1 && reports[0].Outcome == scenario.Passed {
 		return a.printAfterLab(up, root, list[0], flags)
 	}
@@ -162,9 +152,11 @@ func (a *app) lab(ctx context.Context, up *cluster.Cluster, l *lab.Lab, locked b
 	return lab.Run(ctx, l, env)
 }
 
-// loadLabs loads the labs in args, or all labs.
-func loadLabs(root string, args []string) ([]*lab.Lab, error) {
-	var list []*lab.Lab
+// loadLabs loads the labs in args, or all labs, from the checkout at root.
+func (a *app) loadLabs(args []string) (root string, list []*lab.Lab, err error) {
+	if root, err = a.checkout(); err != nil {
+		return "", nil, err
+	}
 	load := func(dir string, err error) error {
 		if err != nil {
 			return err
@@ -176,20 +168,20 @@ func loadLabs(root string, args []string) ([]*lab.Lab, error) {
 	if len(args) == 0 {
 		entries, err := lab.List(filepath.Join(root, labsDir))
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		for _, e := range entries {
 			if err := load(e.Dir, nil); err != nil {
-				return nil, err
+				return "", nil, err
 			}
 		}
 	}
 	for _, argument := range args {
 		if err := load(lab.Find(filepath.Join(root, labsDir), argument)); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 	}
-	return list, nil
+	return root, list, nil
 }
 
 // printAfterLab prints the next steps after a successful run. After start, it also makes the directory to work in.

@@ -85,12 +85,7 @@ func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
 		Progress: a.display, Pretty: labtest.NewPretty(w, a.style(w)), Reason: errorText,
 		LessonEnv: func(up *cluster.Cluster) (replay.Env, error) { return a.lessonEnv(root, up) },
 	}.Run(c.Context(), targets, plan)
-	return a.report(flags.output, file, testCode(proof), func(w io.Writer) error {
-		if flags.output == outputJUnit {
-			return labtest.WriteJUnit(w, proof)
-		}
-		return labtest.WriteJSON(w, proof)
-	})
+	return a.report(flags.output, file, testCode(proof), writer(flags.output, proof, labtest.WriteJUnit, labtest.WriteJSON))
 }
 
 // testClusters returns the selection of --cluster, --name, and --nodes.

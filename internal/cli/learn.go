@@ -73,7 +73,7 @@ func (a *app) learn(c *cobra.Command, argument string, flags *learnFlags) error 
 			return err
 		}
 	}
-	list, err := loadLabs(root, []string{argument})
+	_, list, err := a.loadLabs([]string{argument})
 	if err != nil {
 		return err
 	}

@@ -228,12 +228,8 @@ func (a *app) completeCheck(c *cobra.Command, args []string, prefix string) ([]c
 	if len(args) == 0 {
 		return a.completeLabs(c, args, prefix)
 	}
-	root, err := a.checkout()
+	_, list, err := a.loadLabs(args[:1])
 	if err != nil || len(args) > 1 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	list, err := loadLabs(root, args)
-	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var proposals []cobra.Completion

@@ -77,20 +77,28 @@ func (a *app) progressTo(output string) io.Writer {
 // printf prints to a reader that can stop early, as `head` does. Errors are ignored.
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
+// writer returns the function that writes reports in an output format other than pretty.
+func writer[R any](output string, reports R, junit, json func(io.Writer, R) error) func(io.Writer) error {
+	if output == outputJUnit {
+		json = junit
+	}
+	return func(w io.Writer) error { return json(w, reports) }
+}
+
 // report writes a report and ends the command with code. If the file can't be written, the report goes to standard output.
 func (a *app) report(output string, file *reportFile, code int, write func(io.Writer) error) error {
-	if output == outputPretty {
-		return &outcome{code}
-	}
-	if file == nil {
-		if err := write(a.std.Out); err != nil {
-			return err
+	var err error
+	switch {
+	case output == outputPretty:
+	case file == nil:
+		err = write(a.std.Out)
+	default:
+		if err = file.write(write); err != nil {
+			a.display.Note("printing the report to standard output instead")
+			_ = write(a.std.Out) // the first error matters more
 		}
-		return &outcome{code}
 	}
-	if err := file.write(write); err != nil {
-		a.display.Note("printing the report to standard output instead")
-		_ = write(a.std.Out) // the first error matters more
+	if err != nil {
 		return err
 	}
 	return &outcome{code}

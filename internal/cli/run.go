@@ -96,12 +96,7 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 		return a.report(flags.output, file, code, func(w io.Writer) error { return labtest.WriteMutants(w, flags.output, reports) })
 	}
 	reports, code := many.scenarios(c.Context(), scenarios, env)
-	return a.report(flags.output, file, code, func(w io.Writer) error {
-		if flags.output == outputJUnit {
-			return scenario.WriteJUnit(w, reports)
-		}
-		return scenario.WriteJSON(w, reports)
-	})
+	return a.report(flags.output, file, code, writer(flags.output, reports, scenario.WriteJUnit, scenario.WriteJSON))
 }
 
 func (f *runFlags) check() error {

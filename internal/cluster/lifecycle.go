@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	// aliveTimeout is the limit for one request to an API server on this machine.
-	aliveTimeout = 5 * time.Second
-	// cleanUpTimeout is the limit for the removal after a failure or Ctrl-C.
-	cleanUpTimeout = 2 * time.Minute
+	aliveTimeout   = 5 * time.Second // the limit for one request to an API server on this machine
+	cleanUpTimeout = 2 * time.Minute // the limit for the removal after a failure or Ctrl-C
 )
 
 // Lifecycle implements Up, Down, Get, and List for providers that create clusters on this machine.
@@ -122,8 +120,7 @@ func (l *Lifecycle[R, P]) Up(ctx context.Context, spec Spec, progress Progress) 
 	return l.create(ctx, spec, progress)
 }
 
-// lock prevents that two commands change the same cluster. Otherwise, the second one would treat an
-// unfinished cluster of the first as the remains of a crash.
+// lock admits one command. A second one would take an unfinished cluster for remains of a crash.
 func (l *Lifecycle[R, P]) lock(ctx context.Context, name string, progress Progress) (unlock func(), err error) {
 	return filelock.Acquire(ctx, l.LockFile(name), func() {
 		progress.Note(fmt.Sprintf("another ingresslab process is changing cluster %q; waiting for it", name))

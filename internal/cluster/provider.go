@@ -97,14 +97,11 @@ type State string
 
 // The states of a cluster.
 const (
-	// Running means that the cluster is complete and all nodes run.
-	Running State = "running"
+	Running State = "running" // the cluster is complete and all nodes run
 	// Stopped means that the cluster is complete and nodes are stopped, for example by a reboot.
-	Stopped State = "stopped"
-	// HalfCreated means that an Up did not finish.
-	HalfCreated State = "half-created"
-	// Absent means that the cluster does not exist.
-	Absent State = "absent"
+	Stopped     State = "stopped"
+	HalfCreated State = "half-created" // an Up did not finish
+	Absent      State = "absent"       // the cluster does not exist
 	// Unreachable means that ingresslab created the cluster and its engine does not respond.
 	Unreachable State = "unreachable"
 	// Foreign means that another program created the cluster. ingresslab does not change it.

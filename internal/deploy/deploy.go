@@ -31,8 +31,7 @@ import (
 const (
 	// removeTimeout is the limit for the removal of a cluster after a failure or Ctrl-C.
 	removeTimeout = 2 * time.Minute
-	// rolloutTimeout is the limit for the rollout of the controller. Its pods are replaced one by
-	// one, because each uses host ports of its node.
+	// rolloutTimeout limits the rollout. Pods with host ports are replaced one by one.
 	rolloutTimeout = 3 * time.Minute
 	// answerTimeout is the limit from ready pods to the first response, usually milliseconds.
 	answerTimeout = 30 * time.Second
@@ -49,10 +48,9 @@ type Lab struct {
 	Progress cluster.Progress // reports each step
 }
 
-// Up makes sure that the cluster exists, its nodes have the current images, the controller is
-// installed, and the ingress responds. It is idempotent, and takes seconds if nothing changed.
-// After a failure, it removes a cluster that it created, unless spec keeps it; an existing cluster
-// stays.
+// Up creates the cluster, loads current images, installs the controller, and waits for a response.
+// It is idempotent, and takes seconds without changes. After a failure, it removes a cluster that it
+// created, unless spec keeps it.
 func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error) {
 	c, set, err := l.prepare(ctx, spec)
 	if err == nil {
@@ -74,8 +72,7 @@ func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error
 	return nil, errors.Join(err, l.Provider.Down(down, c.Name, l.Progress))
 }
 
-// prepare brings up the cluster, which mostly waits, and builds the images, which mostly computes,
-// at the same time. It also returns the cluster if the images fail.
+// prepare brings up the cluster while it builds the images. It returns the cluster on image errors.
 func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, *image.Set, error) {
 	var c *cluster.Cluster
 	var set *image.Set

@@ -28,8 +28,7 @@ func (e *NoCheckoutError) Error() string {
 		modulePath, strings.Join(e.Searched, " or "))
 }
 
-// FindCheckout returns the root of the checkout that contains one of the directories, in their
-// order. If there is none, the error is a *NoCheckoutError.
+// FindCheckout returns the first checkout that contains one of from, or a *NoCheckoutError.
 func FindCheckout(from ...string) (string, error) {
 	for _, dir := range from {
 		d, err := filepath.Abs(dir)

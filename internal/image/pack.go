@@ -203,8 +203,7 @@ func readImage(open tarball.Opener, d tarball.Descriptor) (_ Image, err error) {
 	return Image{Refs: d.RepoTags, ID: id.String(), img: plain}, err
 }
 
-// plainImage is an image with uncompressed layers, because they only go to nodes on this machine. Its
-// configuration is the same, byte for byte, and so is its ID.
+// plainImage has uncompressed layers, for nodes on this machine, but the same configuration and ID.
 type plainImage struct {
 	v1.Image
 	layers   []v1.Layer

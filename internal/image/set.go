@@ -86,8 +86,7 @@ type Set struct {
 // Options configure a build.
 type Options struct {
 	Root string // the checkout, see FindCheckout
-	// CacheDir keeps the binaries; empty is a directory for this checkout in the user's XDG cache
-	// directory. If you delete it, the next build links the binaries again.
+	// CacheDir keeps binaries. Default: a directory for Root in the user's XDG cache.
 	CacheDir string
 }
 

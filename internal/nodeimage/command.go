@@ -153,8 +153,7 @@ func (w *lineWriter) flush() {
 
 func (w *lineWriter) tail() string { return strings.Join(w.last, "\n") }
 
-// stage is one step of a build. It fills a directory. The result depends only on the inputs of its
-// digest, so a directory with the same digest is reused.
+// stage fills a directory. Its result depends only on its digest's inputs, so it is reused.
 type stage struct {
 	name   string // for users
 	key    string // letters only, for the name in the cache

@@ -43,13 +43,9 @@ func ControlPlanePresent(o Options) (Programs, bool, error) {
 	return p, kubeBin(p.Dir).missing() == nil, nil
 }
 
-// ControlPlane returns the programs of a control plane. It checks and uses those in
-// Options.KubeBin. Otherwise it compiles them from their Go modules if necessary, which takes
-// minutes and reports to Options.Progress. Compiling needs Go and disk space, but no root and no
-// Docker.
-//
-// When ctx ends, the build stops its processes, and the next build resumes. If the machine is the
-// reason for a failure, the error is ErrCannotCompile.
+// ControlPlane checks and returns the programs in Options.KubeBin. By default, it compiles them from
+// Go modules if necessary, which takes minutes and needs Go and disk space, but no root or Docker.
+// If ctx ends, the next build resumes. If the machine is the reason, the error is ErrCannotCompile.
 func ControlPlane(ctx context.Context, o Options) (Programs, error) {
 	o = o.complete()
 	if o.KubeBin != "" {

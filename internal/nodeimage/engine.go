@@ -118,10 +118,8 @@ func thisHost() host {
 	return host{system: runtime.GOOS, root: os.Geteuid() == 0, find: exec.LookPath, free: freeBytes}
 }
 
-// Disk space for a build. A complete build needs 2 GiB for Go's module cache and 4 GiB for its
-// build cache. Stages need 2.5 GiB, and Docker needs 1.5 GiB to load the image. The constants
-// include a margin of 10%. Only the file system of the cache directory is checked, because the
-// others are usually the same.
+// Disk space for a build, with a margin of 10%: 2 GiB for Go's module cache, 4 GiB for its build
+// cache, 2.5 GiB for stages, and 1.5 GiB for Docker, usually all on the cache's file system.
 const (
 	gibibyte      = 1 << 30
 	spaceFromZero = 9 * gibibyte

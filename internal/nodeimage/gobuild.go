@@ -104,9 +104,8 @@ func (l *buildLog) explain(err error) error {
 	return &failure{command: failed.command, tail: strings.Join(l.problems, "\n"), err: failed.err}
 }
 
-// compilerGC returns the GOGC setting (https://go.dev/doc/gc-guide#GOGC) that makes the Go compiler
-// faster on machines with enough memory; see docs/node-image.md. It keeps a GOGC of the user. The
-// setting does not affect the compiled packages or the build cache.
+// compilerGC returns a GOGC (https://go.dev/doc/gc-guide#GOGC) that makes compiling fast with enough
+// memory (docs/node-image.md), unless the user set one. It does not affect the result.
 func compilerGC(getenv func(string) string, memory uint64) []string {
 	const enough = 8 << 30 // bytes; a cautious estimate
 	if getenv("GOGC") != "" || memory < enough {
@@ -146,8 +145,7 @@ type component struct {
 	binaries []string // the resulting files. go build chooses the names, unless there is only one
 	tags     []string
 	plain    []string // patterns of large packages that are compiled without optimization
-	// variables are the linker's -X settings, PACKAGE.NAME=VALUE. {version}, {major}, {minor} and
-	// {date} are replaced by those of the module in of.
+	// variables are -X settings, PACKAGE.NAME=VALUE; {version}, {major}, {minor}, {date} are of's.
 	variables []string
 }
 
@@ -161,8 +159,7 @@ const (
 	etcdKey         = "etcd"
 )
 
-// components returns the components in build order. Kubernetes is first: it takes two thirds of the
-// time, and others reuse its packages from the build cache.
+// components are in build order. Kubernetes takes most of the time; others reuse its packages.
 func components() []component {
 	return []component{
 		kubernetes(controlPlaneKey, "Kubernetes control plane", controlPlanePrograms()...),

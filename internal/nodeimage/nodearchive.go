@@ -23,8 +23,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// nodeArchive is the stage that creates the image: an archive for `docker load` with one layer. The
-// layer is not compressed, because Docker would decompress it at once.
+// nodeArchive writes a `docker load` archive with one uncompressed layer, for speed.
 type nodeArchive struct {
 	recipe  recipe
 	kindDir string

@@ -78,11 +78,9 @@ func Present(ctx context.Context, o Options) (Image, bool, error) {
 	return o.find(ctx, r)
 }
 
-// Ensure returns a node image in Docker. It pulls or builds one if necessary, in the order of the
-// package comment. A build takes minutes and reports to Options.Progress.
-//
-// When ctx ends, the build stops its processes. The next build reuses the finished stages. If the
-// machine is the reason for a failure, the error is ErrNoEngine or ErrCannotBuild.
+// Ensure returns a node image in Docker. It pulls or builds one, in the package comment's order.
+// A build takes minutes; if ctx ends, the next one reuses its stages. If the machine is the reason
+// for a failure, the error is ErrNoEngine or ErrCannotBuild.
 func Ensure(ctx context.Context, o Options) (Image, error) {
 	o = o.complete()
 	// A recipe error matters only for a build.
@@ -197,8 +195,7 @@ func (o Options) build(ctx context.Context, r recipe) error {
 	return b.run(ctx)
 }
 
-// Pull is like Ensure, but never builds an image. If no registry answers, it fails within seconds.
-// It returns ErrNoEngine if Docker does not work.
+// Pull is Ensure without building. Without a registry, it fails in seconds, or with ErrNoEngine.
 func Pull(ctx context.Context, o Options) (Image, error) {
 	o = o.complete()
 	// Without a recipe, find searches only for kind's image.

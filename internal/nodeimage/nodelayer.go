@@ -108,9 +108,8 @@ func walk(dir, prefix string, add func(inside, name string, info fs.FileInfo)) e
 // containerdConfig is the path of containerd's configuration in kind's files and on a node.
 const containerdConfig = "etc/containerd/config.toml"
 
-// Changes to kind's configuration of containerd. containerd uses crun. It sets up the loopback
-// interface of a pod itself, which saves a process for each new or deleted pod.
-// https://github.com/containerd/containerd/blob/main/docs/cri/config.md
+// Changes to kind's containerd: it uses crun and sets up loopback itself, which saves a process for
+// each pod (https://github.com/containerd/containerd/blob/main/docs/cri/config.md).
 const (
 	containerdOption   = "    SystemdCgroup = true\n"
 	containerdBeside   = "    BinaryName = \"crun\"\n"

@@ -31,8 +31,7 @@ var (
 	oomScoreScript string
 )
 
-// layoutVersion is the version of the code that assembles the parts. Increase it when that code
-// changes the result. Digests cover everything else.
+// layoutVersion changes with the code that assembles the parts. Digests cover everything else.
 const layoutVersion = "1"
 
 // kindModule provides the entrypoint and the services of a node.
@@ -57,8 +56,7 @@ const (
 // ErrNoSource means that there is no checkout to compile from.
 var ErrNoSource = errors.New("not a checkout of ingresslab, which is required to compile the programs of a cluster")
 
-// readRecipe reads the recipe of the checkout at source. It only reads files, because every command
-// uses it to check whether an image is up to date.
+// readRecipe only reads files, because every command checks with it whether an image is up to date.
 func readRecipe(source, arch string) (recipe, error) {
 	r := recipe{source: source, arch: arch, versions: map[string]string{}, digests: map[string]string{}}
 	root, err := readModule(filepath.Join(source, "go.mod"))
@@ -128,9 +126,8 @@ func (r recipe) readComponent(c component, root *modfile.File) error {
 	return nil
 }
 
-// ownSources returns the inputs of this project's programs: their sources, the sources of imported
-// packages of this project, and the versions of imported modules. It does not include go.mod as a
-// whole, because most changes there do not affect a node.
+// ownSources returns the sources of this project's programs and of packages they import, and the
+// versions of imported modules: most changes of go.mod do not affect a node.
 func ownSources(source string, packages []string, root *modfile.File) ([]string, error) {
 	linux := gobuild.Default
 	linux.GOOS = "linux"

@@ -12,10 +12,9 @@ import (
 // suite is the Debian release of kind's base image.
 const suite = "trixie"
 
-// packages returns the Debian packages that a node needs. The low-level container runtime comes
-// from Debian, because building it requires a C compiler. It is crun, because runc takes several
-// times as long for each container; see docs/decisions/0020-create-containers-with-crun.md. crun
-// uses D-Bus to reach systemd.
+// packages returns a node's Debian packages. Building a container runtime needs a C compiler. crun
+// is several times as fast as runc (docs/decisions/0020-create-containers-with-crun.md) and uses
+// D-Bus to reach systemd.
 func packages() []string {
 	return []string{
 		"systemd", "procps", "bash", "ca-certificates", "curl", "jq", // the node itself

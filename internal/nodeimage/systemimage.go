@@ -24,8 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// systemImage is a container image of a cluster component: one binary, and optionally network
-// tools. The names of the fields are part of the recipe's digest.
+// systemImage is an image with one binary and optional network tools. Digests use its field names.
 type systemImage struct {
 	name      string // the last path element of the image reference
 	component string // key of the component with the binary, which is also called name
@@ -62,9 +61,8 @@ type placed struct {
 	ref string
 }
 
-// place assigns an image to each reference in a cluster: those that kubeadm lists except pause,
-// containerd's sandbox image, and the pod network. It returns an error for a missing image, because
-// a node without a registry would wait for it forever.
+// place assigns an image to each reference of kubeadm except pause, containerd's sandbox image, and
+// the pod network. Without an image, a node would wait forever, so that is an error.
 func place(kubeadmList, sandbox string) ([]placed, error) {
 	refs := []string{sandbox, podnetRef}
 	for _, ref := range strings.Fields(kubeadmList) {
@@ -182,11 +180,8 @@ func binaryLayer(binary string) (v1.Layer, error) {
 	return tarball.LayerFromOpener(open, layerOptions()...)
 }
 
-// contentStore is the stage that creates /var/lib/containerd of a node: the system images, so that
-// containerd needs no registry.
-//
-// The format of containerd's database is private. Therefore, the stage runs the containerd that was
-// just built for a few seconds, with its own directories and socket.
+// contentStore is the stage that creates /var/lib/containerd of a node with the system images. The
+// database format is private, so it runs the new containerd for seconds, with its own directories.
 type contentStore struct {
 	arch    string
 	kindDir string                  // directory of the kind module
@@ -241,8 +236,7 @@ func (s contentStore) required(ctx context.Context) ([]placed, error) {
 	return place(list, sandbox)
 }
 
-// fill runs containerd with data directory root, imports the archive, and checks the names of all
-// images. If containerd exits, the other commands stop with its error.
+// fill imports the archive into root and checks the names. If containerd exits, all commands stop.
 func (s contentStore) fill(ctx context.Context, root, archive string, images []placed) (err error) {
 	// Not in the cache, because the path of a socket is limited to 107 bytes (unix(7)).
 	state, err := os.MkdirTemp("", "ingresslab-containerd-")

@@ -154,15 +154,13 @@ func remove(ctx context.Context, k *kube.Client) error {
 const (
 	// controllerPods selects the controller by the labels of its manifests.
 	controllerPods = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
-	// retryDelay is the pause before the next pod.
-	retryDelay = 200 * time.Millisecond
+	retryDelay     = 200 * time.Millisecond // the pause before the next pod
 )
 
 // containerPorts are the controller's ports, in the order of a Spec.
 var containerPorts = [3]int{80, 443, 18080}
 
-// OpenPorts forwards ports to a controller pod through the API server, like kubectl port-forward.
-// If the pod goes away, it switches to another one.
+// OpenPorts forwards ports through the API server, and switches if the controller pod goes away.
 func (p *provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) error {
 	rec, err := p.load(c.Name)
 	if err != nil {

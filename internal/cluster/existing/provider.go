@@ -128,8 +128,7 @@ func (p *provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress
 	return c, p.store.Save(spec.Name, rec)
 }
 
-// load returns the record of a cluster with the current options, or creates one. Without a record
-// and a context, the error is a *cluster.SpecError.
+// load returns or creates a record with current options, or a *cluster.SpecError without context.
 func (p *provider) load(name string) (*record, error) {
 	rec, err := p.store.Load(name)
 	if err != nil {
@@ -283,8 +282,7 @@ func listContexts(path string) string {
 	return ": " + strings.Join(slices.Sorted(maps.Keys(cfg.Contexts)), ", ")
 }
 
-// copyContext copies the context to a kubeconfig of the cluster's own, where labs set the
-// namespace. It returns the address of the API server.
+// copyContext writes the cluster's own kubeconfig, for labs to change, and returns the server.
 func (p *provider) copyContext(name string) (server string, err error) {
 	cfg, err := loadKubeconfig(p.options.Kubeconfig)
 	if err != nil {

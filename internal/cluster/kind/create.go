@@ -23,8 +23,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// ChildCommand is the first argument of the child process that runs kind. The provider starts its
-// own program, which calls RunChild for this argument.
+// ChildCommand as the first argument makes this program call RunChild, in a child of the provider.
 const ChildCommand = "kind-create-child"
 
 // request is the input of the child, one line of JSON on its standard input.
@@ -42,10 +41,8 @@ type event struct {
 	Output string `json:",omitempty"`
 }
 
-// RunChild creates one cluster with kind: it reads the request from stdin and writes events to
-// stdout. It returns false if kind failed, after an event with the error.
-//
-// The end of stdin means that the parent was killed. Then RunChild kills its process group.
+// RunChild reads a request, creates a cluster with kind, and writes events. It returns false after
+// an error event. At the end of stdin, which means a killed parent, it kills its process group.
 func RunChild(stdin io.Reader, stdout io.Writer) bool {
 	in := bufio.NewReader(stdin)
 	events := &eventWriter{enc: json.NewEncoder(stdout)}
@@ -293,8 +290,7 @@ func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
 	}
 }
 
-// inotifyLimit is the file of a kernel limit
-// (https://man7.org/linux/man-pages/man7/inotify.7.html).
+// inotifyLimit is a kernel limit (https://man7.org/linux/man-pages/man7/inotify.7.html).
 const inotifyLimit = "/proc/sys/fs/inotify/max_user_instances"
 
 // inotifyInstances is enough for several clusters. All nodes share one user's instances, and a

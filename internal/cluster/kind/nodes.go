@@ -125,13 +125,11 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 }
 
 const (
-	// createReadyTimeout is the limit for each wait after kind's work: for the nodes and for
-	// CoreDNS. A slow machine needs half a minute for both.
+	// createReadyTimeout limits each wait, for nodes and CoreDNS. Slow machines need half a minute.
 	createReadyTimeout = 4 * time.Minute
 	// reuseReadyTimeout is the limit for an existing cluster, in which everything restarts at once.
 	reuseReadyTimeout = 90 * time.Second
-	// readyPoll is the poll interval.
-	readyPoll = 150 * time.Millisecond
+	readyPoll         = 150 * time.Millisecond // the poll interval
 )
 
 // connect returns a client for the cluster of a kubeconfig file.
@@ -166,8 +164,7 @@ func waitDNS(ctx context.Context, kubeconfig string) error {
 	return client.WaitReady(ctx, coreDNS)
 }
 
-// waitRestarted waits until the API server replaces the status from before the nodes started. The
-// old status says that nodes and pods are Ready.
+// waitRestarted waits for a status from after the start of the nodes. The old one says Ready.
 func waitRestarted(ctx context.Context, kubeconfig string, started map[string]time.Time) error {
 	client, err := connect(kubeconfig)
 	if err != nil {

@@ -243,11 +243,9 @@ func exportKubeconfig(name, path string) error {
 
 const (
 	// network is the Docker network of kind's nodes. All kind clusters of a machine share it.
-	network = "kind"
-	// settleInterval is the pause between two searches for containers.
-	settleInterval = 200 * time.Millisecond
-	// settleRounds is how many searches in a row must find nothing after kind was killed: the
-	// daemon can still serve a pending `docker run`.
+	network        = "kind"
+	settleInterval = 200 * time.Millisecond // the pause between two searches for containers
+	// settleRounds is how many searches must find nothing: a `docker run` can be pending.
 	settleRounds = 6
 )
 
