@@ -21,6 +21,7 @@ import (
 	"time"
 )
 
+// Limits of a Request.
 const (
 	DefaultTimeout = 5 * time.Second // of a Request without one
 	MaxBody        = 1 << 20         // limits the recorded part of a body, in bytes
