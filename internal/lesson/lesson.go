@@ -26,25 +26,18 @@ import (
 
 // Lesson is the text of one lab.
 type Lesson struct {
-	// File is the file name that was passed to Parse.
-	File string
-	// Title is the text of the "# " heading; empty if there is none.
-	Title string
-	// Intro is the text before the first page, without the title. It has no tasks.
-	Intro Page
+	File  string // the file name that was passed to Parse
+	Title string // the text of the "# " heading; empty if there is none
+	Intro Page   // Intro is the text before the first page, without the title. It has no tasks.
 	Pages []Page
 }
 
 // Page is a "## " heading with the text up to the next one.
 type Page struct {
-	// Title is the text of the heading; empty for the introduction.
-	Title string
-	// Line is the heading's line in the file, counted from 1.
-	Line int
-	// Tasks are the IDs of the page's tasks.
-	Tasks []string
-	// Markdown is the text to show: without the heading, the comments, and the flags of blocks.
-	Markdown string
+	Title    string   // the text of the heading; empty for the introduction
+	Line     int      // the heading's line in the file, counted from 1
+	Tasks    []string // the IDs of the page's tasks
+	Markdown string   // the text to show: without the heading, the comments, and the flags of blocks
 	Blocks   []Block
 }
 
@@ -53,14 +46,10 @@ type Kind int
 
 // The kinds of blocks.
 const (
-	// Prose is Markdown text.
-	Prose Kind = iota
-	// Console is a list of commands and their outputs.
-	Console
-	// File is the content of a student's file.
-	File
-	// Code is any other code.
-	Code
+	Prose   Kind = iota // Markdown text
+	Console             // a list of commands and their outputs
+	File                // the content of a student's file
+	Code                // any other code
 )
 
 // Block is a part of a page.
@@ -68,31 +57,23 @@ type Block struct {
 	Kind Kind
 	// Line is the block's first line in the file, counted from 1. For code, it is the line of the
 	// fence.
-	Line int
-	// Text is the prose, or the code between the fences.
-	Text string
-	// Language is the first word after the fence.
-	Language string
-	// Name is the path of a File block in the workspace.
-	Name string
-	// Skip marks a Console block that is shown but not replayed.
-	Skip bool
-	// Hidden marks a Console block that is replayed but not shown.
-	Hidden bool
-	// Indent is the indentation of a block in a list.
-	Indent   string
+	Line     int
+	Text     string // the prose, or the code between the fences
+	Language string // the first word after the fence
+	Name     string // the path of a File block in the workspace
+	Skip     bool   // Skip marks a Console block that is shown but not replayed.
+	Hidden   bool   // Hidden marks a Console block that is replayed but not shown.
+	Indent   string // the indentation of a block in a list
 	Commands []Command
 }
 
 // Command is one command of a Console block.
 type Command struct {
-	// Text is the input for the shell; it can have several lines.
-	Text string
+	Text string // the input for the shell; it can have several lines
 	// Line and OutputLine are the first lines of the command and of its output in the file, counted
 	// from 1.
 	Line, OutputLine int
-	// Output is the recorded output: standard output and standard error.
-	Output []string
+	Output           []string // the recorded output: standard output and standard error
 }
 
 // PageOf returns the index of a task's page, or -1.

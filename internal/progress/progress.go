@@ -29,11 +29,9 @@ const (
 
 // Progress is the content of the file.
 type Progress struct {
-	Version int `json:"version"`
-	// Last is the name of the lab with the latest activity.
-	Last string `json:"last,omitempty"`
-	// Labs maps the names of labs to their records.
-	Labs map[string]Record `json:"labs"`
+	Version int               `json:"version"`
+	Last    string            `json:"last,omitempty"` // the name of the lab with the latest activity
+	Labs    map[string]Record `json:"labs"`           // Labs maps the names of labs to their records.
 }
 
 // Record is a student's progress in one lab.
@@ -43,22 +41,17 @@ type Record struct {
 	Page   string `json:"screen,omitempty"`
 	Number int    `json:"number"`
 	// Tasks maps task IDs to the tasks that were done at least once.
-	Tasks map[string]Task `json:"tasks,omitempty"`
-	// Quiz is the latest answer to the quiz.
-	Quiz *Quiz `json:"quiz,omitempty"`
-	// Finished is the time when the last task was done.
-	Finished *time.Time `json:"finished,omitempty"`
-	// Seen is the time of the latest activity.
-	Seen time.Time `json:"seen"`
+	Tasks    map[string]Task `json:"tasks,omitempty"`
+	Quiz     *Quiz           `json:"quiz,omitempty"`     // the latest answer to the quiz
+	Finished *time.Time      `json:"finished,omitempty"` // the time when the last task was done
+	Seen     time.Time       `json:"seen"`               // the time of the latest activity
 }
 
 // Task is a task that was done or for which a hint was opened; Done is zero in the second case.
 type Task struct {
-	Done time.Time `json:"done,omitzero"`
-	// Solved reports whether the tutor solved the task.
-	Solved bool `json:"solved,omitempty"`
-	// Hints counts the opened hints.
-	Hints int `json:"hints,omitempty"`
+	Done   time.Time `json:"done,omitzero"`
+	Solved bool      `json:"solved,omitempty"` // reports whether the tutor solved the task
+	Hints  int       `json:"hints,omitempty"`  // Hints counts the opened hints.
 }
 
 // Quiz is an answer to a lab's quiz.
@@ -88,9 +81,8 @@ func DefaultFile() string { return filepath.Join(xdg.StateHome, "ingresslab", "p
 
 // Store reads and writes a progress file. Several processes can use the file at the same time.
 type Store struct {
-	file string
-	// write is a field so that tests can simulate a full disk.
-	write func(path string, data []byte) error
+	file  string
+	write func(path string, data []byte) error // a field, so that tests can simulate a full disk
 }
 
 // NewStore returns the Store of a file without opening it.

@@ -9,9 +9,8 @@ import (
 
 // Course is a lab and the pages of its lesson.
 type Course struct {
-	Lab *lab.Lab
-	// Pages are the pages of the lesson in order. Every task is on one page.
-	Pages []Page
+	Lab   *lab.Lab
+	Pages []Page // Pages are the pages of the lesson in order. Every task is on one page.
 }
 
 // Kind is the kind of a page.
@@ -19,22 +18,17 @@ type Kind int
 
 // The kinds of pages.
 const (
-	// LessonPage is a part of the lesson, with or without tasks.
-	LessonPage Kind = iota
-	// QuizPage shows the quiz.
-	QuizPage
-	// SummaryPage shows the results and the next steps.
-	SummaryPage
+	LessonPage  Kind = iota // a part of the lesson, with or without tasks
+	QuizPage                // QuizPage shows the quiz.
+	SummaryPage             // SummaryPage shows the results and the next steps.
 )
 
 // Page is one page of a course.
 type Page struct {
 	Kind  Kind
 	Title string
-	// Text is Markdown without the title.
-	Text string
-	// Tasks are the IDs of the page's tasks.
-	Tasks []string
+	Text  string   // Markdown without the title
+	Tasks []string // the IDs of the page's tasks
 }
 
 // pages returns the pages of the lesson, the quiz, and the summary.
@@ -60,13 +54,10 @@ func findPage(pages []Page, title string, number int) int {
 
 // Quiz is the state of the quiz.
 type Quiz struct {
-	// Question is nil until the cluster has provided the choices.
-	Question *lab.Question
-	// Grade is the grade of the latest answer, or nil.
-	Grade *lab.Grade
-	// Err reports why the question or the grade is not available.
-	Err    error
-	asking bool
+	Question *lab.Question // nil until the cluster has provided the choices
+	Grade    *lab.Grade    // the grade of the latest answer, or nil
+	Err      error         // Err reports why the question or the grade is not available.
+	asking   bool
 }
 
 func (t *Tutor) posed(e Posed) {

@@ -19,12 +19,10 @@ type Command int
 
 // The commands.
 const (
-	// Begin is the first event, and comes only once.
-	Begin Command = iota
+	Begin Command = iota // the first event; it comes only once
 	Next
 	Back
-	// Hint opens a hint, or the next level of the open hint.
-	Hint
+	Hint // Hint opens a hint, or the next level of the open hint.
 	// Solve solves the current task, Skip all tasks up to this page, and Reset returns the lab to
 	// its start. Each waits for Yes; any other command cancels it.
 	Solve
@@ -32,8 +30,7 @@ const (
 	Reset
 	Yes
 	No
-	// Restore restores the missing parts of the cluster and the lab.
-	Restore
+	Restore // Restore restores the missing parts of the cluster and the lab.
 	Quit
 )
 
@@ -42,8 +39,7 @@ type Choose int
 
 // The results of effects. Err reports why an effect failed.
 type (
-	// Woke is the end of a Sleep.
-	Woke struct{ Seq int }
+	Woke struct{ Seq int } // the end of a Sleep
 	// Polled is the result of Poll. Gone reports, with Err, that the cluster no longer exists.
 	Polled struct {
 		State lab.State
@@ -78,24 +74,18 @@ type (
 		Grade lab.Grade
 		Err   error
 	}
-	// BroughtUp is the result of BringUp.
-	BroughtUp struct{ Err error }
+	BroughtUp struct{ Err error } // the result of BringUp
 	// FilesChanged names the files of the workspace that changed.
 	FilesChanged struct{ Names []string }
-	// FilesSeen is the result of SeeFiles.
-	FilesSeen struct{ Files []FileState }
-	// Saved is the result of Save.
-	Saved struct{ Err error }
+	FilesSeen    struct{ Files []FileState } // the result of SeeFiles
+	Saved        struct{ Err error }         // the result of Save
 )
 
 // FileState compares a file of the student with the cluster.
 type FileState struct {
-	// Name is the file's name in the workspace.
-	Name string
-	// Gone reports that the file was deleted.
-	Gone bool
-	// Errors are the errors in the file, one line each: "ingress.yaml:7: message".
-	Errors []string
+	Name   string   // the file's name in the workspace
+	Gone   bool     // reports that the file was deleted
+	Errors []string // the errors in the file, one line each: "ingress.yaml:7: message"
 	// Pending lists the objects whose state in the cluster differs from the file:
 	// "ingress/cheddar".
 	Pending []string
@@ -109,24 +99,17 @@ type (
 		For time.Duration
 		Seq int
 	}
-	// Poll checks all tasks once.
-	Poll struct{}
+	Poll struct{} // Poll checks all tasks once.
 	// SolveTask solves a task and writes the files of its solution to the workspace.
 	SolveTask struct{ Task string }
 	// Start returns the lab to its start. With Reset, it also resets the workspace.
-	Start struct{ Reset bool }
-	// Advise gets the hints for a task.
-	Advise struct{ Task string }
-	// Pose gets the quiz with its choices.
-	Pose struct{}
-	// Grade grades an answer to the quiz.
-	Grade struct{ Choice string }
-	// BringUp starts the cluster and the controller.
-	BringUp struct{}
+	Start   struct{ Reset bool }
+	Advise  struct{ Task string }   // Advise gets the hints for a task.
+	Pose    struct{}                // Pose gets the quiz with its choices.
+	Grade   struct{ Choice string } // Grade grades an answer to the quiz.
+	BringUp struct{}                // BringUp starts the cluster and the controller.
 	// SeeFiles compares files of the workspace with the cluster.
 	SeeFiles struct{ Names []string }
-	// Save saves the progress.
-	Save struct{ Record progress.Record }
-	// Exit ends the tutor.
-	Exit struct{}
+	Save     struct{ Record progress.Record } // Save saves the progress.
+	Exit     struct{}                         // Exit ends the tutor.
 )

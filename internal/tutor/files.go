@@ -31,10 +31,9 @@ type Getter interface {
 
 // Files compares a workspace with the cluster.
 type Files struct {
-	Space *workspace.Workspace
-	Lab   *lab.Lab
-	// Cluster returns a client for the current cluster.
-	Cluster func() Getter
+	Space   *workspace.Workspace
+	Lab     *lab.Lab
+	Cluster func() Getter // Cluster returns a client for the current cluster.
 }
 
 // See implements Workspace. It leaves out a file if a request to the cluster fails.

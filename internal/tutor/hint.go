@@ -9,17 +9,13 @@ import (
 
 // HintView is the open hint.
 type HintView struct {
-	// Task is the ID of the task.
-	Task string
-	// Why says what is wrong; empty if that adds nothing to the task's own line.
-	Why string
+	Task string // the ID of the task
+	Why  string // Why says what is wrong; empty if that adds nothing to the task's own line.
 	// Opened are the open levels, the latest last. Levels is the number of levels.
 	Opened []string
 	Levels int
-	// More reports whether another hint follows.
-	More bool
-	// Stale reports whether something changed since the hint was given.
-	Stale bool
+	More   bool // reports whether another hint follows
+	Stale  bool // reports whether something changed since the hint was given
 
 	key     string // identifies the problem
 	index   int    // in the advice

@@ -30,8 +30,7 @@ type Workspace interface {
 	See(ctx context.Context, names []string) []FileState
 	// PutSolution writes the files of a task's solution and keeps changed files.
 	PutSolution(task string) (notes []string, err error)
-	// Reset writes the files of start/ and keeps changed files.
-	Reset() (notes []string, err error)
+	Reset() (notes []string, err error) // Reset writes the files of start/ and keeps changed files.
 }
 
 // Host runs the effects of a Tutor. It is safe for concurrent use.
@@ -40,9 +39,8 @@ type Host struct {
 	// Up starts the cluster and the controller, and returns a session of the lab.
 	Up func(context.Context) (Session, error)
 	// Gone returns an error if the cluster no longer exists.
-	Gone func(context.Context) error
-	// Store saves the progress.
-	Store func(context.Context, progress.Record) error
+	Gone  func(context.Context) error
+	Store func(context.Context, progress.Record) error // Store saves the progress.
 	// Changed receives the names of changed files.
 	Changed <-chan []string
 

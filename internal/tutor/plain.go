@@ -76,16 +76,15 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
 }
 
 type plain struct {
-	tutor  *Tutor
-	host   *Host
-	out    io.Writer
-	events chan Event
-	queue  []string // commands that wait
-	ended  bool     // the input has ended
-	// busy counts the running effects that the next command waits for.
-	busy    int
-	waiting bool // the next command waits for the page's tasks
-	behind  bool // something changed since the latest poll
+	tutor   *Tutor
+	host    *Host
+	out     io.Writer
+	events  chan Event
+	queue   []string // commands that wait
+	ended   bool     // the input has ended
+	busy    int      // busy counts the running effects that the next command waits for.
+	waiting bool     // the next command waits for the page's tasks
+	behind  bool     // something changed since the latest poll
 
 	// What the student has seen already.
 	shownPage      int

@@ -13,10 +13,9 @@ import (
 const (
 	// quick is the interval between polls while something changes, slow the longest interval while
 	// nothing does.
-	quick = 500 * time.Millisecond
-	slow  = 3 * time.Second
-	// steadyAfter is the number of equal polls after which polling slows down.
-	steadyAfter = 20
+	quick       = 500 * time.Millisecond
+	slow        = 3 * time.Second
+	steadyAfter = 20 // the number of equal polls after which polling slows down
 	// regressedAfter is the number of failed polls in a row after which a finished task counts as
 	// regressed.
 	regressedAfter = 2

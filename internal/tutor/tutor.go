@@ -64,8 +64,7 @@ type Prompt struct {
 type Outage struct {
 	Since time.Time
 	Err   error
-	// Gone reports that the cluster no longer exists.
-	Gone bool
+	Gone  bool // reports that the cluster no longer exists
 }
 
 // Tone is the kind of a Notice.

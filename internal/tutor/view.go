@@ -17,12 +17,9 @@ type Status int
 
 // The statuses.
 const (
-	// Open was never done.
-	Open Status = iota
-	// Done was done, and its check still passes unless the task is transient.
-	Done
-	// Regressed was done, but its check no longer passes.
-	Regressed
+	Open      Status = iota // Open was never done.
+	Done                    // Done was done, and its check still passes unless the task is transient.
+	Regressed               // Regressed was done, but its check no longer passes.
 )
 
 // TaskView is a task for display.

@@ -23,8 +23,7 @@ const Mine = ".mine"
 
 // Workspace is the directory in which a student works on one lab.
 type Workspace struct {
-	// Path is the directory, for example workspace/01-host-routing in the checkout.
-	Path string
+	Path string // the directory, for example workspace/01-host-routing in the checkout
 	lab  *lab.Lab
 }
 

@@ -30,37 +30,29 @@ import (
 type Env struct {
 	lab.Env
 	Cluster *cluster.Cluster
-	// Root is the checkout. Its bin/kubectl is the fallback if PATH has no kubectl.
-	Root string
+	Root    string // Root is the checkout. Its bin/kubectl is the fallback if PATH has no kubectl.
 	// Program replaces "ingresslab" in a lesson and selects the cluster: [bin/ingresslab --name x].
-	Program []string
-	// Progress receives the result of each command; it can be nil.
-	Progress func(Result)
+	Program  []string
+	Progress func(Result) // Progress receives the result of each command; it can be nil.
 }
 
 // Result is the result of one command.
 type Result struct {
 	lesson.Command
-	// Indent is the indentation of the block.
-	Indent string `json:"-"`
-	// Got is the output with the default ports and names of a lesson.
-	Got string `json:"got"`
-	// Code is the exit code.
-	Code int `json:"code"`
+	Indent string `json:"-"`    // the indentation of the block
+	Got    string `json:"got"`  // the output with the default ports and names of a lesson
+	Code   int    `json:"code"` // the exit code
 	// Problem describes an error other than a different output.
-	Problem string `json:"problem,omitempty"`
-	// Matches reports whether Got equals the recorded output.
-	Matches bool `json:"matches"`
-	// Seconds is the duration of all tries.
-	Seconds float64 `json:"seconds"`
+	Problem string  `json:"problem,omitempty"`
+	Matches bool    `json:"matches"` // reports whether Got equals the recorded output
+	Seconds float64 `json:"seconds"` // the duration of all tries
 }
 
 // Report is the result of a replay.
 type Report struct {
-	Lab      string   `json:"lab"`
-	Commands []Result `json:"commands"`
-	// Faults are the differences, with file and line.
-	Faults strictyaml.Diagnostics `json:"faults,omitempty"`
+	Lab      string                 `json:"lab"`
+	Commands []Result               `json:"commands"`
+	Faults   strictyaml.Diagnostics `json:"faults,omitempty"` // the differences, with file and line
 	// Changed reports whether Record changed the lesson.
 	Changed bool    `json:"changed,omitempty"`
 	Seconds float64 `json:"seconds"`
@@ -75,8 +67,7 @@ const (
 	// brieflyRetryFor replaces retryFor after manyFaults, because an earlier step must have failed.
 	brieflyRetryFor = 3 * time.Second
 	manyFaults      = 3
-	// retryEvery is the pause between tries.
-	retryEvery = 300 * time.Millisecond
+	retryEvery      = 300 * time.Millisecond // the pause between tries
 )
 
 // Verify replays the lab's lesson and reports the outputs that differ. It leaves the lab in its

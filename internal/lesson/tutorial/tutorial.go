@@ -16,19 +16,16 @@ import (
 )
 
 const (
-	// Dir is the directory of the pages in the checkout.
-	Dir     = "docs/tutorial"
+	Dir     = "docs/tutorial" // the directory of the pages in the checkout
 	labsDir = "labs"
-	// Index is the page that lists the labs.
-	Index = "README.md"
+	Index   = "README.md" // the page that lists the labs
 )
 
 // chapter is a lab with its parsed text.
 type chapter struct {
 	*lab.Lab
 	text *lesson.Lesson
-	// name is the name of the lab's directory, and of its page without the extension.
-	name string
+	name string // the name of the lab's directory, and of its page without the extension
 }
 
 // Pages returns the files of the tutorial by name, for the checkout at root. An invalid lab is an

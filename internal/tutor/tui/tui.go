@@ -26,11 +26,9 @@ var ErrInterrupted = fmt.Errorf("interrupted with Ctrl-C: %w", context.Canceled)
 type Options struct {
 	// Where describes the cluster and its ports for the status line. Its result can change when the
 	// cluster restarts.
-	Where func() string
-	// Environment has the form of os.Environ. Run uses TERM and NO_COLOR.
-	Environment []string
-	// In and Out are the terminal.
-	In, Out *os.File
+	Where       func() string
+	Environment []string // Environment has the form of os.Environ. Run uses TERM and NO_COLOR.
+	In, Out     *os.File // In and Out are the terminal.
 }
 
 // Run shows the tutor until the student quits, and restores the terminal. It returns ErrInterrupted
