@@ -135,7 +135,8 @@ func TestStubStatusIsAsNginxWritesIt(t *testing.T) {
 	}
 }
 
-// With enable-vts-status a browser is shown the pods behind each Service; a script still gets what it parses.
+// With enable-vts-status a browser is shown the pods behind each Service; a script still gets what
+// it parses.
 func TestPodsAreOnTheStatusPageOfNginxOnRequest(t *testing.T) {
 	snapshot := objects()
 	snapshot.EndpointSlices = slicesOfWeb()

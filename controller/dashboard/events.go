@@ -13,10 +13,12 @@ import (
 const (
 	// maxStreams bounds the pages that are kept live at a time; more get 503 and try again.
 	maxStreams = 32
-	// figuresEvery is how often the figures of a page are looked at. What has not changed is not sent.
+	// figuresEvery is how often the figures of a page are looked at. What has not changed is not
+	// sent.
 	figuresEvery = time.Second
-	// silence is how long a stream may say nothing before a comment goes out, so that whatever is in between sees that
-	// it is alive (https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes).
+	// silence is how long a stream may say nothing before a comment goes out, so that whatever is
+	// in between sees that it is alive
+	// (https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes).
 	silence = 15 * time.Second
 	// writeTimeout bounds one write: a reader that takes nothing for so long is gone.
 	writeTimeout = 10 * time.Second
@@ -60,8 +62,9 @@ type stream struct {
 	last time.Time
 }
 
-// serveEvents sends server-sent events for as long as the reader stays: "table" with the number of a change, at once and
-// whenever a table is swapped in, and "figures" with those of the page's figures that are new, once a second at most.
+// serveEvents sends server-sent events for as long as the reader stays: "table" with the number of
+// a change, at once and whenever a table is swapped in, and "figures" with those of the page's
+// figures that are new, once a second at most.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	select {
 	case d.streams <- struct{}{}:
@@ -120,7 +123,8 @@ func (s *stream) send(event, data string) error {
 	return s.write("event: " + event + "\ndata: " + data + "\n\n")
 }
 
-// write sends a text at once. The server's own time-out for a whole answer gives way to one for each write.
+// write sends a text at once. The server's own time-out for a whole answer gives way to one for
+// each write.
 func (s *stream) write(text string) error {
 	s.last = time.Now()
 	if err := s.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
@@ -132,8 +136,8 @@ func (s *stream) write(text string) error {
 	return s.control.Flush()
 }
 
-// figures are the texts of a page that change without a new table, by name. The page has each in an element that carries
-// the name as data-figure.
+// figures are the texts of a page that change without a new table, by name. The page has each in an
+// element that carries the name as data-figure.
 func (s Source) figures(o overview) map[string]string {
 	traffic, state := s.Traffic(), s.State()
 	figures := map[string]string{

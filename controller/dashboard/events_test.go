@@ -31,7 +31,8 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.closed); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// serve runs the dashboard on a server whose answers must be over in 30 s, as the controller's is, and gives its client.
+// serve runs the dashboard on a server whose answers must be over in 30 s, as the controller's is,
+// and gives its client.
 func serve(t *testing.T, d *Dashboard) *http.Client {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: d, WriteTimeout: 30 * time.Second}
@@ -152,7 +153,8 @@ func TestOnlyFreshFiguresAreSent(t *testing.T) {
 	})
 }
 
-// A stream is not an answer that has to be over in 30 s, and whatever is in between sees that it is alive.
+// A stream is not an answer that has to be over in 30 s, and whatever is in between sees that it is
+// alive.
 func TestStreamStaysOpenInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(source())

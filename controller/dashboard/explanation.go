@@ -10,7 +10,7 @@ import (
 
 // Explanation is how the controller would route a request, and why.
 type Explanation struct {
-	Request Question `json:"request"`
+	Request Request `json:"request"`
 	// Action is "forward", "redirect", "refuse" or "preflight".
 	Action string `json:"action"`
 	// Status is that of the response if no endpoint serves the request: a refusal, a redirect, or a
@@ -48,8 +48,8 @@ type Candidate struct {
 }
 
 // explain returns what the table would do with a request.
-func (s Source) explain(q Question) (*Explanation, error) {
-	request, err := q.request()
+func (s Source) explain(q Request) (*Explanation, error) {
+	request, err := q.parse()
 	if err != nil {
 		return nil, err
 	}

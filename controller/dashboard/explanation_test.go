@@ -100,10 +100,10 @@ func TestExplanationInWords(t *testing.T) {
 	}
 }
 
-func TestQuestionsThatMakeNoSense(t *testing.T) {
+func TestExplainRejectsInvalidFields(t *testing.T) {
 	for _, test := range []struct{ parameter, value, want string }{
 		{"method", "GE T", "method:"}, {"header", "no colon", "header:"}, {"header", "X: a\x00b", "header:"},
-		{"client", "me", "client:"}, {"draw", "1", "draw:"}, {"draw", "NaN", "draw:"},
+		{"client", "me", "client:"}, {"random", "1", "random:"}, {"draw", "NaN", "random:"},
 	} {
 		code, got := ask(served(), url.Values{"url": {"http://shop.test/"}, test.parameter: {test.value}})
 		if code != http.StatusBadRequest || !strings.HasPrefix(got, test.want) {

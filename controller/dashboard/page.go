@@ -47,10 +47,10 @@ func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
 	data := map[string]any{
 		"Serial": serial, "State": s.State(), "Overview": s.overview(filter), "Filter": filter,
 		"Problems": s.problems(), "Certificates": certificates(s.Table()), "Ingresses": len(s.Table().Ingresses()),
-		"Question": questionOf(r), "Figures": s.figures(overview{}),
+		"Request": requestOf(r), "Figures": s.figures(overview{}),
 	}
 	if r.FormValue("url") != "" {
-		explanation, err := s.explain(questionOf(r))
+		explanation, err := s.explain(requestOf(r))
 		data["Explanation"], data["ExplainError"] = explanation, err
 	}
 	var body bytes.Buffer

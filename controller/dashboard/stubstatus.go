@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// vtsPage stands alone: it may be reached through an Ingress that leads nowhere but to /nginx_status.
+// vtsPage stands alone: it may be reached through an Ingress that leads nowhere but to
+// /nginx_status.
 var vtsPage = template.Must(template.ParseFS(assets, "assets/vts.html"))
 
 // stub is what nginx's stub_status module writes, byte for byte: scripts parse it.
@@ -17,8 +18,8 @@ func (t Traffic) stub() string {
 		t.Active, t.Accepted, t.Handled, t.Requests, t.Reading, t.Writing, t.Waiting)
 }
 
-// serveStubStatus writes the text of stub_status; with enable-vts-status, browsers get a page with the pools instead, as
-// nginx's module vts gives them (https://github.com/vozlt/nginx-module-vts).
+// serveStubStatus writes the text of stub_status; with enable-vts-status, browsers get a page with
+// the pools instead, as nginx's module vts gives them (https://github.com/vozlt/nginx-module-vts).
 func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept")
 	if !s.Table().Settings().VTSStatus || !strings.Contains(r.Header.Get("Accept"), "text/html") {

@@ -183,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Query:    r.URL.RawQuery,
 		Port:     x.port,
 		ID:       x.record.RequestID,
-		Draw:     rand.Float64(),
+		Random:   rand.Float64(),
 	}
 	x.decision = x.view.table.Decide(x.routed)
 	x.recordDecision()

@@ -59,7 +59,7 @@ endpoints:
 - {addresses: [10.0.0.1], targetRef: {kind: Pod, name: a}}
 `
 
-// idsOf gives the ID of every endpoint by pool, address and pod.
+// idsOf returns the ID of every endpoint by pool, address, and pod.
 func idsOf(s routing.Snapshot) map[string]string {
 	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	ids := map[string]string{}
@@ -71,26 +71,27 @@ func idsOf(s routing.Snapshot) map[string]string {
 	return ids
 }
 
-// A cookie outlives tables and replicas of the controller, so nothing but the endpoint itself may be in its name.
-func TestEndpointsKeepTheirNames(t *testing.T) {
+// A cookie is valid for all tables and replicas of the controller, so an ID depends only on the
+// endpoint.
+func TestEndpointIDStaysTheSame(t *testing.T) {
 	before := idsOf(parseObjects(t, "before", twoServicesOfOnePod))
 	s := parseObjects(t, "after", twoServicesOfOnePod)
 	s.EndpointSlices[0].Endpoints = s.EndpointSlices[0].Endpoints[1:]
 	after := idsOf(s)
 	const b = "shop/web:80 10.0.0.2:8080 b"
 	if before[b] == "" || before[b] != after[b] {
-		t.Errorf("pod b is %q, and %q when pod a is gone", before[b], after[b])
+		t.Errorf("the ID of pod b is %q, and %q without pod a", before[b], after[b])
 	}
 }
 
-// An address is given to another pod soon after its pod is gone. The sessions of the one must not become the other's.
-func TestEndpointsAreNamedAfterTheirPods(t *testing.T) {
+// Another pod soon gets the address of a deleted pod. It must not get its sessions.
+func TestEndpointIDDependsOnPod(t *testing.T) {
 	ids := idsOf(parseObjects(t, "before", twoServicesOfOnePod))
 	s := parseObjects(t, "after", twoServicesOfOnePod)
 	s.EndpointSlices[0].Endpoints[0].TargetRef.Name = "c"
 	for key, id := range idsOf(s) {
 		if key == "shop/web:80 10.0.0.1:8080 c" && id == ids["shop/web:80 10.0.0.1:8080 a"] {
-			t.Errorf("pods a and c are both %q", id)
+			t.Errorf("pods a and c have the same ID %q", id)
 		}
 		ids[key] = id
 	}
@@ -98,12 +99,12 @@ func TestEndpointsAreNamedAfterTheirPods(t *testing.T) {
 	for key, id := range ids {
 		if key == "shop/plain:80 10.0.0.1:8080 a" {
 			if id != "" {
-				t.Errorf("%s has a name, though no session leads to it", key)
+				t.Errorf("%s has an ID, but no route to it has affinity", key)
 			}
 			continue
 		}
 		if seen[id] != "" || len(id) != 32 {
-			t.Errorf("%s and %s are both %q", key, seen[id], id)
+			t.Errorf("%s and %s have the same ID %q", key, seen[id], id)
 		}
 		seen[id] = key
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// manyHostsSnapshot is a cluster of n Ingresses, each with its own host, "/" and "/app", a Service and two endpoints.
+// manyHostsSnapshot has n Ingresses, each with its own host, "/" and "/app", a Service, and two
+// endpoints.
 func manyHostsSnapshot(n int) routing.Snapshot {
 	var s routing.Snapshot
 	prefix := networkingv1.PathTypePrefix
@@ -59,7 +60,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide decides requests for hosts all over a table of 10,000.
+// BenchmarkDecide decides requests for random hosts of a table with 10,000.
 func BenchmarkDecide(b *testing.B) {
 	table := manyHosts(10_000)
 	var requests [1024]routing.Request
@@ -76,8 +77,8 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkTableSize weighs the table of 10,000 Ingresses with 20,000 endpoints: what it keeps alive beyond the objects that
-// it was made of, which the informers keep anyway.
+// BenchmarkTableSize measures the memory of a table of 10,000 Ingresses with 20,000 endpoints,
+// without the objects in the Snapshot.
 func BenchmarkTableSize(b *testing.B) {
 	s := manyHostsSnapshot(10_000)
 	heap := func() uint64 {

@@ -13,12 +13,13 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Build returns the Table of a Snapshot and its Problems, sorted by object. Build is pure: it neither waits, nor logs, nor reads a
-// clock. The same objects in any order, with the same Options and Memory, give the same result. A broken object affects
-// only its own routes.
+// Build returns the Table of a Snapshot and its Problems, sorted by object. Build is pure: it
+// neither waits, nor logs, nor reads a clock. The same objects in any order, with the same Options
+// and Memory, give the same result. A broken object affects only its own routes.
 //
-// The Memory is the third input: it is that of the Table that is live now, or nil. With it, Build parses only what
-// has changed, and a certificate outlives an invalid edit of its Secret: the Table keeps the last valid one.
+// The Memory is the third input: it is that of the Table that is live now, or nil. With it, Build
+// parses only what has changed, and a certificate outlives an invalid edit of its Secret: the Table
+// keeps the last valid one.
 func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	found := &problems{}
 	b := &builder{
@@ -63,7 +64,8 @@ type builder struct {
 	clientTLS      map[string]*hostVerification
 	defaultBackend ServicePort
 
-	// canaries and the rest are the Ingresses that refine routes and hosts which have to be there first.
+	// canaries and the rest are the Ingresses that refine routes and hosts which have to be there
+	// first.
 	canaries, aliased, fromToWWW, appRoots []*ingress
 	// withCanaries are the routes that canaries were attached to.
 	withCanaries []*Route

@@ -14,32 +14,32 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// An informer's cache has no order, so whatever depended on the order would change from one build to the next: routes
-// would flap, and Events would be sent over and over.
-func TestBuildDoesNotDependOnOrder(t *testing.T) {
+// An informer cache has no order. If Build depended on the order, routes could change with every
+// Build, and Events would repeat.
+func TestBuildIgnoresOrderOfObjects(t *testing.T) {
 	for _, g := range append(goldens(t), allGoldensAtOnce(t)) {
 		t.Run(g.name(), func(t *testing.T) {
 			want := render(t, g.snapshot, g)
-			// Problems name endpoints by their index, so where there are any the order within a slice is not free.
+			// A Problem of an endpoint has its index, so the test keeps the order within the slice.
 			inside := !strings.Contains(want, "endpoints[")
 			for seed := range uint64(20) {
 				shuffled := shuffle(g.snapshot, rand.New(rand.NewPCG(seed, 0)), inside)
 				if got := render(t, shuffled, g); got != want {
-					t.Fatalf("seed %d: in another order\n%s\nand before\n%s", seed, got, want)
+					t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, got, want)
 				}
 			}
 		})
 	}
 }
 
-// allGoldensAtOnce is one cluster with the objects of all goldens: many conflicts, many owners.
+// allGoldensAtOnce has the objects of all goldens, with many conflicts.
 func allGoldensAtOnce(t *testing.T) golden {
 	all := golden{path: "all-at-once.txtar"}
 	names := map[types.NamespacedName]bool{}
 	for _, g := range goldens(t) {
 		all.archive, all.options = g.archive, g.options
 		for _, ing := range g.snapshot.Ingresses {
-			// Two objects of one kind never have the same name; the goldens' objects do.
+			// Names are unique in a cluster, but not among goldens.
 			ing.Name = g.name() + "-" + ing.Name
 			all.snapshot.Ingresses = append(all.snapshot.Ingresses, ing)
 		}
@@ -91,8 +91,8 @@ func swapIn[T any](r *rand.Rand, list []T) {
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
-// Snapshots come straight out of informers' caches, which others read at the same time.
-func TestBuildLeavesObjectsAlone(t *testing.T) {
+// A Snapshot has objects of an informer cache, which other goroutines read at the same time.
+func TestBuildDoesNotChangeObjects(t *testing.T) {
 	for _, g := range goldens(t) {
 		before := routing.Snapshot{}
 		for _, o := range g.snapshot.Ingresses {
@@ -121,7 +121,7 @@ func TestBuildLeavesObjectsAlone(t *testing.T) {
 	}
 }
 
-func TestProblemsNameTheirObject(t *testing.T) {
+func TestProblemHasReferenceToObject(t *testing.T) {
 	ing := &networkingv1.Ingress{}
 	ing.Namespace, ing.Name, ing.UID = "shop", "web", "4711"
 	_, problems := routing.Build(routing.Snapshot{Ingresses: []*networkingv1.Ingress{ing}}, routing.Options{WatchIngressWithoutClass: true},
@@ -135,8 +135,8 @@ func TestProblemsNameTheirObject(t *testing.T) {
 	}
 }
 
-// An IngressClass without a controller must not become ours because the flag is empty too.
-func TestNoControllerClassOwnsNothing(t *testing.T) {
+// An empty --controller-class matches no IngressClass, even one without a controller.
+func TestEmptyControllerClassMatchesNoIngress(t *testing.T) {
 	name := "lab"
 	ing := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: &name}}
 	class := &networkingv1.IngressClass{}
@@ -146,12 +146,12 @@ func TestNoControllerClassOwnsNothing(t *testing.T) {
 		IngressClasses: []*networkingv1.IngressClass{class},
 	}, routing.Options{}, nil)
 	if got := table.Ingresses(); len(got) != 0 {
-		t.Errorf("owned: %v", got)
+		t.Errorf("claimed Ingresses: %v", got)
 	}
 }
 
-// A pod's name and node come along with its address, for logs and for sticky sessions.
-func TestEndpointsKnowTheirPods(t *testing.T) {
+// Logs and affinity use the name and the node of a pod.
+func TestEndpointHasPodAndNode(t *testing.T) {
 	s := parseObjects(t, "inline", `
 kind: Ingress
 metadata: {namespace: shop, name: web}
@@ -168,7 +168,7 @@ ports: [{port: 8080}]
 endpoints: [{addresses: [10.0.0.1], nodeName: worker, targetRef: {kind: Pod, namespace: shop, name: web-a}}]
 `)
 	if s.EndpointSlices[0].AddressType != discoveryv1.AddressTypeIPv4 {
-		t.Fatal("the slice was not read")
+		t.Fatal("the pool has no endpoint")
 	}
 	table, _ := routing.Build(s, routing.Options{WatchIngressWithoutClass: true}, nil)
 	e := table.CatchAll().Pool.Endpoints[0]
@@ -177,7 +177,7 @@ endpoints: [{addresses: [10.0.0.1], nodeName: worker, targetRef: {kind: Pod, nam
 	}
 }
 
-// YAML can hold what HTTP cannot.
+// YAML allows control characters in a path, and HTTP does not.
 func TestRulePathWithControlCharacter(t *testing.T) {
 	table, problems := routing.Build(parseObjects(t, "inline", `
 kind: Ingress

@@ -26,7 +26,8 @@ type choice struct {
 	// canary is nil when the pool is the rule's own.
 	canary *Canary
 	cause  criterion
-	// endpoint is the one that the client's affinity cookie names; nil when it names none of the pool.
+	// endpoint is the one that the client's affinity cookie names; nil when it names none of the
+	// pool.
 	endpoint *Endpoint
 }
 
@@ -38,8 +39,8 @@ type choice struct {
 //  4. The random value: each canary has a part of [0,1) of the size weight/weight-total, one after the other. The rest, and
 //     the parts of excluded canaries, belong to the rule's own pool.
 //
-// Each criterion is evaluated for all canaries, the oldest first, before the next one. A selected pool without endpoints
-// gives way to one with endpoints.
+// Each criterion is evaluated for all canaries, the oldest first, before the next one. A selected
+// pool without endpoints gives way to one with endpoints.
 func (r *Route) choose(request *Request) choice {
 	affinity := &r.Policy.Affinity
 	if affinity.Enabled && !r.leavesCanary {
@@ -104,7 +105,7 @@ func (c *Canary) ask(question criterion, r *Request) vote {
 	case byCookie:
 		return c.askCookie(r)
 	case byWeight:
-		return yesIf(c.from <= r.Draw && r.Draw < c.to)
+		return yesIf(c.from <= r.Random && r.Random < c.to)
 	}
 	return abstains
 }
@@ -168,7 +169,7 @@ func (b *builder) addCanaries() {
 		b.addCanaryDefault(ing)
 	}
 	for _, r := range b.withCanaries {
-		shareDraws(r.Canaries)
+		assignShares(r.Canaries)
 	}
 }
 
@@ -255,9 +256,9 @@ func (c *Canary) explainChoices() {
 	}
 }
 
-// shareDraws assigns each canary its part of [0,1). The sums are exact: with floating-point tenths,
-// the third of three equal canaries would start slightly too late.
-func shareDraws(canaries []*Canary) {
+// assignShares assigns each canary its part of [0,1). The sums are exact: with floating-point
+// tenths, the third of three equal canaries would start slightly too late.
+func assignShares(canaries []*Canary) {
 	one, sum := big.NewRat(1, 1), new(big.Rat)
 	for _, c := range canaries {
 		c.from, _ = sum.Float64()

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// canaryObjects is an Ingress for shop.test with the annotations, and its Service with the endpoints.
+// canaryObjects returns an Ingress for shop.test with annotations, and its Service with endpoints.
 func canaryObjects(name, annotations, endpoints string) string {
 	return strings.NewReplacer("NAME", name, "ANNOTATIONS", annotations, "ENDPOINTS", endpoints).Replace(`---
 kind: Ingress
@@ -32,7 +32,8 @@ endpoints: ENDPOINTS
 `)
 }
 
-// canaryTable has a main rule for shop.test and a canary for each of the weights, each with a Service of its own.
+// canaryTable has a main rule for shop.test and a canary for each weight, each with its own
+// Service.
 func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
 	t.Helper()
 	var b strings.Builder
@@ -52,7 +53,8 @@ func canaryTable(t testing.TB, total int, weights ...int) *routing.Table {
 	return table
 }
 
-// canaryConditions has a main rule and a canary with all of the weight, whose only endpoints have these conditions; "" has none.
+// canaryConditions has a main rule and a canary with the whole weight. Each has one endpoint with
+// these conditions, or none if they are empty.
 func canaryConditions(t *testing.T, main, canary string) *routing.Table {
 	t.Helper()
 	var b strings.Builder
@@ -70,32 +72,32 @@ func canaryConditions(t *testing.T, main, canary string) *routing.Table {
 	return table
 }
 
-// A pod that terminates may refuse the next request. So whoever has only such pods gives way to whoever has others, and a canary
-// is taken back, or promoted, without a failed request.
-func TestPodsThatTerminateGiveWay(t *testing.T) {
-	const ready, ending, none = "{ready: true}", "{ready: false, serving: true, terminating: true}", ""
+// A terminating pod can refuse the next request. So a pool with only such pods gives way to the
+// other one, and a user can delete or promote a canary without a failed request.
+func TestTerminatingPodsGiveWay(t *testing.T) {
+	const ready, terminating, none = "{ready: true}", "{ready: false, serving: true, terminating: true}", ""
 	for _, tc := range []struct{ name, main, canary, serves string }{
-		{"the canary is taken back", ready, ending, "main"},
-		{"the canary is promoted and main scaled down", ending, ready, "canary"},
+		{"canary is being deleted", ready, terminating, "main"},
+		{"main is scaled down", terminating, ready, "canary"},
 		{"both have ready pods", ready, ready, "canary"},
-		{"both are ending", ending, ending, "main"},
-		{"main has nothing, and the canary only what is ending", none, ending, "canary"},
+		{"both are terminating", terminating, terminating, "main"},
+		{"main has no endpoints, canary is terminating", none, terminating, "canary"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := serviceForDraw(canaryConditions(t, tc.main, tc.canary), 0.5); got != tc.serves {
+			if got := serviceForRandom(canaryConditions(t, tc.main, tc.canary), 0.5); got != tc.serves {
 				t.Errorf("%s serves, want %s", got, tc.serves)
 			}
 		})
 	}
 }
 
-func serviceForDraw(table *routing.Table, draw float64) string {
-	return table.Decide(routing.Request{Method: "GET", Host: "shop.test", Path: "/", Draw: draw}).Pool.Service.Name
+func serviceForRandom(table *routing.Table, random float64) string {
+	return table.Decide(routing.Request{Method: "GET", Host: "shop.test", Path: "/", Random: random}).Pool.Service.Name
 }
 
-// Whatever the weights, of all the draws that a total has, exactly as many go to a canary as its weight says. Sums of decimal
-// fractions are where floating-point numbers would give one more or less.
-func TestEveryDrawOfACanary(t *testing.T) {
+// For any weights, the number of random values k/total that select a canary is exactly its weight.
+// With floating-point sums, it could be one more or less.
+func TestCanaryShareIsExact(t *testing.T) {
 	for _, tc := range []struct {
 		total   int
 		weights []int
@@ -106,50 +108,50 @@ func TestEveryDrawOfACanary(t *testing.T) {
 		table := canaryTable(t, tc.total, tc.weights...)
 		got := map[string]int{}
 		for k := range tc.total {
-			got[serviceForDraw(table, float64(k)/float64(tc.total))]++
+			got[serviceForRandom(table, float64(k)/float64(tc.total))]++
 		}
 		main := tc.total
 		for i, weight := range tc.weights {
 			main -= weight
 			if name := fmt.Sprintf("canary-%d", i); got[name] != weight {
-				t.Errorf("weights %v of %d: %s gets %d draws, want %d", tc.weights, tc.total, name, got[name], weight)
+				t.Errorf("weights %v of %d: %s gets %d values, want %d", tc.weights, tc.total, name, got[name], weight)
 			}
 		}
 		if got["main"] != main {
-			t.Errorf("weights %v of %d: main gets %d draws, want %d", tc.weights, tc.total, got["main"], main)
+			t.Errorf("weights %v of %d: main gets %d values, want %d", tc.weights, tc.total, got["main"], main)
 		}
 	}
 }
 
-// Weights that add up to more than everything leave nothing for main, and the last canary gets what is left.
-func TestCanariesThatWantTooMuch(t *testing.T) {
+// If the weights exceed the total, main gets no requests, and the last canary gets the rest.
+func TestCanaryWeightsExceedTotal(t *testing.T) {
 	table := canaryTable(t, 100, 70, 70)
 	got := map[string]int{}
 	for k := range 100 {
-		got[serviceForDraw(table, float64(k)/100)]++
+		got[serviceForRandom(table, float64(k)/100)]++
 	}
 	if got["canary-0"] != 70 || got["canary-1"] != 30 || got["main"] != 0 {
-		t.Errorf("shares are %v, want 70, 30 and none for main", got)
+		t.Errorf("shares are %v, want 70, 30, and 0 for main", got)
 	}
-	if name := serviceForDraw(table, math.Nextafter(1, 0)); name != "canary-1" {
-		t.Errorf("the greatest draw goes to %s", name)
+	if name := serviceForRandom(table, math.Nextafter(1, 0)); name != "canary-1" {
+		t.Errorf("the greatest value selects %s", name)
 	}
 }
 
-// With draws as the proxy makes them, the shares are those of the weights: they deviate by less than five times the standard
-// deviation of the binomial distribution. The seed is fixed, so this is no matter of luck.
-func TestSharesOfCanaries(t *testing.T) {
+// With random values, the shares deviate from the weights by less than five standard deviations of
+// the binomial distribution. The seed is fixed, so the result is always the same.
+func TestCanarySharesFollowWeights(t *testing.T) {
 	const requests = 100_000
 	table := canaryTable(t, 100, 5, 20)
 	random := rand.New(rand.NewPCG(1, 2))
 	got := map[string]int{}
 	for range requests {
-		got[serviceForDraw(table, random.Float64())]++
+		got[serviceForRandom(table, random.Float64())]++
 	}
 	for name, share := range map[string]float64{"canary-0": 0.05, "canary-1": 0.2, "main": 0.75} {
 		mean, deviation := requests*share, math.Sqrt(requests*share*(1-share))
 		if math.Abs(float64(got[name])-mean) > 5*deviation {
-			t.Errorf("%s got %d of %d requests, want %.0f, give or take %.0f", name, got[name], requests, mean, 5*deviation)
+			t.Errorf("%s got %d of %d requests, want %.0f ± %.0f", name, got[name], requests, mean, 5*deviation)
 		}
 	}
 }

@@ -19,7 +19,8 @@ type Certificate struct {
 	Secret types.NamespacedName
 	// TLS has the chain, the key, and the parsed leaf.
 	TLS *tls.Certificate
-	// Hosts are the names that the Ingresses use it for, sorted, and Names those in it; wildcards as "*.shop.test".
+	// Hosts are the names that the Ingresses use it for, sorted, and Names those in it; wildcards
+	// as "*.shop.test".
 	Hosts, Names []string
 	// NotBefore and NotAfter are those of the leaf. Build has no clock, so the controller still
 	// serves an expired certificate.

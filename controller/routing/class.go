@@ -7,13 +7,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// classAnnotation is how an Ingress named its class before spec.ingressClassName; deprecated since Kubernetes 1.18 and
-// still in use, https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation.
+// classAnnotation is how an Ingress named its class before spec.ingressClassName; deprecated since
+// Kubernetes 1.18 and still in use,
+// https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation.
 const classAnnotation = "kubernetes.io/ingress.class"
 
-// claimed returns the Ingresses of our class, the oldest first and then by namespace and name: in this order they win conflicts.
-// The others belong to other controllers and cause no Problem, not even those whose IngressClass does not exist:
-// some controllers serve a class by its name alone.
+// claimed returns the Ingresses of our class, the oldest first and then by namespace and name: in
+// this order they win conflicts. The others belong to other controllers and cause no Problem, not
+// even those whose IngressClass does not exist: some controllers serve a class by its name alone.
 func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
 	var list []*networkingv1.Ingress
 	for _, ing := range s.Ingresses {
@@ -31,9 +32,10 @@ func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
 	return list
 }
 
-// Unclaimed returns why the controller does not serve an Ingress; the zero Reason: it serves the Ingress.
-// It decides by spec.ingressClassName, else by the annotation, else by the flag for Ingresses without a class.
-// The cluster's default class needs no case: the API server writes it into ingressClassName when the Ingress is created,
+// Unclaimed returns why the controller does not serve an Ingress; the zero Reason: it serves the
+// Ingress. It decides by spec.ingressClassName, else by the annotation, else by the flag for
+// Ingresses without a class. The cluster's default class needs no case: the API server writes it
+// into ingressClassName when the Ingress is created,
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class.
 func Unclaimed(ing *networkingv1.Ingress, classes []*networkingv1.IngressClass, o Options) Reason {
 	name, annotated := ing.Annotations[classAnnotation], true

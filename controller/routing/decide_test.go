@@ -11,7 +11,6 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Explain is worth something only if it tells of the decision that was really made.
 func TestExplainAgreesWithDecide(t *testing.T) {
 	for _, g := range goldens(t) {
 		table, _ := routing.Build(g.snapshot, g.options, nil)
@@ -20,7 +19,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 			want := table.Decide(r)
 			got, candidates := table.Explain(r)
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s: %s: Explain says %+v, Decide %+v", g.name(), line, got, want)
+				t.Errorf("%s: %s: Explain returns %+v, Decide returns %+v", g.name(), line, got, want)
 			}
 			checkCandidates(t, g.name()+": "+line, want, candidates)
 		}
@@ -32,31 +31,30 @@ func checkCandidates(t *testing.T, what string, d routing.Decision, candidates [
 	won, canaries := 0, 0
 	for _, c := range candidates {
 		if c.Why.String() == "" || strings.Contains(c.Why.String(), "{") {
-			t.Errorf("%s: nothing is said about %s", what, c.Route.Field)
+			t.Errorf("%s: no sentence for %s", what, c.Route.Field)
 		}
 		switch {
 		case c.Won && c.Canary != nil:
 			canaries++
 			if !d.Canary || c.Canary.Ingress != d.CanaryOf || c.Canary.Pool != d.Pool {
-				t.Errorf("%s: canary %s won, and %s was decided", what, c.Canary.Ingress, d.CanaryOf)
+				t.Errorf("%s: canary %s won, but the decision has %s", what, c.Canary.Ingress, d.CanaryOf)
 			}
 		case c.Won:
 			won++
 			if c.Route != d.Route {
-				t.Errorf("%s: %s won, and %s was decided", what, c.Route.Field, d.Route.Field)
+				t.Errorf("%s: %s won, but the decision has %s", what, c.Route.Field, d.Route.Field)
 			}
 		}
 	}
 	if (canaries == 1) != d.Canary || canaries > 1 {
-		t.Errorf("%s: %d canaries won; the decision says %v", what, canaries, d.Canary)
+		t.Errorf("%s: %d canaries won, but Decision.Canary is %v", what, canaries, d.Canary)
 	}
 	if (won == 1) != (d.Route != nil) || won > 1 {
-		t.Errorf("%s: %d candidates won; the route is %v", what, won, d.Route)
+		t.Errorf("%s: %d candidates won, but the route is %v", what, won, d.Route)
 	}
 }
 
-// What a Decision promises in its documentation.
-func TestDecisionsAreWhole(t *testing.T) {
+func TestDecisionFieldsMatchAction(t *testing.T) {
 	for _, g := range goldens(t) {
 		table, _ := routing.Build(g.snapshot, g.options, nil)
 		for _, line := range g.requests() {
@@ -80,7 +78,7 @@ func TestDecisionsAreWhole(t *testing.T) {
 	}
 }
 
-func TestTimeoutsReachTheDecision(t *testing.T) {
+func TestDecisionHasTimeouts(t *testing.T) {
 	table := manyHosts(1)
 	got := table.Decide(routing.Request{Host: "host-0.test", Path: "/"}).Timeouts
 	want := routing.Timeouts{Connect: 5 * time.Second, Read: 90 * time.Second, Send: 60 * time.Second}
@@ -89,8 +87,8 @@ func TestTimeoutsReachTheDecision(t *testing.T) {
 	}
 }
 
-// Control characters cannot be written into a golden.
-func TestPathsWithControlCharacters(t *testing.T) {
+// A golden cannot contain control characters.
+func TestDecideRefusesControlCharacters(t *testing.T) {
 	table := manyHosts(1)
 	for _, path := range []string{"/a\tb", "/a b", "/a\r\nb", "/\x00", "/\x7f", "x", "*", "http://host/"} {
 		d := table.Decide(routing.Request{Host: "host-0.test", Path: path})
@@ -100,11 +98,11 @@ func TestPathsWithControlCharacters(t *testing.T) {
 	}
 }
 
-// Without a bound on how deep a path is searched, this request would hash terabytes and outlast the test's time limit.
+// Without virtualHost.longest, this request would hash terabytes and exceed the time limit.
 func TestPathWithManySlashes(t *testing.T) {
 	s := manyHostsSnapshot(1)
 	http := s.Ingresses[0].Spec.Rules[0].HTTP
-	for i := range 20 { // with few rules a map compares keys and hashes none
+	for i := range 20 { // a map with few keys hashes none
 		path := http.Paths[0]
 		path.Path = fmt.Sprintf("/rule-%d", i)
 		http.Paths = append(http.Paths, path)
@@ -116,18 +114,19 @@ func TestPathWithManySlashes(t *testing.T) {
 	}
 }
 
-// Decide runs for every request. The usual one must not allocate, and an odd one only what its canonical form needs.
-func TestDecideAllocates(t *testing.T) {
+// Decide runs for every request. It must not allocate for a usual request, and otherwise only for
+// the canonical form.
+func TestDecideAllocations(t *testing.T) {
 	table := manyHosts(100)
 	for _, tc := range []struct {
 		name, host, path string
 		atMost           float64
 	}{
-		{"as it should be", "host-7.test", "/app/x", 0},
+		{"in canonical form", "host-7.test", "/app/x", 0},
 		{"with a port", "host-7.test:8080", "/", 0},
 		{"in upper case", "HOST-7.test", "/app", 2},
 		{"with an escape", "host-7.test", "/%61pp", 1},
-		{"for an unknown host", "nobody.test", "/", 0},
+		{"for an unknown host", "unknown.test", "/", 0},
 		{"with a bad path", "host-7.test", "/../x", 1},
 	} {
 		r := routing.Request{Host: tc.host, Path: tc.path}

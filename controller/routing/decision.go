@@ -17,7 +17,8 @@ type Request struct {
 	// Host is the authority as the client sent it: in any case, with or without port and trailing
 	// dot.
 	Host string
-	// Path is the escaped path of the request target as the client sent it ("/a%20b"), without the query.
+	// Path is the escaped path of the request target as the client sent it ("/a%20b"), without the
+	// query.
 	Path   string
 	Header http.Header
 	// Client is the address of the client, from the trust chain and not from an arbitrary header.
@@ -32,8 +33,8 @@ type Request struct {
 	Port int
 	// ID is the request's identifier, for $request_id.
 	ID string
-	// Draw is a random value in [0,1). The caller passes it, so that Decide stays pure.
-	Draw float64
+	// Random is a random value in [0,1). The caller passes it, so that Decide stays pure.
+	Random float64
 }
 
 // Action says what the proxy does with a request.
@@ -54,8 +55,8 @@ const (
 // fields in this order, and each of them can end the request.
 type Decision struct {
 	Action Action
-	// Status is the HTTP status of the answer: 204 for a preflight, 3xx for a redirect, 400, 403, 404 or 503 for a refusal.
-	// Zero when forwarding.
+	// Status is the HTTP status of the answer: 204 for a preflight, 3xx for a redirect, 400, 403,
+	// 404 or 503 for a refusal. Zero when forwarding.
 	Status int
 	// Reason is one sentence for people: why this route, or why the refusal.
 	Reason string
@@ -69,7 +70,8 @@ type Decision struct {
 	ClientTLS bool
 	// Location is the target of a Redirect.
 	Location string
-	// AllowOrigin is the Access-Control-Allow-Origin of the response; empty: none, the request gets no CORS headers.
+	// AllowOrigin is the Access-Control-Allow-Origin of the response; empty: none, the request gets
+	// no CORS headers.
 	AllowOrigin string
 	// Limit is set if Policy.Limits apply to Request.Client.
 	Limit bool
@@ -84,8 +86,9 @@ type Decision struct {
 	CanaryOf types.NamespacedName
 	// Unavailable is the status for the error backend, if it replaces a pool without endpoints.
 	Unavailable int
-	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte. If there is a question mark in it,
-	// what follows is the whole query, the client's own included; otherwise the query stays as it came.
+	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte. If there
+	// is a question mark in it, what follows is the whole query, the client's own included;
+	// otherwise the query stays as it came.
 	Path string
 	// Host is the Host header that the endpoint gets; empty: as it came.
 	Host string
@@ -105,9 +108,11 @@ type Decision struct {
 type Timeouts struct {
 	// Connect bounds the dial (annotation proxy-connect-timeout, default 5 s).
 	Connect time.Duration
-	// Read bounds the wait for the endpoint's next bytes, the response header included (proxy-read-timeout, default 60 s).
+	// Read bounds the wait for the endpoint's next bytes, the response header included
+	// (proxy-read-timeout, default 60 s).
 	Read time.Duration
-	// Send bounds the wait until the endpoint takes the next bytes of the request (proxy-send-timeout, default 60 s).
+	// Send bounds the wait until the endpoint takes the next bytes of the request
+	// (proxy-send-timeout, default 60 s).
 	Send time.Duration
 }
 

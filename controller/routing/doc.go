@@ -1,19 +1,19 @@
-// Package routing decides where an HTTP request goes. Everything else in the controller serves it: informers feed Build, and the
-// proxy executes the Decision.
+// Package routing decides where an HTTP request goes. Everything else in the controller serves it:
+// informers feed Build, and the proxy executes the Decision.
 //
-// It has two functions, and both are pure. They do no I/O, read no clock, and draw no random numbers, so every decision is
-// reproducible:
+// It has two functions, and both are pure. They do no I/O, read no clock, and draw no random
+// numbers, so every decision is reproducible:
 //
 //	Build(Snapshot, Options, *Memory) -> (*Table, []Problem)    the objects of one moment become a table
 //	Table.Decide(Request)             -> Decision               the table decides about a request
 //
-// Nothing changes a Table. After a change in the cluster, a new Table replaces it, and each request uses one Table from start to end.
-// There is no reload, and a change is never half live.
+// Nothing changes a Table. After a change in the cluster, a new Table replaces it, and each request
+// uses one Table from start to end. There is no reload, and a change is never half live.
 //
 // # How a request finds its endpoints
 //
-// The rules are those of https://kubernetes.io/docs/concepts/services-networking/ingress/. Where that page leaves a choice, this list
-// states it.
+// The rules are those of https://kubernetes.io/docs/concepts/services-networking/ingress/. Where
+// that page leaves a choice, this list states it.
 //
 //  1. The Host becomes canonical: lower case, without port and trailing dot. An invalid host gets 400.
 //
@@ -48,7 +48,8 @@
 //
 //  10. The proxy does the rest: it selects an endpoint of the Decision's Pool and sends the request to it.
 //
-// Explain follows the same steps as Decide, and lists every rule that it considers with the Reason why it won or lost.
+// Explain follows the same steps as Decide, and lists every rule that it considers with the Reason
+// why it won or lost.
 //
 // # How objects become routes
 //
@@ -69,11 +70,13 @@
 //
 // # Reading order
 //
-// The vocabulary: snapshot.go (the input), table.go (Route, Pool, Endpoint), decision.go (the output), problem.go and reason.go (every
-// Problem and its sentence), and policy.go (the options of an Ingress). Then the way of a request: decide.go, host.go, path.go,
-// virtualhost.go, regex.go, cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go, variables.go, and explain.go.
-// Then the way of an object: build.go, class.go, configmap.go, ingress.go, backend.go, endpoints.go, external.go, and alias.go. Then
-// referenced objects: references.go, resolve.go, backendtls.go, clienttls.go, certificate.go, and keypair.go; memory.go saves the next
-// Build the parsing. The files in testdata show the same in examples: each states a rule, and has objects, their table, and its
-// decisions.
+// The vocabulary: snapshot.go (the input), table.go (Route, Pool, Endpoint), decision.go (the
+// output), problem.go and reason.go (every Problem and its sentence), and policy.go (the options of
+// an Ingress). Then the way of a request: decide.go, host.go, path.go, virtualhost.go, regex.go,
+// cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go, variables.go, and
+// explain.go. Then the way of an object: build.go, class.go, configmap.go, ingress.go, backend.go,
+// endpoints.go, external.go, and alias.go. Then referenced objects: references.go, resolve.go,
+// backendtls.go, clienttls.go, certificate.go, and keypair.go; memory.go saves the next Build the
+// parsing. The files in testdata show the same in examples: each states a rule, and has objects,
+// their table, and its decisions.
 package routing

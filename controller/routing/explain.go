@@ -125,7 +125,7 @@ func (e *explanation) judgeCanary(c *Canary) (won bool, why Reason) {
 		return false, Because(OtherCanary, "by", d.CanaryOf.String())
 	}
 	short := func(f float64) string { return strconv.FormatFloat(f, 'g', 4, 64) }
-	return false, Because(RandomValueOutside, "value", short(e.request.Draw), "from", short(c.from), "to", short(c.to))
+	return false, Because(RandomValueOutside, "value", short(e.request.Random), "from", short(c.from), "to", short(c.to))
 }
 
 // matches reports whether a rule alone would match a canonical path. It follows the documentation;

@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// fuzzTable has a service for each rule, of the rule's own name, so that a pool tells the rule.
+// fuzzTable has a Service with its own name for each rule, so a pool identifies the rule.
 func fuzzTable(t testing.TB) *routing.Table {
 	t.Helper()
 	var b strings.Builder
@@ -58,21 +58,20 @@ endpoints: [{addresses: [10.0.0.1]}]
 	return table
 }
 
-// serviceOf says which rule of fuzzTable gets a request; empty when it is refused.
+// serviceOf returns the Service of fuzzTable that gets a request; empty: the request is refused.
 func serviceOf(t testing.TB, table *routing.Table, host, path string) string {
 	t.Helper()
 	d := table.Decide(routing.Request{Host: host, Path: path})
 	if d.Action == routing.Refuse {
 		if d.Status != http.StatusBadRequest {
-			t.Fatalf("%q %q gets %d %s, though there is a rule for everything", host, path, d.Status, d.Reason)
+			t.Fatalf("%q %q gets %d %s, but the table has a rule for every request", host, path, d.Status, d.Reason)
 		}
 		return ""
 	}
 	return d.Pool.Service.Name
 }
 
-// FuzzDecidePath holds the route against what backends would make of the same bytes. Whoever reads a path that was let
-// through, in whatever of the usual ways, must come to the rule that it was let through by.
+// FuzzDecidePath checks that no backend reads a forwarded path as a path of another rule.
 func FuzzDecidePath(f *testing.F) {
 	for _, seed := range []string{"/", "/admin", "/admin/deep/x", "/page", "/page/", "/%61dmin", "/x/..%2fadmin", "/x;/../admin",
 		"//admin", "/admin%2fdeep", `/x%5c..%5cadmin`, "/%252e%252e/admin", "/;/admin", "/a%2", "/admin;a%2fdeep", "/one%2ftwo;x%2fy", "/./%2e"} {
@@ -82,31 +81,31 @@ func FuzzDecidePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		got := serviceOf(t, table, "path.test", path)
 		if again := serviceOf(t, table, "path.test", path); again != got {
-			t.Fatalf("%q is for %q, and then for %q", path, got, again)
+			t.Fatalf("%q goes to %q, and then to %q", path, got, again)
 		}
 		if got == "" {
 			return
 		}
 		if escaped := serviceOf(t, table, "path.test", escapeLetters(path)); escaped != got {
-			t.Errorf("%q is for %q, and with escaped letters for %q", path, got, escaped)
+			t.Errorf("%q goes to %q, and with escaped letters to %q", path, got, escaped)
 		}
 		for reader, read := range readers {
 			if reading, want := read(path), wantService(read(path)); want != got {
-				t.Errorf("%q is for %q; %s reads %q, which is for %q", path, got, reader, reading, want)
+				t.Errorf("%q goes to %q; %s reads %q, which goes to %q", path, got, reader, reading, want)
 			}
 		}
 	})
 }
 
-// readers are servers, reduced to how they read a path. They are written without a look at the package's own code.
+// readers are how servers read a path. They share no code with the package.
 var readers = map[string]func(string) string{
-	"one that decodes":                           unescape,
-	"one that decodes and resolves":              func(p string) string { return resolve(unescape(p)) },
-	"one that decodes, merges slashes, resolves": func(p string) string { return resolve(merge(unescape(p))) },
-	"one that takes backslashes for slashes":     func(p string) string { return resolve(strings.ReplaceAll(unescape(p), `\`, "/")) },
-	"a servlet container":                        func(p string) string { return resolve(unescape(cutParameters(p))) },
-	"a servlet container that merges slashes":    func(p string) string { return resolve(merge(unescape(cutParameters(p)))) },
-	"one that cuts parameters after it decodes":  func(p string) string { return resolve(cutParameters(unescape(p))) },
+	"a server that decodes":                               unescape,
+	"a server that decodes and resolves":                  func(p string) string { return resolve(unescape(p)) },
+	"a server that decodes, merges slashes, and resolves": func(p string) string { return resolve(merge(unescape(p))) },
+	"a server that reads backslashes as slashes":          func(p string) string { return resolve(strings.ReplaceAll(unescape(p), `\`, "/")) },
+	"a servlet container":                                 func(p string) string { return resolve(unescape(cutParameters(p))) },
+	"a servlet container that merges slashes":             func(p string) string { return resolve(merge(unescape(cutParameters(p)))) },
+	"a server that cuts parameters after it decodes":      func(p string) string { return resolve(cutParameters(unescape(p))) },
 }
 
 func unescape(p string) string {
@@ -154,7 +153,7 @@ func resolve(p string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-// wantService is the table's rules for path.test in plain words.
+// wantService implements the rules for path.test without the table.
 func wantService(p string) string {
 	under := func(prefix string) bool { return p == prefix || strings.HasPrefix(p, prefix+"/") }
 	switch {
@@ -170,7 +169,7 @@ func wantService(p string) string {
 	return "root"
 }
 
-// escapeLetters spells every letter that is not part of an escape as an escape.
+// escapeLetters escapes every letter that is not part of an escape.
 func escapeLetters(p string) string {
 	var b strings.Builder
 	for i := 0; i < len(p); i++ {
@@ -211,14 +210,14 @@ func FuzzDecideRegex(f *testing.F) {
 		}
 		for reader, read := range readers {
 			if reading := read(path); want(reading) != got {
-				t.Errorf("%q is for %q; %s reads %q, which is for %q", path, got, reader, reading, want(reading))
+				t.Errorf("%q goes to %q; %s reads %q, which goes to %q", path, got, reader, reading, want(reading))
 			}
 		}
 	})
 }
 
-// FuzzRewrite checks that what goes out is a path that could have come in, whoever reads it, and that nobody but the author
-// of the target writes its query.
+// FuzzRewrite checks that every rewritten path would be accepted from a client, and that a client
+// cannot add parameters to the query of the target.
 func FuzzRewrite(f *testing.F) {
 	for _, seed := range []string{"/app/x", "/app", "/app../x", "/app..%2fx", "/app..;/x", "/app%3fx", "/app%23", "/app%0d%0a", "/app//x",
 		"/app%5c..%5cx",
@@ -237,18 +236,18 @@ func FuzzRewrite(f *testing.F) {
 		}
 		for i := range len(d.Path) {
 			if c := d.Path[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
-				t.Fatalf("%q becomes %q, which has the byte %q in it", path, d.Path, c)
+				t.Fatalf("%q becomes %q, which contains the byte %q", path, d.Path, c)
 			}
 		}
 		if !strings.HasPrefix(out, "/") || strings.HasPrefix(out, "//") {
 			t.Fatalf("%q becomes %q", path, d.Path)
 		}
 		if serviceOf(t, table, "path.test", out) == "" && !ambiguous(t, table, out) {
-			t.Fatalf("%q becomes %q, which is refused when it comes in", path, out)
+			t.Fatalf("%q becomes %q, which would be refused from a client", path, out)
 		}
 		for reader, read := range readers {
-			if reading := read(out); reader != "one that decodes" && resolve(reading) != reading {
-				t.Errorf("%q becomes %q; %s reads %q, which climbs", path, out, reader, reading)
+			if reading := read(out); reader != "a server that decodes" && resolve(reading) != reading {
+				t.Errorf("%q becomes %q; %s reads %q, which has a dot segment", path, out, reader, reading)
 			}
 		}
 		values, err := url.ParseQuery(query)
@@ -258,12 +257,13 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-// ambiguous says that a path is refused only because the rules of path.test tell its readings apart.
+// ambiguous reports whether a path is refused only because its readings match different rules of
+// path.test.
 func ambiguous(t testing.TB, table *routing.Table, path string) bool {
 	return serviceOf(t, table, "shop.test", path) != ""
 }
 
-// FuzzExplain holds Explain to what Decide says.
+// FuzzExplain checks that Explain and Decide return the same Decision.
 func FuzzExplain(f *testing.F) {
 	f.Add("GET", "shop.test", "/", "", "", 0.5, false)
 	f.Add("OPTIONS", "a.test", "/x?y", "always", "canary=never", 0.1, true)
@@ -273,14 +273,14 @@ func FuzzExplain(f *testing.F) {
 		table, _ := routing.Build(g.snapshot, g.options, nil)
 		tables = append(tables, table)
 	}
-	f.Fuzz(func(t *testing.T, method, host, path, header, cookie string, draw float64, tls bool) {
+	f.Fuzz(func(t *testing.T, method, host, path, header, cookie string, random float64, tls bool) {
 		for _, table := range tables {
-			r := routing.Request{Method: method, Host: host, Path: path, TLS: tls, Draw: draw,
+			r := routing.Request{Method: method, Host: host, Path: path, TLS: tls, Random: random,
 				Header: http.Header{"X-Canary": {header}, "Origin": {header}, "Cookie": {cookie}}}
 			want := table.Decide(r)
 			got, candidates := table.Explain(r)
 			if !reflect.DeepEqual(got, want) {
-				t.Fatalf("Explain says %+v, Decide %+v", got, want)
+				t.Fatalf("Explain returns %+v, Decide returns %+v", got, want)
 			}
 			checkCandidates(t, method+" "+host+path, want, candidates)
 			if strings.ContainsAny(want.Location, "\r\n\x00") {
@@ -290,7 +290,7 @@ func FuzzExplain(f *testing.F) {
 	})
 }
 
-// FuzzHost checks that only the names that a rule stands for come to it, and that spelling does not matter.
+// FuzzHost checks that a rule gets only requests for its hosts, in any spelling.
 func FuzzHost(f *testing.F) {
 	for _, seed := range []string{"shop.test", "SHOP.test.", "a.shop.test:80", ".shop.test", "a.b.shop.test", "[::1]:80", "shop.test@x",
 		"shop.test:", "\u212Aelvin.shop.test", "x:y:z", "shop.test..", "*.shop.test"} {
@@ -300,26 +300,26 @@ func FuzzHost(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host string) {
 		got := serviceOf(t, table, host, "/")
 		if upper := serviceOf(t, table, upperASCII(host), "/"); upper != got {
-			t.Errorf("%q is for %q, and in upper case for %q", host, got, upper)
+			t.Errorf("%q goes to %q, and in upper case to %q", host, got, upper)
 		}
 		name, _, hasPort := strings.Cut(host, ":")
 		if got != "" && !hasPort && serviceOf(t, table, host+":8080", "/") != got {
-			t.Errorf("%q is for another rule with a port", host)
+			t.Errorf("%q goes to another rule with a port", host)
 		}
 		name = strings.TrimSuffix(lower(name), ".")
 		label, isSub := strings.CutSuffix(name, ".shop.test")
 		switch got {
 		case "exact":
 			if name != "shop.test" {
-				t.Errorf("%q came to shop.test", host)
+				t.Errorf("%q went to shop.test", host)
 			}
 		case "wild":
 			if !isSub || label == "" || strings.Contains(label, ".") {
-				t.Errorf("%q came to *.shop.test", host)
+				t.Errorf("%q went to *.shop.test", host)
 			}
 		case "any":
 			if name == "shop.test" || isSub && label != "" && !strings.Contains(label, ".") {
-				t.Errorf("%q came to the rules without a host", host)
+				t.Errorf("%q went to the rules without a host", host)
 			}
 		}
 	})

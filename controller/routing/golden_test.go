@@ -16,8 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the code does into testdata instead of comparing; read the diff before you commit it")
 
-// golden is one file of testdata. Its comment states a rule. Its section objects.yaml goes in; table.txt, problems.txt and
-// the right-hand sides of requests.txt must come out. An optional section flags.txt has the controller's flags.
+// golden is one file of testdata. Its comment states a rule. The section objects.yaml is the input.
+// The sections table.txt and problems.txt and the right-hand sides of requests.txt are the expected
+// output. An optional section flags.txt has the controller's flags.
 type golden struct {
 	path     string
 	archive  *txtar.Archive
@@ -72,7 +73,7 @@ func (g golden) lefts(section string) []string {
 	return list
 }
 
-// got renders what the code makes of the golden's objects and requests.
+// got renders the output for the golden's objects and requests.
 func (g golden) got(t testing.TB) *txtar.Archive {
 	table, problems := routing.Build(g.snapshot, g.options, nil)
 	out := &txtar.Archive{Comment: g.archive.Comment}
@@ -116,7 +117,7 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// checkForm holds the goldens to being readable, and to testing something.
+// checkForm checks that a golden is readable and tests something.
 func checkForm(t *testing.T, g golden) {
 	t.Helper()
 	if !bytes.HasPrefix(g.archive.Comment, []byte("# ")) {

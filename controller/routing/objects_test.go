@@ -13,8 +13,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// parseObjects reads the objects of a golden. Unknown fields are errors: a golden with a misspelled field would test
-// something other than it says.
+// parseObjects reads the objects of a golden. An unknown field is an error, because a golden with a
+// misspelled field would test something else.
 func parseObjects(t testing.TB, where, text string) routing.Snapshot {
 	t.Helper()
 	var s routing.Snapshot
@@ -38,10 +38,10 @@ func parseObjects(t testing.TB, where, text string) routing.Snapshot {
 			s.ConfigMaps = append(s.ConfigMaps, decode[corev1.ConfigMap](t, where, doc))
 		case "":
 			if strings.TrimSpace(doc) != "" {
-				t.Fatalf("%s: an object without a kind:\n%s", where, doc)
+				t.Fatalf("%s: object without a kind:\n%s", where, doc)
 			}
 		default:
-			t.Fatalf("%s: objects of kind %s do not matter to routing", where, meta.Kind)
+			t.Fatalf("%s: package routing does not use objects of kind %s", where, meta.Kind)
 		}
 	}
 	return s
@@ -56,8 +56,8 @@ func decode[T any](t testing.TB, where, doc string) *T {
 	return object
 }
 
-// parseFlags reads flags.txt, one a line. Goldens take Ingresses without a class, so that most of them need no
-// IngressClass; those about classes set the flag.
+// parseFlags reads flags.txt, one flag per line. By default, goldens serve Ingresses without a
+// class, so that most of them need no IngressClass.
 func parseFlags(t testing.TB, where, text string) routing.Options {
 	t.Helper()
 	o := routing.Options{
@@ -75,7 +75,7 @@ func parseFlags(t testing.TB, where, text string) routing.Options {
 		case "--default-backend-service":
 			namespace, service, ok := strings.Cut(value, "/")
 			if !ok {
-				t.Fatalf("%s: %s wants namespace/name", where, name)
+				t.Fatalf("%s: %s needs namespace/name", where, name)
 			}
 			o.DefaultBackend.Service = types.NamespacedName{Namespace: namespace, Name: service}
 		case "--allow-external-name":

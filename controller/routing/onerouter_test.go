@@ -26,15 +26,17 @@ var matched = []string{"IngressRule.Host", "IngressTLS.Hosts", "HTTPIngressPath.
 // expectations compare a host with what a task expects. They decide nothing about requests.
 var expectations = []string{"isOthersHost", "isFor", "firstLabel"}
 
-// matchers are the functions that a router matches with, by package. Empty: all functions of the package.
+// matchers are the functions that a router matches with, by package. Empty: all functions of the
+// package.
 var matchers = map[string][]string{
 	"strings": {"Compare", "Contains", "ContainsAny", "Cut", "CutPrefix", "CutSuffix", "EqualFold", "HasPrefix", "HasSuffix", "Index",
 		"IndexByte", "Split", "TrimPrefix", "TrimSuffix"},
 	"slices": {"Contains", "Index"}, "cmp": {"Compare"}, "regexp": nil, "path": nil, "path/filepath": nil,
 }
 
-// TestOnlyRoutingMatchesHostsAndPaths fails if code outside this package compares the hosts or paths of Ingresses with anything but
-// constants: it would be a second router (docs/decisions/0021-keep-one-router.md).
+// TestOnlyRoutingMatchesHostsAndPaths fails if code outside this package compares hosts or paths of
+// Ingresses with anything but constants. Such code would be a second router
+// (docs/decisions/0021-keep-one-router.md).
 func TestOnlyRoutingMatchesHostsAndPaths(t *testing.T) {
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles,Imports,Module", "./...")
 	list.Dir = filepath.Join("..", "..")
@@ -88,7 +90,7 @@ func serves(i networkingv1.Ingress, host, path string) bool {
 	return false
 }`
 	if found := matches(t, exports, "second", map[string]string{"second.go": second}); len(found) != 2 {
-		t.Errorf("a second router is found at %v", found)
+		t.Errorf("found the second router at %v, want 2 places", found)
 	}
 }
 

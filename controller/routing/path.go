@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// A path can be spelled in many ways, and backends disagree about which of them are the same. A request passes through
-// byte for byte, so if the controller read "/public/..%2fadmin" as something under /public and the backend read it as
-// /admin, whatever guards the rule for /admin would be walked around. Three things keep the two of them together:
+// A path can be spelled in many ways, and backends disagree about which of them are the same. A
+// request passes through byte for byte, so if the controller read "/public/..%2fadmin" as something
+// under /public and the backend read it as /admin, whatever guards the rule for /admin would be
+// walked around. Three things keep the two of them together:
 //
 //   - The route is decided on a canonical form (canonicalPath), so "/%61pp" is "/app" (RFC 3986 section 6.2.2).
 //   - What no honest client sends, and what no two servers agree upon, is refused: dot segments, which clients remove

@@ -40,7 +40,8 @@ type Users interface {
 type BackendTLS struct {
 	// Key is a digest of everything below.
 	Key string
-	// Verify checks the endpoint's certificate against Roots and Name, and its chain for no more than Depth issuers.
+	// Verify checks the endpoint's certificate against Roots and Name, and its chain for no more
+	// than Depth issuers.
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool

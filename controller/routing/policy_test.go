@@ -24,7 +24,8 @@ ports: [{port: 8080}]
 endpoints: [{addresses: [10.0.0.1]}]
 `
 
-// ingressWith is an Ingress for shop.test/NAME with annotations, "auth-type: basic, auth-secret: users".
+// ingressWith returns an Ingress for shop.test/NAME with annotations: "auth-type: basic,
+// auth-secret: users".
 func ingressWith(name, annotations string) string {
 	var lines strings.Builder
 	for _, line := range strings.Split(annotations, ", ") {
@@ -44,7 +45,7 @@ metadata:
 `, name, lines.String(), name)
 }
 
-// secretWith is a Secret of the namespace shop, or configMapWith a ConfigMap; YAML in braces.
+// secretWith returns a Secret of namespace shop. data is YAML without its braces.
 func secretWith(name, data string) string {
 	return fmt.Sprintf("---\nkind: Secret\nmetadata: {namespace: shop, name: %s}\nstringData: {%s}\n", name, data)
 }
@@ -58,7 +59,7 @@ func build(t testing.TB, objects string, change ...func(*routing.Snapshot, *rout
 	return buildAfter(t, nil, objects, change...)
 }
 
-// buildAfter builds with the memory of the table before.
+// buildAfter builds a table with the Memory of the one before.
 func buildAfter(t testing.TB, before *routing.Table, objects string, change ...func(*routing.Snapshot, *routing.Options)) (*routing.Table,
 	string) {
 	t.Helper()
@@ -71,7 +72,7 @@ func buildAfter(t testing.TB, before *routing.Table, objects string, change ...f
 	return table, renderProblems(problems)
 }
 
-// routeOf is the route of an Ingress of the namespace shop.
+// routeOf returns the route of an Ingress of namespace shop.
 func routeOf(t testing.TB, table *routing.Table, ingress string) *routing.Route {
 	t.Helper()
 	for _, r := range table.Routes() {
@@ -83,40 +84,42 @@ func routeOf(t testing.TB, table *routing.Table, ingress string) *routing.Route 
 	return nil
 }
 
-// A protection that refers to something is open to nobody until that is there and good.
-func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
+// A security annotation that refers to an object blocks the route until the object exists and is
+// valid.
+func TestMissingSecurityObjectBlocksRoute(t *testing.T) {
 	basic := "auth-type: basic, auth-secret: "
 	for name, c := range map[string]struct {
 		annotations, objects string
-		problem              string // empty: open
+		problem              string // empty: the route is not blocked
 	}{
 		"users":                      {basic + "users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
-		"users, with the namespace":  {basic + "shop/users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
+		"users with their namespace": {basic + "shop/users", secretWith("users", `auth: "ali:{PLAIN}x"`), ""},
 		"users in a map":             {basic + "users, auth-secret-type: auth-map", secretWith("users", `ali: "{PLAIN}x"`), ""},
-		"no users":                   {basic + "users", "", `ReferenceNotFound: Ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]: secret "users" not found`},
-		"a file of nobody":           {basic + "users", secretWith("users", `auth: ""`), "no user who can log in"},
-		"a file elsewhere":           {basic + "users", secretWith("users", `htpasswd: "ali:{PLAIN}x"`), "no key auth"},
-		"bad users only":             {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who can log in"},
+		"no users": {basic + "users", "",
+			`ReferenceNotFound: Ingress shop/web: metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]: secret "users" not found`},
+		"empty list":                 {basic + "users", secretWith("users", `auth: ""`), "no user who can log in"},
+		"list under another key":     {basic + "users", secretWith("users", `htpasswd: "ali:{PLAIN}x"`), "no key auth"},
+		"only invalid users":         {basic + "users", secretWith("users", `auth: "ali:x"`), "no user who can log in"},
 		"users of another namespace": {basic + "vault/users", "", "CrossNamespace"},
-		"no name":                    {basic + "a/b/c", "", "ReferenceInvalid"},
-		"a CA":                       {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
+		"invalid name":               {basic + "a/b/c", "", "ReferenceInvalid"},
+		"CA":                         {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca"), ""},
 		"no CA":                      {"auth-tls-secret: shop/ca", "", "ReferenceNotFound"},
-		"a CA without certificates":  {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: nothing"), "no certificate in ca.crt"},
-		"a CA of half a certificate": {"auth-tls-secret: shop/ca", secretWith("ca",
+		"CA without certificates":    {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: nothing"), "no certificate in ca.crt"},
+		"CA with half a certificate": {"auth-tls-secret: shop/ca", secretWith("ca",
 			`ca.crt: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"`), "certificate 1 of ca.crt"},
-		"a CA with a revocation list": {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca, ca.crl: list"), "revocation"},
-		"a backend's CA": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
+		"CA with a revocation list": {"auth-tls-secret: shop/ca", secretWith("ca", "ca.crt: certificate of ca, ca.crl: list"), "revocation"},
+		"CA of a backend": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
 			"ca.crt: certificate of ca"), ""},
-		"a backend's CA is not there": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", "", "ReferenceNotFound"},
-		"a backend's CA in no CA": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
+		"no CA of a backend": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", "", "ReferenceNotFound"},
+		"no ca.crt": {"backend-protocol: HTTPS, proxy-ssl-verify: on, proxy-ssl-secret: shop/ca", secretWith("ca",
 			"tls.crt: certificate of a, tls.key: key of a"), "no CA verifies"},
-		"a key of another certificate": {"backend-protocol: HTTPS, proxy-ssl-secret: shop/ca", secretWith("ca",
+		"key of another certificate": {"backend-protocol: HTTPS, proxy-ssl-secret: shop/ca", secretWith("ca",
 			"tls.crt: certificate of a, tls.key: key of b"), "does not match"},
-		"headers of the question":    {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", "x-realm: lab"), ""},
-		"no headers of the question": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", "", "ReferenceNotFound"},
-		"a header in a header": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
+		"headers of the external request":    {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h", "x-realm: lab"), ""},
+		"no headers of the external request": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", "", "ReferenceNotFound"},
+		"line break in a header": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
 			`x-realm: "lab\r\nX-User: admin"`), "line break"},
-		"a header of the connection": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
+		"header of the connection": {"auth-url: http://auth.test/, auth-proxy-set-headers: h", configMapWith("h",
 			`transfer-encoding: chunked`), "belongs to the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +132,7 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 				return
 			}
 			if route.Blocked == "" || !strings.Contains(problems, c.problem) {
-				t.Errorf("blocked because %q, and the problems have no %q:\n%s", route.Blocked, c.problem, problems)
+				t.Errorf("blocked because %q, want %q in:\n%s", route.Blocked, c.problem, problems)
 			}
 			d := table.Decide(routing.Request{Method: "GET", Host: "shop.test", Path: "/web"})
 			if d.Action != routing.Refuse || d.Status != http.StatusServiceUnavailable {
@@ -139,7 +142,7 @@ func TestProtectionsWithoutWhatTheyNeedAreClosed(t *testing.T) {
 	}
 }
 
-func TestOneBadUserDoesNotKeepTheOthersOut(t *testing.T) {
+func TestInvalidUserDoesNotBlockOthers(t *testing.T) {
 	table, problems := build(t, ingressWith("web", "auth-type: basic, auth-secret: users")+secretWith("users",
 		`auth: "ali:{PLAIN}x\ncassim:y"`))
 	users := routeOf(t, table, "web").Policy.Users
@@ -149,8 +152,7 @@ func TestOneBadUserDoesNotKeepTheOthersOut(t *testing.T) {
 	}
 }
 
-// What is on its way is nobody's fault, but it opens nothing either.
-func TestLoadingIsNoProblemAndNoEntrance(t *testing.T) {
+func TestLoadingSecretBlocksRouteWithoutProblem(t *testing.T) {
 	objects := ingressWith("web", "auth-type: basic, auth-secret: users, auth-url: http://auth.test/, auth-proxy-set-headers: h")
 	name := func(name string) []types.NamespacedName {
 		return []types.NamespacedName{{Namespace: "shop", Name: name}}
@@ -164,17 +166,17 @@ func TestLoadingIsNoProblemAndNoEntrance(t *testing.T) {
 	if got := table.References(); fmt.Sprint(got) != "{[shop/users] [shop/h]}" {
 		t.Errorf("refers to %v", got)
 	}
-	// The controller's own ConfigMap may have an allowlist for all.
+	// The ConfigMap of the controller can have an allowlist for all routes.
 	table, _ = build(t, ingressWith("web", "ssl-redirect: false"), func(s *routing.Snapshot, o *routing.Options) {
 		o.ConfigMap = name("settings")[0]
 		s.Loading.ConfigMaps = name("settings")
 	})
 	if routeOf(t, table, "web").Blocked == "" {
-		t.Error("a route is open before the settings are known")
+		t.Error("the route is not blocked while the settings are loading")
 	}
 }
 
-func TestSettingsComeFromTheConfigMap(t *testing.T) {
+func TestBuildReadsSettings(t *testing.T) {
 	named := func(_ *routing.Snapshot, o *routing.Options) {
 		o.ConfigMap = types.NamespacedName{Namespace: "shop", Name: "settings"}
 	}
@@ -187,7 +189,7 @@ func TestSettingsComeFromTheConfigMap(t *testing.T) {
 		t.Errorf("problems %s", problems)
 	}
 	if _, problems := build(t, ingressWith("web", "ssl-redirect: false"), named); problems != "" {
-		t.Errorf("a ConfigMap that is not there is no problem: %s", problems)
+		t.Errorf("problems without the ConfigMap: %s", problems)
 	}
 	foreign := "---\nkind: Secret\nmetadata: {namespace: vault, name: users}\nstringData: {auth: \"ali:{PLAIN}x\"}\n"
 	table, problems = build(t, ingressWith("web", "auth-type: basic, auth-secret: vault/users")+foreign+configMapWith("settings",
@@ -206,7 +208,7 @@ func TestResponseHeaders(t *testing.T) {
 	}
 }
 
-func TestCertificateOutlivesItsSecret(t *testing.T) {
+func TestLastValidCertificateStays(t *testing.T) {
 	ingress := `kind: Ingress
 metadata: {namespace: shop, name: web}
 spec:
@@ -218,7 +220,7 @@ spec:
 	table, _ := build(t, ingress+good)
 	first := table.Certificate("shop.test")
 	if first == nil {
-		t.Fatal("there is no certificate")
+		t.Fatal("no certificate")
 	}
 	for _, step := range []struct {
 		objects, problem string
@@ -239,8 +241,7 @@ spec:
 	}
 }
 
-// What has not changed is not parsed again; a version that is another one is.
-func TestSecretsAreParsedOnce(t *testing.T) {
+func TestSecretIsParsedOncePerVersion(t *testing.T) {
 	objects := `kind: Ingress
 metadata: {namespace: shop, name: web}
 spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}], defaultBackend: {service: {name: web,
@@ -258,15 +259,15 @@ spec: {tls: [{hosts: [shop.test], secretName: cert}], rules: [{host: shop.test}]
 		return next.Certificate("shop.test") != first.Certificate("shop.test")
 	}
 	if again("1") {
-		t.Error("the same version was parsed again")
+		t.Error("Build parsed the same version again")
 	}
 	if !again("2") || !again("") {
-		t.Error("another version was not parsed")
+		t.Error("Build did not parse another version")
 	}
 }
 
-// Clients are verified by host: a handshake knows no path.
-func TestClientVerificationIsOfTheHost(t *testing.T) {
+// A TLS handshake has a host and no path, so all routes of a host verify clients in the same way.
+func TestClientVerificationAppliesToHost(t *testing.T) {
 	ca := secretWith("ca", "ca.crt: certificate of ca") + secretWith("ca2", "ca.crt: certificate of ca2")
 	table, problems := build(t, ingressWith("a", "auth-tls-secret: shop/ca")+ingressWith("b", "ssl-redirect: false")+ingressWith("c",
 		"auth-tls-secret: shop/ca2")+ingressWith("d", "auth-tls-secret: shop/ca")+ca)
@@ -275,19 +276,19 @@ func TestClientVerificationIsOfTheHost(t *testing.T) {
 		t.Fatalf("policy of the host %v", host)
 	}
 	if b := routeOf(t, table, "b"); b.Policy.ClientCA != host.ClientCA || b.Blocked != "" {
-		t.Error("an Ingress of the host that does not mention certificates is open to strangers")
+		t.Error("the Ingress without auth-tls-secret does not verify clients")
 	}
 	if d := routeOf(t, table, "d"); d.Blocked != "" {
-		t.Errorf("the same wish is no conflict: %s", d.Blocked)
+		t.Errorf("the Ingress with the same CA is blocked: %s", d.Blocked)
 	}
 	if c := routeOf(t, table, "c"); c.Blocked == "" || strings.Count(problems, "ClientTLSConflict: Ingress shop/c: ") != 1 ||
 		strings.Count(problems, "\n") != 1 {
 		t.Errorf("blocked because %q; %s", c.Blocked, problems)
 	}
-	// A CA that is not there closes the host, not only the Ingress that names it.
+	// A missing CA blocks all routes of the host, not only those of its Ingress.
 	table, _ = build(t, ingressWith("a", "auth-tls-secret: shop/ca")+ingressWith("b", "ssl-redirect: false"))
 	if b := routeOf(t, table, "b"); b.Blocked == "" || table.ClientTLS("shop.test") != nil {
-		t.Error("the other Ingress of the host is open to strangers")
+		t.Error("the other Ingress of the host is not blocked")
 	}
 }
 
@@ -302,7 +303,7 @@ func TestBackendTLS(t *testing.T) {
 		t.Fatalf("%s: %+v", a.Blocked, a.Policy.BackendTLS)
 	}
 	if a.Policy.BackendTLS.Key != b.Key || a.Policy.BackendTLS.Key == c.Key {
-		t.Error("connections are shared between those that are alike, and only those")
+		t.Error("the same options must have the same Key, and other options another one")
 	}
 	if own, given := a.Policy.BackendTLS.Named(a.Pool.ServerName()).Name, c.Named(a.Pool.ServerName()).Name; own != "web.shop.svc" ||
 		given != "api.test" {

@@ -6,49 +6,57 @@ import (
 	"slices"
 )
 
-// Codes of Problems that Build finds itself. Those of annotations come from the package annotations.
+// Codes of Problems that Build finds itself. Those of annotations come from the package
+// annotations.
 const (
 	// CodeEmptyIngress is an Ingress that has neither rules nor a default backend.
 	CodeEmptyIngress = "EmptyIngress"
-	// CodeInvalidHost and CodeInvalidPath are rules that no request could match; they make no route.
+	// CodeInvalidHost and CodeInvalidPath are rules that no request could match; they make no
+	// route.
 	CodeInvalidHost = "InvalidHost"
 	CodeInvalidPath = "InvalidPath"
 	// CodePathLooksLikeRegex is a path that seems to be a pattern and is taken literally.
 	CodePathLooksLikeRegex = "PathLooksLikeRegex"
 	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default backend.
 	CodeRuleWithoutPaths = "RuleWithoutPaths"
-	// CodeHostPathConflict is a rule that another one takes the place of; so is CodeDefaultBackendConflict.
+	// CodeHostPathConflict is a rule that another one takes the place of; so is
+	// CodeDefaultBackendConflict.
 	CodeHostPathConflict       = "HostPathConflict"
 	CodeDefaultBackendConflict = "DefaultBackendConflict"
-	// CodeReferenceNotFound, CodeReferenceInvalid and CodeCrossNamespace are names of Secrets and ConfigMaps that lead nowhere.
+	// CodeReferenceNotFound, CodeReferenceInvalid and CodeCrossNamespace are names of Secrets and
+	// ConfigMaps that lead nowhere.
 	CodeReferenceNotFound = "ReferenceNotFound"
 	CodeReferenceInvalid  = "ReferenceInvalid"
 	CodeCrossNamespace    = "CrossNamespace"
-	// CodeSecretInvalid is a Secret that does not hold what it should; so are CodeUserInvalid, for one user of many, and
-	// CodeHeaderInvalid, for a header in a ConfigMap.
+	// CodeSecretInvalid is a Secret that does not hold what it should; so are CodeUserInvalid, for
+	// one user of many, and CodeHeaderInvalid, for a header in a ConfigMap.
 	CodeSecretInvalid = "SecretInvalid"
 	CodeUserInvalid   = "UserInvalid"
 	CodeHeaderInvalid = "HeaderInvalid"
-	// CodeCertificateName is a host that is not in its certificate, CodeCertificateConflict one that another Ingress has
-	// another certificate for.
+	// CodeCertificateName is a host that is not in its certificate, CodeCertificateConflict one
+	// that another Ingress has another certificate for.
 	CodeCertificateName     = "CertificateName"
 	CodeCertificateConflict = "CertificateConflict"
-	// CodeClientTLSConflict is an Ingress that wants clients of a host verified otherwise than an older one.
+	// CodeClientTLSConflict is an Ingress that wants clients of a host verified otherwise than an
+	// older one.
 	CodeClientTLSConflict = "ClientTLSConflict"
-	// CodeInvalidPattern is a path that should be a regular expression and is none; it makes no route.
+	// CodeInvalidPattern is a path that should be a regular expression and is none; it makes no
+	// route.
 	CodeInvalidPattern = "InvalidPattern"
 	// CodeCanaryWithoutMain is a canary that there is no route for; it takes no share of anything.
 	CodeCanaryWithoutMain = "CanaryWithoutMain"
 	// CodeAliasConflict is an alias that is another host's name already.
 	CodeAliasConflict = "AliasConflict"
-	// CodeBackendNotService is a backend that is a resource, or nothing at all; its route answers 503.
+	// CodeBackendNotService is a backend that is a resource, or nothing at all; its route answers
+	// 503.
 	CodeBackendNotService = "BackendNotService"
-	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot be found for; the
-	// routes answer 503.
+	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot
+	// be found for; the routes answer 503.
 	CodeServiceNotFound = "ServiceNotFound"
 	CodePortNotFound    = "PortNotFound"
 	CodeExternalName    = "ExternalName"
-	// CodeNoServiceAddress is a Service that service-upstream asks for the address of, and that has none.
+	// CodeNoServiceAddress is a Service that service-upstream asks for the address of, and that has
+	// none.
 	CodeNoServiceAddress = "NoServiceAddress"
 	// CodeAddressRefused is an address in an EndpointSlice that no request is sent to.
 	CodeAddressRefused = "AddressRefused"

@@ -7,7 +7,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Cause is one kind of Reason. Its name and the names of its arguments are part of the status page's API.
+// Cause is one kind of Reason. Its name and the names of its arguments are part of the status
+// page's API.
 type Cause struct {
 	// name is CamelCase, code is the Code of a Problem with this cause; empty: no Problem has it.
 	name, code string
@@ -23,7 +24,8 @@ func (c *Cause) String() string {
 	return c.name
 }
 
-// Reason is a cause with its arguments: the names of objects, fields, and values. Reasons are comparable.
+// Reason is a cause with its arguments: the names of objects, fields, and values. Reasons are
+// comparable.
 type Reason struct {
 	Cause *Cause
 	// args are names and values in turn, each followed by a NUL.

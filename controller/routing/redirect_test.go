@@ -11,9 +11,9 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// A redirect to a path is completed to a URL, or left as it is with relative-redirects; and whatever a client writes into its
-// query, it does not become another host.
-func TestRedirectToAPath(t *testing.T) {
+// A redirect to a path becomes a URL, unless relative-redirects is set. A client cannot redirect to
+// another host with its query.
+func TestRedirectToPath(t *testing.T) {
 	for _, c := range []struct{ to, relative, path, query, want string }{
 		{"/new", "false", "/", "", "http://shop.test/new"},
 		{"/new", "true", "/", "", "/new"},

@@ -29,7 +29,7 @@ func checkReferences(t testing.TB, s routing.Snapshot, o routing.Options, table 
 	}
 }
 
-// One Build is enough for a new Ingress with a new Secret: the Secret is Loading before that Build.
+// A new Ingress with a new Secret needs one Build, because the Secret is Loading before it.
 func TestFindReferencesMakesNewSecretLoading(t *testing.T) {
 	s := parseObjects(t, "objects", `
 kind: Ingress

@@ -13,8 +13,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// renderTable writes a table the way the goldens show it: a line for each host, and below it its routes in the order in
-// which they are preferred.
+// renderTable renders a table for goldens: a line for each host, and below it the routes in their
+// order of precedence.
 func renderTable(table *routing.Table) string {
 	var b strings.Builder
 	heading := ""
@@ -56,7 +56,7 @@ func matchOf(r *routing.Route) string {
 func targetOf(r *routing.Route) string {
 	var b strings.Builder
 	if r.Blocked != "" {
-		b.WriteString("closed: ")
+		b.WriteString("blocked: ")
 	}
 	b.WriteString(poolText(r.Pool))
 	for _, d := range []struct {
@@ -103,7 +103,7 @@ func renderRequests(t testing.TB, table *routing.Table, lines []string) string {
 	return b.String()
 }
 
-// renderDecision writes what becomes of a request: the pool it is forwarded to, or the status. What else is done on the way follows.
+// renderDecision renders a Decision: the pool or the status, and then the other effects.
 func renderDecision(d routing.Decision) string {
 	var b strings.Builder
 	switch d.Action {
@@ -147,7 +147,7 @@ func addressOf(e *routing.Endpoint) string {
 	return e.HostPort()
 }
 
-// renderExplain writes the candidates of each request of a section: the request at the margin, its candidates indented.
+// renderExplain renders each request of a section, with its candidates indented.
 func renderExplain(t testing.TB, table *routing.Table, section string) string {
 	t.Helper()
 	var b strings.Builder
@@ -187,8 +187,9 @@ func ingressText(r *routing.Route) string {
 	return r.Ingress.String()
 }
 
-// parseRequest reads "METHOD scheme://host/path?query  Header: value  draw=0.5  client=192.0.2.1", of which only the host is needed.
-// What follows the target is separated by two spaces. A session=address becomes the cookie that names that endpoint.
+// parseRequest reads "METHOD scheme://host/path?query  Header: value  random=0.5
+// client=192.0.2.1". Only the host is required, and two spaces separate the fields.
+// session=address becomes the affinity cookie of that endpoint.
 func parseRequest(t testing.TB, table *routing.Table, line string) routing.Request {
 	t.Helper()
 	parts := strings.Split(line, "  ")
@@ -213,8 +214,8 @@ func parseRequest(t testing.TB, table *routing.Table, line string) routing.Reque
 		name, value, _ := strings.Cut(part, "=")
 		var err error
 		switch name {
-		case "draw":
-			r.Draw, err = strconv.ParseFloat(value, 64)
+		case "random":
+			r.Random, err = strconv.ParseFloat(value, 64)
 		case "client":
 			r.Client, err = netip.ParseAddr(value)
 		case "session":
@@ -229,7 +230,7 @@ func parseRequest(t testing.TB, table *routing.Table, line string) routing.Reque
 	return r
 }
 
-// idOf is what affinity cookies call the endpoint with that address.
+// idOf returns the ID of the endpoint with an address.
 func idOf(t testing.TB, table *routing.Table, address string) string {
 	t.Helper()
 	for _, pool := range table.Pools() {

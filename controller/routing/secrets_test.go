@@ -19,8 +19,9 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// generate fills a Secret in. No key is kept in the repository: a value "certificate of shop.test, *.shop.test" in stringData
-// stands for a new certificate with these names, and "key of shop.test, *.shop.test" for its key.
+// generate replaces placeholders in a Secret, so that the repository has no keys. In stringData,
+// "certificate of shop.test, *.shop.test" becomes a new certificate with these names, and "key of
+// shop.test, *.shop.test" becomes its key.
 func generate(t testing.TB, secret *corev1.Secret) *corev1.Secret {
 	t.Helper()
 	if secret.Data == nil {
@@ -38,12 +39,13 @@ func generate(t testing.TB, secret *corev1.Secret) *corev1.Secret {
 	return secret
 }
 
-// pair is a certificate and its key, as PEM.
+// pair is a certificate and its key in PEM.
 type pair struct{ certificate, key []byte }
 
 var pairs = map[string]pair{}
 
-// pairOf makes a self-signed certificate, the same one for the same names. "CN=shop.test" puts a name where it was long ago.
+// pairOf returns a self-signed certificate, the same one for the same names. "CN=shop.test" sets
+// the common name.
 func pairOf(t testing.TB, names string) pair {
 	t.Helper()
 	if p, ok := pairs[names]; ok {
@@ -77,7 +79,7 @@ func pairOf(t testing.TB, names string) pair {
 	return pairs[names]
 }
 
-// renderCertificates says which certificate each name of a section gets, and whether HTTP is redirected for it.
+// renderCertificates renders the certificate of each name, and whether HTTP is redirected.
 func renderCertificates(table *routing.Table, names []string) string {
 	var b strings.Builder
 	for _, name := range names {

@@ -47,6 +47,7 @@ type Options struct {
 // ServicePort is one port of one Service, as in an Ingress backend.
 type ServicePort struct {
 	Service types.NamespacedName
-	// Port is the Service port by name or number (networking.k8s.io/v1 ServiceBackendPort); zero: the Service's only or first port.
+	// Port is the Service port by name or number (networking.k8s.io/v1 ServiceBackendPort); zero:
+	// the Service's only or first port.
 	Port networkingv1.ServiceBackendPort
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// A controller that has not built a table yet, or a test that needs none, may use a nil one.
+// A controller uses a nil table before its first Build.
 func TestNilTable(t *testing.T) {
 	for name, table := range map[string]*routing.Table{"nil": nil, "zero": {}} {
 		d, candidates := table.Explain(routing.Request{Host: "shop.test", Path: "/"})
@@ -27,7 +27,7 @@ func TestNilTable(t *testing.T) {
 	}
 }
 
-func TestTableIsReadable(t *testing.T) {
+func TestTableLists(t *testing.T) {
 	table, _ := routing.Build(parseObjects(t, "inline", `
 kind: Ingress
 metadata: {namespace: shop, name: web, creationTimestamp: "2025-01-01T00:00:00Z"}
@@ -61,7 +61,7 @@ spec: {ingressClassName: other}
 		t.Errorf("pools are %q, want %q", pools, want)
 	}
 	if got := len(table.Routes()); got != 4 {
-		t.Errorf("there are %d routes, want 4", got)
+		t.Errorf("got %d routes, want 4", got)
 	}
 	web, broken, theirs := types.NamespacedName{Namespace: "shop", Name: "web"},
 		types.NamespacedName{Namespace: "shop", Name: "broken"}, types.NamespacedName{Namespace: "shop", Name: "theirs"}

@@ -44,8 +44,7 @@ spec: {ports: [{port: 80, name: http}]}
 	}
 }
 
-// What a decision has nothing to do with has no value, and breaks nothing.
-func TestVariablesWithoutARoute(t *testing.T) {
+func TestVariablesWithoutRoute(t *testing.T) {
 	value := routing.Variables(routing.Request{Header: http.Header{"Authorization": {"Basic !"}}}, routing.Decision{})
 	for name, want := range map[string]string{
 		"1": "", "service_name": "", "remote_addr": "", "remote_user": "", "server_port": "80", "request_uri": "/", "scheme": "http", "": "",

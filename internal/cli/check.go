@@ -206,7 +206,7 @@ This command is not ` + "`kubectl explain`" + `, which documents the fields of A
 	c.Flags().StringVarP(&q.Method, "method", "X", http.MethodGet, "HTTP method of the request")
 	c.Flags().StringArrayVarP(&q.Headers, "header", "H", nil, `request header as "Name: value"; can be repeated`)
 	c.Flags().StringVar(&q.Client, "client", "", "IP address of the client (default: the address of the API server)")
-	c.Flags().StringVar(&q.Draw, "random", "", "random value from 0 to 1 that selects between canary and main backend (default: 0.5)")
+	c.Flags().StringVar(&q.Random, "random", "", "random value from 0 to 1 that selects between canary and main backend (default: 0.5)")
 	output.register(c, outputPretty, outputJSON)
 	return c
 }

@@ -65,7 +65,7 @@ type explained struct {
 }
 
 func explain(table *routing.Table, r Request) explained {
-	decision, candidates := table.Explain(routing.Request{Method: http.MethodGet, Host: r.Host, Path: r.Path, TLS: r.TLS, Draw: 0.5})
+	decision, candidates := table.Explain(routing.Request{Method: http.MethodGet, Host: r.Host, Path: r.Path, TLS: r.TLS, Random: 0.5})
 	e := explained{route: decision.Route}
 	for _, c := range candidates {
 		switch {

@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -191,14 +190,16 @@ func (d *diagnosis) isOthersRule(i *networkingv1.Ingress, n int) bool {
 
 // hosts returns the hosts of the rules in the namespace.
 func (d *diagnosis) hosts() []string {
-	all := map[string]bool{}
+	var all []string
 	for _, i := range d.own() {
 		for _, rule := range i.Spec.Rules {
-			all[rule.Host] = true
+			if rule.Host != "" {
+				all = append(all, rule.Host)
+			}
 		}
 	}
-	delete(all, "")
-	return slices.Sorted(maps.Keys(all))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // noPath is for a host whose rules do not match the path.

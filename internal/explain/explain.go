@@ -25,8 +25,8 @@ type Request struct {
 	Headers []string
 	// Client is the IP address of the client; empty: that of the API server.
 	Client string
-	// Draw is the number from 0 to 1 that shares of canaries are drawn with, 0.5 if it is empty.
-	Draw string
+	// Random is the random value for canaries, from 0 to 1 without 1; empty: 0.5.
+	Random string
 }
 
 // Asker sends a request to a pod; *kube.Client is one.
@@ -61,7 +61,8 @@ type Candidate struct {
 
 // Explanation is how the controller would route a request.
 type Explanation struct {
-	// Action is forward, redirect, refuse, or preflight. Status is that of the response if no pod serves the request.
+	// Action is forward, redirect, refuse, or preflight. Status is that of the response if no pod
+	// serves the request.
 	Action     string
 	Status     int
 	Reason     string
@@ -69,7 +70,8 @@ type Explanation struct {
 	Candidates []Candidate
 }
 
-// Ingresses returns the names of the Ingresses in a namespace that have a rule for the request's host, or a default backend.
+// Ingresses returns the names of the Ingresses in a namespace that have a rule for the request's
+// host, or a default backend.
 func (e *Explanation) Ingresses(namespace string) map[string]bool {
 	all := map[string]bool{}
 	for _, c := range e.Candidates {
@@ -93,14 +95,14 @@ func Explain(ctx context.Context, asker Asker, q Request) (*Explanation, error) 
 	return e, nil
 }
 
-// Ask returns the controller's explanation in a format. The error is a *RefusedError for an invalid query. Any other error
-// says why no controller can answer, and what to do.
+// Ask returns the controller's explanation in a format. The error is a *RefusedError for an invalid
+// query. Any other error says why no controller can answer, and what to do.
 func Ask(ctx context.Context, asker Asker, q Request, format string) (string, error) {
 	query := url.Values{"url": {q.URL}, "method": {q.Method}, "header": q.Headers}
 	if q.Method == "" {
 		query.Set("method", http.MethodGet)
 	}
-	for name, value := range map[string]string{"client": q.Client, "draw": q.Draw} {
+	for name, value := range map[string]string{"client": q.Client, "random": q.Random} {
 		if value != "" {
 			query.Set(name, value)
 		}

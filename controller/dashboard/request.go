@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -13,28 +14,31 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Question is the form with a request to explain.
-type Question struct {
+// Request is the form with a request to explain.
+type Request struct {
 	// URL needs a scheme, http or https, and a host.
 	URL string `json:"url"`
 	// Method is empty for GET.
 	Method string `json:"method"`
 	// Headers are lines like "X-Canary: always"; cookies are the header Cookie.
 	Headers []string `json:"headers"`
-	// Client is the address of the client; empty: that of the reader.
+	// Client is the address of the client; empty: that of the browser.
 	Client string `json:"client"`
-	// Draw is the random value that selects between canaries: 0 to 1, without 1.
-	Draw float64 `json:"draw"`
+	// Random is the random value that selects between canaries: 0 to 1, without 1. Draw is the same
+	// value under its former name.
+	Random float64 `json:"random"`
+	Draw   float64 `json:"draw"`
 
-	draw string
+	random string
 }
 
-// questionOf reads the fields of the form: url, method, header (repeated, or one line each),
-// client, and draw.
-func questionOf(r *http.Request) Question {
-	q := Question{
+// requestOf reads the fields of the form: url, method, header (repeated, or one line each),
+// client, and random, whose former name is draw.
+func requestOf(r *http.Request) Request {
+	q := Request{
 		URL: strings.TrimSpace(r.FormValue("url")), Method: strings.ToUpper(strings.TrimSpace(r.FormValue("method"))),
-		Client: strings.TrimSpace(r.FormValue("client")), Headers: []string{}, draw: strings.TrimSpace(r.FormValue("draw")),
+		Client: strings.TrimSpace(r.FormValue("client")), Headers: []string{},
+		random: strings.TrimSpace(cmp.Or(r.FormValue("random"), r.FormValue("draw"))),
 	}
 	for _, field := range r.Form["header"] {
 		for line := range strings.Lines(field) {
@@ -55,19 +59,19 @@ func questionOf(r *http.Request) Question {
 }
 
 // Lines returns the headers, one per line, for the form.
-func (q Question) Lines() string { return strings.Join(q.Headers, "\n") }
+func (q Request) Lines() string { return strings.Join(q.Headers, "\n") }
 
-// request returns the request in the table's form. The error names the field.
-func (q *Question) request() (routing.Request, error) {
-	asked, err := url.Parse(q.URL)
+// parse returns the request in the table's form. The error names the field.
+func (q *Request) parse() (routing.Request, error) {
+	target, err := url.Parse(q.URL)
 	if err != nil {
 		return routing.Request{}, fmt.Errorf("url: %w", err)
 	}
-	if asked.Host == "" || asked.Scheme != "http" && asked.Scheme != "https" {
+	if target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
 		return routing.Request{}, fmt.Errorf("url: %q is not a URL like http://shop.test/path", q.URL)
 	}
 	r := routing.Request{
-		Method: q.Method, Host: asked.Host, Path: asked.EscapedPath(), Query: asked.RawQuery, TLS: asked.Scheme == "https",
+		Method: q.Method, Host: target.Host, Path: target.EscapedPath(), Query: target.RawQuery, TLS: target.Scheme == "https",
 		Port: 80, ID: "0123456789abcdef0123456789abcdef",
 	}
 	if r.Path == "" {
@@ -76,7 +80,7 @@ func (q *Question) request() (routing.Request, error) {
 	if r.TLS {
 		r.Port = 443
 	}
-	if port := asked.Port(); port != "" {
+	if port := target.Port(); port != "" {
 		if r.Port, err = strconv.Atoi(port); err != nil || r.Port > 65535 {
 			return routing.Request{}, fmt.Errorf("url: %q is not a port", port)
 		}
@@ -92,19 +96,19 @@ func (q *Question) request() (routing.Request, error) {
 			return routing.Request{}, fmt.Errorf("client: %q is not an IP address", q.Client)
 		}
 	}
-	q.Draw = defaultDraw
-	if q.draw != "" {
-		if q.Draw, err = strconv.ParseFloat(q.draw, 64); err != nil || !(q.Draw >= 0 && q.Draw < 1) {
-			return routing.Request{}, fmt.Errorf("draw: %q is not a number from 0 to 1, without 1", q.draw)
+	q.Random = defaultRandom
+	if q.random != "" {
+		if q.Random, err = strconv.ParseFloat(q.random, 64); err != nil || !(q.Random >= 0 && q.Random < 1) {
+			return routing.Request{}, fmt.Errorf("random: %q is not a number from 0 to 1, without 1", q.random)
 		}
 	}
-	r.Draw = q.Draw
+	q.Draw, r.Random = q.Random, q.Random
 	return r, nil
 }
 
-// defaultDraw is in the middle: the same request always has the same explanation, and the larger
-// share wins.
-const defaultDraw = 0.5
+// defaultRandom is in the middle, so the larger share wins. A fixed value gives the same request
+// the same explanation each time.
+const defaultRandom = 0.5
 
 // headers parses lines like "X-Canary: always".
 func headers(lines []string) (http.Header, error) {
@@ -122,8 +126,7 @@ func headers(lines []string) (http.Header, error) {
 
 // serveExplanation responds with JSON, or with text if the client accepts text/plain.
 func (s Source) serveExplanation(w http.ResponseWriter, r *http.Request) {
-	question := questionOf(r)
-	explanation, err := s.explain(question)
+	explanation, err := s.explain(requestOf(r))
 	plain := strings.HasPrefix(r.Header.Get("Accept"), "text/plain")
 	switch {
 	case err != nil && plain:
@@ -132,7 +135,7 @@ func (s Source) serveExplanation(w http.ResponseWriter, r *http.Request) {
 		serveJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 	case plain:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte(explanation.Text())) // the reader left
+		_, _ = w.Write([]byte(explanation.Text())) // the client closed the connection
 	default:
 		serveJSON(w, http.StatusOK, explanation)
 	}
