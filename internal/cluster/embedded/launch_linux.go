@@ -102,7 +102,9 @@ func startProcess(req supervisor.Request, l *listeners) (_ *lifetimePipe, err er
 	cmd := exec.Command(req.Executable, supervisor.ChildCommand) //nolint:noctx // it outlives every context
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
 	cmd.Dir = req.Dir
-	cmd.SysProcAttr = namespaces()
+	cmd.SysProcAttr = network.Attributes()
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
+	cmd.SysProcAttr.Setsid = true // in its own session, the cluster does not get Ctrl-C from the terminal
 	for _, listener := range l.all() {
 		f, err := listener.(*net.TCPListener).File()
 		if err != nil {
@@ -120,23 +122,6 @@ func startProcess(req supervisor.Request, l *listeners) (_ *lifetimePipe, err er
 		close(pipe.reaped)
 	}()
 	return pipe, nil
-}
-
-// namespaces returns the namespaces of a cluster. Root needs no user namespace, and without one,
-// its containers can run as other users.
-func namespaces() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{
-		// In its own session, the cluster does not get Ctrl-C from the terminal.
-		Setsid: true,
-		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS |
-			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
-	}
-	if uid := os.Geteuid(); uid != 0 {
-		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	}
-	return attr
 }
 
 func openLog(dir string) (*os.File, error) {
@@ -248,8 +233,7 @@ func stat(pid int) (started uint64, state byte, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	// The second field is a name in parentheses with any characters. The third is the state, the
-	// 22nd the time.
+	// Field 2 is a name in parentheses with any characters, field 3 the state, and field 22 the time.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return 0, 0, fmt.Errorf("process %d: /proc has no start time", pid)

@@ -125,8 +125,7 @@ var keptCapabilities = map[uintptr]bool{
 	unix.CAP_AUDIT_WRITE: true,
 }
 
-// dropPrivileges switches to the container's user and drops all other capabilities. The program
-// cannot regain privileges.
+// dropPrivileges switches to the container's user and drops all other capabilities, for good.
 func (o *order) dropPrivileges() error {
 	account, err := o.identity()
 	if err != nil {
@@ -260,18 +259,12 @@ func (p *process) wait() (status unix.WaitStatus, err error) {
 
 // signal sends a signal. It returns nil if the process has ended.
 func (p *process) signal(s syscall.Signal) error {
-	raw, err := p.fd.SyscallConn()
-	if err != nil {
-		return nil //nolint:nilerr // it has ended
-	}
-	var sendErr error
-	if err := raw.Control(func(fd uintptr) { sendErr = unix.PidfdSendSignal(int(fd), s, nil, 0) }); err != nil {
-		return nil //nolint:nilerr // it has ended
-	}
-	if errors.Is(sendErr, unix.ESRCH) {
+	var err error // stays nil after wait
+	p.use(func(fd int) { err = unix.PidfdSendSignal(fd, s, nil, 0) })
+	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
-	return sendErr
+	return err
 }
 
 // use calls f with the pidfd. It reports false after wait.

@@ -274,8 +274,7 @@ func (o *order) mountCopy(root string) error {
 	return unix.Mount(root, root, "", unix.MS_BIND, "")
 }
 
-// copyTree copies directories, files, and symbolic links into another directory. It replaces
-// existing files of another type.
+// copyTree copies directories, files, and symbolic links. It replaces files of another type.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {

@@ -260,11 +260,9 @@ type failure struct {
 	Errno            uintptr
 }
 
-// RunChild turns this process into a container's program, as requested by the Runtime that started
-// it. It returns only after a failure, which it reports to the parent.
-//
-// It stays on one thread: namespaces, user, and capabilities belong to a thread, and execve(2)
-// keeps only the calling thread.
+// RunChild turns this process into a container's program, as its Runtime requested. It returns only
+// after a failure, which it reports to the parent. It stays on one thread: namespaces, user, and
+// capabilities belong to a thread, and execve(2) keeps only the calling thread.
 func RunChild() error {
 	runtime.LockOSThread()
 	// Containers must not inherit file descriptors that the parent inherited.

@@ -149,8 +149,7 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
 	return u.root.Chtimes(name, h.ModTime, h.ModTime)
 }
 
-// mode sets the owner and mode. Its owner can always read it, and write to a directory, so that
-// cleanup works without root.
+// mode sets owner and mode. For cleanup without root, owners can read, and write to directories.
 func (u *unpacker) mode(name string, h *tar.Header) error {
 	if err := u.owner(name, h); err != nil {
 		return err

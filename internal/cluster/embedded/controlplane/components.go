@@ -219,7 +219,6 @@ func (p *ControlPlane) fail(c component, reason string) {
 	}
 }
 
-// run runs a component once.
 func (p *ControlPlane) run(ctx context.Context, c component, log string) error {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/pki"
@@ -97,22 +96,22 @@ func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	return nil
 }
 
-// Failed receives an error if the first start of a component fails. The control plane is then
-// unusable.
+// Failed receives an error if a component's first start fails: the control plane is unusable.
 func (p *ControlPlane) Failed() <-chan error { return p.failed }
 
-// Admin returns a client configuration with all permissions.
-func (p *ControlPlane) Admin() (*rest.Config, error) {
-	return restConfig(p.ca, localServer, adminUser, adminGroup)
+// Admin returns a client with all permissions.
+func (p *ControlPlane) Admin() (kubernetes.Interface, error) { return p.Client(adminUser, adminGroup) }
+
+// Client returns a client with the permissions of a user. The API server limits its requests.
+func (p *ControlPlane) Client(user string, groups ...string) (kubernetes.Interface, error) {
+	config, err := restConfig(p.ca, localServer, user, groups...)
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
 }
 
-// Client returns a client configuration for a user.
-func (p *ControlPlane) Client(user string, groups ...string) (*rest.Config, error) {
-	return restConfig(p.ca, localServer, user, groups...)
-}
-
-// NodeTLS returns the TLS configuration of a kubelet API. It requires the API server's client
-// certificate.
+// NodeTLS returns a kubelet API's TLS configuration. It requires the API server's certificate.
 func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
 	pair, err := p.ca.Issue(pki.Leaf{
 		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
@@ -196,11 +195,7 @@ const (
 
 // await waits until a GET request for a path succeeds.
 func (p *ControlPlane) await(ctx context.Context, path string) error {
-	config, err := p.Admin()
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := p.Admin()
 	if err != nil {
 		return fmt.Errorf("control plane: %w", err)
 	}

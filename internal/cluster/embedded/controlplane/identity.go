@@ -30,8 +30,7 @@ const (
 	// adminGroup has all permissions, regardless of RBAC objects.
 	adminGroup = "system:masters"
 	adminUser  = "kubernetes-admin"
-	// kubeletClientUser is the API server as a client of kubelets. Embedded nodes reject all other
-	// users.
+	// kubeletClientUser is the API server as a client of kubelets. Embedded nodes reject all others.
 	kubeletClientUser = "kube-apiserver-kubelet-client"
 	// frontProxyUser is the API server as a client of extension API servers. Its certificates allow
 	// a client to impersonate every user, so another CA than the cluster's issues them.
@@ -83,8 +82,7 @@ func writeKubeconfig(a *pki.Authority, user pki.Leaf, path, context, server stri
 // protobuf is the most efficient content type.
 const protobuf = "application/vnd.kubernetes.protobuf"
 
-// restConfig returns a client configuration without rate limits, because the API server limits
-// requests.
+// restConfig returns a client configuration without rate limits: the API server limits requests.
 func restConfig(a *pki.Authority, server, user string, groups ...string) (*rest.Config, error) {
 	pair, err := a.Issue(pki.Leaf{User: user, Groups: groups})
 	if err != nil {

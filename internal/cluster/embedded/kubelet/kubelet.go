@@ -230,8 +230,7 @@ func (k *Kubelet) recordEvents(ctx context.Context) (stop func()) {
 	return broadcaster.Shutdown
 }
 
-// nodeEvent records an Event of the node. Like a kubelet, it puts the node's name into the UID,
-// which kubectl describe expects.
+// nodeEvent records an Event of the node, with its name as the UID, as kubectl describe expects.
 func (k *Kubelet) nodeEvent(reason, message string) {
 	ref := &corev1.ObjectReference{Kind: "Node", Name: k.config.Name, UID: types.UID(k.config.Name)}
 	k.events.Event(ref, corev1.EventTypeNormal, reason, message)
@@ -367,8 +366,7 @@ func (k *Kubelet) Log(namespace, pod, name string, previous bool) (path string, 
 	return "", nil, noContainer("container %q in pod %q is waiting to start: %s", c.name, pod, reason)
 }
 
-// Dial connects to a port inside a pod, for kubectl port-forward. If the pod does not exist, the
-// error is a *NoContainerError.
+// Dial connects to a port inside a pod. If the pod does not exist, it returns a *NoContainerError.
 func (k *Kubelet) Dial(ctx context.Context, namespace, pod string, port uint16) (net.Conn, error) {
 	v := k.pod(namespace, pod)
 	if v == nil || v.namespace == nil {

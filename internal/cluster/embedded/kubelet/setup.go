@@ -40,9 +40,7 @@ type setup struct {
 	refresh   time.Time          // next update of the volumes
 }
 
-func newSetup() setup {
-	return setup{retry: retryDelays(time.Second, 8*time.Second)}
-}
+func newSetup() setup { return setup{retry: retryDelays(time.Second, 8*time.Second)} }
 
 func (s *setup) release(k *Kubelet) {
 	if s.ports != nil {
@@ -165,8 +163,7 @@ func (w *worker) refreshVolumes(now time.Time) {
 	})
 }
 
-// addressPool allocates pod addresses. It reuses a released address as late as possible, because
-// clients might still have it.
+// addressPool allocates pod addresses. It reuses one late, because clients might still have it.
 type addressPool struct {
 	mu                sync.Mutex
 	first, last, next netip.Addr // first is .2, last is .254

@@ -15,20 +15,11 @@ const missingProgram = "/proc/self/no/such/program"
 // It starts a child process in new namespaces, which ends at once. The error names the attempt, the
 // kernel's error, the sysctl that forbids it, and the fix.
 func Check() error {
-	attributes := &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
-		// The child unshares the mount namespace in a second step, and changes a mount. This step
-		// fails if a security module allows user namespaces without capabilities in them (AppArmor
-		// on Ubuntu).
-		Unshareflags: syscall.CLONE_NEWNS,
-		Pdeathsig:    syscall.SIGKILL,
-	}
-	uid := os.Geteuid()
-	if uid != 0 {
-		attributes.Cloneflags |= syscall.CLONE_NEWUSER
-		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	}
+	attributes := Attributes()
+	// The child unshares the mount namespace in a second step, and changes a mount. This step fails
+	// if a security module allows user namespaces without capabilities in them (AppArmor on Ubuntu).
+	attributes.Unshareflags = syscall.CLONE_NEWNS
+	attributes.Pdeathsig = syscall.SIGKILL
 	child, err := os.StartProcess(missingProgram, []string{missingProgram}, &os.ProcAttr{Dir: "/", Sys: attributes})
 	if err == nil { // the program exists after all
 		_, err = child.Wait()
@@ -40,7 +31,21 @@ func Check() error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok { // without the name of the program
 		err = errno
 	}
-	return refusal(uid, err, readSysctl)
+	return refusal(os.Geteuid(), err, readSysctl)
+}
+
+// Attributes returns the namespaces of a cluster, except for the mount namespace. Root needs no
+// user namespace, and without one, its containers can run as other users.
+func Attributes() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+	}
+	if uid := os.Geteuid(); uid != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	return a
 }
 
 // limit is a sysctl that can forbid namespaces.

@@ -27,39 +27,32 @@ func (n *namespace) Address() netip.Addr { return n.address }
 func (n *namespace) FD() int { return n.fd }
 
 func (n *namespace) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	var l net.Listener
-	err := n.inside(network, address, func() (err error) {
-		l, err = listenConfig().Listen(ctx, network, address)
-		return err
-	})
-	return l, err
+	var c net.ListenConfig
+	c.SetMultipathTCP(false) // it is useless without a second path
+	return open(ctx, n, network, address, c.Listen)
 }
 
 func (n *namespace) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	var c net.PacketConn
-	err := n.inside(network, address, func() (err error) {
-		c, err = listenConfig().ListenPacket(ctx, network, address)
-		return err
-	})
-	return c, err
+	var c net.ListenConfig
+	return open(ctx, n, network, address, c.ListenPacket)
 }
 
 func (n *namespace) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var c net.Conn
-	err := n.inside(network, address, func() (err error) {
-		var d net.Dialer
-		d.SetMultipathTCP(false)
-		c, err = d.DialContext(ctx, network, address)
-		return err
-	})
-	return c, err
+	var d net.Dialer
+	d.SetMultipathTCP(false)
+	return open(ctx, n, network, address, d.DialContext)
 }
 
-// listenConfig disables Multipath TCP, which is useless without a second path.
-func listenConfig() *net.ListenConfig {
-	var c net.ListenConfig
-	c.SetMultipathTCP(false)
-	return &c
+// opener opens a socket of package net.
+type opener[T any] func(ctx context.Context, network, address string) (T, error)
+
+// open opens a socket for address on a thread in the namespace.
+func open[T any](ctx context.Context, n *namespace, network, address string, f opener[T]) (socket T, err error) {
+	err = n.inside(network, address, func() (err error) {
+		socket, err = f(ctx, network, address)
+		return err
+	})
+	return socket, err
 }
 
 // inside runs f, which opens a socket for address, on a thread in the namespace.
@@ -115,8 +108,7 @@ func (n *namespace) Close() error {
 // A network namespace belongs to a thread (setns(2)), whereas goroutines move between threads. The
 // goroutine ends while it is locked to its thread, so the Go runtime ends the thread, too
 // (runtime.LockOSThread). A thread in the wrong namespace can therefore never run other goroutines.
-// A new thread takes some tens of microseconds. A permanent thread for each pod would keep its
-// stack.
+// A new thread takes some tens of microseconds. A permanent thread per pod would keep its stack.
 func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {

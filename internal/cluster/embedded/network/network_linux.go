@@ -63,9 +63,8 @@ func (n *Network) setUp() (err error) {
 		return fmt.Errorf("address %s: %w", Hub, err)
 	}
 	for _, local := range []netip.Prefix{Services, Virtual} {
-		// A local route makes every address of the range local (ip-route(8)). Sockets can listen on
-		// it and connect to it without an address on an interface. Connections to it come from the
-		// hub's address.
+		// A local route makes every address of the range local (ip-route(8)). Sockets can listen on it
+		// and connect to it without an interface address. Connections to it have the hub's address.
 		r := &netlink.Route{LinkIndex: lo.Index, Dst: ipNet(local), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,
 			Scope: netlink.SCOPE_HOST, Src: Hub.AsSlice()}
 		if err := n.routes.RouteReplace(r); err != nil {
@@ -73,8 +72,7 @@ func (n *Network) setUp() (err error) {
 		}
 	}
 	for _, members := range []netip.Prefix{Nodes, Pods} {
-		// A missing node or pod is unreachable at once ("no route to host"), not after an ARP
-		// timeout.
+		// A missing node or pod is unreachable at once ("no route to host"), without an ARP timeout.
 		r := &netlink.Route{Dst: ipNet(members), Type: unix.RTN_UNREACHABLE}
 		if err := n.routes.RouteReplace(r); err != nil {
 			return fmt.Errorf("unreachable route to %s: %w", members, err)
@@ -163,8 +161,7 @@ func (n *Network) add(ctx context.Context, kind string, address netip.Addr) (Nam
 	return member, nil
 }
 
-// join runs in the member's namespace. After an error, the end of the namespace removes the
-// interfaces.
+// join runs in the member's namespace. After an error, the namespace's end removes the interfaces.
 func (n *Network) join(ctx context.Context, name string, member *namespace) error {
 	routes, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -194,8 +191,7 @@ func (n *Network) join(ctx context.Context, name string, member *namespace) erro
 	return awaitUp(ctx, n.routes, hubEnd)
 }
 
-// connect creates the veth pair. The MAC addresses contain the IP address, so both ends know each
-// other's without ARP.
+// connect creates the veth pair. MAC addresses contain the IP address, so the ends need no ARP.
 func (n *Network) connect(name string, member *namespace) (index int, err error) {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = name
@@ -282,7 +278,6 @@ func awaitUp(ctx context.Context, routes *netlink.Handle, index int) error {
 	return nil
 }
 
-// loopback sets lo up.
 func loopback(routes *netlink.Handle) (*netlink.Device, error) {
 	// lo is always interface 1 of a network namespace.
 	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: 1, Name: "lo"}}

@@ -1,7 +1,6 @@
 // Package nodeapi serves the HTTPS API of a node for kubectl logs, exec, attach, and port-forward.
-// The API server is its client
-// (https://kubernetes.io/docs/reference/node/kubelet-endpoints/). The paths are those of v1.36,
-// because they are not stable.
+// The API server is its client (https://kubernetes.io/docs/reference/node/kubelet-endpoints/).
+// The paths are those of v1.36, because they are not stable.
 package nodeapi
 
 import (
@@ -25,8 +24,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// ClientName is the common name in the API server's client certificate
-// (--kubelet-client-certificate).
+// ClientName is the common name in the API server's --kubelet-client-certificate.
 const ClientName = "kube-apiserver-kubelet-client"
 
 const (
@@ -86,8 +84,7 @@ func (a *api) routes() http.Handler {
 	return mux
 }
 
-// onlyAPIServer rejects all clients except the API server. A kubelet authorizes each request; here,
-// the API server is the only client.
+// onlyAPIServer rejects other clients than the API server. A kubelet authorizes each request.
 func onlyAPIServer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -107,9 +107,7 @@ func selectable(name corev1.ResourceName) bool {
 	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
 }
 
-func ceiling(amount, divisor int64) string {
-	return strconv.FormatInt((amount+divisor-1)/divisor, 10)
-}
+func ceiling(amount, divisor int64) string { return strconv.FormatInt((amount+divisor-1)/divisor, 10) }
 
 const (
 	maxLabel      = 63 // longer pod names are truncated for the host name

@@ -32,14 +32,10 @@ func (r *reader) receive() (buffer *[]byte, n int, err error) {
 		buffer = buffers.Get().(*[]byte)
 	case failure != nil:
 		n, err = 0, os.NewSyscallError("read", failure)
-	case n == 0 && !r.isUDP():
-		err = io.EOF
+	case n == 0:
+		if _, udp := r.conn.(*net.UDPConn); !udp { // an empty datagram is not the end
+			err = io.EOF
+		}
 	}
 	return buffer, max(n, 0), err
-}
-
-// isUDP reports whether an empty read is a datagram, not the end of the stream.
-func (r *reader) isUDP() bool {
-	_, ok := r.conn.(*net.UDPConn)
-	return ok
 }

@@ -73,7 +73,6 @@ func Stream(ctx context.Context, l net.Listener, dial Dial) error {
 	}
 }
 
-// serveConn relays one connection until it ends.
 func serveConn(ctx context.Context, client net.Conn, dial Dial) {
 	server, err := dial(ctx, client.RemoteAddr())
 	if err != nil {
@@ -164,8 +163,7 @@ type reader struct {
 
 func newReader(c net.Conn) *reader {
 	r := &reader{conn: c}
-	// Only these types: others, such as TLS, can have a Read method of their own on top of the
-	// socket.
+	// Only these types: others, such as TLS, can have their own Read method on top of the socket.
 	switch socket := c.(type) {
 	case *net.TCPConn:
 		r.raw, _ = socket.SyscallConn() // next handles nil
@@ -177,8 +175,7 @@ func newReader(c net.Conn) *reader {
 	return r
 }
 
-// next waits for bytes and returns them in a buffer. The caller always returns the buffer to the
-// pool.
+// next waits for bytes and returns them in a buffer, which the caller always returns to the pool.
 func (r *reader) next() (buffer *[]byte, n int, err error) {
 	if r.raw != nil {
 		return r.receive()

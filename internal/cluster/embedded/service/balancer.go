@@ -90,7 +90,6 @@ type flow struct {
 	of *balancer
 }
 
-// Close implements net.Conn.
 func (f *flow) Close() error {
 	f.of.mu.Lock()
 	delete(f.of.flows, f)

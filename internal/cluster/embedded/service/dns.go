@@ -311,7 +311,6 @@ const (
 	maxCNAMEs = 8
 )
 
-// answer returns the reply to a query.
 func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {
 	reply := new(dns.Msg)
 	reply.SetReply(query)
@@ -328,9 +327,8 @@ func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {
 	for range maxCNAMEs {
 		records, exists := s.zone.lookup(strings.ToLower(name))
 		if !exists {
-			// The cluster cannot reach outside hosts, so their names get NXDOMAIN. REFUSED would be
-			// more exact, but resolvers treat it as a broken server: they retry and report an
-			// error.
+			// The cluster cannot reach outside hosts, so their names get NXDOMAIN. REFUSED would be more
+			// exact, but resolvers treat it as a broken server: they retry and report an error.
 			if len(reply.Answer) == 0 || s.inZone(name) {
 				reply.Rcode = dns.RcodeNameError
 			}

@@ -71,8 +71,7 @@ func (l *listeners) run(ctx context.Context, ready func()) {
 	}
 }
 
-// update makes the listeners of one Service match the API. The queue retries a Service with
-// problems.
+// update makes a Service's listeners match the API. The queue retries a Service with problems.
 func (l *listeners) update(ctx context.Context, k key) {
 	var problems []error
 	if service := l.objects.service(k); service == nil {
@@ -131,7 +130,6 @@ func (l *listeners) pauseOthers(k key, wanted map[frontend]backends) {
 	}
 }
 
-// close closes a frontend and its connections.
 func (l *listeners) close(k key, f frontend) {
 	opened := l.open[f]
 	opened.stop()
@@ -197,7 +195,6 @@ func (l *listener) ended() bool {
 	}
 }
 
-// listen opens a frontend.
 func (l *listeners) listen(ctx context.Context, k key, f frontend, b backends) (*listener, error) {
 	ns := l.namespaces[f.node]
 	opened := &listener{owner: k, balancer: newBalancer(b), done: make(chan struct{})}
@@ -300,7 +297,6 @@ func (p *pausableListener) isPaused() bool {
 	return p.inner == nil
 }
 
-// Accept implements net.Listener.
 func (p *pausableListener) Accept() (net.Conn, error) {
 	for {
 		p.mu.Lock()
@@ -325,7 +321,6 @@ func (p *pausableListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements net.Listener.
 func (p *pausableListener) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -337,7 +332,6 @@ func (p *pausableListener) Close() error {
 	return nil
 }
 
-// Addr implements net.Listener.
 func (p *pausableListener) Addr() net.Addr {
 	p.mu.Lock()
 	defer p.mu.Unlock()

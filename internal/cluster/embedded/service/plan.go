@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -33,8 +34,7 @@ func (f frontend) String() string {
 type backends struct {
 	// endpoints is never empty in a plan.
 	endpoints []netip.AddrPort
-	// local maps a node to the endpoints for its clients (internalTrafficPolicy: Local), if not
-	// nil.
+	// local, if not nil, maps a node to its clients' endpoints (internalTrafficPolicy: Local).
 	local map[string][]netip.AddrPort
 	// affinity is how long a client keeps its endpoint. 0 means no session affinity.
 	affinity time.Duration
@@ -177,13 +177,11 @@ func parseEndpoint(e *discoveryv1.Endpoint, port uint16) (endpoint, bool) {
 	if err != nil {
 		return endpoint{}, false
 	}
-	result := endpoint{address: netip.AddrPortFrom(address, port), ready: isReady(e), node: ptr.Deref(e.NodeName, "")}
+	ready := ptr.Deref(e.Conditions.Ready, true) // the API defines a missing condition as ready
+	result := endpoint{address: netip.AddrPortFrom(address, port), ready: ready, node: ptr.Deref(e.NodeName, "")}
 	result.terminating = ptr.Deref(e.Conditions.Serving, result.ready) && ptr.Deref(e.Conditions.Terminating, false)
 	return result, result.ready || result.terminating
 }
-
-// isReady treats a missing condition as ready, as the API defines.
-func isReady(e *discoveryv1.Endpoint) bool { return ptr.Deref(e.Conditions.Ready, true) }
 
 // usable returns the ready endpoints, or the terminating ones if no endpoint is ready
 // (https://kubernetes.io/docs/concepts/services-networking/service/#traffic-to-terminating-endpoints).
@@ -203,16 +201,12 @@ func usable(all []endpoint) []netip.AddrPort {
 	return ready
 }
 
-// onNode returns the endpoints that run on a node.
 func onNode(all []endpoint, node string) []endpoint {
 	return slices.DeleteFunc(slices.Clone(all), func(e endpoint) bool { return e.node != node })
 }
 
 func protocolOf(port corev1.ServicePort) corev1.Protocol {
-	if port.Protocol == "" {
-		return corev1.ProtocolTCP
-	}
-	return port.Protocol
+	return cmp.Or(port.Protocol, corev1.ProtocolTCP)
 }
 
 func portNumber(n int32) (uint16, bool) {

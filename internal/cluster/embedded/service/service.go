@@ -14,7 +14,7 @@
 //	plan.go       PURE: a Service and its EndpointSlices -> frontends and their endpoints
 //	balancer.go   select an endpoint for each connection
 //	listeners.go  open, pause and close the listeners of all frontends
-//	dns.go        the DNS server; its zone is PURE: a DNS name -> records, from Services and EndpointSlices
+//	dns.go        the DNS server; PURE: a DNS name -> records, from Services and EndpointSlices
 package service
 
 import (
@@ -36,8 +36,7 @@ import (
 
 // Config configures Run.
 type Config struct {
-	// Client must be allowed to list and watch Services and EndpointSlices (user
-	// system:kube-proxy).
+	// Client must be able to list and watch Services and EndpointSlices (user system:kube-proxy).
 	Client kubernetes.Interface
 	// Hub is the router namespace. It owns all cluster IPs.
 	Hub network.Namespace

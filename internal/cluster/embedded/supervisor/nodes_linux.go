@@ -31,8 +31,7 @@ const (
 	kubeletPort = 10250
 	// clusterDomain is the DNS domain of the cluster.
 	clusterDomain = "cluster.local"
-	// controlPlaneRole is the label and the taint of the control-plane node, as in kubeadm and
-	// kind.
+	// controlPlaneRole is the control-plane node's label and taint, as in kubeadm and kind.
 	controlPlaneRole = "node-role.kubernetes.io/control-plane"
 )
 
@@ -60,7 +59,7 @@ func (s *supervisor) startNode(ctx context.Context, i int, images container.Imag
 		return err
 	}
 	s.nodes[name] = ns
-	client, err := s.client(controlplane.NodeUserPrefix+name, controlplane.NodeGroup)
+	client, err := s.plane.Client(controlplane.NodeUserPrefix+name, controlplane.NodeGroup)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,6 @@ func (s *supervisor) startNode(ctx context.Context, i int, images container.Imag
 	return nil
 }
 
-// serveNode serves the kubelet API of a node.
 func (s *supervisor) serveNode(ctx context.Context, name string, ns network.Namespace, node *kubelet.Kubelet) error {
 	config, err := s.plane.NodeTLS(name, ns.Address())
 	if err != nil {
@@ -119,26 +117,13 @@ func (s *supervisor) taints(i int) []corev1.Taint {
 	return []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
 }
 
-// client returns a client with the permissions of a user.
-func (s *supervisor) client(user string, groups ...string) (kubernetes.Interface, error) {
-	config, err := s.plane.Client(user, groups...)
-	if err != nil {
-		return nil, err
-	}
-	return kubernetes.NewForConfig(config)
-}
-
 // bootstrapPoll is the delay between attempts of a bootstrap step.
 const bootstrapPoll = 20 * time.Millisecond
 
 // bootstrap creates the objects that kubeadm would create, and waits until pods can run: the nodes
 // are Ready, and the default service account exists.
 func (s *supervisor) bootstrap(ctx context.Context) error {
-	config, err := s.plane.Admin()
-	if err != nil {
-		return err
-	}
-	admin, err := kubernetes.NewForConfig(config)
+	admin, err := s.plane.Admin()
 	if err != nil {
 		return err
 	}
@@ -157,8 +142,7 @@ const (
 	dnsPort = 53
 )
 
-// createDNSService creates the Service of the DNS server, at the address in the pods' resolv.conf.
-// The server itself is in the hub.
+// createDNSService creates the hub's DNS Service, at the address in the pods' resolv.conf.
 func createDNSService(ctx context.Context, admin kubernetes.Interface) error {
 	meta := metav1.ObjectMeta{
 		Name: dnsName, Namespace: metav1.NamespaceSystem,

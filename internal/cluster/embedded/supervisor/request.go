@@ -19,8 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// ChildCommand is the argument with which the provider starts its own executable as a supervisor.
-// The executable must then call Run.
+// ChildCommand is the argument of the provider's executable as a supervisor. It must then call Run.
 const ChildCommand = "embedded-supervisor"
 
 // Request configures the supervisor: one line of JSON on its standard input.

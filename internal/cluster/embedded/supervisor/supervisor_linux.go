@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/controlplane"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
@@ -25,13 +23,11 @@ import (
 )
 
 const (
-	// startTimeout limits the time until the cluster is Ready. A busy machine takes 10 times as
-	// long as an idle one.
+	// startTimeout limits the time to Ready. A busy machine takes 10 times as long as an idle one.
 	startTimeout = 2 * time.Minute
 	// removeTimeout limits the removal of the directory of an abandoned cluster.
 	removeTimeout = 10 * time.Second
-	// removePoll is the delay between attempts: a process that is about to end might still be
-	// writing.
+	// removePoll is the delay between attempts: a process that is about to end might still write.
 	removePoll = 20 * time.Millisecond
 )
 
@@ -157,7 +153,7 @@ func (s *supervisor) start(ctx context.Context) error {
 // startServices starts the implementation of Services and DNS. The channel receives nil when all
 // existing Services are served, or an error.
 func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, err error) {
-	client, err := s.client(controlplane.ProxyUser)
+	client, err := s.plane.Client(controlplane.ProxyUser)
 	if err != nil {
 		return nil, err
 	}
@@ -177,15 +173,9 @@ func (s *supervisor) startServices(ctx context.Context) (serving <-chan error, e
 	return started, nil
 }
 
-// startVirtual starts the kubelet of the virtual nodes (docs/scale.md). Their errors are only
-// logged.
+// startVirtual starts the kubelet of the virtual nodes (docs/scale.md) and only logs their errors.
 func (s *supervisor) startVirtual(ctx context.Context) error {
-	config, err := s.plane.Admin()
-	if err != nil {
-		return fmt.Errorf("virtual nodes: %w", err)
-	}
-	config.QPS = -1 // the API server belongs to this cluster only
-	client, err := kubernetes.NewForConfig(config)
+	client, err := s.plane.Admin()
 	if err != nil {
 		return fmt.Errorf("virtual nodes: %w", err)
 	}
@@ -222,9 +212,8 @@ func (s *supervisor) setUpNamespaces() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	// /proc must show the PID namespace. If the machine's /proc is partly masked, as in a
-	// container, user namespaces cannot mount it (user_namespaces(7)). The machine's /proc works,
-	// too.
+	// /proc must show the PID namespace. If the machine's /proc is partly masked, as in a container,
+	// user namespaces cannot mount it (user_namespaces(7)). The machine's /proc works, too.
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
 		s.log("using the machine's /proc: %v", err)
 	}
@@ -234,8 +223,7 @@ func (s *supervisor) setUpNamespaces() error {
 	return nil
 }
 
-// end stops all processes, and removes an abandoned new cluster. It reports whether the end was
-// requested.
+// end stops all processes and removes an abandoned new cluster. It reports a requested end.
 func (s *supervisor) end(cause error) bool {
 	s.log("stopping: %v", cause)
 	abandoned := errors.Is(cause, errAbandoned)
@@ -283,7 +271,6 @@ func retry(ctx context.Context, delay time.Duration, f func() error) error {
 	}
 }
 
-// step reports the start of a step.
 func (s *supervisor) step(text string) {
 	s.log("%s", text)
 	s.events.send(Event{Step: text})

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,15 +43,13 @@ const (
 	// Label with value "true" marks a virtual node. Such a node should also have a NoSchedule taint
 	// with this key, so that only pods that tolerate it are scheduled there.
 	Label = "ingresslab.dev/virtual"
-	// Port is the HTTP port of all virtual pods. It is unusual, because no Service with a cluster
-	// IP can use the same port.
+	// Port is the HTTP port of all virtual pods: an unusual one, as no cluster IP can also use it.
 	Port = 10128
 	// HeaderAddress is the response header with the requested address.
 	HeaderAddress = "X-Virtual-Address"
 )
 
-// workers limits parallel requests to the API server. It shares the machine, so more are not
-// faster.
+// workers limits parallel requests to the API server on the same machine. More are not faster.
 const workers = 8
 
 // Config configures Run.
@@ -79,8 +78,7 @@ type kubelet struct {
 type item struct{ namespace, name string }
 
 // Run simulates all current and future virtual nodes until ctx ends. Until the first virtual node
-// exists, it only watches Nodes. It returns an error if it cannot open the port of the virtual
-// pods.
+// exists, it only watches Nodes. It returns an error if it cannot open the virtual pods' port.
 func Run(ctx context.Context, c Config) error {
 	k := &kubelet{
 		Config: c, addresses: newAddresses(network.Virtual),
@@ -218,17 +216,16 @@ func (k *kubelet) node(ctx context.Context, name string) error {
 	if err != nil {
 		return nil //nolint:nilerr // the node was deleted
 	}
-	if condition := nodeReady(node); condition != nil && condition.Status == corev1.ConditionTrue && len(node.Status.Addresses) > 0 {
+	if nodeReady(node) && len(node.Status.Addresses) > 0 {
 		return nil
 	}
 	if err := k.renew(ctx, node); err != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{"status": k.nodeStatus(node, metav1.Now())})
-	if err != nil {
-		return fmt.Errorf("node %s: status: %w", name, err)
+	if err == nil {
+		_, err = k.Client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
 	}
-	_, err = k.Client.CoreV1().Nodes().Patch(ctx, name, types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("node %s: status: %w", name, err)
 	}
@@ -268,13 +265,10 @@ func (k *kubelet) nodeStatus(node *corev1.Node, now metav1.Time) corev1.NodeStat
 	return status
 }
 
-func nodeReady(node *corev1.Node) *corev1.NodeCondition {
-	for i := range node.Status.Conditions {
-		if node.Status.Conditions[i].Type == corev1.NodeReady {
-			return &node.Status.Conditions[i]
-		}
-	}
-	return nil
+func nodeReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // renewLeases renews the Leases of all nodes until ctx ends, spread over the interval.
@@ -301,10 +295,9 @@ func (k *kubelet) renewLeases(ctx context.Context) {
 func (k *kubelet) renew(ctx context.Context, node *corev1.Node) error {
 	leases := k.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
 	body, err := json.Marshal(map[string]any{"spec": map[string]any{"renewTime": metav1.NowMicro()}})
-	if err != nil {
-		return fmt.Errorf("lease of node %s: %w", node.Name, err)
+	if err == nil {
+		_, err = leases.Patch(ctx, node.Name, types.MergePatchType, body, metav1.PatchOptions{})
 	}
-	_, err = leases.Patch(ctx, node.Name, types.MergePatchType, body, metav1.PatchOptions{})
 	if apierrors.IsNotFound(err) {
 		_, err = leases.Create(ctx, newLease(node), metav1.CreateOptions{})
 	}

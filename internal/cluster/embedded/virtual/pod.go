@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,12 +49,9 @@ func slim(object any) (any, error) {
 }
 
 func podReady(pod *corev1.Pod) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // pod makes a pod on a virtual node Ready, or removes a deleted pod.
@@ -101,10 +99,10 @@ func (k *kubelet) ready(ctx context.Context, pod *corev1.Pod) error {
 		"metadata": map[string]any{"uid": pod.UID}, // rejected if another pod has this name now
 		"status":   podStatus(pod, address, metav1.Now()),
 	})
-	if err != nil {
-		return fmt.Errorf("pod %s/%s: status: %w", pod.Namespace, pod.Name, err)
+	if err == nil {
+		pods := k.Client.CoreV1().Pods(pod.Namespace)
+		_, err = pods.Patch(ctx, pod.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
 	}
-	_, err = k.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{}, "status")
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("pod %s/%s: status: %w", pod.Namespace, pod.Name, err)
 	}
@@ -203,7 +201,6 @@ func (a *addresses) release(pod types.UID) {
 	delete(a.byUID, pod)
 }
 
-// inUse reports whether a pod has the address.
 func (a *addresses) inUse(address netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -211,8 +208,7 @@ func (a *addresses) inUse(address netip.Addr) bool {
 	return used
 }
 
-// idleTimeout is longer than that of any proxy, so the server never closes an idle connection
-// first.
+// idleTimeout exceeds that of any proxy, so the server never closes an idle connection first.
 const idleTimeout = 10 * time.Minute
 
 // serve answers requests for all pods until ctx ends.

@@ -131,9 +131,7 @@ func TestNodeBecomesReadyAndHasLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ready := nodeReady(n)
-		return ready != nil && ready.Status == corev1.ConditionTrue && n.Status.Capacity.Pods().Value() == defaultCapacity &&
-			n.Status.NodeInfo.KubeletVersion == "v1.2.3"
+		return nodeReady(n) && n.Status.Capacity.Pods().Value() == defaultCapacity && n.Status.NodeInfo.KubeletVersion == "v1.2.3"
 	})
 	lease, err := w.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), "v1", metav1.GetOptions{})
 	if err != nil || lease.Spec.RenewTime == nil || *lease.Spec.HolderIdentity != "v1" {
