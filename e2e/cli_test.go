@@ -17,7 +17,7 @@ import (
 )
 
 var _ = Describe("the CLI", func() {
-	It("finds the cluster whatever it is made with", func(ctx SpecContext) {
+	It("finds the cluster of any provider", func(ctx SpecContext) {
 		cmd := exec.CommandContext(ctx, binary(), "kubeconfig", "--name", clusterName)
 		cmd.Dir = lab.root
 		out, err := cmd.Output()
@@ -25,13 +25,13 @@ var _ = Describe("the CLI", func() {
 		Expect(strings.TrimSpace(string(out))).To(Equal(lab.cluster.Kubeconfig))
 	})
 
-	It("reuses the cluster that is up", func(ctx SpecContext) {
+	It("reuses the running cluster", func(ctx SpecContext) {
 		before := identity(ctx)
 		ingresslab(ctx, "up")
 		Expect(identity(ctx)).To(Equal(before))
 	})
 
-	It("prints where the cluster is reached, and a kubeconfig that only its owner can read", func(ctx SpecContext) {
+	It("prints the addresses of the cluster, and a kubeconfig that only its owner can read", func(ctx SpecContext) {
 		Expect(ingresslab(ctx, "status")).To(And(
 			ContainSubstring(lab.cluster.Addresses.HTTP), ContainSubstring(lab.cluster.Addresses.Status), ContainSubstring(clusterName)))
 		file, err := os.Stat(lab.cluster.Kubeconfig)
@@ -58,7 +58,7 @@ var _ = Describe("the CLI", func() {
 		Expect(files).To(ContainElement(ContainSubstring("ingress-controller")))
 	})
 
-	It("says which port is taken, and by whom, when another cluster wants it", func(ctx SpecContext) {
+	It("names the port that is in use, and its cluster, when another cluster requests it", func(ctx SpecContext) {
 		_, port, _ := strings.Cut(lab.cluster.Addresses.HTTP, ":")
 		cmd := exec.CommandContext(ctx, binary(), "up", "--name", "ingresslab-e2e-second", "--cluster", provider, "--http-port", port)
 		cmd.Dir = lab.root
@@ -67,15 +67,14 @@ var _ = Describe("the CLI", func() {
 		Expect(string(out)).To(And(ContainSubstring(port), ContainSubstring(clusterName), ContainSubstring("--http-port")))
 	})
 
-	It("answers an unknown scenario with the nearest name and exit code 2", func(ctx SpecContext) {
+	It("suggests the most similar name for an unknown scenario, with exit code 2", func(ctx SpecContext) {
 		r := run(ctx, "run", "host-ruting")
 		Expect(r.code).To(Equal(2))
 		Expect(r.stderr).To(ContainSubstring("host-routing"))
 	})
 })
 
-// identity tells clusters apart: a namespace that no cluster is without has an ID of its own in
-// each.
+// identity returns the ID of a namespace that every cluster has.
 func identity(ctx context.Context) types.UID {
 	GinkgoHelper()
 	namespace, err := lab.api.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})

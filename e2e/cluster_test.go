@@ -16,7 +16,7 @@ import (
 )
 
 var _ = Describe("the cluster", func() {
-	It("has Ready nodes of one version, the API server's", func(ctx SpecContext) {
+	It("has Ready nodes with the version of the API server", func(ctx SpecContext) {
 		server, err := lab.api.Discovery().ServerVersion()
 		Expect(err).NotTo(HaveOccurred())
 		nodes, err := lab.api.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
@@ -62,7 +62,7 @@ var _ = Describe("the cluster", func() {
 		Expect(poolOf(ctx, ns.name)).NotTo(ContainElement(HavePrefix(service.Spec.ClusterIP)))
 	})
 
-	It("follows endpoints to the last one, and answers 503 when there is none", func(ctx SpecContext) {
+	It("follows endpoints to the last one, and returns 503 without one", func(ctx SpecContext) {
 		ns := newNamespace(ctx)
 		ns.applyReady(ctx, "shop.yaml")
 		answer(ctx, ns.host("shop"), "/", 200)
@@ -76,7 +76,7 @@ var _ = Describe("the cluster", func() {
 	})
 })
 
-// notReady names the pods of a namespace that are not ready.
+// notReady returns the unready pods of a namespace.
 func notReady(ctx context.Context, namespace string) (waiting []string) {
 	GinkgoHelper()
 	pods, err := lab.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
@@ -108,7 +108,7 @@ func readyEndpoints(ctx context.Context, namespace, service string) (ready int) 
 	return ready
 }
 
-// poolOf lists the endpoints that the status page has for the shop of a namespace.
+// poolOf returns the endpoints on the status page for the shop of a namespace.
 func poolOf(ctx context.Context, namespace string) (addresses []string) {
 	GinkgoHelper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+lab.cluster.Addresses.Status+"/api/v1/endpoints", nil)

@@ -24,8 +24,8 @@ var _ = Describe("the ingress", func() {
 		for _, pod := range ns.pods(ctx, "shop") {
 			Eventually(ctx, load.served).WithArguments(ns.name+"/"+pod.Name).Should(BeNumerically(">", 20), "the pod has traffic")
 			Expect(lab.api.CoreV1().Pods(ns.name).Delete(ctx, pod.Name, metav1.DeleteOptions{})).To(Succeed())
-			// The Deployment's status counts the deleted pod for a moment still. Without two others
-			// there is nobody to serve.
+			// The Deployment's status counts a deleted pod for a moment. The other two pods serve
+			// meanwhile.
 			Eventually(ctx, func() []string { return names(ready(ns.pods(ctx, "shop"))) }).
 				Should(And(HaveLen(3), Not(ContainElement(pod.Name))))
 		}
@@ -44,14 +44,14 @@ var _ = Describe("the ingress", func() {
 		for _, pod := range before {
 			Eventually(ctx, load.served).WithArguments(ns.name+"/"+pod).Should(BeNumerically(">", 20), "the pod has traffic")
 		}
-		// What `kubectl rollout restart` does.
+		// As `kubectl rollout restart` does.
 		patch := `{"spec":{"template":{"metadata":{"annotations":{"restarted":"yes"}}}}}`
 		_, err := lab.api.AppsV1().Deployments(ns.name).Patch(ctx, "shop", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(ctx, func() []string { return names(ns.pods(ctx, "shop")) }).
 			Should(And(HaveLen(3), Not(ContainElements(before[0])), Not(ContainElements(before[1])), Not(ContainElements(before[2]))))
 		Expect(lab.kube.WaitReady(ctx, objects...)).To(Succeed())
-		// Where pods start within a second, that is over before there was much traffic.
+		// Where pods start within a second, the rollout ends before enough traffic.
 		for _, pod := range ns.pods(ctx, "shop") {
 			Eventually(ctx, load.served).WithArguments(ns.name+"/"+pod.Name).Should(BeNumerically(">", 20), "the new pod has traffic")
 		}
@@ -69,13 +69,13 @@ var _ = Describe("the ingress", func() {
 		answer(ctx, "nobody."+ns.host("shop"), "/", 404)
 	}, SpecTimeout(2*time.Minute))
 
-	It("gives the Lease to a second replica when its holder goes", func(ctx SpecContext) {
+	It("passes the Lease to a second replica when its holder stops", func(ctx SpecContext) {
 		ns := newNamespace(ctx)
 		ns.applyReady(ctx, "shop.yaml")
 		Eventually(ctx, ns.ingressAddress(ctx, "shop")).ShouldNot(BeEmpty())
 		first := leaseHolder(ctx)
 		Expect(first).NotTo(BeEmpty())
-		// No grace: the holder has no time to give the Lease away, as if its node had died.
+		// Without a grace period, the holder cannot release the Lease, as if its node failed.
 		now := int64(0)
 		Expect(lab.api.CoreV1().Pods(controllerNamespace).Delete(ctx, first, metav1.DeleteOptions{GracePeriodSeconds: &now})).To(Succeed())
 		Eventually(ctx, func() string { return leaseHolder(ctx) }).ShouldNot(Or(BeEmpty(), Equal(first)))
@@ -85,7 +85,7 @@ var _ = Describe("the ingress", func() {
 		answer(ctx, ns.host("another"), "/", 200)
 	}, SpecTimeout(3*time.Minute))
 
-	It("keeps serving beside a broken rule, and says in an Event what is wrong", func(ctx SpecContext) {
+	It("keeps serving other rules than an invalid one, and reports the error in an Event", func(ctx SpecContext) {
 		ns := newNamespace(ctx)
 		ns.applyReady(ctx, "shop.yaml")
 		ns.apply(ctx, "broken.yaml")
@@ -97,7 +97,7 @@ var _ = Describe("the ingress", func() {
 	}, SpecTimeout(time.Minute))
 })
 
-// ready gives the pods whose condition Ready is true.
+// ready returns the pods whose condition Ready is true.
 func ready(pods []corev1.Pod) (list []corev1.Pod) {
 	for _, p := range pods {
 		if slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -116,8 +116,7 @@ func names(pods []corev1.Pod) (names []string) {
 	return names
 }
 
-// entryPod is the controller pod on the node that the ports of this machine lead to. Its zero value
-// means: none yet.
+// entryPod is the controller pod on the node with the port mappings; zero if unknown.
 func entryPod(ctx context.Context) corev1.Pod {
 	GinkgoHelper()
 	list, err := lab.api.CoreV1().Pods(controllerNamespace).List(ctx, metav1.ListOptions{
@@ -131,7 +130,7 @@ func entryPod(ctx context.Context) corev1.Pod {
 	return corev1.Pod{}
 }
 
-// leaseHolder names the pod that holds the Lease; empty if nobody does.
+// leaseHolder returns the pod that holds the Lease; empty if none.
 func leaseHolder(ctx context.Context) string {
 	GinkgoHelper()
 	lease, err := lab.api.CoordinationV1().Leases(controllerNamespace).Get(ctx, leaseName, metav1.GetOptions{})
@@ -142,7 +141,7 @@ func leaseHolder(ctx context.Context) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// warnings lists the messages of the Warning Events on an Ingress.
+// warnings returns the messages of the Warning Events on an Ingress.
 func warnings(ctx context.Context, namespace, ingress string) (messages []string) {
 	GinkgoHelper()
 	list, err := lab.api.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{

@@ -18,10 +18,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// namespace is a spec's own: its name is part of the host names in it, so that no two specs meet.
+// namespace is the namespace of one spec. Its name is part of its host names.
 type namespace struct{ name string }
 
-// newNamespace makes one that goes away with the spec.
+// newNamespace creates a namespace that the spec deletes.
 func newNamespace(ctx context.Context) namespace {
 	GinkgoHelper()
 	made, err := lab.api.CoreV1().Namespaces().Create(ctx,
@@ -33,11 +33,10 @@ func newNamespace(ctx context.Context) namespace {
 	return namespace{made.Name}
 }
 
-// host gives a host name that is the namespace's own: shop is shop.<namespace>.test.
+// host returns a host name of the namespace: shop is shop.<namespace>.test.
 func (n namespace) host(label string) string { return label + "." + n.name + ".test" }
 
-// apply applies a file of testdata, with every ".test" in it made the namespace's own, and returns
-// the objects.
+// apply applies a file of testdata with the namespace's hosts, and returns the objects.
 func (n namespace) apply(ctx context.Context, file string) []*unstructured.Unstructured {
 	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join("testdata", file))
@@ -51,7 +50,7 @@ func (n namespace) apply(ctx context.Context, file string) []*unstructured.Unstr
 	return objects
 }
 
-// applyReady applies a file and waits until everything in it is ready.
+// applyReady applies a file and waits until its objects are ready.
 func (n namespace) applyReady(ctx context.Context, file string) []*unstructured.Unstructured {
 	GinkgoHelper()
 	objects := n.apply(ctx, file)
@@ -59,7 +58,7 @@ func (n namespace) applyReady(ctx context.Context, file string) []*unstructured.
 	return objects
 }
 
-// pods lists the pods of an app that are not on their way out.
+// pods returns the pods of an app that are not terminating.
 func (n namespace) pods(ctx context.Context, app string) []corev1.Pod {
 	GinkgoHelper()
 	list, err := lab.api.CoreV1().Pods(n.name).List(ctx, metav1.ListOptions{LabelSelector: "app=" + app})
@@ -76,19 +75,19 @@ func living(pods []corev1.Pod) (alive []corev1.Pod) {
 	return alive
 }
 
-// get asks the ingress for a host and a path.
+// get sends a GET request for a host and a path to the ingress.
 func get(ctx context.Context, host, path string) probe.Observation {
 	return lab.env.HTTP.Do(ctx, probe.Request{URL: "http://" + host + path})
 }
 
-// answer asks until the ingress answers a status three times in a row.
+// answer sends requests until the ingress returns a status three times in a row.
 func answer(ctx context.Context, host, path string, status int) {
 	GinkgoHelper()
 	Eventually(ctx, func() probe.Observation { return get(ctx, host, path) }).
 		MustPassRepeatedly(3).Should(HaveField("Status", status))
 }
 
-// ingressAddress reads the first address in the status of an Ingress; empty if there is none.
+// ingressAddress returns the first address in the status of an Ingress; empty if none.
 func (n namespace) ingressAddress(ctx context.Context, name string) func() string {
 	return func() string {
 		ing, err := lab.api.NetworkingV1().Ingresses(n.name).Get(ctx, name, metav1.GetOptions{})

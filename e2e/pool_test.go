@@ -11,18 +11,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// atOnce is how many scenarios run at the same time. They wait for pods most of the time, and a
-// machine of two cores can start the pods of a few.
+// atOnce is the number of parallel scenarios. They mostly wait for pods.
 const atOnce = 3
 
-// pool runs scenarios beside each other, while the specs, which Ginkgo runs one after the other,
-// wait for theirs.
+// pool runs scenarios in parallel, while the sequential specs of Ginkgo wait for the results.
 type pool struct {
 	order []*scenario.Scenario
 	runs  map[*scenario.Scenario]*scenarioRun
 }
 
-// scenarioRun is a scenario that runs or has run.
+// scenarioRun is a scenario with its result.
 type scenarioRun struct {
 	done   chan struct{}
 	report *scenario.Report
@@ -30,15 +28,13 @@ type scenarioRun struct {
 	err    error
 }
 
-// newPool begins nothing: there is no cluster yet. The exclusive scenarios are the last of the
-// order.
+// newPool starts nothing, because there is no cluster yet. Exclusive scenarios are the last.
 func newPool(order []*scenario.Scenario) *pool {
 	return &pool{order: order, runs: map[*scenario.Scenario]*scenarioRun{}}
 }
 
-// result waits for the end of a scenario. The first that is asked for begins them all; with a
-// focus, the others may not be wanted, and each begins when it is asked for. The runs outlive the
-// spec that began them, and end with the suite's own context at the latest.
+// result waits for the end of a scenario. The first call starts all; with a focus, each call starts
+// its own. The runs end with the suite's context at the latest.
 func (p *pool) result(ctx context.Context, s *scenario.Scenario) (*scenario.Report, string, error) {
 	if p.runs[s] == nil {
 		wanted := p.order

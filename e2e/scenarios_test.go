@@ -23,8 +23,7 @@ var _ = Describe("the scenario", Ordered, ContinueOnFailure, func() {
 		}
 		all = append(all, s)
 	}
-	// Exclusive ones last: they wait for all others, and nothing of theirs that still goes away is
-	// in anybody's way.
+	// Exclusive scenarios run last, after all others are removed.
 	slices.SortStableFunc(all, func(a, b *scenario.Scenario) int { return cmp.Compare(exclusive(a), exclusive(b)) })
 	pool := newPool(all)
 	for _, s := range all {
@@ -49,8 +48,7 @@ func exclusive(s *scenario.Scenario) int {
 	return 0
 }
 
-// What a lab is worth, `ingresslab dev test` shows, which hack/test-e2e.sh runs after this suite.
-// Here is whether the command works.
+// hack/test-e2e.sh runs `ingresslab dev test` after this suite. This spec tests only the command.
 var _ = Describe("the lab", func() {
 	It("runs from its start to its solution, twice", func(ctx SpecContext) {
 		for range 2 {
@@ -59,12 +57,11 @@ var _ = Describe("the lab", func() {
 	})
 })
 
-// found lists a kind of file in the folders of the repository. It runs while the specs are being
-// named, before the suite.
+// found lists the files of a pattern in the repository, before the suite runs.
 func found(folder, file string) []string {
 	list, err := filepath.Glob(filepath.Join("..", folder, "*", file))
 	if err != nil || len(list) == 0 {
-		// A suite without scenarios would pass: it must not.
+		// A suite without scenarios must not pass.
 		return []string{filepath.Join("..", folder, "none-found", file)}
 	}
 	return list

@@ -27,20 +27,20 @@ import (
 )
 
 const (
-	// controllerNamespace and controllerPods are where manifests/ puts the controller.
+	// controllerNamespace and controllerPods select the controller of manifests/.
 	controllerNamespace = "ingresslab-system"
 	controllerPods      = "app.kubernetes.io/name=ingress-controller"
 	// leaseName is the Lease whose holder writes status and Events.
 	leaseName = "ingresslab-leader"
 )
 
-// provider is what the suite's cluster is made with: kind, unless CLUSTER says otherwise.
+// provider is the provider of the suite's cluster: kind, or the value of CLUSTER.
 var provider = cmp.Or(os.Getenv("CLUSTER"), kind.Name)
 
-// clusterName is not the one that people work in.
+// clusterName differs from the default cluster.
 var clusterName = "ingresslab-e2e" + strings.TrimSuffix("-"+provider, "-"+kind.Name)
 
-// lab is what the specs have: a cluster that is up, and the ways into it.
+// lab is the running cluster with its clients.
 var lab struct {
 	root    string
 	cluster *cluster.Cluster
@@ -78,7 +78,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(30*time.Minute))
 
-// describe says of the cluster what `ingresslab status` does.
+// describe returns the status of the cluster as `ingresslab status` prints it.
 func describe(ctx context.Context) *cluster.Cluster {
 	GinkgoHelper()
 	var status struct {
@@ -99,7 +99,7 @@ func describe(ctx context.Context) *cluster.Cluster {
 	}
 }
 
-// removeCluster leaves nothing behind, and the cluster's logs where CI keeps them if a spec failed.
+// removeCluster deletes the cluster. If a spec failed, it saves the logs for CI.
 func removeCluster(ctx SpecContext) {
 	if dir := os.Getenv("OUT"); dir != "" && CurrentSpecReport().Failed() {
 		_ = run(ctx, "export-logs", filepath.Join(lab.root, dir, "e2e-logs-"+provider)).err
@@ -113,14 +113,14 @@ func removeCluster(ctx SpecContext) {
 
 func binary() string { return filepath.Join(lab.root, "bin", "ingresslab") }
 
-// result is what a command left.
+// result is the output of a command.
 type result struct {
 	stdout, stderr string
 	code           int
 	err            error
 }
 
-// run runs the CLI on the suite's cluster, as a user would.
+// run runs the CLI on the suite's cluster.
 func run(ctx context.Context, args ...string) result {
 	args = append(args, "--name", clusterName, "--cluster", provider)
 	cmd := exec.CommandContext(ctx, binary(), args...)
@@ -132,7 +132,7 @@ func run(ctx context.Context, args ...string) result {
 	return result{stdout: stdout.String(), stderr: stderr.String(), code: cmd.ProcessState.ExitCode(), err: err}
 }
 
-// ingresslab runs the CLI and expects it to succeed. It returns stdout.
+// ingresslab runs the CLI, expects success, and returns stdout.
 func ingresslab(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	r := run(ctx, args...)

@@ -15,7 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// traffic is a stream of requests for one host that goes on while a spec does something else.
+// traffic is a stream of requests for one host during a spec.
 type traffic struct {
 	host   string
 	client *http.Client
@@ -28,8 +28,8 @@ type traffic struct {
 	pods     map[string]int
 }
 
-// start sends requests from a number of clients, each the next one as soon as the last was
-// answered. Connections are kept, as those of browsers are.
+// start sends requests from concurrent clients without pauses. They keep connections, as browsers
+// do.
 func start(ctx context.Context, host string, clients int) *traffic {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &traffic{host: host, stop: cancel, pods: map[string]int{}}
@@ -54,7 +54,7 @@ func start(ctx context.Context, host string, clients int) *traffic {
 	return t
 }
 
-// send makes one request. It is not cut off when the traffic stops: what was begun is counted.
+// send sends one request, which also completes after the traffic stops.
 func (t *traffic) send(ctx context.Context) (pod, failure string) {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, "http://"+t.host+"/", nil)
 	if err != nil {
@@ -85,20 +85,19 @@ func (t *traffic) record(pod, failure string) {
 	t.pods[pod]++
 }
 
-// served says how many requests a pod has answered so far.
+// served returns how many requests a pod has served.
 func (t *traffic) served(pod string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.pods[pod]
 }
 
-// expectNoFailure ends the traffic and fails the spec if a request failed, or if there was hardly
-// any.
+// expectNoFailure ends the traffic. It fails the spec after a failed request, or too few requests.
 func (t *traffic) expectNoFailure(atLeast int) {
 	GinkgoHelper()
 	t.stop()
 	t.done.Wait()
 	GinkgoWriter.Printf("traffic to %s: %d requests, %d failed, answered by %v\n", t.host, t.sent, len(t.failures), t.pods)
 	Expect(t.failures).To(BeEmpty(), "of %d requests", t.sent)
-	Expect(t.sent).To(BeNumerically(">=", atLeast), "too little traffic to prove anything")
+	Expect(t.sent).To(BeNumerically(">=", atLeast), "too few requests")
 }

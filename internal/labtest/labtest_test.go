@@ -21,13 +21,13 @@ import (
 	"github.com/ingresslab/ingresslab/internal/testing/fakecluster"
 )
 
-// brief is the patience with a cluster in which everything is in force at once.
+// brief are the timeouts for a cluster with immediate effects.
 var brief = labtest.Timeouts{
 	Ready: time.Second, Settle: 300 * time.Millisecond, Failure: 500 * time.Millisecond, Advice: 100 * time.Millisecond, Gone: time.Second,
 }
 
-// fixture writes the lab of good.txtar with the files of other archives instead of its own, and
-// returns it with what the last archive wants.
+// fixture writes the lab of good.txtar, replaces files with those of other archives, and returns
+// the lab with the wants of the last archive.
 func fixture(t *testing.T, archives ...string) (*lab.Lab, []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -58,7 +58,7 @@ func fixture(t *testing.T, archives ...string) (*lab.Lab, []string) {
 	return l, want
 }
 
-// environment is a cluster whose API server knows what a host is.
+// environment returns an Env of a cluster whose API server rejects invalid hosts.
 func environment(t *testing.T) labtest.Env {
 	t.Helper()
 	c, http := fakecluster.New(t)
@@ -77,7 +77,7 @@ func environment(t *testing.T) labtest.Env {
 	}
 }
 
-// proven proves one lab and returns what became of it.
+// tested tests one lab and returns its item.
 func tested(t *testing.T, l *lab.Lab, env labtest.Env) *labtest.Item {
 	t.Helper()
 	place := &labtest.ClusterReport{Provider: "fake", Started: time.Now()}
@@ -88,7 +88,8 @@ func tested(t *testing.T, l *lab.Lab, env labtest.Env) *labtest.Item {
 	return place.Items[0]
 }
 
-// faultsOf lists faults as KIND: FILE:LINE: TEXT, and what could not be judged as KIND: REASON.
+// faultsOf lists diagnostics as KIND: FILE:LINE: TEXT, and parts that could not be evaluated as
+// KIND: REASON.
 func faultsOf(l *lab.Lab, item *labtest.Item) []string {
 	var lines []string
 	for _, part := range item.Parts {
@@ -132,8 +133,8 @@ func TestValidLabPasses(t *testing.T) {
 	}
 }
 
-// TestLabErrorsAreReported proves the prover: each archive is a lab with something wrong in it, and
-// every line of its want begins a fault that has to be found. There must be no other.
+// TestLabErrorsAreReported tests labs with errors. Each line of an archive's want is the start of
+// one diagnostic.
 func TestLabErrorsAreReported(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/*.txtar")
@@ -156,7 +157,7 @@ func TestLabErrorsAreReported(t *testing.T) {
 	}
 }
 
-// expect compares lines with how they have to begin.
+// expect compares lines with their expected prefixes.
 func expect(t *testing.T, got, want []string) {
 	t.Helper()
 	same := len(got) == len(want)
@@ -168,7 +169,7 @@ func expect(t *testing.T, got, want []string) {
 	}
 }
 
-// untidy is a session whose reset leaves what the student has made and changed.
+// untidy is a session whose reset keeps the student's changes.
 type untidy struct {
 	labtest.Session
 	started bool
@@ -215,7 +216,7 @@ func TestIncompleteRemovalIsReported(t *testing.T) {
 	})
 }
 
-// A lab in somebody else's cluster, whose namespace is in use, is not touched.
+// In an existing cluster, a lab whose namespace exists does not run.
 func TestExistingNamespaceIsUntouched(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
@@ -232,7 +233,7 @@ func TestExistingNamespaceIsUntouched(t *testing.T) {
 	}
 }
 
-// What the cluster cannot do is skipped with the reason, a lab as a whole and a mutant by itself.
+// A lab or a mutant that the cluster does not support is skipped with the reason.
 func TestSkipHasReason(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
@@ -261,7 +262,7 @@ func TestSkipHasReason(t *testing.T) {
 	}
 }
 
-// TestInterruptionIsReported cancels while a lab is being solved.
+// TestInterruptionIsReported cancels during a solution.
 func TestInterruptionIsReported(t *testing.T) {
 	t.Parallel()
 	l, _ := fixture(t)
@@ -275,7 +276,7 @@ func TestInterruptionIsReported(t *testing.T) {
 	}
 }
 
-// impatient is a session in which somebody gives up.
+// impatient is a session that cancels the test.
 type impatient struct {
 	labtest.Session
 	cancel context.CancelFunc

@@ -7,8 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// What failed beside others gets a second try, and the report has both; what passed is not tried
-// again.
+// A failed item runs again alone. The report has both attempts.
 func TestFailedItemRunsAgainAlone(t *testing.T) {
 	t.Parallel()
 	failed := &Item{Name: "spoiled", Outcome: scenario.Failed}

@@ -10,7 +10,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// example is a proof with everything that reports differ in.
+// example is a report with all differences.
 func example() *labtest.Report {
 	return labtest.NewReport(
 		&labtest.ClusterReport{Provider: "kind", Outcome: scenario.Skipped, Reason: "no Docker engine answers"},

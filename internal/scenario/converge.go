@@ -39,6 +39,11 @@ type pollResult struct {
 	observed *probe.Observation
 }
 
+// differs returns the result of a poll with one difference.
+func differs(field, expected, observed string) pollResult {
+	return pollResult{mismatches: []probe.Mismatch{{Field: field, Expected: expected, Observed: observed}}}
+}
+
 func (l pollResult) holds() bool { return l.err == nil && len(l.mismatches) == 0 }
 
 // polling is how long and how often to poll.

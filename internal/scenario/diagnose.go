@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,10 +193,7 @@ func ingressState(i networkingv1.Ingress) IngressState {
 }
 
 func ruleLines(rule networkingv1.IngressRule) []string {
-	host := rule.Host
-	if host == "" {
-		host = "*"
-	}
+	host := cmp.Or(rule.Host, "*")
 	if rule.HTTP == nil {
 		return []string{host + " -> the default backend"}
 	}

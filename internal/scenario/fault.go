@@ -15,8 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
 // podFault injects a fault into pods, and returns their names.
@@ -249,7 +247,7 @@ func (r *runner) drain(ctx context.Context, node string) error {
 		if len(left) == 0 {
 			return pollResult{}
 		}
-		return pollResult{mismatches: []probe.Mismatch{{Field: "pods on node " + node, Expected: "none", Observed: strings.Join(left, ", ")}}}
+		return differs("pods on node "+node, "none", strings.Join(left, ", "))
 	})
 	if c.held || c.err != nil {
 		return c.err

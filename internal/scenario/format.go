@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -145,10 +146,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // or returns the duration, or otherwise if the file has none.
 func (d Duration) or(otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return time.Duration(d)
+	return cmp.Or(time.Duration(d), otherwise)
 }
 
 // source is the origin of a scenario.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -175,7 +176,7 @@ func writeMismatch(w io.Writer, m probe.Mismatch) {
 // write writes the diagnostics, one line for each fact.
 func (d *Diagnostics) write(b *strings.Builder) {
 	for _, i := range d.Ingresses {
-		fmt.Fprintf(b, "ingress %s: class %s, address %s\n", i.Name, orNone(i.Class), orNone(strings.Join(i.Addresses, ", ")))
+		fmt.Fprintf(b, "ingress %s: class %s, address %s\n", i.Name, cmp.Or(i.Class, "none"), cmp.Or(strings.Join(i.Addresses, ", "), "none"))
 		for _, rule := range i.Rules {
 			fmt.Fprintf(b, "  %s\n", rule)
 		}
@@ -206,20 +207,8 @@ func (d *Diagnostics) write(b *strings.Builder) {
 	}
 }
 
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
-
-// label is the step's name or, without one, its number.
-func (s StepReport) label() string {
-	if s.Name == "" {
-		return fmt.Sprint(s.Number)
-	}
-	return s.Name
-}
+// label returns the step's name, or its number if it has none.
+func (s StepReport) label() string { return cmp.Or(s.Name, fmt.Sprint(s.Number)) }
 
 // Title is the name and the text of the step.
 func (s StepReport) Title() string {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,12 +60,7 @@ func (c *checker) url(path, raw string) {
 
 func (e Expect) describeRequest(names isolation) string {
 	var b strings.Builder
-	if e.Method == "" {
-		b.WriteString("GET ")
-	} else {
-		b.WriteString(e.Method + " ")
-	}
-	b.WriteString(names.url(e.URL))
+	fmt.Fprintf(&b, "%s %s", cmp.Or(e.Method, "GET"), names.url(e.URL))
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		fmt.Fprintf(&b, " with %s: %s", name, names.text(e.Header[name]))
 	}

@@ -136,6 +136,18 @@ func outcomeOf(err error) Outcome {
 	return Broken
 }
 
+// refused sets the outcome for a response of the API server; err can be nil.
+func (s *StepReport) refused(err error) error {
+	s.Outcome = outcomeOf(err)
+	return err
+}
+
+// broken sets the outcome Broken.
+func (s *StepReport) broken(err error) error {
+	s.Outcome = Broken
+	return err
+}
+
 // savedObject is an object outside the run's namespace, with the state to restore.
 type savedObject struct {
 	object *unstructured.Unstructured

@@ -218,10 +218,7 @@ func listNumbers(numbers []int) string {
 	for _, n := range numbers {
 		all = append(all, fmt.Sprint(n))
 	}
-	if len(all) == 0 {
-		return "none"
-	}
-	return strings.Join(all, " and ")
+	return cmp.Or(strings.Join(all, " and "), "none")
 }
 
 // maxRequests limits the requests of one traffic step.

@@ -163,23 +163,31 @@ func (c *checker) targets(path string, targets []string, objects bool) {
 	}
 }
 
-// given returns the names with the value true, sorted.
-func given(all map[string]bool) []string {
-	var names []string
-	for name, is := range all {
-		if is {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+// choice is one of several fields that exclude each other.
+type choice struct {
+	field string
+	given bool
 }
 
-func count(names []string) string {
-	if len(names) == 0 {
-		return "none is given"
+// exactlyOne returns the given field. It reports an error unless exactly one is given.
+func (c *checker) exactlyOne(path string, choices ...choice) string {
+	var all, given []string
+	for _, one := range choices {
+		all = append(all, one.field)
+		if one.given {
+			given = append(given, one.field)
+		}
 	}
-	return strings.Join(names, " and ") + " are given"
+	if len(given) == 1 {
+		return given[0]
+	}
+	fields := strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	count := "none is given"
+	if len(given) > 0 {
+		count = strings.Join(given, " and ") + " are given"
+	}
+	c.fault(path, "exactly one of %s is needed, %s", fields, count)
+	return ""
 }
 
 // CheckLocks validates locks and tolerations of a scenario or a lab. A namespace has a label for

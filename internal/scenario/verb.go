@@ -143,8 +143,7 @@ func (noVerb) validate(*checker, string) {}
 func (noVerb) traits() traits            { return traits{} }
 func (noVerb) describe(isolation) string { return "" }
 func (noVerb) run(_ context.Context, _ *runner, report *StepReport) error {
-	report.Outcome = Broken
-	return errors.New("the step has no verb")
+	return report.broken(errors.New("the step has no verb"))
 }
 
 // eachStep visits steps and their nested steps, with their positions.

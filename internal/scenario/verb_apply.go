@@ -38,8 +38,7 @@ func (a Apply) run(ctx context.Context, r *runner, report *StepReport) error {
 	if err == nil {
 		err = r.env.Kube.Apply(ctx, objects...)
 	}
-	report.Outcome = outcomeOf(err)
-	return err
+	return report.refused(err)
 }
 
 // replay records the objects that an earlier run has applied.
@@ -84,18 +83,15 @@ func (t Delete) describe(isolation) string { return "delete " + strings.Join(t, 
 func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
 	objects, err := t.objects(r)
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	r.forget(objects)
 	r.disturbed = r.disturbed || slices.ContainsFunc(objects, hasPods)
 	if err := r.save(ctx, objects...); err != nil {
-		report.Outcome = outcomeOf(err)
-		return err
+		return report.refused(err)
 	}
 	if err := r.env.Kube.Delete(ctx, objects...); err != nil {
-		report.Outcome = outcomeOf(err)
-		return err
+		return report.refused(err)
 	}
 	c := converge(ctx, polling{within: waitWithin, streak: 1}, func(ctx context.Context) pollResult { return r.seeGone(ctx, objects) })
 	return report.settle(c, TimedOut)

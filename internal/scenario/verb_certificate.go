@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -81,8 +82,7 @@ const validity = 24 * time.Hour
 func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) error {
 	signer, err := r.authority(cert.CA)
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	var pair *pki.KeyPair
 	switch hosts := r.names.texts(cert.Hosts); {
@@ -96,8 +96,7 @@ func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) 
 		}
 	}
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	if cert.Secret == "" {
 		report.Outcome = Passed
@@ -106,15 +105,12 @@ func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) 
 	secret := r.names.object(secretOf(cert.Secret, signer, pair))
 	r.remember([]*unstructured.Unstructured{secret})
 	err = r.env.Kube.Apply(ctx, secret)
-	report.Outcome = outcomeOf(err)
-	return err
+	return report.refused(err)
 }
 
 // authority returns the CA of a name, which it creates on first use.
 func (r *runner) authority(name string) (*pki.Authority, error) {
-	if name == "" {
-		name = defaultAuthority
-	}
+	name = cmp.Or(name, defaultAuthority)
 	if a := r.authorities[name]; a != nil {
 		return a, nil
 	}

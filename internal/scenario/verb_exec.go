@@ -94,7 +94,7 @@ func (e Exec) poll(ctx context.Context, r *runner) pollResult {
 	pod, err := r.podOf(ctx, e.Pod, "")
 	switch {
 	case apierrors.IsNotFound(err):
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: e.Pod, Observed: "not found"}}}
+		return differs("object", e.Pod, "not found")
 	case err != nil:
 		return pollResult{err: err}
 	}

@@ -269,8 +269,7 @@ func (r *runner) seeAnswerTo(ctx context.Context, e Expect, request probe.Reques
 	var noPair noPairError
 	switch {
 	case apierrors.IsNotFound(err), errors.As(err, &noPair):
-		return pollResult{mismatches: []probe.Mismatch{{Field: "certificate", Expected: "that of secret " + e.Certificate.Secret,
-			Observed: err.Error()}}}
+		return differs("certificate", "that of secret "+e.Certificate.Secret, err.Error())
 	case err != nil:
 		return pollResult{err: err}
 	}
@@ -300,7 +299,7 @@ func (r *runner) compare(ctx context.Context, e Expect, want probe.Expectation, 
 	var unanswered unansweredError
 	switch {
 	case errors.As(o.Err, &unanswered):
-		return pollResult{mismatches: []probe.Mismatch{{Field: "answer", Expected: "one", Observed: unanswered.Error()}}}
+		return differs("answer", "one", unanswered.Error())
 	case o.Err != nil:
 		return pollResult{err: o.Err}
 	}

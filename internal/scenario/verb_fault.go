@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -43,9 +44,7 @@ type NodeFault struct {
 }
 
 func (f Fault) validate(c *checker, path string) {
-	if both := given(map[string]bool{"pod": f.Pod != nil, "node": f.Node != nil}); len(both) != 1 {
-		c.fault(path, "exactly one of pod and node is needed, %s", count(both))
-	}
+	c.exactlyOne(path, choice{"pod", f.Pod != nil}, choice{"node", f.Node != nil})
 	if p := f.Pod; p != nil {
 		p.validate(c, path+".pod")
 	}
@@ -53,9 +52,7 @@ func (f Fault) validate(c *checker, path string) {
 	if n == nil {
 		return
 	}
-	if who := given(map[string]bool{"name": n.Name != "", "role": n.Role != "", "service": n.Service != ""}); len(who) != 1 {
-		c.fault(path+".node", "exactly one of name, role and service is needed, %s", count(who))
-	}
+	c.exactlyOne(path+".node", choice{"name", n.Name != ""}, choice{"role", n.Role != ""}, choice{"service", n.Service != ""})
 	c.oneOf(path+".node.action", n.Action, "cordon", "drain", "uncordon")
 	if n.Role != "" {
 		c.oneOf(path+".node.role", n.Role, "worker", "control-plane")
@@ -63,10 +60,8 @@ func (f Fault) validate(c *checker, path string) {
 }
 
 func (p PodFault) validate(c *checker, path string) {
-	who := given(map[string]bool{"name": p.Name != "", "service": p.Service != "", "workload": p.Workload != "", "session": p.Session != ""})
-	if len(who) != 1 {
-		c.fault(path, "exactly one of name, service, workload and session is needed, %s", count(who))
-	}
+	c.exactlyOne(path, choice{"name", p.Name != ""}, choice{"service", p.Service != ""}, choice{"workload", p.Workload != ""},
+		choice{"session", p.Session != ""})
 	if p.Workload != "" {
 		c.workload(path+".workload", p.Workload, "deployment", "daemonset", "statefulset", "replicaset")
 	}
@@ -92,10 +87,7 @@ func (f Fault) describe(isolation) string {
 		return fmt.Sprintf("%s %s", f.Node.Action, f.Node.target())
 	}
 	p := *f.Pod
-	do := map[string]string{"unready": "make unready"}[p.Action]
-	if do == "" {
-		do = p.Action
-	}
+	do := cmp.Or(map[string]string{"unready": "make unready"}[p.Action], p.Action)
 	switch {
 	case p.Session != "":
 		return do + " the pod that answered last in session " + p.Session

@@ -55,8 +55,7 @@ type glimpse struct {
 func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(n.Expect)
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	looking, stop := context.WithCancel(ctx)
 	defer stop()

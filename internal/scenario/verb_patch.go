@@ -32,9 +32,7 @@ type Patch struct {
 func (p Patch) validate(c *checker, path string) {
 	c.object(path+".object", p.Object)
 	c.inNamespace(path+".namespace", p.Namespace)
-	if both := given(map[string]bool{"merge": p.Merge != nil, "json": p.JSON != nil}); len(both) != 1 {
-		c.fault(path, "exactly one of merge and json is needed, %s", count(both))
-	}
+	c.exactlyOne(path, choice{"merge", p.Merge != nil}, choice{"json", p.JSON != nil})
 	if p.Merge != nil && len(p.Merge) == 0 || p.JSON != nil && len(p.JSON) == 0 {
 		c.fault(path, "changes nothing")
 	}
@@ -83,18 +81,15 @@ func (p Patch) run(ctx context.Context, r *runner, report *StepReport) error {
 		err = r.save(ctx, o)
 	}
 	if err != nil {
-		report.Outcome = outcomeOf(err)
-		return err
+		return report.refused(err)
 	}
 	r.disturbed = r.disturbed || hasPods(o)
 	kind, body, err := r.names.patch(p, o.GetKind()).body()
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	err = r.env.Kube.Patch(ctx, o, kind, body)
-	report.Outcome = outcomeOf(err)
-	return err
+	return report.refused(err)
 }
 
 // body returns the type and the JSON of the patch.
@@ -219,6 +214,5 @@ func (s Scale) run(ctx context.Context, r *runner, report *StepReport) error {
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, *s.Replicas)
 	_, err := r.env.Kube.Clientset().AppsV1().Deployments(r.names.namespace).
 		Patch(ctx, s.Deployment, types.MergePatchType, patch, metav1.PatchOptions{})
-	report.Outcome = outcomeOf(err)
-	return err
+	return report.refused(err)
 }

@@ -15,8 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/ingresslab/ingresslab/internal/probe"
+	"k8s.io/utils/ptr"
 )
 
 // Rollout controls a rollout, as kubectl rollout does. Exactly one of restart, undo, and status is
@@ -36,16 +35,15 @@ type Rollout struct {
 }
 
 func (ro Rollout) validate(c *checker, path string) {
-	which := given(map[string]bool{"restart": ro.Restart != "", "undo": ro.Undo != "", "status": ro.Status != ""})
-	if len(which) != 1 {
-		c.fault(path, "exactly one of restart, undo and status is needed, %s", count(which))
+	which := c.exactlyOne(path, choice{"restart", ro.Restart != ""}, choice{"undo", ro.Undo != ""}, choice{"status", ro.Status != ""})
+	if which == "" {
 		return
 	}
 	kinds := []string{"deployment", "daemonset", "statefulset"}
-	if which[0] == "undo" {
+	if which == "undo" {
 		kinds = kinds[:1]
 	}
-	c.workload(path+"."+which[0], ro.target(), kinds...)
+	c.workload(path+"."+which, ro.target(), kinds...)
 	c.inNamespace(path+".namespace", ro.Namespace)
 }
 
@@ -82,8 +80,7 @@ const (
 func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error {
 	o, err := r.object(ro.target(), ro.Namespace)
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	r.disturbed = r.disturbed || ro.Status == ""
 	switch {
@@ -100,8 +97,7 @@ func (ro Rollout) run(ctx context.Context, r *runner, report *StepReport) error 
 		report.Outcome = Failed
 		return err
 	case err != nil:
-		report.Outcome = outcomeOf(err)
-		return err
+		return report.refused(err)
 	}
 	c := converge(ctx, r.polling(ro.Within, waitWithin, 1, report), func(ctx context.Context) pollResult { return r.seeRollout(ctx, o) })
 	return report.settle(c, TimedOut)
@@ -168,7 +164,7 @@ func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.Po
 func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) pollResult {
 	got, err := r.env.Kube.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: describeObject(o), Observed: "not found"}}}
+		return differs("object", describeObject(o), "not found")
 	}
 	if err != nil {
 		return pollResult{err: err}
@@ -177,64 +173,61 @@ func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) p
 	if err != nil || lacks == "" {
 		return pollResult{err: err}
 	}
-	return pollResult{mismatches: []probe.Mismatch{{Field: "rollout of " + describeObject(o), Expected: "finished", Observed: lacks}}}
+	return differs("rollout of "+describeObject(o), "finished", lacks)
+}
+
+// rolloutState is the state of a rollout, for any kind of workload.
+type rolloutState struct {
+	observed                 bool
+	wanted, updated, running int32
+	// old is the number of pods of earlier revisions; only Deployments report it.
+	old int32
+	// goal describes the running pods.
+	goal string
 }
 
 // rolloutLacks returns what a rollout waits for; empty if it is complete.
 func rolloutLacks(o *unstructured.Unstructured) (string, error) {
+	state, err := rolloutOf(o)
+	switch {
+	case err != nil:
+		return "", err
+	case !state.observed:
+		return "not begun", nil
+	case state.updated < state.wanted:
+		return fmt.Sprintf("%d of %d pods are new", state.updated, state.wanted), nil
+	case state.old > 0:
+		return fmt.Sprintf("%d old pods still exist", state.old), nil
+	case state.running < max(state.wanted, state.updated):
+		return fmt.Sprintf("%d of %d %s", state.running, max(state.wanted, state.updated), state.goal), nil
+	}
+	return "", nil
+}
+
+func rolloutOf(o *unstructured.Unstructured) (rolloutState, error) {
 	convert := runtime.DefaultUnstructuredConverter.FromUnstructured
 	switch o.GetKind() {
 	case "Deployment":
 		var d appsv1.Deployment
 		err := convert(o.Object, &d)
-		return deploymentLacks(&d), err
+		st := d.Status
+		return rolloutState{
+			observed: st.ObservedGeneration >= d.Generation, wanted: ptr.Deref(d.Spec.Replicas, 1), updated: st.UpdatedReplicas,
+			running: st.AvailableReplicas, old: st.Replicas - st.UpdatedReplicas, goal: "new pods are available",
+		}, err
 	case "DaemonSet":
 		var d appsv1.DaemonSet
 		err := convert(o.Object, &d)
 		st := d.Status
-		switch {
-		case st.ObservedGeneration < d.Generation:
-			return "not begun", err
-		case st.UpdatedNumberScheduled < st.DesiredNumberScheduled:
-			return fmt.Sprintf("%d of %d pods are new", st.UpdatedNumberScheduled, st.DesiredNumberScheduled), err
-		case st.NumberAvailable < st.DesiredNumberScheduled:
-			return fmt.Sprintf("%d of %d pods are available", st.NumberAvailable, st.DesiredNumberScheduled), err
-		}
-		return "", err
+		return rolloutState{
+			observed: st.ObservedGeneration >= d.Generation, wanted: st.DesiredNumberScheduled, updated: st.UpdatedNumberScheduled,
+			running: st.NumberAvailable, goal: "pods are available",
+		}, err
 	}
 	var s appsv1.StatefulSet
 	err := convert(o.Object, &s)
-	wanted := wantedReplicas(s.Spec.Replicas)
-	switch {
-	case s.Status.ObservedGeneration < s.Generation:
-		return "not begun", err
-	case s.Status.UpdatedReplicas < wanted:
-		return fmt.Sprintf("%d of %d pods are new", s.Status.UpdatedReplicas, wanted), err
-	case s.Status.ReadyReplicas < wanted:
-		return fmt.Sprintf("%d of %d pods are ready", s.Status.ReadyReplicas, wanted), err
-	}
-	return "", err
-}
-
-func deploymentLacks(d *appsv1.Deployment) string {
-	wanted, st := wantedReplicas(d.Spec.Replicas), d.Status
-	switch {
-	case st.ObservedGeneration < d.Generation:
-		return "not begun"
-	case st.UpdatedReplicas < wanted:
-		return fmt.Sprintf("%d of %d pods are new", st.UpdatedReplicas, wanted)
-	case st.Replicas > st.UpdatedReplicas:
-		return fmt.Sprintf("%d old pods still exist", st.Replicas-st.UpdatedReplicas)
-	case st.AvailableReplicas < st.UpdatedReplicas:
-		return fmt.Sprintf("%d of %d new pods are available", st.AvailableReplicas, st.UpdatedReplicas)
-	}
-	return ""
-}
-
-// wantedReplicas applies the API's default of one.
-func wantedReplicas(n *int32) int32 {
-	if n == nil {
-		return 1
-	}
-	return *n
+	return rolloutState{
+		observed: s.Status.ObservedGeneration >= s.Generation, wanted: ptr.Deref(s.Spec.Replicas, 1), updated: s.Status.UpdatedReplicas,
+		running: s.Status.ReadyReplicas, goal: "pods are ready",
+	}, err
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -190,20 +191,18 @@ const afterglow = time.Second
 func (t Traffic) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(t.expect())
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	total, err := t.total()
 	if err != nil {
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	}
 	seen := newTally()
 	if t.Session != "" {
 		seen.add(r.env.HTTP.Do(ctx, request))
 		total--
 	}
-	f := flow{http: r.env.HTTP, request: request, clients: t.concurrency(), rate: t.rate()}
+	f := flow{http: r.env.HTTP, request: request, clients: cmp.Or(t.Concurrency, defaultConcurrency), rate: t.rate()}
 	if t.While == nil {
 		f.run(ctx, total, nil, seen)
 		return r.judge(ctx, t.Expect, seen, report)
@@ -242,13 +241,6 @@ func (t Traffic) expect() Expect {
 	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
 }
 
-func (t Traffic) concurrency() int {
-	if t.Concurrency == 0 {
-		return defaultConcurrency
-	}
-	return t.Concurrency
-}
-
 // rate returns the most requests per second; 0 for no limit.
 func (t Traffic) rate() int {
 	if t.Rate == 0 && t.While != nil {
@@ -265,19 +257,9 @@ func (t Traffic) total() (int, error) {
 	return t.Requests, nil
 }
 
-func (s Share) confidence() float64 {
-	if s.Confidence == 0 {
-		return defaultConfidence
-	}
-	return s.Confidence
-}
+func (s Share) confidence() float64 { return cmp.Or(s.Confidence, defaultConfidence) }
 
-func (s Share) power() float64 {
-	if s.Power == 0 {
-		return defaultConfidence
-	}
-	return s.Power
-}
+func (s Share) power() float64 { return cmp.Or(s.Power, defaultConfidence) }
 
 // tells reports whether there is a wrong share to distinguish. It cannot be 0 percent: any share
 // detects a canary without responses.

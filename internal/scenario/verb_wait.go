@@ -10,6 +10,7 @@ import (
 
 	"github.com/ingresslab/ingresslab/internal/kube"
 	"github.com/ingresslab/ingresslab/internal/probe"
+	"github.com/ingresslab/ingresslab/internal/text"
 )
 
 // Wait is a condition to wait for. Exactly one of ready, ingress, deployment, service, pod, and
@@ -52,15 +53,11 @@ type Wait struct {
 }
 
 func (w Wait) validate(c *checker, path string) {
-	subjects := given(map[string]bool{
-		"ready": w.Ready, "ingress": w.Ingress != "", "deployment": w.Deployment != "", "service": w.Service != "", "pod": w.Pod != "",
-		"object": w.Object != "",
-	})
-	if len(subjects) != 1 {
-		c.fault(path, "needs exactly one of ready, ingress, deployment, service, pod, and object; %s", count(subjects))
+	subject := c.exactlyOne(path, choice{"ready", w.Ready}, choice{"ingress", w.Ingress != ""}, choice{"deployment", w.Deployment != ""},
+		choice{"service", w.Service != ""}, choice{"pod", w.Pod != ""}, choice{"object", w.Object != ""})
+	if subject == "" {
 		return
 	}
-	subject := subjects[0]
 	c.goesWith(path+".address", subject, "ingress", w.Address != nil, w.Addresses == "")
 	c.goesWith(path+".addresses", subject, "ingress", w.Addresses != "", false)
 	if w.Address != nil && w.Addresses != "" {
@@ -89,9 +86,7 @@ func (w Wait) validateObject(c *checker, path string) {
 	if w.Namespace != noNamespace {
 		c.inNamespace(path+".namespace", w.Namespace)
 	}
-	if both := given(map[string]bool{"exists": w.Exists != nil, "jsonpath": w.JSONPath != ""}); len(both) != 1 {
-		c.fault(path, "exactly one of exists and jsonpath is needed, %s", count(both))
-	}
+	c.exactlyOne(path, choice{"exists", w.Exists != nil}, choice{"jsonpath", w.JSONPath != ""})
 	if (w.JSONPath == "") != (w.Value == nil) {
 		c.fault(path, "jsonpath and value go together: the field, and what it has to be")
 	}
@@ -162,13 +157,10 @@ func (w Wait) describeObject() string {
 }
 
 func readyEndpoints(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no ready endpoint"
-	case 1:
-		return "1 ready endpoint"
 	}
-	return fmt.Sprintf("%d ready endpoints", n)
+	return text.Count(n, "ready endpoint")
 }
 
 // condition returns the condition of a Deployment or a Pod.
@@ -207,8 +199,7 @@ func (w Wait) waitReady(ctx context.Context, r *runner, report *StepReport) erro
 		report.Outcome = Passed
 		return nil
 	case !errors.As(err, &missing):
-		report.Outcome = Broken
-		return err
+		return report.broken(err)
 	case isLate(err):
 		report.Outcome = TimedOut
 	default:

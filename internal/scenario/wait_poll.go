@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -24,57 +25,52 @@ import (
 
 // poll compares the object with the goal.
 func (w Wait) poll(ctx context.Context, r *runner) pollResult {
-	if w.Object != "" {
-		return r.seeField(ctx, w)
-	}
-	var m *probe.Mismatch
-	var err error
+	var l pollResult
 	switch {
+	case w.Object != "":
+		return r.seeField(ctx, w)
 	case w.Addresses != "":
-		m, err = r.seeNodeAddresses(ctx, w.Ingress)
+		l = r.seeNodeAddresses(ctx, w.Ingress)
 	case w.Ingress != "":
-		m, err = r.seeAddress(ctx, w.Ingress, *w.Address)
+		l = r.seeAddress(ctx, w.Ingress, *w.Address)
 	case w.Service != "":
-		m, err = r.seeEndpoints(ctx, w.Service, *w.Endpoints)
+		l = r.seeEndpoints(ctx, w.Service, *w.Endpoints)
 	case w.Deployment != "":
-		m, err = r.seeDeployment(ctx, w.Deployment, w.condition())
+		l = r.seeDeployment(ctx, w.Deployment, w.condition())
 	default:
-		m, err = r.seePod(ctx, w.Pod, w.condition())
+		l = r.seePod(ctx, w.Pod, w.condition())
 	}
-	if apierrors.IsNotFound(err) {
-		return pollResult{mismatches: []probe.Mismatch{{Field: "object", Expected: w.goal(), Observed: "not found"}}}
+	if apierrors.IsNotFound(l.err) {
+		return differs("object", w.goal(), "not found")
 	}
-	if err != nil || m == nil {
-		return pollResult{err: err}
-	}
-	return pollResult{mismatches: []probe.Mismatch{*m}}
+	return l
 }
 
-func (r *runner) seeAddress(ctx context.Context, name string, wanted bool) (*probe.Mismatch, error) {
+func (r *runner) seeAddress(ctx context.Context, name string, wanted bool) pollResult {
 	ingress, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	got := addresses(ingress)
 	switch {
 	case wanted && len(got) == 0:
-		return &probe.Mismatch{Field: "address of ingress " + name, Expected: "an address", Observed: "none"}, nil
+		return differs("address of ingress "+name, "an address", "none")
 	case !wanted && len(got) > 0:
-		return &probe.Mismatch{Field: "address of ingress " + name, Expected: "none", Observed: strings.Join(got, ", ")}, nil
+		return differs("address of ingress "+name, "none", strings.Join(got, ", "))
 	}
-	return nil, nil
+	return pollResult{}
 }
 
 // seeNodeAddresses compares the addresses of an Ingress with those of nodes that have a ready
 // controller pod.
-func (r *runner) seeNodeAddresses(ctx context.Context, name string) (*probe.Mismatch, error) {
+func (r *runner) seeNodeAddresses(ctx context.Context, name string) pollResult {
 	ingress, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	pods, err := r.env.Kube.Clientset().CoreV1().Pods(SystemNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	var wanted []string
 	for _, pod := range readyPods(pods.Items) {
@@ -84,11 +80,9 @@ func (r *runner) seeNodeAddresses(ctx context.Context, name string) (*probe.Mism
 	slices.Sort(wanted)
 	slices.Sort(got)
 	if wanted = slices.Compact(wanted); slices.Equal(wanted, got) && len(got) > 0 {
-		return nil, nil
+		return pollResult{}
 	}
-	return &probe.Mismatch{
-		Field: "addresses of ingress " + name, Expected: orEmpty(strings.Join(wanted, ", ")), Observed: orEmpty(strings.Join(got, ", ")),
-	}, nil
+	return differs("addresses of ingress "+name, cmp.Or(strings.Join(wanted, ", "), "nothing"), cmp.Or(strings.Join(got, ", "), "nothing"))
 }
 
 // addresses returns what `kubectl get ingress` shows as ADDRESS.
@@ -104,25 +98,25 @@ func addresses(ingress *networkingv1.Ingress) []string {
 	return all
 }
 
-func (r *runner) seeEndpoints(ctx context.Context, service string, wanted int) (*probe.Mismatch, error) {
+func (r *runner) seeEndpoints(ctx context.Context, service string, wanted int) pollResult {
 	if _, err := r.env.Kube.Clientset().CoreV1().Services(r.names.namespace).Get(ctx, service, metav1.GetOptions{}); err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	slices, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=" + service,
 	})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	ready, unready := countEndpoints(slices.Items, service)
 	if ready == wanted {
-		return nil, nil
+		return pollResult{}
 	}
 	observed := fmt.Sprint(ready)
 	if unready > 0 {
 		observed += fmt.Sprintf(" (and %d not ready)", unready)
 	}
-	return &probe.Mismatch{Field: "ready endpoints of service " + service, Expected: fmt.Sprint(wanted), Observed: observed}, nil
+	return differs("ready endpoints of service "+service, fmt.Sprint(wanted), observed)
 }
 
 // countEndpoints counts the endpoints of a Service. A dual-stack pod in two slices is one endpoint.
@@ -152,41 +146,41 @@ func countEndpoints(slices []discoveryv1.EndpointSlice, service string) (ready, 
 	return ready, unready
 }
 
-func (r *runner) seeDeployment(ctx context.Context, name, condition string) (*probe.Mismatch, error) {
+func (r *runner) seeDeployment(ctx context.Context, name, condition string) pollResult {
 	d, err := r.env.Kube.Clientset().AppsV1().Deployments(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	field := fmt.Sprintf("condition %s of deployment %s", condition, name)
 	// Conditions of an older generation say nothing about the present spec.
 	if d.Status.ObservedGeneration < d.Generation {
-		return &probe.Mismatch{Field: field, Expected: "True", Observed: "not known yet"}, nil
+		return differs(field, "True", "not known yet")
 	}
 	for _, c := range d.Status.Conditions {
 		if c.Type == appsv1.DeploymentConditionType(condition) {
-			return judgeCondition(field, c.Status, c.Reason, c.Message), nil
+			return judgeCondition(field, c.Status, c.Reason, c.Message)
 		}
 	}
-	return &probe.Mismatch{Field: field, Expected: "True", Observed: "no such condition"}, nil
+	return differs(field, "True", "no such condition")
 }
 
-func (r *runner) seePod(ctx context.Context, name, condition string) (*probe.Mismatch, error) {
+func (r *runner) seePod(ctx context.Context, name, condition string) pollResult {
 	p, err := r.env.Kube.Clientset().CoreV1().Pods(r.names.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, err
+		return pollResult{err: err}
 	}
 	field := fmt.Sprintf("condition %s of pod %s", condition, name)
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodConditionType(condition) {
-			return judgeCondition(field, c.Status, c.Reason, c.Message), nil
+			return judgeCondition(field, c.Status, c.Reason, c.Message)
 		}
 	}
-	return &probe.Mismatch{Field: field, Expected: "True", Observed: "no such condition"}, nil
+	return differs(field, "True", "no such condition")
 }
 
-func judgeCondition(field string, status corev1.ConditionStatus, reason, message string) *probe.Mismatch {
+func judgeCondition(field string, status corev1.ConditionStatus, reason, message string) pollResult {
 	if status == corev1.ConditionTrue {
-		return nil
+		return pollResult{}
 	}
 	observed := string(status)
 	for _, more := range []string{reason, message} {
@@ -194,7 +188,7 @@ func judgeCondition(field string, status corev1.ConditionStatus, reason, message
 			observed += ": " + more
 		}
 	}
-	return &probe.Mismatch{Field: field, Expected: "True", Observed: observed}
+	return differs(field, "True", observed)
 }
 
 // seeField compares the existence of an object, and its field.
@@ -205,9 +199,6 @@ func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	}
 	got, err := r.env.Kube.Get(ctx, o)
 	isGone := apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
-	differs := func(field, expected, observed string) pollResult {
-		return pollResult{mismatches: []probe.Mismatch{{Field: field, Expected: expected, Observed: observed}}}
-	}
 	switch {
 	case err != nil && !isGone:
 		return pollResult{err: err}
@@ -228,7 +219,7 @@ func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	if probe.MatchPattern(wanted, value) {
 		return pollResult{}
 	}
-	return differs(w.JSONPath+" of "+kube.Describe(o), orEmpty(wanted), orEmpty(value))
+	return differs(w.JSONPath+" of "+kube.Describe(o), cmp.Or(wanted, "nothing"), cmp.Or(value, "nothing"))
 }
 
 // parseJSONPath parses a path in kubectl's notation. A missing field is empty.
@@ -249,13 +240,6 @@ func fieldOf(o *unstructured.Unstructured, text string) (string, error) {
 		return "", err
 	}
 	return value.String(), nil
-}
-
-func orEmpty(value string) string {
-	if value == "" {
-		return "nothing"
-	}
-	return value
 }
 
 func describeObject(o *unstructured.Unstructured) string {

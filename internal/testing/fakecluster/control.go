@@ -18,16 +18,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// ourClass is the class that is always there; another one is ours if an IngressClass says so.
+// ourClass is served without an IngressClass. An IngressClass with ourController is served, too.
 const (
 	ourClass      = "ingresslab"
 	ourController = "ingresslab.dev/ingress-controller"
 )
 
-// controllerNamespace is where the controller runs.
+// controllerNamespace is the namespace of the controller.
 const controllerNamespace = "ingresslab-system"
 
-// controllerPod is the pod that the ingress pretends to be.
+// controllerPod returns the pod of the simulated controller.
 func controllerPod() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -37,8 +37,7 @@ func controllerPod() *corev1.Pod {
 	}
 }
 
-// control does to an object what Kubernetes' controllers, and the ingress controller, would do
-// after a while.
+// control sets the fields that Kubernetes' controllers and the ingress controller would set.
 func (c *Cluster) control(object runtime.Object) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -46,7 +45,7 @@ func (c *Cluster) control(object runtime.Object) {
 	case *corev1.Service:
 		c.endpoints(o)
 	case *corev1.Secret:
-		// The API server does this to what is written as text.
+		// The API server converts stringData.
 		for key, value := range o.StringData {
 			if o.Data == nil {
 				o.Data = map[string][]byte{}
@@ -61,7 +60,7 @@ func (c *Cluster) control(object runtime.Object) {
 	}
 }
 
-// endpoints gives a Service one endpoint, a pod that is called like the Service.
+// endpoints adds one endpoint to a Service: a pod with the name of the Service.
 func (c *Cluster) endpoints(s *corev1.Service) {
 	ready, port := true, int32(80)
 	slice := &discoveryv1.EndpointSlice{
@@ -90,8 +89,7 @@ func (c *Cluster) isOurs(i *networkingv1.Ingress) bool {
 	return controller == ourController
 }
 
-// ServeHTTP answers for the service that an Ingress of our class has for the host, with the headers
-// and roughly the pages of the demo workloads.
+// ServeHTTP responds for the Service of the Ingress with the host, like a demo workload.
 func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	namespace, service := c.route(r.Host)
 	if service == "" {

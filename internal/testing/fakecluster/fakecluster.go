@@ -1,9 +1,8 @@
-// Package fakecluster is a cluster for the tests of scenarios and labs: an API server, the
-// controllers that matter and an ingress, all in memory and of one mind. What is applied is in
-// effect when Apply returns.
+// Package fakecluster simulates a cluster in memory for the tests of scenarios and labs: an API
+// server, controllers, and an ingress. Changes are in effect when Apply returns.
 //
-// It is no model of Kubernetes. It does as much as the engine looks at: Deployments get a pod and a
-// condition, Services get endpoints, Ingresses of our class get an address and are served.
+// It simulates only what the engine reads: Deployments get a pod and a condition, Services get
+// endpoints, and Ingresses of our class get an address and are served.
 package fakecluster
 
 import (
@@ -33,40 +32,37 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Address is what the ingress has in the status of its Ingresses.
+// Address is the address in the status of Ingresses.
 const Address = "10.1.2.3"
 
-// Cluster implements scenario.Kube, and serves HTTP as an ingress. Its hooks are set before it is
-// used.
+// Cluster implements scenario.Kube, and serves HTTP as an ingress. Set its hooks before use.
 type Cluster struct {
-	// ApplyErr, if it is set, is asked before an object is applied; what it returns is Apply's
-	// error.
+	// ApplyErr returns the error of Apply for an object; nil for no errors.
 	ApplyErr func(*unstructured.Unstructured) error
-	// ReadyErr, if it is set, is WaitReady's answer.
+	// ReadyErr returns the error of WaitReady; nil for no errors.
 	ReadyErr func(context.Context, []*unstructured.Unstructured) error
-	// NamespaceErr is the answer of EnsureNamespace.
+	// NamespaceErr is the error of EnsureNamespace.
 	NamespaceErr error
-	// Keeps names an object, as "Kind/name", that Delete does not remove.
+	// Keeps is an object, as "Kind/name", that Delete does not remove.
 	Keeps string
-	// OnExec, if it is set, is what programs in containers come to; without it they say nothing and
-	// exit with 0.
+	// OnExec runs programs in containers. nil exits with 0 without output.
 	OnExec func(kube.Command) (kube.Output, error)
-	// OnPost, if it is set, answers the POST requests to pods; without it they get a 200.
+	// OnPost responds to POST requests to pods. nil returns 200.
 	OnPost func(pod, path string, query url.Values) kube.Answer
 
 	mu         sync.Mutex
 	clientset  *fake.Clientset
 	namespaces map[string]map[string]string
-	// objects is what was applied and not deleted, by identity.
+	// objects are the existing objects by identity.
 	objects map[string]*unstructured.Unstructured
 	uids    int
 }
 
-// New returns an empty cluster and a client that asks its ingress; both end with the test.
+// New returns an empty cluster, and a client for its ingress. Both end with the test.
 func New(t *testing.T) (*Cluster, *probe.Client) {
 	t.Helper()
 	c := &Cluster{
-		// NewClientset, which replaces it, would write managed fields of its own into the objects.
+		// NewClientset would write its own managed fields into the objects.
 		clientset:  fake.NewSimpleClientset(),
 		namespaces: map[string]map[string]string{},
 		objects:    map[string]*unstructured.Unstructured{},
@@ -145,7 +141,7 @@ func (c *Cluster) Apply(ctx context.Context, objects ...*unstructured.Unstructur
 	return nil
 }
 
-// Put brings an object into the cluster as if somebody else had made it.
+// Put creates an object as another field manager.
 func (c *Cluster) Put(t *testing.T, manager string, objects ...*unstructured.Unstructured) {
 	t.Helper()
 	for _, o := range objects {
@@ -227,7 +223,7 @@ func (c *Cluster) WaitReady(ctx context.Context, objects ...*unstructured.Unstru
 	return ctx.Err()
 }
 
-// Namespaces returns the names of the namespaces there are.
+// Namespaces returns the names of the existing namespaces.
 func (c *Cluster) Namespaces() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -238,7 +234,7 @@ func (c *Cluster) Namespaces() []string {
 	return names
 }
 
-// Objects returns what there is, as "Kind namespace/name".
+// Objects returns the existing objects as "Kind namespace/name".
 func (c *Cluster) Objects() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -249,8 +245,7 @@ func (c *Cluster) Objects() []string {
 	return ids
 }
 
-// LoseController takes the controller's pod away, as deleting its workload does. The ingress goes
-// on answering.
+// LoseController deletes the controller's pod. The ingress continues to respond.
 func (c *Cluster) LoseController(t *testing.T) {
 	t.Helper()
 	p := controllerPod()
