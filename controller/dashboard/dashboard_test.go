@@ -29,7 +29,7 @@ func get(t *testing.T, source Source, path string) *httptest.ResponseRecorder {
 
 const markup = "<script>alert(1)</script>"
 
-// source has one Ingress, and markup wherever strangers choose the words.
+// source has one Ingress, and markup in every text that a user can choose.
 func source() Source { return with(objects()) }
 
 // served is source with a pod behind its Service.
@@ -51,7 +51,7 @@ func slicesOfWeb() []*discoveryv1.EndpointSlice {
 	}}
 }
 
-// objects are an Ingress and its Service.
+// objects returns an Ingress and its Service.
 func objects() routing.Snapshot {
 	exact := networkingv1.PathTypeExact
 	return routing.Snapshot{
@@ -72,7 +72,7 @@ func objects() routing.Snapshot {
 	}
 }
 
-// with shows the table of a snapshot.
+// with returns the Source of a snapshot.
 func with(snapshot routing.Snapshot) Source {
 	table, problems := routing.Build(snapshot, routing.Options{
 		IngressClass: "lab", ConfigMap: types.NamespacedName{Namespace: "system", Name: "settings"},
@@ -96,12 +96,11 @@ func with(snapshot routing.Snapshot) Source {
 	}
 }
 
-// Names, reasons and the query of the page itself come from strangers.
-func TestPageEscapesEverything(t *testing.T) {
+func TestPageEscapesTexts(t *testing.T) {
 	response := get(t, source(), "/?url="+"http%3A%2F%2Fshop.test%2F%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
 	body := response.Body.String()
 	if strings.Contains(body, markup) || strings.Contains(body, `"><script>`) {
-		t.Errorf("markup came through:\n%s", body)
+		t.Errorf("the page contains markup:\n%s", body)
 	}
 	for _, want := range []string{"&lt;script&gt;", "/a&amp;b", "shop.test"} {
 		if !strings.Contains(body, want) {
@@ -113,7 +112,7 @@ func TestPageEscapesEverything(t *testing.T) {
 	}
 }
 
-func TestPageRefersToAssetsThatExist(t *testing.T) {
+func TestPageAssetsExist(t *testing.T) {
 	body := get(t, source(), "/").Body.String()
 	for _, asset := range []string{"assets/style.css", "assets/live.js"} {
 		if !strings.Contains(body, `"`+asset+`"`) {
@@ -128,16 +127,15 @@ func TestPageRefersToAssetsThatExist(t *testing.T) {
 	}
 }
 
-func TestStubStatusIsAsNginxWritesIt(t *testing.T) {
+func TestStubStatusHasFormatOfNginx(t *testing.T) {
 	want := "Active connections: 3 \nserver accepts handled requests\n 7 7 9 \nReading: 1 Writing: 1 Waiting: 1 \n"
 	if got := get(t, source(), "/nginx_status").Body.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// With enable-vts-status a browser is shown the pods behind each Service; a script still gets what
-// it parses.
-func TestPodsAreOnTheStatusPageOfNginxOnRequest(t *testing.T) {
+// With enable-vts-status, a browser gets a page with pods, and a script still gets text.
+func TestVTSStatusListsPods(t *testing.T) {
 	snapshot := objects()
 	snapshot.EndpointSlices = slicesOfWeb()
 	snapshot.ConfigMaps = []*corev1.ConfigMap{{
@@ -162,12 +160,12 @@ func TestPodsAreOnTheStatusPageOfNginxOnRequest(t *testing.T) {
 			t.Errorf("accept %s: %s", test.accept, body)
 		}
 		if page && (strings.Contains(body, markup) || strings.Contains(body, "src=") || strings.Contains(body, "href=")) {
-			t.Errorf("the page lets markup through, or needs something beside itself:\n%s", body)
+			t.Errorf("the page contains markup, or loads another file:\n%s", body)
 		}
 	}
 }
 
-func TestDataIsCompleteAndNeverNull(t *testing.T) {
+func TestJSONHasNoNull(t *testing.T) {
 	empty := source()
 	empty.Table = func() *routing.Table { return &routing.Table{} }
 	empty.Problems = func() []routing.Problem { return nil }
@@ -210,13 +208,13 @@ func TestExplain(t *testing.T) {
 			t.Fatalf("%s: %v", test.url, err)
 		}
 		if response.Code != test.code || explanation.Status != test.status {
-			t.Errorf("%s: answer %d, explained as %d (%s), want %d and %d", test.url, response.Code, explanation.Status, explanation.Reason,
+			t.Errorf("%s: status %d, explained as %d (%s), want %d and %d", test.url, response.Code, explanation.Status, explanation.Reason,
 				test.code, test.status)
 		}
 	}
 }
 
-func TestOnlyReading(t *testing.T) {
+func TestPageRejectsPost(t *testing.T) {
 	recorder := httptest.NewRecorder()
 	New(source()).ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", nil))
 	if recorder.Code != http.StatusMethodNotAllowed {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxStreams bounds the pages that are kept live at a time; more get 503 and try again.
+	// maxStreams limits the pages that get events at a time. Another page gets 503 and tries again.
 	maxStreams = 32
 	// figuresEvery is how often the figures of a page are looked at. What has not changed is not
 	// sent.
@@ -24,14 +24,14 @@ const (
 	writeTimeout = 10 * time.Second
 )
 
-// changes tells streams of new tables.
+// changes notifies streams of new tables.
 type changes struct {
 	mu     sync.Mutex
 	serial uint64
 	next   chan struct{} // closed by the next change
 }
 
-// announce tells all who wait.
+// announce wakes all streams that wait.
 func (c *changes) announce() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +42,7 @@ func (c *changes) announce() {
 	}
 }
 
-// current gives the number of the latest change, and a channel that is closed by the one after it.
+// current returns the number of the latest change, and a channel that the next change closes.
 func (c *changes) current() (serial uint64, next <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +52,7 @@ func (c *changes) current() (serial uint64, next <-chan struct{}) {
 	return c.serial, c.next
 }
 
-// stream is one page that is kept live.
+// stream sends events to one page.
 type stream struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
@@ -71,7 +71,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-d.streams }()
 	default:
 		w.Header().Set("Retry-After", "10")
-		http.Error(w, fmt.Sprintf("%d pages are kept live already", maxStreams), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("%d pages already get events; close one, or try again later", maxStreams), http.StatusServiceUnavailable)
 		return
 	}
 	s := &stream{to: w, control: http.NewResponseController(w), filter: r.FormValue("filter"), last: time.Now()}
@@ -94,7 +94,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err != nil {
-			return // the reader left
+			return // the client closed the connection
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// pipeListener hands out connections in memory, on which synctest's clock runs.
+// pipeListener accepts in-memory connections, which work with the clock of synctest.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -31,8 +31,8 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { close(l.closed); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// serve runs the dashboard on a server whose answers must be over in 30 s, as the controller's is,
-// and gives its client.
+// serve runs the dashboard on a server with the controller's write timeout of 30 s, and returns a
+// client.
 func serve(t *testing.T, d *Dashboard) *http.Client {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: d, WriteTimeout: 30 * time.Second}
@@ -55,10 +55,10 @@ func serve(t *testing.T, d *Dashboard) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// event is one of a stream; a comment has its text as the name.
+// event is one event of a stream. The name of a comment is its text.
 type event struct{ name, data string }
 
-// open starts a stream. It ends with the test.
+// open starts a stream, which ends with the test.
 func open(t *testing.T, client *http.Client, query string) <-chan event {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://status/api/v1/events"+query, nil)
 	if err != nil {
@@ -95,7 +95,7 @@ func open(t *testing.T, client *http.Client, query string) <-chan event {
 	return events
 }
 
-// drain gives what has come so far, once nothing moves any more.
+// drain returns the received events once all goroutines are blocked.
 func drain(events <-chan event) []event {
 	synctest.Wait()
 	var list []event
@@ -112,22 +112,22 @@ func drain(events <-chan event) []event {
 	}
 }
 
-func TestTableIsAnnouncedAtOnce(t *testing.T) {
+func TestTableEventIsImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(source())
 		events := open(t, serve(t, d), "")
 		if got := drain(events); len(got) != 1 || got[0] != (event{"table", "0"}) {
-			t.Fatalf("a stream begins with %v, want the number of the table", got)
+			t.Fatalf("the first events are %v, want the number of the table", got)
 		}
 		before := time.Now()
 		d.Changed()
 		if got := drain(events); len(got) != 1 || got[0] != (event{"table", "1"}) || time.Since(before) > 0 {
-			t.Errorf("a swap is announced as %v after %s", got, time.Since(before))
+			t.Errorf("got %v after %s", got, time.Since(before))
 		}
 	})
 }
 
-func TestOnlyFreshFiguresAreSent(t *testing.T) {
+func TestStreamSendsChangedStatistics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := source()
 		var requests atomic.Uint64
@@ -144,7 +144,7 @@ func TestOnlyFreshFiguresAreSent(t *testing.T) {
 			t.Errorf("figures %v, %v", figures, err)
 		}
 		if idle := wait(5 * time.Second); len(idle) != 0 {
-			t.Errorf("nothing changed, and %v was sent", idle)
+			t.Errorf("got %v without a change", idle)
 		}
 		requests.Store(10)
 		if got := wait(time.Second); len(got) != 1 || got[0] != (event{"figures", `{"requests":"10"}`}) {
@@ -153,9 +153,8 @@ func TestOnlyFreshFiguresAreSent(t *testing.T) {
 	})
 }
 
-// A stream is not an answer that has to be over in 30 s, and whatever is in between sees that it is
-// alive.
-func TestStreamStaysOpenInSilence(t *testing.T) {
+// The write timeout does not end a stream, and comments show proxies that it is alive.
+func TestIdleStreamStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(source())
 		events := open(t, serve(t, d), "")

@@ -154,7 +154,7 @@ func balance(o annotations.Options) []string {
 		when(!o.Backend.HashBy.IsZero(), "by hash of "+o.Backend.HashBy.String()),
 		when(o.Backend.LoadBalance == annotations.EWMA, "ewma"),
 		when(o.Backend.LoadBalance == annotations.LeastConn, "least_conn"),
-		when(o.Backend.ServiceUpstream, "the Service's own address"),
+		when(o.Backend.ServiceUpstream, "cluster IP"),
 	}
 }
 

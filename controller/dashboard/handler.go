@@ -78,5 +78,5 @@ func serveJSON(w http.ResponseWriter, status int, value any) {
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(value) // the reader left
+	_ = encoder.Encode(value) // the client closed the connection
 }

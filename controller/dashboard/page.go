@@ -41,7 +41,7 @@ func daysLeft(end time.Time) string {
 // servePage writes the page, which is complete without its script. The form keeps its fields and
 // shows the explanation.
 func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
-	// The number comes first: a table that is swapped in from here on is news to the page's script.
+	// The number comes first, so that the script of the page gets an event for any later table.
 	serial, _ := d.changes.current()
 	s, filter := d.source, r.FormValue("filter")
 	data := map[string]any{
@@ -59,5 +59,5 @@ func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w) // the reader left
+	_, _ = body.WriteTo(w) // the client closed the connection
 }

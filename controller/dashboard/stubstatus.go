@@ -8,23 +8,22 @@ import (
 	"strings"
 )
 
-// vtsPage stands alone: it may be reached through an Ingress that leads nowhere but to
-// /nginx_status.
+// vtsPage loads no other file, because an Ingress might route only /nginx_status.
 var vtsPage = template.Must(template.ParseFS(assets, "assets/vts.html"))
 
-// stub is what nginx's stub_status module writes, byte for byte: scripts parse it.
+// stub returns the text of nginx's stub_status module, byte for byte, because scripts parse it.
 func (t Traffic) stub() string {
 	return fmt.Sprintf("Active connections: %d \nserver accepts handled requests\n %d %d %d \nReading: %d Writing: %d Waiting: %d \n",
 		t.Active, t.Accepted, t.Handled, t.Requests, t.Reading, t.Writing, t.Waiting)
 }
 
-// serveStubStatus writes the text of stub_status; with enable-vts-status, browsers get a page with
-// the pools instead, as nginx's module vts gives them (https://github.com/vozlt/nginx-module-vts).
+// serveStubStatus writes the text of stub_status. With enable-vts-status, browsers get a page with
+// the pools, as in nginx's module vts (https://github.com/vozlt/nginx-module-vts).
 func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept")
 	if !s.Table().Settings().VTSStatus || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte(s.Traffic().stub())) // the reader left
+		_, _ = w.Write([]byte(s.Traffic().stub())) // the client closed the connection
 		return
 	}
 	var body bytes.Buffer
@@ -33,9 +32,9 @@ func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("status page: %v", err), http.StatusInternalServerError)
 		return
 	}
-	// The one thing it may do beyond nothing: look like something.
+	// The page has inline styles, and loads nothing.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "+
 		"form-action 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w) // the reader left
+	_, _ = body.WriteTo(w) // the client closed the connection
 }

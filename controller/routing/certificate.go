@@ -251,18 +251,3 @@ func namesText(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// hosts returns the valid hosts of the rules, each once, in order. An Ingress without rules covers
-// all hosts.
-func (ing *ingress) hosts() []string {
-	if len(ing.Spec.Rules) == 0 {
-		return []string{""}
-	}
-	var all []string
-	for _, rule := range ing.Spec.Rules {
-		if host, wrong := ruleHost(rule.Host); !wrong.is() && !slices.Contains(all, host) {
-			all = append(all, host)
-		}
-	}
-	return all
-}

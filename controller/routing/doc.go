@@ -38,7 +38,7 @@
 //     provide. The next best route does not replace it.
 //
 //  7. Next come responses that need no endpoint: CORS preflights, then redirects (from-to-www-redirect, app-root, temporal-redirect,
-//     permanent-redirect, and HTTPS). Then comes access control: the address is checked here, and the Decision says whether the proxy
+//     permanent-redirect, and HTTPS). Then comes access control: the address is checked here, and the Decision states whether the proxy
 //     checks a password or asks an external service. ACME HTTP-01 challenges pass both redirects and authentication.
 //
 //  8. The request goes to the rule's own pool or to a canary. The session cookie decides first, then a header, then a cookie, then the
@@ -70,13 +70,13 @@
 //
 // # Reading order
 //
-// The vocabulary: snapshot.go (the input), table.go (Route, Pool, Endpoint), decision.go (the
-// output), problem.go and reason.go (every Problem and its sentence), and policy.go (the options of
-// an Ingress). Then the way of a request: decide.go, host.go, path.go, virtualhost.go, regex.go,
-// cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go, variables.go, and
-// explain.go. Then the way of an object: build.go, class.go, configmap.go, ingress.go, backend.go,
-// endpoints.go, external.go, and alias.go. Then referenced objects: references.go, resolve.go,
-// backendtls.go, clienttls.go, certificate.go, and keypair.go; memory.go saves the next Build the
-// parsing. The files in testdata show the same in examples: each states a rule, and has objects,
-// their table, and its decisions.
+// The vocabulary: snapshot.go (the input), table.go (Route), pool.go (Pool, Endpoint), decision.go
+// (the output), problem.go and reason.go (every Problem and its sentence), and policy.go (the
+// options of an Ingress). Then the way of a request: decide.go, host.go, path.go, virtualhost.go,
+// regex.go, cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go,
+// variables.go, and explain.go. Then the way of an object: build.go, class.go, configmap.go,
+// ingress.go, backend.go, endpoints.go, external.go, and alias.go. Then referenced objects:
+// references.go, resolve.go, backendtls.go, clienttls.go, certificate.go, and keypair.go; memory.go
+// saves the next Build the parsing. The files in testdata show the same in examples: each states a
+// rule, and has objects, their table, and its decisions.
 package routing

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -214,4 +215,19 @@ func hostText(name string) string {
 
 func timeouts(p annotations.Proxy) Timeouts {
 	return Timeouts{Connect: p.ConnectTimeout, Read: p.ReadTimeout, Send: p.SendTimeout}
+}
+
+// hosts returns the valid hosts of the rules, each once, in order. An Ingress without rules covers
+// all hosts.
+func (ing *ingress) hosts() []string {
+	if len(ing.Spec.Rules) == 0 {
+		return []string{""}
+	}
+	var all []string
+	for _, rule := range ing.Spec.Rules {
+		if host, wrong := ruleHost(rule.Host); !wrong.is() && !slices.Contains(all, host) {
+			all = append(all, host)
+		}
+	}
+	return all
 }

@@ -2,7 +2,76 @@ package routing
 
 import (
 	"net/http"
+	"net/netip"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/types"
 )
+
+// Pool is the set of endpoints behind one Service port.
+type Pool struct {
+	// Service and Port identify the pool. Port is the name of the Service port, or its number if it
+	// has no name.
+	Service types.NamespacedName
+	Port    string
+	// Endpoints are sorted by address, without duplicates. Empty: requests get 503 with Reason.
+	Endpoints []Endpoint
+	// Reason is why there is no endpoint; empty: there is one.
+	Reason string
+	// Draining is set if all endpoints belong to terminating pods. They serve only because there
+	// are no others.
+	Draining bool
+	// Virtual is set if the only endpoint is the cluster IP of the Service (service-upstream).
+	Virtual bool
+
+	// byID finds an endpoint by its ID; nil: no route to the pool has affinity.
+	byID map[string]*Endpoint
+}
+
+// ready reports whether the pool has an endpoint that is not terminating.
+func (p *Pool) ready() bool { return len(p.Endpoints) > 0 && !p.Draining }
+
+// Key identifies the pool in metrics and live state: "namespace/service:port". A virtual pool has
+// "namespace/service:port (service)", because a table can have both pools.
+func (p *Pool) Key() string {
+	if p.Virtual {
+		return p.Service.String() + ":" + p.Port + " (service)"
+	}
+	return p.Service.String() + ":" + p.Port
+}
+
+// ServerName is the DNS name of the pool's Service for certificates: "name.namespace.svc".
+func (p *Pool) ServerName() string {
+	if len(p.Endpoints) > 0 && p.Endpoints[0].Name != "" {
+		return p.Endpoints[0].Name
+	}
+	return p.Service.Name + "." + p.Service.Namespace + ".svc"
+}
+
+// HostPort is the address to dial: "10.244.1.7:8080", or "db.shop.test:443" for an endpoint with a
+// name.
+func (e *Endpoint) HostPort() string {
+	if e.Name != "" {
+		return e.Name + ":" + strconv.Itoa(int(e.Address.Port()))
+	}
+	return e.Address.String()
+}
+
+// Endpoint is one address that gets requests: that of a pod, of a Service in a virtual Pool, or an
+// external name.
+type Endpoint struct {
+	// Address has the port. Its IP is unspecified if there is a Name.
+	Address netip.AddrPort
+	// Name is the external name of an ExternalName Service; empty for all others.
+	Name string
+	// Pod is the namespace/name of the pod; zero: the EndpointSlice does not say.
+	Pod types.NamespacedName
+	// Node is where the pod runs; empty: unknown.
+	Node string
+	// ID identifies the endpoint in affinity cookies: a digest of pool, address, and pod. It is
+	// empty if no route to the pool has affinity.
+	ID string
+}
 
 // choosePool selects the pool of the rule or of a canary. If it has no endpoints, the other pool
 // gets the request; if neither has any, the error backend does.
@@ -49,21 +118,5 @@ func contains503(codes []int) bool {
 			return true
 		}
 	}
-	return false
-}
-
-// rewriteHost sets the Host header for the endpoint (upstream-vhost). Expanded variables must give
-// a valid host.
-func (s *step) rewriteHost() (done bool) {
-	vhost := &s.decision.Policy.Rewrite.VHost
-	if vhost.IsZero() {
-		return false
-	}
-	host := vhost.Expand(Variables(*s.request, *s.decision))
-	if _, refusal := canonicalHost(host); refusal != "" {
-		s.refuse(http.StatusBadRequest, "upstream-vhost does not give a valid host: "+refusal)
-		return true
-	}
-	s.decision.Host = host
 	return false
 }

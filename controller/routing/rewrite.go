@@ -132,3 +132,19 @@ func valueByte(c byte) bool {
 func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
+
+// rewriteHost sets the Host header for the endpoint (upstream-vhost). Expanded variables must give
+// a valid host.
+func (s *step) rewriteHost() (done bool) {
+	vhost := &s.decision.Policy.Rewrite.VHost
+	if vhost.IsZero() {
+		return false
+	}
+	host := vhost.Expand(Variables(*s.request, *s.decision))
+	if _, refusal := canonicalHost(host); refusal != "" {
+		s.refuse(http.StatusBadRequest, "upstream-vhost does not give a valid host: "+refusal)
+		return true
+	}
+	s.decision.Host = host
+	return false
+}

@@ -183,3 +183,23 @@ func compareExact(a, b *Route) int {
 	}
 	return 0
 }
+
+// ruleFor returns the route of a rule with the same path and path type, as another Ingress writes
+// them.
+func (h *virtualHost) ruleFor(written string, pathType networkingv1.PathType) *Route {
+	if h == nil {
+		return nil
+	}
+	if r := h.patterns[written]; r != nil && r.PathType == pathType {
+		return r
+	}
+	canonical, wrong := rulePath(written)
+	if wrong.is() {
+		return nil
+	}
+	routes, key := h.slot(&Route{PathType: pathType, canonical: canonical})
+	if r := routes[key]; r != nil && r.PathType == pathType {
+		return r
+	}
+	return nil
+}

@@ -16,8 +16,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// about says what a task asks of the cluster, as far as it is not so yet: the steps of its check from the one that does not hold. The
-// lab's solution tells what is meant where the check does not say it: which Service is a canary's, which one a default back-end.
+// about returns what a task expects of the cluster: the steps of its check from the failing one on.
+// The solution of the lab shows which Service is that of a canary or of a default backend.
 func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 	meant := l.meant()
 	failing := max(len(seen)-1, 0)
@@ -29,23 +29,23 @@ func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 		}
 		l.addStep(&a, meant, step, came)
 	}
-	asked := func(host string) bool {
+	expected := func(host string) bool {
 		return slices.ContainsFunc(a.Requests, func(r diagnosis.Request) bool { return strings.EqualFold(r.Host, host) })
 	}
 	for _, host := range append(meant.hosts, l.hosts()...) {
-		if host != "" && !asked(host) && !slices.Contains(a.OtherHosts, host) {
+		if host != "" && !expected(host) && !slices.Contains(a.OtherHosts, host) {
 			a.OtherHosts = append(a.OtherHosts, host)
 		}
 	}
 	for _, r := range l.requests(meant) {
-		if !asked(r.Host) {
+		if !expected(r.Host) {
 			a.Others = append(a.Others, r)
 		}
 	}
 	return a
 }
 
-// requests are those of all checks of the lab.
+// requests returns the requests of all checks of the lab.
 func (l *Lab) requests(meant intent) []diagnosis.Request {
 	var all diagnosis.About
 	for _, t := range l.Tasks {
@@ -56,7 +56,7 @@ func (l *Lab) requests(meant intent) []diagnosis.Request {
 	return all.Requests
 }
 
-// addStep adds what a step asks for. seen is what came of it; nil if it was not looked at.
+// addStep adds what a step expects. seen is its report; nil: the step did not run.
 func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, seen *scenario.StepReport) {
 	status, failed := 0, false
 	if seen != nil && seen.Answer != nil {
@@ -82,7 +82,8 @@ func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, seen
 	}
 }
 
-// call is what a pod asks a Service of the lab for, by its name; false if the expectation is about something else.
+// call returns the request of a pod to a Service of the lab by name; false: the expectation is
+// another one.
 func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
 	u, err := url.Parse(e.URL)
 	if err != nil || e.From == "" {
@@ -98,7 +99,8 @@ func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
 	return diagnosis.Call{Service: name, Port: int32(n)}, err == nil && l.hasService(name)
 }
 
-// addRequest adds a request through the ingress. One that has to be refused for want of pods asks for nothing.
+// addRequest adds a request through the controller. It skips a request that expects 503, which
+// requires no object.
 func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, status int) {
 	if place, port, _ := strings.Cut(e.ConnectTo, ":"); strings.HasPrefix(place, "node") {
 		if n, err := strconv.ParseInt(port, 10, 32); err == nil && n >= 30000 {
@@ -118,14 +120,15 @@ func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, st
 	if e.Status == 404 && r.Service == "" {
 		app, is := e.ResponseHeader["X-App"]
 		if r.Unserved = is && app == ""; !r.Unserved {
-			return // either the controller or a default back-end may say that
+			return // the controller or a default backend can send this response
 		}
 	}
 	a.Requests = append(a.Requests, r)
 }
 
-// throughIngress tells whether a request meets the controller: from outside, or from a pod that is told where it listens. On the nodes,
-// that is port 80 and 443, and the node ports of the lab's Services that select the controller's pods.
+// throughIngress reports whether a request goes to the controller: from outside the cluster, or
+// with connectTo from a pod. On a node, the controller has port 80 and 443, and the node ports of
+// the lab's Services that select its pods.
 func (l *Lab) throughIngress(e scenario.Expect) bool {
 	place, port, _ := strings.Cut(e.ConnectTo, ":")
 	switch {
@@ -137,12 +140,13 @@ func (l *Lab) throughIngress(e scenario.Expect) bool {
 	return !strings.HasPrefix(place, "pod/") && !strings.HasPrefix(place, "service/")
 }
 
-// ingressNodePorts are the node ports that lead to the controller's ports for requests.
+// ingressNodePorts returns the node ports of the controller's HTTP and HTTPS ports.
 func (l *Lab) ingressNodePorts() []string {
 	var all []string
 	for _, o := range slices.Concat(l.Start, l.Solution) {
 		var s corev1.Service
-		if o.GetKind() != "Service" || o.GetNamespace() != ControllerNamespace || runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &s) != nil {
+		if o.GetKind() != "Service" || o.GetNamespace() != ControllerNamespace ||
+			runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &s) != nil {
 			continue
 		}
 		for _, p := range s.Spec.Ports {
@@ -154,14 +158,14 @@ func (l *Lab) ingressNodePorts() []string {
 	return all
 }
 
-// userOf is whose password a request brings along that has to be let in.
+// userOf returns the user that a request logs in; empty: none, or the request expects 401.
 func userOf(e scenario.Expect) string {
 	for name, value := range e.Header {
 		coded, is := strings.CutPrefix(value, "Basic ")
 		if !strings.EqualFold(name, "Authorization") || !is || e.Status == 401 {
 			continue
 		}
-		pair, _ := base64.StdEncoding.DecodeString(coded) // what cannot be decoded has no user
+		pair, _ := base64.StdEncoding.DecodeString(coded) // an invalid header has no user
 		user, _, _ := strings.Cut(string(pair), ":")
 		return user
 	}
@@ -187,12 +191,12 @@ func addWait(a *diagnosis.About, w scenario.Wait) {
 	}
 }
 
-// hasService tells whether the lab's manifests have a Service of a name.
+// hasService reports whether the lab's manifests have a Service with a name.
 func (l *Lab) hasService(name string) bool {
 	return name != "" && find(l.Named(), key{"Service", l.Namespace, name}) != nil
 }
 
-// hosts are those that the checks of the lab ask for.
+// hosts returns the hosts in the checks of the lab.
 func (l *Lab) hosts() []string {
 	var all []string
 	for _, t := range l.Tasks {
@@ -208,10 +212,11 @@ func (l *Lab) hosts() []string {
 	return all
 }
 
-// intent is what the Ingresses of solution/ mean.
+// intent has the hosts and Services of the Ingresses in solution/.
 type intent struct {
 	hosts []string
-	// backends, canaries and defaults are the Services of rules, of canaries' rules and of default back-ends.
+	// backends, canaries, and defaults are the Services of rules, of the rules of canaries, and of
+	// default backends.
 	backends, canaries, defaults []string
 }
 
