@@ -96,7 +96,8 @@ func notReady(ctx context.Context, namespace string) (waiting []string) {
 
 func readyEndpoints(ctx context.Context, namespace, service string) (ready int) {
 	GinkgoHelper()
-	list, err := lab.api.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
+	ofService := metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}
+	list, err := lab.api.DiscoveryV1().EndpointSlices(namespace).List(ctx, ofService)
 	Expect(err).NotTo(HaveOccurred())
 	for _, slice := range list.Items {
 		for _, e := range slice.Endpoints {

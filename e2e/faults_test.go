@@ -66,7 +66,7 @@ var _ = Describe("the ingress", func() {
 		Expect(lab.api.CoreV1().Pods(controllerNamespace).Delete(ctx, entry.Name, metav1.DeleteOptions{})).To(Succeed())
 		Eventually(ctx, func() string { return entryPod(ctx).Name }).ShouldNot(Or(BeEmpty(), Equal(entry.Name)))
 		answer(ctx, ns.host("shop"), "/", 200)
-		answer(ctx, "nobody."+ns.host("shop"), "/", 404)
+		answer(ctx, "unknown."+ns.host("shop"), "/", 404)
 	}, SpecTimeout(2*time.Minute))
 
 	It("passes the Lease to a second replica when its holder stops", func(ctx SpecContext) {

@@ -105,7 +105,8 @@ func removeCluster(ctx SpecContext) {
 		_ = run(ctx, "export-logs", filepath.Join(lab.root, dir, "e2e-logs-"+provider)).err
 	}
 	if os.Getenv("KEEP") == "true" {
-		GinkgoWriter.Printf("KEEP=true: cluster %s stays; remove it with: bin/ingresslab down --cluster %s --name %s\n", clusterName, provider, clusterName)
+		GinkgoWriter.Printf("KEEP=true: cluster %s stays; remove it with: bin/ingresslab down --cluster %s --name %s\n",
+			clusterName, provider, clusterName)
 		return
 	}
 	ingresslab(ctx, "down")
