@@ -71,8 +71,8 @@ func TestJSONNamesHaveUnits(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Ingresses != 10000 || got.DurationSeconds == nil || got.InitialSync.FirstRequestSeconds != 1.234 || got.MemoryAfterSync.RSSBytes != 200e6 ||
-		got.TableBuild.P99 != 0.05 || got.Propagation.CreatedToServed.P90 != 0.2 {
+	if got.Ingresses != 10000 || got.DurationSeconds == nil || got.InitialSync.FirstRequestSeconds != 1.234 ||
+		got.MemoryAfterSync.RSSBytes != 200e6 || got.TableBuild.P99 != 0.05 || got.Propagation.CreatedToServed.P90 != 0.2 {
 		t.Errorf("got %+v of\n%s", got, &out)
 	}
 }

@@ -32,7 +32,8 @@ func TestWatcherReportsReadyAndListedPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	pod = pod.DeepCopy()
-	pod.Status = corev1.PodStatus{PodIP: "10.128.0.9", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
+	pod.Status = corev1.PodStatus{PodIP: "10.128.0.9", Conditions: []corev1.PodCondition{ready}}
 	if _, err := client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +127,11 @@ func TestCleanDeletesOnlyBenchmarkObjects(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"shop", "simulate-mine"} {
-		if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+		meta := metav1.ObjectMeta{Name: name}
+		if _, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+		if _, err := client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -89,7 +89,8 @@ func TestDeleteNamespaceReportsRemainingObjects(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		err := NewFor(set, nil, nil).DeleteNamespace(ctx, "shop", true)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "namespace shop is still there (pods has 1 resource instances)") {
+		if !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "namespace shop is still there (pods has 1 resource instances)") {
 			t.Errorf("got %v", err)
 		}
 	})

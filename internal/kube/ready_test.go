@@ -113,14 +113,21 @@ func TestWaitReadyReportsMissing(t *testing.T) {
 	}{
 		"image": {
 			named("apps/v1", "Deployment", "web"), []runtime.Object{deployment(2, half), waitingPod("ErrImagePull"), event},
-			"deployment shop/web: 1 of 2 pods available: pod web-1 container web (image cheese:blue): ErrImagePull (last warning: Failed: no such image)",
+			"deployment shop/web: 1 of 2 pods available: pod web-1 container web (image cheese:blue): ErrImagePull " +
+				"(last warning: Failed: no such image)",
 		},
 		"old pods":       {named("apps/v1", "Deployment", "web"), []runtime.Object{deployment(2, old)}, "1 old pods are still there"},
 		"not taken up":   {named("apps/v1", "Deployment", "web"), []runtime.Object{deployment(2, stale)}, "the change has not been taken up yet"},
 		"does not exist": {named("apps/v1", "Deployment", "web"), nil, "deployment shop/web: does not exist"},
-		"selector":       {named("v1", "Service", "web"), []runtime.Object{service()}, "service shop/web: no endpoint: no pod has the labels of its selector, app=web"},
-		"not ready yet":  {named("v1", "Service", "web"), []runtime.Object{service(), endpoints(false)}, "no ready endpoint, 1 not ready"},
-		"pod has no IP":  {named("v1", "Service", "web"), []runtime.Object{service(), waitingPod("ContainerCreating")}, "pod web-1 container web is being created"},
+		"selector": {
+			named("v1", "Service", "web"), []runtime.Object{service()},
+			"service shop/web: no endpoint: no pod has the labels of its selector, app=web",
+		},
+		"not ready yet": {named("v1", "Service", "web"), []runtime.Object{service(), endpoints(false)}, "no ready endpoint, 1 not ready"},
+		"pod has no IP": {
+			named("v1", "Service", "web"), []runtime.Object{service(), waitingPod("ContainerCreating")},
+			"pod web-1 container web is being created",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := waitOn(t, c.of, c.objs...)

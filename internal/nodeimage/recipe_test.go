@@ -30,56 +30,56 @@ func edit(t *testing.T, path, old, new string) {
 	writeFile(t, path, strings.Replace(string(content), old, new, 1))
 }
 
-// Each case changes one input and lists the stages that must run again.
+// recipeChanges lists changes of one input, and the stages that must run again.
+var recipeChanges = map[string]struct {
+	change func(t *testing.T, root string)
+	keys   []string
+}{
+	"nothing": {change: func(*testing.T, string) {}},
+	"checksum of etcd": {
+		change: func(t *testing.T, root string) {
+			writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.sum"), "another\n")
+		},
+		keys: []string{imagesKey, nodeKey, "etcd"},
+	},
+	"source of CoreDNS": {
+		change: func(t *testing.T, root string) {
+			writeFile(t, filepath.Join(root, modulesDir, "coredns", "coredns.go"), "package main\n")
+		},
+		keys: []string{imagesKey, nodeKey, "coredns"},
+	},
+	"package that podnet imports": {
+		change: func(t *testing.T, root string) {
+			edit(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"), "package podnet", "package podnet // changed")
+		},
+		keys: []string{imagesKey, nodeKey, "own"},
+	},
+	"test of podnet": {
+		change: func(t *testing.T, root string) {
+			writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route_test.go"), "package podnet\n")
+		},
+	},
+	"version of a module that podnet imports": {
+		change: func(t *testing.T, root string) {
+			edit(t, filepath.Join(root, "go.mod"), "netlink v1.3.1", "netlink v1.3.2")
+		},
+		keys: []string{imagesKey, nodeKey, "own"},
+	},
+	"version of a module that only the CLI imports": {
+		change: func(t *testing.T, root string) {
+			edit(t, filepath.Join(root, "go.mod"), "cobra v1.10.2", "cobra v1.10.3")
+		},
+	},
+	"version of kind": {
+		change: func(t *testing.T, root string) {
+			edit(t, filepath.Join(root, "go.mod"), "kind v0.33.0", "kind v0.34.0")
+		},
+		keys: []string{imagesKey, nodeKey},
+	},
+}
+
 func TestRecipeDigestsCoverInputs(t *testing.T) {
-	always := []string{imagesKey, nodeKey}
-	cases := map[string]struct {
-		change func(t *testing.T, root string)
-		keys   []string
-	}{
-		"nothing": {change: func(*testing.T, string) {}},
-		"checksum of etcd": {
-			change: func(t *testing.T, root string) {
-				writeFile(t, filepath.Join(root, modulesDir, "etcd", "go.sum"), "another\n")
-			},
-			keys: append(always, "etcd"),
-		},
-		"source of CoreDNS": {
-			change: func(t *testing.T, root string) {
-				writeFile(t, filepath.Join(root, modulesDir, "coredns", "coredns.go"), "package main\n")
-			},
-			keys: append(always, "coredns"),
-		},
-		"package that podnet imports": {
-			change: func(t *testing.T, root string) {
-				edit(t, filepath.Join(root, "internal/nodeimage/podnet/route.go"), "package podnet", "package podnet // changed")
-			},
-			keys: append(always, "own"),
-		},
-		"test of podnet": {
-			change: func(t *testing.T, root string) {
-				writeFile(t, filepath.Join(root, "internal/nodeimage/podnet/route_test.go"), "package podnet\n")
-			},
-		},
-		"version of a module that podnet imports": {
-			change: func(t *testing.T, root string) {
-				edit(t, filepath.Join(root, "go.mod"), "netlink v1.3.1", "netlink v1.3.2")
-			},
-			keys: append(always, "own"),
-		},
-		"version of a module that only the CLI imports": {
-			change: func(t *testing.T, root string) {
-				edit(t, filepath.Join(root, "go.mod"), "cobra v1.10.2", "cobra v1.10.3")
-			},
-		},
-		"version of kind": {
-			change: func(t *testing.T, root string) {
-				edit(t, filepath.Join(root, "go.mod"), "kind v0.33.0", "kind v0.34.0")
-			},
-			keys: always,
-		},
-	}
-	for name, test := range cases {
+	for name, test := range recipeChanges {
 		t.Run(name, func(t *testing.T) {
 			root := checkout(t)
 			before := mustRead(t, root)
