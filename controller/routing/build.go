@@ -45,7 +45,7 @@ func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	b.spreadClientTLS()
 	t := b.table(ingresses)
 	t.certificates = b.certify(o.DefaultCertificate)
-	t.references = b.references.table() // the last: everything above may ask for something
+	t.references = b.references.table() // last, after all look-ups
 	return t, found.sorted()
 }
 
@@ -64,8 +64,7 @@ type builder struct {
 	clientTLS      map[string]*hostVerification
 	defaultBackend ServicePort
 
-	// canaries and the rest are the Ingresses that refine routes and hosts which have to be there
-	// first.
+	// canaries and the rest are the Ingresses that refine existing routes and hosts.
 	canaries, aliased, fromToWWW, appRoots []*ingress
 	// withCanaries are the routes that canaries were attached to.
 	withCanaries []*Route

@@ -7,7 +7,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// classAnnotation is how an Ingress named its class before spec.ingressClassName; deprecated since
+// classAnnotation specified the class of an Ingress before spec.ingressClassName; deprecated since
 // Kubernetes 1.18 and still in use,
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation.
 const classAnnotation = "kubernetes.io/ingress.class"

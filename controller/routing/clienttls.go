@@ -86,7 +86,7 @@ func (b *builder) spreadClientTLS() {
 		}
 		for _, r := range h.routes() {
 			if asksClients(r.Policy.ClientTLS) {
-				continue // its own, which is the host's, or it is closed
+				continue // it has the policy of the host, or is blocked
 			}
 			key := [2]*Policy{r.Policy, from}
 			if copies[key] == nil {

@@ -11,10 +11,10 @@ import (
 )
 
 // A Service of type ExternalName is an alias for a name outside the cluster, without pods:
-// https://kubernetes.io/docs/concepts/services-networking/service/#externalname. Through one,
-// everybody who may write Services could have the controller fetch from any name that it can
-// resolve, so they are refused unless --allow-external-name says that this is wanted. Even then the
-// proxy dials no address of its own host or link.
+// https://kubernetes.io/docs/concepts/services-networking/service/#externalname. A user who can
+// create Services could use one to make the controller send requests to any name that it can
+// resolve. So they are refused unless --allow-external-name is set. Even then, the proxy dials no
+// address of its own host or link.
 
 // externalPort finds the port of an ExternalName Service. If the Service lists no ports, the number
 // in the Ingress is the port.

@@ -10,9 +10,9 @@ import (
 	"github.com/ingresslab/ingresslab/controller/htpasswd"
 )
 
-// Memory holds what a Build has parsed, for the next Build. To parse a certificate takes 0.1 ms,
-// and a change of one endpoint must not cost a thousand of those. Memory affects only speed, with
-// one exception: the last valid keyPair of a Secret that is now invalid or deleted stays in use.
+// Memory holds what a Build has parsed, for the next Build. Parsing a certificate takes 0.1 ms, and
+// a changed endpoint must not cause a thousand of them. Memory affects only speed, with one
+// exception: the last valid keyPair of a Secret that is now invalid or deleted stays in use.
 type Memory struct {
 	keyPairs      parses[*keyPair]
 	files, maps   parses[*userList]

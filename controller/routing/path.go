@@ -5,17 +5,19 @@ import (
 	"strings"
 )
 
-// A path can be spelled in many ways, and backends disagree about which of them are the same. A
-// request passes through byte for byte, so if the controller read "/public/..%2fadmin" as something
-// under /public and the backend read it as /admin, whatever guards the rule for /admin would be
-// walked around. Three things keep the two of them together:
+// A path has many spellings, and backends disagree about which of them are the same. The proxy
+// sends the path unchanged. If the controller read "/public/..%2fadmin" as a path below /public,
+// and the backend read it as /admin, a client could bypass the authentication of /admin. Three
+// rules prevent that:
 //
-//   - The route is decided on a canonical form (canonicalPath), so "/%61pp" is "/app" (RFC 3986 section 6.2.2).
-//   - What no honest client sends, and what no two servers agree upon, is refused: dot segments, which clients remove
-//     before they send (RFC 3986 section 5.2.4), in any spelling; NUL; backslashes; escapes that are none.
-//   - What honest clients do send, but servers read differently (an encoded slash, as in GitLab's and RabbitMQ's APIs;
-//     matrix parameters, as in ";jsessionid=1"; empty elements, as in "//"), is refused only if it matters: if any
-//     of the ways to read it leads to another route (readings).
+//   - A canonical form selects the route (canonicalPath), so "/%61pp" is "/app" (RFC 3986 section
+//     6.2.2).
+//   - A path that no valid client sends, and that servers read differently, is refused: dot
+//     segments, which clients remove before they send (RFC 3986 section 5.2.4), in any spelling;
+//     NUL; backslashes; invalid escapes.
+//   - A path that valid clients send, but that servers read differently, is refused only if one of
+//     its readings matches another route (readings): an encoded slash, as in the APIs of GitLab and
+//     RabbitMQ; matrix parameters, as in ";jsessionid=1"; empty elements, as in "//".
 
 // Refusals of paths, for people. They repeat nothing of the request, so they are safe to show.
 const (

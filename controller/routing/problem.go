@@ -15,50 +15,48 @@ const (
 	// route.
 	CodeInvalidHost = "InvalidHost"
 	CodeInvalidPath = "InvalidPath"
-	// CodePathLooksLikeRegex is a path that seems to be a pattern and is taken literally.
+	// CodePathLooksLikeRegex is a path that looks like a regular expression and is matched
+	// literally.
 	CodePathLooksLikeRegex = "PathLooksLikeRegex"
 	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default backend.
 	CodeRuleWithoutPaths = "RuleWithoutPaths"
-	// CodeHostPathConflict is a rule that another one takes the place of; so is
-	// CodeDefaultBackendConflict.
+	// CodeHostPathConflict and CodeDefaultBackendConflict are rules that give way to another
+	// Ingress.
 	CodeHostPathConflict       = "HostPathConflict"
 	CodeDefaultBackendConflict = "DefaultBackendConflict"
-	// CodeReferenceNotFound, CodeReferenceInvalid and CodeCrossNamespace are names of Secrets and
-	// ConfigMaps that lead nowhere.
+	// CodeReferenceNotFound, CodeReferenceInvalid and CodeCrossNamespace are references to Secrets
+	// and ConfigMaps that cannot be used.
 	CodeReferenceNotFound = "ReferenceNotFound"
 	CodeReferenceInvalid  = "ReferenceInvalid"
 	CodeCrossNamespace    = "CrossNamespace"
-	// CodeSecretInvalid is a Secret that does not hold what it should; so are CodeUserInvalid, for
+	// CodeSecretInvalid is a Secret with missing or invalid content; so are CodeUserInvalid, for
 	// one user of many, and CodeHeaderInvalid, for a header in a ConfigMap.
 	CodeSecretInvalid = "SecretInvalid"
 	CodeUserInvalid   = "UserInvalid"
 	CodeHeaderInvalid = "HeaderInvalid"
-	// CodeCertificateName is a host that is not in its certificate, CodeCertificateConflict one
-	// that another Ingress has another certificate for.
+	// CodeCertificateName is a host that is not in its certificate. CodeCertificateConflict is a
+	// host for which another Ingress sets another certificate.
 	CodeCertificateName     = "CertificateName"
 	CodeCertificateConflict = "CertificateConflict"
-	// CodeClientTLSConflict is an Ingress that wants clients of a host verified otherwise than an
-	// older one.
+	// CodeClientTLSConflict is an Ingress whose client verification for a host differs from that of
+	// an older one.
 	CodeClientTLSConflict = "ClientTLSConflict"
-	// CodeInvalidPattern is a path that should be a regular expression and is none; it makes no
-	// route.
+	// CodeInvalidPattern is a path that is not a valid regular expression; it makes no route.
 	CodeInvalidPattern = "InvalidPattern"
-	// CodeCanaryWithoutMain is a canary that there is no route for; it takes no share of anything.
+	// CodeCanaryWithoutMain is a canary without a main route; it gets no requests.
 	CodeCanaryWithoutMain = "CanaryWithoutMain"
-	// CodeAliasConflict is an alias that is another host's name already.
+	// CodeAliasConflict is an alias that is already the name of another host.
 	CodeAliasConflict = "AliasConflict"
-	// CodeBackendNotService is a backend that is a resource, or nothing at all; its route answers
-	// 503.
+	// CodeBackendNotService is a backend without a Service; its route responds with 503.
 	CodeBackendNotService = "BackendNotService"
-	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services that endpoints cannot
-	// be found for; the routes answer 503.
+	// CodeServiceNotFound, CodePortNotFound and CodeExternalName are Services whose endpoints
+	// cannot be found; the routes respond with 503.
 	CodeServiceNotFound = "ServiceNotFound"
 	CodePortNotFound    = "PortNotFound"
 	CodeExternalName    = "ExternalName"
-	// CodeNoServiceAddress is a Service that service-upstream asks for the address of, and that has
-	// none.
+	// CodeNoServiceAddress is a Service with service-upstream and without a cluster IP.
 	CodeNoServiceAddress = "NoServiceAddress"
-	// CodeAddressRefused is an address in an EndpointSlice that no request is sent to.
+	// CodeAddressRefused is an address in an EndpointSlice that gets no requests.
 	CodeAddressRefused = "AddressRefused"
 )
 

@@ -8,14 +8,13 @@ import (
 )
 
 // The paths of an Ingress with use-regex or rewrite-target are regular expressions, except its
-// Exact ones: Exact is exact, says Kubernetes. ingress-nginx makes such a path a location `~*
-// "^/path"`, and so they are read here: upper and lower case are the same, and the expression has
-// to match from the beginning of the path, but not to its end. Unlike there, the paths of the
-// host's other Ingresses stay what they are.
+// Exact ones. ingress-nginx makes such a path a location `~* "^/path"`, and this package does the
+// same: the expression ignores case, and is anchored at the start of the path only. Unlike in
+// ingress-nginx, the paths of other Ingresses for the host do not change.
 //
 // The syntax is RE2 (https://github.com/google/re2/wiki/Syntax). It has no look-ahead and no back
-// references, and in return its cost grows with the length of the path and no faster, whatever a
-// client sends.
+// references, so
+// the cost of a match is linear in the length of the path.
 
 // isRegex reports whether a path of this type is a regular expression under this policy.
 func isRegex(p *Policy, written string, pathType networkingv1.PathType) bool {
