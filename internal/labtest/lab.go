@@ -163,9 +163,7 @@ func (p *labTest) untouched(ctx context.Context) finding {
 		switch report.Outcome {
 		case scenario.Failed:
 		case scenario.Passed:
-			fault := p.at.task(task.ID)
-			fault.Text = fmt.Sprintf("task %s: the check passes before the task is done", task.ID)
-			f.faults = append(f.faults, fault)
+			f.faults = append(f.faults, p.at.task(task.ID).with("task %s: the check passes before the task is done", task.ID))
 		default:
 			f.err = fmt.Errorf("task %s: %s", task.ID, report.Why())
 			return f
@@ -220,12 +218,10 @@ func (p *labTest) quiz(ctx context.Context) finding {
 	at := p.at.quiz()
 	q, err := p.session.Pose(ctx)
 	if err != nil {
-		at.Text = fmt.Sprintf("quiz: the question is not available: %v", err)
-		return faulty(at)
+		return faulty(at.with("quiz: the question is not available: %v", err))
 	}
 	if len(q.Choices) < 2 {
-		at.Text = fmt.Sprintf("quiz: at least two choices are needed: the choices are %q", q.Choices)
-		return faulty(at)
+		return faulty(at.with("quiz: at least two choices are needed: the choices are %q", q.Choices))
 	}
 	g, err := p.session.Grade(ctx, q.Choices[0])
 	switch {
@@ -290,9 +286,7 @@ func (p *labTest) leave(ctx context.Context) {
 		left, err := p.awaitNothing(ctx)
 		var f finding
 		for _, name := range left {
-			at := p.at.tasks()
-			at.Text = fmt.Sprintf("after the lab was removed, %s still exists", name)
-			f.faults = append(f.faults, at)
+			f.faults = append(f.faults, p.at.tasks().with("after the lab was removed, %s still exists", name))
 		}
 		f.err = err
 		return f

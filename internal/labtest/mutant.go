@@ -34,8 +34,7 @@ func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	}
 	at := p.at.mutant(m.Name)
 	fault := func(format string, args ...any) finding {
-		at.Text = fmt.Sprintf("mutant %q: ", m.Name) + fmt.Sprintf(format, args...)
-		return faulty(at)
+		return faulty(at.with("mutant %q: %s", m.Name, fmt.Sprintf(format, args...)))
 	}
 	index := p.index(m.Task)
 	if index < 0 {
@@ -156,9 +155,7 @@ func (p *labTest) hints(context.Context) finding {
 	var f finding
 	for i, h := range p.lab.Hints {
 		if !p.reached[h.ID] {
-			at := p.at.hint(i)
-			at.Text = fmt.Sprintf("hint %s: it appears neither at the start nor for any mutant: %s", h.ID, p.reasonOf(h))
-			f.faults = append(f.faults, at)
+			f.faults = append(f.faults, p.at.hint(i).with("hint %s: it appears neither at the start nor for any mutant: %s", h.ID, p.reasonOf(h)))
 		}
 	}
 	for _, task := range p.todo() {
@@ -167,9 +164,7 @@ func (p *labTest) hints(context.Context) finding {
 				slices.Contains(h.Tasks, task.ID)
 		})
 		if !helped {
-			at := p.at.task(task.ID)
-			at.Text = fmt.Sprintf("task %s: it has neither default hints nor a hint", task.ID)
-			f.faults = append(f.faults, at)
+			f.faults = append(f.faults, p.at.task(task.ID).with("task %s: it has neither default hints nor a hint", task.ID))
 		}
 	}
 	if skipped := p.skippedMutants(); len(f.faults) > 0 && skipped > 0 {

@@ -14,7 +14,7 @@ import (
 func example() *labtest.Report {
 	return labtest.NewReport(
 		&labtest.ClusterReport{Provider: "kind", Outcome: scenario.Skipped, Reason: "no Docker engine answers"},
-		&labtest.ClusterReport{Provider: "embedded", Cluster: "ingresslab-prove-embedded", Outcome: scenario.Failed, Seconds: 3,
+		&labtest.ClusterReport{Provider: "embedded", Cluster: "ingresslab-test-embedded", Outcome: scenario.Failed, Seconds: 3,
 			Items: []*labtest.Item{
 				{Kind: "lab", Name: "shop", Number: 1, File: "labs/01-shop/lesson.md", Outcome: scenario.Failed, Seconds: 2, Parts: []labtest.Part{
 					{Kind: labtest.KindStart, Text: "fails at the start", Outcome: scenario.Passed, Seen: "1 task not done"},
@@ -81,7 +81,7 @@ func TestReports(t *testing.T) {
 	pretty.Item(report.Places[1].Items[0])
 	pretty.Done(report.Places[1])
 	want := `○ on kind: was skipped: no Docker engine answers
-on embedded: cluster "ingresslab-prove-embedded" (up in 0.0s)
+on embedded: cluster "ingresslab-test-embedded" (up in 0.0s)
 ✗ lab 1 shop: fails at the start, 0 of 1 mutant caught (2.0s)
     ✗ mutant "another class"
         labs/01-shop/mutants.yaml:3: it survives

@@ -88,6 +88,12 @@ type Diagnostic struct {
 	Text string `json:"text"`
 }
 
+// with returns the diagnostic with a text.
+func (f Diagnostic) with(format string, args ...any) Diagnostic {
+	f.Text = fmt.Sprintf(format, args...)
+	return f
+}
+
 // String returns file:line: text, so that editors can jump to it.
 func (f Diagnostic) String() string {
 	if f.Line == 0 {
@@ -112,37 +118,28 @@ func (i *Item) settle() {
 	if i.Reason != "" && len(i.Parts) == 0 {
 		return
 	}
-	outcomes := []scenario.Outcome{scenario.Passed}
-	for _, p := range i.Parts {
-		if p.Outcome != scenario.Skipped {
-			outcomes = append(outcomes, p.Outcome)
-		}
-	}
-	i.Outcome = scenario.Worst(outcomes...)
+	i.Outcome = worst(i.Parts, func(p Part) scenario.Outcome { return p.Outcome })
 }
 
 // settle sets the cluster's outcome to the worst outcome of its items, without skipped ones.
 func (p *ClusterReport) settle() {
-	var outcomes []scenario.Outcome
-	for _, i := range p.Items {
-		if i.Outcome != scenario.Skipped {
-			outcomes = append(outcomes, i.Outcome)
-		}
-	}
-	p.Outcome = scenario.Worst(outcomes...)
+	p.Outcome = worst(p.Items, func(i *Item) scenario.Outcome { return i.Outcome })
 }
 
 // NewReport combines the reports of clusters. An unavailable provider is not a failure.
 func NewReport(places ...*ClusterReport) *Report {
-	report := &Report{Places: places}
-	var outcomes []scenario.Outcome
-	for _, p := range places {
-		if p.Outcome != scenario.Skipped {
-			outcomes = append(outcomes, p.Outcome)
+	return &Report{Places: places, Outcome: worst(places, func(p *ClusterReport) scenario.Outcome { return p.Outcome })}
+}
+
+// worst returns the worst outcome of a list, without skipped elements; Passed if there is none.
+func worst[T any](list []T, outcomeOf func(T) scenario.Outcome) scenario.Outcome {
+	result := scenario.Passed
+	for _, element := range list {
+		if o := outcomeOf(element); o != scenario.Skipped {
+			result = scenario.Worst(result, o)
 		}
 	}
-	report.Outcome = scenario.Worst(outcomes...)
-	return report
+	return result
 }
 
 // count returns the number of parts of a kind, and of those that passed.

@@ -102,9 +102,7 @@ func (p *labTest) unsolvable(ctx context.Context, f *finding, task lab.Task, err
 		f.err = err
 		return
 	}
-	fault := p.at.task(task.ID)
-	fault.Text = fmt.Sprintf("task %s: the solution fails: %v", task.ID, err)
-	f.faults = append(f.faults, fault)
+	f.faults = append(f.faults, p.at.task(task.ID).with("task %s: the solution fails: %v", task.ID, err))
 }
 
 // upTo prepares the task of an index. It reverts the last changes if they are known, or starts the

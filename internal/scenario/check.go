@@ -18,7 +18,7 @@ var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisec
 // nothing, and uses host names unchanged. It returns the reports of the steps that ran. A traffic
 // step runs once, perhaps before a change is in effect. So a check that ends with failed traffic
 // runs again from its first step, with new sessions. The attempts are few, because repeating a
-// random result until it passes proves nothing.
+// random result until it passes is no test.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
 	for _, pause := range trafficPauses {

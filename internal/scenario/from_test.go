@@ -86,7 +86,7 @@ func TestExpectPrefersAgentToExec(t *testing.T) {
 		t.Errorf("%d execs, though the agent answers", execs)
 	}
 	for name, answer := range map[string]kube.Answer{
-		"nobody listens": {Status: 503, Body: []byte("no route")}, "somebody else does": {Status: 200, Body: []byte("hello")},
+		"no listener": {Status: 503, Body: []byte("no route")}, "another listener": {Status: 200, Body: []byte("hello")},
 	} {
 		agent, execs = answer, 0
 		passes(t, playSteps(t, c, http, step))

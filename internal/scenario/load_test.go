@@ -16,7 +16,7 @@ import (
 )
 
 // TestLoadGolden reads testdata/load/*.txtar: the files of a scenario in, what is wrong with them out. Run it with
-// -update to write the faults anew.
+// -update to update the diagnostics.
 func TestLoadGolden(t *testing.T) {
 	goldens, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil || len(goldens) == 0 {

@@ -67,7 +67,7 @@ func TestMutationReplacesAndOmits(t *testing.T) {
 		t.Fatalf("%s, %v", namesOf(mutated), err)
 	}
 	if _, found, _ := unstructured.NestedMap(mutated[0].Object, "spec", "selector"); found {
-		t.Error("the object is merged with the one that it stands in for")
+		t.Error("the object is merged with the one that it replaces")
 	}
 }
 

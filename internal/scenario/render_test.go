@@ -72,7 +72,7 @@ func play(p scenario.Progress, all []*scenario.Report) {
 }
 
 // TestRenderGolden compares what each renderer makes of the same reports with testdata/render/reports.txtar. Run it with
-// -update to write that anew.
+// -update to update it.
 func TestRenderGolden(t *testing.T) {
 	const golden = "testdata/render/reports.txtar"
 	var plain, color, json, junit strings.Builder

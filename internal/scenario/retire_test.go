@@ -20,7 +20,7 @@ import (
 // beside another one's pod.
 func TestRetireWaitsForPodsToLeave(t *testing.T) {
 	t.Parallel()
-	for name, leaves := range map[string]bool{"the pod is on its way out": true, "nobody ends the pod": false} {
+	for name, leaves := range map[string]bool{"the pod terminates": true, "the pod does not terminate": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, _ := fakecluster.New(t)

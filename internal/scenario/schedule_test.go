@@ -53,8 +53,8 @@ func (t *timetable) finishing(name string) scenario.Job {
 	return j
 }
 
-// sorted returns the names in each second, in the order of the alphabet: which goroutine of a
-// second is first is nobody's promise.
+// sorted returns the names in each second in alphabetical order, because goroutines start in any
+// order.
 func (t *timetable) sorted() string {
 	for i, row := range t.rows {
 		t.rows[i] = strings.Join(slices.Sorted(strings.SplitSeq(row, "")), "")
@@ -94,7 +94,7 @@ func TestScheduleSeparatesConflictingJobs(t *testing.T) {
 			b.Locks = []string{"settings"}
 			return []scenario.Job{b, t.job("X", true, "settings")}
 		}, "b X"},
-		"nobody waits for one that finishes, but whoever waits for all": {1, func(t *timetable) []scenario.Job {
+		"only an exclusive job waits for Finish": {1, func(t *timetable) []scenario.Job {
 			return []scenario.Job{t.finishing("a"), t.finishing("b"), t.job("X", true)}
 		}, "a 'b 'X"},
 		"an exclusive one without locks beside none": {3, func(t *timetable) []scenario.Job {

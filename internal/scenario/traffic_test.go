@@ -64,19 +64,19 @@ func TestTrafficFlowsWhileStepsRun(t *testing.T) {
 				}
 				last := report.Steps[1]
 				if got := outcomes(&scenario.Report{Steps: last.While}); got != tc.inside {
-					t.Errorf("the steps inside %s, want %s", got, tc.inside)
+					t.Errorf("the nested steps %s, want %s", got, tc.inside)
 				}
 				if passed := last.Outcome == scenario.Passed; passed != (tc.why == "") || !strings.Contains(last.Why(), tc.why) {
 					t.Errorf("%s: %s\nwant %s", last.Outcome, last.Why(), tc.why)
 				}
 				if took := time.Since(begin); took < time.Second {
-					t.Errorf("the traffic flowed for %s, want a second more than the steps inside", took)
+					t.Errorf("the traffic flowed for %s, want a second more than the nested steps", took)
 				}
 				if last.Tries < 150 || last.Tries > 300 {
 					t.Errorf("%d requests in a second at the rate of 200", last.Tries)
 				}
 				if last.While[0].Line == 0 || last.While[0].Number != 1 {
-					t.Errorf("the first step inside is said to be %d, in line %d", last.While[0].Number, last.While[0].Line)
+					t.Errorf("the first nested step is %d, in line %d", last.While[0].Number, last.While[0].Line)
 				}
 			})
 		})

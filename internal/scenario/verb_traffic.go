@@ -187,7 +187,7 @@ func (t Traffic) describe(names isolation) string {
 const afterglow = time.Second
 
 // run sends many requests and judges the responses together, once: repeating a random result until
-// it passes proves nothing.
+// it passes is no test.
 func (t Traffic) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(t.expect())
 	if err != nil {
