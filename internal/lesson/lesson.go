@@ -54,10 +54,8 @@ const (
 
 // Block is a part of a page.
 type Block struct {
-	Kind Kind
-	// Line is the block's first line in the file, counted from 1. For code, it is the line of the
-	// fence.
-	Line     int
+	Kind     Kind
+	Line     int    // the block's first line in the file, counted from 1; of code, the fence
 	Text     string // the prose, or the code between the fences
 	Language string // the first word after the fence
 	Name     string // the path of a File block in the workspace
@@ -69,10 +67,8 @@ type Block struct {
 
 // Command is one command of a Console block.
 type Command struct {
-	Text string // the input for the shell; it can have several lines
-	// Line and OutputLine are the first lines of the command and of its output in the file, counted
-	// from 1.
-	Line, OutputLine int
+	Text             string   // the input for the shell; it can have several lines
+	Line, OutputLine int      // the first lines of the command and its output, counted from 1
 	Output           []string // the recorded output: standard output and standard error
 }
 
@@ -100,8 +96,7 @@ func (c *Command) Expected() string {
 var hostPort = regexp.MustCompile(
 	`(127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9*-]+\.)*localhost|(?:[A-Za-z0-9*-]+\.)+[A-Za-z]{2,})(:|\)? port )(\d{2,5})\b`)
 
-// WithPorts replaces the default ports of a lesson (HTTP 8080, HTTPS 8443, status page 18080) with
-// the ports of a cluster.
+// WithPorts replaces a lesson's ports (HTTP 8080, HTTPS 8443, status 18080) with a cluster's.
 func WithPorts(text string, a cluster.Addresses) string { return replacePorts(text, ports(a)) }
 
 // WithDefaultPorts is the inverse of WithPorts, for outputs.

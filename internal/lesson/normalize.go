@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/pmezard/go-difflib/difflib"
 )
 
 // replacement replaces a value that differs between runs.
@@ -41,8 +43,7 @@ var replacements = []replacement{
 	{regexp.MustCompile(`\b(?:[0-9a-f]{12,}|[0-9A-F]{12,})\b`), "HEX"},
 	{regexp.MustCompile(`(resourceVersion"?: ?"?)\d+`), "${1}N"},
 	{regexp.MustCompile(`(?i)(content-length: )\d+`), "${1}N"},
-	// Generated names: pods and ReplicaSets of Deployments, pods of DaemonSets, EndpointSlices, and
-	// nodes.
+	// Generated names: of pods, ReplicaSets, pods of DaemonSets, EndpointSlices, and nodes.
 	{regexp.MustCompile(`-` + letters + `{8,10}-` + letters + `{5}\b`), "-POD"},
 	{regexp.MustCompile(`-` + letters + `{8,10}\b`), "-HASH"},
 	{regexp.MustCompile(`-` + letters + `{5}\b`), "-POD"},
@@ -58,8 +59,7 @@ var replacements = []replacement{
 var (
 	ipv4 = regexp.MustCompile(`\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(/\d{1,2}\b)?(:\d{5}\b)?`)
 	ipv6 = regexp.MustCompile(`\[?[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(/\d{1,3}\b)?\]?`)
-	// nodePort matches the port of a NodePort Service. Lessons set the first and the last one,
-	// 30000 and 32767.
+	// nodePort matches a NodePort. Lessons set the first and the last one, 30000 and 32767.
 	nodePort = regexp.MustCompile(`\b3[0-2]\d{3}/(TCP|UDP)\b`)
 	inner    = regexp.MustCompile(`(\S)[ \t]{2,}`)
 	tabs     = regexp.MustCompile(`\t+`)
@@ -88,8 +88,7 @@ func Normalize(output string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// addressV4 keeps loopback addresses. Of other addresses, it keeps the port unless it is a
-// client's.
+// addressV4 keeps loopback addresses, and the port of others unless it is a client's.
 func addressV4(found string) string {
 	m := ipv4.FindStringSubmatch(found)
 	address, err := netip.ParseAddr(m[1])
@@ -122,17 +121,14 @@ func addressV6(found string) string {
 	return by
 }
 
-// elision is a line of a recorded output that matches any number of lines.
-const elision = "..."
+const elision = "..." // a recorded line that matches any number of lines
 
-// Match reports whether an output equals the recorded one after normalization. A recorded line of
-// three dots matches any number of lines.
+// Match compares normalized outputs. The recorded line ... matches any number of lines.
 func Match(recorded, output string) bool {
 	return matchLines(strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n"))
 }
 
-// matchLines backtracks only to the last elision, so its time is bounded by the product of the
-// lengths.
+// matchLines backtracks only to the last elision: its time is at most the product of the lengths.
 func matchLines(want, got []string) bool {
 	i, j, after, skipped := 0, 0, -1, 0
 	for j < len(got) {
@@ -156,45 +152,25 @@ func matchLines(want, got []string) bool {
 	return i == len(want)
 }
 
-// Diff compares two normalized outputs line by line, with "- " for recorded and "+ " for new lines.
-// It is empty if they match.
+// Diff marks recorded lines with "- " and new ones with "+ ". It is empty if the outputs match.
 func Diff(recorded, output string) string {
 	if Match(recorded, output) {
 		return ""
 	}
 	a, b := strings.Split(Normalize(recorded), "\n"), strings.Split(Normalize(output), "\n")
-	common := longest(a, b)
 	var out strings.Builder
-	for i, j := 0, 0; i < len(a) || j < len(b); {
-		switch {
-		case i < len(a) && j < len(b) && a[i] == b[j]:
-			out.WriteString("  " + a[i] + "\n")
-			i, j = i+1, j+1
-		case i < len(a) && (j == len(b) || common[i+1][j] >= common[i][j+1]):
-			out.WriteString("- " + a[i] + "\n")
-			i++
-		default:
-			out.WriteString("+ " + b[j] + "\n")
-			j++
+	write := func(mark string, lines []string) {
+		for _, line := range lines {
+			out.WriteString(mark + line + "\n")
 		}
+	}
+	for _, op := range difflib.NewMatcherWithJunk(a, b, false, nil).GetOpCodes() {
+		if op.Tag == 'e' {
+			write("  ", a[op.I1:op.I2])
+			continue
+		}
+		write("- ", a[op.I1:op.I2])
+		write("+ ", b[op.J1:op.J2])
 	}
 	return out.String()
-}
-
-// longest returns the length of the longest common subsequence of a[i:] and b[j:] for all i and j.
-func longest(a, b []string) [][]int {
-	table := make([][]int, len(a)+1)
-	for i := range table {
-		table[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if a[i] == b[j] {
-				table[i][j] = table[i+1][j+1] + 1
-			} else {
-				table[i][j] = max(table[i+1][j], table[i][j+1])
-			}
-		}
-	}
-	return table
 }

@@ -82,7 +82,6 @@ type parser struct {
 	begun int      // the line of prose[0] in the file
 }
 
-// line returns the current line in the file.
 func (p *parser) line() int { return p.offset + p.at }
 
 func (p *parser) fault(line int, format string, args ...any) {
@@ -139,7 +138,6 @@ func (p *parser) endPage() {
 	p.shown = nil
 }
 
-// tasks parses a list of task IDs.
 func (p *parser) tasks(list string) {
 	defer func() { p.at++ }()
 	switch {
@@ -188,7 +186,6 @@ func (p *parser) hidden() {
 	})
 }
 
-// fence parses a code block.
 func (p *parser) fence() {
 	p.endProse()
 	m := fenceLine.FindStringSubmatch(p.lines[p.at])

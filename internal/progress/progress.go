@@ -105,8 +105,7 @@ func (e *DamagedError) Error() string {
 // Unwrap returns the cause.
 func (e *DamagedError) Unwrap() error { return e.Cause }
 
-// Load reads the file, which need not exist. After a *DamagedError, the returned progress is empty
-// and usable.
+// Load reads the file, if it exists. With a *DamagedError, it returns empty, usable progress.
 func (s *Store) Load() (Progress, error) {
 	p, damage, err := s.read()
 	if damage == nil {
@@ -177,8 +176,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Put saves the record of a lab and makes it the last lab. It saves even if it returns a
-// *DamagedError.
+// Put saves a lab's record and makes it the last lab. It saves even if it returns a *DamagedError.
 func (s *Store) Put(ctx context.Context, lab string, r Record) error {
 	return s.update(ctx, func(p *Progress) { p.Last, p.Labs[lab] = lab, r })
 }
@@ -222,8 +220,7 @@ func (s *Store) lock(ctx context.Context) (release func(), err error) {
 	return filelock.Acquire(ctx, s.file+".lock", func() {})
 }
 
-// replace writes data to a new file and renames it. The caller holds the lock, so a leftover new
-// file is overwritten.
+// replace writes and renames a new file. The caller holds the lock, so it overwrites a leftover.
 func (s *Store) replace(data []byte) error {
 	next := s.file + ".new"
 	if err := s.write(next, data); err != nil {
@@ -248,8 +245,7 @@ func writeSynced(path string, data []byte) (err error) {
 	return f.Sync()
 }
 
-// syncDir makes a rename durable. It ignores the error of file systems that cannot sync
-// directories.
+// syncDir makes a rename durable. It ignores that some file systems cannot sync directories.
 func syncDir(dir string) error {
 	d, err := os.Open(filepath.Clean(dir))
 	if err != nil {

@@ -124,7 +124,6 @@ func (t *Tutor) unsolved(last int) []string {
 	return ids
 }
 
-// solve solves tasks one after another.
 func (t *Tutor) solve(ids []string, onward bool) {
 	if len(ids) == 0 { // the tasks became done after the prompt
 		return
@@ -200,8 +199,7 @@ func (t *Tutor) forget() {
 	t.save()
 }
 
-// restore restores what is missing. The cluster and the controller come first, because start/ needs
-// them.
+// restore begins with the cluster and the controller, because start/ needs them.
 func (t *Tutor) restore() {
 	switch {
 	case !t.Broken():
@@ -216,7 +214,6 @@ func (t *Tutor) restore() {
 	}
 }
 
-// isMissing reports whether one of the parts is missing.
 func (t *Tutor) isMissing(parts ...string) bool {
 	return slices.ContainsFunc(t.missing, func(m lab.Missing) bool { return slices.Contains(parts, m.What) })
 }

@@ -40,8 +40,7 @@ func (c Course) pages() []Page {
 	return append(all, Page{Kind: SummaryPage, Title: "Summary"})
 }
 
-// findPage returns the index of the page with a title. The number decides between equal titles and
-// replaces a missing one.
+// findPage returns a title's index. number decides between equal ones and replaces a missing one.
 func findPage(pages []Page, title string, number int) int {
 	if number >= 0 && number < len(pages) && pages[number].Title == title {
 		return number

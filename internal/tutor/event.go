@@ -10,8 +10,7 @@ import (
 // Event is an input of a Tutor: a Command or Choose of the student, or the result of an Effect.
 type Event any
 
-// Effect is an operation that a Tutor requests. Effects can run in parallel; a Tutor never requests
-// two of a kind at once.
+// Effect is an operation that a Tutor requests. Effects run in parallel, but never two of a kind.
 type Effect any
 
 // Command is a request of the student.
@@ -86,8 +85,7 @@ type FileState struct {
 	Name   string   // the file's name in the workspace
 	Gone   bool     // reports that the file was deleted
 	Errors []string // the errors in the file, one line each: "ingress.yaml:7: message"
-	// Pending lists the objects whose state in the cluster differs from the file:
-	// "ingress/cheddar".
+	// Pending lists the objects that differ in the cluster: "ingress/cheddar".
 	Pending []string
 }
 

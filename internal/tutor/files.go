@@ -126,10 +126,7 @@ func (f *Files) solutionFiles(task string) []string {
 		}
 		return names
 	}
-	names, err := manifestNames(filepath.Join(f.Lab.Dir, "solution"))
-	if err != nil {
-		return nil
-	}
+	names, _ := manifestNames(filepath.Join(f.Lab.Dir, "solution")) // nil after an error
 	return names
 }
 
@@ -171,16 +168,13 @@ func isManifest(name string) bool {
 }
 
 const (
-	// settleTime is the time without writes after which a file counts as saved: an editor writes
-	// several times.
+	// settleTime without writes means that a file is saved: an editor writes several times.
 	settleTime = 150 * time.Millisecond
-	// rewatchEvery is the interval at which Watch adds the directory again, in case it was deleted
-	// and created.
+	// rewatchEvery is the interval of adding the directory again, in case it was recreated.
 	rewatchEvery = 2 * time.Second
 )
 
-// Watch sends the names of changed manifests, starting with those that differ from start/. ctx ends
-// it and closes the channel.
+// Watch sends the names of changed manifests, first those that differ from start/, until ctx ends.
 func (f *Files) Watch(ctx context.Context) (<-chan []string, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -265,8 +259,7 @@ func withEncodedData(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// covers reports whether a live value has everything that the file sets. Controllers and the API
-// server can add fields, but lists must have the same length.
+// covers reports whether live has all that file sets. It may have more fields, but no longer lists.
 func covers(live, file any) bool {
 	switch file := file.(type) {
 	case nil:

@@ -9,13 +9,12 @@ import (
 
 // HintView is the open hint.
 type HintView struct {
-	Task string // the ID of the task
-	Why  string // Why says what is wrong; empty if that adds nothing to the task's own line.
-	// Opened are the open levels, the latest last. Levels is the number of levels.
-	Opened []string
-	Levels int
-	More   bool // reports whether another hint follows
-	Stale  bool // reports whether something changed since the hint was given
+	Task   string   // the ID of the task
+	Why    string   // Why says what is wrong; empty if that adds nothing to the task's own line.
+	Opened []string // the open levels, the latest last
+	Levels int      // the number of levels
+	More   bool     // reports whether another hint follows
+	Stale  bool     // reports whether something changed since the hint was given
 
 	key     string // identifies the problem
 	index   int    // in the advice
@@ -68,8 +67,7 @@ func (t *Tutor) advised(e Advised) {
 	t.save()
 }
 
-// failureOf identifies a failure by its field and the first word of the observed value. The rest
-// can differ in each poll.
+// failureOf identifies a failure by the parts that are the same in each poll.
 func (t *Tutor) failureOf(id string) string {
 	steps := t.tasks[id].Steps
 	if len(steps) == 0 || len(steps[len(steps)-1].Mismatches) == 0 {

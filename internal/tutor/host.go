@@ -106,8 +106,7 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 	return nil
 }
 
-// RunNow runs the effects that must not wait: it saves progress before the student sees it. It
-// returns the other effects and reports whether the tutor should exit.
+// RunNow saves progress before the student sees it, and returns the others and whether to exit.
 func (h *Host) RunNow(ctx context.Context, t *Tutor, effects []Effect) (others []Effect, exit bool) {
 	for _, e := range effects {
 		switch e := e.(type) {
@@ -137,8 +136,7 @@ func (h *Host) poll(ctx context.Context, s Session) Event {
 	return Polled{State: state, Err: err}
 }
 
-// solve writes the files after the solution succeeds, so that a failure leaves the student's files
-// in place.
+// solve writes the files last, so that a failure leaves the student's files in place.
 func (h *Host) solve(ctx context.Context, s Session, task string) Event {
 	if err := s.Solve(ctx, task); err != nil {
 		return Solved{Task: task, Err: err}

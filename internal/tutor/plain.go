@@ -146,8 +146,7 @@ func (p *plain) print(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, format, args...) // fails if the reader of the pipe has exited
 }
 
-// words are the commands of Plain. Begin, the zero Command, marks words that only affect the
-// output.
+// words are the commands of Plain. Begin marks words that only affect the output.
 var words = []struct {
 	word, short, help string
 	command           Command
@@ -169,7 +168,6 @@ var words = []struct {
 	{"help", "?", "list the commands", Begin},
 }
 
-// run runs one command.
 func (p *plain) run(ctx context.Context, word string) (exit bool) {
 	p.waiting = false
 	if n, err := strconv.Atoi(word); err == nil {
@@ -188,8 +186,7 @@ func (p *plain) run(ctx context.Context, word string) (exit bool) {
 			p.showWord(w.word)
 			return false
 		case Solve, Skip:
-			// A terminal asks for confirmation because a key is easy to hit by mistake. A word is
-			// deliberate.
+			// Only a terminal asks: a key is easy to hit by mistake, but a word is deliberate.
 			effects := p.tutor.Update(time.Now(), w.command)
 			if p.tutor.Prompt() == nil {
 				return p.runEffects(ctx, effects)

@@ -11,13 +11,10 @@ import (
 )
 
 const (
-	// quick is the interval between polls while something changes, slow the longest interval while
-	// nothing does.
-	quick       = 500 * time.Millisecond
-	slow        = 3 * time.Second
-	steadyAfter = 20 // the number of equal polls after which polling slows down
-	// regressedAfter is the number of failed polls in a row after which a finished task counts as
-	// regressed.
+	quick       = 500 * time.Millisecond // the interval between polls while something changes
+	slow        = 3 * time.Second        // the longest interval while nothing changes
+	steadyAfter = 20                     // the number of equal polls after which polling slows down
+	// regressedAfter failed polls in a row, a finished task counts as regressed.
 	regressedAfter = 2
 )
 

@@ -81,8 +81,7 @@ const (
 type Notice struct {
 	Tone Tone
 	Text string
-	// About is the subject: a file name or AboutCluster. A later notice about the same subject
-	// replaces this one.
+	// About is a file name or AboutCluster. A later notice about the same subject replaces this one.
 	About string
 }
 

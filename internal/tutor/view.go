@@ -67,8 +67,7 @@ func (t *Tutor) status(id string) Status {
 	return Done
 }
 
-// Present returns the ID of the current task: the page's first open task, else its first regressed
-// one, else "".
+// Present returns the ID of the page's first open task, else of its first regressed one, else "".
 func (t *Tutor) Present() string {
 	for _, status := range []Status{Open, Regressed} {
 		for _, id := range t.pages[t.at].Tasks {
@@ -137,7 +136,6 @@ func (t *Tutor) Problems() []string {
 	return lines
 }
 
-// outageText describes the current outage.
 func (t *Tutor) outageText() string {
 	since, err := t.outage.Since.Format("15:04:05"), t.outage.Err
 	if t.outage.Gone {
@@ -159,8 +157,7 @@ func (t *Tutor) FileLines() []string {
 	return lines
 }
 
-// Details returns the latest results for the current task, or for all tasks of the page if none is
-// left.
+// Details returns the latest results of the current task, else of all tasks of the page.
 func (t *Tutor) Details() []string {
 	ids := t.pages[t.at].Tasks
 	if id := t.Present(); id != "" {

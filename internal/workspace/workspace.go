@@ -48,12 +48,10 @@ func Create(root string, l *lab.Lab) (*Workspace, error) {
 	return w, err
 }
 
-// Reset restores the files of start/. kept lists the new names of changed files, relative to the
-// workspace.
+// Reset restores start/. kept lists the new names of changed files, relative to the workspace.
 func (w *Workspace) Reset() (kept []string, err error) { return w.Put("start") }
 
-// Put writes the named files of start or solution, or all of them without names. kept is as for
-// Reset.
+// Put writes the named files of start or solution, or all without names. kept is as for Reset.
 func (w *Workspace) Put(part string, names ...string) (kept []string, err error) {
 	err = w.copy(part, func(path string, content []byte) error {
 		name, err := filepath.Rel(w.Path, path)
@@ -106,8 +104,7 @@ func (w *Workspace) copy(part string, put func(path string, content []byte) erro
 	return nil
 }
 
-// keep renames a file with other content to an unused name, which it returns; empty if there is
-// nothing to keep.
+// keep renames a file with other content, and returns its unused new name, else "".
 func keep(path string, content []byte) (string, error) {
 	present, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(present, content) {

@@ -53,8 +53,7 @@ func write(l *lab.Lab, results []Result) (changed bool, faults strictyaml.Diagno
 	return true, faults, os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // the lesson is public
 }
 
-// steady returns a function that reports whether the normalized output has been unchanged for
-// steadyFor.
+// steady returns a function that reports whether the normalized output is unchanged for steadyFor.
 func steady() func(output string) bool {
 	var last string
 	var since time.Time

@@ -59,8 +59,7 @@ type Report struct {
 }
 
 const (
-	// commandLimit is the time limit of one command. Some send thousands of requests, on a busy
-	// machine.
+	// commandLimit bounds one command. Some send thousands of requests, on a busy machine.
 	commandLimit = 4 * time.Minute
 	// retryFor is the time for which a read-only command is retried until its output matches.
 	retryFor = 30 * time.Second
@@ -74,11 +73,9 @@ const (
 // final state. An error means that the replay could not start or continue; the report covers the
 // commands before it.
 func Verify(ctx context.Context, l *lab.Lab, env Env) (*Report, error) {
-	r := &replayer{lab: l, env: env, retryFor: retryFor}
-	return r.replay(ctx)
+	return (&replayer{lab: l, env: env, retryFor: retryFor}).replay(ctx)
 }
 
-// replayer replays one lesson.
 type replayer struct {
 	lab      *lab.Lab
 	env      Env
@@ -86,8 +83,7 @@ type replayer struct {
 	dir      string // the temporary directory
 	kube     string // the path of the kubeconfig
 	retryFor time.Duration
-	// settled returns a function that reports whether an output that differs is final. Only Record
-	// sets it.
+	// settled returns a function that reports whether a different output is final; for Record.
 	settled func() func(output string) bool
 	report  *Report
 }
@@ -133,8 +129,7 @@ func (r *replayer) workspace() string {
 	return filepath.Join(r.dir, "workspace", filepath.Base(r.lab.Dir))
 }
 
-// prepare creates a student's environment in the layout of a checkout: the workspace, the programs,
-// and a kubeconfig with the lab's namespace.
+// prepare creates the workspace, the programs, and the lab's kubeconfig in a checkout's layout.
 func (r *replayer) prepare() error {
 	temporary, err := filepath.EvalSymlinks(os.TempDir())
 	if err != nil {
@@ -201,7 +196,6 @@ func wrapper(file string, program []string) error {
 	return os.WriteFile(file, []byte(text), 0o700) //nolint:gosec // a script must be executable
 }
 
-// block replays a block.
 func (r *replayer) block(ctx context.Context, file string, b lesson.Block) error {
 	if !b.Replayed() {
 		return nil
@@ -254,13 +248,9 @@ func firstLine(text string) string {
 }
 
 // Exit codes of bash for a program that it cannot run.
-const (
-	codeNotExecutable = 126
-	codeNotFound      = 127
-)
+const codeNotExecutable, codeNotFound = 126, 127
 
-// command runs a command. It retries a read-only command until the output matches. A hidden command
-// only needs to succeed.
+// command retries a read-only command until the output matches. A hidden one only has to succeed.
 func (r *replayer) command(ctx context.Context, c lesson.Command, hidden bool) (Result, error) {
 	result := Result{Command: c}
 	text := lesson.WithPorts(c.Text, r.env.Addresses)

@@ -39,8 +39,7 @@ exit $play_code' EXIT
 eval "$PLAY_COMMAND"
 `
 
-// newShell returns a shell that starts in the workspace. The environment has the form of
-// os.Environ.
+// newShell returns a shell that starts in the workspace; environment is like os.Environ.
 func newShell(dir, workspace string, environment []string) (*shell, error) {
 	if err := os.WriteFile(filepath.Join(dir, "cwd"), []byte(workspace+"\n"), 0o600); err != nil {
 		return nil, err
@@ -92,15 +91,13 @@ func (s *shell) run(ctx context.Context, command string, limit time.Duration) (o
 	return string(data), 0, waitErr
 }
 
-// close kills the background processes.
 func (s *shell) close() {
 	for _, group := range s.groups {
 		_ = syscall.Kill(-group, syscall.SIGKILL) // fails if the group has ended
 	}
 }
 
-// environment returns the environment of a student's shell: programs come first in PATH, and no
-// proxy is set.
+// environment is a student's: programs come first in PATH, and no proxy is set.
 func environment(kubeconfig string, programs ...string) []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -127,8 +124,7 @@ var (
 		`\b(openssl (req|x509|passwd|genrsa|ecparam)|htpasswd|make|ingresslab (up|down|lab|start|run|build|dev|image))\b|\bkill\b|&\s*$`)
 )
 
-// isReadOnly reports whether a command only reads, so that it can be retried until its output
-// matches.
+// isReadOnly reports whether a command only reads, so that it can be retried.
 func isReadOnly(command string) bool {
 	if strings.Contains(command, "-X POST") || strings.Contains(command, "/crash") {
 		return false

@@ -28,8 +28,7 @@ type chapter struct {
 	name string // the name of the lab's directory, and of its page without the extension
 }
 
-// Pages returns the files of the tutorial by name, for the checkout at root. An invalid lab is an
-// error.
+// Pages returns the tutorial's files by name, for the checkout at root. An invalid lab is an error.
 func Pages(root string) (map[string]string, error) {
 	entries, err := lab.List(filepath.Join(root, labsDir))
 	if err != nil {

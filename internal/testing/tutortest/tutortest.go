@@ -44,8 +44,7 @@ func Course() tutor.Course {
 //   - "fault": the code of the finding for hints
 type Session struct {
 	Dir string
-
-	mu sync.Mutex
+	mu  sync.Mutex
 }
 
 // Put writes a file of the directory.
@@ -116,8 +115,7 @@ func State(done ...string) lab.State {
 	return state
 }
 
-// Advise implements tutor.Session: a hint with three levels for the finding, and a default hint
-// with one level.
+// Advise implements tutor.Session: three levels for the finding, and a default hint with one.
 func (s *Session) Advise(_ context.Context, task string) ([]lab.Advice, error) {
 	code, _ := s.read("fault")
 	finding := &diagnosis.Finding{Code: code, Object: "door/" + task, Field: "spec.lock", Expected: "open", Observed: "shut " + code}

@@ -37,8 +37,7 @@ func (m *model) layOut() {
 	m.render()
 }
 
-// belowLines are the lines of the panel below the lesson, limited so that the lesson keeps about
-// half of the height.
+// belowLines is the panel below the lesson, which keeps about half of the height.
 func (m *model) belowLines() []string {
 	return m.limit(m.panel(m.width), max(3, (m.height-frameHeight)*11/20))
 }

@@ -133,7 +133,6 @@ var commands = map[string]tutor.Command{
 	"r": tutor.Reset, "R": tutor.Restore, "q": tutor.Quit,
 }
 
-// key handles a key.
 func (m *model) key(key string) tea.Cmd {
 	if key == "ctrl+c" {
 		m.interrupted = true

@@ -131,11 +131,9 @@ func (l *lines) hint(h *tutor.HintView) {
 	}
 }
 
-// noticesShown is the maximum number of notices in the panel.
-const noticesShown = 3
+const noticesShown = 3 // the maximum number of notices in the panel
 
-// notices adds the latest notices since the page was turned, without repeating the rest of the
-// panel.
+// notices adds the page's latest notices, without repeating the rest of the panel.
 func (l *lines) notices() {
 	all := l.tutor.Notices()
 	recent := all[max(l.news, len(all)-noticesShown):]

@@ -96,11 +96,9 @@ func (m *model) quizText() string {
 	return b.String()
 }
 
-// listItem matches the start of a list item.
 var listItem = regexp.MustCompile(`^\s*([-*+]|\d+\.) `)
 
-// reflow joins the lines of each list item, because glamour fills paragraphs but keeps the line
-// breaks of items.
+// reflow joins the lines of each list item: glamour fills paragraphs but keeps items' line breaks.
 func reflow(markdown string) string {
 	var out []string
 	fenced, item := false, false
@@ -126,7 +124,6 @@ func reflow(markdown string) string {
 	return strings.Join(out, "\n")
 }
 
-// renderMarkdown renders Markdown for a width.
 func renderMarkdown(markdown string, width int, style ansi.StyleConfig) (string, error) {
 	r, err := glamour.NewTermRenderer(glamour.WithStyles(style), glamour.WithWordWrap(width))
 	if err != nil {
@@ -170,8 +167,7 @@ const helpText = `## Keys
 Work with kubectl and an editor in another terminal. The tutor marks each task as done once its check passes.
 `
 
-// codeMargins is the difference between the widths of the text and of a code block.
-const codeMargins = 4
+const codeMargins = 4 // the difference between the widths of the text and of a code block
 
 // fold breaks long commands in console blocks at a space, with a backslash, so that a copied
 // command still works. glamour would break them anywhere. Outputs stay as they are.
@@ -224,8 +220,7 @@ func foldCommand(line string, width int) []string {
 	return append(lines, line)
 }
 
-// lastBreak returns the index of the last unquoted space within width, or -1. It ignores the spaces
-// of prompt and indent.
+// lastBreak returns the last unquoted space within width, or -1, ignoring prompt and indent.
 func lastBreak(line string, width int) int {
 	at, quote := -1, byte(0)
 	first := len(line) - len(strings.TrimLeft(strings.TrimPrefix(line, "$ "), " "))

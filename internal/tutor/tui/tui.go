@@ -24,15 +24,13 @@ var ErrInterrupted = fmt.Errorf("interrupted with Ctrl-C: %w", context.Canceled)
 
 // Options configure Run.
 type Options struct {
-	// Where describes the cluster and its ports for the status line. Its result can change when the
-	// cluster restarts.
+	// Where describes the cluster and its ports for the status line; a restart can change it.
 	Where       func() string
 	Environment []string // Environment has the form of os.Environ. Run uses TERM and NO_COLOR.
 	In, Out     *os.File // In and Out are the terminal.
 }
 
-// Run shows the tutor until the student quits, and restores the terminal. It returns ErrInterrupted
-// after Ctrl-C.
+// Run shows the tutor and restores the terminal. It returns ErrInterrupted after Ctrl-C.
 func Run(ctx context.Context, t *tutor.Tutor, h *tutor.Host, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -67,8 +65,7 @@ func variable(environment []string, name string) (value string) {
 	return value
 }
 
-// bringUp is a tea.ExecCommand that starts the cluster while the terminal is released, so that its
-// progress is visible.
+// bringUp starts the cluster while the terminal is released, so that its progress is visible.
 type bringUp struct {
 	ctx   context.Context
 	host  *tutor.Host
