@@ -67,8 +67,7 @@ const (
 
 // About is what a task expects of the cluster.
 type About struct {
-	// Requests are those that do not get the expected response.
-	Requests []Request
+	Requests []Request // Requests are those that do not get the expected response
 	// Objects must exist. They are written kind/name in lower case: "deployment/cheddar".
 	Objects []string
 	// Calls are requests that pods send to Services by name, without the expected response.
@@ -78,8 +77,7 @@ type About struct {
 	// a Service that none of them expects can be misspelled.
 	OtherHosts []string
 	Others     []Request
-	// NodePorts are the ports that nodes must listen on.
-	NodePorts []int32
+	NodePorts  []int32 // NodePorts are the ports that nodes must listen on
 }
 
 // isOthersHost reports whether other tasks expect a host.
@@ -89,23 +87,18 @@ func (a About) isOthersHost(host string) bool {
 
 // Request is one request, and the expected result.
 type Request struct {
-	// Host has no port. Path is that of the request line; empty: "/".
-	Host, Path string
-	// TLS is set for a request over TLS.
-	TLS bool
+	Host, Path string // Host has no port. Path is that of the request line; empty: "/".
+	TLS        bool   // TLS is set for a request over TLS
 	// Service is the name of the Service that should serve the request; empty: unknown.
 	Service string
 	// ByDefault is set if the default backend of an Ingress should serve the request.
 	ByDefault bool
-	// Canary is set if Service gets its requests from a canary.
-	Canary bool
+	Canary    bool // Canary is set if Service gets its requests from a canary
 	// Unserved is set if no rule and no default backend should serve the request, so that the
 	// controller responds with 404.
 	Unserved bool
-	// User is the user that the request logs in; empty: none.
-	User string
-	// Status is that of the response; 0: unknown.
-	Status int
+	User     string // User is the user that the request logs in; empty: none
+	Status   int    // Status is that of the response; 0: unknown
 }
 
 // isFor reports whether the request expects this host.
@@ -115,8 +108,7 @@ func (r Request) isFor(host string) bool { return strings.EqualFold(r.Host, host
 type Call struct {
 	Service string
 	Port    int32
-	// Failed is set if there was no response.
-	Failed bool
+	Failed  bool // Failed is set if there was no response
 }
 
 // Diagnose compares what a task expects with what the cluster has. It is pure. It returns each

@@ -57,8 +57,7 @@ func (d *diagnosis) suppose(change func(*networkingv1.Ingress)) *routing.Table {
 
 // explained is what the controller reports about one request.
 type explained struct {
-	// route is the one that won; nil: none did.
-	route *routing.Route
+	route *routing.Route // route is the one that won; nil: none did
 	// rules are those of the request's host, in the order in which the controller tries them; lost
 	// gave way to them.
 	rules, lost []routing.Candidate

@@ -28,8 +28,7 @@ const (
 type Snapshot struct {
 	// Namespace is that of all objects except Ingresses, Classes, System, and ConfigMap.
 	Namespace string
-	// Now is the time of the snapshot; zero: no certificate counts as expired.
-	Now time.Time
+	Now       time.Time // Now is the time of the snapshot; zero: no certificate counts as expired
 	// Ingresses are those of all namespaces, which compete for hosts.
 	Ingresses      []networkingv1.Ingress
 	Classes        []networkingv1.IngressClass

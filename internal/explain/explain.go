@@ -17,14 +17,10 @@ const Controller = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/compo
 
 // Request is a request for the controller to explain.
 type Request struct {
-	// URL is an absolute http or https URL.
-	URL string
-	// Method is empty for GET.
-	Method string
-	// Headers are written "Name: value".
-	Headers []string
-	// Client is the IP address of the client; empty: that of the API server.
-	Client string
+	URL     string   // URL is an absolute http or https URL
+	Method  string   // Method is empty for GET
+	Headers []string // Headers are written "Name: value"
+	Client  string   // Client is the IP address of the client; empty: that of the API server
 	// Random is the random value for canaries, from 0 to 1 without 1; empty: 0.5.
 	Random string
 }
@@ -48,8 +44,7 @@ const (
 
 // Candidate is a rule or canary that the controller considered.
 type Candidate struct {
-	// Ingress is its namespace/name, Field the place in it.
-	Ingress, Field       string
+	Ingress, Field       string // Ingress is its namespace/name, Field the place in it
 	Host, Path, PathType string
 	Service              string
 	Canary, Won          bool

@@ -17,9 +17,8 @@ import (
 type Entry struct {
 	Number int
 	Name   string
-	// Title is empty if the lab is invalid.
-	Title string
-	Dir   string
+	Title  string // Title is empty if the lab is invalid
+	Dir    string
 }
 
 // List returns the labs in the subdirectories of dir, by number. It skips labs that it cannot read;
@@ -47,9 +46,8 @@ func List(dir string) ([]Entry, error) {
 
 // UnknownError reports that no lab has a name or number.
 type UnknownError struct {
-	Name string
-	// Nearest is a similar name; empty if there is none.
-	Nearest string
+	Name    string
+	Nearest string // Nearest is a similar name; empty if there is none
 	Known   []Entry
 }
 

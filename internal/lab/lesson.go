@@ -32,8 +32,7 @@ type Lab struct {
 	// Number and Name come from the directory's name: 1 and host-routing from 01-host-routing.
 	Number int
 	Name   string
-	// Dir is the directory that was passed to Load.
-	Dir string
+	Dir    string // Dir is the directory that was passed to Load
 	FrontMatter
 	// Text is the Markdown after the front matter, and TextLine its first line in the file, counted
 	// from 1.
@@ -184,10 +183,9 @@ func (l *Lab) Task(id string) (Task, error) {
 
 // UnknownTaskError reports that a lab has no task with an ID.
 type UnknownTaskError struct {
-	Lab *Lab
-	ID  string
-	// Nearest is a similar ID; empty if there is none.
-	Nearest string
+	Lab     *Lab
+	ID      string
+	Nearest string // Nearest is a similar ID; empty if there is none
 	Known   []string
 }
 

@@ -18,16 +18,14 @@ import (
 
 // BusyError reports that another process uses the lab in the same cluster.
 type BusyError struct {
-	// Lab is the lab's name.
-	Lab     string
+	Lab     string // Lab is the lab's name
 	Cluster string
 	// Beside is the lab that must remove Lab before it can start; empty if Lab itself cannot start.
 	Beside string
 	// Holder is the other process: "`ingresslab learn` (process 4711, since 14:05:09)"; empty if
 	// unknown.
 	Holder string
-	// File is the lock file.
-	File string
+	File   string // File is the lock file
 }
 
 // Error names the other process and the options.

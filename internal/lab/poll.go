@@ -191,9 +191,8 @@ func (l *Lab) deletes(o *unstructured.Unstructured) bool {
 const (
 	// unstableFor is the time after a change in which results are not cached, because the
 	// controller can still be applying it.
-	unstableFor = 3 * time.Second
-	// expiresAfter is the lifetime of a cached result.
-	expiresAfter = 5 * time.Second
+	unstableFor  = 3 * time.Second
+	expiresAfter = 5 * time.Second // expiresAfter is the lifetime of a cached result
 )
 
 // pollCache caches the results of tasks with traffic steps, each of which can send 180 requests. It

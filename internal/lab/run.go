@@ -32,8 +32,7 @@ type Env struct {
 	Cluster string
 	// Addresses are the addresses of the ingress, for the URLs to open.
 	Addresses cluster.Addresses
-	// Progress receives the events of a run; it can be nil.
-	Progress Progress
+	Progress  Progress // Progress receives the events of a run; it can be nil
 }
 
 // NewEnv returns the Env of a cluster without sending a request.

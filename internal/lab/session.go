@@ -61,8 +61,7 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 
 // StepError reports a failed step of a solution.
 type StepError struct {
-	// What names the owner of the step: "the solution of task cheddar".
-	What string
+	What string // What names the owner of the step: "the solution of task cheddar"
 	Step scenario.StepReport
 }
 

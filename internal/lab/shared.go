@@ -46,8 +46,7 @@ func withoutConfig(objects []*unstructured.Unstructured) (others []*unstructured
 
 // sharedObjects are the objects of labs in the controller's namespace.
 type sharedObjects struct {
-	// ours have one of the lab's names or the lab's label.
-	ours []*unstructured.Unstructured
+	ours []*unstructured.Unstructured // ours have one of the lab's names or the lab's label
 	// colliding belong to other labs and use a node port that this lab needs.
 	colliding []*unstructured.Unstructured
 }

@@ -27,23 +27,18 @@ const downTimeout = 2 * time.Minute
 // Selection selects the clusters for the tests.
 type Selection struct {
 	Providers autoselect.Providers
-	// Provider is the only provider to use; empty for all.
-	Provider string
-	// Name is the name of a running cluster; empty for temporary clusters.
-	Name string
-	// Nodes is the number of nodes of a temporary cluster; 0 for the default.
-	Nodes    int
-	Progress cluster.Progress
+	Provider  string // Provider is the only provider to use; empty for all
+	Name      string // Name is the name of a running cluster; empty for temporary clusters
+	Nodes     int    // Nodes is the number of nodes of a temporary cluster; 0 for the default
+	Progress  cluster.Progress
 }
 
 // Target is a cluster for the tests.
 type Target struct {
-	provider cluster.Provider
-	spec     cluster.Spec
-	// temporary is true for a cluster that the tests create and delete.
-	temporary bool
-	// absent is the report of an unavailable cluster.
-	absent *ClusterReport
+	provider  cluster.Provider
+	spec      cluster.Spec
+	temporary bool           // temporary is true for a cluster that the tests create and delete
+	absent    *ClusterReport // absent is the report of an unavailable cluster
 }
 
 // Targets returns the selected clusters, the preferred provider first.
@@ -119,16 +114,14 @@ func FixOf(e *cluster.UnreadyError) string {
 
 // Runner runs a plan on clusters.
 type Runner struct {
-	// Root is the checkout.
-	Root        string
+	Root        string // Root is the checkout
 	Parallel    int
 	Retry, Keep bool
 	Progress    cluster.Progress
 	Pretty      *Pretty
 	// LessonEnv returns the environment for the commands of lessons.
 	LessonEnv func(*cluster.Cluster) (replay.Env, error)
-	// Reason formats an error for the report.
-	Reason func(error) string
+	Reason    func(error) string // Reason formats an error for the report
 }
 
 // Run tests the plan on each target, until ctx ends.

@@ -18,23 +18,20 @@ type Env struct {
 	Retry bool
 	// Parallel is how many labs and scenarios run in parallel; DefaultParallel if 0.
 	Parallel int
-	// Keep keeps the labs' namespaces.
-	Keep bool
+	Keep     bool // Keep keeps the labs' namespaces
 	// Existing is true for a cluster that the tests did not create: a lab whose namespace exists
 	// there does not run.
 	Existing bool
 	// Lock prevents changes of a lab by other processes; nil if there are none.
-	Lock func(*lab.Lab) (release func(), err error)
-	// Session opens a lab; nil for lab.NewSession.
-	Session func(*lab.Lab) Session
+	Lock    func(*lab.Lab) (release func(), err error)
+	Session func(*lab.Lab) Session // Session opens a lab; nil for lab.NewSession
 	// Verify replays a lesson, and returns the number of its commands and the different outputs.
 	// nil skips lessons for the reason NoVerify.
 	Verify   func(context.Context, *lab.Lab) (commands int, faults []Diagnostic, err error)
 	NoVerify string
 	// Progress is called with each completed item, one at a time; nil for no calls.
 	Progress func(*Item)
-	// Timeouts has the default values if it is zero.
-	Timeouts Timeouts
+	Timeouts Timeouts // Timeouts has the default values if it is zero
 }
 
 // DefaultParallel is the default of Parallel. Even on two cores, labs mostly wait for pods and
@@ -47,13 +44,11 @@ type Timeouts struct {
 	Ready time.Duration
 	// Settle is the wait after that: a controller acts in milliseconds, its other replicas a moment
 	// later.
-	Settle time.Duration
-	// Failure limits the wait for a check to fail.
-	Failure time.Duration
+	Settle  time.Duration
+	Failure time.Duration // Failure limits the wait for a check to fail
 	// Advice limits the wait for the expected hint: an Event or a failed probe takes time.
 	Advice time.Duration
-	// Gone limits the wait for the removal of a lab's objects.
-	Gone time.Duration
+	Gone   time.Duration // Gone limits the wait for the removal of a lab's objects
 }
 
 func (t Timeouts) orDefault() Timeouts {

@@ -21,23 +21,19 @@ import (
 // the first start, before mutants leave Events in its output. A reset follows. Then the mutants of
 // each task run before its solution.
 type labTest struct {
-	lab     *lab.Lab
-	env     Env
-	at      places
-	session Session
-	item    *Item
-	// reached are the hints that appeared, by ID.
-	reached map[string]bool
-	// unsolved are the tasks whose solutions fail.
-	unsolved map[string]bool
-	// fresh are the objects after the first start.
-	fresh []*unstructured.Unstructured
+	lab      *lab.Lab
+	env      Env
+	at       places
+	session  Session
+	item     *Item
+	reached  map[string]bool              // reached are the hints that appeared, by ID
+	unsolved map[string]bool              // unsolved are the tasks whose solutions fail
+	fresh    []*unstructured.Unstructured // fresh are the objects after the first start
 	// before are the objects before the last mutant, after the first `solved` tasks; nil if
 	// unknown.
-	before []*unstructured.Unstructured
-	solved int
-	// withdrawn is the error of Withdraw.
-	withdrawn error
+	before    []*unstructured.Unstructured
+	solved    int
+	withdrawn error // withdrawn is the error of Withdraw
 }
 
 func newLabTest(l *lab.Lab, env Env, item *Item) *labTest {
@@ -70,8 +66,7 @@ type finding struct {
 	skipped string
 	faults  []Diagnostic
 	err     error
-	// took is the duration of earlier work for the part.
-	took time.Duration
+	took    time.Duration // took is the duration of earlier work for the part
 }
 
 func faulty(faults ...Diagnostic) finding { return finding{faults: faults} }

@@ -28,12 +28,10 @@ type Verdict string
 const (
 	// CaughtRight: the scenario failed in the step and for the reason of the mutant.
 	CaughtRight Verdict = "caught"
-	// Survived: the scenario passed despite the mutant.
-	Survived Verdict = "survived"
+	Survived    Verdict = "survived" // Survived: the scenario passed despite the mutant
 	// CaughtWrong: the scenario failed, but in another step or for another reason.
 	CaughtWrong Verdict = "caught for another reason"
-	// NotTried: the cluster lacks a requirement of the mutant.
-	NotTried Verdict = "skipped"
+	NotTried    Verdict = "skipped" // NotTried: the cluster lacks a requirement of the mutant
 	// Inconclusive: the lab is broken, or the run was interrupted.
 	Inconclusive Verdict = "inconclusive"
 )

@@ -26,8 +26,7 @@ const clockSkew = time.Hour
 
 // Authority is a certificate authority (CA).
 type Authority struct {
-	// PEM is the authority's certificate.
-	PEM []byte
+	PEM []byte // PEM is the authority's certificate
 
 	certificate *x509.Certificate
 	key         crypto.Signer
@@ -36,10 +35,9 @@ type Authority struct {
 // Leaf describes a certificate to issue.
 type Leaf struct {
 	// User and Groups are the subject. The API server reads the identity of a client from them.
-	User   string
-	Groups []string
-	// Hosts and Addresses are the names and IP addresses of a server.
-	Hosts     []string
+	User      string
+	Groups    []string
+	Hosts     []string // Hosts and Addresses are the names and IP addresses of a server
 	Addresses []netip.Addr
 	// Usages limits the use of the key. Default: client authentication, and server authentication with Hosts or Addresses.
 	Usages []x509.ExtKeyUsage

@@ -22,8 +22,7 @@ import (
 const (
 	// HeaderServedBy has the pod that responded: namespace/pod, with "-" for an unknown namespace.
 	HeaderServedBy = "X-Served-By"
-	// HeaderApp has the application that responded.
-	HeaderApp = "X-App"
+	HeaderApp      = "X-App" // HeaderApp has the application that responded
 	// HeaderReason has a sentence with the reason for the controller's decision.
 	HeaderReason = "X-Ingresslab-Reason"
 )

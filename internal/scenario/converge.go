@@ -21,8 +21,7 @@ const (
 	// slowInterval is the longest pause while the polls fail, because frequent polls of a few runs
 	// keep a CPU busy.
 	slowInterval = 4 * pollInterval
-	// slowing is the factor by which the pause grows with each poll.
-	slowing = 1.1
+	slowing      = 1.1 // slowing is the factor by which the pause grows with each poll
 	// steady is how many polls in a row have to pass. A single poll might miss another replica of
 	// the controller, or a terminating pod.
 	steady = 3
@@ -35,8 +34,7 @@ const (
 type pollResult struct {
 	mismatches []probe.Mismatch
 	err        error
-	// observed is the HTTP response; nil without a request.
-	observed *probe.Observation
+	observed   *probe.Observation // observed is the HTTP response; nil without a request
 }
 
 // differs returns the result of a poll with one difference.
@@ -50,8 +48,7 @@ func (l pollResult) holds() bool { return l.err == nil && len(l.mismatches) == 0
 type polling struct {
 	within time.Duration
 	streak int
-	// early stops the polling early; nil does not.
-	early *earlyStop
+	early  *earlyStop // early stops the polling early; nil does not
 }
 
 // convergence is the result of polling.
@@ -61,12 +58,9 @@ type convergence struct {
 	// mismatch is the last poll with differences. A later error does not replace it, because the
 	// differences say more.
 	mismatch pollResult
-	// err is the error of the last poll; nil if it had none.
-	err error
-	// last is the last poll without an error.
-	last pollResult
-	// inARow is how many of the last polls passed.
-	inARow int
+	err      error      // err is the error of the last poll; nil if it had none
+	last     pollResult // last is the last poll without an error
+	inARow   int        // inARow is how many of the last polls passed
 }
 
 // converge polls until p.streak polls in a row pass, for at most p.within. It continues for the
@@ -189,11 +183,9 @@ type earlyStop struct {
 	r      *runner
 	step   Step
 	limits StepLimits
-	// report is the step's report before the polls.
-	report StepReport
-	// same are the differences since a time.
-	same  []probe.Mismatch
-	since time.Time
+	report StepReport       // report is the step's report before the polls
+	same   []probe.Mismatch // same are the differences since a time
+	since  time.Time
 }
 
 // earlyStop returns the early stop of the current step; nil if its limits have none.

@@ -17,16 +17,12 @@ import (
 
 // Env is where a scenario runs.
 type Env struct {
-	// Kube is the cluster's API.
-	Kube Kube
-	// HTTP sends requests to the ingress.
-	HTTP Prober
+	Kube Kube   // Kube is the cluster's API
+	HTTP Prober // HTTP sends requests to the ingress
 	// Controller explains routing decisions after a failure; nil if it cannot.
-	Controller explain.Asker
-	// Capabilities lists what the cluster lacks.
-	Capabilities cluster.Missing
-	// Run names the run; random if empty. Parallel runs need different names.
-	Run string
+	Controller   explain.Asker
+	Capabilities cluster.Missing // Capabilities lists what the cluster lacks
+	Run          string          // Run names the run; random if empty. Parallel runs need different names.
 	// Seed determines all random values of a run: its name, and the targets of faults. 0 selects a
 	// random seed.
 	Seed uint64
@@ -39,20 +35,17 @@ type Env struct {
 	// ReusePods keeps the pods and the namespace if the run has not changed pods. Report.PodsKept
 	// reports it.
 	ReusePods bool
-	// Keep leaves everything in the cluster.
-	Keep bool
+	Keep      bool // Keep leaves everything in the cluster
 	// From and Until are the first and the last step, by number or name. With From, the run
 	// continues in the namespace of the kept run that Run names, or of the newest. Until keeps the
 	// namespace.
 	From, Until string
-	// Progress is called during the run; nil for no calls.
-	Progress Progress
+	Progress    Progress // Progress is called during the run; nil for no calls
 }
 
 // StepLimits stop a step before the time in its file. The zero value sets no limits.
 type StepLimits struct {
-	// Within limits the polling; 0 leaves the file's limit.
-	Within time.Duration
+	Within time.Duration // Within limits the polling; 0 leaves the file's limit
 	// Enough reports whether a failing report says enough to stop; nil never stops.
 	Enough func(StepReport) bool
 	// StableFor is how long polls have to return the same before Enough is called.

@@ -17,10 +17,8 @@ import (
 
 // The labels of the objects of a run.
 const (
-	// LabelRun is the run's name.
-	LabelRun = "ingresslab.dev/run"
-	// LabelScenario is the name of the scenario.
-	LabelScenario = "ingresslab.dev/scenario"
+	LabelRun      = "ingresslab.dev/run"      // LabelRun is the run's name
+	LabelScenario = "ingresslab.dev/scenario" // LabelScenario is the name of the scenario
 	// LabelLock is the prefix of a namespace's labels for the locks of a run or lab; their value is
 	// "true".
 	LabelLock = "lock.ingresslab.dev/"
@@ -32,12 +30,10 @@ const testDomain = ".test"
 
 // isolation renames a run's objects and hosts, so that runs of a scenario can run in parallel.
 type isolation struct {
-	scenario string
-	run      string
-	// namespace is the namespace of the objects.
-	namespace string
-	// locks are the scenario's locks.
-	locks []string
+	scenario  string
+	run       string
+	namespace string   // namespace is the namespace of the objects
+	locks     []string // locks are the scenario's locks
 	// classes maps the scenario's IngressClasses, which have no namespace, to their names in this
 	// run.
 	classes map[string]string

@@ -122,9 +122,8 @@ func readManifests(dir string, files []string) reading {
 
 // Entry is a scenario in a listing.
 type Entry struct {
-	Name string
-	// Title is empty if Load reports errors.
-	Title string
+	Name  string
+	Title string // Title is empty if Load reports errors
 	Path  string
 }
 
@@ -148,11 +147,9 @@ func List(dir string) ([]Entry, error) {
 
 // UnknownError reports that no scenario has a name.
 type UnknownError struct {
-	Name string
-	// Nearest is the most similar name; empty if none is similar.
-	Nearest string
-	// Known are all names.
-	Known []string
+	Name    string
+	Nearest string   // Nearest is the most similar name; empty if none is similar
+	Known   []string // Known are all names
 }
 
 // Error suggests the most similar name, or lists all names.

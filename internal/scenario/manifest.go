@@ -24,10 +24,8 @@ import (
 
 // Manifest is a file with objects.
 type Manifest struct {
-	// File is the file's name in diagnostics.
-	File string
-	// Objects are the objects in the order of the file.
-	Objects []*unstructured.Unstructured
+	File    string                       // File is the file's name in diagnostics
+	Objects []*unstructured.Unstructured // Objects are the objects in the order of the file
 	lines   locator
 }
 

@@ -227,12 +227,10 @@ func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
 
 // Mutation is a change to a set of objects.
 type Mutation struct {
-	// Patch changes objects, including those of Apply.
-	Patch []Patch
+	Patch []Patch // Patch changes objects, including those of Apply
 	// Apply replaces objects of the same kind and name, and adds others.
 	Apply []*unstructured.Unstructured
-	// Omit removes objects, as KIND/NAME.
-	Omit []string
+	Omit  []string // Omit removes objects, as KIND/NAME
 }
 
 // Mutate returns copies of the objects with the mutation, in order. An omission or patch without an

@@ -17,14 +17,12 @@ import (
 const (
 	// LabelKept is the number of the last step that passed; a running run has none.
 	LabelKept = "ingresslab.dev/kept-after-step"
-	// LabelSeed is the seed of the run.
-	LabelSeed = "ingresslab.dev/seed"
+	LabelSeed = "ingresslab.dev/seed" // LabelSeed is the seed of the run
 )
 
 // PartError reports that a part of a scenario cannot run.
 type PartError struct {
-	// Scenario is the name of the scenario.
-	Scenario string
+	Scenario string // Scenario is the name of the scenario
 	text     string
 }
 

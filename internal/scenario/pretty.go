@@ -20,8 +20,7 @@ type Pretty struct {
 type Style struct {
 	// Color enables ANSI colors: on a terminal, unless NO_COLOR is set (https://no-color.org).
 	Color bool
-	// Live enables lines that are overwritten: on a terminal without other output.
-	Live bool
+	Live  bool // Live enables lines that are overwritten: on a terminal without other output
 	// Flags are the flags that select the cluster in suggested commands, with a leading space;
 	// empty if none.
 	Flags string

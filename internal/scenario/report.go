@@ -17,19 +17,15 @@ type Outcome string
 
 // The outcomes, from the best to the worst.
 const (
-	// Passed: everything is as expected.
-	Passed Outcome = "passed"
+	Passed Outcome = "passed" // Passed: everything is as expected
 	// Skipped: the cluster cannot do what the scenario requires, or an earlier step ended the
 	// scenario.
 	Skipped Outcome = "skipped"
 	// Failed: a result differs from the expected one, or the cluster refused a manifest.
-	Failed Outcome = "failed"
-	// TimedOut: a wait timed out, so the rest was not tested.
-	TimedOut Outcome = "timeout"
-	// Broken: the lab does not work, so nothing was tested.
-	Broken Outcome = "broken"
-	// Interrupted: the caller canceled the run.
-	Interrupted Outcome = "interrupted"
+	Failed      Outcome = "failed"
+	TimedOut    Outcome = "timeout"     // TimedOut: a wait timed out, so the rest was not tested
+	Broken      Outcome = "broken"      // Broken: the lab does not work, so nothing was tested
+	Interrupted Outcome = "interrupted" // Interrupted: the caller canceled the run
 )
 
 // Worst returns the worst of the outcomes, and Passed if there is none.
@@ -110,8 +106,7 @@ type StepReport struct {
 	// Diagnostics explain a failure.
 	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
 
-	// path is the position in the file: steps[2].
-	path string
+	path string // path is the position in the file: steps[2]
 }
 
 // Answer is the part of a response that a report keeps.

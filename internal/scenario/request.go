@@ -119,8 +119,7 @@ func (e Expect) Host() string { return e.host(isolation{}) }
 // session is the state that a browser keeps between requests.
 type session struct {
 	cookies http.CookieJar
-	// pod is the pod that served the session's last step; empty before the first.
-	pod string
+	pod     string // pod is the pod that served the session's last step; empty before the first
 }
 
 // session returns the session of a name, which it creates on first use.

@@ -40,14 +40,12 @@ type runner struct {
 	rand *rand.Rand
 	// current is the current step, limits are its limits, and around are the names of it and its
 	// enclosing steps.
-	current Step
-	limits  StepLimits
-	around  []string
-	// saved objects and cordoned nodes are restored at the end.
-	saved    []savedObject
-	cordoned []string
-	// disturbed is true after a step that changes existing pods.
-	disturbed bool
+	current   Step
+	limits    StepLimits
+	around    []string
+	saved     []savedObject // saved objects and cordoned nodes are restored at the end
+	cordoned  []string
+	disturbed bool // disturbed is true after a step that changes existing pods
 }
 
 func newRunner(env Env, names isolation) *runner {

@@ -55,13 +55,12 @@ func Schedule(ctx context.Context, parallel int, jobs []Job) {
 
 // scheduler is the state of Schedule; mu guards all of it.
 type scheduler struct {
-	mu      sync.Mutex
-	changed sync.Cond
-	slots   int
-	jobs    []Job
-	running []*Job
-	// finishing is the number of jobs that run Finish.
-	finishing int
+	mu        sync.Mutex
+	changed   sync.Cond
+	slots     int
+	jobs      []Job
+	running   []*Job
+	finishing int // finishing is the number of jobs that run Finish
 	stopped   bool
 }
 

@@ -24,19 +24,16 @@ import (
 type tally struct {
 	mu                 sync.Mutex
 	requests, failures int
-	// begun is closed at the first response.
-	begun chan struct{}
-	start time.Time
-	// failure describes the first failure, kinds counts each kind of failure.
-	failure string
-	kinds   map[string]int
+	begun              chan struct{} // begun is closed at the first response
+	start              time.Time
+	failure            string // failure describes the first failure, kinds counts each kind of failure
+	kinds              map[string]int
 	// firstFailure and lastFailure are the times of failures after start.
 	firstFailure, lastFailure time.Duration
 	statuses                  map[int]int
 	// pods and apps count by namespace/name; the namespace is empty if the pod does not know it.
 	pods, apps map[string]int
-	// took has the durations of complete responses.
-	took []time.Duration
+	took       []time.Duration // took has the durations of complete responses
 }
 
 func newTally() *tally {

@@ -84,8 +84,7 @@ type checker struct {
 	file      string
 	positions strictyaml.Positions
 	faults    strictyaml.Diagnostics
-	// clients have a certificate from an earlier step.
-	clients []string
+	clients   []string // clients have a certificate from an earlier step
 }
 
 func (c *checker) fault(path, format string, args ...any) {

@@ -39,24 +39,16 @@ type replayer interface {
 
 // traits are properties of a step that do not depend on a run. The zero value refers to nothing.
 type traits struct {
-	// inSolution is true if a solution can use the verb.
-	inSolution bool
+	inSolution bool // inSolution is true if a solution can use the verb
 	// once is true if the result depends on chance, so that the step is never repeated.
-	once bool
-	// targets are manifest files, and KIND/NAME of objects.
-	targets []string
-	// request is the request that the step sends; nil if it sends none.
-	request *Expect
-	// session is the session that the step takes part in.
-	session string
-	// certificate is the certificate that the step makes.
-	certificate *Certificate
-	// while are the steps that run during this one.
-	while []Step
-	// pod is the pod that the step uses, which needs a manifest.
-	pod fieldRef
-	// shared is what the step changes outside the run's namespace.
-	shared fieldRef
+	once        bool
+	targets     []string     // targets are manifest files, and KIND/NAME of objects
+	request     *Expect      // request is the request that the step sends; nil if it sends none
+	session     string       // session is the session that the step takes part in
+	certificate *Certificate // certificate is the certificate that the step makes
+	while       []Step       // while are the steps that run during this one
+	pod         fieldRef     // pod is the pod that the step uses, which needs a manifest
+	shared      fieldRef     // shared is what the step changes outside the run's namespace
 }
 
 // fieldRef is a reference in a field of a verb. field is the path below the verb.

@@ -39,10 +39,9 @@ type Host struct {
 	// Up starts the cluster and the controller, and returns a session of the lab.
 	Up func(context.Context) (Session, error)
 	// Gone returns an error if the cluster no longer exists.
-	Gone  func(context.Context) error
-	Store func(context.Context, progress.Record) error // Store saves the progress.
-	// Changed receives the names of changed files.
-	Changed <-chan []string
+	Gone    func(context.Context) error
+	Store   func(context.Context, progress.Record) error // Store saves the progress.
+	Changed <-chan []string                              // Changed receives the names of changed files
 
 	mu      sync.Mutex
 	session Session

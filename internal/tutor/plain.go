@@ -86,8 +86,7 @@ type plain struct {
 	waiting bool     // the next command waits for the page's tasks
 	behind  bool     // something changed since the latest poll
 
-	// What the student has seen already.
-	shownPage      int
+	shownPage      int // What the student has seen already
 	notices        int
 	prompt         *Prompt
 	hint, busyText string

@@ -31,9 +31,8 @@ type Tutor struct {
 	now     time.Time
 	effects []Effect
 
-	// The results of polls.
-	tasks   map[string]lab.TaskState
-	undone  map[string]int // consecutive polls in which a finished task failed
+	tasks   map[string]lab.TaskState // The results of polls
+	undone  map[string]int           // consecutive polls in which a finished task failed
 	missing []lab.Missing
 	outage  *Outage
 	polled  bool // at least one poll succeeded

@@ -26,8 +26,7 @@ type Found struct {
 
 // NoneError means that no provider can create a cluster.
 type NoneError struct {
-	// Reasons has one line for each provider: the problem and its fix.
-	Reasons []string
+	Reasons []string // Reasons has one line for each provider: the problem and its fix
 }
 
 func (e *NoneError) Error() string {

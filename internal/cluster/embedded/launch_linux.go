@@ -31,9 +31,8 @@ func checkMachine() error { return network.Check() }
 type lifetimePipe struct {
 	process process
 	// stdin is the pipe: the supervisor exits if it closes before supervisor.Keep is written.
-	stdin *os.File
-	// stdout has the supervisor's events.
-	stdout *os.File
+	stdin  *os.File
+	stdout *os.File // stdout has the supervisor's events
 	// reaped is closed when the process has exited and its status is collected.
 	reaped chan struct{}
 }

@@ -40,11 +40,9 @@ type Cluster struct {
 	// ApplyErr returns the error of Apply for an object; nil for no errors.
 	ApplyErr func(*unstructured.Unstructured) error
 	// ReadyErr returns the error of WaitReady; nil for no errors.
-	ReadyErr func(context.Context, []*unstructured.Unstructured) error
-	// NamespaceErr is the error of EnsureNamespace.
-	NamespaceErr error
-	// Keeps is an object, as "Kind/name", that Delete does not remove.
-	Keeps string
+	ReadyErr     func(context.Context, []*unstructured.Unstructured) error
+	NamespaceErr error  // NamespaceErr is the error of EnsureNamespace
+	Keeps        string // Keeps is an object, as "Kind/name", that Delete does not remove
 	// OnExec runs programs in containers. nil exits with 0 without output.
 	OnExec func(kube.Command) (kube.Output, error)
 	// OnPost responds to POST requests to pods. nil returns 200.

@@ -25,8 +25,7 @@ const (
 	etcdPeerPort = 2380
 	// etcdQuota limits the database to 4 GiB: tens of thousands of objects and their history.
 	etcdQuota = 4 << 30
-	// nodePorts is the API server's default range.
-	nodePorts = "30000-32767"
+	nodePorts = "30000-32767" // nodePorts is the API server's default range
 	// issuer is the issuer of service account tokens, as in kubeadm.
 	issuer = "https://kubernetes.default.svc.cluster.local"
 	// controllers excludes controllers for clouds and volumes, which would have no effect.
@@ -161,8 +160,7 @@ type component struct {
 	// tens of thousands of objects, a component would spend its time on garbage collection
 	// (docs/scale.md).
 	memoryLimit string
-	// hadData means that the component reads data of an earlier run.
-	hadData bool
+	hadData     bool // hadData means that the component reads data of an earlier run
 	// fatalMessage returns the reason for an exit if the log line contains it.
 	fatalMessage func(line string) (text string, found bool)
 }

@@ -25,18 +25,15 @@ import (
 )
 
 const (
-	// APIPort is the port of the API server on the hub's address.
-	APIPort = 6443
-	// readyPoll is the interval of readiness checks.
-	readyPoll = 20 * time.Millisecond
+	APIPort   = 6443                  // APIPort is the port of the API server on the hub's address
+	readyPoll = 20 * time.Millisecond // readyPoll is the interval of readiness checks
 )
 
 // Binaries locates the executables of a control plane.
 type Binaries struct {
 	// Dir contains etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
-	Dir string
-	// Version is the Kubernetes version: "v1.36.3".
-	Version string
+	Dir     string
+	Version string // Version is the Kubernetes version: "v1.36.3"
 }
 
 // Config configures Start.

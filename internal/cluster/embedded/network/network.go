@@ -24,9 +24,8 @@ import (
 // can have the same addresses.
 var (
 	// Hub is the address of the API server and the DNS server for nodes and pods.
-	Hub = netip.MustParseAddr("172.30.0.1")
-	// Nodes is the range of node addresses.
-	Nodes = netip.MustParsePrefix("172.30.0.0/24")
+	Hub   = netip.MustParseAddr("172.30.0.1")
+	Nodes = netip.MustParsePrefix("172.30.0.0/24") // Nodes is the range of node addresses
 	// Pods is the range of pod addresses. Node N (from 0) has 10.244.N.0/24.
 	Pods = netip.MustParsePrefix("10.244.0.0/16")
 	// Services is the range of cluster IPs: the API server's --service-cluster-ip-range.

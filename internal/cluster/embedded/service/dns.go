@@ -306,9 +306,8 @@ func (s *dnsServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 
 const (
 	// ttl is the TTL of records in seconds. It is CoreDNS's default, so pods notice changes soon.
-	ttl = 5
-	// maxCNAMEs limits a CNAME chain, which might be a loop.
-	maxCNAMEs = 8
+	ttl       = 5
+	maxCNAMEs = 8 // maxCNAMEs limits a CNAME chain, which might be a loop
 )
 
 func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {

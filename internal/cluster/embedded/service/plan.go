@@ -32,8 +32,7 @@ func (f frontend) String() string {
 
 // backends are the endpoints of a frontend.
 type backends struct {
-	// endpoints is never empty in a plan.
-	endpoints []netip.AddrPort
+	endpoints []netip.AddrPort // endpoints is never empty in a plan
 	// local, if not nil, maps a node to its clients' endpoints (internalTrafficPolicy: Local).
 	local map[string][]netip.AddrPort
 	// affinity is how long a client keeps its endpoint. 0 means no session affinity.

@@ -38,12 +38,10 @@ import (
 type Config struct {
 	// Client must be able to list and watch Services and EndpointSlices (user system:kube-proxy).
 	Client kubernetes.Interface
-	// Hub is the router namespace. It owns all cluster IPs.
-	Hub network.Namespace
+	Hub    network.Namespace // Hub is the router namespace. It owns all cluster IPs.
 	// Nodes maps each node's name to the namespace that owns its node ports.
-	Nodes map[string]network.Namespace
-	// ClusterDomain is the DNS domain of the cluster: "cluster.local".
-	ClusterDomain string
+	Nodes         map[string]network.Namespace
+	ClusterDomain string // ClusterDomain is the DNS domain of the cluster: "cluster.local"
 	// Log receives the problems of one Service. They do not affect other Services.
 	Log func(format string, arguments ...any)
 }

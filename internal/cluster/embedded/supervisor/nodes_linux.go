@@ -27,10 +27,8 @@ import (
 )
 
 const (
-	// kubeletPort is the port of the kubelet API.
-	kubeletPort = 10250
-	// clusterDomain is the DNS domain of the cluster.
-	clusterDomain = "cluster.local"
+	kubeletPort   = 10250           // kubeletPort is the port of the kubelet API
+	clusterDomain = "cluster.local" // clusterDomain is the DNS domain of the cluster
 	// controlPlaneRole is the control-plane node's label and taint, as in kubeadm and kind.
 	controlPlaneRole = "node-role.kubernetes.io/control-plane"
 )

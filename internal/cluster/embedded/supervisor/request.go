@@ -27,16 +27,13 @@ const ChildCommand = "embedded-supervisor"
 // The standard input is a lifetime pipe. If it closes before the line Keep, for example because the
 // parent was killed, the supervisor stops at once and removes a new cluster.
 type Request struct {
-	// Name is the name of the cluster, and Dir its directory.
-	Name, Dir string
+	Name, Dir string // Name is the name of the cluster, and Dir its directory
 	// New makes the supervisor remove Dir if the cluster is not kept. It then holds the file Lock.
-	New  bool
-	Lock string
-	// Nodes is the number of nodes.
-	Nodes    int
-	Binaries controlplane.Binaries
-	// Executable is the path of this program, for child processes.
-	Executable string
+	New        bool
+	Lock       string
+	Nodes      int // Nodes is the number of nodes
+	Binaries   controlplane.Binaries
+	Executable string // Executable is the path of this program, for child processes
 }
 
 // Keep is the line that lets the supervisor outlive its parent.

@@ -37,8 +37,7 @@ type supervisor struct {
 	events  *events
 	network *network.Network
 	plane   *controlplane.ControlPlane
-	// nodes maps a node's name to its network namespace.
-	nodes map[string]network.Namespace
+	nodes   map[string]network.Namespace // nodes maps a node's name to its network namespace
 }
 
 // Run runs a cluster until it is stopped. It reads the Request from stdin and writes events to
@@ -285,8 +284,7 @@ func (s *supervisor) log(format string, arguments ...any) {
 type portMapping struct {
 	name     string
 	listener net.Listener
-	// target is an address that the hub can dial.
-	target string
+	target   string // target is an address that the hub can dial
 }
 
 // Host ports of the Ingress controller on its node (manifests/kind).
