@@ -29,6 +29,7 @@ lint=(go tool -modfile=hack/tools/go.mod golangci-lint)
 step format "make fmt" prints_nothing gofmt -l $(git ls-files '*.go')
 step vet "go vet -tags e2e ./..." go vet -tags e2e ./...
 step golangci-lint "see .golangci.yaml" "${lint[@]}" run --allow-serial-runners --build-tags e2e ./...
+step words "use the word that the line suggests; docs/glossary.md explains it" prints_nothing hack/words.sh
 step "module files" "go mod tidy" go mod tidy -diff
 step "generated files" "make generate, then commit" hack/generated.sh
 if command -v shellcheck >/dev/null; then

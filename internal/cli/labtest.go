@@ -80,12 +80,12 @@ func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
 		return err
 	}
 	w := a.progressTo(flags.output)
-	proof := labtest.Runner{
+	report := labtest.Runner{
 		Root: root, Parallel: flags.parallel, Retry: flags.retry, Keep: flags.keep,
 		Progress: a.display, Pretty: labtest.NewPretty(w, a.style(w)), Reason: errorText,
 		LessonEnv: func(up *cluster.Cluster) (replay.Env, error) { return a.lessonEnv(root, up) },
 	}.Run(c.Context(), targets, plan)
-	return a.report(flags.output, file, testCode(proof), writer(flags.output, proof, labtest.WriteJUnit, labtest.WriteJSON))
+	return a.report(flags.output, file, testCode(report), writer(flags.output, report, labtest.WriteJUnit, labtest.WriteJSON))
 }
 
 // testClusters returns the selection of --cluster, --name, and --nodes.
@@ -104,10 +104,10 @@ func (a *app) testClusters(c *cobra.Command, flags *testFlags) labtest.Selection
 }
 
 // testCode returns the exit code of a report. It is ExitBroken if all clusters were skipped.
-func testCode(proof *labtest.Report) int {
-	for _, place := range proof.Places {
+func testCode(report *labtest.Report) int {
+	for _, place := range report.Places {
 		if place.Outcome != scenario.Skipped {
-			return codeOf(proof.Outcome)
+			return codeOf(report.Outcome)
 		}
 	}
 	return ExitBroken

@@ -213,7 +213,7 @@ func TestDiagnoseWrongAnswers(t *testing.T) {
 // A hint can quote any text, so each is a sentence with one final mark.
 func TestTextsAreSentences(t *testing.T) {
 	crt, key := certificate(t, time.Now().Add(time.Hour), "shop.localhost")
-	for name, m := range mistakes() {
+	for name, m := range mistakes {
 		about := expected()
 		if m.about != nil {
 			m.about(&about)

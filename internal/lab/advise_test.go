@@ -107,7 +107,7 @@ func TestAdviseRepeatsHintForEachObject(t *testing.T) {
 func TestAdviseForFinishedTask(t *testing.T) {
 	t.Parallel()
 	_, env := environment(t)
-	all, err := begun(t, hostRouting(t), env).Advise(t.Context(), "nobody-else")
+	all, err := begun(t, hostRouting(t), env).Advise(t.Context(), "no-other-host")
 	if err != nil || len(all) != 1 || all[0].Levels[0] != "The task is done: GET http://gouda.localhost/ answers 404." {
 		t.Errorf("%+v, %v", all, err)
 	}

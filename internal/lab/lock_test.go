@@ -84,7 +84,7 @@ func TestStartRemovesExclusiveLabOfSameProcess(t *testing.T) {
 	env.Cluster = "mine"
 	exclusive := hostRouting(t)
 	exclusive.Name, exclusive.Namespace, exclusive.Exclusive = "default-backend", "lab-3", true
-	release, err := lab.Lock(exclusive, "mine", "prove")
+	release, err := lab.Lock(exclusive, "mine", "dev test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ type document struct {
 	*Report
 }
 
-// WriteJSON writes a report as indented JSON of the kind Proof.
+// WriteJSON writes a report as indented JSON with kind "Proof".
 func WriteJSON(w io.Writer, report *Report) error {
 	return scenario.EncodeJSON(w, document{scenario.APIVersion, "Proof", report})
 }

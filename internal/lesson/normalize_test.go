@@ -22,7 +22,7 @@ func TestNormalize(t *testing.T) {
 		"IPv6":           {"[fd00:10:244::5]:80 2001:db8::1", "[IP]:80 IP"},
 		"a version":      {"v1.36.3 HTTP/1.1", "v1.36.3 HTTP/1.1"},
 		"node ports":     {"80:31245/TCP,443:30000/TCP 32767/TCP", "80:NODEPORT/TCP,443:30000/TCP 32767/TCP"},
-		"nodes": {"ingresslab-prove-kind-worker2 lessons-control-plane node-role.kubernetes.io/control-plane:NoSchedule",
+		"nodes": {"ingresslab-test-kind-worker2 lessons-control-plane node-role.kubernetes.io/control-plane:NoSchedule",
 			"NODE NODE-control-plane node-role.kubernetes.io/control-plane:NoSchedule"},
 		"dates": {"Date: Sat, 21 Nov 2026 21:00:30 GMT\nnotAfter=Nov 21 21:00:30 2027 GMT\n" +
 			"2026-11-21T21:00:30.123Z\n2026-11-21 21:00:30 +0000 UTC\n21:00:30",

@@ -309,9 +309,9 @@ type ShareReport struct {
 	Most  int `json:"most"`
 	// FalseAlarm is the probability that a controller with the expected share fails.
 	FalseAlarm float64 `json:"falseAlarm"`
-	// TellFrom is the wrong share to distinguish, absent if none. Missed is the probability that a
+	// DistinguishFrom is the wrong share to distinguish, absent if none. Missed is the probability that a
 	// controller with it passes.
-	TellFrom *float64 `json:"tellFrom,omitempty"`
+	DistinguishFrom *float64 `json:"tellFrom,omitempty"`
 	Missed   float64  `json:"missed,omitempty"`
 }
 
@@ -324,7 +324,7 @@ func judgeShare(s Share, count, n int) *ShareReport {
 	}
 	report.ObservedLow, report.ObservedHigh = observedInterval(count, n, s.confidence())
 	if s.tells() {
-		report.TellFrom, report.Missed = &s.DistinguishFrom, fits.chance(n, s.DistinguishFrom)
+		report.DistinguishFrom, report.Missed = &s.DistinguishFrom, fits.chance(n, s.DistinguishFrom)
 	}
 	return report
 }
@@ -337,8 +337,8 @@ func (s ShareReport) String() string {
 	text := fmt.Sprintf("%s: %s, %g %% confidence interval %.2f to %.2f %%; "+
 		"%d to %d are accepted for %g %%; a correct controller fails in %s of runs",
 		s.Of, s.observed(), s.Confidence, s.ObservedLow, s.ObservedHigh, s.Least, s.Most, s.Expected, rate(s.FalseAlarm))
-	if s.TellFrom != nil {
-		text += fmt.Sprintf(", one with %g %% passes in %s", *s.TellFrom, rate(s.Missed))
+	if s.DistinguishFrom != nil {
+		text += fmt.Sprintf(", one with %g %% passes in %s", *s.DistinguishFrom, rate(s.Missed))
 	}
 	return text
 }
