@@ -42,7 +42,8 @@ func TestGuestTranslatesImagesAndClasses(t *testing.T) {
 		`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},` +
 			`"spec":{"template":{"spec":{"containers":[{"image":"reg/cheese:1","name":"web"},{"image":"busybox:1","name":"other"}],` +
 			`"initContainers":[{"image":"reg/net-test:1","name":"first"}]}}}}`,
-		`{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"annotations":{"kubernetes.io/ingress.class":"ingresslab"},"name":"web"},` +
+		`{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{` +
+			`"annotations":{"kubernetes.io/ingress.class":"ingresslab"},"name":"web"},` +
 			`"spec":{"ingressClassName":"ingresslab"}}`,
 		`{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"other"},"spec":{"ingressClassName":"somebodys"}}`,
 	}

@@ -141,7 +141,8 @@ func (s rootfs) ensureTools(ctx context.Context, detail func(string)) error {
 
 // explainBootstrap adds the fix for outdated keys.
 func explainBootstrap(err error) error {
-	if failed, ok := errors.AsType[*failure](err); ok && (strings.Contains(failed.tail, "NO_PUBKEY") || strings.Contains(failed.tail, "not signed")) {
+	if failed, ok := errors.AsType[*failure](err); ok &&
+		(strings.Contains(failed.tail, "NO_PUBKEY") || strings.Contains(failed.tail, "not signed")) {
 		return fmt.Errorf("the keyring of this machine is too old for Debian %s; run `apt-get install --only-upgrade debian-archive-keyring`: %w",
 			suite, err)
 	}

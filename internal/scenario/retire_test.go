@@ -28,7 +28,8 @@ func TestRetireWaitsForPodsToLeave(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			err := scenario.Retire(ctx, c, deployment)
-			if leaves && err != nil || !leaves && (err == nil || !strings.Contains(err.Error(), "pod shop/web-1-a still exists after its deletion")) {
+			if leaves && err != nil ||
+				!leaves && (err == nil || !strings.Contains(err.Error(), "pod shop/web-1-a still exists after its deletion")) {
 				t.Error(err)
 			}
 			if got := c.Objects(); len(got) != 0 {

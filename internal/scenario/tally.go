@@ -312,7 +312,7 @@ type ShareReport struct {
 	// DistinguishFrom is the wrong share to distinguish, absent if none. Missed is the probability that a
 	// controller with it passes.
 	DistinguishFrom *float64 `json:"tellFrom,omitempty"`
-	Missed   float64  `json:"missed,omitempty"`
+	Missed          float64  `json:"missed,omitempty"`
 }
 
 // judgeShare returns the report of a count.

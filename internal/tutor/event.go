@@ -38,7 +38,8 @@ type Choose int
 
 // The results of effects. Err reports why an effect failed.
 type (
-	Woke struct{ Seq int } // the end of a Sleep
+	// Woke is the end of a Sleep.
+	Woke struct{ Seq int }
 	// Polled is the result of Poll. Gone reports, with Err, that the cluster no longer exists.
 	Polled struct {
 		State lab.State
@@ -97,17 +98,24 @@ type (
 		For time.Duration
 		Seq int
 	}
-	Poll struct{} // Poll checks all tasks once.
+	// Poll checks all tasks once.
+	Poll struct{}
 	// SolveTask solves a task and writes the files of its solution to the workspace.
-	SolveTask struct{ Task string }
 	// Start returns the lab to its start. With Reset, it also resets the workspace.
-	Start   struct{ Reset bool }
-	Advise  struct{ Task string }   // Advise gets the hints for a task.
-	Pose    struct{}                // Pose gets the quiz with its choices.
-	Grade   struct{ Choice string } // Grade grades an answer to the quiz.
-	BringUp struct{}                // BringUp starts the cluster and the controller.
+	SolveTask struct{ Task string }
+	Start     struct{ Reset bool }
+	// Advise gets the hints for a task.
+	Advise struct{ Task string }
+	// Pose gets the quiz with its choices.
+	Pose struct{}
+	// Grade grades an answer to the quiz.
+	Grade struct{ Choice string }
+	// BringUp starts the cluster and the controller.
+	BringUp struct{}
 	// SeeFiles compares files of the workspace with the cluster.
 	SeeFiles struct{ Names []string }
-	Save     struct{ Record progress.Record } // Save saves the progress.
-	Exit     struct{}                         // Exit ends the tutor.
+	// Save saves the progress.
+	Save struct{ Record progress.Record }
+	// Exit ends the tutor.
+	Exit struct{}
 )

@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	Dir     = "docs/tutorial" // the directory of the pages in the checkout
+	// Dir is the directory of the pages in the checkout, and Index the page that lists the labs.
+	Dir     = "docs/tutorial"
+	Index   = "README.md"
 	labsDir = "labs"
-	Index   = "README.md" // the page that lists the labs
 )
 
 // chapter is a lab with its parsed text.

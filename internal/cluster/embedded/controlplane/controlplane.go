@@ -25,8 +25,9 @@ import (
 )
 
 const (
-	APIPort   = 6443                  // APIPort is the port of the API server on the hub's address
-	readyPoll = 20 * time.Millisecond // readyPoll is the interval of readiness checks
+	// APIPort is the port of the API server on the hub's address.
+	APIPort   = 6443
+	readyPoll = 20 * time.Millisecond // the interval of readiness checks
 )
 
 // Binaries locates the executables of a control plane.
