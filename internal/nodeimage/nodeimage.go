@@ -21,7 +21,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,8 +40,8 @@ type Options struct {
 	Kind     string // the directory of kind's sources. Default: the module that Source requires.
 	// DebianMirror is an archive's URL. Default: INGRESSLAB_DEBIAN_MIRROR, then apt's archive.
 	DebianMirror string
-	// KubeBin is a directory with a compiled control plane, for ControlPlane and
-	// ControlPlanePresent. Default: INGRESSLAB_KUBE_BIN; if not set, ControlPlane compiles it.
+	// KubeBin is a directory with a compiled control plane.
+	// Default: INGRESSLAB_KUBE_BIN; if not set, ControlPlane compiles it.
 	KubeBin  string
 	Force    bool     // builds all stages again, even if there is an image
 	Offline  bool     // disables pulling from an image registry
@@ -66,16 +65,6 @@ type Image struct {
 	Ref               string
 	KubernetesVersion string // the version that nodes report: v1.36.3
 	Origin            string // where Ensure got the image: one of the constants
-}
-
-// Present is Ensure without pulling or building. It returns ErrNoEngine if Docker does not work.
-func Present(ctx context.Context, o Options) (Image, bool, error) {
-	o = o.complete()
-	r, err := readRecipe(o.Source, runtime.GOARCH)
-	if err != nil && !errors.Is(err, ErrNoSource) {
-		return Image{}, false, err
-	}
-	return o.find(ctx, r)
 }
 
 // Ensure returns a node image in Docker. It pulls or builds one, in the package comment's order.

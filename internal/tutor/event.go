@@ -74,11 +74,14 @@ type (
 		Grade lab.Grade
 		Err   error
 	}
-	BroughtUp struct{ Err error } // the result of BringUp
+	// BroughtUp is the result of BringUp.
+	BroughtUp struct{ Err error }
 	// FilesChanged names the files of the workspace that changed.
 	FilesChanged struct{ Names []string }
-	FilesSeen    struct{ Files []FileState } // the result of SeeFiles
-	Saved        struct{ Err error }         // the result of Save
+	// FilesSeen is the result of SeeFiles.
+	FilesSeen struct{ Files []FileState }
+	// Saved is the result of Save.
+	Saved struct{ Err error }
 )
 
 // FileState compares a file of the student with the cluster.
@@ -101,9 +104,9 @@ type (
 	// Poll checks all tasks once.
 	Poll struct{}
 	// SolveTask solves a task and writes the files of its solution to the workspace.
-	// Start returns the lab to its start. With Reset, it also resets the workspace.
 	SolveTask struct{ Task string }
-	Start     struct{ Reset bool }
+	// Start returns the lab to its start. With Reset, it also resets the workspace.
+	Start struct{ Reset bool }
 	// Advise gets the hints for a task.
 	Advise struct{ Task string }
 	// Pose gets the quiz with its choices.

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// Dir is the directory of the pages in the checkout, and Index the page that lists the labs.
-	Dir     = "docs/tutorial"
+	// Dir is the directory of the pages in the checkout.
+	Dir = "docs/tutorial"
+	// Index is the page that lists the labs.
 	Index   = "README.md"
 	labsDir = "labs"
 )
