@@ -28,6 +28,21 @@ func controlPlanePrograms() []string {
 // programsKey is the stage that links the four programs into one directory.
 const programsKey = "programs"
 
+// ControlPlanePresent is ControlPlane without compiling. It reports whether the programs exist.
+func ControlPlanePresent(o Options) (Programs, bool, error) {
+	o = o.complete()
+	if o.KubeBin != "" {
+		// ControlPlane checks the version.
+		return Programs{Dir: o.KubeBin}, kubeBin(o.KubeBin).missing() == nil, nil
+	}
+	r, err := readRecipe(o.Source, runtime.GOARCH)
+	if err != nil {
+		return Programs{}, false, err
+	}
+	p := o.programs(r)
+	return p, kubeBin(p.Dir).missing() == nil, nil
+}
+
 // ControlPlane checks and returns the programs in Options.KubeBin. By default, it compiles them from
 // Go modules if necessary, which takes minutes and needs Go and disk space, but no root or Docker.
 // If ctx ends, the next build resumes. If the machine is the reason, the error is ErrCannotCompile.
