@@ -1,7 +1,7 @@
 // Package balancer selects the endpoint for each request, and keeps the live state of endpoints:
-// requests in flight, request counts, latency, and recent failures. A routing table is replaced at
-// each change; this state outlives it. The key is pool, address and pod, so that an address that is
-// reused for another pod starts with an empty state.
+// requests in flight, request counts, latency, and recent failures. Each change replaces the
+// routing table, but this state outlives the table. Its key consists of the pool, the address, and
+// the pod, so an address that a new pod reuses starts with an empty state.
 //
 // # Reading order
 //
@@ -19,6 +19,7 @@
 //  4. Otherwise use the pool's algorithm (Choice.By): round robin or least connections
 //     (rotation.go), or peak EWMA (ewma.go).
 //
-// Each rule skips an endpoint that failed recently, unless all endpoints did, or the session
-// requires it (Choice.Insist). A request that can fail is better than one that must.
+// Each rule skips an endpoint that failed recently, unless all endpoints failed recently, or the
+// session requires that endpoint (Choice.Insist). A recently failed endpoint might work again, but
+// a request without an endpoint always fails.
 package balancer

@@ -12,9 +12,9 @@ const (
 	// deleted pod in about this time. So a dead endpoint costs one or two requests, and a short
 	// failure almost nothing.
 	firstAvoid = time.Second
-	// longestAvoid bounds the doubling. An endpoint on a node without a network stays listed for 40
-	// s and more (https://kubernetes.io/docs/reference/node/node-status/), and is tried about twice
-	// in that time.
+	// longestAvoid is the limit of the doubling. An endpoint on a node without a network stays
+	// listed for 40 s or more (https://kubernetes.io/docs/reference/node/node-status/), and is
+	// tried about twice in that time.
 	longestAvoid = 16 * time.Second
 )
 
@@ -24,7 +24,7 @@ type Identity struct {
 	Address netip.AddrPort
 	// Pod is "namespace/name", or empty if the EndpointSlice refers to no pod.
 	Pod string
-	// Name is a DNS name to dial instead of the address; empty for none.
+	// Name is a DNS name to dial instead of the address. It is empty for endpoints in the cluster.
 	Name string
 }
 
@@ -72,14 +72,14 @@ func (e *Endpoint) Requests() uint64 { return e.requests.Load() }
 // Failures returns the number of failed tries that the endpoint caused.
 func (e *Endpoint) Failures() uint64 { return e.failures.Load() }
 
-// Avoided reports whether the endpoint failed recently, so that others are preferred.
+// Avoided reports whether the endpoint failed recently, so that the pool prefers other endpoints.
 func (e *Endpoint) Avoided() bool {
 	until := e.avoidUntil.Load()
 	return until != 0 && time.Now().UnixNano() < until
 }
 
 // Latency returns the time until the endpoint starts its response: a moving average of the last
-// seconds. It fades while the endpoint gets no requests; 0 means unknown.
+// seconds. It falls toward 0 while the endpoint gets no requests. 0 means unknown.
 func (e *Endpoint) Latency() time.Duration {
 	latency, _ := e.latency.at(time.Now())
 	return latency
@@ -108,7 +108,7 @@ func (e *Endpoint) Failed() {
 	e.avoidUntil.Store(time.Now().Add(avoid).UnixNano())
 }
 
-// TimedOut counts a failure without avoiding the endpoint: other requests might be fast.
+// TimedOut counts a failure. It doesn't avoid the endpoint, because other requests might be fast.
 func (e *Endpoint) TimedOut() { e.failures.Add(1) }
 
 // Succeeded ends the avoidance: the endpoint responded, with any status.

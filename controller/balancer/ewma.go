@@ -27,8 +27,8 @@ func (p *ewma) pick(endpoints, tried []*Endpoint) *Endpoint {
 			return sooner(a, b)
 		}
 	}
-	// Some endpoints are excluded. Select from a list of the rest: drawing again would be as fair,
-	// but could take long.
+	// Some endpoints are excluded. Select from a list of the other endpoints. To draw again until
+	// both are allowed would be as fair, but could take long.
 	rest := filter(endpoints, healthy)
 	if len(rest) == 0 {
 		rest = filter(endpoints, func(e *Endpoint) bool { return !slices.Contains(tried, e) })
@@ -51,8 +51,8 @@ func (p *ewma) two(endpoints []*Endpoint) (a, b *Endpoint) {
 	return endpoints[i], endpoints[j]
 }
 
-// sooner compares two endpoints. One without a response counts as being as fast as the other. It
-// gets its share, but not all requests.
+// sooner returns the endpoint with the lower cost. If one of them has no measured latency, it
+// counts as equally fast, so it gets its share of the requests, but not all.
 func sooner(a, b *Endpoint) *Endpoint {
 	now := time.Now()
 	latencyA, knownA := a.latency.at(now)
@@ -85,9 +85,9 @@ func filter(endpoints []*Endpoint, keep func(*Endpoint) bool) []*Endpoint {
 // ingress-nginx.
 const latencyDecay = 10 * time.Second
 
-// latency is a peak-sensitive moving average of response times: a peak counts at once, an
-// improvement gradually. It is weighted by time and not by the number of responses, so the load
-// doesn't affect it.
+// latency is a peak-sensitive moving average of response times: a higher value counts at once, a
+// lower one gradually. Values are weighted by time and not by the number of responses, so the
+// request rate doesn't affect the average.
 type latency struct {
 	mu      sync.Mutex
 	average time.Duration
@@ -118,7 +118,7 @@ func (l *latency) at(now time.Time) (expected time.Duration, known bool) {
 	return time.Duration(fade(now.Sub(l.last)) * float64(l.average)), true
 }
 
-// fade returns the remaining weight after a time, from 1 to 0.
+// fade returns the weight, from 1 to 0, that a measurement still has after a time.
 func fade(elapsed time.Duration) float64 {
 	return math.Exp(-float64(max(elapsed, 0)) / float64(latencyDecay))
 }

@@ -6,10 +6,11 @@ import "slices"
 // hashing, Thaler and Ravishankar 1998). The scores of the endpoints are independent. So a removed
 // endpoint gives its keys evenly to all others, a new one takes an even share from each, and no
 // other key moves. A key whose endpoint is avoided uses the endpoint with the second highest score
-// until then.
+// until the avoidance ends.
 //
-// Each request scores all endpoints, at about a nanosecond per endpoint. Even thousands cost less
-// than proxying the request. In return, nothing must be stored, or rebuilt when pods change.
+// Each request scores all endpoints, at about a nanosecond per endpoint. Even thousands of
+// endpoints cost less than proxying the request. In return, there is no hash ring to store, or to
+// rebuild when pods change.
 func (p *Pool) pickByHash(key string, tried []*Endpoint) *Endpoint {
 	p.makeSeeds.Do(func() {
 		p.seeds = make([]uint64, len(p.endpoints))

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// LimiterCapacity is the maximum number of clients in a Limiter, for all routes: at most about 16
-// MiB. ingress-nginx reserves 5 MiB per limit of each Ingress, for about 80,000 clients.
+// LimiterCapacity is the maximum number of clients in a Limiter, for all routes together. They take
+// at most about 16 MiB. ingress-nginx reserves 5 MiB per limit of each Ingress, for about 80,000
+// clients.
 const LimiterCapacity = 1 << 16
 
 // Limits are the limits of one client on one route; 0 means no limit.
@@ -32,18 +33,18 @@ type Client struct {
 type Verdict int
 
 const (
-	// Admitted allows the request. With a limit of connections, it counts as one until Leave.
+	// Admitted allows the request. If Connections is set, the request counts as one until Leave.
 	Admitted Verdict = iota
-	// TooFast means that the request exceeds PerSecond or PerMinute. It isn't counted.
+	// TooFast means that the request exceeds PerSecond or PerMinute. The request isn't counted.
 	TooFast
-	// TooMany means that the request exceeds Connections. It isn't counted.
+	// TooMany means that the request exceeds Connections. The request isn't counted.
 	TooMany
 )
 
 // Limiter counts requests by client. The number of clients is bounded, so an attacker with many
 // addresses can't exhaust memory: the client that was idle longest is evicted. Clients with
-// requests in flight are not evicted; the number of connections bounds them. A Limiter is safe for
-// concurrent use.
+// requests in flight are not evicted, but the number of connections bounds their number. A Limiter
+// is safe for concurrent use.
 type Limiter struct {
 	capacity int
 
@@ -56,11 +57,11 @@ type Limiter struct {
 // tally is the state of one client.
 type tally struct {
 	client Client
-	// second and minute have the values of the time last.
+	// second and minute are the buckets as they were at the time last.
 	second, minute bucket
 	last           time.Time
 	inFlight       int
-	// place is the element in Limiter.quiet; nil with requests in flight.
+	// place is the client's element in Limiter.quiet. It is nil during requests.
 	place *list.Element
 }
 
@@ -70,8 +71,8 @@ func NewLimiter(capacity int) *Limiter {
 }
 
 // Admit counts a request at the time now if the limits allow it. Otherwise it returns how long the
-// client must wait for the next request; for TooMany, the time is unknown and 0. With a limit of
-// connections, each admitted request needs one Leave.
+// client must wait for the next request; for TooMany, that time is unknown, and Admit returns 0. If
+// Connections is set, call Leave once for each admitted request.
 //
 // The rates are leaky buckets, as in nginx's limit_req with nodelay
 // (https://nginx.org/en/docs/http/ngx_http_limit_req_module.html); connections are limited as in
@@ -150,15 +151,15 @@ func (l *Limiter) forget() {
 	}
 }
 
-// bucket is the number of requests that a client is ahead of its rate.
+// bucket is the number of requests by which a client exceeds its rate (a leaky bucket).
 type bucket float64
 
 // empty is the bucket of a new client.
 const empty bucket = -1
 
 // add drains the bucket for the elapsed time at rate requests per unit, and adds one request. If
-// the bucket then exceeds burst times the rate, it returns the time until a request would fit;
-// otherwise 0.
+// the bucket then exceeds burst times the rate, add returns the time until a request would fit.
+// Otherwise, it returns 0.
 func (b bucket) add(rate, burst int, elapsed, unit time.Duration) (bucket, time.Duration) {
 	if rate <= 0 {
 		return empty, 0

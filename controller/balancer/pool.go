@@ -31,8 +31,8 @@ const (
 	EWMA
 )
 
-// Choice is how to select the endpoint for one request. The zero value selects the next one in
-// turn.
+// Choice says how to select the endpoint for one request. The zero value selects the next endpoint
+// in turn.
 type Choice struct {
 	// By is the algorithm. Two routes to one pool can use different algorithms: each has its own
 	// position in the rotation, and they share the counts of requests in flight.
@@ -40,7 +40,7 @@ type Choice struct {
 	// HashKey, if not empty, replaces By: the same key selects the same endpoint, in each replica
 	// of the controller.
 	HashKey string
-	// Prefer is an endpoint of this pool to use unless it is Avoided; nil for none.
+	// Prefer is an endpoint of this pool to use unless it is Avoided. It can be nil.
 	Prefer *Endpoint
 	// Insist uses Prefer even if it is Avoided.
 	Insist bool
@@ -54,7 +54,7 @@ func (p *Pool) Endpoints() []*Endpoint { return p.endpoints }
 // Find returns the endpoint with the identity, or nil if it isn't in the pool.
 func (p *Pool) Find(identity Identity) *Endpoint { return p.byIdentity[identity] }
 
-// Pick selects an endpoint; nil if none is left.
+// Pick selects an endpoint. It returns nil if the request has tried all endpoints.
 func (p *Pool) Pick(c Choice) *Endpoint {
 	preferred := c.Prefer
 	if preferred != nil && slices.Contains(c.Tried, preferred) {
@@ -70,14 +70,14 @@ func (p *Pool) Pick(c Choice) *Endpoint {
 		picked = p.pickers.of(c.By).pick(p.endpoints, c.Tried)
 	}
 	if preferred != nil && (picked == nil || picked.Avoided()) {
-		return preferred // the others are not better
+		return preferred // the other endpoints are avoided too, or were tried
 	}
 	return picked
 }
 
 // picker is an algorithm with its state. It is safe for concurrent use.
 type picker interface {
-	// pick returns an endpoint that is not in tried; nil if none is left.
+	// pick returns an endpoint that is not in tried, or nil if there is none.
 	pick(endpoints, tried []*Endpoint) *Endpoint
 }
 

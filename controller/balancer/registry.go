@@ -14,8 +14,8 @@ type Registry struct {
 	pools map[string]*Pool
 }
 
-// NewRegistry returns an empty registry. Its pools use draw for random numbers in [0,n); nil means
-// math/rand/v2.
+// NewRegistry returns an empty registry. Its pools use draw for random numbers in [0,n); if draw is
+// nil, they use math/rand/v2.
 func NewRegistry(draw func(n int) int) *Registry { return &Registry{draw: draw} }
 
 // Update replaces the pools of the registry, and returns a Pool for each key, with its endpoints in

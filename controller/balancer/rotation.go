@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// rotation is the position in a rotation.
+// rotation stores the position in the list of endpoints from which the next selection starts.
 type rotation struct{ next atomic.Uint64 }
 
 // avoidedCost exceeds the cost of every endpoint that isn't avoided.

@@ -6,8 +6,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/balancer"
 )
 
-// endpoints collects the live state of the endpoints at each scrape, so the series of a pod end
-// when the pod does.
+// endpoints collects the live state of the endpoints at each scrape, so the series of a pod
+// disappear with the pod.
 type endpoints struct {
 	list func() []*balancer.Endpoint
 }

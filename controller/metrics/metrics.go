@@ -36,7 +36,7 @@ type Sources struct {
 	Server *proxy.Server
 	// Leading reports whether this replica is the leader.
 	Leading func() bool
-	// AccessLogDropped returns the number of dropped log lines; nil without an access log.
+	// AccessLogDropped returns the number of dropped log lines. It is nil without an access log.
 	AccessLogDropped func() uint64
 }
 

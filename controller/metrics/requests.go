@@ -111,8 +111,8 @@ func (r *requests) series(l labels) *series {
 	return s
 }
 
-// deleteStale removes the series of Ingresses and Services that are not in the table. A request that
-// started with an older table and ends later creates them again, until the next table.
+// deleteStale removes the series of Ingresses and Services that are not in the table. A request
+// that started with an older table can create them again. The next table removes them.
 func (r *requests) deleteStale(table *routing.Table) {
 	services := map[string]bool{}
 	for _, pool := range table.Pools() {

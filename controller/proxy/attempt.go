@@ -18,13 +18,14 @@ import (
 type attempt struct {
 	endpoint *balancer.Endpoint
 	timeouts routing.Timeouts
-	secure   bool        // over TLS
+	secure   bool        // the connection uses TLS
 	body     *clientBody // nil if the request has no body
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 
 	// reply bounds the wait for bytes from the endpoint, upload the wait until the endpoint reads
-	// the body. An endpoint can respond while the body is still being sent, so there are two.
+	// the body. An endpoint can respond while the body is still being sent, so each wait needs its
+	// own watchdog.
 	reply, upload watchdog
 
 	connected atomic.Bool // a connection was established

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	errNoRoots = errors.New("no CA to verify the certificate")
-	errNoName  = errors.New("no host name to verify the certificate")
+	errNoRoots = errors.New("cannot verify the certificate: no CA is set (proxy-ssl-secret)")
+	errNoName  = errors.New("cannot verify the certificate: no host name is set (proxy-ssl-name)")
 	errNoHTTP2 = errors.New("the endpoint does not speak HTTP/2 over TLS (ALPN h2)")
 )
 
@@ -62,9 +62,9 @@ func verifyEndpoint(presented []*x509.Certificate, secure *routing.BackendTLS) e
 	})
 }
 
-// verifyChain verifies the first certificate; the others are intermediates. Depth has OpenSSL's and
-// nginx's meaning (SSL_CTX_set_verify_depth): the number of certificates between the first one and
-// the CA, excluding both.
+// verifyChain verifies the first certificate, with the others as intermediates. Depth has OpenSSL's
+// and nginx's meaning (SSL_CTX_set_verify_depth): the number of certificates between the first one
+// and the CA, excluding both.
 func verifyChain(presented []*x509.Certificate, depth int, options x509.VerifyOptions) error {
 	if options.Roots == nil {
 		return errNoRoots // crypto/x509 would use the system's roots

@@ -8,8 +8,8 @@ import (
 // defaultRealm is the realm without the annotation auth-realm.
 const defaultRealm = "Authentication Required"
 
-// checkPassword checks the user name and the password (RFC 7617); nil means that they are correct.
-// The Authorization header is forwarded to the endpoint, as in nginx.
+// checkPassword checks the user name and the password (RFC 7617). It returns nil if they are
+// correct. The Authorization header is forwarded to the endpoint, as in nginx.
 func (s *Server) checkPassword(x *exchange) *refusal {
 	policy := x.decision.Policy
 	if policy.Users == nil {

@@ -20,7 +20,7 @@ type clientBody struct {
 	touched atomic.Bool
 	reading atomic.Bool
 	count   atomic.Int64
-	err     atomic.Pointer[error] // the error that ended the body early; nil after a clean end
+	err     atomic.Pointer[error] // the error that ended the body early, or nil
 }
 
 // errAbandoned is the error of reading a body after its try ended.

@@ -38,8 +38,8 @@ func (s *Server) checkBody(x *exchange) (done bool) {
 
 // linger makes net/http wait between the response and the end of the connection. Otherwise, a TCP
 // reset could discard the response of a client that is still sending (RFC 9112, 9.6). Only
-// http.MaxBytesReader can request the wait, so it gets a body that is too large: one byte with a
-// limit of zero. HTTP/2 needs no wait, and linger does nothing there.
+// http.MaxBytesReader can request the wait, so linger gives it a body that exceeds its limit: one
+// byte with a limit of zero. HTTP/2 needs no wait, and linger does nothing there.
 func (w *responseWriter) linger() {
 	_, _ = http.MaxBytesReader(w.ResponseWriter, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 2))
 }

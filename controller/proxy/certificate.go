@@ -48,10 +48,10 @@ func (s *Server) TLSConfig() (*tls.Config, error) {
 	return config, nil
 }
 
-// requestingCertificate returns the configuration for a host that requests client certificates. The handshake only
-// requests one. Each request without a valid certificate is refused later (clienttls.go), so that
-// the client gets an HTTP response. Session tickets are disabled: a resumed session would keep the
-// certificate of an earlier handshake.
+// requestingCertificate returns the configuration for a host that requests client certificates. The
+// handshake requests a certificate, but succeeds without one. Requests without a valid certificate
+// are refused later (clienttls.go), so that the client gets an HTTP response. Session tickets are
+// disabled: a resumed session would keep the certificate of an earlier handshake.
 func requestingCertificate(base *tls.Config, policy *routing.Policy) *tls.Config {
 	config := base.Clone()
 	config.ClientAuth = tls.RequestClientCert

@@ -1,8 +1,8 @@
 package proxy
 
 // startChunk begins a chunk of the chunked transfer coding (RFC 9112, 7.1). An error in a chunked
-// body is detected too late for its own request, which net/http ends with an error. The violation
-// applies to the request that follows, which is ambiguous.
+// body is detected too late to refuse that request, but net/http ends the request with an error.
+// The violation applies to the next request, whose start is ambiguous.
 func (f *framing) startChunk() {
 	f.step, f.remaining, f.digits = atChunkSize, 0, 0
 }

@@ -55,9 +55,9 @@ func (s *Server) checkClientCertificate(x *exchange) (done bool) {
 	return true
 }
 
-// checkWithoutTLS handles plain HTTP, where no client can present a certificate. The proxy's own
-// responses are sent. Requests to endpoints are refused, unless the policy accepts clients without
-// a certificate.
+// checkWithoutTLS handles plain HTTP, where no client can present a certificate. The proxy sends
+// its own responses, such as redirects. It refuses requests to endpoints, unless the policy accepts
+// clients without a certificate.
 func (s *Server) checkWithoutTLS(x *exchange, policy *routing.Policy) (done bool) {
 	if x.decision.Action != routing.Forward || policy.ClientTLS.Verify != annotations.VerifyOn {
 		x.certificate = &verdict{verify: verifyNone}
@@ -70,8 +70,8 @@ func (s *Server) checkWithoutTLS(x *exchange, policy *routing.Policy) (done bool
 	return true
 }
 
-// misdirected reports whether the handshake was for a host with another client certificate policy,
-// or with none.
+// misdirected reports whether the handshake was for a host with a different client certificate
+// policy, or without one.
 func (x *exchange) misdirected() bool {
 	opened := strings.TrimSuffix(strings.ToLower(x.request.TLS.ServerName), ".")
 	if opened == hostName(x.request.Host) {
@@ -129,7 +129,7 @@ var (
 type verdict struct {
 	policy *routing.Policy
 	at     time.Time
-	// refused is the reason for refusing the client; nil accepts it.
+	// refused is the reason for refusing the client. It is nil if the client is accepted.
 	refused error
 	// verify is SUCCESS, NONE or FAILED:reason, as in nginx's $ssl_client_verify. The other fields
 	// are empty without a certificate.
@@ -186,8 +186,8 @@ func judge(presented []*x509.Certificate, policy *routing.Policy, now time.Time)
 	return v
 }
 
-// isUnknownCA reports whether err is the one error that optional_no_ca ignores. It doesn't ignore
-// an expired certificate.
+// isUnknownCA reports whether err means an unknown CA. optional_no_ca ignores only this error, not
+// an expired certificate, for example.
 func isUnknownCA(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	return errors.As(err, &unknown)

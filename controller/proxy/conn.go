@@ -36,7 +36,7 @@ func (c *strictConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// nextRequest counts a request and describes its ambiguity; empty if it is unambiguous.
+// nextRequest counts a request. If the request is ambiguous, it returns a description of why.
 func (c *strictConn) nextRequest() string {
 	c.served++
 	if v := c.violation.Load(); v != nil && c.served >= v.request {
@@ -80,7 +80,8 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, verdictKey{}, new(atomic.Pointer[verdict]))
 }
 
-// strictConnOf returns the connection of a request; nil over HTTP/2, whose framing is unambiguous.
+// strictConnOf returns the connection of a request. It returns nil over HTTP/2, whose framing is
+// unambiguous.
 func strictConnOf(ctx context.Context) *strictConn {
 	c, _ := ctx.Value(connKey{}).(*strictConn)
 	return c

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// rewriteCookies changes the Domain and Path of the endpoint's cookies (annotations proxy-cookie-domain and -path). As in
-// nginx, a domain is compared as a whole, without case and a dot in front, and a path by its beginning.
+// rewriteCookies changes the Domain and Path of the endpoint's cookies (annotations
+// proxy-cookie-domain and -path). As in nginx, the annotation must match the whole domain (without
+// a leading dot, in any case), but only the start of a path.
 func (x *exchange) rewriteCookies(h http.Header) {
 	policy := x.decision.Policy
 	if policy == nil {
@@ -33,8 +34,8 @@ func (x *exchange) rewriteCookies(h http.Header) {
 	}
 }
 
-// mapAttributes replaces the values of a cookie's attributes (RFC 6265, 4.1.1). Everything else stays byte for byte, the
-// cookie's own value above all.
+// mapAttributes replaces the values of a cookie's attributes (RFC 6265, 4.1.1). It changes no other
+// byte, so the cookie's value stays the same.
 func mapAttributes(cookie string, replace func(name, value string) string) string {
 	parts := strings.Split(cookie, ";")
 	for i, part := range parts[1:] {

@@ -21,23 +21,23 @@ type exchange struct {
 	target string
 
 	view *view
-	// routed is the input of the routing decision, decision its result.
+	// routed is the input of the routing decision, and decision is its result.
 	routed   routing.Request
 	decision routing.Decision
-	// certificate is the verdict about the client's certificate; nil if the host requires none.
+	// certificate is the verdict about the client's certificate, or nil if the host requires none.
 	certificate *verdict
 	pool        *balancer.Pool
 	tried       []*balancer.Endpoint
 	body        *clientBody
-	// last is the try whose response is being forwarded; nil if there is none.
+	// last is the try whose response is being forwarded. It is nil before that.
 	last *attempt
 
-	// releaseSlot releases the request's slot under limit-connections; nil if it has none.
+	// releaseSlot releases the request's slot under limit-connections. It can be nil.
 	releaseSlot func()
-	// auth is the response of the external auth service; nil if there was no request to it, or no
-	// response.
+	// auth is the response of the external auth service. It is nil if the proxy sent no request to
+	// the service, or got no response.
 	auth *authAnswer
-	// refused is the refusal that the error backend replaces; nil if it got no request.
+	// refused is the refusal that the error backend replaces, or nil if it got no request.
 	refused *refusal
 }
 
@@ -50,7 +50,7 @@ func exchangeOf(ctx context.Context) *exchange {
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{view: s.view.Load()}
-	// A copy, which the proxy can change: net/http uses its own to check whether the body was read.
+	// The proxy changes this copy. net/http uses the original to check whether the body was read.
 	x.request = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.origin = originOf(r, &x.view.settings)
 	x.response.init(r.Context(), w)

@@ -40,7 +40,7 @@ func newExternalTransport(dial DialFunc) *http.Transport {
 }
 
 // externalDial returns the dial function for URLs in annotations and for Services of type
-// ExternalName; nil uses the network.
+// ExternalName: dial, or a net.Dialer with an address check if dial is nil.
 func externalDial(dial DialFunc) DialFunc {
 	if dial == nil {
 		return (&net.Dialer{Timeout: externalDialTimeout, KeepAlive: keepAlive, Control: refuseLocal}).DialContext
@@ -67,7 +67,8 @@ func refuseLocal(_, address string, _ syscall.RawConn) error {
 	}
 	ip := to.Addr().Unmap()
 	if ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || slices.Contains(metadata, ip) {
-		return fmt.Errorf("dial %s: annotations and ExternalName Services must not refer to the controller's own host or link", address)
+		return fmt.Errorf("dial %s: annotations and ExternalName Services must not refer to "+
+			"loopback, link-local, multicast, or cloud metadata addresses", address)
 	}
 	return nil
 }

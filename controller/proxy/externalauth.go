@@ -42,10 +42,10 @@ func (a *authAnswer) isDecision() bool {
 	return a.allows() || a.status == http.StatusUnauthorized || a.status == http.StatusForbidden
 }
 
-// checkExternalAuth calls the external auth service (annotation auth-url); nil means that the request is
-// allowed. The statuses have the meaning of nginx's auth_request
+// checkExternalAuth calls the external auth service (annotation auth-url). It returns nil if the
+// request is allowed. The statuses have the meaning of nginx's auth_request
 // (https://nginx.org/en/docs/http/ngx_http_auth_request_module.html): 2xx allows, 401 and 403 deny.
-// Other statuses and timeouts are failures, which fail closed.
+// Other statuses and timeouts are failures, and the request is refused.
 func (s *Server) checkExternalAuth(x *exchange) *refusal {
 	answer, err := s.authAnswer(x)
 	if err != nil {
@@ -189,7 +189,7 @@ func (x *exchange) authHeader() http.Header {
 	h := x.copyHeader()
 	for name := range h {
 		if isConditional(name) {
-			delete(h, name) // conditions refer to the endpoint's resource; a 304 or 206 of the service would be no decision
+			delete(h, name) // conditions refer to the endpoint's resource; a 304 or 206 from the auth service would not be a decision
 		}
 	}
 	back := x.variable("request_uri")
@@ -269,7 +269,7 @@ var cookieStatuses = []int{200, 201, 204, 206, 301, 302, 303, 304, 307, 308}
 
 const (
 	// authCacheSize is the maximum number of cached auth responses. maxCachedHeader is the maximum
-	// header size of one, in bytes: 16 MiB in total.
+	// header size of one response, in bytes. The cached headers take at most 16 MiB.
 	authCacheSize, maxCachedHeader = 4096, 4 << 10
 )
 

@@ -29,8 +29,8 @@ var (
 type failure struct {
 	status int
 	reason string
-	// blame means that the endpoint caused the failure, closeConn that the client's connection must be
-	// closed.
+	// blame means that the endpoint caused the failure. closeConn means that the proxy must close
+	// the client's connection.
 	blame, closeConn bool
 }
 

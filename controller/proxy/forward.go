@@ -40,7 +40,7 @@ func forward(out *http.Request) (*http.Response, error) {
 		try.endpoint.Succeeded()
 		if x.isFailedResponse(response) && x.mayRepeat(try) {
 			if next := x.pick(); next != nil {
-				_ = response.Body.Close() // the rest is not needed
+				_ = response.Body.Close() // another endpoint's response replaces it
 				try.finish()
 				endpoint = next
 				continue

@@ -16,7 +16,7 @@ type framing struct {
 	requests int // requests whose first byte was read
 
 	violation   string // empty until the first violation, which stops the machine
-	violationAt int    // the request that it makes ambiguous, counted from 1
+	violationAt int    // number of the request that the violation makes ambiguous, from 1
 
 	line      line
 	watched   bool // the value of this field affects where the request ends
@@ -24,7 +24,7 @@ type framing struct {
 	lengths   int // Content-Length fields in this header
 	encodings int // Transfer-Encoding fields in this header
 	remaining int64
-	digits    int // of the chunk size
+	digits    int // digits of the chunk size so far
 }
 
 // step is the part of the message that the next byte belongs to.
@@ -86,8 +86,8 @@ func (f *framing) feed(p []byte) {
 	}
 }
 
-// plainValue returns the number of bytes to skip inside an unchecked field value: all before the
-// first that can end it. Most of a header is skipped this way.
+// plainValue returns the number of bytes to skip inside an unchecked field value: all bytes before
+// the first one that can end the value. Most of a header is skipped this way.
 func plainValue(p []byte) int {
 	if end := bytes.IndexByte(p, '\r'); end >= 0 {
 		p = p[:end]

@@ -174,7 +174,7 @@ func removeHopByHop(h http.Header) {
 	}
 }
 
-// outgoingTrailer returns the announced trailer fields to forward; nil if there are none. Their
+// outgoingTrailer returns the announced trailer fields to forward, or nil if there are none. Their
 // values arrive after the body.
 func outgoingTrailer(in http.Header) http.Header {
 	if len(in) == 0 {

@@ -47,5 +47,6 @@ func (s *Server) applyLimits(x *exchange) (done bool) {
 	return true
 }
 
-// connectionRetryAfter is the Retry-After of a client with too many requests in flight; when one ends is unknown.
+// connectionRetryAfter is the Retry-After for a client with too many requests in flight. It is
+// fixed, because the proxy can't know when one of them ends.
 const connectionRetryAfter = time.Second

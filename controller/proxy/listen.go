@@ -43,7 +43,7 @@ func NewHTTPServer(ctx context.Context, handler http.Handler) *http.Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// "OPTIONS *" refers to the server, not to a route; checkShape refuses it.
 		DisableGeneralOptionsHandler: true,
-		// Malformed requests and failed handshakes, which any client can cause.
+		// Any client can cause these messages: malformed requests, and failed handshakes.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }
@@ -62,8 +62,8 @@ func (l *strictListener) Accept() (net.Conn, error) {
 	return &strictConn{Conn: conn}, nil
 }
 
-// ListenTLS returns a listener that accepts connections after their TLS handshake. HTTP/2
-// connections are returned unchanged, for net/http to serve; the framing of the others is checked.
+// ListenTLS returns a listener that accepts connections after their TLS handshake. It checks the
+// framing of HTTP/1 connections, and returns HTTP/2 connections unchanged.
 func ListenTLS(inner net.Listener, config *tls.Config) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &tlsListener{Listener: inner, config: config, ctx: ctx, cancel: cancel, ready: make(chan net.Conn)}

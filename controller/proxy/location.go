@@ -37,7 +37,8 @@ func (x *exchange) rewriteLocation(h http.Header) {
 	}
 }
 
-// endpointURL returns the URL that the endpoint might use for itself: its own address.
+// endpointURL returns the URL with the endpoint's address, which the endpoint might use in
+// redirects to itself.
 func (x *exchange) endpointURL() string {
 	scheme := "http://"
 	if dialectOf(x.decision.Policy).protocol.TLS() {

@@ -29,8 +29,8 @@ type mirrors struct {
 	sent, dropped atomic.Uint64
 }
 
-// Mirrored returns the number of copies that were sent to mirrors, and the number of dropped ones:
-// too many in flight, or a body that was too large or incomplete.
+// Mirrored returns the number of copies that were sent to mirrors, and the number of dropped
+// copies. A copy is dropped if too many are in flight, or if its body is too large or incomplete.
 func (s *Server) Mirrored() (sent, dropped uint64) {
 	return s.mirrors.sent.Load(), s.mirrors.dropped.Load()
 }
@@ -107,12 +107,11 @@ func (s *Server) sendMirror(ctx context.Context, duplicate *http.Request, body [
 }
 
 var (
-	errMirrorTooLarge = errors.New("the body is too large")
-	errMirrorBroken   = errors.New("the body was not read completely")
+	errMirrorTooLarge = errors.New("the request body exceeds the limit of 1 MiB for mirrored requests")
+	errMirrorBroken   = errors.New("the endpoint did not read the whole request body")
 )
 
-// mirroredBody copies the body while the endpoint's request reads it, and sends the copy at the
-// end.
+// mirroredBody copies the body while the endpoint's request reads it, and then sends the copy.
 type mirroredBody struct {
 	io.ReadCloser
 	send func(body []byte)

@@ -14,7 +14,7 @@ type pace struct {
 	sent       int64
 }
 
-// newPace returns the speed limit of the route; nil for no limit.
+// newPace returns the speed limit of the route, or nil if there is none.
 func (x *exchange) newPace() *pace {
 	if x.decision.Policy == nil || x.decision.Policy.Limits.Rate <= 0 {
 		return nil

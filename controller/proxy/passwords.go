@@ -52,7 +52,7 @@ func newPasswords() *passwords {
 }
 
 // match reports whether the password belongs to the user. The error is errPasswordsBusy, or the
-// context's.
+// error of ctx.
 func (p *passwords) match(ctx context.Context, users routing.Users, user, password string) (bool, error) {
 	key := passwordKey{users: users, digest: p.digest(user, password)}
 	if right, known := p.remember(key); known {

@@ -24,23 +24,24 @@ type Record struct {
 	Status int
 	// BytesIn and BytesOut count body bytes. The traffic of an upgraded connection isn't counted.
 	BytesIn, BytesOut int64
-	// Ingress is "namespace/name" of the Ingress of the matched rule, and Rule its place in it.
-	// Both are empty if no rule matched.
+	// Ingress is "namespace/name" of the Ingress of the matched rule, and Rule is the position of
+	// the rule in it. Both are empty if no rule matched.
 	Ingress, Rule string
-	// Service is the key of the pool, "namespace/name:port"; empty without a route.
+	// Service is the key of the pool, "namespace/name:port". It is empty if there is no route.
 	Service string
-	// Endpoint is the address of the pod that answered or was tried last, and Pod its name; empty
-	// if none was tried.
+	// Endpoint is the address of the pod that answered or was tried last, and Pod is its name. Both
+	// are empty if none was tried.
 	Endpoint, Pod string
 	// Tries is the number of endpoints that were tried.
 	Tries     int
 	RequestID string
-	// Step is the step that answered without an endpoint, such as StepAuth; empty if none did.
+	// Step is the step that answered without an endpoint, such as StepAuth. It is empty if none
+	// did.
 	Step string
 	// Referer and UserAgent are the client's header fields.
 	Referer, UserAgent string
-	// Reason is why the request was refused or failed; empty after a complete response.
+	// Reason says why the request was refused or failed. It is empty after a complete response.
 	Reason string
-	// Unlogged omits the request from the access log, as its Ingress requests.
+	// Unlogged omits the request from the access log, because its Ingress disables the log.
 	Unlogged bool
 }

@@ -66,7 +66,7 @@ func writePage(x *exchange, status int, reason string) {
 	if reason != "" {
 		reason += "\n"
 	}
-	_, _ = fmt.Fprintf(&x.response, "%d %s\n%srequest %s\n", status, text, reason, x.record.RequestID) // see above
+	_, _ = fmt.Fprintf(&x.response, "%d %s\n%srequest %s\n", status, text, reason, x.record.RequestID) // fails only if the client disconnected
 }
 
 // The header fields that explain a decision. The proxy removes an endpoint's fields of these names.

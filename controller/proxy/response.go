@@ -24,11 +24,11 @@ type responseWriter struct {
 	conn    *strictConn // nil over HTTP/2
 	status  int
 	bytes   int64
-	// hsts is the Strict-Transport-Security field; empty for none.
+	// hsts is the Strict-Transport-Security field. It is empty if the field is not sent.
 	hsts string
-	// length is the value of Content-Length; -1 for none.
+	// length is the value of Content-Length, or -1 without that field.
 	length int64
-	// pace limits the speed; nil for no limit. ctx ends with the request.
+	// pace limits the speed. It is nil if there is no limit. ctx ends with the request.
 	pace *pace
 	ctx  context.Context
 }
@@ -40,7 +40,7 @@ func (w *responseWriter) init(ctx context.Context, to http.ResponseWriter) {
 	w.ctx = ctx
 }
 
-// WriteHeader stores the status, unless it is informational: a final one follows.
+// WriteHeader stores the status, unless it is informational: a final status follows.
 func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status

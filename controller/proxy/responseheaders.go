@@ -45,7 +45,7 @@ func isFramingField(name string) bool {
 }
 
 // hstsValue returns the Strict-Transport-Security field (RFC 6797, 6.1) of the ConfigMap's hsts
-// settings; empty if they disable it.
+// settings. It is empty if they disable HSTS.
 func hstsValue(o annotations.HSTS) string {
 	if !o.Enabled {
 		return ""

@@ -20,7 +20,7 @@ func (x *exchange) nextUpstream() annotations.Proxy {
 	return x.decision.Policy.Proxy
 }
 
-// pick selects the next endpoint; nil if none is left, or if the request can't use it.
+// pick selects the next endpoint. It returns nil if none is left, or if the request can't use it.
 func (x *exchange) pick() *balancer.Endpoint {
 	if len(x.tried) > 0 {
 		rule := x.nextUpstream()

@@ -18,18 +18,19 @@ import (
 
 // Options configure a Server. The zero value is valid.
 type Options struct {
-	// Dial opens connections to endpoints; nil uses a net.Dialer. Its context ends with the
-	// request's connect timeout.
+	// Dial opens connections to endpoints. If it is nil, the server uses a net.Dialer. The context
+	// of a call ends with the request's connect timeout.
 	Dial DialFunc
-	// DialExternal opens connections to URLs in annotations: auth services and mirrors. nil uses a
-	// net.Dialer that refuses loopback, link-local, multicast and unspecified addresses.
+	// DialExternal opens connections to URLs in annotations: auth services and mirrors. If it is
+	// nil, the server uses a net.Dialer that refuses loopback, link-local, multicast and
+	// unspecified addresses.
 	DialExternal DialFunc
 	// Explain adds X-Ingresslab-* fields to each response: the matched Ingress and rule, the
 	// endpoint, and the reason. They reveal object names, so don't use them on the internet.
 	Explain bool
 	// Observe is called once per request, after its last byte, from the request's goroutine.
 	Observe func(*Record)
-	// Log receives failures between the proxy and an endpoint; nil discards them.
+	// Log receives failures between the proxy and an endpoint. If it is nil, they are discarded.
 	Log *slog.Logger
 }
 
@@ -215,7 +216,7 @@ const (
 )
 
 // steps are the steps of a decision that need no endpoint. Each reports whether it has answered the
-// request; then the request is done.
+// request. Then no further step runs.
 var steps = []struct {
 	name string
 	do   func(*Server, *exchange) (done bool)

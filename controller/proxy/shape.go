@@ -17,7 +17,7 @@ type refusal struct {
 	// clientError means that the reason concerns only the request, so that the client can always
 	// see it.
 	clientError bool
-	// header has additional response header fields; nil for none.
+	// header has additional response header fields. It can be nil.
 	header http.Header
 	// closeConn closes the connection, because the start of the next request might be ambiguous.
 	closeConn bool
@@ -136,7 +136,7 @@ func checkHTTP2(r *http.Request) *refusal {
 	hosts, lengths := r.Header["Host"], r.Header["Content-Length"]
 	reason := ""
 	switch {
-	case !httpguts.ValidHeaderFieldName(r.Method): // both are tokens
+	case !httpguts.ValidHeaderFieldName(r.Method): // a method is a token, like a field name
 		reason = "the method is not a token (RFC 9110, 9.1)"
 	case !strings.HasPrefix(r.RequestURI, "/"):
 		reason = ":path does not begin with a slash (RFC 9113, 8.3.1)"

@@ -38,7 +38,7 @@ func (x *exchange) keepSession(h http.Header) {
 	h.Add("Set-Cookie", x.sessionCookie(&affinity.Cookie, met.ID).String())
 }
 
-// endpointOf finds a pool's endpoint by its live state; nil if it belongs to another pool.
+// endpointOf finds a pool's endpoint by its live state. It returns nil if there is none.
 func endpointOf(pool *routing.Pool, live *balancer.Endpoint) *routing.Endpoint {
 	i, found := slices.BinarySearchFunc(pool.Endpoints, live.Address(), func(e routing.Endpoint, address netip.AddrPort) int {
 		return e.Address.Compare(address)

@@ -36,7 +36,7 @@ const (
 // dialect is how requests are sent to an endpoint. Two routes to one pod can differ in it.
 type dialect struct {
 	protocol annotations.Protocol
-	// tls is the Key of the BackendTLS; empty for none.
+	// tls is the key of the backend's TLS settings. It is empty if the backend doesn't use TLS.
 	tls string
 }
 
@@ -52,7 +52,7 @@ func dialectOf(policy *routing.Policy) dialect {
 }
 
 // transports are the connection pools of one endpoint, one for each dialect, created on first use.
-// Each endpoint has its own, so that only the connections to a deleted pod are closed.
+// Each endpoint has its own, so the proxy can close the connections to one deleted pod.
 type transports struct {
 	dial DialFunc
 	// name is the name of the endpoint's Service. The endpoint's certificate is verified against
@@ -65,7 +65,7 @@ type transports struct {
 	others map[dialect]*http.Transport
 }
 
-// get returns the transport for requests with the policy; nil means plain HTTP.
+// get returns the transport for requests with the policy. A nil policy means plain HTTP.
 func (t *transports) get(policy *routing.Policy) *http.Transport {
 	d := dialectOf(policy)
 	if d == (dialect{}) {

@@ -18,7 +18,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 type view struct {
 	table      *routing.Table
 	settings   annotations.Settings
-	hsts       string // the header field; empty for none
+	hsts       string // the Strict-Transport-Security field, or empty
 	pools      map[*routing.Pool]*balancer.Pool
 	transports map[*balancer.Endpoint]*transports
 }
