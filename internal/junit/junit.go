@@ -1,5 +1,5 @@
-// Package junit writes JUnit XML reports. No standard fixes the format; this is the subset that the
-// readers in use agree on (https://github.com/testmoapp/junitxml).
+// Package junit writes JUnit XML reports. The format has no standard. This package writes the
+// subset that common readers agree on (https://github.com/testmoapp/junitxml).
 package junit
 
 import (
@@ -13,7 +13,7 @@ import (
 type Suite struct {
 	Name string `xml:"name,attr"`
 	File string `xml:"file,attr,omitempty"`
-	// Timestamp is RFC 3339 in UTC, see Time.
+	// Timestamp is a time in UTC, as Time formats it.
 	Timestamp string `xml:"timestamp,attr,omitempty"`
 	counts
 	Properties []Property `xml:"properties>property"`
@@ -50,7 +50,7 @@ type Text struct {
 	Text string `xml:",cdata"`
 }
 
-// Seconds is a duration, written with milliseconds.
+// Seconds is a duration in seconds, written with three decimals.
 type Seconds float64
 
 // MarshalXMLAttr implements xml.MarshalerAttr.
@@ -58,7 +58,7 @@ func (s Seconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 	return xml.Attr{Name: name, Value: fmt.Sprintf("%.3f", float64(s))}, nil
 }
 
-// Time returns the timestamp of a suite; empty for the zero time.
+// Time returns the timestamp of a suite. It is empty for the zero time.
 func Time(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -74,13 +74,13 @@ type counts struct {
 	Seconds  Seconds `xml:"time,attr"`
 }
 
-// Took returns the suite with its duration in seconds.
+// Took returns a copy of the suite with its duration in seconds.
 func (s Suite) Took(seconds float64) Suite {
 	s.Seconds = Seconds(seconds)
 	return s
 }
 
-// Write writes suites as one indented document, with the duration of all in seconds.
+// Write writes suites as one indented document. seconds is the duration of all suites.
 func Write(w io.Writer, suites []Suite, seconds float64) error {
 	doc := struct {
 		XMLName xml.Name `xml:"testsuites"`

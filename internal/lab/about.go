@@ -16,8 +16,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// about returns what a task expects of the cluster: the steps of its check from the failing one on.
-// The solution of the lab shows which Service is that of a canary or of a default backend.
+// about returns what a task expects of the cluster: the failing step of its check, and all steps
+// after it. The lab's solution shows which Service belongs to a canary or a default backend.
 func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 	meant := l.meant()
 	failing := max(len(seen)-1, 0)
@@ -56,7 +56,7 @@ func (l *Lab) requests(meant intent) []diagnosis.Request {
 	return all.Requests
 }
 
-// addStep adds what a step expects. seen is its report; nil: the step did not run.
+// addStep adds what a step expects. seen is the step's report, or nil if the step did not run.
 func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, seen *scenario.StepReport) {
 	status, failed := 0, false
 	if seen != nil && seen.Answer != nil {
@@ -82,8 +82,8 @@ func (l *Lab) addStep(a *diagnosis.About, meant intent, step scenario.Step, seen
 	}
 }
 
-// call returns the request of a pod to a Service of the lab by name; false: the expectation is
-// another one.
+// call returns the request that a pod sends to a Service of the lab by its name. It returns false
+// if e is no such request.
 func (l *Lab) call(e scenario.Expect) (diagnosis.Call, bool) {
 	u, err := url.Parse(e.URL)
 	if err != nil || e.From == "" {
@@ -126,9 +126,9 @@ func (l *Lab) addRequest(a *diagnosis.About, meant intent, e scenario.Expect, st
 	a.Requests = append(a.Requests, r)
 }
 
-// throughIngress reports whether a request goes to the controller: from outside the cluster, or
-// with connectTo from a pod. On a node, the controller has port 80 and 443, and the node ports of
-// the lab's Services that select its pods.
+// throughIngress reports whether a request goes to the controller. It comes from outside the
+// cluster, or from a pod with connectTo. On a node, the controller has ports 80 and 443, and the
+// node ports of the lab's Services that select its pods.
 func (l *Lab) throughIngress(e scenario.Expect) bool {
 	place, port, _ := strings.Cut(e.ConnectTo, ":")
 	switch {
@@ -158,14 +158,15 @@ func (l *Lab) ingressNodePorts() []string {
 	return all
 }
 
-// userOf returns the user that a request logs in; empty: none, or the request expects 401.
+// userOf returns the user of a request with basic authentication. It is empty if there is none, or
+// if the request expects 401.
 func userOf(e scenario.Expect) string {
 	for name, value := range e.Header {
 		coded, is := strings.CutPrefix(value, "Basic ")
 		if !strings.EqualFold(name, "Authorization") || !is || e.Status == 401 {
 			continue
 		}
-		pair, _ := base64.StdEncoding.DecodeString(coded) // an invalid header has no user
+		pair, _ := base64.StdEncoding.DecodeString(coded) // the user is empty if the header is invalid
 		user, _, _ := strings.Cut(string(pair), ":")
 		return user
 	}
@@ -215,7 +216,7 @@ func (l *Lab) hosts() []string {
 // intent has the hosts and Services of the Ingresses in solution/.
 type intent struct {
 	hosts []string
-	// backends, canaries, and defaults are the Services of rules, of the rules of canaries, and of
+	// backends are the Services of rules, canaries those of a canary's rules, and defaults those of
 	// default backends.
 	backends, canaries, defaults []string
 }

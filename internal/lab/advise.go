@@ -68,7 +68,7 @@ func compared(step scenario.StepReport) string {
 	return strings.Join(lines, "\n")
 }
 
-// hint returns the advice of a hint for each matching finding.
+// hint returns an advice for each finding that matches a hint.
 func (s *Session) hint(ctx context.Context, h Hint, findings []diagnosis.Finding, used map[int]bool,
 	last scenario.StepReport) ([]Advice, error) {
 	var given []Advice
@@ -115,7 +115,7 @@ func (h Hint) fill(f diagnosis.Finding) ([]string, error) {
 	return levels, nil
 }
 
-// blanks are the fields that a level can use.
+// blanks returns the fields that a level of a hint can use.
 func blanks(f diagnosis.Finding) map[string]string {
 	return map[string]string{"Object": f.Object, "Field": f.Field, "Observed": f.Observed, "Expected": f.Expected, "Text": f.Text}
 }

@@ -21,8 +21,8 @@ type Entry struct {
 	Dir    string
 }
 
-// List returns the labs in the subdirectories of dir, by number. It skips labs that it cannot read;
-// dir need not exist.
+// List returns the labs in the subdirectories of dir, by number. It skips labs that it cannot read.
+// If dir does not exist, it returns no labs.
 func List(dir string) ([]Entry, error) {
 	subdirectories, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -32,7 +32,7 @@ func List(dir string) ([]Entry, error) {
 	for _, subdirectory := range subdirectories {
 		l, faults, err := load(filepath.Join(dir, subdirectory.Name()))
 		if err != nil || l.Name == "" {
-			continue // not a lab
+			continue // the directory is not a lab
 		}
 		entry := Entry{Number: l.Number, Name: l.Name, Dir: l.Dir}
 		if len(faults) == 0 {
@@ -44,10 +44,10 @@ func List(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// UnknownError reports that no lab has a name or number.
+// UnknownError reports that there is no lab with the given name or number.
 type UnknownError struct {
 	Name    string
-	Nearest string // Nearest is a similar name; empty if there is none
+	Nearest string // Nearest is a similar name, or empty if there is none
 	Known   []Entry
 }
 

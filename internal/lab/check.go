@@ -25,13 +25,13 @@ type TaskCheck struct {
 	Advice    []Advice `json:"advice,omitempty"`
 }
 
-// Broken reports whether something is missing without which no task can be checked.
+// Broken reports whether parts are missing that the checks of all tasks need.
 func (r *ProgressReport) Broken() bool {
 	return slices.ContainsFunc(r.Missing, func(m Missing) bool { return m.What != MissingStart })
 }
 
 // Check polls the lab once, and returns the progress with advice for each unfinished task. If task
-// is not empty, it reports on that task only.
+// is not empty, it checks only the task with this ID.
 func (s *Session) Check(ctx context.Context, task string) (*ProgressReport, error) {
 	state, err := s.Poll(ctx)
 	if err != nil {

@@ -34,8 +34,8 @@ type Lab struct {
 	Name   string
 	Dir    string // Dir is the directory that was passed to Load
 	FrontMatter
-	// Text is the Markdown after the front matter, and TextLine its first line in the file, counted
-	// from 1.
+	// Text is the Markdown after the front matter. TextLine is the number of its first line in the
+	// file, counted from 1.
 	Text     string
 	TextLine int
 	// Start are the objects at the start. An object of Solution replaces the object of Start with
@@ -44,9 +44,10 @@ type Lab struct {
 	// Mutants are the wrong solutions of mutants.yaml, which the checks must catch.
 	Mutants []Mutant
 
-	// files are the manifests of solution/ by file name, mutantFiles those of mutants/.
+	// files are the manifests of solution/, and mutantFiles are those of mutants/, by file name.
 	files, mutantFiles map[string]scenario.Manifest
-	// positions are the positions of fields in lesson.md, mutantPositions those in mutants.yaml.
+	// positions are the positions of fields in lesson.md, and mutantPositions are those in
+	// mutants.yaml.
 	positions, mutantPositions strictyaml.Positions
 }
 
@@ -61,11 +62,11 @@ type FrontMatter struct {
 	Requires scenario.Capabilities `yaml:"requires"`
 	// Open lists URLs without a port to open after the lab.
 	Open []string `yaml:"open"`
-	// Exclusive marks a lab that affects other labs. Only exclusive labs with other locks can keep
-	// their namespaces.
+	// Exclusive marks a lab that affects other labs. When it starts, other labs lose their
+	// namespaces, except exclusive labs with different locks.
 	Exclusive bool `yaml:"exclusive"`
-	// Locks names what the cluster has only one of and the lab changes, in lower-case letters,
-	// digits, and hyphens. Labs and scenarios with a lock in common are not tested in parallel.
+	// Locks names cluster-wide resources that the lab changes, in lower-case letters, digits, and
+	// hyphens. Labs and scenarios with a lock in common are not tested in parallel.
 	Locks scenario.Strings `yaml:"locks"`
 	// Tolerates lists the locks of exclusive labs and scenarios that don't affect this lab.
 	Tolerates scenario.Strings `yaml:"tolerates"`
@@ -83,8 +84,8 @@ type Task struct {
 	ID string `yaml:"id"`
 	// Title describes the state after the task.
 	Title string `yaml:"title"`
-	// PassesAtStart marks a task whose check passes at start/. The check of any other task must
-	// fail there.
+	// PassesAtStart marks a task whose check already passes with the manifests in start/. The check
+	// of any other task must fail with them.
 	PassesAtStart bool `yaml:"passesAtStart"`
 	// Check passes when the task is done. Its verbs are expect, wait, exec, and traffic, which
 	// change nothing. Hosts are literal.
@@ -103,15 +104,15 @@ type Task struct {
 type Hint struct {
 	// ID identifies the hint in the lab.
 	ID string `yaml:"id"`
-	// Tasks are the IDs of the tasks to which the hint applies; empty for all tasks.
+	// Tasks are the IDs of the tasks to which the hint applies. If empty, it applies to all tasks.
 	Tasks []string `yaml:"tasks"`
 	// Finding is a code of package diagnosis, such as "class-unknown". Object restricts it to one
 	// object.
 	Finding string `yaml:"finding"`
-	// Object is the object of the finding, as KIND/NAME; empty for any object.
+	// Object is the object of the finding, as KIND/NAME. If empty, any object matches.
 	Object string `yaml:"object"`
-	// When replaces Finding for problems without a code: a check that passes while the problem
-	// exists.
+	// When replaces Finding for problems without a code. It is a check that passes while the
+	// problem exists.
 	When []scenario.Step `yaml:"when"`
 	// Levels are a question, where to look, and the answer. They can use the fields of the finding:
 	// {{.Object}}, {{.Field}}, {{.Observed}}, {{.Expected}}, and {{.Text}}, which is a whole
@@ -158,7 +159,7 @@ type Mutant struct {
 	Task string `yaml:"task"`
 	// Hint is the ID of the hint, or the finding code, that must appear.
 	Hint string `yaml:"hint"`
-	// Requires lists the capabilities that the cluster needs for the mistake to have an effect.
+	// Requires lists the capabilities that the cluster needs so that the mistake has an effect.
 	Requires scenario.Capabilities `yaml:"requires"`
 }
 
@@ -181,11 +182,11 @@ func (l *Lab) Task(id string) (Task, error) {
 	return Task{}, &UnknownTaskError{Lab: l, ID: id, Nearest: strictyaml.Nearest(id, known), Known: known}
 }
 
-// UnknownTaskError reports that a lab has no task with an ID.
+// UnknownTaskError reports that a lab has no task with the given ID.
 type UnknownTaskError struct {
 	Lab     *Lab
 	ID      string
-	Nearest string // Nearest is a similar ID; empty if there is none
+	Nearest string // Nearest is a similar ID, or empty if there is none
 	Known   []string
 }
 
@@ -198,7 +199,7 @@ func (e *UnknownTaskError) Error() string {
 }
 
 // Named returns the objects in start/, solution/, and mutants/, and the Secrets that solutions
-// create. An object with such a name belongs to the lab, even if the student created it.
+// create. An object with such a kind and name belongs to the lab, even if the student created it.
 func (l *Lab) Named() []*unstructured.Unstructured {
 	all := append(slices.Clone(l.Start), l.Solution...)
 	for _, name := range slices.Sorted(maps.Keys(l.mutantFiles)) {

@@ -69,7 +69,7 @@ func sharedNumbers(labs []*Lab) strictyaml.Diagnostics {
 	first := map[int]*Lab{}
 	for _, l := range labs {
 		if l.Name == "" {
-			continue // its directory's name is an error already
+			continue // the name of the lab's directory is already an error
 		}
 		if other := first[l.Number]; other != nil {
 			faults = append(faults, strictyaml.Diagnostic{File: l.lessonFile(),

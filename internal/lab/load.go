@@ -50,7 +50,7 @@ func load(dir string) (*Lab, strictyaml.Diagnostics, error) {
 		return l, append(faults, *fault), nil
 	}
 	l.Text = string(text)
-	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // two --- lines, and the next line
+	l.TextLine = bytes.Count(matter, []byte("\n")) + 3 // the two --- lines, plus 1 for the line after them
 	positions, more := strictyaml.Decode(file, matter, 2, &l.FrontMatter)
 	l.positions = positions
 	faults = append(faults, more...)
@@ -88,7 +88,7 @@ func load(dir string) (*Lab, strictyaml.Diagnostics, error) {
 
 func (l *Lab) lessonFile() string { return filepath.Join(l.Dir, LessonFile) }
 
-// name sets number and name from the directory's name.
+// name sets the lab's number and name from the name of its directory.
 func (l *Lab) name(file string) strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(l.Dir)
 	if err != nil {
@@ -123,7 +123,7 @@ func cut(file string, data []byte) (matter, text []byte, fault *strictyaml.Diagn
 	return append(matter, '\n'), text, nil
 }
 
-// readManifests reads the manifests of a directory, sorted by name.
+// readManifests reads the manifests of a directory, sorted by file name.
 func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, error) {
 	there, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -156,7 +156,7 @@ func readManifests(dir string) ([]scenario.Manifest, strictyaml.Diagnostics, err
 	return manifests, faults, nil
 }
 
-// Lesson parses the text. The text of a loaded lab has no errors.
+// Lesson parses the lab's text. There are no errors if Load has returned the lab without an error.
 func (l *Lab) Lesson() (*lesson.Lesson, strictyaml.Diagnostics) {
 	return lesson.Parse(l.lessonFile(), l.Text, l.TextLine)
 }

@@ -20,15 +20,15 @@ import (
 type BusyError struct {
 	Lab     string // Lab is the lab's name
 	Cluster string
-	// Beside is the lab that must remove Lab before it can start; empty if Lab itself cannot start.
+	// Beside is the lab that must remove Lab before it can start. It is empty if Lab itself cannot
+	// start.
 	Beside string
-	// Holder is the other process: "`ingresslab learn` (process 4711, since 14:05:09)"; empty if
-	// unknown.
+	// Holder is the other process, such as "`ingresslab learn` (process 4711, since 14:05:09)".
 	Holder string
 	File   string // File is the lock file
 }
 
-// Error names the other process and the options.
+// Error names the other process, and what the user can do.
 func (e *BusyError) Error() string {
 	reason := "only one process can change a lab at a time"
 	if e.Beside != "" {
@@ -38,7 +38,7 @@ func (e *BusyError) Error() string {
 		e.Lab, e.Cluster, cmp.Or(e.Holder, "another process, which holds "+e.File), reason)
 }
 
-// held are the lock files of this process. A lock of this process does not block its other labs.
+// held are the lock files of this process. They do not block other labs in the same process.
 var held sync.Map
 
 // Lock locks the lab in a cluster for this process. command, such as "learn", is part of the error
@@ -89,7 +89,7 @@ func (s *Session) lockToRemove(name string) (release func(), err error) {
 	return release, err
 }
 
-// lockFile returns the path of a lock. Neither name can contain the underscore between them.
+// lockFile returns the path of a lock. Names cannot contain an underscore, so it can separate them.
 func lockFile(name, clusterName string) string {
 	return filepath.Join(xdg.StateHome, "ingresslab", "labs", fmt.Sprintf("%s_%s.lock", filepath.Base(clusterName), filepath.Base(name)))
 }

@@ -45,14 +45,14 @@ func (l *Lab) readMutants() (strictyaml.Diagnostics, error) {
 	return append(faults, more...), nil
 }
 
-// Position returns the position of a field in lesson.md: "tasks[1].check".
+// Position returns the position of a field in lesson.md, such as "tasks[1].check".
 func (l *Lab) Position(path string) strictyaml.Position { return l.positions.At(path) }
 
-// MutantPosition returns the position of a field in mutants.yaml: "[2].name".
+// MutantPosition returns the position of a field in mutants.yaml, such as "[2].name".
 func (l *Lab) MutantPosition(path string) strictyaml.Position { return l.mutantPositions.At(path) }
 
 // Mistake runs a mutant in place of its task's solution. It does not wait, because the objects
-// might never become ready. The tasks before it must be solved. The error is a *StepError if the
+// might never become ready. Earlier tasks must already be solved. The error is a *StepError if the
 // API server rejects the mutant.
 func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 	what := fmt.Sprintf("mutant %q", m.Name)
@@ -92,8 +92,8 @@ func (s *Session) Mistake(ctx context.Context, m Mutant) error {
 // origin is a temporary annotation with the file of an object.
 const origin = "ingresslab.dev/from-file"
 
-// mutated returns the files of solution/ after the mutant's changes. The mutant changes the files
-// in applied; it adds new objects to the last of them.
+// mutated returns the files of solution/ after the mutant's changes. The mutant changes objects in
+// the files that applied lists, and adds new objects to the last of these files.
 func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest, error) {
 	var objects, stands []*unstructured.Unstructured
 	homes, last := map[key]string{}, ""
@@ -135,7 +135,7 @@ func (l *Lab) mutated(m Mutant, applied []string) (map[string]scenario.Manifest,
 			home = last
 		}
 		if home == "" {
-			return nil, errors.New("its task applies no files to change; set steps instead")
+			return nil, errors.New("the solution of its task applies no files to change; set steps instead")
 		}
 		manifest := files[home]
 		manifest.Objects = append(manifest.Objects, o)

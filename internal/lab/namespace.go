@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// goneTimeout bounds the wait until deleted objects no longer exist.
+	// goneTimeout limits the wait until deleted objects no longer exist.
 	goneTimeout = 30 * time.Second
 	gonePoll    = 50 * time.Millisecond
 )
@@ -33,7 +33,7 @@ type plan struct {
 	recreate []*unstructured.Unstructured
 	prune    []*unstructured.Unstructured // the lab's other objects
 	foreign  []*unstructured.Unstructured // the student's objects, which stay
-	extra    []string                     // additional notes
+	extra    []string                     // further notes for the student
 }
 
 // newPlan compares the wanted objects with the present ones. named are the objects in the lab's
@@ -55,8 +55,8 @@ func newPlan(lab string, wanted, named, present []*unstructured.Unstructured) pl
 	return p
 }
 
-// touched reports whether an object can have fields that apply would keep: those of other clients,
-// and those of the lab's own patches.
+// touched reports whether an object can have fields that server-side apply would keep, from other
+// clients or from the lab's own patches.
 func touched(o *unstructured.Unstructured) bool {
 	patched := func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == kube.FieldManager && entry.Subresource != "status" && entry.Operation == metav1.ManagedFieldsOperationUpdate
@@ -202,8 +202,8 @@ func (s *Session) endExclusive(ctx context.Context) (notes []string, err error) 
 }
 
 // tolerates reports whether the lab can run next to an exclusive lab whose namespace has these
-// labels. The other lab must have locks. An exclusive lab must not share one of them; another lab
-// must tolerate all of them.
+// labels. The other lab must have locks. If this lab is exclusive, it must have none of these
+// locks. Otherwise, it must tolerate all of them.
 func (l *Lab) tolerates(labels map[string]string) bool {
 	hasLocks := false
 	for label := range labels {
@@ -314,7 +314,7 @@ func withLastApplied(o, manifest *unstructured.Unstructured) {
 	manifest = manifest.DeepCopy()
 	manifest.SetNamespace(o.GetNamespace())
 	if manifest.GetAnnotations() == nil {
-		manifest.SetAnnotations(map[string]string{}) // kubectl includes them, too
+		manifest.SetAnnotations(map[string]string{}) // kubectl includes annotations, even if there are none
 	}
 	text, err := manifest.MarshalJSON()
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // Poll checks every task once, without waiting. It skips the checks if the namespace or the
-// controller is missing. An error means that the cluster did not answer.
+// controller is missing. An error means that the cluster did not respond.
 //
 // A tutor polls twice a second, so Poll caches the results of tasks that send many requests until
 // something relevant changes.
@@ -82,12 +82,12 @@ func (s *Session) missing(ctx context.Context) ([]Missing, error) {
 		}
 	}
 	if len(found[0]) > 0 {
-		found[2] = nil // a missing namespace implies it
+		found[2] = nil // a missing namespace implies missing objects
 	}
 	return slices.Concat(found[:]...), nil
 }
 
-// UnreachableError reports that the API server did not answer, so the state of the lab is unknown.
+// UnreachableError reports that the API server did not respond, so the state of the lab is unknown.
 type UnreachableError struct{ Cause error }
 
 // Error includes the cause, which names the address and the request.
@@ -269,7 +269,7 @@ func (s *Session) fingerprint(ctx context.Context) string {
 	return fmt.Sprint(hashes)
 }
 
-// hash returns a hash of the items of a list; empty after an error.
+// hash returns a hash of the items of a list. It is empty if err is not nil.
 func hash(list runtime.Object, err error) string {
 	if err != nil {
 		return ""

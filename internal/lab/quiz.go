@@ -58,8 +58,8 @@ func (s *Session) choices(ctx context.Context) ([]string, error) {
 }
 
 // Grade gets the answer from the cluster and compares it with a choice of Pose. The error is
-// ErrNoQuiz, or says that the choice or the answer is not one of the choices. In the second case,
-// the lab is not solved.
+// ErrNoQuiz, or says that the choice or the cluster's answer is not one of the choices. If the
+// answer is not, the lab is not solved.
 func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 	q := s.lab.Quiz
 	if q == nil {
@@ -87,7 +87,7 @@ func (s *Session) Grade(ctx context.Context, choice string) (Grade, error) {
 	return Grade{Choice: choice, Truth: choices[at], Right: choices[at] == choice, Why: strings.TrimSpace(q.Why), Evidence: evidence}, nil
 }
 
-// truth gets the answer from the cluster, with the evidence for it.
+// truth determines the correct answer by asking the cluster, and returns the evidence.
 func (s *Session) truth(ctx context.Context) (said, evidence string, err error) {
 	q := s.lab.Quiz
 	if q.Request == nil {

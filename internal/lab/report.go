@@ -24,12 +24,12 @@ type Report struct {
 	// Reason says in a sentence why the outcome is not Passed.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
-	// Seconds is the duration of the run; 0 until the run ends.
+	// Seconds is the duration of the run. It is 0 until the run ends.
 	Seconds float64 `json:"seconds"`
 	// Notes describe what the student should know about the namespace.
 	Notes []string `json:"notes,omitempty"`
-	// Before are the checks at start/, Solved the check of each task after its solution, and After
-	// all checks at the end.
+	// Before has the checks at start/. Solved has the check of each task after its solution. After
+	// has all checks at the end.
 	Before []CheckReport `json:"before"`
 	Solved []CheckReport `json:"solved"`
 	After  []CheckReport `json:"after"`
@@ -55,14 +55,15 @@ type CheckReport struct {
 
 // Progress receives the events of a run.
 type Progress interface {
-	// Started comes first, Done last.
+	// Started is called first, and Done is called last.
 	Started(Report)
 	Done(Report)
 	// Phase announces the next part of the run.
 	Phase(text string)
 	// Note tells the student about a change in the namespace.
 	Note(text string)
-	// Checked comes after each check. solved reports whether the solution is applied.
+	// Checked is called after each check. solved reports whether the task's solution has been
+	// applied.
 	Checked(check CheckReport, solved bool)
 }
 

@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// readyTimeout bounds the wait for the pods of start/ and solution/.
+	// readyTimeout limits the wait for the pods of start/ and solution/.
 	readyTimeout = 90 * time.Second
-	// refuteTimeout bounds the wait until a check fails at start/, because the controller can still
-	// be removing earlier objects.
+	// refuteTimeout limits the wait until a check fails at start/. It might pass at first, while
+	// the controller still uses removed objects.
 	refuteTimeout = 5 * time.Second
 )
 
 // Env is the environment of a lab.
 type Env struct {
 	scenario.Env
-	// Cluster is the cluster's name for locks; empty if no other process can change its labs.
+	// Cluster is the cluster's name for locks. It is empty if no other process can change the labs.
 	Cluster string
 	// Addresses are the addresses of the ingress, for the URLs to open.
 	Addresses cluster.Addresses
@@ -41,9 +41,10 @@ func NewEnv(c *cluster.Cluster) (Env, error) {
 	return Env{Env: env, Cluster: c.Name, Addresses: c.Addresses}, err
 }
 
-// Run runs a lab and leaves the solution in the lab's namespace. At start/, all checks must fail.
-// Then it runs each solution, and its check must pass. At the end, all checks must pass except
-// those of transient tasks. It changes only the lab's objects, see plan.
+// Run runs a lab and leaves the solution in the lab's namespace. At start/, all checks must fail,
+// except those with passesAtStart. Then it solves each task, and the task's check must pass. At the
+// end, all checks must pass except those of transient tasks. It changes only the lab's objects, see
+// plan.
 //
 // The Report is never nil. The error is not nil if and only if the outcome is Broken.
 func Run(ctx context.Context, l *Lab, env Env) (*Report, error) {
@@ -92,7 +93,7 @@ func (r *run) finish(ctx context.Context, err error) (*Report, error) {
 	return r.report, nil
 }
 
-// missingTimeout bounds the search for missing parts after a failure.
+// missingTimeout limits the search for missing parts after a failure.
 const missingTimeout = 5 * time.Second
 
 // blameMissing checks whether a run failed because the namespace, the controller, or the cluster is
@@ -192,7 +193,7 @@ func (r *run) begin(ctx context.Context) error {
 	return r.checkStart(ctx)
 }
 
-// notReady turns a *kube.NotReadyError into a timeout.
+// notReady turns a *kube.NotReadyError into an error with the outcome TimedOut.
 func notReady(err error) error {
 	var missing *kube.NotReadyError
 	if errors.As(err, &missing) {
@@ -236,7 +237,7 @@ func (r *run) checkStart(ctx context.Context) error {
 	return nil
 }
 
-// passesTooEarly returns an error for the lab, or for the student's objects if they can be the
+// passesTooEarly returns an error that blames the lab, or the student's objects if they can be the
 // reason.
 func (r *run) passesTooEarly(task Task) error {
 	if len(r.foreign) == 0 {
@@ -271,7 +272,7 @@ func (r *run) checkEnd(ctx context.Context) error {
 	return nil
 }
 
-// check runs a check that must pass, and adds its report to kept.
+// check runs the check of a task, which must pass, and adds its report to kept.
 func (r *run) check(ctx context.Context, task Task, kept *[]CheckReport, solved bool) error {
 	begin := time.Now()
 	steps := scenario.Check(ctx, r.env.Env, r.lab.Namespace, task.Check)

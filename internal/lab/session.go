@@ -31,8 +31,8 @@ func (s *Session) Lab() *Lab { return s.lab }
 func (s *Session) Lacks() []string { return s.env.Capabilities.Lacks(s.lab.Requires...) }
 
 // Start restores the objects of start/ and waits until they are ready. It keeps objects whose names
-// are in none of the lab's manifests. The notes describe changes; an error can come with notes. A
-// *kube.NotReadyError means that only the pods are not ready.
+// are in none of the lab's manifests. The notes describe changes. They can be returned together
+// with an error. A *kube.NotReadyError means that only the pods are not ready.
 func (s *Session) Start(ctx context.Context) (notes []string, err error) {
 	p, err := s.start(ctx, false)
 	return p.notes(s.lab.Namespace), err
@@ -61,7 +61,7 @@ func (s *Session) Solve(ctx context.Context, task string) error {
 
 // StepError reports a failed step of a solution.
 type StepError struct {
-	What string // What names the owner of the step: "the solution of task cheddar"
+	What string // What names the owner of the step, such as "the solution of task cheddar"
 	Step scenario.StepReport
 }
 
@@ -81,8 +81,8 @@ func (s *Session) Perform(ctx context.Context, what string, files map[string]sce
 	return s.awaitReady(ctx, applied)
 }
 
-// runSteps is Perform without the wait, and returns the applied objects. Certificate authorities
-// and session cookies are lost after a step that applies the controller's ConfigMap.
+// runSteps is like Perform, but does not wait, and returns the applied objects. Certificate
+// authorities and session cookies are lost after a step that applies the controller's ConfigMap.
 func (s *Session) runSteps(
 	ctx context.Context, what string, files map[string]scenario.Manifest, steps []scenario.Step,
 ) (applied []*unstructured.Unstructured, err error) {
@@ -143,15 +143,15 @@ type Missing struct {
 	// What is "cluster", "controller", "namespace", or "start" (an object of start/ that no task
 	// changes).
 	What string `json:"what"`
-	// Text is a message: "namespace lab-1 does not exist".
+	// Text is a message, such as "namespace lab-1 does not exist".
 	Text string `json:"text"`
-	// Fix says what restoring does: "restores start/ and does not change your files".
+	// Fix says how to restore the part, such as "restores start/ and does not change your files".
 	Fix string `json:"remedy"`
 }
 
 // Advice is a hint for one finding.
 type Advice struct {
-	// Hint is the ID of the lab's hint; empty if the lab has none for the finding.
+	// Hint is the ID of the lab's hint. It is empty if the lab has no hint for the finding.
 	Hint string `json:"hint,omitempty"`
 	// Finding is nil for a default hint and for a hint with its own check.
 	Finding *diagnosis.Finding `json:"finding,omitempty"`
@@ -171,8 +171,8 @@ type Grade struct {
 	Choice string `json:"choice"`
 	Truth  string `json:"truth"`
 	Right  bool   `json:"right"`
-	// Why explains the truth. Evidence shows it: a request with its response, or a field of an
-	// object.
+	// Why explains the right answer. Evidence proves it with a request and its response, or with a
+	// field of an object.
 	Why      string `json:"why"`
 	Evidence string `json:"evidence"`
 }

@@ -32,7 +32,8 @@ func isConfig(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "ConfigMap" && o.GetNamespace() == ControllerNamespace && o.GetName() == ControllerConfigMap
 }
 
-// withoutConfig separates the controller's ConfigMap, or nil, from other objects.
+// withoutConfig separates the controller's ConfigMap from other objects. config is nil if there is
+// none.
 func withoutConfig(objects []*unstructured.Unstructured) (others []*unstructured.Unstructured, config *unstructured.Unstructured) {
 	for _, o := range objects {
 		if isConfig(o) {
@@ -44,9 +45,9 @@ func withoutConfig(objects []*unstructured.Unstructured) (others []*unstructured
 	return others, config
 }
 
-// sharedObjects are the objects of labs in the controller's namespace.
+// sharedObjects are objects of labs in the controller's namespace.
 type sharedObjects struct {
-	ours []*unstructured.Unstructured // ours have one of the lab's names or the lab's label
+	ours []*unstructured.Unstructured // ours have a name from the lab's manifests, or the lab's label
 	// colliding belong to other labs and use a node port that this lab needs.
 	colliding []*unstructured.Unstructured
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// suggest adds an error with a similar known name.
+// suggest adds an error, and suggests the known name that is most similar.
 func (c *checker) suggest(path, name string, known []string, format string, args ...any) {
 	c.faults = append(c.faults, strictyaml.Diagnostic{
 		File: c.file, Position: c.positions.At(path), Path: path,
@@ -66,7 +66,7 @@ func (c *checker) hints(l *Lab) {
 	}
 }
 
-// levels validates the levels of a hint, which must not be empty or use unknown fields.
+// levels validates the levels of a hint. They must not be empty or use unknown fields.
 func (c *checker) levels(path string, h Hint) {
 	if len(h.Levels) == 0 {
 		c.fault(path, "is missing; write a question, where to look, and the answer")
@@ -96,7 +96,8 @@ func blankNames() string {
 	return strings.Join(names, ", ")
 }
 
-// quiz validates the quiz, which needs exactly one source of truth, and choices.
+// quiz validates the quiz. It needs choices, and either a request or a field that gives the right
+// answer.
 func (c *checker) quiz(q *Quiz) {
 	if q == nil {
 		return

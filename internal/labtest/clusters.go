@@ -27,9 +27,9 @@ const downTimeout = 2 * time.Minute
 // Selection selects the clusters for the tests.
 type Selection struct {
 	Providers autoselect.Providers
-	Provider  string // Provider is the only provider to use; empty for all
-	Name      string // Name is the name of a running cluster; empty for temporary clusters
-	Nodes     int    // Nodes is the number of nodes of a temporary cluster; 0 for the default
+	Provider  string // Provider is the only provider to use, or empty for all providers
+	Name      string // Name is the name of a running cluster, or empty for temporary clusters
+	Nodes     int    // Nodes is the number of nodes of a temporary cluster, or 0 for the default
 	Progress  cluster.Progress
 }
 
@@ -38,7 +38,7 @@ type Target struct {
 	provider  cluster.Provider
 	spec      cluster.Spec
 	temporary bool           // temporary is true for a cluster that the tests create and delete
-	absent    *ClusterReport // absent is the report of an unavailable cluster
+	absent    *ClusterReport // absent is the report if the cluster is not available; otherwise nil
 }
 
 // Targets returns the selected clusters, the preferred provider first.
@@ -65,7 +65,7 @@ func (s Selection) Targets(ctx context.Context) ([]Target, error) {
 		if why != "" {
 			t.absent = &ClusterReport{Provider: p.Name(), Outcome: scenario.Skipped, Reason: why, Items: []*Item{}}
 			if s.Provider != "" {
-				t.absent.Outcome = scenario.Broken // the user selected it
+				t.absent.Outcome = scenario.Broken // the user selected this provider
 			}
 		}
 		targets = append(targets, t)
@@ -87,7 +87,7 @@ func (s Selection) running(ctx context.Context) ([]Target, error) {
 	return nil, fmt.Errorf("no running cluster %q; omit --name to use a new cluster", s.Name)
 }
 
-// absence returns why a provider is not available; empty if it is.
+// absence returns why a provider is not available. It is empty if the provider is available.
 func (s Selection) absence(ctx context.Context, t Target) (string, error) {
 	if t.provider.Name() == embedded.Name && runtime.GOOS != "linux" {
 		return "embedded clusters need Linux, but this machine runs " + runtime.GOOS, nil
@@ -96,15 +96,15 @@ func (s Selection) absence(ctx context.Context, t Target) (string, error) {
 	var unready *cluster.UnreadyError
 	if errors.As(err, &unready) {
 		if unready.Slow && s.Provider != "" {
-			return "", nil // the user accepts the wait
+			return "", nil // the user selected this provider, and accepts that it starts slowly
 		}
 		return fmt.Sprintf("%v; %s", unready, FixOf(unready)), nil
 	}
 	return "", err
 }
 
-// FixOf returns how to make a provider available. Automatic selection suggests another provider
-// instead.
+// FixOf returns how to make a provider available. It differs from the text of e if that suggests a
+// different provider.
 func FixOf(e *cluster.UnreadyError) string {
 	if e.Slow {
 		return "run `ingresslab build node-image` to build one in about ten minutes"
@@ -163,7 +163,7 @@ func (r Runner) target(ctx context.Context, t Target, plan Plan) *ClusterReport 
 	return place
 }
 
-// env starts the cluster. down deletes a temporary cluster; it is never nil.
+// env starts the cluster. down deletes the cluster if it is temporary. It is never nil.
 func (r Runner) env(ctx context.Context, t Target) (env Env, down func() error, err error) {
 	down = func() error { return nil }
 	up, err := deploy.Lab{Provider: t.provider, Root: r.Root, Progress: r.Progress}.Up(ctx, t.spec)

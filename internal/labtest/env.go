@@ -16,34 +16,33 @@ type Env struct {
 	// Retry repeats failed items alone in the cluster, because a busy machine can cause a failure.
 	// The report has both attempts.
 	Retry bool
-	// Parallel is how many labs and scenarios run in parallel; DefaultParallel if 0.
+	// Parallel is how many labs and scenarios run in parallel. 0 means DefaultParallel.
 	Parallel int
 	Keep     bool // Keep keeps the labs' namespaces
 	// Existing is true for a cluster that the tests did not create: a lab whose namespace exists
 	// there does not run.
 	Existing bool
-	// Lock prevents changes of a lab by other processes; nil if there are none.
+	// Lock prevents other processes from changing a lab. It is nil if no other process can.
 	Lock    func(*lab.Lab) (release func(), err error)
-	Session func(*lab.Lab) Session // Session opens a lab; nil for lab.NewSession
-	// Verify replays a lesson, and returns the number of its commands and the different outputs.
-	// nil skips lessons for the reason NoVerify.
+	Session func(*lab.Lab) Session // Session opens a lab. If it is nil, lab.NewSession does.
+	// Verify replays a lesson. It returns the number of commands, and the outputs that differ. If
+	// it is nil, lessons are skipped for the reason NoVerify.
 	Verify   func(context.Context, *lab.Lab) (commands int, faults []Diagnostic, err error)
 	NoVerify string
-	// Progress is called with each completed item, one at a time; nil for no calls.
+	// Progress is called with each completed item, one at a time. It can be nil.
 	Progress func(*Item)
 	Timeouts Timeouts // Timeouts has the default values if it is zero
 }
 
-// DefaultParallel is the default of Parallel. Even on two cores, labs mostly wait for pods and
-// timeouts.
+// DefaultParallel is the default of Parallel. It can exceed the number of cores, because labs
+// mostly wait for pods and timeouts.
 const DefaultParallel = 5
 
 // Timeouts limit the waits. A mutant needs as long as a solution to take effect.
 type Timeouts struct {
 	// Ready limits the wait for a mutant's pods, which might never be ready.
 	Ready time.Duration
-	// Settle is the wait after that: a controller acts in milliseconds, its other replicas a moment
-	// later.
+	// Settle is the wait after Ready, until all replicas of the controller have applied the change.
 	Settle  time.Duration
 	Failure time.Duration // Failure limits the wait for a check to fail
 	// Advice limits the wait for the expected hint: an Event or a failed probe takes time.
@@ -72,7 +71,7 @@ type Session interface {
 	Grade(ctx context.Context, choice string) (lab.Grade, error)
 	// Objects returns the lab's objects, inside and outside its namespace.
 	Objects(ctx context.Context) ([]*unstructured.Unstructured, error)
-	// Withdraw removes the objects that affect other labs. Remove removes all.
+	// Withdraw removes the objects that affect other labs. Remove removes all objects.
 	Withdraw(ctx context.Context) error
 	Remove(ctx context.Context) error
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// labTest tests one lab. The order of its parts saves starts of pods. The lesson uses the pods of
-// the first start, before mutants leave Events in its output. A reset follows. Then the mutants of
-// each task run before its solution.
+// labTest tests one lab. The order of its parts avoids starting pods again. First, the lesson uses
+// the pods of the first start, before mutants cause Events that change its output. A reset follows.
+// Then the mutants of each task run before the task's solution.
 type labTest struct {
 	lab      *lab.Lab
 	env      Env
@@ -29,11 +29,11 @@ type labTest struct {
 	reached  map[string]bool              // reached are the hints that appeared, by ID
 	unsolved map[string]bool              // unsolved are the tasks whose solutions fail
 	fresh    []*unstructured.Unstructured // fresh are the objects after the first start
-	// before are the objects before the last mutant, after the first `solved` tasks; nil if
-	// unknown.
+	// before are the objects before the last mutant, when the first `solved` tasks were solved. It
+	// is nil if unknown.
 	before    []*unstructured.Unstructured
 	solved    int
-	withdrawn error // withdrawn is the error of Withdraw
+	withdrawn error // withdrawn is the error that Withdraw returned
 }
 
 func newLabTest(l *lab.Lab, env Env, item *Item) *labTest {
@@ -60,18 +60,18 @@ func (p *labTest) test(ctx context.Context) {
 	}
 }
 
-// finding is the result of one part. With err, the part was not evaluated.
+// finding is the result of one part. If err is not nil, the part was not evaluated.
 type finding struct {
 	seen    string
 	skipped string
 	faults  []Diagnostic
 	err     error
-	took    time.Duration // took is the duration of earlier work for the part
+	took    time.Duration // took is the duration of work for the part before it began
 }
 
 func faulty(faults ...Diagnostic) finding { return finding{faults: faults} }
 
-// part runs one part and reports it. It skips the part after a failure of the cluster.
+// part runs one part and reports it. It skips the part if the cluster has failed before.
 func (p *labTest) part(ctx context.Context, kind, text string, at Diagnostic, test func(context.Context) finding) {
 	part := Part{Kind: kind, Text: text, File: at.File, Line: at.Line, Outcome: scenario.Skipped}
 	begin := time.Now()
@@ -173,7 +173,7 @@ func (p *labTest) todo() []lab.Task {
 	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.PassesAtStart })
 }
 
-// holds runs a check that has to pass.
+// holds runs a check that has to pass. claim completes the error "the check ...".
 func (p *labTest) holds(ctx context.Context, task lab.Task, claim string) (Diagnostic, bool) {
 	reports := scenario.Check(ctx, p.env.Env.Env, p.lab.Namespace, task.Check)
 	if len(reports) == 0 {
@@ -202,7 +202,7 @@ func (p *labTest) advice(ctx context.Context, task string) ([]lab.Advice, error)
 	return given, err
 }
 
-// quiz submits a choice, and compares the grade with the cluster's answer.
+// quiz submits a choice, and checks the grade against the cluster's answer.
 func (p *labTest) quiz(ctx context.Context) finding {
 	if p.lab.Quiz == nil {
 		return finding{skipped: "the lab has no quiz"}
@@ -288,7 +288,7 @@ func (p *labTest) leave(ctx context.Context) {
 	})
 }
 
-// awaitNothing waits until no object of the lab remains, and returns the names of the others.
+// awaitNothing waits until no object of the lab remains, and returns the names of objects that do.
 func (p *labTest) awaitNothing(ctx context.Context) ([]string, error) {
 	deadline := time.Now().Add(p.env.Timeouts.Gone)
 	for {

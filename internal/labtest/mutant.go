@@ -22,12 +22,12 @@ func (p *labTest) mutants() []lab.Mutant {
 	return sorted
 }
 
-// index returns the index of a task; -1 if the lab has no task of this id.
+// index returns the index of the task with an ID, or -1 if the lab has none.
 func (p *labTest) index(task string) int {
 	return slices.IndexFunc(p.lab.Tasks, func(t lab.Task) bool { return t.ID == task })
 }
 
-// mutant applies one mutant, which has to be caught for its reason.
+// mutant applies one mutant, and checks that it is caught for the expected reason.
 func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	if why := p.env.Capabilities.Lacks(m.Requires...); len(why) > 0 {
 		return finding{skipped: strings.Join(why, "; ")}
@@ -49,9 +49,9 @@ func (p *labTest) mutant(ctx context.Context, m lab.Mutant) finding {
 	case ctx.Err() != nil:
 		return finding{err: ctx.Err()}
 	case m.Refused != "" && err == nil:
-		return fault("the API server accepts it, and has to refuse it with %q", m.Refused)
+		return fault("the API server accepts it, but must refuse it with %q", m.Refused)
 	case m.Refused != "" && !strings.Contains(err.Error(), m.Refused):
-		return fault("the API server refuses it for another reason: %v; expected text: %q", err, m.Refused)
+		return fault("the API server refuses it, but not for the expected reason: got %v, want text %q", err, m.Refused)
 	case m.Refused != "":
 		return finding{seen: fmt.Sprintf("refused: %s", m.Refused)}
 	case err != nil:
@@ -69,7 +69,7 @@ func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault
 	switch report.Outcome {
 	case scenario.Failed:
 	case scenario.Passed:
-		return fault("it survives: the check of task %s holds", task.ID)
+		return fault("it survives: the check of task %s passes, but must fail", task.ID)
 	default:
 		return finding{err: fmt.Errorf("mutant %q, task %s: %s", m.Name, task.ID, report.Why())}
 	}
@@ -83,10 +83,11 @@ func (p *labTest) caught(ctx context.Context, m lab.Mutant, task lab.Task, fault
 		return fault("it is caught for another reason: %s (%s), and hint %q does not appear; %s", report.Why(), report.Text, m.Hint,
 			adviceText(given))
 	}
-	// The failure might come from the state before the mutant, which is over by now.
+	// The failure might come from the state before the mutant. This state has ended now, so repeat
+	// the check.
 	again := scenario.ExpectFailure(ctx, p.env.Env.Env, p.lab.Namespace, task.Check, p.env.Timeouts.Failure)
 	if again.Outcome == scenario.Passed {
-		return fault("it survives: the check of task %s holds after a while", task.ID)
+		return fault("it survives: the check of task %s fails at first, but passes later", task.ID)
 	}
 	return finding{seen: fmt.Sprintf("task %s: %s; hint %s", task.ID, report.Why(), m.Hint)}
 }
@@ -126,12 +127,13 @@ func (p *labTest) awaitAdvice(ctx context.Context, m lab.Mutant, task lab.Task) 
 	}
 }
 
-// answers reports whether an advice is the hint with an ID, or has the finding with a code.
+// answers reports whether an advice matches hint, which is the ID of a hint or the code of a
+// finding.
 func answers(a lab.Advice, hint string) bool {
 	return hint != "" && (a.Hint == hint || a.Finding != nil && a.Finding.Code == hint)
 }
 
-// adviceText lists advice by hint and finding.
+// adviceText lists the hints and findings of advice.
 func adviceText(given []lab.Advice) string {
 	var names []string
 	for _, a := range given {
@@ -168,7 +170,7 @@ func (p *labTest) hints(context.Context) finding {
 		}
 	}
 	if skipped := p.skippedMutants(); len(f.faults) > 0 && skipped > 0 {
-		// A skipped mutant might have shown the hint.
+		// A skipped mutant might have caused a hint that never appeared.
 		f.skipped = fmt.Sprintf("%s skipped, and %s might need that", text.Count(skipped, "mutant"), text.Count(len(f.faults), "hint"))
 		f.faults = nil
 	}
@@ -185,7 +187,7 @@ func (p *labTest) skippedMutants() (n int) {
 	return n
 }
 
-// reasonOf returns why a hint never appeared.
+// reasonOf returns the reason why a hint never appeared.
 func (p *labTest) reasonOf(h lab.Hint) string {
 	switch {
 	case h.Finding == "":

@@ -89,8 +89,8 @@ type Plan struct {
 	Scenarios []*scenario.Scenario
 }
 
-// Here runs a plan in one cluster, and sets the items and the outcome of the report. It runs labs
-// and scenarios in parallel, see scenario.Schedule. If ctx ends, the report has the results so far.
+// Here runs a plan in one cluster, and sets the items and the outcome of place. It runs labs and
+// scenarios in parallel, see scenario.Schedule. If ctx ends, the report has the results so far.
 func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 	env.Timeouts = env.Timeouts.orDefault()
 	begin := time.Now()
@@ -109,7 +109,7 @@ func Here(ctx context.Context, plan Plan, env Env, place *ClusterReport) {
 	scenario.Schedule(ctx, cmp.Or(env.Parallel, DefaultParallel), inTurn(all))
 	for _, j := range jobs {
 		if j.item.Started.IsZero() {
-			j.begin(ctx) // ctx has ended: it only sets the outcome
+			j.begin(ctx) // ctx has ended, so begin only sets the outcome
 			t.end(ctx, j)
 		}
 	}
@@ -147,7 +147,8 @@ type job struct {
 	locks     []string
 	tolerates []string
 	test      func(context.Context)
-	// leave removes the objects of the test, and waits for the removal; nil if there are none.
+	// leave removes the objects of the test, and waits for the removal. It is nil if there are
+	// none.
 	leave func(context.Context)
 }
 
@@ -189,7 +190,7 @@ func (t *teller) end(ctx context.Context, j *job) {
 	}
 }
 
-// again replaces a failed item with the result of a second attempt.
+// again runs a failed item again, and replaces the item with the result.
 func (t *teller) again(ctx context.Context, item **Item, fresh *job) {
 	first := *item
 	if ctx.Err() != nil || first.Outcome == scenario.Passed || first.Outcome == scenario.Skipped {

@@ -16,7 +16,7 @@ type Report struct {
 
 // ClusterReport is the result on one cluster.
 type ClusterReport struct {
-	// Provider is the cluster type, Cluster the name of the cluster.
+	// Provider is the cluster type, and Cluster is the cluster's name.
 	Provider string `json:"provider"`
 	Cluster  string `json:"cluster,omitempty"`
 	// Outcome is the worst outcome of the items; Skipped if the provider is not available, Broken
@@ -25,7 +25,7 @@ type ClusterReport struct {
 	// Reason says why no item ran.
 	Reason  string    `json:"reason,omitempty"`
 	Started time.Time `json:"started"`
-	// UpSeconds is the duration of the start, Seconds that of the items.
+	// UpSeconds is how long the cluster took to start. Seconds is how long the items took.
 	UpSeconds float64 `json:"upSeconds"`
 	Seconds   float64 `json:"seconds"`
 	Items     []*Item `json:"items"`
@@ -45,8 +45,8 @@ type Item struct {
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Parts   []Part    `json:"parts"`
-	// First is the first attempt, if a second one ran alone in the cluster. The other fields are
-	// those of the second.
+	// First is the first attempt, if there was a second one alone in the cluster. The other fields
+	// then describe the second attempt.
 	First *Item `json:"first,omitempty"`
 }
 
@@ -56,11 +56,11 @@ type Part struct {
 	Kind string `json:"kind"`
 	// Text says what is true if the part passes.
 	Text string `json:"text"`
-	// File and Line are the position that the part tests.
+	// File and Line are the position of what the part tests.
 	File    string           `json:"file"`
 	Line    int              `json:"line,omitempty"`
 	Outcome scenario.Outcome `json:"outcome"`
-	// Seen is the observation of the part.
+	// Seen describes what the part observed.
 	Seen string `json:"seen,omitempty"`
 	// Reason says why a part was skipped or not evaluated.
 	Reason  string       `json:"reason,omitempty"`
@@ -83,18 +83,18 @@ const (
 // Diagnostic is an error in a lab or a scenario.
 type Diagnostic struct {
 	File string `json:"file"`
-	// Line counts from 1; 0 if unknown.
+	// Line counts from 1. It is 0 if unknown.
 	Line int    `json:"line,omitempty"`
 	Text string `json:"text"`
 }
 
-// with returns the diagnostic with a text.
+// with returns a copy of the diagnostic with a text.
 func (f Diagnostic) with(format string, args ...any) Diagnostic {
 	f.Text = fmt.Sprintf(format, args...)
 	return f
 }
 
-// String returns file:line: text, so that editors can jump to it.
+// String returns "file:line: text", a form in which editors recognize the position.
 func (f Diagnostic) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %s", f.File, f.Text)
@@ -131,7 +131,8 @@ func NewReport(places ...*ClusterReport) *Report {
 	return &Report{Places: places, Outcome: worst(places, func(p *ClusterReport) scenario.Outcome { return p.Outcome })}
 }
 
-// worst returns the worst outcome of a list, without skipped elements; Passed if there is none.
+// worst returns the worst outcome of a list. It ignores skipped elements, and returns Passed if
+// there are no others.
 func worst[T any](list []T, outcomeOf func(T) scenario.Outcome) scenario.Outcome {
 	result := scenario.Passed
 	for _, element := range list {

@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// jobOfScenario returns the job of a scenario: it runs the mutants and then the scenario, with
-// shared pods where possible.
+// jobOfScenario returns the job of a scenario. The job runs the mutants and then the scenario, and
+// reuses pods where possible.
 func jobOfScenario(s *scenario.Scenario, env Env) *job {
 	item := &Item{Kind: kindScenario, Name: s.Metadata.Name, File: s.File(), Outcome: scenario.Skipped, Parts: []Part{}}
 	return &job{item: item, exclusive: s.Exclusive, locks: s.Locks, tolerates: s.Tolerates, test: func(ctx context.Context) {
@@ -36,7 +36,7 @@ func jobOfScenario(s *scenario.Scenario, env Env) *job {
 
 const kindScenario = "scenario"
 
-// runScenario runs a scenario, which has to pass.
+// runScenario runs a scenario, and checks that it passes.
 func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) Part {
 	begin := time.Now()
 	report, err := shared.Run(ctx)
@@ -60,8 +60,8 @@ func runScenario(ctx context.Context, s *scenario.Scenario, shared *SharedRun) P
 	return part
 }
 
-// testMutant runs a scenario with a mutant, which has to fail in the step and for the reason of the
-// mutant.
+// testMutant runs a scenario with a mutant, and checks that it fails in the mutant's step and for
+// the mutant's reason.
 func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, shared *SharedRun) Part {
 	begin := time.Now()
 	report, _ := shared.RunMutant(ctx, m) // the report carries the error
@@ -85,18 +85,19 @@ func testMutant(ctx context.Context, s *scenario.Scenario, m scenario.Mutant, sh
 	return part
 }
 
-// SharedRun runs a scenario and its mutants in sequence with shared pods, which take most of a
-// run's time. A mutant with other workloads starts and removes its own. A run that changes pods
-// ends the sharing. It is not safe for concurrent use.
+// SharedRun runs a scenario and its mutants in sequence. The runs share pods, because starting pods
+// takes most of a run's time. A mutant that changes workloads starts and removes its own pods. A
+// run that changes pods ends the sharing. It is not safe for concurrent use.
 type SharedRun struct {
 	scenario *scenario.Scenario
 	env      scenario.Env
 	within   time.Duration
-	// run is the run whose namespace and pods exist; empty if there is none.
+	// run is the run whose namespace and pods exist. It is empty if there is none.
 	run, namespace string
 }
 
-// NewSharedRun sends no request. It ignores Run, Keep, From, and Until of env.
+// NewSharedRun returns a SharedRun without sending a request. It ignores Run, Keep, From, and Until
+// of env.
 func NewSharedRun(s *scenario.Scenario, env scenario.Env) *SharedRun {
 	env.Run, env.Keep, env.From, env.Until = "", false, "", ""
 	return &SharedRun{scenario: s, env: env, within: mutantWithin}
@@ -109,8 +110,8 @@ func (x *SharedRun) Run(ctx context.Context) (*scenario.Report, error) {
 	return report, err
 }
 
-// RunMutant runs a mutant like the function RunMutant. If it cannot remove workloads first, the
-// mutant runs in its own namespace.
+// RunMutant runs a mutant like the function RunMutant. If it cannot first remove workloads that the
+// mutant changes, the mutant runs in its own namespace.
 func (x *SharedRun) RunMutant(ctx context.Context, m scenario.Mutant) (*MutantReport, error) {
 	others := x.scenario.OtherPods(m)
 	if x.run != "" && x.retire(ctx, x.namespace, others) != nil {
@@ -129,7 +130,7 @@ func (x *SharedRun) next() scenario.Env {
 	return env
 }
 
-// keep takes over the pods of a run, without those of the given workloads.
+// keep takes over the pods of a run, except those of the workloads in others.
 func (x *SharedRun) keep(ctx context.Context, report *scenario.Report, others []*unstructured.Unstructured) {
 	if report == nil || !report.PodsKept {
 		return
@@ -179,13 +180,13 @@ func (x *SharedRun) Close(ctx context.Context) error {
 type Batch struct {
 	Env      scenario.Env
 	Parallel int
-	// Begin announces a run. It returns the printer of the run's report, and a function for the
-	// run's error.
+	// Begin announces a run. It returns the printer for the run's report, and a function to call
+	// with the run's error.
 	Begin func(name string) (p *scenario.Pretty, end func(error))
 }
 
-// Scenarios runs scenarios, and returns their reports in order. A scenario that did not start is
-// skipped.
+// Scenarios runs scenarios, and returns their reports in order. A scenario that did not start has
+// the outcome Skipped.
 func (b Batch) Scenarios(ctx context.Context, list []*scenario.Scenario) []*scenario.Report {
 	reports := make([]*scenario.Report, len(list))
 	var jobs []scenario.Job

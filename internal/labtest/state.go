@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/lab"
 )
 
-// name returns kind/name of an object.
+// name returns an object's kind and name.
 func name(o *unstructured.Unstructured) string {
 	return strings.ToLower(o.GetKind()) + "/" + o.GetName()
 }
@@ -42,7 +42,7 @@ func unexpected(l *lab.Lab, now []*unstructured.Unstructured) []string {
 	}
 	for _, o := range l.Start {
 		if data, _, _ := unstructured.NestedMap(o.Object, "data"); o.GetKind() == "ConfigMap" && len(data) == 0 {
-			continue // the controller's, to be empty
+			continue // this object belongs to the controller, and the lab wants it empty
 		}
 		if !there[id(o, l.Namespace)] {
 			found = append(found, fmt.Sprintf("%s is in start/, but not in the cluster", name(o)))
@@ -51,7 +51,7 @@ func unexpected(l *lab.Lab, now []*unstructured.Unstructured) []string {
 	return found
 }
 
-// id returns namespace/kind/name; namespace is the default.
+// id returns an object's namespace/kind/name. An object without a namespace gets the given one.
 func id(o *unstructured.Unstructured, namespace string) string {
 	if o.GetNamespace() != "" {
 		namespace = o.GetNamespace()
@@ -65,7 +65,7 @@ func differences(then, now []*unstructured.Unstructured) []string {
 	for _, o := range now {
 		i := slices.IndexFunc(then, func(t *unstructured.Unstructured) bool { return id(t, "") == id(o, "") })
 		if i < 0 {
-			continue // unexpected, see above
+			continue // function unexpected reports this object
 		}
 		if path, was, is, differ := firstDifference("", canonical(then[i]), canonical(o)); differ {
 			found = append(found, fmt.Sprintf("%s differs: %s is %v, and was %v", name(o), strings.TrimPrefix(path, "."), is, was))

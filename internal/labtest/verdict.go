@@ -10,12 +10,12 @@ import (
 	"github.com/ingresslab/ingresslab/internal/scenario"
 )
 
-// mutantWithin limits the polls for a response that a mutant prevents: a controller acts in
-// milliseconds.
+// mutantWithin limits the polling for a response that a mutant prevents. It is short, because a
+// controller acts in milliseconds.
 const mutantWithin = 4 * time.Second
 
-// How long the polls of the step that has to fail are equal before it stops. A controller takes
-// milliseconds, pods take seconds.
+// The step that has to fail stops when its polls return the same for this long. A controller reacts
+// in milliseconds, but pods take seconds.
 const (
 	stableFor     = 1500 * time.Millisecond
 	podsStableFor = 6 * time.Second
@@ -29,7 +29,7 @@ const (
 	// CaughtRight: the scenario failed in the step and for the reason of the mutant.
 	CaughtRight Verdict = "caught"
 	Survived    Verdict = "survived" // Survived: the scenario passed despite the mutant
-	// CaughtWrong: the scenario failed, but in another step or for another reason.
+	// CaughtWrong: the scenario failed, but in the wrong step or for the wrong reason.
 	CaughtWrong Verdict = "caught for another reason"
 	NotTried    Verdict = "skipped" // NotTried: the cluster lacks a requirement of the mutant
 	// Inconclusive: the lab is broken, or the run was interrupted.
@@ -41,13 +41,13 @@ type MutantReport struct {
 	Scenario string `json:"scenario"`
 	Mutant   string `json:"mutant"`
 	File     string `json:"file"`
-	// Line is the mutant's line in the file, counted from 1; 0 if unknown.
+	// Line is the mutant's line in the file, counted from 1, or 0 if unknown.
 	Line    int     `json:"line,omitempty"`
 	Verdict Verdict `json:"verdict"`
-	// Reason says in one line how it was caught, or what is wrong.
+	// Reason says in one line how the mutant was caught, or what is wrong.
 	Reason  string  `json:"reason"`
 	Seconds float64 `json:"seconds"`
-	// Report is the report of the scenario with the mutant; nil if it did not run.
+	// Report is the report of the scenario with the mutant. It is nil if the scenario did not run.
 	Report *scenario.Report `json:"report,omitempty"`
 }
 
@@ -93,8 +93,8 @@ func runMutantWithin(ctx context.Context, s *scenario.Scenario, m scenario.Mutan
 }
 
 // limitsOf returns the limits of steps in a run that has to fail. A step with pods gets more time,
-// because pods depend on the machine's load. Without the name of a step, only responses of the
-// controller have limits.
+// because pods depend on the machine's load. If the mutant names no step, only requests and waits for
+// an Ingress have limits.
 func limitsOf(c scenario.Caught, within time.Duration) func(scenario.Step, []string) scenario.StepLimits {
 	return func(step scenario.Step, names []string) scenario.StepLimits {
 		var limits scenario.StepLimits
@@ -129,7 +129,7 @@ func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
 	case failed == nil || r.Outcome == scenario.Broken || r.Outcome == scenario.Interrupted:
 		return Inconclusive, r.Reason
 	case c.Step != "" && !isStep(*failed, c.Step):
-		return CaughtWrong, fmt.Sprintf("it is not step %q that fails, but step %d (%s): %s", c.Step, failed.Number, failed.Title(), failed.Why())
+		return CaughtWrong, fmt.Sprintf("step %q must fail, but step %d (%s) fails: %s", c.Step, failed.Number, failed.Title(), failed.Why())
 	}
 	if message := missing(c, *failed); message != "" {
 		return CaughtWrong, fmt.Sprintf("step %d (%s) fails, but its report does not say %q: %s", failed.Number, failed.Title(), message,
@@ -138,7 +138,7 @@ func judge(c scenario.Caught, r *scenario.Report) (Verdict, string) {
 	return CaughtRight, fmt.Sprintf("in step %d (%s): %s", failed.Number, failed.Title(), failed.Why())
 }
 
-// missing returns the first expected text that the report of a step lacks; "" if none.
+// missing returns the first expected text that is not in the report of a step, or "".
 func missing(c scenario.Caught, s scenario.StepReport) string {
 	said := said(s)
 	for _, message := range c.Message {
@@ -156,12 +156,12 @@ func isStep(s scenario.StepReport, name string) bool {
 	})
 }
 
-// said returns the text of a step's report with its nested steps.
+// said returns the text of a step's report, including nested steps.
 func said(s scenario.StepReport) string {
 	var text strings.Builder
 	scenario.NewPretty(&text, scenario.Style{}).Explain(s, "")
 	for _, m := range s.Mismatches {
-		text.WriteString(m.String() + "\n") // on one line, as the tables do not have it
+		text.WriteString(m.String() + "\n") // on one line, so that a message can match all of it
 	}
 	for _, inside := range s.While {
 		text.WriteString(said(inside))

@@ -86,7 +86,7 @@ func TestMutantIsCaughtOnlyForItsReason(t *testing.T) {
 		"no step in caught": {otherHost + `, caught: {message: "404"}`, "in step 2 ", CaughtRight},
 		"another step": {
 			otherHost + `, caught: {step: the address, message: "404"}`,
-			`it is not step "the address" that fails, but step 2 (the page: GET http://web.r1.test/ answers 200): ` +
+			`step "the address" must fail, but step 2 (the page: GET http://web.r1.test/ answers 200) fails: ` +
 				`status: expected 200 OK, observed 404 Not Found`,
 			CaughtWrong,
 		},

@@ -14,7 +14,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// tasks applies and reverts each mutant of a task, and then solves the task, in order.
+// tasks tests the tasks in order. It applies and reverts each mutant of a task, and then solves the
+// task.
 func (p *labTest) tasks(ctx context.Context) {
 	mutants := p.mutants()
 	next := func(index int) []lab.Mutant {
@@ -38,7 +39,7 @@ func (p *labTest) tasks(ctx context.Context) {
 		}
 	}
 	p.part(ctx, KindSolution, "passes with solution/", p.at.tasks(), func(ctx context.Context) finding { return p.solution(ctx, right) })
-	// The report has the solution before the mutants.
+	// In the report, the solution comes before the mutants.
 	if parts := p.item.Parts; len(parts) > place && parts[len(parts)-1].Kind == KindSolution {
 		p.item.Parts = slices.Insert(parts[:len(parts)-1], place, parts[len(parts)-1])
 	}
@@ -76,7 +77,7 @@ func (p *labTest) solve(ctx context.Context, index int, f *finding) {
 	}
 }
 
-// solution repeats all checks at the end. f is the result of the single tasks.
+// solution repeats all checks at the end. f has the results of the tasks so far.
 func (p *labTest) solution(ctx context.Context, f finding) finding {
 	if f.err != nil {
 		return f
@@ -96,7 +97,7 @@ func (p *labTest) solution(ctx context.Context, f finding) finding {
 	return f
 }
 
-// unsolvable reports a solution that failed.
+// unsolvable adds an error for a solution that failed.
 func (p *labTest) unsolvable(ctx context.Context, f *finding, task lab.Task, err error) {
 	if ctx.Err() != nil {
 		f.err = err
@@ -105,8 +106,8 @@ func (p *labTest) unsolvable(ctx context.Context, f *finding, task lab.Task, err
 	f.faults = append(f.faults, p.at.task(task.ID).with("task %s: the solution fails: %v", task.ID, err))
 }
 
-// upTo prepares the task of an index. It reverts the last changes if they are known, or starts the
-// lab again.
+// upTo prepares the task at index. It reverts the last changes if they are known, or otherwise
+// starts the lab again.
 func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 	for _, before := range p.lab.Tasks[:index] {
 		if p.unsolved[before.ID] {
@@ -131,7 +132,7 @@ func (p *labTest) upTo(ctx context.Context, index int) (finding, bool) {
 	return finding{err: p.note(ctx, index)}, true
 }
 
-// note records the objects after so many solved tasks.
+// note records the present objects, when so many tasks are solved.
 func (p *labTest) note(ctx context.Context, solved int) (err error) {
 	p.solved = solved
 	p.before, err = p.session.Objects(ctx)
@@ -158,8 +159,8 @@ func (p *labTest) undone(ctx context.Context) bool {
 	return p.settled(ctx)
 }
 
-// wayBack returns the objects to remove and then to apply, to restore the state before. It is not
-// possible for the controller's ConfigMap, or for a Deployment with several revisions, whose
+// wayBack returns the objects to remove and then the objects to apply, to restore the state before.
+// It cannot restore the controller's ConfigMap, or a Deployment with several revisions, whose
 // history would be lost.
 func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstructured.Unstructured, isPossible bool) {
 	counterpart := func(o *unstructured.Unstructured, in []*unstructured.Unstructured) *unstructured.Unstructured {
@@ -206,7 +207,7 @@ func revision(o *unstructured.Unstructured) int {
 
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
-// ofSize returns a copy of an object with the replicas of another one.
+// ofSize returns a copy of o with the replicas of other.
 func ofSize(o, other *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
 	n, found, _ := unstructured.NestedFieldNoCopy(other.Object, "spec", "replicas")

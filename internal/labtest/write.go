@@ -24,7 +24,7 @@ func (p *Pretty) Place(place *ClusterReport) {
 	p.printf("on %s: cluster %q %s\n", place.Provider, place.Cluster, p.style.Dim(fmt.Sprintf("(up in %.1fs)", place.UpSeconds)))
 }
 
-// Absent writes why a cluster is not available.
+// Absent writes the reason why a cluster is not available.
 func (p *Pretty) Absent(place *ClusterReport) {
 	p.printf("%s on %s: %s: %s\n", p.mark(place.Outcome), place.Provider, scenario.OutcomeText(place.Outcome), place.Reason)
 }
@@ -71,7 +71,8 @@ func (p *Pretty) part(part Part) {
 	}
 }
 
-// shownFaults limits the errors of one part: a lesson without recorded outputs has dozens.
+// shownFaults limits the errors that are shown for one part. A lesson without recorded outputs has
+// dozens.
 const shownFaults = 3
 
 // Done writes the summary of a cluster.

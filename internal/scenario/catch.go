@@ -23,8 +23,8 @@ const (
 	maxController  = 8
 	maxLineLength  = 400
 
-	// controllerTail is the number of searched log lines of a controller, controllerSince their age
-	// in seconds.
+	// controllerTail is how many of a controller's last log lines are searched. controllerSince is
+	// their maximum age in seconds.
 	controllerTail  = 3000
 	controllerSince = 180
 	logBytes        = 1 << 20
@@ -36,7 +36,7 @@ type PodLog struct {
 	Lines []string `json:"lines"`
 }
 
-// explanation requests the controller's routing decision for the request.
+// explanation asks the controller how it would route the request, and adds the answer to d.
 func (r *runner) explanation(ctx context.Context, d *Diagnostics, request *Expect) error {
 	if request == nil || r.env.Controller == nil {
 		return nil
@@ -46,7 +46,7 @@ func (r *runner) explanation(ctx context.Context, d *Diagnostics, request *Expec
 	return err
 }
 
-// query returns the request of a step as the controller explains it.
+// query converts the request of a step to a request for the controller's explanation.
 func (r *runner) query(request *Expect) explain.Request {
 	q := explain.Request{URL: r.names.url(request.URL), Method: request.Method}
 	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
@@ -63,7 +63,7 @@ func firstLines(text string, n int) []string {
 	return lines
 }
 
-// linesOf returns the lines of a text without empty lines. It cuts very long lines.
+// linesOf returns the nonempty lines of a text. It shortens very long lines.
 func linesOf(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

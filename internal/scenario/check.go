@@ -14,11 +14,11 @@ import (
 // total.
 var trafficPauses = []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 5 * time.Second}
 
-// Check runs the steps of a check in an existing namespace, up to the first failure. It changes
-// nothing, and uses host names unchanged. It returns the reports of the steps that ran. A traffic
-// step runs once, perhaps before a change is in effect. So a check that ends with failed traffic
-// runs again from its first step, with new sessions. The attempts are few, because repeating a
-// random result until it passes is no test.
+// Check runs the steps of a check in an existing namespace, up to the first failure. It changes no
+// objects and no host names. It returns the reports of the steps that ran. A traffic step might run
+// before an earlier change is in effect. So if traffic fails, the check runs again from its first
+// step, with new sessions. The number of attempts is small, because a test must not repeat a random
+// result until it passes.
 func Check(ctx context.Context, env Env, namespace string, steps []Step) []StepReport {
 	reports, tries := checkRunner(env, namespace).perform(ctx, steps), 1
 	for _, pause := range trafficPauses {
@@ -46,10 +46,10 @@ func missedTraffic(steps []Step, reports []StepReport) bool {
 }
 
 // ExpectFailure waits, for at most within, until a check fails three times in a row, because an
-// earlier change might not be in effect yet. One failure is enough if a step sends requests from a
-// pod, which repeats them itself. It returns the report of the failing step. If slow polls fit
-// fewer than three times, and none passed, the check has failed, too. The report is Passed if the
-// check still passes, and Broken if no poll could be evaluated.
+// earlier change might not be in effect yet. One failure is enough for a step that sends requests
+// from a pod, because one poll repeats them. It returns the report of the failing step. The check
+// has also failed if there was time for fewer than three polls, and none passed. The outcome is
+// Passed if the check still passes, and Broken if no poll could be evaluated.
 func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step, within time.Duration) StepReport {
 	r := checkRunner(env, namespace)
 	begin := time.Now()
@@ -64,7 +64,7 @@ func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step,
 		for i, step := range steps {
 			l := r.poll(ctx, step)
 			if l.err == nil && ctx.Err() != nil {
-				l.err = ctx.Err() // a canceled poll has no result: part of the traffic has a different share
+				l.err = ctx.Err() // a canceled poll has no result, because a part of the traffic can have a different share
 			}
 			if l.err != nil {
 				return l
@@ -105,7 +105,7 @@ func (r *runner) poll(ctx context.Context, step Step) pollResult {
 	return pollResult{err: fmt.Errorf("%s changes something, which a check cannot do", step.Verb())}
 }
 
-// checkRunner returns a runner that renames nothing.
+// checkRunner returns a runner that leaves the names of objects and hosts unchanged.
 func checkRunner(env Env, namespace string) *runner {
 	return newRunner(env, isolation{namespace: namespace})
 }
@@ -158,8 +158,8 @@ func (r *runner) checkOnce(ctx context.Context, index int, step Step) StepReport
 
 // Perform executes the steps of a solution in an existing namespace, up to the first failure.
 // manifests maps the file names in the steps to manifests. It adds the namespace to objects without
-// one, renames nothing, and restores nothing: the caller restores changes outside the namespace. It
-// returns the reports of the steps that ran.
+// one, and does not rename objects or hosts. The caller must restore changes outside the namespace.
+// It returns the reports of the steps that ran.
 func Perform(ctx context.Context, env Env, namespace string, manifests map[string]Manifest, steps []Step) []StepReport {
 	r := checkRunner(env, namespace)
 	r.manifests = manifests
@@ -179,9 +179,8 @@ func (r *runner) perform(ctx context.Context, steps []Step) []StepReport {
 	return reports
 }
 
-// Ask runs the steps of before, sends the request of an Expect once in the same sessions, and
-// returns the response with the Services of the responding pod. It ignores the expectations of
-// request.
+// Ask runs the steps of before, and then sends request once in the same sessions. It returns the
+// response with the Services of the responding pod. It ignores what request expects.
 func Ask(ctx context.Context, env Env, namespace string, before []Step, request Expect) (probe.Observation, error) {
 	r := checkRunner(env, namespace)
 	for _, report := range r.perform(ctx, before) {
@@ -207,8 +206,8 @@ func Ask(ctx context.Context, env Env, namespace string, before []Step, request 
 	return o, nil
 }
 
-// Field returns a field of an object, KIND/NAME, in kubectl's notation: {.spec.type}. It joins
-// several results with spaces.
+// Field returns a field of the object KIND/NAME. path is in kubectl's notation, such as
+// {.spec.type}. If it matches several fields, Field joins them with spaces.
 func Field(ctx context.Context, env Env, namespace, object, path string) (string, error) {
 	wanted, invalid := parseReference(object)
 	if invalid != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// The polling of the verbs.
+// Limits of the polling that verbs share.
 const (
 	// pollInterval is the pause between two polls. It is short, because controllers act in
 	// milliseconds.
@@ -22,8 +22,8 @@ const (
 	// keep a CPU busy.
 	slowInterval = 4 * pollInterval
 	slowing      = 1.1 // slowing is the factor by which the pause grows with each poll
-	// steady is how many polls in a row have to pass. A single poll might miss another replica of
-	// the controller, or a terminating pod.
+	// steady is how many polls in a row have to pass. A single poll might not reach each replica of
+	// the controller, or a pod that still terminates.
 	steady = 3
 
 	expectWithin = 30 * time.Second
@@ -34,7 +34,7 @@ const (
 type pollResult struct {
 	mismatches []probe.Mismatch
 	err        error
-	observed   *probe.Observation // observed is the HTTP response; nil without a request
+	observed   *probe.Observation // observed is the HTTP response, or nil if the poll sent no request
 }
 
 // differs returns the result of a poll with one difference.
@@ -48,7 +48,7 @@ func (l pollResult) holds() bool { return l.err == nil && len(l.mismatches) == 0
 type polling struct {
 	within time.Duration
 	streak int
-	early  *earlyStop // early stops the polling early; nil does not
+	early  *earlyStop // early can end the polling before its time; it can be nil
 }
 
 // convergence is the result of polling.
@@ -58,14 +58,14 @@ type convergence struct {
 	// mismatch is the last poll with differences. A later error does not replace it, because the
 	// differences say more.
 	mismatch pollResult
-	err      error      // err is the error of the last poll; nil if it had none
+	err      error      // err is the error of the last poll, or nil
 	last     pollResult // last is the last poll without an error
 	inARow   int        // inARow is how many of the last polls passed
 }
 
-// converge polls until p.streak polls in a row pass, for at most p.within. It continues for the
-// same time again if the last poll passed, or if the first poll timed out: a slow machine needs
-// longer for the polls themselves.
+// converge polls until p.streak polls in a row pass, for at most p.within. If the last poll passed,
+// or the first poll timed out, it polls for another p.within, because polls take longer on a slow
+// machine.
 func converge(ctx context.Context, p polling, see func(context.Context) pollResult) convergence {
 	inTime, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
@@ -87,8 +87,8 @@ func pauses() *wait.Backoff {
 	return &wait.Backoff{Duration: pollInterval, Factor: slowing, Cap: slowInterval, Steps: math.MaxInt}
 }
 
-// poll polls until p.streak polls in a row pass, p.early stops it, or ctx ends. With heldOver, a
-// failing poll ends it, too.
+// poll polls until p.streak polls in a row pass, p.early stops it, or ctx ends. If heldOver is
+// true, a failing poll ends it, too.
 func (c *convergence) poll(ctx context.Context, p polling, see func(context.Context) pollResult, heldOver bool) {
 	slower := pauses()
 	for {
@@ -132,7 +132,7 @@ func (c convergence) wasBlind() bool {
 	return c.tries == 1 && errors.Is(c.err, context.DeadlineExceeded)
 }
 
-// unopposed reports whether at least one poll held, and none failed.
+// unopposed reports whether at least one poll passed, and none failed.
 func (c convergence) unopposed() bool {
 	return c.inARow > 0 && len(c.mismatch.mismatches) == 0
 }
@@ -148,7 +148,7 @@ func (c convergence) explain() ([]probe.Mismatch, string) {
 	return c.mismatch.mismatches, ""
 }
 
-// settle writes the result of polling into the report; otherwise is the outcome of a failure.
+// settle writes the result of polling into the report. The outcome of a failure is otherwise.
 func (s *StepReport) settle(c convergence, otherwise Outcome) error {
 	s.Tries, s.Answer = c.tries, answerOf(c.last.observed)
 	if c.held {
@@ -165,7 +165,8 @@ func (s *StepReport) settle(c convergence, otherwise Outcome) error {
 	return nil
 }
 
-// polling returns how a step polls: for the given time or the default, within the step's limits.
+// polling returns how long and how often a step polls. The time is given, or otherwise if given is
+// 0. The step's limits can shorten the time.
 func (r *runner) polling(given Duration, otherwise time.Duration, streak int, report *StepReport) polling {
 	return polling{within: r.within(given, otherwise), streak: streak, early: r.earlyStop(report)}
 }
@@ -178,17 +179,18 @@ func (r *runner) within(given Duration, otherwise time.Duration) time.Duration {
 	return span
 }
 
-// earlyStop stops a step once its polls are stable and its report says enough.
+// earlyStop ends a step when its polls return the same differences for some time, and
+// StepLimits.Enough accepts its report.
 type earlyStop struct {
 	r      *runner
 	step   Step
 	limits StepLimits
 	report StepReport       // report is the step's report before the polls
-	same   []probe.Mismatch // same are the differences since a time
+	same   []probe.Mismatch // same are the differences of all polls after since
 	since  time.Time
 }
 
-// earlyStop returns the early stop of the current step; nil if its limits have none.
+// earlyStop returns the early stop of the current step. It is nil if the step must not stop early.
 func (r *runner) earlyStop(report *StepReport) *earlyStop {
 	if r.limits.Enough == nil {
 		return nil
@@ -207,7 +209,7 @@ func (e *earlyStop) caught(ctx context.Context, l pollResult) bool {
 	if time.Since(e.since) < e.limits.StableFor {
 		return false
 	}
-	e.since = time.Now() // diagnostics take time: wait as long before the next ones
+	e.since = time.Now() // collecting diagnostics is slow, so wait for StableFor before doing it again
 	report := e.report
 	report.Outcome, report.Mismatches, report.Answer = Failed, l.mismatches, answerOf(l.observed)
 	if e.limits.Enough(report) {

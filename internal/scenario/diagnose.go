@@ -22,7 +22,7 @@ import (
 // diagnoseTimeout limits the collection of diagnostics.
 const diagnoseTimeout = 8 * time.Second
 
-// maxEvents is how many warnings a report shows, the newest.
+// maxEvents is how many of the newest warnings a report shows.
 const maxEvents = 5
 
 // Diagnostics is the state of the namespace after a step failed.
@@ -33,7 +33,7 @@ type Diagnostics struct {
 	Pods []string `json:"pods,omitempty"`
 	// Events has a line for each of the newest warnings.
 	Events []string `json:"events,omitempty"`
-	// Explanation is how the controller would route the request now, and why.
+	// Explanation says how the controller would route the request now, and why.
 	Explanation []string `json:"explanation,omitempty"`
 	// Logs are the last lines of related pods.
 	Logs []PodLog `json:"logs,omitempty"`
@@ -44,7 +44,7 @@ type Diagnostics struct {
 // IngressState summarizes an Ingress.
 type IngressState struct {
 	Name string `json:"name"`
-	// Class is empty if the Ingress has none.
+	// Class is empty if the Ingress has no class.
 	Class     string   `json:"class,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
 	// Rules has a line for each path: "cheddar.test/ -> cheddar:80".
@@ -61,7 +61,7 @@ type ServiceState struct {
 }
 
 // diagnose collects what explains the failure of a step. Diagnostics.Error lists what it could not
-// collect. lost is set if the cluster or the namespace no longer exists.
+// collect. lost is an error if the cluster or the namespace no longer exists.
 func (r *runner) diagnose(ctx context.Context, step Step) (d *Diagnostics, lost error) {
 	if err := r.findLost(ctx); err != nil {
 		return nil, err
@@ -111,8 +111,8 @@ func (r *runner) findLost(ctx context.Context) error {
 	return nil
 }
 
-// routeStates collects the Ingresses that the controller considers for the request, or all if it
-// considers none, and their Services.
+// routeStates collects the Ingresses that the controller considers for the request, with their
+// Services. If the controller considers none, it collects all Ingresses.
 func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expect) error {
 	ingresses, err := r.env.Kube.Clientset().NetworkingV1().Ingresses(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -146,7 +146,8 @@ func (r *runner) routeStates(ctx context.Context, d *Diagnostics, request *Expec
 	return nil
 }
 
-// considered returns the names of the Ingresses that the controller considers; nil if unknown.
+// considered returns the names of the Ingresses that the controller considers. It is nil if
+// unknown.
 func (r *runner) considered(ctx context.Context, request *Expect) map[string]bool {
 	if request == nil || r.env.Controller == nil {
 		return nil
@@ -253,7 +254,7 @@ func (r *runner) eventLines(ctx context.Context, d *Diagnostics) error {
 	return nil
 }
 
-// warnings returns the newest warnings in the order of time.
+// warnings returns the newest warnings, the oldest of them first.
 func warnings(events []corev1.Event) []string {
 	events = slices.DeleteFunc(events, func(e corev1.Event) bool { return e.Type != corev1.EventTypeWarning })
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b)) })

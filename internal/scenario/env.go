@@ -19,34 +19,35 @@ import (
 type Env struct {
 	Kube Kube   // Kube is the cluster's API
 	HTTP Prober // HTTP sends requests to the ingress
-	// Controller explains routing decisions after a failure; nil if it cannot.
+	// Controller explains routing decisions after a failure. It is nil if the controller cannot.
 	Controller   explain.Asker
 	Capabilities cluster.Missing // Capabilities lists what the cluster lacks
-	Run          string          // Run names the run; random if empty. Parallel runs need different names.
+	Run          string          // Run is the run's name, or empty for a random one. Parallel runs need different names.
 	// Seed determines all random values of a run: its name, and the targets of faults. 0 selects a
 	// random seed.
 	Seed uint64
 	// Variant distinguishes the random values of runs with the same seed, such as those of a
 	// scenario and its mutants.
 	Variant string
-	// BeforeStep returns the limits of a step; nil sets none. names are the names of the enclosing
-	// steps and the step.
+	// BeforeStep returns the limits of a step. names are the names of its enclosing steps and of
+	// the step itself. If BeforeStep is nil, steps have no limits.
 	BeforeStep func(step Step, names []string) StepLimits
 	// ReusePods keeps the pods and the namespace if the run has not changed pods. Report.PodsKept
-	// reports it.
+	// reports whether they were kept.
 	ReusePods bool
 	Keep      bool // Keep leaves everything in the cluster
-	// From and Until are the first and the last step, by number or name. With From, the run
-	// continues in the namespace of the kept run that Run names, or of the newest. Until keeps the
-	// namespace.
+	// From and Until are the first and the last step, by number or name. If From is set, the run
+	// continues in the namespace of the kept run that Run names, or of the newest kept run. If
+	// Until is set, the namespace is kept.
 	From, Until string
-	Progress    Progress // Progress is called during the run; nil for no calls
+	Progress    Progress // Progress is called during the run; it can be nil
 }
 
 // StepLimits stop a step before the time in its file. The zero value sets no limits.
 type StepLimits struct {
-	Within time.Duration // Within limits the polling; 0 leaves the file's limit
-	// Enough reports whether a failing report says enough to stop; nil never stops.
+	Within time.Duration // Within limits the polling. If it is 0, the file's limit applies.
+	// Enough reports whether a failing step can stop, because its report says enough. If Enough is
+	// nil, the step never stops early.
 	Enough func(StepReport) bool
 	// StableFor is how long polls have to return the same before Enough is called.
 	StableFor time.Duration
@@ -58,7 +59,7 @@ type Kube interface {
 	DeleteNamespace(ctx context.Context, name string, wait bool) error
 	Apply(ctx context.Context, objects ...*unstructured.Unstructured) error
 	Delete(ctx context.Context, objects ...*unstructured.Unstructured) error
-	// Get returns the object; the error satisfies apierrors.IsNotFound if it does not exist.
+	// Get returns the object. If there is none, the error satisfies apierrors.IsNotFound.
 	Get(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error)
 	// WaitReady returns a *kube.NotReadyError if the objects are not ready when ctx ends.
 	WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error

@@ -40,7 +40,7 @@ func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
 	return "pod " + strings.Join(names, ", "), nil
 }
 
-// candidates returns the pods that a fault selects from.
+// candidates returns the pods from which a fault selects its targets.
 func (r *runner) candidates(ctx context.Context, f PodFault) ([]corev1.Pod, error) {
 	switch {
 	case f.Workload != "":
@@ -107,8 +107,8 @@ func (r *runner) inject(ctx context.Context, pod *corev1.Pod, do string) error {
 }
 
 // tell sends a POST request to a demo workload's fault controls (docs/workloads.md) through the API
-// server. accepted are the statuses of success. A crashed pod does not respond, which the API
-// server reports as 502 or 503.
+// server. accepted are the statuses that mean success. A crashed pod does not respond, which the
+// API server reports as 502 or 503.
 func (r *runner) tell(ctx context.Context, pod *corev1.Pod, path string, query url.Values, accepted ...int) error {
 	port, err := r.portOf(ctx, pod)
 	if err != nil {
@@ -170,7 +170,8 @@ func (r *runner) nodeFault(ctx context.Context, f NodeFault) (string, error) {
 	return what, r.drain(ctx, node.Name)
 }
 
-// nodeOf returns the node of a fault: by name, by role, or of a pod of its Service.
+// nodeOf returns the node of a fault, which the fault selects by name, by role, or by a Service
+// with a pod on it.
 func (r *runner) nodeOf(ctx context.Context, f NodeFault) (*corev1.Node, error) {
 	nodes := r.env.Kube.Clientset().CoreV1().Nodes()
 	name := f.Name
@@ -264,8 +265,8 @@ func (r *runner) evict(ctx context.Context, pod *corev1.Pod) error {
 	return err
 }
 
-// staysOnDrain reports whether a drain keeps a pod: of a DaemonSet, which would replace it at once,
-// of the kubelet (static pods), or completed.
+// staysOnDrain reports whether a drain keeps a pod. It keeps completed pods, static pods of the
+// kubelet, and pods of a DaemonSet, which would replace them at once.
 func staysOnDrain(pod *corev1.Pod) bool {
 	if _, isMirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; isMirror || pod.Status.Phase == corev1.PodSucceeded ||
 		pod.Status.Phase == corev1.PodFailed {

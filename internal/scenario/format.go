@@ -29,7 +29,7 @@ type Scenario struct {
 	Kind string `yaml:"kind" jsonschema:"required,enum=Scenario"`
 	// The name and the title.
 	Metadata Metadata `yaml:"metadata" jsonschema:"required"`
-	// What the cluster has to support. If it does not, the scenario is skipped with the reason.
+	// What the cluster has to support. If the cluster does not support it, the scenario is skipped.
 	Requires Capabilities `yaml:"requires,omitempty"`
 	// The scenario affects every host. No other scenario runs in parallel, except an exclusive one
 	// with other locks.
@@ -50,9 +50,9 @@ type Scenario struct {
 	source
 }
 
-// Metadata names a scenario.
+// Metadata is the name and title of a scenario.
 type Metadata struct {
-	// A DNS label of at most 40 characters, and the name of the directory that the file is in.
+	// The name of the file's directory: a DNS label of at most 40 characters.
 	Name string `yaml:"name" jsonschema:"required,pattern=^[a-z]([-a-z0-9]*[a-z0-9])?$,maxLength=40"`
 	// One sentence that is true if the scenario passes.
 	Title string `yaml:"title" jsonschema:"required"`
@@ -60,12 +60,13 @@ type Metadata struct {
 
 // Step is one step. It has exactly one verb: a field whose type is a verb.
 type Step struct {
-	// What is true if the step passes. Without a name, the report describes the verb.
+	// A statement that is true if the step passes. If there is no name, the report describes the
+	// verb.
 	Name string `yaml:"name,omitempty"`
 	// Create or change the objects of manifest files, which are in the scenario's directory.
 	Apply Apply `yaml:"apply,omitempty"`
-	// Delete objects, and wait until none exists: manifest files, or single objects as KIND/NAME,
-	// such as ingress/stilton.
+	// Delete objects, and wait until they no longer exist. Items are manifest files, or single
+	// objects as KIND/NAME, such as ingress/stilton.
 	Delete Delete `yaml:"delete,omitempty"`
 	// Change an existing object, as kubectl patch does.
 	Patch *Patch `yaml:"patch,omitempty"`
@@ -75,7 +76,7 @@ type Step struct {
 	Rollout *Rollout `yaml:"rollout,omitempty"`
 	// Create a certificate, and the Secret that contains it.
 	Certificate *Certificate `yaml:"certificate,omitempty"`
-	// Wait until something is true of the cluster's objects.
+	// Wait until objects in the cluster meet a condition.
 	Wait *Wait `yaml:"wait,omitempty"`
 	// Run a program in a container until its output is as expected.
 	Exec *Exec `yaml:"exec,omitempty"`
@@ -96,18 +97,19 @@ type Mutant struct {
 	Name string `yaml:"name" jsonschema:"required"`
 	// Changes to objects, made before they are applied.
 	Patch []Patch `yaml:"patch,omitempty"`
-	// Manifest files whose objects replace those of the same kind and name. Other objects are
-	// added.
+	// Manifest files. Their objects replace the scenario's objects of the same kind and name, and
+	// are added if there are none.
 	Apply Strings `yaml:"apply,omitempty"`
 	// Objects to omit, as KIND/NAME.
 	Omit Strings `yaml:"omit,omitempty"`
-	// What the cluster has to support in addition, to show the mistake.
+	// What else the cluster has to support so that the mistake has an effect.
 	Requires []cluster.Capability `yaml:"requires,omitempty"`
 	// The failure that the scenario has to report.
 	Caught Caught `yaml:"caught" jsonschema:"required"`
 }
 
-// Caught is the failure that a mutant has to cause. Another failure is an error of the scenario.
+// Caught is the failure that a mutant has to cause. A different failure is an error of the
+// scenario.
 type Caught struct {
 	// Name of the step that has to fail.
 	Step string `yaml:"step,omitempty"`
@@ -116,7 +118,7 @@ type Caught struct {
 	Message Strings `yaml:"message" jsonschema:"required,minItems=1"`
 }
 
-// Strings is a list of text. A file can have the text alone instead of a list with one element.
+// Strings is a list of strings. In a file, a single string stands for a list with one element.
 type Strings []string
 
 // Capabilities is what a scenario requires of a cluster.
@@ -138,10 +140,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText is the reverse of UnmarshalText.
+// MarshalText returns the duration in Go's notation.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// or returns the duration, or otherwise if the file has none.
+// or returns the duration, or the value otherwise if the file has no duration.
 func (d Duration) or(otherwise time.Duration) time.Duration {
 	return cmp.Or(time.Duration(d), otherwise)
 }
@@ -156,7 +158,7 @@ type source struct {
 // File returns the path of the scenario's file, as passed to Load.
 func (s *Scenario) File() string { return s.file }
 
-// isFile reports whether a target of a delete step is a manifest file and not an object.
+// isFile reports whether a target of a delete step is a manifest file, not KIND/NAME.
 func isFile(target string) bool {
 	return slices.ContainsFunc([]string{".yaml", ".yml", ".json"}, func(ext string) bool { return strings.HasSuffix(target, ext) })
 }
@@ -193,7 +195,8 @@ type referenceError struct {
 
 func (e *referenceError) Error() string { return e.text }
 
-// parseReference parses KIND/NAME of a kind with a namespace. The object has only these fields.
+// parseReference parses KIND/NAME of a kind with a namespace. The object has only a kind and a
+// name.
 func parseReference(text string) (*unstructured.Unstructured, *referenceError) {
 	return reference(text, kinds, "is neither a manifest file (.yaml, .yml or .json) nor KIND/NAME, such as ingress/web",
 		"; use its manifest file")

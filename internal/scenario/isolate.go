@@ -19,8 +19,8 @@ import (
 const (
 	LabelRun      = "ingresslab.dev/run"      // LabelRun is the run's name
 	LabelScenario = "ingresslab.dev/scenario" // LabelScenario is the name of the scenario
-	// LabelLock is the prefix of a namespace's labels for the locks of a run or lab; their value is
-	// "true".
+	// LabelLock is the prefix of the labels for locks. The namespace of a run or lab has a label
+	// with the value "true" for each of its locks.
 	LabelLock = "lock.ingresslab.dev/"
 )
 
@@ -39,7 +39,7 @@ type isolation struct {
 	classes map[string]string
 }
 
-// newIsolation returns the names of a run.
+// newIsolation returns the isolation of a run, which has the name run.
 func newIsolation(s *Scenario, run string) isolation {
 	i := isolation{
 		scenario:  s.Metadata.Name,
@@ -65,7 +65,7 @@ func (i isolation) text(s string) string {
 	return hostName.ReplaceAllStringFunc(s, i.host)
 }
 
-// texts renames the hosts in each text; nil stays nil.
+// texts renames the hosts in each text. It returns nil for nil.
 func (i isolation) texts(list []string) []string {
 	var all []string
 	for _, s := range list {
@@ -92,7 +92,7 @@ func (i isolation) url(raw string) string {
 	return strings.Replace(raw, u.Host, i.text(u.Host), 1)
 }
 
-// labels returns the labels of the run's objects; nil without a run.
+// labels returns the labels of the run's objects. It returns nil if there is no run.
 func (i isolation) labels() map[string]string {
 	if i.run == "" {
 		return nil
@@ -138,7 +138,7 @@ func (i isolation) object(o *unstructured.Unstructured) *unstructured.Unstructur
 	return o
 }
 
-// placeholder is the run's namespace in annotations of Ingresses.
+// placeholder stands for the run's namespace in the annotations of Ingresses.
 const placeholder = "$NAMESPACE"
 
 // ingress renames the hosts, classes, and namespaces in an Ingress and its annotations.
@@ -173,8 +173,8 @@ func (i isolation) ingress(o *unstructured.Unstructured) {
 // NewSeed returns a random seed, short enough to type and never 0.
 func NewSeed() uint64 { return 1 + rand.Uint64N(1_000_000_000) }
 
-// draws returns random values for one purpose. They depend only on seed and purpose, so that
-// another purpose with more values does not change them.
+// draws returns a source of random values for one purpose. They depend only on seed and purpose, so
+// they stay the same if a different purpose needs more values.
 func draws(seed uint64, purpose string) *rand.Rand {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(purpose+"\x00"), seed))
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])))
@@ -192,7 +192,8 @@ func freeRunID(ctx context.Context, s *Scenario, env Env, from *rand.Rand) strin
 	}
 }
 
-// newRunID returns a letter, and four letters or digits, without similar characters.
+// newRunID returns a random letter and four random letters or digits. It uses no characters that
+// look alike.
 func newRunID(from *rand.Rand) string {
 	const letters, others = "bcdfghkmnpqrstvwxz", "bcdfghkmnpqrstvwxz2456789"
 	id := []byte{letters[from.IntN(len(letters))]}

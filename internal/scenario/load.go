@@ -15,8 +15,9 @@ import (
 // FileName is the name of a scenario's file. Its directory has the name of the scenario.
 const FileName = "scenario.yaml"
 
-// Load reads a scenario and its manifests. path is the file or its directory. An invalid scenario
-// returns strictyaml.Diagnostics with all errors, an unreadable file a *fs.PathError.
+// Load reads a scenario and its manifests. path is the file or its directory. If the scenario is
+// invalid, the error is a strictyaml.Diagnostics with all errors. If a file is unreadable, it is a
+// *fs.PathError.
 func Load(path string) (*Scenario, error) {
 	s, faults, err := load(path)
 	if err != nil {
@@ -46,7 +47,7 @@ func load(path string) (*Scenario, strictyaml.Diagnostics, error) {
 	positions, faults := strictyaml.Decode(path, data, 1, s)
 	s.source = source{file: path, positions: positions}
 	if len(positions) == 0 {
-		return s, faults, nil // not YAML: other errors would not help
+		return s, faults, nil // the file is not YAML, so more checks would not help
 	}
 	read := readManifests(filepath.Dir(path), manifestFiles(s))
 	s.manifests = read.manifests
@@ -57,8 +58,7 @@ func load(path string) (*Scenario, strictyaml.Diagnostics, error) {
 	return s, faults, nil
 }
 
-// misplaced reports a scenario whose directory has another name: commands find scenarios by
-// directory.
+// misplaced reports a scenario whose name is not that of its directory, by which commands find it.
 func (s *Scenario) misplaced() strictyaml.Diagnostics {
 	absolute, err := filepath.Abs(s.file)
 	if err != nil || filepath.Base(absolute) != FileName || filepath.Base(filepath.Dir(absolute)) == s.Metadata.Name {
@@ -97,7 +97,7 @@ func manifestFiles(s *Scenario) []string {
 // reading is the result of reading manifest files, by their names in the scenario.
 type reading struct {
 	manifests map[string]Manifest
-	// faults are errors inside a file, errs are errors of reading it.
+	// faults are errors in the content of a file. errs are errors of reading a file.
 	faults map[string]strictyaml.Diagnostics
 	errs   map[string]error
 }
@@ -145,10 +145,10 @@ func List(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// UnknownError reports that no scenario has a name.
+// UnknownError reports that there is no scenario with the given name.
 type UnknownError struct {
 	Name    string
-	Nearest string   // Nearest is the most similar name; empty if none is similar
+	Nearest string   // Nearest is the most similar name, or empty if none is similar
 	Known   []string // Known are all names
 }
 
@@ -158,7 +158,7 @@ func (e *UnknownError) Error() string {
 		return fmt.Sprintf("no scenario %q (did you mean %q?)", e.Name, e.Nearest)
 	}
 	if len(e.Known) == 0 {
-		return fmt.Sprintf("no scenario %q; there are no scenarios", e.Name)
+		return fmt.Sprintf("no scenario %q; the directory has no scenarios", e.Name)
 	}
 	return fmt.Sprintf("no scenario %q; the scenarios are %s", e.Name, strings.Join(e.Known, ", "))
 }

@@ -108,8 +108,8 @@ func (m Manifest) unknownFields(o *unstructured.Unstructured) strictyaml.Diagnos
 	return faults
 }
 
-// validateManifests returns all errors of the steps' manifest files. The position of an unreadable
-// file is the step.
+// validateManifests returns all errors of the steps' manifest files. The error of an unreadable
+// file is at the position of its step.
 func validateManifests(s *Scenario, read reading) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	eachStep("steps", s.Steps, func(path string, step Step) {
@@ -135,8 +135,8 @@ func (c *checker) manifestFile(path, name string, err error) {
 	}
 }
 
-// sharedObject reports what two runs of a scenario would share. With changesMore, the scenario can
-// apply objects in the controller's namespace.
+// sharedObject reports an object that parallel runs of a scenario would share. If changesMore is
+// true, the scenario can apply objects in the controller's namespace.
 func sharedObject(m Manifest, o *unstructured.Unstructured, changesMore bool) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	switch {
@@ -165,8 +165,8 @@ var clusterWide = []string{
 	"PersistentVolume", "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingWebhookConfiguration",
 }
 
-// ingressHosts returns the hosts of an Ingress's rules and TLS entries by path; none for another
-// kind.
+// ingressHosts returns the hosts of an Ingress's rules and TLS entries by path. It returns none for
+// an object of a different kind.
 func ingressHosts(o *unstructured.Unstructured) map[string]string {
 	var ingress networkingv1.Ingress
 	if o.GetKind() != "Ingress" || runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &ingress) != nil {
@@ -205,8 +205,8 @@ func locate(data []byte) locator {
 	}
 }
 
-// of returns the position of the field at path, or of the deepest parent that exists; zero for an
-// unknown object, such as an item of a List.
+// of returns the position of the field at path, or of its deepest parent that exists. It returns
+// zero for an unknown object, such as an item of a List.
 func (l locator) of(o *unstructured.Unstructured, path string) strictyaml.Position {
 	for _, doc := range l {
 		if !isAbout(doc, o) {
@@ -232,8 +232,8 @@ func isAbout(doc *yaml.Node, o *unstructured.Unstructured) bool {
 	return kind.Value == o.GetKind() && name.Value == o.GetName()
 }
 
-// lookup returns the key and the value of a field, or an item of a sequence as both. If it does not
-// exist, the key is nil and the value empty.
+// lookup returns the key and the value of a field. For an item of a sequence, both are the item. If
+// there is no such field or item, the key is nil and the value empty.
 func lookup(n *yaml.Node, step string) (key, value *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -250,7 +250,7 @@ func lookup(n *yaml.Node, step string) (key, value *yaml.Node) {
 	return nil, &yaml.Node{}
 }
 
-// index parses an index of a path; MaxInt if it is none.
+// index parses an index of a path. It returns MaxInt if the step is not an index.
 func index(step string) int {
 	i, err := strconv.ParseUint(step, 10, 31)
 	if err != nil {
@@ -259,7 +259,7 @@ func index(step string) int {
 	return int(i)
 }
 
-// reason returns a path error without its operation and path, which the diagnostic has.
+// reason removes the operation and the path from a path error, because the diagnostic has them.
 func reason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

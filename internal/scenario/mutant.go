@@ -14,14 +14,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// flaw is an error in a part of a mutant: patch[0], apply[1], omit[2].
+// flaw is an error in a part of a mutant, such as patch[0], apply[1], or omit[2].
 type flaw struct {
 	part string
 	err  error
 }
 
-// mutate returns the manifests with the mutant. It changes an object in each file that has it, and
-// adds a new object to the first file that a step applies.
+// mutate returns the manifests after the mutant's changes. It changes an object in each file that
+// contains the object. It adds new objects to the first file that a step applies.
 func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	var flaws []flaw
 	files := s.appliedFiles()
@@ -56,7 +56,8 @@ func (s *Scenario) appliedFiles() []string {
 	return files
 }
 
-// change makes one change in each file that has the object. If no file changes, it returns a flaw.
+// change makes one change in each file that has the object. If no file has it, change returns a
+// flaw.
 func change(manifests map[string]Manifest, files []string, part, target string, m Mutation) []flaw {
 	var there []string
 	var failed error
@@ -87,7 +88,7 @@ func change(manifests map[string]Manifest, files []string, part, target string, 
 		return []flaw{{part, err}}
 	}
 	slices.Sort(there)
-	return []flaw{{part, fmt.Errorf("the scenario applies no %s; it applies %s", target, strings.Join(slices.Compact(there), ", "))}}
+	return []flaw{{part, fmt.Errorf("the scenario does not apply %s, only %s", target, strings.Join(slices.Compact(there), ", "))}}
 }
 
 // replace replaces the objects of the same kind and name, or adds the object to the first file.
@@ -114,7 +115,7 @@ func replace(manifests map[string]Manifest, files []string, o *unstructured.Unst
 	}
 }
 
-// mutants validates mutants without their manifests, see validateMutants.
+// mutants validates mutants, but not the changes to manifests, which validateMutants validates.
 func (c *checker) mutants(s *Scenario) {
 	var names, stepNames []string
 	eachStep("steps", s.Steps, func(_ string, step Step) {
@@ -192,7 +193,7 @@ func (s *Scenario) WithMutant(m Mutant) (*Scenario, error) {
 	return &mutated, nil
 }
 
-// LineOf returns the line of a mutant in the scenario's file; 0 if unknown.
+// LineOf returns the line of a mutant in the scenario's file, or 0 if unknown.
 func (s *Scenario) LineOf(m Mutant) int {
 	at := slices.IndexFunc(s.Mutants, func(other Mutant) bool { return other.Name == m.Name })
 	if at < 0 {
@@ -201,12 +202,12 @@ func (s *Scenario) LineOf(m Mutant) int {
 	return s.positions.At(fmt.Sprintf("mutants[%d]", at)).Line
 }
 
-// OtherPods returns the workloads that a mutant changes, omits, or adds. Of a changed workload, it
-// returns the scenario's.
+// OtherPods returns the workloads that a mutant changes, omits, or adds. A changed workload is
+// returned without the mutant's changes.
 func (s *Scenario) OtherPods(m Mutant) []*unstructured.Unstructured {
 	mutated, flaws := s.mutate(m)
 	if len(flaws) > 0 {
-		return nil // it does not run
+		return nil // an invalid mutant does not run
 	}
 	var others []*unstructured.Unstructured
 	for _, name := range s.appliedFiles() {
@@ -233,8 +234,8 @@ type Mutation struct {
 	Omit  []string // Omit removes objects, as KIND/NAME
 }
 
-// Mutate returns copies of the objects with the mutation, in order. An omission or patch without an
-// object, or an invalid patch, is an error.
+// Mutate returns copies of the objects with the mutation, in order. It returns an error if a patch
+// is invalid, or if an object to patch or omit does not exist.
 func Mutate(objects []*unstructured.Unstructured, m Mutation) ([]*unstructured.Unstructured, error) {
 	var mutated []*unstructured.Unstructured
 	for _, o := range objects {
@@ -267,7 +268,7 @@ func Mutate(objects []*unstructured.Unstructured, m Mutation) ([]*unstructured.U
 	return mutated, nil
 }
 
-// indexOf returns the index of the object KIND/NAME; an empty namespace matches any.
+// indexOf returns the index of the object KIND/NAME. If namespace is empty, any namespace matches.
 func indexOf(objects []*unstructured.Unstructured, target, namespace string) (int, error) {
 	wanted, refErr := parseReference(target)
 	if refErr != nil {

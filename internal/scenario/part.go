@@ -15,7 +15,7 @@ import (
 
 // The labels of a kept namespace.
 const (
-	// LabelKept is the number of the last step that passed; a running run has none.
+	// LabelKept is the number of the last step that passed. A run sets the label when it ends.
 	LabelKept = "ingresslab.dev/kept-after-step"
 	LabelSeed = "ingresslab.dev/seed" // LabelSeed is the seed of the run
 )
@@ -33,7 +33,7 @@ func (s *Scenario) partf(format string, args ...any) *PartError {
 	return &PartError{s.Metadata.Name, fmt.Sprintf(format, args...)}
 }
 
-// part is a range of step indexes, without end.
+// part is a range of step indexes. It does not include end.
 type part struct{ first, end int }
 
 // CheckPart validates env.From and env.Until without a cluster. The error is a *PartError.
@@ -90,8 +90,8 @@ func (s *Scenario) stepAt(flag, ref string) (int, *PartError) {
 	return 0, s.partf("%s: no step has the name %q; use a name or a number from 1 to %d", flag, ref, len(s.Steps))
 }
 
-// sessionsAcross refuses to continue in the middle of a session, because its cookies were not
-// saved.
+// sessionsAcross returns an error if the run would continue in the middle of a session, because the
+// session's cookies were not saved.
 func (s *Scenario) sessionsAcross(first int) *PartError {
 	began := map[string]int{}
 	for i := range s.Steps {
@@ -121,7 +121,7 @@ func sessionsOf(step Step) []string {
 	return names
 }
 
-// kept is a run with a kept namespace.
+// kept is an earlier run whose namespace was kept.
 type kept struct {
 	run    string
 	seed   uint64
@@ -193,7 +193,8 @@ func (r *runner) resume(ctx context.Context, s *Scenario, first int, report *Rep
 	return nil
 }
 
-// certificatesAcross reports whether a step from first on needs a key of an earlier step.
+// certificatesAcross reports whether the step at first or a later step needs a key that an earlier
+// step created.
 func (s *Scenario) certificatesAcross(first int) bool {
 	clients, authorities := map[string]bool{}, map[string]bool{}
 	needed := false

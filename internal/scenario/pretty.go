@@ -16,13 +16,14 @@ type Pretty struct {
 	style Style
 }
 
-// Style describes the output. The zero Style is a plain file.
+// Style describes the output. The zero Style is that of a plain file.
 type Style struct {
-	// Color enables ANSI colors: on a terminal, unless NO_COLOR is set (https://no-color.org).
+	// Color enables ANSI colors. Set it for a terminal, unless NO_COLOR is set
+	// (https://no-color.org).
 	Color bool
-	Live  bool // Live enables lines that are overwritten: on a terminal without other output
-	// Flags are the flags that select the cluster in suggested commands, with a leading space;
-	// empty if none.
+	Live  bool // Live lets a line overwrite the line before. Set it for a terminal without other output.
+	// Flags are the flags that select the cluster in suggested commands. They start with a space,
+	// or are empty.
 	Flags string
 }
 
@@ -40,7 +41,8 @@ const (
 	eraseLine = "\r\x1b[K"
 )
 
-// liveWidth is the longest line to overwrite: a wrapped line would leave its first part.
+// liveWidth is the longest line that can be overwritten. The first part of a wrapped line would
+// remain.
 const liveWidth = 76
 
 // ScenarioStarted implements Progress.
@@ -126,7 +128,7 @@ func (p *Pretty) ScenarioDone(r Report) {
 	p.Cleanup(r.Cleanup, "  ")
 }
 
-// Cleanup writes what could not be removed; nothing if problem is empty.
+// Cleanup reports what could not be removed. If problem is empty, it writes nothing.
 func (p *Pretty) Cleanup(problem, indent string) {
 	if problem != "" {
 		p.Printf("%s%s not everything could be removed: %s\n", indent, p.style.Mark("!"), problem)
@@ -161,7 +163,7 @@ func (p *Pretty) Explain(s StepReport, indent string) {
 	}
 }
 
-// widestField is the longest field with the expected value on the same line.
+// widestField is the longest field whose expected value is on the same line.
 const widestField = 48
 
 func writeMismatch(w io.Writer, m probe.Mismatch) {
@@ -220,7 +222,8 @@ func (s StepReport) Title() string {
 	return s.Name + ": " + s.Text
 }
 
-// effort returns the duration, and the number of polls if the step needed more than steady.
+// effort returns the duration of the step. It adds the number of polls if the step needed more than
+// steady.
 func (s StepReport) effort() string {
 	if s.Tries > steady && s.Summary == "" {
 		return fmt.Sprintf("(%.1fs, %d tries)", s.Seconds, s.Tries)
@@ -228,7 +231,7 @@ func (s StepReport) effort() string {
 	return fmt.Sprintf("(%.1fs)", s.Seconds)
 }
 
-// OutcomeText returns an outcome as a predicate.
+// OutcomeText returns an outcome as the predicate of a sentence.
 func OutcomeText(o Outcome) string {
 	switch o {
 	case TimedOut:

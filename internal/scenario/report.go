@@ -23,7 +23,7 @@ const (
 	Skipped Outcome = "skipped"
 	// Failed: a result differs from the expected one, or the cluster refused a manifest.
 	Failed      Outcome = "failed"
-	TimedOut    Outcome = "timeout"     // TimedOut: a wait timed out, so the rest was not tested
+	TimedOut    Outcome = "timeout"     // TimedOut: a wait timed out, so later steps were not tested
 	Broken      Outcome = "broken"      // Broken: the lab does not work, so nothing was tested
 	Interrupted Outcome = "interrupted" // Interrupted: the caller canceled the run
 )
@@ -56,17 +56,17 @@ type Report struct {
 	Steps     []StepReport `json:"steps"`
 	// Kept is true if the namespace was kept for debugging.
 	Kept bool `json:"kept,omitempty"`
-	// Next is the number of the step to continue a kept run with; 0 if all steps passed.
+	// Next is the number of the step at which a kept run can continue, or 0 if all steps passed.
 	Next int `json:"next,omitempty"`
-	// Changed lists what a kept run has changed outside its namespace and not restored.
+	// Changed lists objects outside its namespace that a kept run has changed and not restored.
 	Changed []string `json:"changed,omitempty"`
-	// Cleanup lists what could not be removed; empty if nothing.
+	// Cleanup lists what could not be removed. It is empty if everything was removed.
 	Cleanup string `json:"cleanup,omitempty"`
-	// PodsKept is true if another run can use the pods and the namespace.
+	// PodsKept is true if the next run can use the pods and the namespace of this one.
 	PodsKept bool `json:"-"`
 }
 
-// NotBegun returns the report of a scenario that did not start.
+// NotBegun returns the report of a scenario that did not start, with the reason why.
 func (s *Scenario) NotBegun(why string) *Report {
 	return &Report{
 		Scenario: s.Metadata.Name, Title: s.Metadata.Title, File: s.file, Outcome: Skipped, Reason: why,
@@ -78,28 +78,28 @@ func (s *Scenario) NotBegun(why string) *Report {
 type StepReport struct {
 	// Number counts from 1.
 	Number int `json:"number"`
-	// Name is the name in the file; empty if it has none.
+	// Name is the step's name in the file. It can be empty.
 	Name string `json:"name,omitempty"`
 	Verb string `json:"verb"`
 	// Text describes the step with the host names of the run.
 	Text string `json:"text"`
-	// Line is the line in the file, counted from 1; 0 if unknown.
+	// Line is the step's line in the file, counted from 1, or 0 if unknown.
 	Line    int     `json:"line,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	Seconds float64 `json:"seconds"`
-	// Tries is the number of polls; 0 for a step that does not poll.
+	// Tries is the number of polls. It is 0 for a step that does not poll.
 	Tries int `json:"tries,omitempty"`
 	// Mismatches are the last differences, if the step did not pass.
 	Mismatches []probe.Mismatch `json:"mismatches,omitempty"`
 	// Summary summarizes many requests in one line.
 	Summary string `json:"summary,omitempty"`
-	// Share is the result for the share of a traffic step.
+	// Share is the result for a traffic step that expects a share.
 	Share *ShareReport `json:"share,omitempty"`
 	// While has the nested steps. If one of them fails, this step fails, too.
 	While []StepReport `json:"while,omitempty"`
 	// Error says why the step could not run or be evaluated.
 	Error string `json:"error,omitempty"`
-	// Note adds to the mismatches.
+	// Note explains the mismatches.
 	Note string `json:"note,omitempty"`
 	// Answer is the response to the last request.
 	Answer *Answer `json:"answer,omitempty"`
@@ -147,7 +147,7 @@ func (silent) StepStarted(StepReport) {}
 func (silent) StepDone(StepReport)    {}
 func (silent) ScenarioDone(Report)    {}
 
-// passed returns how many steps have passed, in this run and the one that it continues.
+// passed returns how many steps have passed in this run, and in the kept run that it continues.
 func (r *Report) passed() int {
 	last := 0
 	for _, s := range r.Steps {
@@ -162,7 +162,7 @@ func (r *Report) passed() int {
 	return last
 }
 
-// FailedStep returns the first step that did not pass; nil if none.
+// FailedStep returns the first step that did not pass. It is nil if all passed.
 func (r *Report) FailedStep() *StepReport {
 	for i, s := range r.Steps {
 		if s.Outcome != Passed && s.Outcome != Skipped {
@@ -191,7 +191,7 @@ func (s StepReport) Why() string {
 	return why + s.whyInside()
 }
 
-// whyInside returns why a nested step did not pass; empty if all passed.
+// whyInside returns why a nested step did not pass. It is empty if all nested steps passed.
 func (s StepReport) whyInside() string {
 	for _, inside := range s.While {
 		if inside.Outcome != Passed && inside.Outcome != Skipped {

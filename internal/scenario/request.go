@@ -98,7 +98,7 @@ func (r *runner) request(e Expect) (probe.Request, error) {
 	return request, nil
 }
 
-// host returns the host that the ingress receives, without a port; empty if there is none.
+// host returns the host that the ingress receives, without a port. It is empty if there is no host.
 func (e Expect) host(names isolation) string {
 	u, err := url.Parse(names.url(e.URL))
 	if err != nil {
@@ -113,7 +113,8 @@ func (e Expect) host(names isolation) string {
 	return host
 }
 
-// Host returns the host that the ingress receives, without a port: of the URL, or of a Host header.
+// Host returns the host that the ingress receives, without a port. It comes from the Host header if
+// there is one, and otherwise from the URL.
 func (e Expect) Host() string { return e.host(isolation{}) }
 
 // session is the state that a browser keeps between requests.
@@ -122,7 +123,7 @@ type session struct {
 	pod     string // pod is the pod that served the session's last step; empty before the first
 }
 
-// session returns the session of a name, which it creates on first use.
+// session returns the session with a name. It creates the session on first use.
 func (r *runner) session(name string) (*session, error) {
 	if s := r.sessions[name]; s != nil {
 		return s, nil
@@ -136,7 +137,8 @@ func (r *runner) session(name string) (*session, error) {
 	return s, nil
 }
 
-// samePod compares the responding pod with the session's last one. Any pod can be the first.
+// samePod compares the responding pod with the session's last one. The first response can come from
+// any pod.
 func (s *session) samePod(want bool, o *probe.Observation) []probe.Mismatch {
 	if o.Served == nil {
 		return []probe.Mismatch{{Field: "answered by", Expected: "a pod", Observed: "no workload"}}
@@ -167,7 +169,8 @@ const controllerPods = "app.kubernetes.io/name=ingress-controller"
 // answer is a response from one destination.
 type answer struct {
 	probe.Observation
-	// way is the destination, "node a (10.0.0.1:80)"; empty if the URL alone determines it.
+	// way is the destination, such as "node a (10.0.0.1:80)". It is empty if the URL alone
+	// determines it.
 	way string
 }
 
@@ -213,8 +216,8 @@ func (r *runner) answers(ctx context.Context, e Expect, request probe.Request, t
 	return all, nil
 }
 
-// askAgent sends requests through the agent in the pod, in milliseconds; see probe.Agent. It
-// returns false if there is no such agent.
+// askAgent sends requests through the agent in the pod (see probe.Agent), which takes milliseconds.
+// It returns false if the pod has no agent.
 func (r *runner) askAgent(ctx context.Context, pod *corev1.Pod, request probe.Request, requests []string) ([]probe.Observation, bool) {
 	query := url.Values{probe.AgentRequest: requests}
 	answer, err := r.env.Kube.PostPod(ctx, pod.Namespace, pod.Name, probe.AgentPort, probe.AgentPath, query)
@@ -246,7 +249,8 @@ func (r *runner) askProgram(ctx context.Context, pod *corev1.Pod, request probe.
 	return observed, nil
 }
 
-// observations parses the results of requests, one a line, up to the first without a response.
+// observations parses the results of requests. Each line has one result. Only the last can be
+// without a response.
 func observations(request probe.Request, requests []string, text []byte) ([]probe.Observation, error) {
 	var all []probe.Observation
 	for line := range bytes.Lines(bytes.TrimSpace(text)) {
@@ -261,7 +265,7 @@ func observations(request probe.Request, requests []string, text []byte) ([]prob
 	}
 	n := len(all)
 	if wasAnswered := n > 0 && all[n-1].Err == nil; n == 0 || n > len(requests) || wasAnswered && n < len(requests) {
-		return nil, fmt.Errorf("it got %d requests and reported %d", len(requests), n)
+		return nil, fmt.Errorf("the program received %d requests, but reported %d results", len(requests), n)
 	}
 	return all, nil
 }
@@ -272,7 +276,7 @@ type unansweredError struct{ error }
 
 func (e unansweredError) Unwrap() error { return e.error }
 
-// place is an address with a name.
+// place is an address and its name in reports.
 type place struct{ name, address string }
 
 // destination is the parsed connectTo of an Expect.

@@ -18,9 +18,9 @@ import (
 // machine.
 const retireTimeout = time.Minute
 
-// Retire deletes objects of one namespace, and waits until new objects of the same names can start
-// without interference. Bare pods have to be deleted. Pods of workloads have to be terminating,
-// because those are no endpoints
+// Retire deletes objects of one namespace, and waits until new objects with the same names can
+// start without interference. It waits until bare pods no longer exist, and until pods of workloads
+// are terminating, because terminating pods are not endpoints
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination). It ignores
 // objects that do not exist. Each object needs a namespace.
 func Retire(ctx context.Context, k Kube, objects ...*unstructured.Unstructured) error {
@@ -76,7 +76,7 @@ func ownersOf(ctx context.Context, k Kube, objects []*unstructured.Unstructured)
 	return owners, nil
 }
 
-// remainder returns an object that Retire has to wait for; "" if there is none.
+// remainder returns an object that Retire has to wait for. It is "" if there is none.
 func remainder(ctx context.Context, k Kube, objects []*unstructured.Unstructured, owners map[types.UID]bool) (string, error) {
 	for _, o := range objects {
 		now, err := k.Get(ctx, o)

@@ -17,8 +17,8 @@ import (
 // cleanupTimeout limits the cleanup, which an interrupted run needs, too.
 const cleanupTimeout = 30 * time.Second
 
-// Run runs a loaded scenario in its own namespace, up to the first failure. It removes everything
-// unless env keeps it, without waiting for the removal.
+// Run runs a loaded scenario in its own namespace, up to the first failure. Unless env keeps the
+// run's objects, Run deletes them, and does not wait for the deletion.
 //
 // The Report is never nil. The error is not nil exactly if the outcome is Broken.
 func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
@@ -50,7 +50,8 @@ func Run(ctx context.Context, s *Scenario, env Env) (*Report, error) {
 	return report, nil
 }
 
-// newRun names the run, or finds the one to continue, and selects the steps to run.
+// newRun selects a name for the run, or finds the kept run to continue. It returns the steps to
+// run.
 func newRun(ctx context.Context, s *Scenario, env Env) (*runner, part, error) {
 	which, refused := s.part(env)
 	if refused != nil {
@@ -139,7 +140,7 @@ func (r *runner) step(ctx context.Context, index int, step Step) (StepReport, er
 	return report, err
 }
 
-// run runs a described step.
+// run runs a step. report already describes the step.
 func (r *runner) run(ctx context.Context, step Step, report *StepReport) error {
 	begin, current, limits, around := time.Now(), r.current, r.limits, r.around
 	r.current, r.limits, r.around = step, StepLimits{}, append(slices.Clip(around), step.Name)
@@ -196,7 +197,7 @@ func await[T any](ctx context.Context, something <-chan T) {
 	}
 }
 
-// pauseFor waits for span, and reports whether ctx is still active.
+// pauseFor waits for span or the end of ctx, and reports whether ctx is still active.
 func pauseFor(ctx context.Context, span time.Duration) bool {
 	timer := time.NewTimer(span)
 	defer timer.Stop()
@@ -215,8 +216,8 @@ func (r *runner) catch(ctx context.Context, step Step, report *StepReport, err e
 	return lost(report, err, gone)
 }
 
-// lost makes a step Broken if its cluster or namespace is lost, and returns the cause; otherwise
-// err.
+// lost makes a step Broken if its cluster or namespace is lost (gone is not nil), and returns the
+// cause. Otherwise, it returns err.
 func lost(report *StepReport, err, gone error) error {
 	if gone == nil {
 		return err
@@ -229,7 +230,7 @@ func lost(report *StepReport, err, gone error) error {
 	return cmp.Or(err, gone)
 }
 
-// brokenUnless returns Broken, or the outcome for the end of ctx.
+// brokenUnless returns Broken, or the outcome for the end of ctx if ctx has ended.
 func brokenUnless(ctx context.Context) Outcome {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -298,7 +299,8 @@ func hasPods(o *unstructured.Unstructured) bool {
 
 func isNoIngress(o *unstructured.Unstructured) bool { return o.GetKind() != "Ingress" }
 
-// keep keeps everything, and labels the namespace for a later run.
+// keep leaves all objects in the cluster, and labels the namespace so that a later run can
+// continue.
 func (r *runner) keep(ctx context.Context, report *Report) {
 	passed := report.passed()
 	report.Changed = r.changed()

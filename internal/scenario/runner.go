@@ -32,14 +32,14 @@ type runner struct {
 	applied []*unstructured.Unstructured
 	// classes are the applied IngressClasses, which outlive the namespace.
 	classes []*unstructured.Unstructured
-	// sessions, authorities, and clients are what later steps refer to by name.
+	// sessions, authorities, and clients are by name. Later steps refer to them.
 	sessions    map[string]*session
 	authorities map[string]*pki.Authority
 	clients     map[string]*tls.Certificate
 	// rand selects at random, such as the pods of a fault; it depends on the seed.
 	rand *rand.Rand
-	// current is the current step, limits are its limits, and around are the names of it and its
-	// enclosing steps.
+	// current is the current step, and limits are its limits. around are the names of its enclosing
+	// steps and of the step itself.
 	current   Step
 	limits    StepLimits
 	around    []string
@@ -91,7 +91,7 @@ func (r *runner) object(text, namespace string) (*unstructured.Unstructured, err
 	return o, nil
 }
 
-// namespace returns the namespace of an object, for the value in a step.
+// namespace returns the namespace that the value in a step means.
 func (r *runner) namespace(given string) string {
 	switch given {
 	case "":
@@ -109,8 +109,8 @@ func inNamespace(namespace string) string {
 	return " in " + namespace
 }
 
-// SystemNamespace is the controller's namespace, the only other one that a scenario or lab can
-// change.
+// SystemNamespace is the controller's namespace. It is the only namespace that a scenario or lab
+// can change besides its own.
 const SystemNamespace = "ingresslab-system"
 
 // noNamespace is the namespace value of an object without one.
@@ -134,7 +134,7 @@ func outcomeOf(err error) Outcome {
 	return Broken
 }
 
-// refused sets the outcome for a response of the API server; err can be nil.
+// refused sets the outcome for an error from the API server; err can be nil.
 func (s *StepReport) refused(err error) error {
 	s.Outcome = outcomeOf(err)
 	return err
@@ -149,12 +149,12 @@ func (s *StepReport) broken(err error) error {
 // savedObject is an object outside the run's namespace, with the state to restore.
 type savedObject struct {
 	object *unstructured.Unstructured
-	// before is the saved state; nil if the object did not exist.
+	// before is the saved state. It is nil if the object did not exist.
 	before *unstructured.Unstructured
 }
 
 // save records the state of objects outside the run's namespace for restoreAll. It skips the run's
-// own objects, and saved ones.
+// own objects, and objects that are already saved.
 func (r *runner) save(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	for _, o := range objects {
 		if o.GetNamespace() == r.names.namespace || o.GetKind() == "IngressClass" || r.hasSaved(o) {
@@ -223,7 +223,8 @@ func (r *runner) restore(ctx context.Context, l savedObject) error {
 	return r.env.Kube.Patch(ctx, l.object, types.MergePatchType, patch)
 }
 
-// restoringPatch returns the merge patch from now to before; nil if nothing differs.
+// restoringPatch returns the merge patch that changes now back to before. It is nil if they are
+// equal.
 func restoringPatch(now, before *unstructured.Unstructured) ([]byte, error) {
 	a, err := json.Marshal(withoutState(now))
 	if err != nil {

@@ -19,17 +19,18 @@ type Job struct {
 	// Locks names cluster-wide resources that the job changes. Two jobs with a lock in common do
 	// not run in parallel. No job runs in parallel with an exclusive one without locks.
 	Locks []string
-	// Tolerates names the locks of exclusive jobs that this one can run in parallel with.
+	// Tolerates names locks. This job can run in parallel with exclusive jobs that have only these
+	// locks.
 	Tolerates []string
 	// Do runs the job. If it returns false, no other job starts.
 	Do func(context.Context) (goOn bool)
-	// Finish runs after Do, in parallel with other jobs; nil for nothing.
+	// Finish runs after Do, in parallel with other jobs. It can be nil.
 	Finish func(context.Context)
 }
 
-// Schedule runs jobs in order, up to parallel at a time. Exclusive jobs run at the end, or First. A
-// waiting job lets later ones start. When ctx ends or a job returns false, no other job starts.
-// Schedule returns when all started jobs are done.
+// Schedule runs jobs in order, up to parallel at a time. Exclusive jobs run at the end, unless
+// First is set. Later jobs can start while a job waits. When ctx ends or a job returns false, no
+// other job starts. Schedule returns when all started jobs are done.
 func Schedule(ctx context.Context, parallel int, jobs []Job) {
 	p := &scheduler{slots: max(parallel, 1), jobs: slices.Clone(jobs)}
 	p.changed.L = &p.mu
@@ -88,7 +89,7 @@ func (p *scheduler) change(do func()) {
 // stop prevents the start of more jobs.
 func (p *scheduler) stop() { p.change(func() { p.stopped = true }) }
 
-// next returns the index of the job to start now; -1 if there is none.
+// next returns the index of the job to start now. It is -1 if no job can start.
 func (p *scheduler) next() int {
 	if p.stopped || len(p.running) >= p.slots {
 		return -1
@@ -116,7 +117,7 @@ func (j Job) conflictsWith(other Job) bool {
 // tolerates reports whether j can run in parallel with an exclusive job.
 func (j Job) tolerates(exclusive Job) bool {
 	if j.Exclusive {
-		return true // unless they have a common lock
+		return true // conflictsWith checks for a common lock
 	}
 	return !slices.ContainsFunc(exclusive.Locks, func(lock string) bool { return !slices.Contains(j.Tolerates, lock) })
 }

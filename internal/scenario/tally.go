@@ -26,12 +26,13 @@ type tally struct {
 	requests, failures int
 	begun              chan struct{} // begun is closed at the first response
 	start              time.Time
-	failure            string // failure describes the first failure, kinds counts each kind of failure
+	failure            string // failure describes the first failure. kinds counts the failures of each kind.
 	kinds              map[string]int
 	// firstFailure and lastFailure are the times of failures after start.
 	firstFailure, lastFailure time.Duration
 	statuses                  map[int]int
-	// pods and apps count by namespace/name; the namespace is empty if the pod does not know it.
+	// pods and apps count responses by namespace/name. The namespace is empty if the pod does not
+	// report it.
 	pods, apps map[string]int
 	took       []time.Duration // took has the durations of complete responses
 }
@@ -78,7 +79,8 @@ func (t *tally) fail(o probe.Observation) {
 // maxKinds is how many kinds of failures a report lists.
 const maxKinds = 4
 
-// failed lists the failures, the most frequent first; empty if there was none.
+// failed lists the kinds of failures, the most frequent first. It is empty if there were no
+// failures.
 func (t *tally) failed() string {
 	if t.failures == 0 {
 		return ""
@@ -97,8 +99,8 @@ func (t *tally) failed() string {
 		strings.Join(parts, "; "))
 }
 
-// quantile returns the time within which a share of the complete responses arrived; 0 without
-// responses.
+// quantile returns the time within which the given share of the complete responses arrived. It is 0
+// if there are no responses.
 func (t *tally) quantile(share float64) time.Duration {
 	if len(t.took) == 0 {
 		return 0
@@ -107,7 +109,7 @@ func (t *tally) quantile(share float64) time.Duration {
 	return sorted[max(int(math.Ceil(share*float64(len(sorted))))-1, 0)]
 }
 
-// judge compares the tally with the expectation, and writes both into the report.
+// judge compares the tally with the expectation, and writes the result into the report.
 func (r *runner) judge(ctx context.Context, e TrafficExpect, t *tally, report *StepReport) error {
 	report.Tries, report.Note = t.requests, t.failed()
 	report.Summary = fmt.Sprintf("%s, %d failed, %s answered", text.Count(t.requests, "request"), t.failures, text.Count(len(t.pods), "pod"))
@@ -224,16 +226,16 @@ const maxRequests = 100_000
 // interval is the range of accepted counts.
 type interval struct{ low, high int }
 
-// accepted returns the interval of a correct controller's count with the given confidence, in
-// percent. Both ends are exact quantiles of the binomial distribution, because approximations are
-// poor for the small shares of canaries.
+// accepted returns the interval in which a correct controller's count is with the given confidence,
+// in percent. Both ends are exact quantiles of the binomial distribution, because approximations
+// are poor for the small shares of canaries.
 func accepted(n int, percent, confidence float64) interval {
 	share := distuv.Binomial{N: float64(n), P: percent / 100}
 	tail := (1 - confidence/100) / 2
 	least := func(reaches func(below float64) bool) int {
 		return sort.Search(n, func(k int) bool { return reaches(share.CDF(float64(k))) })
 	}
-	// In floating point, a 1 can be a little less.
+	// Because of rounding errors, a probability of 1 can be a little less.
 	const rounding = 1e-12
 	return interval{
 		low:  least(func(below float64) bool { return below > tail }),
@@ -264,7 +266,8 @@ func (s Share) needed() (int, error) {
 		return accepted(n, s.Percent, s.confidence()).chance(n, s.DistinguishFrom) <= 1-s.power()/100
 	}
 	n := sort.Search(maxRequests+1, tells)
-	// Counts are whole, so the error rate is not monotonic. The result keeps the limit, too.
+	// Counts are whole numbers, so more requests can have a higher error rate. The result must keep
+	// the limit anyway.
 	if n > maxRequests {
 		return 0, errTooClose
 	}
@@ -293,7 +296,7 @@ func observedInterval(count, n int, confidence float64) (low, high float64) {
 type ShareReport struct {
 	// Of is the service or app: "service shop-canary".
 	Of string `json:"of"`
-	// Requests is how many were sent, Count how many Of has served.
+	// Requests is how many requests were sent. Count is how many of them Of has served.
 	Requests int `json:"requests"`
 	Count    int `json:"count"`
 	// Expected and Observed are shares. ObservedLow and ObservedHigh are the confidence interval of
@@ -309,8 +312,8 @@ type ShareReport struct {
 	Most  int `json:"most"`
 	// FalseAlarm is the probability that a controller with the expected share fails.
 	FalseAlarm float64 `json:"falseAlarm"`
-	// DistinguishFrom is the wrong share to distinguish, absent if none. Missed is the probability that a
-	// controller with it passes.
+	// DistinguishFrom is the wrong share to distinguish; it can be nil. Missed is the probability
+	// that a controller with this share passes.
 	DistinguishFrom *float64 `json:"tellFrom,omitempty"`
 	Missed          float64  `json:"missed,omitempty"`
 }
@@ -343,7 +346,7 @@ func (s ShareReport) String() string {
 	return text
 }
 
-// line returns String, or "" for nil.
+// line returns the report in one line. It returns "" if s is nil.
 func (s *ShareReport) line() string {
 	if s == nil {
 		return ""

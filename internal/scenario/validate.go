@@ -12,12 +12,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// maxName leaves space in a namespace's 63 characters for "lab-" and the run.
+// maxName leaves space for "lab-" and the run's name in a namespace, which has at most 63
+// characters.
 const maxName = 40
 
 var scenarioName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
-// Validate returns all errors of a scenario itself, without its manifests. It reads no files.
+// Validate returns all errors of a scenario itself. It reads no files, and does not check
+// manifests.
 func Validate(s *Scenario) strictyaml.Diagnostics {
 	c := &checker{file: s.file, positions: s.positions}
 	c.head(s)
@@ -84,7 +86,7 @@ type checker struct {
 	file      string
 	positions strictyaml.Positions
 	faults    strictyaml.Diagnostics
-	clients   []string // clients have a certificate from an earlier step
+	clients   []string // clients are the clients for which earlier steps created a certificate
 }
 
 func (c *checker) fault(path, format string, args ...any) {
@@ -162,7 +164,7 @@ func (c *checker) targets(path string, targets []string, objects bool) {
 	}
 }
 
-// choice is one of several fields that exclude each other.
+// choice is one of several fields of which exactly one must be given.
 type choice struct {
 	field string
 	given bool
@@ -241,7 +243,7 @@ func (c *checker) inNamespace(path, namespace string) {
 	}
 }
 
-// object validates a KIND/NAME that a step changes.
+// object validates the KIND/NAME of an object that a step changes.
 func (c *checker) object(path, text string) {
 	if text == "" {
 		c.fault(path, "is missing; write KIND/NAME")
@@ -257,7 +259,7 @@ func (c *checker) object(path, text string) {
 	}
 }
 
-// workload validates a KIND/NAME of the given kinds.
+// workload validates a KIND/NAME whose kind must be one of kinds.
 func (c *checker) workload(path, text string, kinds ...string) {
 	kind, name, _ := strings.Cut(text, "/")
 	switch {
@@ -275,7 +277,7 @@ func (c *checker) oneOf(path, word string, known ...string) {
 	}
 }
 
-// pods reports steps with a pod that is in no manifest.
+// pods reports steps that refer to a pod that is in no manifest.
 func (c *checker) pods(s *Scenario, read reading) {
 	var pods []string
 	for _, m := range read.manifests {

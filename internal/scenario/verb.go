@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// verb is the action of a step. A new verb is a type and a field of Step.
+// verb is the action of a step. To add a verb, add a type and a field of Step.
 type verb interface {
 	// validate reports invalid fields. path is the position of the verb.
 	validate(c *checker, path string)
@@ -26,24 +26,25 @@ type observer interface {
 	verb
 	// validateInCheck reports fields that are not allowed in a check.
 	validateInCheck(c *checker, path string)
-	// poll compares once.
+	// poll compares the cluster with the expectation once.
 	poll(ctx context.Context, r *runner) pollResult
 	// streak is how many polls in a row have to pass.
 	streak() int
 }
 
-// replayer is a verb with effects that a continued run has to know.
+// replayer is a verb whose effects a continued run has to know.
 type replayer interface {
 	replay(r *runner)
 }
 
-// traits are properties of a step that do not depend on a run. The zero value refers to nothing.
+// traits are properties of a step that do not depend on a run. The zero value is that of a step
+// that refers to no objects.
 type traits struct {
 	inSolution bool // inSolution is true if a solution can use the verb
 	// once is true if the result depends on chance, so that the step is never repeated.
 	once        bool
 	targets     []string     // targets are manifest files, and KIND/NAME of objects
-	request     *Expect      // request is the request that the step sends; nil if it sends none
+	request     *Expect      // request is the request that the step sends, or nil
 	session     string       // session is the session that the step takes part in
 	certificate *Certificate // certificate is the certificate that the step makes
 	while       []Step       // while are the steps that run during this one
@@ -103,7 +104,7 @@ func (s Step) verbs() []keyed {
 	return all
 }
 
-// only returns the step's verb; without a key if the step has none or several.
+// only returns the step's verb. Its key is empty if the step has no verb or several verbs.
 func (s Step) only() keyed {
 	if verbs := s.verbs(); len(verbs) == 1 {
 		return verbs[0]
@@ -111,16 +112,16 @@ func (s Step) only() keyed {
 	return keyed{"", noVerb{}}
 }
 
-// Verb returns the key of the step's verb; empty if it has none or several.
+// Verb returns the key of the step's verb. It is empty if the step has no verb or several verbs.
 func (s Step) Verb() string { return s.only().key }
 
-// observer returns the step's verb; nil if it changes something.
+// observer returns the step's verb. It is nil if the verb changes something.
 func (s Step) observer() observer {
 	o, _ := s.only().verb.(observer)
 	return o
 }
 
-// asks returns the request of a step as an Expect; nil if it sends none.
+// asks returns the request of a step as an Expect. It is nil if the step sends no request.
 func (s Step) asks() *Expect { return s.only().traits().request }
 
 // UnknownField implements strictyaml.UnknownFielder: an unknown key of a step was probably a verb.
@@ -128,7 +129,7 @@ func (Step) UnknownField(name string) string {
 	return fmt.Sprintf("unknown verb %q; the verbs are %s", name, strings.Join(Verbs(), ", "))
 }
 
-// noVerb is the verb of a step without one.
+// noVerb is the verb of a step that has no verb.
 type noVerb struct{}
 
 func (noVerb) validate(*checker, string) {}
@@ -138,7 +139,7 @@ func (noVerb) run(_ context.Context, _ *runner, report *StepReport) error {
 	return report.broken(errors.New("the step has no verb"))
 }
 
-// eachStep visits steps and their nested steps, with their positions.
+// eachStep calls visit for each step and nested step, with its position.
 func eachStep(path string, steps []Step, visit func(path string, step Step)) {
 	for i, step := range steps {
 		at := fmt.Sprintf("%s[%d]", path, i)

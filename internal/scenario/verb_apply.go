@@ -41,7 +41,7 @@ func (a Apply) run(ctx context.Context, r *runner, report *StepReport) error {
 	return report.refused(err)
 }
 
-// replay records the objects that an earlier run has applied.
+// replay records the objects that the earlier run has applied.
 func (a Apply) replay(r *runner) { r.remember(r.objectsOf(a)) }
 
 // objectsOf returns the objects of manifest files for this run.
@@ -55,9 +55,10 @@ func (r *runner) objectsOf(files []string) []*unstructured.Unstructured {
 	return objects
 }
 
-// awaitServiceAccount waits for the service account of bare Pods, which the API server refuses
-// before (https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts).
-// Controllers such as the Deployment controller retry.
+// awaitServiceAccount waits for the service account of bare Pods. The API server refuses such Pods
+// until it exists
+// (https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts). Other
+// pods need no wait, because controllers such as the Deployment controller retry.
 func (r *runner) awaitServiceAccount(ctx context.Context, objects []*unstructured.Unstructured) error {
 	if !slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Pod" }) {
 		return nil
@@ -79,7 +80,7 @@ func (t Delete) traits() traits { return traits{inSolution: true, targets: t} }
 
 func (t Delete) describe(isolation) string { return "delete " + strings.Join(t, ", ") }
 
-// run deletes the objects, and waits until none exists.
+// run deletes the objects, and waits until they no longer exist.
 func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
 	objects, err := t.objects(r)
 	if err != nil {
@@ -97,7 +98,8 @@ func (t Delete) run(ctx context.Context, r *runner, report *StepReport) error {
 	return report.settle(c, TimedOut)
 }
 
-// replay removes the objects that an earlier run has deleted. Load has refused invalid targets.
+// replay forgets the objects that the earlier run has deleted. Load has already refused invalid
+// targets.
 func (t Delete) replay(r *runner) {
 	if objects, err := t.objects(r); err == nil {
 		r.forget(objects)

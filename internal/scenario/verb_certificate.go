@@ -19,8 +19,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Certificate is a certificate to create: for a server with hosts, for a client with client.
-// Without both, the Secret has only the CA certificate.
+// Certificate is a certificate to create. If hosts is given, it is for a server; if client is
+// given, it is for a client. If neither is given, the Secret has only the CA certificate.
 type Certificate struct {
 	// Name of the Secret for tls.crt, tls.key, and the CA's ca.crt. An existing Secret is replaced.
 	Secret string `yaml:"secret,omitempty"`
@@ -28,8 +28,8 @@ type Certificate struct {
 	Hosts Strings `yaml:"hosts,omitempty"`
 	// The name of a client, by which expect presents the certificate.
 	Client string `yaml:"client,omitempty"`
-	// Name of the certificate authority (CA) that signs, which is created on first use; "lab" if
-	// not given.
+	// Name of the certificate authority (CA) that signs the certificate; "lab" if not given. The
+	// first step with a name creates the CA.
 	CA string `yaml:"ca,omitempty"`
 }
 
@@ -72,13 +72,14 @@ func (cert Certificate) describe(names isolation) string {
 	return "create a certificate " + of
 }
 
-// defaultAuthority is the CA if a step names none.
+// defaultAuthority is the name of the CA if a step has no ca.
 const defaultAuthority = "lab"
 
-// validity exceeds the duration of a run. Only the run trusts the certificates.
+// validity is longer than a run. It can be short, because only the run trusts the certificates.
 const validity = 24 * time.Hour
 
-// run creates a certificate, keeps a client's, and stores it in its Secret if it has one.
+// run creates a certificate. It remembers a client's certificate for later steps, and stores the
+// certificate in the Secret if one is given.
 func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) error {
 	signer, err := r.authority(cert.CA)
 	if err != nil {
@@ -108,7 +109,7 @@ func (cert Certificate) run(ctx context.Context, r *runner, report *StepReport) 
 	return report.refused(err)
 }
 
-// authority returns the CA of a name, which it creates on first use.
+// authority returns the CA with a name. It creates the CA on first use.
 func (r *runner) authority(name string) (*pki.Authority, error) {
 	name = cmp.Or(name, defaultAuthority)
 	if a := r.authorities[name]; a != nil {
@@ -142,7 +143,8 @@ func secretOf(name string, signer *pki.Authority, pair *pki.KeyPair) *unstructur
 	}}
 }
 
-// noPairError reports a Secret without a valid certificate and key, which is not the lab's fault.
+// noPairError reports a Secret without a valid certificate and key. This is a failure of the
+// scenario, not of the lab.
 type noPairError struct{ error }
 
 // fingerprint returns the fingerprint of the certificate in a Secret with a valid key.
@@ -155,7 +157,8 @@ func (r *runner) fingerprint(ctx context.Context, name string) (string, error) {
 	if block == nil {
 		return "", noPairError{fmt.Errorf("%s has no certificate", corev1.TLSCertKey)}
 	}
-	// The controller keeps the last valid pair, which might have the same certificate.
+	// If the key is invalid, the controller keeps the last valid pair, which might have this
+	// certificate.
 	if _, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
 		return "", noPairError{fmt.Errorf("the pair is invalid: %w", err)}
 	}

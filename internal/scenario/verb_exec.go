@@ -18,19 +18,20 @@ import (
 
 // Exec runs a program in a container and checks its output.
 type Exec struct {
-	// A pod, or a workload whose first ready pod runs the program: net-test, deployment/web.
+	// The pod that runs the program, such as net-test, or a workload whose first ready pod runs it,
+	// such as deployment/web.
 	Pod string `yaml:"pod" jsonschema:"required"`
 	// Name of the container, if there are several.
 	Container string `yaml:"container,omitempty"`
-	// The program and its arguments. No shell is in between.
+	// The program and its arguments. No shell interprets them.
 	Command Strings `yaml:"command" jsonschema:"required,minItems=1"`
 	// The exit code, 0 if not given.
 	ExitCode int `yaml:"exitCode,omitempty" jsonschema:"minimum=0,maximum=255"`
-	// Texts in the output of the program, from both streams.
+	// Texts that are in the program's standard output or standard error.
 	Contains Strings `yaml:"contains,omitempty"`
 	// Texts that are not in the output.
 	NotContains Strings `yaml:"notContains,omitempty"`
-	// How long to repeat the program until the output is as expected; once if not given.
+	// How long to repeat the program until the output is as expected. If not given, it runs once.
 	Within Duration `yaml:"within,omitempty"`
 }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// Expect is one request with the expected response.
+// Expect is one request and the expected response.
 type Expect struct {
-	// An absolute http or https URL. Hosts under .test belong to this run: shop.test becomes
-	// shop.RUN.test here and in the Ingresses.
+	// An absolute http or https URL. Hosts under .test get the run's name: shop.test becomes
+	// shop.RUN.test, in this URL and in the Ingresses.
 	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
 	// The request's method, GET if not given.
 	Method string `yaml:"method,omitempty"`
@@ -30,16 +30,17 @@ type Expect struct {
 	Header map[string]string `yaml:"header,omitempty"`
 	// The request's body.
 	Body string `yaml:"body,omitempty"`
-	// Name of a session: its steps share cookies, as in a browser.
+	// Name of a session. Steps with the same session share cookies, as in a browser.
 	Session string `yaml:"session,omitempty"`
 	// Name of a running pod with the net-test program that sends the request, instead of this
-	// machine. The names of Services resolve there.
+	// machine. In a pod, the names of Services resolve.
 	From string `yaml:"from,omitempty"`
 	// Where to connect to, instead of the URL's host: pod/NAME:PORT, service/NAME:PORT,
 	// node/NAME:PORT, node:PORT (each node in turn), controller:PORT (each pod of the controller).
 	// Needs from.
 	ConnectTo string `yaml:"connectTo,omitempty"`
-	// Name of the client whose certificate, from an earlier step, is presented.
+	// Name of a client. The request presents the client's certificate, which an earlier step
+	// created.
 	ClientCertificate string `yaml:"clientCertificate,omitempty"`
 	// Follow redirects, and check the last response.
 	Follow bool `yaml:"follow,omitempty"`
@@ -72,7 +73,7 @@ type Expect struct {
 type ShownCertificate struct {
 	// Name of the Secret with the certificate.
 	Secret string `yaml:"secret,omitempty"`
-	// All DNS names in it, in any order.
+	// All DNS names in the certificate, in any order.
 	Names Strings `yaml:"names,omitempty"`
 }
 
@@ -80,7 +81,7 @@ type ShownCertificate struct {
 type Received struct {
 	// The request's method.
 	Method string `yaml:"method,omitempty"`
-	// The path in the request line, neither decoded nor cleaned.
+	// The path in the request line, as received: neither decoded nor cleaned.
 	Path string `yaml:"path,omitempty"`
 	// The text after the first question mark.
 	Query string `yaml:"query,omitempty"`
@@ -133,7 +134,7 @@ func (e Expect) expectsNothing() bool {
 		e.SamePod == nil && e.Latency == 0 && e.Certificate == nil && e.Received == nil
 }
 
-// needsTLS reports a field about TLS for a URL without TLS.
+// needsTLS reports an error if the URL does not use TLS, which a field requires.
 func (e Expect) needsTLS(c *checker, path string) {
 	if u, err := url.Parse(e.URL); err == nil && u.Scheme == "http" && !e.Follow {
 		c.fault(path, "needs an https URL: only TLS has certificates")
@@ -229,8 +230,8 @@ func (a Received) describe(names isolation) string {
 // streak is 1 for a request from a pod, which is sent steady times in one poll.
 func (e Expect) streak() int { return steady / e.times() }
 
-// times is how often one poll sends the request. A start of a program in a pod takes as long as a
-// hundred requests, so one start sends all.
+// times is how often one poll sends the request. Starting a program in a pod takes as long as a
+// hundred requests, so one start of the program sends all requests of a poll.
 func (e Expect) times() int {
 	if e.From != "" {
 		return steady
@@ -238,8 +239,8 @@ func (e Expect) times() int {
 	return 1
 }
 
-// run polls until the response is as expected. No response is a failure, too: only the ingress gets
-// the request, not the lab.
+// run polls until the response is as expected. If there is no response, the scenario fails, because
+// the ingress is responsible, not the lab.
 func (e Expect) run(ctx context.Context, r *runner, report *StepReport) error { //nolint:unparam // the interface verb has the error
 	p := r.polling(e.Within, expectWithin, e.streak(), report)
 	c := converge(ctx, p, func(ctx context.Context) pollResult { return e.poll(ctx, r) })
@@ -363,7 +364,7 @@ func (a Received) expectation(names isolation) *probe.Received {
 	return want
 }
 
-// servicesOf returns the Services that have the pod as an endpoint, for any controller.
+// servicesOf returns the Services that have the pod as an endpoint. It works with any controller.
 func (r *runner) servicesOf(ctx context.Context, pod string) ([]string, error) {
 	slices, err := r.env.Kube.Clientset().DiscoveryV1().EndpointSlices(r.names.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

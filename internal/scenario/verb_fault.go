@@ -16,11 +16,11 @@ type Fault struct {
 type PodFault struct {
 	// Name of the pod.
 	Name string `yaml:"name,omitempty"`
-	// The Service that has the pods as endpoints.
+	// The Service whose endpoints the pods are.
 	Service string `yaml:"service,omitempty"`
 	// The pods of a workload, as KIND/NAME.
 	Workload string `yaml:"workload,omitempty"`
-	// Name of a session: the pod that served its last step.
+	// Name of a session. The fault affects the pod that served the session's last step.
 	Session string `yaml:"session,omitempty"`
 	// The namespace of the pods; the run's own if not given.
 	Namespace string `yaml:"namespace,omitempty"`
@@ -66,7 +66,7 @@ func (p PodFault) validate(c *checker, path string) {
 		c.workload(path+".workload", p.Workload, "deployment", "daemonset", "statefulset", "replicaset")
 	}
 	if p.Count < 0 || p.Count > 1 && (p.Name != "" || p.Session != "") {
-		c.fault(path+".count", "%d pods cannot be chosen by name or session", p.Count)
+		c.fault(path+".count", "%d pods cannot be selected by name or session, which refer to one pod", p.Count)
 	}
 	c.inNamespace(path+".namespace", p.Namespace)
 	c.oneOf(path+".action", p.Action, "delete", "kill", "crash", "unready")
@@ -115,7 +115,7 @@ func (f NodeFault) target() string {
 	return "node " + f.Name
 }
 
-// cannotError reports a fault that cannot be injected, which is a failure of the scenario.
+// cannotError reports a fault that cannot be injected. This is a failure of the scenario.
 type cannotError struct{ text string }
 
 func (e *cannotError) Error() string { return e.text }

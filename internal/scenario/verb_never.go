@@ -8,9 +8,9 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// Never sends a request repeatedly. The response must never be as its expect describes.
+// Never sends a request repeatedly. The response must never be the one that expect describes.
 type Never struct {
-	// The request and the forbidden response. Its within is not used.
+	// The request and the forbidden response. The field within is not allowed.
 	Expect Expect `yaml:"expect" jsonschema:"required"`
 	// How long to send requests; 3s if not given, and at least as long as the steps of while.
 	For Duration `yaml:"for,omitempty"`
@@ -41,17 +41,17 @@ func (n Never) describe(names isolation) string {
 	return text
 }
 
-// neverFor is how long to send requests, if the file does not say.
+// neverFor is how long to send requests if the file has no for.
 const neverFor = 3 * time.Second
 
-// glimpse is a forbidden response.
+// glimpse is a forbidden response and when it arrived.
 type glimpse struct {
 	after    time.Duration
 	observed *probe.Observation
 }
 
-// run sends requests for the given time and during the nested steps, and fails at the first
-// forbidden response. It also fails if no request got a response.
+// run sends requests for the given time and the response arrived during the nested steps, and fails
+// at the first forbidden response. It also fails if no request got a response.
 func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(n.Expect)
 	if err != nil {
@@ -79,7 +79,7 @@ func (n Never) run(ctx context.Context, r *runner, report *StepReport) error {
 	stop()
 	c := <-over
 	select {
-	case g := <-seen: // during the nested steps
+	case g := <-seen: // the response arrived during the nested steps
 		came = &g
 	default:
 	}

@@ -21,7 +21,7 @@ import (
 type Patch struct {
 	// The object, as KIND/NAME.
 	Object string `yaml:"object" jsonschema:"required"`
-	// The namespace of the object, ingresslab-system; the run's own if not given.
+	// The namespace of the object: ingresslab-system, or the run's own if not given.
 	Namespace string `yaml:"namespace,omitempty"`
 	// A JSON merge patch (RFC 7386): null removes a field, a list replaces the whole list.
 	Merge map[string]any `yaml:"merge,omitempty"`
@@ -56,7 +56,7 @@ func (p Patch) traits() traits {
 	return traits{inSolution: true, shared: sharedNamespace("namespace", p.Namespace)}
 }
 
-// maxPatchText limits the patch in a description.
+// maxPatchText limits the length of the patch in a description.
 const maxPatchText = 120
 
 func (p Patch) describe(names isolation) string {

@@ -72,7 +72,7 @@ func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
 const (
 	// restartedAt is the template annotation that kubectl rollout restart sets.
 	restartedAt = "kubectl.kubernetes.io/restartedAt"
-	// revision is the annotation with the revision of a ReplicaSet.
+	// revision is the annotation with the revision number of a ReplicaSet.
 	revision = "deployment.kubernetes.io/revision"
 )
 
@@ -134,12 +134,12 @@ func (r *runner) undo(ctx context.Context, o *unstructured.Unstructured) error {
 	return r.env.Kube.Patch(ctx, o, types.JSONPatchType, patch)
 }
 
-// previousTemplate returns a copy of the previous revision's template; nil if there is none.
+// previousTemplate returns a copy of the previous revision's template. It is nil if there is none.
 func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.PodTemplateSpec {
 	number := func(set *appsv1.ReplicaSet) int64 {
 		n, err := strconv.ParseInt(set.Annotations[revision], 10, 64)
 		if err != nil {
-			return 0 // without a number yet
+			return 0 // a new ReplicaSet has no number yet
 		}
 		return n
 	}
@@ -160,7 +160,7 @@ func previousTemplate(d *appsv1.Deployment, sets []appsv1.ReplicaSet) *corev1.Po
 	return previous.Spec.Template.DeepCopy()
 }
 
-// seeRollout compares a rollout with the rules of kubectl rollout status.
+// seeRollout checks whether a rollout is complete, by the rules of kubectl rollout status.
 func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) pollResult {
 	got, err := r.env.Kube.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
@@ -180,13 +180,13 @@ func (r *runner) seeRollout(ctx context.Context, o *unstructured.Unstructured) p
 type rolloutState struct {
 	observed                 bool
 	wanted, updated, running int32
-	// old is the number of pods of earlier revisions; only Deployments report it.
+	// old is the number of pods of earlier revisions. Only Deployments report it.
 	old int32
-	// goal describes the running pods.
+	// goal is a phrase that describes the running pods.
 	goal string
 }
 
-// rolloutLacks returns what a rollout waits for; empty if it is complete.
+// rolloutLacks returns what a rollout waits for. It is empty if the rollout is complete.
 func rolloutLacks(o *unstructured.Unstructured) (string, error) {
 	state, err := rolloutOf(o)
 	switch {

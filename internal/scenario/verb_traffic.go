@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/text"
 )
 
-// Traffic is many equal requests, with the expected statistics.
+// Traffic is a number of equal requests, and the expected statistics of their responses.
 type Traffic struct {
 	// As in expect.
 	URL string `yaml:"url" jsonschema:"required,pattern=^https?://"`
@@ -23,9 +23,11 @@ type Traffic struct {
 	Body string `yaml:"body,omitempty"`
 	// Name of a session, as in expect. Its first request gets the cookies before the others start.
 	Session string `yaml:"session,omitempty"`
-	// How many requests. With while, the steps determine it; with distinguishFrom, the share does.
+	// The number of requests. If while is given, its steps determine the number. If distinguishFrom
+	// is given, the number follows from the share.
 	Requests int `yaml:"requests,omitempty" jsonschema:"minimum=1,maximum=100000"`
-	// The most requests per second. Unlimited if not given; 200 with while.
+	// The maximum number of requests per second. If not given, it is 200 with while, and unlimited
+	// otherwise.
 	Rate int `yaml:"rate,omitempty" jsonschema:"minimum=1,maximum=10000"`
 	// Steps that run during the traffic, which lasts from the first response to one second after
 	// the last step.
@@ -38,7 +40,8 @@ type Traffic struct {
 
 // TrafficExpect are the expected statistics. At least one field is given.
 type TrafficExpect struct {
-	// How many requests can fail: without a complete response, or with a status of 500 or more.
+	// The maximum number of failed requests. A request fails without a complete response, or with a
+	// status of 500 or more.
 	Failures *int `yaml:"failures,omitempty" jsonschema:"minimum=0"`
 	// All statuses that occur.
 	Statuses []int `yaml:"statuses,omitempty"`
@@ -50,10 +53,10 @@ type TrafficExpect struct {
 	Share *Share `yaml:"share,omitempty"`
 }
 
-// Share is the share of responses of one service or app. The test assumes independent draws; the
-// confidence determines the accepted counts.
+// Share is the percentage of responses that come from one service or app. The test assumes that
+// each response is random and independent. The confidence determines the accepted counts.
 type Share struct {
-	// Name of the Service that has the pods as endpoints.
+	// Name of the Service whose endpoints respond.
 	Service string `yaml:"service,omitempty"`
 	// Name of the demo application.
 	App string `yaml:"app,omitempty"`
@@ -61,8 +64,8 @@ type Share struct {
 	Percent float64 `yaml:"percent" jsonschema:"required,minimum=0,maximum=100"`
 	// The probability that a correct controller passes, in percent; 99.9 if not given.
 	Confidence float64 `yaml:"confidence,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
-	// A wrong share, in percent, that the test has to distinguish from the right one. Without
-	// requests, it determines their number.
+	// A wrong share, in percent, that the test has to distinguish from the right one. If requests
+	// is not given, this share determines the number of requests.
 	DistinguishFrom float64 `yaml:"distinguishFrom,omitempty" jsonschema:"minimum=0,maximum=100"`
 	// The probability that a controller with the wrong share fails, in percent; 99.9 if not given.
 	Power float64 `yaml:"power,omitempty" jsonschema:"minimum=50,maximum=99.9999"`
@@ -70,14 +73,14 @@ type Share struct {
 
 // Latency limits the duration of complete responses. At least one field is given.
 type Latency struct {
-	// The longest duration of half of the responses.
+	// The maximum duration of the fastest half of the responses.
 	P50 Duration `yaml:"p50,omitempty"`
-	// The longest duration of 99 of 100 responses.
+	// The maximum duration of the fastest 99% of the responses.
 	P99 Duration `yaml:"p99,omitempty"`
 }
 
 const (
-	// defaultConfidence lets a correct controller fail once in a thousand runs.
+	// defaultConfidence makes a correct controller fail once in a thousand runs.
 	defaultConfidence  = 99.9
 	defaultConcurrency = 8
 	// whileRate detects a gap of some milliseconds, and leaves CPU time for the nested steps.
@@ -183,11 +186,12 @@ func (t Traffic) describe(names isolation) string {
 	return fmt.Sprintf("%s: %s", text.Count(total, "request"), request)
 }
 
-// afterglow is how long traffic continues after the nested steps, whose effects might be delayed.
+// afterglow is how long traffic continues after the nested steps, because their effects might be
+// delayed.
 const afterglow = time.Second
 
-// run sends many requests and judges the responses together, once: repeating a random result until
-// it passes is no test.
+// run sends many requests and judges the responses together. It does so only once, because a test
+// must not repeat a random result until it passes.
 func (t Traffic) run(ctx context.Context, r *runner, report *StepReport) error {
 	request, err := r.request(t.expect())
 	if err != nil {
@@ -241,7 +245,7 @@ func (t Traffic) expect() Expect {
 	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
 }
 
-// rate returns the most requests per second; 0 for no limit.
+// rate returns the maximum number of requests per second. It is 0 for no limit.
 func (t Traffic) rate() int {
 	if t.Rate == 0 && t.While != nil {
 		return whileRate
@@ -249,7 +253,7 @@ func (t Traffic) rate() int {
 	return t.Rate
 }
 
-// total returns the number of requests; 0 if the nested steps determine it.
+// total returns the number of requests. It is 0 if the nested steps determine the number.
 func (t Traffic) total() (int, error) {
 	if t.Requests == 0 && t.While == nil && t.Expect.Share != nil {
 		return t.Expect.Share.needed()
@@ -261,8 +265,8 @@ func (s Share) confidence() float64 { return cmp.Or(s.Confidence, defaultConfide
 
 func (s Share) power() float64 { return cmp.Or(s.Power, defaultConfidence) }
 
-// tells reports whether there is a wrong share to distinguish. It cannot be 0 percent: any share
-// detects a canary without responses.
+// tells reports whether there is a wrong share to distinguish. A wrong share of 0 percent is not
+// needed, because each test detects a canary without responses.
 func (s Share) tells() bool { return s.DistinguishFrom != 0 }
 
 // name returns the service or app.
@@ -300,7 +304,7 @@ func (f flow) run(ctx context.Context, total int, stop <-chan struct{}, seen *ta
 	clients.Wait()
 }
 
-// sell issues a ticket for each request at the rate.
+// sell issues tickets at the rate. Each request needs a ticket.
 func (f flow) sell(ctx context.Context, total int, stop <-chan struct{}, tickets chan<- struct{}) {
 	var pace <-chan time.Time
 	if f.rate > 0 {

@@ -18,30 +18,30 @@ import (
 type Wait struct {
 	// All applied objects are ready: Deployments are rolled out, Services have endpoints.
 	Ready bool `yaml:"ready,omitempty"`
-	// Name of an Ingress; needs address or addresses.
+	// Name of an Ingress. Needs address or addresses.
 	Ingress string `yaml:"ingress,omitempty"`
 	// Whether the Ingress has an address in its status.
 	Address *bool `yaml:"address,omitempty"`
-	// Which addresses the Ingress has in its status, exactly. nodes: those of the nodes with a
+	// The exact addresses in the status of the Ingress. nodes: the addresses of the nodes with a
 	// ready controller.
 	Addresses string `yaml:"addresses,omitempty" jsonschema:"enum=nodes"`
-	// Name of a Deployment; can have condition.
+	// Name of a Deployment. The field condition is optional.
 	Deployment string `yaml:"deployment,omitempty"`
-	// Name of a Service; needs endpoints.
+	// Name of a Service. Needs endpoints.
 	Service string `yaml:"service,omitempty"`
 	// The number of ready endpoints.
 	Endpoints *int `yaml:"endpoints,omitempty" jsonschema:"minimum=0"`
-	// Name of a Pod; can have condition.
+	// Name of a Pod. The field condition is optional.
 	Pod string `yaml:"pod,omitempty"`
-	// Any object, as KIND/NAME; needs exists or jsonpath.
+	// Any object, as KIND/NAME. Needs exists or jsonpath.
 	Object string `yaml:"object,omitempty"`
 	// The namespace of the object: ingresslab-system, - for an object without one, or the run's own
 	// if not given.
 	Namespace string `yaml:"namespace,omitempty"`
 	// Whether the object has to exist.
 	Exists *bool `yaml:"exists,omitempty"`
-	// A field of the object, in kubectl's notation: {.spec.type}; needs value. Several results are
-	// joined by spaces.
+	// A field of the object, in kubectl's notation, such as {.spec.type}. Needs value. If the path
+	// matches several fields, their values are joined by spaces.
 	JSONPath string `yaml:"jsonpath,omitempty"`
 	// The value of the field: * matches any text; an empty value means that the field is absent or
 	// empty.
@@ -61,7 +61,7 @@ func (w Wait) validate(c *checker, path string) {
 	c.goesWith(path+".address", subject, "ingress", w.Address != nil, w.Addresses == "")
 	c.goesWith(path+".addresses", subject, "ingress", w.Addresses != "", false)
 	if w.Address != nil && w.Addresses != "" {
-		c.fault(path, "exactly one of address and addresses is needed, both are given")
+		c.fault(path, "specify either address or addresses, not both")
 	}
 	c.goesWith(path+".endpoints", subject, "service", w.Endpoints != nil, true)
 	if subject != "pod" {
@@ -88,7 +88,7 @@ func (w Wait) validateObject(c *checker, path string) {
 	}
 	c.exactlyOne(path, choice{"exists", w.Exists != nil}, choice{"jsonpath", w.JSONPath != ""})
 	if (w.JSONPath == "") != (w.Value == nil) {
-		c.fault(path, "jsonpath and value go together: the field, and what it has to be")
+		c.fault(path, "jsonpath and value belong together: the field, and its expected value")
 	}
 	if _, err := parseJSONPath(w.JSONPath); err != nil {
 		c.fault(path+".jsonpath", "%q is not a path in kubectl's notation, such as {.spec.type}: %v", w.JSONPath, err)
@@ -97,7 +97,8 @@ func (w Wait) validateObject(c *checker, path string) {
 	}
 }
 
-// goesWith reports a field of another subject, or a missing field of the subject.
+// goesWith reports a field that belongs to a different subject, or a missing field that subject
+// needs.
 func (c *checker) goesWith(path, subject, owner string, isGiven, needed bool) {
 	field := path[strings.LastIndex(path, ".")+1:]
 	if isGiven && subject != owner {
@@ -120,7 +121,7 @@ func (w Wait) streak() int { return 1 }
 
 func (w Wait) describe(isolation) string { return "wait until " + w.goal() }
 
-// goal describes the condition.
+// goal describes the condition in one line.
 func (w Wait) goal() string {
 	switch {
 	case w.Ready:
@@ -209,10 +210,11 @@ func (w Wait) waitReady(ctx context.Context, r *runner, report *StepReport) erro
 	return nil
 }
 
-// readySlice is the duration of one of several waits, if the step can stop early.
+// readySlice is how long one poll waits if the step can stop early.
 const readySlice = 2 * time.Second
 
-// ready waits for the applied objects: until ctx ends, or for readySlice.
+// ready waits for the applied objects until ctx ends. If all is false, it waits for at most
+// readySlice.
 func (r *runner) ready(ctx context.Context, all bool) error {
 	if !all {
 		var cancel context.CancelFunc

@@ -23,7 +23,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// poll compares the object with the goal.
+// poll compares the object with the condition once.
 func (w Wait) poll(ctx context.Context, r *runner) pollResult {
 	var l pollResult
 	switch {
@@ -191,7 +191,7 @@ func judgeCondition(field string, status corev1.ConditionStatus, reason, message
 	return differs(field, "True", observed)
 }
 
-// seeField compares the existence of an object, and its field.
+// seeField compares an object's existence or field with the expectation.
 func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	o, err := r.object(w.Object, w.Namespace)
 	if err != nil {
@@ -222,14 +222,14 @@ func (r *runner) seeField(ctx context.Context, w Wait) pollResult {
 	return differs(w.JSONPath+" of "+kube.Describe(o), cmp.Or(wanted, "nothing"), cmp.Or(value, "nothing"))
 }
 
-// parseJSONPath parses a path in kubectl's notation. A missing field is empty.
+// parseJSONPath parses a path in kubectl's notation. The value of a missing field is empty.
 func parseJSONPath(text string) (*jsonpath.JSONPath, error) {
 	p := jsonpath.New("jsonpath").AllowMissingKeys(true)
 	return p, p.Parse(text)
 }
 
-// fieldOf returns a field as kubectl get -o jsonpath prints it: it joins several results with
-// spaces.
+// fieldOf returns a field as kubectl get -o jsonpath prints it, with spaces between several
+// results.
 func fieldOf(o *unstructured.Unstructured, text string) (string, error) {
 	p, err := parseJSONPath(text)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/probe"
 )
 
-// ourClass is served without an IngressClass. An IngressClass with ourController is served, too.
+// The simulated ingress serves Ingresses of ourClass, which needs no IngressClass, and Ingresses
+// whose IngressClass has ourController.
 const (
 	ourClass      = "ingresslab"
 	ourController = "ingresslab.dev/ingress-controller"
@@ -72,7 +73,7 @@ func (c *Cluster) endpoints(s *corev1.Service) {
 		}},
 		Ports: []discoveryv1.EndpointPort{{Port: &port}},
 	}
-	_ = c.store(slice, discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), s.Namespace) // the tracker takes any EndpointSlice
+	_ = c.store(slice, discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), s.Namespace) // the tracker accepts every EndpointSlice
 }
 
 func podOf(service string) string { return service + "-pod" }
@@ -89,7 +90,7 @@ func (c *Cluster) isOurs(i *networkingv1.Ingress) bool {
 	return controller == ourController
 }
 
-// ServeHTTP responds for the Service of the Ingress with the host, like a demo workload.
+// ServeHTTP responds like a demo workload behind the Service to which an Ingress routes the host.
 func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	namespace, service := c.route(r.Host)
 	if service == "" {

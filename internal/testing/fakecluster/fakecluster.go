@@ -1,8 +1,8 @@
 // Package fakecluster simulates a cluster in memory for the tests of scenarios and labs: an API
 // server, controllers, and an ingress. Changes are in effect when Apply returns.
 //
-// It simulates only what the engine reads: Deployments get a pod and a condition, Services get
-// endpoints, and Ingresses of our class get an address and are served.
+// It simulates only the state that scenarios and labs read: Deployments get a pod and a condition,
+// Services get endpoints, and Ingresses of its class get an address and are served.
 package fakecluster
 
 import (
@@ -37,15 +37,15 @@ const Address = "10.1.2.3"
 
 // Cluster implements scenario.Kube, and serves HTTP as an ingress. Set its hooks before use.
 type Cluster struct {
-	// ApplyErr returns the error of Apply for an object; nil for no errors.
+	// ApplyErr returns the error of Apply for an object. If it is nil, there are no errors.
 	ApplyErr func(*unstructured.Unstructured) error
-	// ReadyErr returns the error of WaitReady; nil for no errors.
+	// ReadyErr returns the error of WaitReady. If it is nil, there are no errors.
 	ReadyErr     func(context.Context, []*unstructured.Unstructured) error
 	NamespaceErr error  // NamespaceErr is the error of EnsureNamespace
 	Keeps        string // Keeps is an object, as "Kind/name", that Delete does not remove
-	// OnExec runs programs in containers. nil exits with 0 without output.
+	// OnExec runs programs in containers. If it is nil, each program exits with 0 and no output.
 	OnExec func(kube.Command) (kube.Output, error)
-	// OnPost responds to POST requests to pods. nil returns 200.
+	// OnPost responds to POST requests to pods. If it is nil, the response is 200.
 	OnPost func(pod, path string, query url.Values) kube.Answer
 
 	mu         sync.Mutex
@@ -56,7 +56,7 @@ type Cluster struct {
 	uids    int
 }
 
-// New returns an empty cluster, and a client for its ingress. Both end with the test.
+// New returns an empty cluster, and a client for its ingress. Both are closed when the test ends.
 func New(t *testing.T) (*Cluster, *probe.Client) {
 	t.Helper()
 	c := &Cluster{

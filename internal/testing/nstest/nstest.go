@@ -12,14 +12,15 @@ import (
 	"testing"
 )
 
-// inside is set in the environment of the child that runs in the namespaces.
+// inside is an environment variable that is set in the child process, which runs in the namespaces.
 const inside = "INGRESSLAB_TEST_NAMESPACES"
 
-// unavailable is the reason why there are no namespaces, if so.
+// unavailable is the reason why the tests do not run in namespaces. It is empty if they do.
 var unavailable string
 
-// Main is for TestMain. It runs the test binary again in new namespaces and exits with its code. If
-// that fails, the tests run outside, and Require skips its tests (with CI=true it fails them).
+// Main is for TestMain. It runs the test binary again in new namespaces, and exits with the
+// binary's exit code. If the namespaces are not available, the tests run without them, and Require
+// skips or (with CI=true) fails the tests that call it.
 func Main(m *testing.M) {
 	if os.Getenv(inside) != "" {
 		m.Run() // the testing package exits with the result

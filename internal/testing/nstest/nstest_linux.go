@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// isolate makes a command start in new namespaces. It is nil on systems that have none.
+// isolate makes a command start in new namespaces. It is nil on systems without namespaces.
 var isolate = func(cmd *exec.Cmd) {
 	a := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,

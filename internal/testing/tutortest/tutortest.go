@@ -17,7 +17,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/tutor"
 )
 
-// Course returns a lab with four tasks on three pages and a quiz. The third task is transient.
+// Course returns a lab with four tasks on three pages and a quiz. A later task undoes the third
+// task, so it is transient.
 func Course() tutor.Course {
 	l := &lab.Lab{Number: 7, Name: "doors"}
 	l.Title, l.Namespace = "Doors to open", "lab-7"
@@ -40,7 +41,7 @@ func Course() tutor.Course {
 //   - "stuck-ID": solving the task fails with the file's content
 //   - "down": the API server fails with the file's content
 //   - "gone": the cluster no longer exists
-//   - "lost": the part that the file names is missing
+//   - "lost": the part of the lab that the file's content names is missing
 //   - "fault": the code of the finding for hints
 type Session struct {
 	Dir string
@@ -115,7 +116,8 @@ func State(done ...string) lab.State {
 	return state
 }
 
-// Advise implements tutor.Session: three levels for the finding, and a default hint with one.
+// Advise implements tutor.Session: it returns three levels for the finding, and a default hint with
+// one level.
 func (s *Session) Advise(_ context.Context, task string) ([]lab.Advice, error) {
 	code, _ := s.read("fault")
 	finding := &diagnosis.Finding{Code: code, Object: "door/" + task, Field: "spec.lock", Expected: "open", Observed: "shut " + code}
@@ -130,13 +132,13 @@ func (s *Session) Pose(context.Context) (lab.Question, error) {
 	return lab.Question{Text: "Who answers?", Choices: []string{"the cat", "the dog"}}, nil
 }
 
-// Grade implements tutor.Session: the right answer is the dog.
+// Grade implements tutor.Session: the right answer is "the dog".
 func (s *Session) Grade(_ context.Context, choice string) (lab.Grade, error) {
 	return lab.Grade{Choice: choice, Truth: "the dog", Right: choice == "the dog", Why: "Cats do not answer.",
 		Evidence: "GET / returned: woof"}, nil
 }
 
-// Host returns a host for the session. It saves progress to "progress.json" in the directory.
+// Host returns a host for the session. The host saves progress to "progress.json" in the directory.
 func (s *Session) Host() *tutor.Host {
 	store := progress.NewStore(filepath.Join(s.Dir, "progress.json"))
 	h := &tutor.Host{
@@ -154,7 +156,7 @@ func (s *Session) Host() *tutor.Host {
 	return h
 }
 
-// files is a workspace without files.
+// files is an empty workspace.
 type files struct{}
 
 func (files) See(context.Context, []string) []tutor.FileState { return nil }
