@@ -45,7 +45,6 @@ func (l *Lab) about(t Task, seen []scenario.StepReport) diagnosis.About {
 	return a
 }
 
-// requests returns the requests of all checks of the lab.
 func (l *Lab) requests(meant intent) []diagnosis.Request {
 	var all diagnosis.About
 	for _, t := range l.Tasks {
@@ -192,12 +191,10 @@ func addWait(a *diagnosis.About, w scenario.Wait) {
 	}
 }
 
-// hasService reports whether the lab's manifests have a Service with a name.
 func (l *Lab) hasService(name string) bool {
 	return name != "" && find(l.Named(), key{"Service", l.Namespace, name}) != nil
 }
 
-// hosts returns the hosts in the checks of the lab.
 func (l *Lab) hosts() []string {
 	var all []string
 	for _, t := range l.Tasks {

@@ -162,7 +162,6 @@ func (s *Session) start(ctx context.Context, all bool) (plan, error) {
 	return p, s.awaitReady(ctx, p.apply)
 }
 
-// labels returns the labels of the lab's namespace.
 func (l *Lab) labels() map[string]string {
 	labels := map[string]string{Label: l.Name}
 	if l.Exclusive {

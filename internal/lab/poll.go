@@ -171,7 +171,6 @@ func (l *Lab) required() []*unstructured.Unstructured {
 	return required
 }
 
-// deletes reports whether a solution deletes the object.
 func (l *Lab) deletes(o *unstructured.Unstructured) bool {
 	for _, t := range l.Tasks {
 		for _, step := range t.Solution {

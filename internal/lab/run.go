@@ -150,7 +150,6 @@ func (r *run) settle(ctx context.Context, err error) {
 	r.report.Reason = err.Error()
 }
 
-// phases runs all phases of a lab.
 func (r *run) phases(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err

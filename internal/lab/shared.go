@@ -27,7 +27,6 @@ const (
 // sharedKinds are the kinds of objects that a lab can add to the controller's namespace.
 var sharedKinds = []string{"DaemonSet", "Deployment", "Ingress", "Service"}
 
-// isConfig reports whether an object is the controller's ConfigMap.
 func isConfig(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "ConfigMap" && o.GetNamespace() == ControllerNamespace && o.GetName() == ControllerConfigMap
 }
@@ -84,7 +83,6 @@ func (s sharedObjects) notes() []string {
 	return notes
 }
 
-// nodePorts returns the node ports that Services request.
 func nodePorts(objects ...*unstructured.Unstructured) []int64 {
 	var numbers []int64
 	for _, o := range objects {

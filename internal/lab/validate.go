@@ -14,7 +14,6 @@ import (
 	"github.com/ingresslab/ingresslab/internal/strictyaml"
 )
 
-// checker collects the errors of a file.
 type checker struct {
 	file      string
 	positions strictyaml.Positions
@@ -27,7 +26,6 @@ func (c *checker) fault(path, format string, args ...any) {
 	})
 }
 
-// validate validates the front matter.
 func (l *Lab) validate(file string, positions strictyaml.Positions) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: positions}
 	if strings.TrimSpace(l.Title) == "" {
@@ -89,7 +87,6 @@ func badNamespace(name string) string {
 	return ""
 }
 
-// validateObjects validates the objects of start/ or solution/.
 func (l *Lab) validateObjects(manifests []scenario.Manifest) strictyaml.Diagnostics {
 	var faults strictyaml.Diagnostics
 	seen := map[key]bool{}

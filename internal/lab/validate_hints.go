@@ -30,7 +30,6 @@ func (l *Lab) taskIDs() []string {
 	return ids
 }
 
-// hints validates the hints.
 func (c *checker) hints(l *Lab) {
 	ids := map[string]bool{}
 	for i, h := range l.Hints {
@@ -87,7 +86,6 @@ func (c *checker) levels(path string, h Hint) {
 	}
 }
 
-// blankNames returns the fields that a level can use: {{.Object}} and so on.
 func blankNames() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(blanks(diagnosis.Finding{}))) {
@@ -146,7 +144,6 @@ func (c *checker) quiz(q *Quiz) {
 	}
 }
 
-// solutions validates the solutions of the tasks.
 func (c *checker) solutions(l *Lab) {
 	for i, t := range l.Tasks {
 		path := fmt.Sprintf("tasks[%d]", i)
@@ -178,7 +175,6 @@ func (c *checker) files(path string, steps []scenario.Step, there map[string]sce
 	}
 }
 
-// validateMutants validates mutants.yaml.
 func (l *Lab) validateMutants(file string) strictyaml.Diagnostics {
 	c := &checker{file: file, positions: l.mutantPositions}
 	var hints []string

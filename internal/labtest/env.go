@@ -94,7 +94,6 @@ func outcomeOf(ctx context.Context) scenario.Outcome {
 	return scenario.Interrupted
 }
 
-// sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

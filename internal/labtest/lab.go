@@ -168,7 +168,6 @@ func (p *labTest) untouched(ctx context.Context) finding {
 	return f
 }
 
-// todo returns the tasks that the student has to do.
 func (p *labTest) todo() []lab.Task {
 	return slices.DeleteFunc(slices.Clone(p.lab.Tasks), func(t lab.Task) bool { return t.PassesAtStart })
 }
@@ -252,7 +251,6 @@ func (p *labTest) reset(ctx context.Context) finding {
 	return f
 }
 
-// lesson replays the commands of the lesson.
 func (p *labTest) lesson(ctx context.Context) finding {
 	if p.env.Verify == nil {
 		return finding{skipped: p.env.NoVerify}

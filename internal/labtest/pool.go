@@ -140,7 +140,6 @@ func inTurn(jobs []scenario.Job) []scenario.Job {
 	return jobs
 }
 
-// job is an item with its test.
 type job struct {
 	item      *Item
 	exclusive bool

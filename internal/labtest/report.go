@@ -102,7 +102,6 @@ func (f Diagnostic) String() string {
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
 }
 
-// title returns the kind and name of the item.
 func (i *Item) title() string {
 	if i.Kind == kindLab {
 		return fmt.Sprintf("lab %d %s", i.Number, i.Name)
@@ -143,7 +142,6 @@ func worst[T any](list []T, outcomeOf func(T) scenario.Outcome) scenario.Outcome
 	return result
 }
 
-// count returns the number of parts of a kind, and of those that passed.
 func (i *Item) count(kind string) (passed, all int) {
 	for _, p := range i.Parts {
 		if p.Kind != kind {

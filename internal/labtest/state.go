@@ -155,7 +155,6 @@ func orAbsent(v any) any {
 	return v
 }
 
-// workloads returns the objects that have pods.
 func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool {
 		return !slices.Contains([]string{"DaemonSet", "Deployment", "Pod", "StatefulSet"}, o.GetKind())

@@ -190,7 +190,6 @@ func wayBack(before, now []*unstructured.Unstructured) (remove, restore []*unstr
 	return remove, restore, !slices.ContainsFunc(remove, isSettings)
 }
 
-// isSettings reports whether an object is the controller's ConfigMap.
 func isSettings(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "ConfigMap" && o.GetNamespace() == lab.ControllerNamespace
 }
@@ -243,7 +242,6 @@ func recreatable(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// settled waits until all pods are ready again.
 func (p *labTest) settled(ctx context.Context) bool {
 	within, cancel := context.WithTimeout(ctx, p.env.Timeouts.Ready)
 	defer cancel()

@@ -99,7 +99,6 @@ func (p *Pretty) Done(place *ClusterReport) {
 		p.style.Dim(fmt.Sprintf("(%.1fs)", place.Seconds)))
 }
 
-// summary returns the results of the item's parts in one line.
 func (i *Item) summary() string {
 	var seen []string
 	mutants := false
@@ -138,7 +137,6 @@ func (p *Pretty) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.w, format, args...) // a closed terminal is not an error
 }
 
-// document is the JSON document of a report.
 type document struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`

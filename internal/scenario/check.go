@@ -97,7 +97,6 @@ func ExpectFailure(ctx context.Context, env Env, namespace string, steps []Step,
 	return report
 }
 
-// poll evaluates a step of a check once.
 func (r *runner) poll(ctx context.Context, step Step) pollResult {
 	if o := step.observer(); o != nil {
 		return o.poll(ctx, r)

@@ -82,7 +82,6 @@ func converge(ctx context.Context, p polling, see func(context.Context) pollResu
 	return c
 }
 
-// pauses returns the pauses between failing polls.
 func pauses() *wait.Backoff {
 	return &wait.Backoff{Duration: pollInterval, Factor: slowing, Cap: slowInterval, Steps: math.MaxInt}
 }

@@ -159,7 +159,6 @@ func (r *runner) considered(ctx context.Context, request *Expect) map[string]boo
 	return e.Ingresses(r.names.namespace)
 }
 
-// servicesNamed returns the names of the Services that an Ingress routes to.
 func servicesNamed(i networkingv1.Ingress) []string {
 	var names []string
 	add := func(b *networkingv1.IngressBackend) {

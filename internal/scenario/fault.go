@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// podFault injects a fault into pods, and returns their names.
 func (r *runner) podFault(ctx context.Context, f PodFault) (string, error) {
 	pods, err := r.candidates(ctx, f)
 	if err != nil {
@@ -63,7 +62,6 @@ func (r *runner) candidates(ctx context.Context, f PodFault) ([]corev1.Pod, erro
 	return []corev1.Pod{*pod}, nil
 }
 
-// endpointPods returns the pods that are ready endpoints of a Service.
 func (r *runner) endpointPods(ctx context.Context, service, namespace string) ([]corev1.Pod, error) {
 	clientset := r.env.Kube.Clientset()
 	endpoints, err := clientset.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{
@@ -91,7 +89,6 @@ func (r *runner) endpointPods(ctx context.Context, service, namespace string) ([
 	return pods, nil
 }
 
-// inject injects a fault into one pod.
 func (r *runner) inject(ctx context.Context, pod *corev1.Pod, do string) error {
 	pods := r.env.Kube.Clientset().CoreV1().Pods(pod.Namespace)
 	switch do {
@@ -151,7 +148,6 @@ func (r *runner) portOf(ctx context.Context, pod *corev1.Pod) (int32, error) {
 // (https://kubernetes.io/docs/reference/labels-annotations-taints/#node-role-kubernetes-io-control-plane).
 const controlPlane = "node-role.kubernetes.io/control-plane"
 
-// nodeFault injects a fault into a node, and returns the node's name.
 func (r *runner) nodeFault(ctx context.Context, f NodeFault) (string, error) {
 	node, err := r.nodeOf(ctx, f)
 	if err != nil {
@@ -210,7 +206,6 @@ func (r *runner) cordon(ctx context.Context, node string, on bool) error {
 	return err
 }
 
-// uncordon reverts the cordons of the run.
 func (r *runner) uncordon(ctx context.Context) error {
 	var errs []error
 	for _, node := range r.cordoned {

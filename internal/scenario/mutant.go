@@ -43,7 +43,6 @@ func (s *Scenario) mutate(m Mutant) (map[string]Manifest, []flaw) {
 	return mutated, flaws
 }
 
-// appliedFiles returns the files that the steps apply, in order.
 func (s *Scenario) appliedFiles() []string {
 	var files []string
 	eachStep("steps", s.Steps, func(_ string, step Step) {

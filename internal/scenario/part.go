@@ -121,7 +121,6 @@ func sessionsOf(step Step) []string {
 	return names
 }
 
-// kept is an earlier run whose namespace was kept.
 type kept struct {
 	run    string
 	seed   uint64

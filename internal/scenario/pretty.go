@@ -208,7 +208,6 @@ func (d *Diagnostics) write(b *strings.Builder) {
 	}
 }
 
-// label returns the step's name, or its number if it has none.
 func (s StepReport) label() string { return cmp.Or(s.Name, fmt.Sprint(s.Number)) }
 
 // Title is the name and the text of the step.

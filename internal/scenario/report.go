@@ -139,7 +139,6 @@ type Progress interface {
 	ScenarioDone(Report)
 }
 
-// silent is a Progress that does nothing.
 type silent struct{}
 
 func (silent) ScenarioStarted(Report) {}
@@ -201,7 +200,6 @@ func (s StepReport) whyInside() string {
 	return ""
 }
 
-// nestedOutcome returns the worst outcome of the nested steps.
 func (s *StepReport) nestedOutcome() Outcome {
 	worst := Passed
 	for _, step := range s.While {

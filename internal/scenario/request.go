@@ -305,7 +305,6 @@ func parseDestination(text string) (destination, error) {
 	return destination{kind: kind, name: name, port: port}, nil
 }
 
-// placesOf returns the addresses of a destination.
 func (r *runner) placesOf(ctx context.Context, to string) ([]place, error) {
 	d, err := parseDestination(to)
 	if err != nil {

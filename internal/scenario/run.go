@@ -112,7 +112,6 @@ func (r *runner) conclude(report *Report, err error) error {
 	return nil
 }
 
-// broken returns err if the outcome is Broken.
 func broken(outcome Outcome, err error) error {
 	if outcome != Broken {
 		return nil
@@ -292,7 +291,6 @@ func (r *runner) clear(ctx context.Context) error {
 	return r.env.Kube.Clientset().CoreV1().Events(r.names.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 }
 
-// hasPods reports whether an object is a pod or creates pods.
 func hasPods(o *unstructured.Unstructured) bool {
 	return slices.Contains([]string{"DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}, o.GetKind())
 }

@@ -140,7 +140,6 @@ func (s *StepReport) refused(err error) error {
 	return err
 }
 
-// broken sets the outcome Broken.
 func (s *StepReport) broken(err error) error {
 	s.Outcome = Broken
 	return err
@@ -181,7 +180,6 @@ func (r *runner) hasSaved(o *unstructured.Unstructured) bool {
 	return false
 }
 
-// restoreAll restores the saved objects in reverse order.
 func (r *runner) restoreAll(ctx context.Context) error {
 	var errs []error
 	for n := len(r.saved) - 1; n >= 0; n-- {
@@ -193,7 +191,6 @@ func (r *runner) restoreAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// changed lists what restoreAll and uncordon would restore.
 func (r *runner) changed() []string {
 	var names []string
 	for _, l := range r.saved {

@@ -81,7 +81,6 @@ func (c *checker) onlyVerbs(path string, steps []Step, why string, allows func(v
 	}
 }
 
-// checker collects diagnostics.
 type checker struct {
 	file      string
 	positions strictyaml.Positions

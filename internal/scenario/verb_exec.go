@@ -77,7 +77,6 @@ func (e Exec) describe(names isolation) string {
 // maxShown limits the output that a mismatch shows.
 const maxShown = 300
 
-// run runs a program in a container: once, or until the output is as expected.
 func (e Exec) run(ctx context.Context, r *runner, report *StepReport) error {
 	if e.Within == 0 {
 		c := convergence{}
@@ -90,7 +89,6 @@ func (e Exec) run(ctx context.Context, r *runner, report *StepReport) error {
 	return report.settle(c, Failed)
 }
 
-// poll runs the program once and compares its output.
 func (e Exec) poll(ctx context.Context, r *runner) pollResult {
 	pod, err := r.podOf(ctx, e.Pod, "")
 	switch {
@@ -129,7 +127,6 @@ func (e Exec) compare(output kube.Output, names isolation) []probe.Mismatch {
 	return all
 }
 
-// shown quotes the start of a program's output.
 func shown(said []byte) string {
 	text := strings.TrimSpace(string(said))
 	switch runes := []rune(text); {
@@ -160,7 +157,6 @@ func (r *runner) podOf(ctx context.Context, target, namespace string) (*corev1.P
 	return &pods[0], nil
 }
 
-// podsOf returns the ready pods of a workload, sorted by name.
 func (r *runner) podsOf(ctx context.Context, target, namespace string) ([]corev1.Pod, error) {
 	o, err := r.object(target, namespace)
 	if err != nil {
@@ -190,7 +186,6 @@ func selectorOf(o *unstructured.Unstructured) (string, error) {
 	return metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels}), nil
 }
 
-// readyPods returns the pods that are Ready and not terminating.
 func readyPods(pods []corev1.Pod) []corev1.Pod {
 	var ready []corev1.Pod
 	for i := range pods {

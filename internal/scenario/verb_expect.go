@@ -166,7 +166,6 @@ func (e Expect) describe(names isolation) string {
 	return e.describeRequest(names) + " answers " + strings.Join(e.expected(names), ", ")
 }
 
-// expected lists the expectations, the most specific first.
 func (e Expect) expected(names isolation) []string {
 	var parts []string
 	if e.Status != 0 {

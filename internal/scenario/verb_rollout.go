@@ -66,7 +66,6 @@ func (ro Rollout) describe(isolation) string {
 	return what + ro.target() + inNamespace(ro.Namespace)
 }
 
-// target is the workload, as KIND/NAME.
 func (ro Rollout) target() string { return ro.Restart + ro.Undo + ro.Status }
 
 const (
@@ -110,7 +109,6 @@ func (e *noRevisionError) Error() string {
 	return fmt.Sprintf("deployment %s has no earlier revision", e.name)
 }
 
-// undo sets the template of the previous revision, as kubectl rollout undo does.
 func (r *runner) undo(ctx context.Context, o *unstructured.Unstructured) error {
 	clientset := r.env.Kube.Clientset()
 	d, err := clientset.AppsV1().Deployments(o.GetNamespace()).Get(ctx, o.GetName(), metav1.GetOptions{})

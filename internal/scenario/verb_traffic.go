@@ -240,7 +240,6 @@ func (t Traffic) poll(ctx context.Context, r *runner) pollResult {
 	return pollResult{mismatches: seen.Mismatches, err: err}
 }
 
-// expect returns the request as an Expect.
 func (t Traffic) expect() Expect {
 	return Expect{URL: t.URL, Method: t.Method, Header: t.Header, Body: t.Body, Session: t.Session}
 }
@@ -269,7 +268,6 @@ func (s Share) power() float64 { return cmp.Or(s.Power, defaultConfidence) }
 // needed, because each test detects a canary without responses.
 func (s Share) tells() bool { return s.DistinguishFrom != 0 }
 
-// name returns the service or app.
 func (s Share) name() string {
 	if s.Service != "" {
 		return "service " + s.Service

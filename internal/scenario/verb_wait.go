@@ -164,7 +164,6 @@ func readyEndpoints(n int) string {
 	return text.Count(n, "ready endpoint")
 }
 
-// condition returns the condition of a Deployment or a Pod.
 func (w Wait) condition() string {
 	switch {
 	case w.Condition != "":
@@ -175,7 +174,6 @@ func (w Wait) condition() string {
 	return "Ready"
 }
 
-// run waits for the condition.
 func (w Wait) run(ctx context.Context, r *runner, report *StepReport) error {
 	if w.Ready {
 		return w.waitReady(ctx, r, report)

@@ -25,10 +25,8 @@ const (
 	ourController = "ingresslab.dev/ingress-controller"
 )
 
-// controllerNamespace is the namespace of the controller.
 const controllerNamespace = "ingresslab-system"
 
-// controllerPod returns the pod of the simulated controller.
 func controllerPod() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
