@@ -20,7 +20,7 @@ import (
 
 // Cluster describes a running cluster: its API server responds and its nodes are Ready.
 type Cluster struct {
-	Name     string // unique for a provider
+	Name     string // unique among the clusters of a provider
 	Provider string // the name of the cluster's provider: "kind"
 	// Kubeconfig is ingresslab's own kubeconfig file, with this cluster as the current context.
 	Kubeconfig string
@@ -30,13 +30,13 @@ type Cluster struct {
 	// Created is true if this call of Up created the cluster, so that a canceled Up removes it.
 	Created   bool
 	Overrides Overrides // change objects before they are applied to the cluster
-	// Registry is where nodes pull images ("registry.example.com/lab"); empty if they have them.
+	// Registry is the prefix of the images that nodes pull ("registry.example.com/lab"), or empty.
 	Registry string
-	// Forward is the command that opens Addresses; empty if they are always open.
+	// Forward is the command that opens Addresses. It is empty if they are always open.
 	Forward string
 }
 
-// Overrides replace names in manifests by those of a cluster.
+// Overrides map names in manifests to the names that a cluster uses.
 type Overrides struct {
 	// Images maps the image references of manifests to the references that the nodes pull.
 	Images map[string]string
@@ -54,7 +54,7 @@ type Addresses struct {
 // Capability is a feature that a cluster can support.
 type Capability string
 
-// Scenarios list these in `requires:`. If one is missing, the scenario is skipped with a reason.
+// Scenarios list these capabilities in `requires:`. If one is missing, the scenario is skipped.
 const (
 	Pods     Capability = "pods"     // containers really run
 	Nodes    Capability = "nodes"    // more than one node, for tests of spreading and of node ports
@@ -74,11 +74,11 @@ const (
 // Requirements lists the capabilities that a scenario can require, in print order.
 func Requirements() []Capability { return []Capability{Pods, Nodes, Services, DNS} }
 
-// Missing maps capabilities that a cluster lacks to the reasons, which complete "skipped: ".
+// Missing maps each missing capability to the reason, which is printed after "skipped: ".
 type Missing map[Capability]string
 
-// Lacks returns the reasons why the cluster does not meet the requirements, in their order. An
-// unknown requirement is a reason, too, so that it never passes unnoticed.
+// Lacks returns the reasons why the cluster does not meet the requirements, in their order. It also
+// returns a reason for an unknown requirement, so that a typo never passes unnoticed.
 func (m Missing) Lacks(required ...Capability) []string {
 	var reasons []string
 	for _, r := range required {
@@ -97,12 +97,12 @@ func (m Missing) Has(c Capability) bool {
 	return !lacks
 }
 
-// Defaults of a Spec.
+// These are the defaults of a Spec.
 const (
 	DefaultName = "ingresslab" // the name of the cluster if --name isn't set
 	// DefaultNodes is a control plane and two workers, so that pods have a choice of nodes.
 	DefaultNodes = 3
-	// DefaultHTTPPort and the next two are ports of this machine above 1024, which need no root.
+	// DefaultHTTPPort and the next two are above 1024, so that opening them does not require root.
 	DefaultHTTPPort   = 8080
 	DefaultHTTPSPort  = 8443
 	DefaultStatusPort = 18080
@@ -111,21 +111,21 @@ const (
 // AnyPort as a port of a Spec requests any free port.
 const AnyPort = -1
 
-// MaxNodes is the maximum number of nodes. It is far more than a laptop runs, and catches typos.
+// MaxNodes is the maximum number of nodes. A laptop runs far fewer, but the limit catches typos.
 const MaxNodes = 16
 
-// Spec is the requested state. A zero field keeps an existing cluster's value, or is the default.
+// Spec is the requested state. A zero field means the existing cluster's value, or the default.
 type Spec struct {
 	// Name must be a DNS label of at most 50 characters, because it is part of node names.
 	Name  string
-	Nodes int // the number of all nodes. A single node is a control plane that also runs pods.
+	Nodes int // includes the control plane. A single node also runs pods.
 	// HTTPPort, HTTPSPort, and StatusPort are ports on 127.0.0.1, 1 to 65535, or AnyPort.
 	HTTPPort, HTTPSPort, StatusPort int
-	// NodeImage is the image of the nodes; empty lets the provider find one.
+	// NodeImage is the image of the nodes. If it is empty, the provider finds one.
 	NodeImage string
-	// KeepOnFailure keeps what exists if Up fails or is canceled, for debugging.
+	// KeepOnFailure keeps an incomplete cluster for debugging if Up fails or is canceled.
 	KeepOnFailure bool
-	// MergeKubeconfig adds the context to the user's kubeconfig. Down removes it.
+	// MergeKubeconfig adds the cluster's context to the user's kubeconfig. Down removes the context.
 	MergeKubeconfig bool
 	Recreate        bool // removes an existing cluster of this name first
 }
@@ -133,7 +133,7 @@ type Spec struct {
 // SpecError reports an invalid field of a Spec.
 type SpecError struct {
 	Flag string // the command-line flag of the field: "--nodes"
-	Why  string // completes "--nodes: "
+	Why  string // what is wrong, printed after "--nodes: "
 }
 
 func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
@@ -141,10 +141,10 @@ func (e *SpecError) Error() string { return e.Flag + ": " + e.Why }
 // maxName fits node names, which add "-control-plane", into the 64 characters of a host name.
 const maxName = 50
 
-// dnsLabel is the label of RFC 1123. Node names consist of labels.
+// dnsLabel matches a label of RFC 1123. Node names consist of labels.
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
-// Check returns a *SpecError for an invalid field, whatever clusters exist.
+// Check returns a *SpecError for an invalid field. It does not check existing clusters.
 func (s Spec) Check() error {
 	name := s.WithDefaultName().Name
 	if len(name) > maxName || !dnsLabel.MatchString(name) {
@@ -162,7 +162,7 @@ func (s Spec) Check() error {
 	return nil
 }
 
-// checkPorts finds invalid ports, and ports that are used twice, including defaults.
+// checkPorts rejects invalid ports and ports that are used twice. It includes the defaults.
 func (s Spec) checkPorts() error {
 	seen := map[int]string{}
 	for _, r := range s.Ports() {
@@ -178,7 +178,7 @@ func (s Spec) checkPorts() error {
 	return nil
 }
 
-// WithDefaultName returns the Spec with DefaultName in place of an empty name.
+// WithDefaultName returns the Spec. It replaces an empty name with DefaultName.
 func (s Spec) WithDefaultName() Spec {
 	s.Name = cmp.Or(s.Name, DefaultName)
 	return s
@@ -217,10 +217,10 @@ func (s Spec) differences(r *Record) []string {
 	return diffs
 }
 
-// Loopback is the only address that ingresslab listens on. No other machine reaches the lab.
+// Loopback is the only address that ingresslab listens on, so other machines cannot reach the lab.
 const Loopback = "127.0.0.1"
 
-// Listeners are open ports for HTTP, HTTPS, and status. A nil listener is not open.
+// Listeners are the listeners for HTTP, HTTPS, and status. An element is nil if it is not open.
 type Listeners [3]net.Listener
 
 // Close closes the listeners.
@@ -234,17 +234,17 @@ func (l Listeners) Close() {
 
 // PortOpener opens the ports of a Spec.
 type PortOpener struct {
-	// Fallback replaces a default port that is in use by a free one, and reports that to Progress.
+	// Fallback replaces a default port in use with a free port, and reports the change to Progress.
 	Fallback bool
 	Progress Progress
-	// EngineIsRoot means that a root process will use the ports. A port that only root can open is
-	// free if no process accepts connections. Its listener is nil.
+	// EngineIsRoot means that a root process will use the ports. Then a port that only root can open
+	// counts as free if no process accepts connections on it, and its listener is nil.
 	EngineIsRoot bool
-	// Holder describes the process that uses a port; nil means PortProcess.
+	// Holder describes the process that uses a port. If it is nil, PortProcess does.
 	Holder func(port int) string
 }
 
-// Open opens numbered ports first, so that a free port is never one of them.
+// Open opens the requested ports first, so that AnyPort never selects one of them.
 func (o PortOpener) Open(ctx context.Context, spec Spec) (ports [3]int, open Listeners, err error) {
 	defer func() {
 		if err != nil {
@@ -281,7 +281,7 @@ func (o PortOpener) Open(ctx context.Context, spec Spec) (ports [3]int, open Lis
 	return ports, open, nil
 }
 
-// named opens exactly this port.
+// named opens this port. It does not fall back to a different one.
 func (o PortOpener) named(ctx context.Context, port int, flag string) (net.Listener, error) {
 	l, err := Listen(ctx, port)
 	switch {
@@ -304,7 +304,7 @@ func (o PortOpener) holder(port int) string {
 	return PortProcess(port)
 }
 
-// Listen opens a port on Loopback; 0 is any free port.
+// Listen opens a port on Loopback. If port is 0, it opens any free port.
 func Listen(ctx context.Context, port int) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort(Loopback, strconv.Itoa(port)))
 	if err != nil && port == 0 {
@@ -352,7 +352,7 @@ func PortProcess(port int) string {
 const stateListen = "0A"
 
 // listenerInode returns the inode of the socket that listens on a port. table is the text of
-// /proc/net/tcp: columns sl, local_address, rem_address, st, ... and inode as the tenth.
+// /proc/net/tcp, with the columns sl, local_address, rem_address, st, ... The tenth is the inode.
 func listenerInode(table string, port int) string {
 	want := fmt.Sprintf(":%04X", port)
 	for line := range strings.Lines(table) {

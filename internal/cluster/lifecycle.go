@@ -16,7 +16,7 @@ import (
 
 const (
 	aliveTimeout   = 5 * time.Second // the limit for one request to an API server on this machine
-	cleanUpTimeout = 2 * time.Minute // the limit for the removal after a failure or Ctrl-C
+	cleanUpTimeout = 2 * time.Minute // the limit for removing a cluster after a failure or Ctrl-C
 )
 
 // Lifecycle implements Up, Down, Get, and List for providers that create clusters on this machine.
@@ -35,30 +35,30 @@ type recordPointer[R any] interface {
 	Shared() *Record
 }
 
-// Backend is what differs between providers. Create, Revive, and Delete run under a lock.
+// Backend is the part that differs between providers. Create, Revive, and Delete run under a lock.
 type Backend[R any] interface {
-	// Check returns an error if spec or this machine rules out a cluster.
+	// Check returns an error if spec or this machine does not allow a cluster.
 	Check(ctx context.Context, spec Spec) error
 	// Inspect returns the condition of a cluster.
 	Inspect(ctx context.Context, name string) (Condition[R], error)
 	// Create saves a record, creates a cluster, and waits until it is Ready.
 	Create(ctx context.Context, spec Spec, progress Progress) (*R, error)
-	// Revive makes an existing cluster Ready. If replace is true, Up replaces it because of err.
+	// Revive makes an existing cluster Ready. If it returns replace and err, Up creates a new one.
 	Revive(ctx context.Context, name string, c Condition[R], progress Progress) (replace bool, err error)
 	// Keep implements Provider.
 	Keep(ctx context.Context, name string) error
 	// EnsureKubeconfig writes the cluster's kubeconfig if it is missing or outdated.
 	EnsureKubeconfig(name string, rec *R) error
-	// FailureLog returns the log to save after err ended Create; it can be empty.
+	// FailureLog returns the log to save after Create failed with err. It can be empty.
 	FailureLog(name string, err error) []byte
 	// Delete removes everything except the files in the Store.
 	Delete(ctx context.Context, name string, c Condition[R]) error
 }
 
-// Condition is the state of a cluster as Inspect finds it.
+// Condition is the result of Inspect.
 type Condition[R any] struct {
 	State  State
-	Record *R // is nil if State is Absent or Foreign
+	Record *R // nil if State is Absent or Foreign
 	Nodes  []Node
 	Why    string // the reason if State is neither Running nor Absent
 }
@@ -82,12 +82,12 @@ func alive(ctx context.Context, kubeconfig string, nodes int) error {
 	return client.NodesReady(ctx, nodes)
 }
 
-// CheckInstall implements Provider: the cluster has no objects of others.
+// CheckInstall implements Provider. It allows everything, because only ingresslab uses the cluster.
 func (l *Lifecycle[R, P]) CheckInstall(context.Context, *Cluster, []*unstructured.Unstructured) error {
 	return nil
 }
 
-// OpenPorts implements Provider: the ports of the cluster are always open.
+// OpenPorts implements Provider. It does nothing, because the ports are always open.
 func (l *Lifecycle[R, P]) OpenPorts(context.Context, *Cluster, Progress) error { return nil }
 
 // Up implements Provider.
@@ -120,7 +120,7 @@ func (l *Lifecycle[R, P]) Up(ctx context.Context, spec Spec, progress Progress) 
 	return l.create(ctx, spec, progress)
 }
 
-// lock admits one command. A second one would take an unfinished cluster for remains of a crash.
+// lock admits one command, because a second would mistake an unfinished cluster for a crashed one.
 func (l *Lifecycle[R, P]) lock(ctx context.Context, name string, progress Progress) (unlock func(), err error) {
 	return filelock.Acquire(ctx, l.LockFile(name), func() {
 		progress.Note(fmt.Sprintf("another ingresslab process is changing cluster %q; waiting for it", name))
@@ -136,7 +136,7 @@ func (l *Lifecycle[R, P]) inspect(ctx context.Context, name string) (Condition[R
 	return c, err
 }
 
-// reuse returns the existing cluster if it matches and works, and nil, nil to replace it.
+// reuse returns the existing cluster if it matches and works. It returns nil, nil to replace it.
 func (l *Lifecycle[R, P]) reuse(ctx context.Context, spec Spec, c Condition[R], progress Progress) (*Cluster, error) {
 	switch {
 	case spec.Recreate:
@@ -190,7 +190,7 @@ func (l *Lifecycle[R, P]) keepLog(ctx context.Context, name string, err error) e
 	return fmt.Errorf("%w (log: %s)", err, l.LogFile(name))
 }
 
-// cleanUp removes what a failed Up created, even if ctx has ended.
+// cleanUp removes the objects that a failed Up created, even if ctx has ended.
 func (l *Lifecycle[R, P]) cleanUp(ctx context.Context, name string, progress Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
@@ -204,7 +204,7 @@ func (l *Lifecycle[R, P]) cleanUp(ctx context.Context, name string, progress Pro
 	return nil
 }
 
-// remove removes the record last, so that the next command continues an interrupted removal.
+// remove removes a cluster, and its record last: the next command continues after an interruption.
 func (l *Lifecycle[R, P]) remove(ctx context.Context, name string, c Condition[R], progress Progress) (err error) {
 	if c.State != Absent {
 		done := progress.Step("Removing cluster " + name)
@@ -223,7 +223,7 @@ func (l *Lifecycle[R, P]) remove(ctx context.Context, name string, c Condition[R
 	return l.Forget(name)
 }
 
-// finish merges the kubeconfig of a cluster that works, if spec says so, and describes the cluster.
+// finish describes a cluster that works. It merges the kubeconfig if spec requests it.
 func (l *Lifecycle[R, P]) finish(spec Spec, rec *R) (*Cluster, error) {
 	own, users := l.Kubeconfig(spec.Name), UserKubeconfig()
 	if spec.MergeKubeconfig && users != own {
@@ -255,7 +255,7 @@ func (l *Lifecycle[R, P]) describe(name string, rec *R) (*Cluster, error) {
 	}, nil
 }
 
-// MarkReady saves in the record that the cluster is Ready now.
+// MarkReady saves the current time in the record as the time when the cluster was last Ready.
 func (l *Lifecycle[R, P]) MarkReady(name string, rec *R) error {
 	P(rec).Shared().Ready = time.Now().UTC()
 	return l.Save(name, rec)

@@ -17,22 +17,23 @@ import (
 )
 
 // Provider manages one type of cluster. All methods are idempotent. Several processes can call them
-// at the same time if the cluster names differ. [Info] says what the clusters don't support; the
-// methods for it do nothing and return nil.
+// at the same time for different clusters. Methods for a capability that is missing in [Info] do
+// nothing and return nil.
 type Provider interface {
 	// Name returns the provider's value of --cluster.
 	Name() string
 	// Info describes the provider and its clusters.
 	Info() Info
-	// Ready returns the reason why Up can create the cluster without minutes of preparation: "a
-	// Docker engine answers". The error is an *UnreadyError if Up can't.
+	// Ready returns nil if Up can create the cluster without minutes of preparation, with the reason:
+	// "a Docker engine answers". Otherwise, the error is an *UnreadyError.
 	Ready(ctx context.Context, spec Spec, progress Progress) (reason string, err error)
 
 	// Up returns the cluster that spec describes: an existing one that matches, or a new one. If it
 	// fails or ctx ends, it removes what it created, unless spec keeps it. Errors include
 	// *MismatchError, *PortInUseError, and *NoEngineError.
 	Up(ctx context.Context, spec Spec, progress Progress) (*Cluster, error)
-	// Keep lets the cluster outlive this process. Before, a provider can tie it to the process.
+	// Keep lets the cluster outlive this process. Without Keep, a provider can end it with the
+	// process.
 	Keep(ctx context.Context, name string) error
 	// WaitDNS waits for the DNS of a new cluster. Up returns as soon as the cluster can start pods.
 	WaitDNS(ctx context.Context, name string, progress Progress) error
@@ -50,7 +51,7 @@ type Provider interface {
 	List(ctx context.Context) ([]Summary, error)
 	// Logs creates dir and writes the logs of the nodes into it.
 	Logs(ctx context.Context, name, dir string) error
-	// Down removes the cluster and its traces on this machine. It does nothing without a cluster.
+	// Down removes the cluster and its files on this machine. It does nothing if none exists.
 	Down(ctx context.Context, name string, progress Progress) error
 }
 
@@ -58,8 +59,8 @@ type Provider interface {
 type Info struct {
 	// Summary describes the clusters in the help of --cluster: "real nodes, as Docker containers".
 	Summary string
-	Noun    string // completes "using ": "a kind cluster"
-	// Instead says how to select the provider if another one is preferred; it can be empty.
+	Noun    string // a noun to print after "using ": "a kind cluster"
+	// Instead says how to select this provider if auto selects a different one. It can be empty.
 	Instead   string
 	Manifests string  // the kustomization that installs the controller, as a path in the checkout
 	Missing   Missing // what no cluster of the provider supports
@@ -69,14 +70,14 @@ type Info struct {
 type ImageNode interface {
 	// Name returns the name of the node.
 	Name() string
-	// Images returns the node's images: from each reference without a registry ("cheese:cheddar")
-	// to the image's ID ("sha256:..."), which is the digest of its configuration.
+	// Images returns a map of the node's images. Keys are references without a registry
+	// ("cheese:cheddar"). Values are image IDs ("sha256:..."), the digests of the configurations.
 	Images(ctx context.Context) (map[string]string, error)
 	// Import adds the images of an archive in the format of `docker save`.
 	Import(ctx context.Context, archive io.Reader) error
 }
 
-// Summary is one line of a listing.
+// Summary is one line of a list of clusters.
 type Summary struct {
 	Name    string
 	State   State
@@ -102,7 +103,7 @@ const (
 	Stopped     State = "stopped"
 	HalfCreated State = "half-created" // an Up did not finish
 	Absent      State = "absent"       // the cluster does not exist
-	// Unreachable means that ingresslab created the cluster and its engine does not respond.
+	// Unreachable means that ingresslab created the cluster, but its engine does not respond.
 	Unreachable State = "unreachable"
 	// Foreign means that another program created the cluster. ingresslab does not change it.
 	Foreign State = "foreign"
@@ -128,9 +129,9 @@ func (Quiet) Note(string) {}
 // UnreadyError means that a provider cannot create a cluster without preparation.
 type UnreadyError struct {
 	Why   string // the reason: "no Docker engine answers"
-	Cause error  // adds detail; it can be nil
-	Fix   string // says how to use the provider anyway: "--cluster kind builds the image"
-	Slow  bool   // means that Up can do the preparation itself, in minutes
+	Cause error  // an underlying error, or nil
+	Fix   string // how to use the provider anyway: "--cluster kind builds the image"
+	Slow  bool   // Up can do the preparation itself, but needs minutes
 }
 
 func (e *UnreadyError) Error() string {
@@ -158,7 +159,7 @@ func (e *NoEngineError) Unwrap() error { return e.Cause }
 type PortInUseError struct {
 	Port   int
 	Flag   string // the command-line flag that selects the port: "--http-port"
-	Holder string // describes the other process; empty if it is unknown
+	Holder string // describes the other process. It is empty if unknown.
 }
 
 func (e *PortInUseError) Error() string {
@@ -174,7 +175,7 @@ func (e *PortInUseError) Fact() string {
 	return fmt.Sprintf("port %s:%d is already in use%s", Loopback, e.Port, by)
 }
 
-// MismatchError means that the cluster exists with other settings.
+// MismatchError means that the cluster exists, but with different settings.
 type MismatchError struct {
 	Name        string
 	Differences []string // lines such as "nodes: has 1, want 3"
@@ -192,14 +193,14 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("cluster %q not found; run `%s` to create it", e.Name, up(e.Name))
 }
 
-// BrokenError means that the cluster exists and is not usable.
+// BrokenError means that the cluster exists, but is not usable.
 type BrokenError struct{ Name, Why string }
 
 func (e *BrokenError) Error() string {
 	return fmt.Sprintf("cluster %q is not usable: %s; run `%s` to repair it", e.Name, e.Why, up(e.Name))
 }
 
-// up returns the command that brings up a cluster.
+// up returns the command that creates or repairs a cluster.
 func up(name string) string {
 	if name == DefaultName {
 		return "ingresslab up"

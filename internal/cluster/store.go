@@ -27,20 +27,20 @@ type Store[R any] struct{ Dir string }
 
 // Record is the part of a cluster's record that all providers with a Lifecycle share.
 type Record struct {
-	// Nodes, the ports, and NodeImage are the actual values, never zero in place of a default.
+	// Nodes, the ports, and NodeImage are the actual values. A 0 never means the default.
 	Nodes      int       `json:"nodes"`
 	HTTPPort   int       `json:"httpPort"`
 	HTTPSPort  int       `json:"httpsPort"`
 	StatusPort int       `json:"statusPort"`
 	NodeImage  string    `json:"nodeImage,omitempty"`
 	Created    time.Time `json:"created"` // when Up started
-	// Ready is when Up last saw the cluster Ready; zero if Up never finished.
+	// Ready is when Up last saw the cluster Ready. It is zero if Up never finished.
 	Ready time.Time `json:"ready,omitzero"`
 	// MergedInto is the user's kubeconfig that contains the cluster's context, if any.
 	MergedInto string `json:"mergedInto,omitempty"`
 }
 
-// Shared returns r. A record that embeds Record implements the constraint of Lifecycle with it.
+// Shared returns r. A type that embeds Record therefore satisfies Lifecycle's constraint.
 func (r *Record) Shared() *Record { return r }
 
 // Finished reports whether the cluster has been Ready.
@@ -77,8 +77,8 @@ func (s Store[R]) LogFile(name string) string { return filepath.Join(s.Dir, name
 // RecordFile returns the path of a cluster's record.
 func (s Store[R]) RecordFile(name string) string { return filepath.Join(s.Dir, name, "cluster.json") }
 
-// Load returns the record of a cluster, or nil if there is none. An unreadable record counts as
-// empty: Save is atomic, so something else damaged it, and only a new cluster helps.
+// Load returns the record of a cluster, or nil if it does not exist. An unreadable record counts as
+// empty: because Save is atomic, another program damaged it, and only a new cluster helps.
 func (s Store[R]) Load(name string) (*R, error) {
 	data, err := os.ReadFile(s.RecordFile(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +94,7 @@ func (s Store[R]) Load(name string) (*R, error) {
 	return r, nil
 }
 
-// Save writes the record. After a crash, the file has the old or the new record.
+// Save writes the record atomically: after a crash, the file is either the old or the new one.
 func (s Store[R]) Save(name string, r *R) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err == nil {
@@ -121,7 +121,7 @@ func (s Store[R]) Forget(name string) error {
 	return nil
 }
 
-// removeTree is os.RemoveAll that also removes unreadable directories, such as overlayfs's "work".
+// removeTree is like os.RemoveAll, but also removes unreadable directories (overlayfs's "work").
 func removeTree(path string) error {
 	if os.RemoveAll(path) == nil {
 		return nil
@@ -164,7 +164,7 @@ func (c *Cluster) UseNamespace(namespace string) error {
 	return editKubeconfig(c.Kubeconfig, func(cfg *clientcmdapi.Config) error {
 		current := cfg.Contexts[cfg.CurrentContext]
 		if current == nil {
-			return fmt.Errorf("its current context %q does not exist", cfg.CurrentContext)
+			return fmt.Errorf("current context %q does not exist", cfg.CurrentContext)
 		}
 		if current.Namespace == namespace {
 			return errUnchanged
@@ -180,8 +180,8 @@ func UserKubeconfig() string {
 	return clientcmd.NewDefaultPathOptions().GetDefaultFilename()
 }
 
-// MergeKubeconfig copies all entries of one kubeconfig file into another and makes the current
-// context the current one there. It creates the other file if necessary.
+// MergeKubeconfig copies all entries of the file from into the file into, and uses from's current
+// context there. It creates the file into if necessary.
 func MergeKubeconfig(from, into string) error {
 	source, err := clientcmd.LoadFromFile(from)
 	if err != nil {
@@ -236,8 +236,8 @@ func editKubeconfig(path string, edit func(*clientcmdapi.Config) error) error {
 	return nil
 }
 
-// replaceKubeconfig atomically replaces the file at path, or the target of a link there. If the
-// disk is full, the old file remains. kubectl in another terminal never reads half a file.
+// replaceKubeconfig atomically replaces the file at path, or the target if path is a link. The old
+// file remains if the disk is full. kubectl in another terminal never reads half a file.
 func replaceKubeconfig(cfg *clientcmdapi.Config, path string) (err error) {
 	content, err := clientcmd.Write(*cfg)
 	if err != nil {

@@ -1,9 +1,9 @@
 // Package deploy prepares a cluster for labs and scenarios: it brings up the cluster, loads the
 // images, installs the controller, and waits until the ingress responds.
 //
-// Read Lab.Up first. It uses the manifests that users apply by hand (manifests/), with another tag
-// of the controller's image. The tag changes with the image, so a new build is rolled out, and an
-// old one is not.
+// Read Lab.Up first. It uses the manifests that users apply by hand (manifests/), but with a
+// different tag of the controller's image. The tag changes only with the image, so a new build
+// causes a rollout, and an unchanged build does not.
 package deploy
 
 import (
@@ -29,13 +29,13 @@ import (
 )
 
 const (
-	// removeTimeout is the limit for the removal of a cluster after a failure or Ctrl-C.
+	// removeTimeout limits the time to remove a cluster after a failure or Ctrl-C.
 	removeTimeout = 2 * time.Minute
 	// rolloutTimeout limits the rollout. Pods with host ports are replaced one by one.
 	rolloutTimeout = 3 * time.Minute
-	// answerTimeout is the limit from ready pods to the first response, usually milliseconds.
+	// answerTimeout limits the time from ready pods to the first response, which is usually short.
 	answerTimeout = 30 * time.Second
-	// answerPoll is the poll interval, and attemptTimeout the limit for one request.
+	// answerPoll is the time between requests. attemptTimeout limits each request.
 	answerPoll     = 100 * time.Millisecond
 	attemptTimeout = 3 * time.Second
 )
@@ -49,8 +49,8 @@ type Lab struct {
 }
 
 // Up creates the cluster, loads current images, installs the controller, and waits for a response.
-// It is idempotent, and takes seconds without changes. After a failure, it removes a cluster that it
-// created, unless spec keeps it.
+// It is idempotent, and takes only seconds if nothing has changed. After a failure, it removes the
+// cluster if this call created it, unless spec keeps it.
 func (l Lab) Up(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, error) {
 	c, set, err := l.prepare(ctx, spec)
 	if err == nil {
@@ -77,7 +77,7 @@ func (l Lab) prepare(ctx context.Context, spec cluster.Spec) (*cluster.Cluster, 
 	var c *cluster.Cluster
 	var set *image.Set
 	g, gctx := errgroup.WithContext(ctx)
-	// The build stops without a cause, because the error of Up is the one to report.
+	// Stop the build without a cause, so that the error of Up is the one to report.
 	building, stop := context.WithCancel(ctx)
 	defer stop()
 	g.Go(func() (err error) {
@@ -104,14 +104,14 @@ func (l Lab) deploy(ctx context.Context, c *cluster.Cluster, set *image.Set) err
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	// The ports stay open until ctx ends. The group's context ends here.
+	// The ports must stay open until ctx ends. The context of the group ends earlier.
 	if err := l.Provider.OpenPorts(ctx, c, l.Progress); err != nil {
 		return err
 	}
 	return awaitIngress(ctx, c.Addresses, l.Progress)
 }
 
-// loadAndInstall changes nothing before CheckInstall allows it.
+// loadAndInstall changes the cluster only after CheckInstall has allowed it.
 func (l Lab) loadAndInstall(ctx context.Context, c *cluster.Cluster, set *image.Set) error {
 	nodes, err := l.Provider.ImageNodes(ctx, c.Name)
 	if err != nil {
@@ -143,7 +143,7 @@ func (l Lab) loadAndInstall(ctx context.Context, c *cluster.Cluster, set *image.
 	return install(ctx, client, objects, l.Progress)
 }
 
-// install applies the objects that differ, and waits until the controller is ready everywhere.
+// install applies the objects that differ. Then it waits until all controller pods are ready.
 func install(ctx context.Context, client *kube.Client, objects []*unstructured.Unstructured, progress cluster.Progress) (err error) {
 	done := progress.Step("Installing the controller")
 	defer func() { done(err) }()
@@ -178,7 +178,7 @@ func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructure
 }
 
 // awaitIngress waits until the ingress and the status page respond at their addresses on this
-// machine. Any response is enough: it depends on the rules, and is a 404 without rules.
+// machine. It accepts any status, because the rules decide about it. Without rules, it is 404.
 func awaitIngress(ctx context.Context, at cluster.Addresses, progress cluster.Progress) (err error) {
 	done := progress.Step("Waiting for the ingress to answer at " + at.HTTP)
 	defer func() { done(err) }()
@@ -193,7 +193,7 @@ func awaitIngress(ctx context.Context, at cluster.Addresses, progress cluster.Pr
 }
 
 func awaitAnswer(ctx context.Context, address string) error {
-	// The client uses no proxy of the environment, and no connection to a former pod.
+	// Do not use a proxy from the environment, or a connection to a previous pod.
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		Timeout:       attemptTimeout,
@@ -232,9 +232,9 @@ func attempt(ctx context.Context, client *http.Client, address string) error {
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
 const versionLabel = "app.kubernetes.io/version"
 
-// Render returns a kustomization's objects in apply order, with another controller image.
+// Render returns a kustomization's objects in apply order. It replaces the controller's image.
 func Render(root, manifests, controllerImage string) ([]*unstructured.Unstructured, error) {
-	colon := strings.LastIndexByte(controllerImage, ':') // the first colon can be that of a registry's port
+	colon := strings.LastIndexByte(controllerImage, ':') // the first colon can be before a registry's port
 	name, tag := controllerImage[:max(colon, 0)], controllerImage[colon+1:]
 	if name == "" || tag == "" || strings.Contains(tag, "/") {
 		return nil, fmt.Errorf("controller image %q has no tag", controllerImage)

@@ -160,9 +160,9 @@ func TestReadArchiveRejectsUnusableArchives(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ path, want string }{
 		"missing file": {filepath.Join(dir, "missing.tar"), "missing.tar"},
-		"no archive":   {text, "is not an archive of `docker save`"},
+		"no archive":   {text, "is not an archive created by `docker save`"},
 		"other processor": {saved(t, map[string]v1.Image{"web:1": someImage(t, "mips")}),
-			"image web:1: it is for linux/mips, but the nodes are linux/" + runtime.GOARCH},
+			"image web:1: built for linux/mips, but the nodes are linux/" + runtime.GOARCH},
 		"untagged": {saved(t, map[string]v1.Image{"web@sha256:" + strings.Repeat("a", 64): someImage(t, runtime.GOARCH)}),
 			"docker save NAME:TAG"},
 	} {

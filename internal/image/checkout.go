@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// modulePath is the module with the sources of the images.
+// modulePath is the path of the Go module that contains the sources of the images.
 const modulePath = "github.com/ingresslab/ingresslab"
 
 // NoCheckoutError means that no checkout of the project was found.
@@ -28,7 +28,7 @@ func (e *NoCheckoutError) Error() string {
 		modulePath, strings.Join(e.Searched, " or "))
 }
 
-// FindCheckout returns the first checkout that contains one of from, or a *NoCheckoutError.
+// FindCheckout returns the checkout that contains one of the directories, or a *NoCheckoutError.
 func FindCheckout(from ...string) (string, error) {
 	for _, dir := range from {
 		d, err := filepath.Abs(dir)
@@ -64,7 +64,7 @@ func isCheckout(dir string) (bool, error) {
 	return false, nil
 }
 
-// compile builds programs into dir, one file each. Go skips files in dir that are up to date.
+// compile builds each program into a file in dir. Go skips files that are up to date.
 func compile(ctx context.Context, root, dir string, programs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("compile: %w", err)
@@ -72,7 +72,7 @@ func compile(ctx context.Context, root, dir string, programs []string) error {
 	args := []string{
 		"build",
 		"-trimpath", // the binary contains no path of this machine
-		// As in the Makefile and nodeimage, so that shared packages are compiled once.
+		// Use the flags of the Makefile and nodeimage, so that Go compiles shared packages only once.
 		"-gcflags=all=-dwarf=false",
 		"-buildvcs=false", // a commit without source changes does not change the image
 		"-ldflags=-s -w",  // symbols are a third of the size, and no debugger runs in the image
@@ -83,7 +83,7 @@ func compile(ctx context.Context, root, dir string, programs []string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
-	// Static, because the image has no C library, and independent of the user's GOFLAGS and GOWORK.
+	// Link statically, because the image has no C library. Ignore the user's GOFLAGS and GOWORK.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOFLAGS=", "GOWORK=off")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -108,7 +108,7 @@ type compileError struct {
 	err    error
 }
 
-// Error returns the first line of the output without the "# package" headings.
+// Error returns the first line of the output that is not a "# package" heading.
 func (e *compileError) Error() string {
 	var problems []string
 	for line := range strings.Lines(e.output) {

@@ -25,8 +25,8 @@ import (
 
 // Image is a container image to load.
 type Image struct {
-	Refs []string // its references without a registry: "cheese:cheddar"
-	ID   string   // the digest of its configuration, which includes the digests of its layers
+	Refs []string // references without a registry: "cheese:cheddar"
+	ID   string   // the digest of the configuration, which includes the digests of the layers
 
 	img v1.Image
 }
@@ -34,13 +34,13 @@ type Image struct {
 // contentTagLength is the number of hexadecimal digits of the ID in a tag.
 const contentTagLength = 12
 
-// contentTag returns a tag that changes with the image.
+// contentTag returns a tag that is different for each content of the image.
 func contentTag(id string) string {
 	_, hex, _ := strings.Cut(id, ":")
 	return hex[:contentTagLength]
 }
 
-// pack builds the image of a recipe from the layer of its program.
+// pack builds the image of a recipe from the layer that contains its program.
 func pack(r recipe, program v1.Layer) (Image, error) {
 	layers := []v1.Layer{program}
 	if len(r.links) > 0 {
@@ -89,7 +89,7 @@ func programLayer(program string, binary []byte) (v1.Layer, error) {
 	}, len(binary))
 }
 
-// linkLayer returns a layer of symbolic links to one file.
+// linkLayer returns a layer with the links, which are symbolic links to the file to.
 func linkLayer(to string, links []string) (v1.Layer, error) {
 	return layer(func(w *tar.Writer) error {
 		for _, l := range links {
@@ -103,7 +103,7 @@ func linkLayer(to string, links []string) (v1.Layer, error) {
 	}, 0)
 }
 
-// header returns a header that is the same on every machine: time zero, owner root.
+// header returns a header that is equal on every machine: time zero, owner root.
 func header(name string) *tar.Header {
 	return &tar.Header{Name: name, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
 }
@@ -124,7 +124,7 @@ func layer(fill func(*tar.Writer) error, size int) (v1.Layer, error) {
 // WriteArchive writes all images in the format of `docker save`, for nodes that are loaded by hand.
 func (s *Set) WriteArchive(w io.Writer) error { return writeArchive(w, s.Images) }
 
-// writeArchive writes images in the format of `docker save`. It writes a shared layer once.
+// writeArchive writes images in the format of `docker save`. It writes each shared layer once.
 func writeArchive(w io.Writer, images []Image) error {
 	byRef := map[name.Reference]v1.Image{}
 	for _, i := range images {
@@ -142,20 +142,20 @@ func writeArchive(w io.Writer, images []Image) error {
 	return nil
 }
 
-// ReadArchive returns the images of a `docker save` archive, optionally with gzip. The file is read
-// again on load. An image without a tag or for another platform is an error.
+// ReadArchive returns the images of a `docker save` archive, which can be compressed with gzip.
+// Load reads the file again. An image without a tag or for a different platform is an error.
 func ReadArchive(path string) ([]Image, error) {
 	path = filepath.Clean(path)
 	// Open the file first, because the error of the tar reader would be less clear.
 	f, err := openArchive(path)
 	if err != nil {
-		return nil, err // it contains the path
+		return nil, err // err contains the path
 	}
 	_ = f.Close() // it was only read
 	open := func() (io.ReadCloser, error) { return openArchive(path) }
 	manifest, err := tarball.LoadManifest(open)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not an archive of `docker save`: %w", path, err)
+		return nil, fmt.Errorf("%s is not an archive created by `docker save`: %w", path, err)
 	}
 	if len(manifest) == 0 {
 		return nil, fmt.Errorf("%s contains no image", path)
@@ -193,7 +193,7 @@ func readImage(open tarball.Opener, d tarball.Descriptor) (_ Image, err error) {
 		return Image{}, err
 	}
 	if config.OS != "linux" || config.Architecture != runtime.GOARCH {
-		return Image{}, fmt.Errorf("it is for %s/%s, but the nodes are linux/%s", config.OS, config.Architecture, runtime.GOARCH)
+		return Image{}, fmt.Errorf("built for %s/%s, but the nodes are linux/%s", config.OS, config.Architecture, runtime.GOARCH)
 	}
 	id, err := img.ConfigName()
 	if err != nil {
@@ -203,7 +203,7 @@ func readImage(open tarball.Opener, d tarball.Descriptor) (_ Image, err error) {
 	return Image{Refs: d.RepoTags, ID: id.String(), img: plain}, err
 }
 
-// plainImage has uncompressed layers, for nodes on this machine, but the same configuration and ID.
+// plainImage has the same configuration and ID, but uncompressed layers for local nodes.
 type plainImage struct {
 	v1.Image
 	layers   []v1.Layer
@@ -255,7 +255,7 @@ func uncompressed(img v1.Image) (v1.Image, error) {
 	return p, nil
 }
 
-// archiveFile is an open archive, decompressed if necessary.
+// archiveFile is an open archive. If the archive is compressed, reads decompress it.
 type archiveFile struct {
 	io.Reader
 	io.Closer

@@ -2,9 +2,9 @@
 // and the demo workloads as static Linux binaries, packs each into an image without other files,
 // and loads the images into the nodes that lack them.
 //
-// Read recipes for the list of images. The same sources and Go release give the same image, bit for
-// bit, so the digest of an image shows whether a node is up to date. A build needs the Go toolchain
-// and the checkout with the sources (checkout.go).
+// Read recipes first: it lists the images. The same sources and Go release give an identical image,
+// so the digest of an image shows whether a node is up to date. A build needs the Go toolchain and
+// the checkout with the sources (checkout.go).
 package image
 
 import (
@@ -37,21 +37,21 @@ const Version = "0.1.0"
 // Controller is the name of the controller's image without a tag.
 const Controller = "ingresslab/ingress-controller"
 
-// nonRoot is the controller's user. Any ID but 0 works; distroless images use this one.
+// nonRoot is the controller's user. Any ID except 0 works. Distroless images use this one.
 const nonRoot = "65532:65532"
 
 // recipe describes an image.
 type recipe struct {
 	refs       []string // references, the readable one first
 	program    string   // the directory in cmd/
-	links      []string // more paths of the program
+	links      []string // additional paths for the program
 	entrypoint []string
 	cmd        []string
-	user       string // empty is root
+	user       string // empty means root
 }
 
-// recipes lists all images with the names and tags of the labs. The demo workloads share a program;
-// the command, which `kubectl run ... -- ARGS` replaces, selects its function.
+// recipes returns the recipes of all images, with the names and tags in the labs. The workloads
+// share a program, and the command selects its function. `kubectl run ... -- ARGS` replaces it.
 func recipes() []recipe {
 	list := []recipe{{
 		refs:       []string{Controller + ":" + Version},
@@ -77,20 +77,20 @@ func workload(ref string, cmd ...string) recipe {
 	return recipe{refs: []string{ref}, program: "workload", entrypoint: []string{"/workload"}, cmd: cmd}
 }
 
-// Set is all images of the lab, built from one state of the sources.
+// Set contains all images of the lab, built from the same state of the sources.
 type Set struct {
-	Controller string  // the reference of the controller's image that changes with the image
-	Images     []Image // has the controller's image first
+	Controller string  // the controller's reference whose tag changes with the image
+	Images     []Image // the controller's image is first
 }
 
 // Options configure a build.
 type Options struct {
-	Root string // the checkout, see FindCheckout
-	// CacheDir keeps binaries. Default: a directory for Root in the user's XDG cache.
+	Root string // the checkout; see FindCheckout
+	// CacheDir contains binaries. The default is a directory for Root in the user's XDG cache.
 	CacheDir string
 }
 
-// Build compiles the programs and packs all images. Without changes, it takes a second.
+// Build compiles the programs and packs all images. It takes a second if nothing has changed.
 func Build(ctx context.Context, o Options, progress cluster.Progress) (set *Set, err error) {
 	done := progress.Step("Building the controller and the demo workloads")
 	defer func() { done(err) }()
@@ -112,7 +112,7 @@ func Build(ctx context.Context, o Options, progress cluster.Progress) (set *Set,
 	return packAll(list, o.CacheDir)
 }
 
-// cacheName is a name for the path of a checkout.
+// cacheName returns a name for the cache directory of a checkout.
 func cacheName(root string) string {
 	sum := sha256.Sum256([]byte(filepath.Clean(root)))
 	return hex.EncodeToString(sum[:contentTagLength/2])
@@ -145,7 +145,7 @@ func packAll(list []recipe, dir string) (*Set, error) {
 	return set, nil
 }
 
-// packWith packs an image from the binaries in dir. layers has the layers of earlier programs.
+// packWith packs an image from the binaries in dir. It reuses layers, and adds the program's layer.
 func packWith(r recipe, layers map[string]v1.Layer, dir string) (Image, error) {
 	if layers[r.program] == nil {
 		binary, err := os.ReadFile(filepath.Join(dir, r.program))
@@ -159,7 +159,7 @@ func packWith(r recipe, layers map[string]v1.Layer, dir string) (Image, error) {
 	return pack(r, layers[r.program])
 }
 
-// Load loads the images that a node lacks, for all nodes in parallel.
+// Load loads images into all nodes in parallel. It skips images that a node has.
 func Load(ctx context.Context, nodes []cluster.ImageNode, images []Image, progress cluster.Progress) (err error) {
 	missing := make([][]Image, len(nodes))
 	g, gctx := errgroup.WithContext(ctx)
@@ -206,21 +206,21 @@ func send(ctx context.Context, n cluster.ImageNode, images []Image) error {
 	written := make(chan error, 1)
 	go func() {
 		err := writeArchive(w, images)
-		w.CloseWithError(err) // nil is the end of the file
+		w.CloseWithError(err) // nil means the end of the file
 		written <- err
 	}()
 	err := n.Import(ctx, r)
 	// If the node stops reading, the writer must not block.
 	_ = r.CloseWithError(io.ErrClosedPipe)
-	// After a write error, the node only reports an incomplete archive.
+	// After a write error, the node reports only an incomplete archive, so return writeErr.
 	if writeErr := <-written; writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe) {
 		return writeErr
 	}
 	return err
 }
 
-// Push pushes images with the credentials of `docker login`, and skips what the registry has. It
-// maps each reference to the one to pull, whose tag changes with the image.
+// Push pushes images with the credentials of `docker login`. It skips images that the registry has.
+// It returns a map from each reference to one in the registry, whose tag changes with the image.
 func Push(ctx context.Context, registry string, images []Image, progress cluster.Progress) (refs map[string]string, err error) {
 	done := progress.Step("Pushing images to " + registry)
 	defer func() { done(err) }()

@@ -1,6 +1,6 @@
-// Package autoselect selects the cluster provider for --cluster auto. It prefers the provider of an
-// existing cluster with the name. Otherwise, it takes the first provider in the list that can
-// create a cluster without minutes of preparation. It creates and removes nothing.
+// Package autoselect selects the cluster provider for --cluster auto. It prefers a provider that
+// has a cluster of this name. Otherwise, it takes the first in the list that can create a cluster
+// without minutes of preparation. It never creates or removes a cluster.
 package autoselect
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Providers are all providers, the preferred one first.
+// Providers is the list of all providers. The preferred one is first.
 type Providers []cluster.Provider
 
 // Found is an existing cluster.
@@ -33,8 +33,8 @@ func (e *NoneError) Error() string {
 	return "cannot create a cluster on this machine: " + strings.Join(e.Reasons, "; ")
 }
 
-// Find returns the clusters of a name, running ones first. It returns an error only if it finds
-// none.
+// Find returns the clusters with this name, running ones first. It returns an error only if it
+// finds no cluster.
 func (ps Providers) Find(ctx context.Context, name string) ([]Found, error) {
 	all, err := ps.All(ctx)
 	found := slices.DeleteFunc(all, func(f Found) bool { return f.Name != name })
@@ -45,7 +45,7 @@ func (ps Providers) Find(ctx context.Context, name string) ([]Found, error) {
 	return nil, err
 }
 
-// All returns the clusters of all providers, in their order, and the joined errors.
+// All returns the clusters of all providers, in the order of ps, and the joined errors.
 func (ps Providers) All(ctx context.Context) ([]Found, error) {
 	lists := make([][]cluster.Summary, len(ps))
 	errs := make([]error, len(ps))
@@ -66,13 +66,13 @@ func (ps Providers) All(ctx context.Context) ([]Found, error) {
 	return found, errors.Join(errs...)
 }
 
-// rank orders states by usefulness, the best one first.
+// rank returns a number for sorting. It is 0 for the most useful state, which is Running.
 func rank(s cluster.State) int {
 	return slices.Index([]cluster.State{cluster.Running, cluster.Stopped, cluster.HalfCreated, cluster.Absent, cluster.Unreachable}, s)
 }
 
-// Select returns the provider for Up, and the reason if it had to select. It ignores an unreachable
-// cluster if another provider can create one. If none can, the error is a *NoneError.
+// Select returns the provider for Up. If several were possible, the second result says why it won.
+// Without a reachable cluster, it selects a provider for a new one, or returns a *NoneError.
 func (ps Providers) Select(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (cluster.Provider, string, error) {
 	name := spec.WithDefaultName().Name
 	found, err := ps.Find(ctx, name)
@@ -85,7 +85,7 @@ func (ps Providers) Select(ctx context.Context, spec cluster.Spec, progress clus
 	selected, line, err := ps.selectNew(ctx, spec, progress)
 	switch {
 	case err != nil && len(found) > 0:
-		return found[0].Provider, "", nil // its own error is the best one
+		return found[0].Provider, "", nil // its Up reports the best error
 	case err != nil:
 		return nil, "", err
 	case len(found) > 0 && selected.Name() != found[0].Provider.Name():
@@ -94,7 +94,7 @@ func (ps Providers) Select(ctx context.Context, spec cluster.Spec, progress clus
 	return selected, line, nil
 }
 
-// selectNew returns the first provider that is ready, or else the first one that is only slow.
+// selectNew returns the first provider that is ready, or else the first that can prepare itself.
 func (ps Providers) selectNew(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (cluster.Provider, string, error) {
 	var slow cluster.Provider
 	var skipped, reasons []string
@@ -147,7 +147,7 @@ func join(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
-// Ambiguity says which of several clusters of a name is used; it is empty for a single one.
+// Ambiguity says which cluster is used if several have this name. Otherwise, it returns "".
 func Ambiguity(name string, found []Found) string {
 	if len(found) < 2 {
 		return ""

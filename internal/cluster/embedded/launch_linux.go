@@ -24,20 +24,20 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
-// checkMachine returns an error if this machine or this user rules out embedded clusters.
+// checkMachine returns an error if this user cannot create embedded clusters on this machine.
 func checkMachine() error { return network.Check() }
 
 // lifetimePipe stops the supervisor if this process exits before the cluster is kept.
 type lifetimePipe struct {
 	process process
-	// stdin is the pipe: the supervisor exits if it closes before supervisor.Keep is written.
+	// stdin is the pipe. If it closes before supervisor.Keep is written, the supervisor exits.
 	stdin  *os.File
-	stdout *os.File // stdout has the supervisor's events
-	// reaped is closed when the process has exited and its status is collected.
+	stdout *os.File // the supervisor's events
+	// reaped is closed when the supervisor has exited and this process has collected its status.
 	reaped chan struct{}
 }
 
-// damagedError is the failure of a supervisor that cannot read its data.
+// damagedError means that the supervisor cannot read the cluster's data.
 type damagedError struct{ why string }
 
 func (e *damagedError) Error() string { return e.why }
@@ -66,7 +66,7 @@ func launch(req supervisor.Request, l *listeners) (_ *lifetimePipe, err error) {
 		_, err = pipe.stdin.Write(append(line, '\n'))
 	}
 	if err != nil {
-		pipe.close() // the supervisor then exits
+		pipe.close() // this makes the supervisor exit
 		return nil, err
 	}
 	return pipe, nil
@@ -98,7 +98,7 @@ func startProcess(req supervisor.Request, l *listeners) (_ *lifetimePipe, err er
 		return nil, err
 	}
 	inherited, pipe.stdout = append(inherited, stdout), stdoutReader
-	cmd := exec.Command(req.Executable, supervisor.ChildCommand) //nolint:noctx // it outlives every context
+	cmd := exec.Command(req.Executable, supervisor.ChildCommand) //nolint:noctx // the supervisor outlives every context
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
 	cmd.Dir = req.Dir
 	cmd.SysProcAttr = network.Attributes()
@@ -199,16 +199,16 @@ func (l *lifetimePipe) kill(ctx context.Context) error {
 	return nil
 }
 
-// process identifies a process of this machine, even after the kernel reuses its PID.
+// process identifies a process of this machine, even after the kernel gives its PID to another one.
 type process struct {
 	PID int `json:"pid"`
-	// Started is in clock ticks since boot (proc_pid_stat(5)).
+	// Started is the start time in clock ticks since boot (proc_pid_stat(5)).
 	Started uint64 `json:"started"`
 	// Boot identifies the boot of the machine.
 	Boot string `json:"boot"`
 }
 
-// endPoll is the poll interval for a killed process.
+// endPoll is the interval between checks whether a killed process has ended.
 const endPoll = 100 * time.Millisecond
 
 // identify returns the process with this PID.
@@ -232,7 +232,7 @@ func stat(pid int) (started uint64, state byte, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	// Field 2 is a name in parentheses with any characters, field 3 the state, and field 22 the time.
+	// Field 2 is a name in parentheses with any characters. Field 3 is the state, 22 the start time.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return 0, 0, fmt.Errorf("process %d: /proc has no start time", pid)
@@ -241,7 +241,7 @@ func stat(pid int) (started uint64, state byte, err error) {
 	return started, fields[0][0], err
 }
 
-// runs reports whether the process runs. A zombie does not.
+// runs reports whether the process still runs. A zombie does not run.
 func (p process) runs() bool {
 	if p.PID == 0 {
 		return false

@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/supervisor"
 )
 
-// Logs writes the logs of the control plane, and those of containers in a directory per node.
+// Logs writes the logs of the control plane, and those of each node's containers in a directory.
 func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Existing(ctx, name); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	return nil
 }
 
-// copyLogs copies all logs below a directory. Logs can disappear with their pods during the copy.
+// copyLogs copies all logs below a directory. It ignores logs that disappear during the copy.
 func copyLogs(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
 		switch {

@@ -30,7 +30,8 @@ func (p *provider) opener(ctx context.Context, progress cluster.Progress) cluste
 	return cluster.PortOpener{Fallback: true, Progress: progress, Holder: func(port int) string { return p.holder(ctx, port) }}
 }
 
-// open chooses the ports of a new cluster. Only a default port is replaced if it is in use.
+// open chooses the ports of a new cluster. If a default port is in use, it takes a free port
+// instead.
 func (p *provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*listeners, error) {
 	ports, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
 	if err != nil {
@@ -46,7 +47,7 @@ func (p *provider) open(ctx context.Context, spec cluster.Spec, rec *record, pro
 	return l, nil
 }
 
-// reopen opens the ports of a stopped cluster, with another API server port if necessary.
+// reopen opens the ports of a stopped cluster. The API server moves to a free port if necessary.
 func (p *provider) reopen(ctx context.Context, rec *record, progress cluster.Progress) (*listeners, error) {
 	spec := cluster.Spec{HTTPPort: rec.HTTPPort, HTTPSPort: rec.HTTPSPort, StatusPort: rec.StatusPort}
 	_, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
@@ -66,9 +67,9 @@ func (p *provider) reopen(ctx context.Context, rec *record, progress cluster.Pro
 	return l, nil
 }
 
-// holder describes the cluster or process that uses a port; it is empty if that is unknown.
+// holder describes the cluster or process that uses a port. It returns "" if that is unknown.
 func (p *provider) holder(ctx context.Context, port int) string {
-	names, _ := p.Names() // without names, only processes are found
+	names, _ := p.Names() // without names, holder finds only processes
 	for _, name := range names {
 		c, err := p.Inspect(ctx, name)
 		if err != nil || c.State != cluster.Running {

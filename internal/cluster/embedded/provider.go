@@ -41,16 +41,16 @@ import (
 // Name is the provider's value of --cluster.
 const Name = "embedded"
 
-// stopTimeout is the limit for the end of a supervisor after a failure or Ctrl-C.
+// stopTimeout limits the wait for the supervisor's exit after a failure or Ctrl-C.
 const stopTimeout = 30 * time.Second
 
 // Options configure a provider.
 type Options struct {
-	// StateDir stores the clusters; empty is ingresslab/embedded in the XDG state directory.
+	// StateDir contains the clusters. The default is ingresslab/embedded in the XDG state directory.
 	StateDir string
 	// Binaries finds or compiles the control plane for the start of a cluster.
 	Binaries func(ctx context.Context, progress cluster.Progress) (controlplane.Binaries, error)
-	// Executable is the program that starts with supervisor.ChildCommand; empty is the running one.
+	// Executable is called with supervisor.ChildCommand. The default is the running program.
 	Executable string
 }
 
@@ -68,15 +68,15 @@ type provider struct {
 	options Options
 
 	mu sync.Mutex
-	// pipes has the supervisors that this process started and has not kept, by cluster name.
+	// pipes maps cluster names to the supervisors that this process started and has not kept.
 	pipes map[string]*lifetimePipe
 }
 
-// record adds to the shared record. The ports never change, except for the API server's.
+// record extends the shared record. Only the API server's port ever changes.
 type record struct {
 	cluster.Record
 	APIPort int `json:"apiPort"`
-	// Supervisor is the process of the last start.
+	// Supervisor is the process of the latest start.
 	Supervisor process `json:"supervisor,omitzero"`
 	// Kubernetes is the version of the control plane.
 	Kubernetes string `json:"kubernetes,omitempty"`
@@ -86,7 +86,7 @@ type condition = cluster.Condition[record]
 
 var _ cluster.Provider = (*provider)(nil)
 
-// New returns a provider. It changes nothing yet.
+// New returns a provider. It does not create or change files.
 func New(o Options) *provider {
 	p := &provider{options: o, pipes: map[string]*lifetimePipe{}}
 	p.Lifecycle = cluster.NewLifecycle[record, *record](Name, o.StateDir, p)
@@ -124,7 +124,7 @@ func (p *provider) Inspect(_ context.Context, name string) (condition, error) {
 	return judge(name, rec, rec != nil && rec.Supervisor.runs()), nil
 }
 
-// judge is Inspect without I/O.
+// judge implements Inspect, but without I/O.
 func judge(name string, rec *record, runs bool) condition {
 	c := condition{Record: rec}
 	state := "stopped"
@@ -165,7 +165,7 @@ func (p *provider) Create(ctx context.Context, spec cluster.Spec, progress clust
 	return rec, nil
 }
 
-// Revive restarts a broken cluster from its data. After a failure, the cluster is stopped.
+// Revive restarts a broken cluster with its data. If that fails, it leaves the cluster stopped.
 func (p *provider) Revive(ctx context.Context, name string, c condition, progress cluster.Progress) (replace bool, err error) {
 	rec := c.Record
 	if err := p.EnsureKubeconfig(name, rec); err != nil {
@@ -200,7 +200,8 @@ func (p *provider) Revive(ctx context.Context, name string, c condition, progres
 	return false, nil
 }
 
-// start starts the supervisor and waits until the cluster is Ready. fresh means a new cluster.
+// start starts the supervisor and waits until the cluster is Ready. For a new cluster, fresh is
+// true.
 func (p *provider) start(ctx context.Context, name string, rec *record, l *listeners, fresh bool, progress cluster.Progress) error {
 	if err := checkMachine(); err != nil {
 		return err
@@ -249,12 +250,12 @@ func (p *provider) Keep(_ context.Context, name string) error {
 		return nil
 	}
 	if err := pipe.release(); err != nil {
-		return &cluster.BrokenError{Name: name, Why: "its supervisor has exited: " + err.Error()}
+		return &cluster.BrokenError{Name: name, Why: "the supervisor has exited: " + err.Error()}
 	}
 	return nil
 }
 
-// takePipe removes and returns the lifetime pipe of a cluster, or returns nil.
+// takePipe removes and returns the lifetime pipe of a cluster. It returns nil if none exists.
 func (p *provider) takePipe(name string) *lifetimePipe {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -263,10 +264,10 @@ func (p *provider) takePipe(name string) *lifetimePipe {
 	return pipe
 }
 
-// WaitDNS implements cluster.Provider: Up waits for the DNS itself.
+// WaitDNS implements cluster.Provider. It does nothing, because Up waits for the DNS.
 func (p *provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
 
-// Delete implements cluster.Backend: it stops the supervisor, and with it everything that runs.
+// Delete implements cluster.Backend. It stops the supervisor, which ends the whole cluster.
 func (p *provider) Delete(ctx context.Context, name string, c condition) error {
 	if c.Record != nil {
 		if err := stop(ctx, c.Record); err != nil {
@@ -279,7 +280,7 @@ func (p *provider) Delete(ctx context.Context, name string, c condition) error {
 	return nil
 }
 
-// stop kills the supervisor and waits. The kernel ends its children first (pid_namespaces(7)).
+// stop kills the supervisor and waits. All its children end before it (pid_namespaces(7)).
 func stop(ctx context.Context, rec *record) error {
 	if err := rec.Supervisor.end(ctx); err != nil {
 		return fmt.Errorf("stop the supervisor: %w", err)

@@ -21,14 +21,14 @@ import (
 	"github.com/ingresslab/ingresslab/internal/kube"
 )
 
-// The label of every object in manifests/
+// These are the label of every object in manifests/ and its value
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
 const (
 	ownerLabel = "app.kubernetes.io/part-of"
 	owner      = "ingresslab"
 )
 
-// selectors match what ingresslab creates: its installation, and the objects of labs and scenarios.
+// selectors match the objects that ingresslab creates: the installation, labs, and scenarios.
 var selectors = []string{ownerLabel + "=" + owner, "ingresslab.dev/lab", "ingresslab.dev/run"}
 
 // kinds are the cluster-scoped kinds that ingresslab creates.
@@ -40,7 +40,7 @@ var kinds = []struct{ apiVersion, kind string }{
 	{"admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"},
 }
 
-// ForeignError means that objects of others have names that ingresslab needs.
+// ForeignError means that objects of other owners have names that ingresslab needs.
 type ForeignError struct {
 	Context string
 	Objects []string // descriptions: "clusterrole ingresslab:ingress-controller"
@@ -100,7 +100,7 @@ func refuseForeign(ctx context.Context, k *kube.Client, context string, objects 
 	return nil
 }
 
-// describeChanges lists the objects to create, for the user to confirm.
+// describeChanges lists the objects that ingresslab would create, so that the user can confirm.
 func describeChanges(k *kube.Client, rec *record, objects []*unstructured.Unstructured) (string, error) {
 	var clusterScoped []string
 	inNamespace := map[string]int{}
@@ -126,7 +126,7 @@ func describeChanges(k *kube.Client, rec *record, objects []*unstructured.Unstru
 	return b.String(), nil
 }
 
-// remove deletes all labeled objects and waits for the namespaces. It continues after an error.
+// remove deletes all labeled objects and waits until the namespaces are gone, even after an error.
 func remove(ctx context.Context, k *kube.Client) error {
 	var errs []error
 	var namespaces []string
@@ -154,13 +154,13 @@ func remove(ctx context.Context, k *kube.Client) error {
 const (
 	// controllerPods selects the controller by the labels of its manifests.
 	controllerPods = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/component=controller"
-	retryDelay     = 200 * time.Millisecond // the pause before the next pod
+	retryDelay     = 200 * time.Millisecond // the pause before trying the next pod
 )
 
 // containerPorts are the controller's ports, in the order of a Spec.
 var containerPorts = [3]int{80, 443, 18080}
 
-// OpenPorts forwards ports through the API server, and switches if the controller pod goes away.
+// OpenPorts forwards ports through the API server. If the pod goes away, it uses a different one.
 func (p *provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress cluster.Progress) error {
 	rec, err := p.load(c.Name)
 	if err != nil {
@@ -174,7 +174,7 @@ func (p *provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress c
 	if err != nil {
 		return err
 	}
-	c.Forward = forwardCommand(ports) // the command must open the same ports
+	c.Forward = forwardCommand(ports) // the command must open the ports that are open now
 	k, err := kube.New(c.Config)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (p *provider) OpenPorts(ctx context.Context, c *cluster.Cluster, progress c
 	return nil
 }
 
-// forwardCommand returns the command that forwards the same ports for longer than a command runs.
+// forwardCommand returns a command for the user, which forwards the ports until it is stopped.
 func forwardCommand(ports [3]int) string {
 	command := "kubectl -n ingresslab-system port-forward deployment/ingress-controller"
 	for i, port := range ports {
@@ -206,7 +206,7 @@ func portSpec(requests [3]int) cluster.Spec {
 	return cluster.Spec{HTTPPort: requests[0], HTTPSPort: requests[1], StatusPort: requests[2]}
 }
 
-// expectedPorts returns the ports if all are free, and the default in place of AnyPort.
+// expectedPorts returns the ports that will be used if all are free. AnyPort becomes the default.
 func expectedPorts(requests [3]int) (ports [3]int) {
 	for i, r := range portSpec(requests).Ports() {
 		if ports[i] = r.Port; r.Port <= 0 {
@@ -216,7 +216,7 @@ func expectedPorts(requests [3]int) (ports [3]int) {
 	return ports
 }
 
-// choosePorts returns free ports. It replaces only a default port that is in use.
+// choosePorts returns free ports. If a default port is in use, it takes a free port instead.
 func choosePorts(ctx context.Context, requests [3]int, progress cluster.Progress) ([3]int, error) {
 	ports, open, err := cluster.PortOpener{Fallback: true, Progress: progress}.Open(ctx, portSpec(requests))
 	open.Close()
@@ -230,12 +230,12 @@ type forwarder struct {
 	ports  [3]int
 }
 
-// run forwards until ctx ends. It sends the result of the first attempt.
+// run forwards ports until ctx ends. It sends the result of the first attempt to first.
 func (f *forwarder) run(ctx context.Context, first chan<- error) {
 	report := func(err error) {
 		select {
 		case first <- err:
-		default: // the result was sent before
+		default: // an earlier attempt has sent a result
 		}
 	}
 	for {

@@ -1,12 +1,11 @@
 // Package existing uses a cluster that ingresslab did not create: a context of the user's
 // kubeconfig.
 //
-// ingresslab installs the controller in its own namespace, and gives each lab and each scenario
-// another one. It changes only objects with its labels: no node, no default class, no Service that
-// costs money. If the API server is not on this machine, the user confirms the first change. Down
-// removes the objects with the labels.
-//
-// Then read install.go, which protects other objects and forwards the ports.
+// ingresslab installs the controller in its own namespace, and creates a namespace for each lab and
+// each scenario. It changes only objects with its labels. It changes no node and no default class,
+// and creates no Service that costs money. If the API server is not on this machine, the user
+// confirms the first change. Down removes the objects with the labels. Read this file first, then
+// install.go, which protects other objects and forwards the ports.
 package existing
 
 import (
@@ -37,23 +36,24 @@ import (
 const Name = "existing"
 
 const (
-	// answerTimeout is the limit for the response of an API server, which can be far away or down.
+	// answerTimeout limits the wait for an API server, which can be slow or down.
 	answerTimeout = 10 * time.Second
-	// deleteTimeout is the limit for the deletion of namespaces, which waits for their pods.
+	// deleteTimeout limits the wait for the deletion of namespaces, which includes their pods.
 	deleteTimeout = 2 * time.Minute
 )
 
-// Options select the cluster. An empty field keeps the value of an earlier command, see record.
+// Options select the cluster. An empty field means the value that an earlier command recorded.
 type Options struct {
-	// StateDir stores the records; empty is ingresslab/existing in the XDG state directory.
+	// StateDir contains the records. The default is ingresslab/existing in the XDG state directory.
 	StateDir string
-	Context  string // has no default, because the current context can be any cluster
-	// Kubeconfig is the file with the context; empty follows kubectl ($KUBECONFIG, ~/.kube/config).
+	Context  string // required, because the current context can be any cluster
+	// Kubeconfig is the file with the context. The default is kubectl's ($KUBECONFIG, ~/.kube/config).
 	Kubeconfig string
-	Registry   string // where images are pushed and pulled; empty if the nodes have them
-	// Addresses reach the ingress, if the user knows them; ports are forwarded for empty ones.
+	Registry   string // the registry for images; empty if the nodes have the images
+	// Addresses reach the ingress, if the user knows them. For an empty one, ingresslab forwards a
+	// port.
 	Addresses cluster.Addresses
-	// Confirm asks the user, and returns an error unless the answer is yes.
+	// Confirm asks the user the question. It returns an error unless the answer is yes.
 	Confirm func(ctx context.Context, question string) error
 }
 
@@ -69,7 +69,7 @@ type record struct {
 	Context   string            `json:"context"`
 	Server    string            `json:"server"`
 	Registry  string            `json:"registry,omitempty"`
-	Addresses cluster.Addresses `json:"addresses,omitzero"` // those that the user set
+	Addresses cluster.Addresses `json:"addresses,omitzero"` // only the addresses that the user set
 	// Ports are the requested ports of a Spec: HTTP, HTTPS, status.
 	Ports [3]int `json:"ports"`
 	// Agreed is true once the user has confirmed changes.
@@ -77,7 +77,7 @@ type record struct {
 	Created time.Time `json:"created"`
 }
 
-// New returns a provider. It changes nothing yet.
+// New returns a provider. It does not create or change files.
 func New(o Options) *provider {
 	return &provider{store: cluster.Store[record]{Dir: cluster.StateDir(o.StateDir, Name)}, options: o}
 }
@@ -99,7 +99,7 @@ func (p *provider) Ready(context.Context, cluster.Spec, cluster.Progress) (strin
 	return "", &cluster.UnreadyError{Why: p.Info().Missing[cluster.Creation], Fix: "pass --context"}
 }
 
-// Up implements cluster.Provider: it records the cluster and changes nothing in it.
+// Up implements cluster.Provider. It records the cluster, but changes no object in it.
 func (p *provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress) (*cluster.Cluster, error) {
 	spec = spec.WithDefaultName()
 	for flag, set := range map[string]bool{
@@ -128,7 +128,7 @@ func (p *provider) Up(ctx context.Context, spec cluster.Spec, _ cluster.Progress
 	return c, p.store.Save(spec.Name, rec)
 }
 
-// load returns or creates a record with current options, or a *cluster.SpecError without context.
+// load returns the record with current options. Without a context, it returns a *SpecError.
 func (p *provider) load(name string) (*record, error) {
 	rec, err := p.store.Load(name)
 	if err != nil {
@@ -203,7 +203,7 @@ func (p *provider) Get(ctx context.Context, name string) (*cluster.Cluster, erro
 	return p.describe(ctx, name, rec)
 }
 
-// List sends no request, because a remote API server would slow down every command.
+// List sends no request, because a slow API server would slow down every command.
 func (p *provider) List(context.Context) ([]cluster.Summary, error) {
 	names, err := p.store.Names()
 	if err != nil {
@@ -226,13 +226,13 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	return os.MkdirAll(dir, 0o755)
 }
 
-// Keep implements cluster.Provider: the cluster always outlives this process.
+// Keep implements cluster.Provider. It does nothing: the cluster always outlives this process.
 func (p *provider) Keep(context.Context, string) error { return nil }
 
-// WaitDNS implements cluster.Provider: Up never creates the cluster.
+// WaitDNS implements cluster.Provider. It does nothing, because Up never creates the cluster.
 func (p *provider) WaitDNS(context.Context, string, cluster.Progress) error { return nil }
 
-// ImageNodes implements cluster.Provider: no node accepts images.
+// ImageNodes implements cluster.Provider. It returns nil, because no node accepts images.
 func (p *provider) ImageNodes(context.Context, string) ([]cluster.ImageNode, error) { return nil, nil }
 
 // Down removes the objects with ingresslab's labels, and the record.
@@ -273,7 +273,7 @@ func loadKubeconfig(path string) (*clientcmdapi.Config, error) {
 	return cfg, nil
 }
 
-// listContexts completes a sentence with the contexts of a kubeconfig.
+// listContexts returns the contexts of a kubeconfig, to append to an error: ": a, b".
 func listContexts(path string) string {
 	cfg, err := loadKubeconfig(path)
 	if err != nil || len(cfg.Contexts) == 0 {
@@ -282,7 +282,7 @@ func listContexts(path string) string {
 	return ": " + strings.Join(slices.Sorted(maps.Keys(cfg.Contexts)), ", ")
 }
 
-// copyContext writes the cluster's own kubeconfig, for labs to change, and returns the server.
+// copyContext writes the context to the cluster's own kubeconfig. It returns the API server's URL.
 func (p *provider) copyContext(name string) (server string, err error) {
 	cfg, err := loadKubeconfig(p.options.Kubeconfig)
 	if err != nil {
@@ -342,5 +342,5 @@ func checkArchitecture(nodes []corev1.Node) error {
 			others = append(others, has)
 		}
 	}
-	return fmt.Errorf("its nodes are %s, but the images are built for linux/%s", strings.Join(others, ", "), runtime.GOARCH)
+	return fmt.Errorf("the nodes are %s, but the images are built for linux/%s", strings.Join(others, ", "), runtime.GOARCH)
 }

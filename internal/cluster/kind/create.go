@@ -23,26 +23,26 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// ChildCommand as the first argument makes this program call RunChild, in a child of the provider.
+// ChildCommand is the argument that makes this program call RunChild, as the provider's child.
 const ChildCommand = "kind-create-child"
 
-// request is the input of the child, one line of JSON on its standard input.
+// request is the input of the child: one line of JSON on its standard input.
 type request struct {
 	Name       string
 	Config     *v1alpha4.Cluster
 	Kubeconfig string
 }
 
-// event is the output of the child, one line of JSON each on its standard output.
+// event is one line of JSON on the child's standard output.
 type event struct {
 	Log string `json:",omitempty"` // a line of kind's log
-	// Error is why the creation failed, and Output is the output of the failed command.
+	// Error says why the creation failed. Output is the output of the failed command.
 	Error  string `json:",omitempty"`
 	Output string `json:",omitempty"`
 }
 
-// RunChild reads a request, creates a cluster with kind, and writes events. It returns false after
-// an error event. At the end of stdin, which means a killed parent, it kills its process group.
+// RunChild reads a request, creates a cluster with kind, and writes events. After an error event,
+// it returns false. If stdin ends, the parent was killed, and RunChild kills its process group.
 func RunChild(stdin io.Reader, stdout io.Writer) bool {
 	in := bufio.NewReader(stdin)
 	events := &eventWriter{enc: json.NewEncoder(stdout)}
@@ -56,7 +56,7 @@ func RunChild(stdin io.Reader, stdout io.Writer) bool {
 		return false
 	}
 	go func() {
-		_, _ = io.Copy(io.Discard, in) // ends with the parent
+		_, _ = io.Copy(io.Discard, in) // returns when the parent ends
 		_ = syscall.Kill(0, syscall.SIGKILL)
 	}()
 	return runKind(req, events)
@@ -70,7 +70,7 @@ func runKind(req request, events *eventWriter) bool {
 	err := provider.Create(req.Name,
 		kindcluster.CreateWithV1Alpha4Config(req.Config),
 		kindcluster.CreateWithKubeconfigPath(req.Kubeconfig),
-		// Only the parent knows whether the name still belongs to this attempt.
+		// Only the parent knows whether the containers with this name still belong to this attempt.
 		kindcluster.CreateWithRetain(true),
 		kindcluster.CreateWithDisplayUsage(false),
 		kindcluster.CreateWithDisplaySalutation(false),
@@ -85,7 +85,7 @@ func runKind(req request, events *eventWriter) bool {
 	return err == nil
 }
 
-// eventWriter writes events. kind logs from several goroutines.
+// eventWriter writes events. It is safe for concurrent use, because kind logs from goroutines.
 type eventWriter struct {
 	mu  sync.Mutex
 	enc *json.Encoder
@@ -94,7 +94,7 @@ type eventWriter struct {
 func (w *eventWriter) write(e event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.enc.Encode(e) // without a parent, this process ends soon
+	_ = w.enc.Encode(e) // if it fails, the parent has exited, and this process ends soon
 }
 
 // eventLogger is kind's logger. It writes each line as an event.
@@ -111,7 +111,7 @@ func (l eventLogger) Errorf(format string, a ...any) { l.Infof(format, a...) }
 func (l eventLogger) V(log.Level) log.InfoLogger     { return l }
 func (l eventLogger) Enabled() bool                  { return true }
 
-// createError is a failure of kind.
+// createError means that kind could not create the cluster.
 type createError struct {
 	reason string
 	log    string // the complete output of kind
@@ -127,7 +127,7 @@ func createInChild(ctx context.Context, executable string, req request, progress
 			return fmt.Errorf("start kind: %w", err)
 		}
 	}
-	// CommandContext would kill only the child, and not its process group.
+	// CommandContext would kill only the child, but not its process group.
 	cmd := osexec.Command(executable, ChildCommand) //nolint:noctx // see above
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
@@ -144,7 +144,7 @@ func createInChild(ctx context.Context, executable string, req request, progress
 		return fmt.Errorf("start kind: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have exited
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the child might have exited
 	})
 	defer stop()
 	_ = json.NewEncoder(stdin).Encode(req) // fails if the child has exited; Wait returns the reason
@@ -163,7 +163,7 @@ func createInChild(ctx context.Context, executable string, req request, progress
 	return nil
 }
 
-// follow reports the child's events until it exits. The result has no reason on success.
+// follow reports the child's events until it exits. On success, the result has an empty reason.
 func follow(stdout io.Reader, progress cluster.Progress) *createError {
 	failure := &createError{}
 	steps := kindSteps{progress: progress}
@@ -183,18 +183,18 @@ func follow(stdout io.Reader, progress cluster.Progress) *createError {
 		failure.log += strings.TrimRight(e.Log, "\n") + "\n"
 		steps.log(e.Log)
 	}
-	steps.end(errStep) // kind ends its steps itself unless it was killed
+	steps.end(errStep) // if kind was killed, it has not ended its last step
 	return failure
 }
 
-// reasonOf returns one line: the last one of the output with "error", before kubeadm's stack trace.
+// reasonOf returns the last line of the output with "error" that precedes kubeadm's stack trace.
 func reasonOf(e event) string {
 	reason := firstLine(e.Error)
 	output := lines(strings.TrimSpace(e.Output))
 	if len(output) == 0 {
 		return reason
 	}
-	// The command itself, a long docker run, is in the log.
+	// Omit the command, a long docker run. The log contains it.
 	reason, _, _ = strings.Cut(reason, ": command \"")
 	detail := output[len(output)-1]
 	for _, line := range output {
@@ -205,7 +205,7 @@ func reasonOf(e event) string {
 	return reason + ": " + strings.TrimSpace(detail)
 }
 
-// kindSteps converts kind's log to steps, by its bullets, check marks, and crosses.
+// kindSteps converts kind's log to steps. Bullets, check marks, and crosses in the log mark them.
 type kindSteps struct {
 	progress cluster.Progress
 	done     func(error)
@@ -244,21 +244,21 @@ func plain(text string) string {
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(ascii), "..."))
 }
 
-// Ports of the controller on its node. manifests/kind uses the same host ports.
+// These are the ports of the controller on its node. manifests/kind uses the same host ports.
 const (
 	containerHTTPPort   = 80
 	containerHTTPSPort  = 443
 	containerStatusPort = 18080
 )
 
-// cgroupV1Patch lets the kubelet start on cgroup v1. Since Kubernetes 1.35 it refuses that by
-// default (https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1).
+// cgroupV1Patch lets the kubelet start on cgroup v1, which it refuses by default since Kubernetes
+// 1.35 (https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1).
 const cgroupV1Patch = `kind: KubeletConfiguration
 apiVersion: kubelet.config.k8s.io/v1beta1
 failCgroupV1: false
 `
 
-// config returns kind's configuration. The control plane, which every cluster has, maps the ports.
+// config returns kind's configuration. The control-plane node, which always exists, maps the ports.
 func config(name string, r *cluster.Record, cgroupV1 bool) *v1alpha4.Cluster {
 	c := &v1alpha4.Cluster{
 		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
@@ -282,7 +282,7 @@ func config(name string, r *cluster.Record, cgroupV1 bool) *v1alpha4.Cluster {
 	return c
 }
 
-// mapping expects valid ports, at most 65535.
+// mapping returns a port mapping. The ports must be valid (at most 65535).
 func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
 	return v1alpha4.PortMapping{
 		ContainerPort: int32(containerPort), HostPort: int32(hostPort),
@@ -293,13 +293,14 @@ func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
 // inotifyLimit is a kernel limit (https://man7.org/linux/man-pages/man7/inotify.7.html).
 const inotifyLimit = "/proc/sys/fs/inotify/max_user_instances"
 
-// inotifyInstances is enough for several clusters. All nodes share one user's instances, and a
-// kubelet without one restarts forever with "too many open files". Four nodes use up the default of
-// 128 (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
+// inotifyInstances is enough for several clusters. All nodes share the instances of one user. A
+// kubelet without an instance restarts forever with "too many open files". Four nodes need the
+// default of 128
+// (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
 const inotifyInstances = 512
 
-// raiseInotify raises the limit in file if it is too low, and returns a note for the user. Without
-// the file, for example if Docker runs in a virtual machine, it does nothing.
+// raiseInotify raises the limit in file if it is too low, and returns a note for the user. If the
+// file does not exist, for example because Docker runs in a virtual machine, it does nothing.
 func raiseInotify(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

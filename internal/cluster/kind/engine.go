@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Labels that kind sets on the containers of nodes.
+// These are labels that kind sets on the containers of nodes.
 const (
 	clusterLabel = "io.x-k8s.kind.cluster"
 	roleLabel    = "io.x-k8s.kind.role"
@@ -22,27 +22,27 @@ const (
 
 type container struct {
 	name    string
-	cluster string // its kind cluster; empty for other containers
+	cluster string // the name of its kind cluster, or empty for other containers
 	role    string // "control-plane" or "worker"
 	state   string // in Docker's words: created, running, paused, exited, dead, ...
 }
 
-// engine is the part of Docker that the provider uses in addition to kind.
+// engine has the operations of Docker that the provider needs in addition to kind.
 type engine interface {
-	// check returns a *cluster.NoEngineError unless an engine responds that kind can use.
+	// check returns nil if an engine responds that kind can use, or else a *cluster.NoEngineError.
 	check(ctx context.Context) error
 	// cgroupV1 reports whether the engine's machine uses cgroup v1.
 	cgroupV1(ctx context.Context) (bool, error)
 	// nodes returns the containers of a kind cluster, or of all clusters if the name is empty.
 	nodes(ctx context.Context, clusterName string) ([]container, error)
-	// publisher returns the running container that publishes a port of the host.
+	// publisher returns the running container that publishes a port of the host, if there is one.
 	publisher(ctx context.Context, port int) (container, bool, error)
-	// published returns the ports of the host for the published ports of a container.
+	// published returns the published ports of a container, as a map to ports of the host.
 	published(ctx context.Context, name string) (map[int]int, error)
 	// startedAt returns the time of each container's last start.
 	startedAt(ctx context.Context, names ...string) (map[string]time.Time, error)
 	start(ctx context.Context, names ...string) error
-	// remove stops and removes containers and their volumes. Missing containers are not an error.
+	// remove stops and removes containers and their volumes. It ignores missing containers.
 	remove(ctx context.Context, names ...string) error
 	// network reports whether a network exists, and counts its containers, including stopped ones.
 	network(ctx context.Context, name string) (exists bool, users int, err error)
@@ -52,7 +52,7 @@ type engine interface {
 // docker is the docker command, which finds the daemon by DOCKER_HOST and its contexts.
 type docker struct{}
 
-// run uses a process group, because Ctrl-C must not stop commands that clean up.
+// run uses a separate process group, because Ctrl-C must not stop commands that clean up.
 func (docker) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -90,7 +90,7 @@ func lines(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }
 
-// answerTimeout is the limit for an engine, which can accept a connection and never respond.
+// answerTimeout limits the wait for an engine, because it can accept a connection and not respond.
 const answerTimeout = 10 * time.Second
 
 func (d docker) check(ctx context.Context) error {
@@ -101,7 +101,7 @@ func (d docker) check(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case within.Err() != nil:
-		return &cluster.NoEngineError{Cause: fmt.Errorf("it did not answer within %s", answerTimeout)}
+		return &cluster.NoEngineError{Cause: fmt.Errorf("no response within %s", answerTimeout)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &cluster.NoEngineError{Cause: errors.New("docker command not found")}
 	case err != nil:
@@ -122,7 +122,7 @@ func (d docker) cgroupV1(ctx context.Context) (bool, error) {
 	return strings.TrimSpace(out) == "1", nil
 }
 
-// nodeFormat is the output format that parseContainers reads.
+// nodeFormat is the output format of docker ps that parseContainers reads.
 const nodeFormat = `{{.Names}}|{{.Label "` + clusterLabel + `"}}|{{.Label "` + roleLabel + `"}}|{{.State}}`
 
 func (d docker) nodes(ctx context.Context, clusterName string) ([]container, error) {
@@ -209,7 +209,7 @@ func (d docker) remove(ctx context.Context, names ...string) error {
 	return err
 }
 
-// onlyGone reports whether all failures are for containers that are missing or being removed.
+// onlyGone reports whether all failures concern containers that are missing or being removed.
 func onlyGone(output string) bool {
 	failures := lines(output)
 	for _, line := range failures {

@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster"
 )
 
-// Inspect compares record and containers. It adopts a cluster of another user of this machine.
+// Inspect compares record and containers. It can adopt a cluster that another user created.
 func (p *provider) Inspect(ctx context.Context, name string) (condition, error) {
 	rec, err := p.Load(name)
 	if err != nil {
@@ -34,7 +34,7 @@ func (p *provider) Inspect(ctx context.Context, name string) (condition, error) 
 	return judge(rec, containers), nil
 }
 
-// judge is Inspect without I/O.
+// judge implements Inspect, but without I/O.
 func judge(rec *cluster.Record, containers []container) condition {
 	c := condition{Record: rec}
 	var stopped []string
@@ -90,7 +90,7 @@ func (p *provider) adopt(ctx context.Context, containers []container) (*cluster.
 	return rec, nil
 }
 
-// List falls back to the records without an engine: the clusters can exist when it runs again.
+// List returns the records if no engine responds, because the clusters might still exist.
 func (p *provider) List(ctx context.Context) ([]cluster.Summary, error) {
 	names, err := p.Names()
 	if err != nil {
@@ -114,7 +114,7 @@ func (p *provider) List(ctx context.Context) ([]cluster.Summary, error) {
 	return p.Summaries(ctx, slices.Compact(names))
 }
 
-// unreachable lists clusters whose engine does not respond.
+// unreachable returns summaries of clusters whose engine does not respond.
 func (p *provider) unreachable(names []string, none *cluster.NoEngineError) []cluster.Summary {
 	var list []cluster.Summary
 	for _, name := range names {
@@ -126,7 +126,7 @@ func (p *provider) unreachable(names []string, none *cluster.NoEngineError) []cl
 	return list
 }
 
-// justStarted is how long after its start a node might not have reported its status yet.
+// justStarted is the time after its start in which a node's status can be from before the start.
 const justStarted = 3 * time.Minute
 
 // Revive starts stopped nodes, and waits for nodes that have just started.
@@ -165,7 +165,7 @@ func (p *provider) revive(ctx context.Context, name string, c condition, progres
 	return p.awaitRestart(ctx, name, c.Record, fresh)
 }
 
-// startNodes starts stopped nodes and returns the time. The control plane's ports must be free.
+// startNodes starts stopped nodes and returns when each started. The cluster's ports must be free.
 func (p *provider) startNodes(ctx context.Context, c condition) (map[string]time.Time, error) {
 	started := map[string]time.Time{}
 	for _, n := range c.Nodes {
@@ -187,7 +187,7 @@ func (p *provider) startNodes(ctx context.Context, c condition) (map[string]time
 	return started, p.engine.start(ctx, slices.Sorted(maps.Keys(started))...)
 }
 
-// awaitRestart waits until a cluster is Ready. started has the nodes that have just started.
+// awaitRestart waits until a cluster is Ready. started has the start times of restarted nodes.
 func (p *provider) awaitRestart(ctx context.Context, name string, rec *cluster.Record, started map[string]time.Time) error {
 	if err := p.EnsureKubeconfig(name, rec); err != nil {
 		return err

@@ -50,7 +50,7 @@ func (n imageNode) Images(ctx context.Context) (map[string]string, error) {
 	return images, nil
 }
 
-// parseImages reads the output of crictl, without the registry and "library/", which crictl adds.
+// parseImages reads the output of crictl. It removes the registry and "library/" from names.
 func parseImages(out []byte) (map[string]string, error) {
 	var list struct {
 		Images []struct {
@@ -81,8 +81,8 @@ func (n imageNode) Import(ctx context.Context, archive io.Reader) error {
 	return nil
 }
 
-// lastLine returns the last line of a command's output as an error: containerd's tools print
-// warnings first. If ctx killed the command, it returns the cause of that.
+// lastLine returns the last line of a command's output as an error, because containerd's tools
+// print warnings first. If ctx killed the command, lastLine returns the cause of ctx.
 func lastLine(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -95,7 +95,7 @@ func lastLine(ctx context.Context, err error) error {
 	return err
 }
 
-// boundNode is a node whose commands end with ctx, for functions of kind that take no context.
+// boundNode is a node for functions of kind that take no context. ctx ends its commands.
 type boundNode struct {
 	nodes.Node
 	ctx context.Context
@@ -106,7 +106,7 @@ func (n boundNode) Command(command string, args ...string) exec.Cmd {
 	return n.CommandContext(n.ctx, command, args...)
 }
 
-// Logs returns when ctx ends, but kind continues to collect until the program exits.
+// Logs returns when ctx ends. Even then, kind continues to collect logs until the program exits.
 func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	if _, err := p.Existing(ctx, name); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 	select {
 	case err := <-finished:
 		if err != nil {
-			return fmt.Errorf("logs of cluster %q: some are missing: %w", name, err)
+			return fmt.Errorf("logs of cluster %q are incomplete: %w", name, err)
 		}
 		return nil
 	case <-ctx.Done():
@@ -125,9 +125,10 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 }
 
 const (
-	// createReadyTimeout limits each wait, for nodes and CoreDNS. Slow machines need half a minute.
+	// createReadyTimeout limits the waits for nodes and for CoreDNS. Slow machines need 30 seconds
+	// each.
 	createReadyTimeout = 4 * time.Minute
-	// reuseReadyTimeout is the limit for an existing cluster, in which everything restarts at once.
+	// reuseReadyTimeout limits the wait for an existing cluster, whose pods all restart at once.
 	reuseReadyTimeout = 90 * time.Second
 	readyPoll         = 150 * time.Millisecond // the poll interval
 )
@@ -164,7 +165,7 @@ func waitDNS(ctx context.Context, kubeconfig string) error {
 	return client.WaitReady(ctx, coreDNS)
 }
 
-// waitRestarted waits for a status from after the start of the nodes. The old one says Ready.
+// waitRestarted waits until each node reports a new status. The one from before the start is Ready.
 func waitRestarted(ctx context.Context, kubeconfig string, started map[string]time.Time) error {
 	client, err := connect(kubeconfig)
 	if err != nil {
@@ -173,7 +174,7 @@ func waitRestarted(ctx context.Context, kubeconfig string, started map[string]ti
 	return poll(ctx, func() error { return checkStale(ctx, client, started) })
 }
 
-// checkStale returns an error for a status that is older than the start of its node.
+// checkStale returns an error if a status is older than the start of its node.
 func checkStale(ctx context.Context, client *kube.Client, started map[string]time.Time) error {
 	leases, err := client.Clientset().CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -195,7 +196,7 @@ func checkStale(ctx context.Context, client *kube.Client, started map[string]tim
 	return nil
 }
 
-// silentNode returns a node whose kubelet has not renewed its Lease since the node started
+// silentNode returns the name of a node that has not renewed its Lease since it started
 // (https://kubernetes.io/docs/concepts/architecture/leases/#node-heart-beats).
 func silentNode(leases []coordinationv1.Lease, started map[string]time.Time) string {
 	for name, since := range started {
@@ -209,7 +210,7 @@ func silentNode(leases []coordinationv1.Lease, started map[string]time.Time) str
 	return ""
 }
 
-// isStale reports whether a pod is Ready because of containers that started before since.
+// isStale reports whether a pod is Ready only because of containers that started before since.
 func isStale(p *corev1.Pod, since time.Time) bool {
 	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
@@ -220,7 +221,7 @@ func isStale(p *corev1.Pod, since time.Time) bool {
 	})
 }
 
-// poll calls check until it returns nil. After a deadline, it returns the last error before.
+// poll calls check until it returns nil. If ctx ends first, poll returns check's last error.
 func poll(ctx context.Context, check func() error) error {
 	var last error
 	for {
@@ -242,7 +243,7 @@ func poll(ctx context.Context, check func() error) error {
 	}
 }
 
-// lateError is the last error before a deadline. It is also a context.DeadlineExceeded.
+// lateError is check's last error before a deadline. It also matches context.DeadlineExceeded.
 type lateError struct{ last error }
 
 func (e *lateError) Error() string { return e.last.Error() }

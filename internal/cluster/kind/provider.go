@@ -29,13 +29,13 @@ const Name = "kind"
 
 // Options configure a provider.
 type Options struct {
-	// StateDir stores the records; empty is ingresslab/kind in the XDG state directory.
+	// StateDir contains the records. The default is ingresslab/kind in the XDG state directory.
 	StateDir string
-	// NodeImage loads the default node image into the engine, and builds it if necessary.
+	// NodeImage loads the default node image into the engine. If there is none, it builds the image.
 	NodeImage func(ctx context.Context, progress cluster.Progress) (string, error)
-	// ImageReady returns an *UnreadyError if NodeImage has to build the image.
+	// ImageReady returns an *UnreadyError if NodeImage must build the image first.
 	ImageReady func(ctx context.Context) (reason string, err error)
-	Executable string // the program that starts with ChildCommand; empty is the running one
+	Executable string // is called with ChildCommand; the default is the running program
 }
 
 // provider manages kind clusters. It is safe for concurrent use, also by several processes.
@@ -44,7 +44,7 @@ type provider struct {
 	options Options
 	engine  engine
 
-	// The functions below reach kind and the clusters; tests replace them.
+	// These functions access kind and the clusters. Tests replace them.
 	create           func(context.Context, request, cluster.Progress) error
 	exportKubeconfig func(name, path string) error
 	waitNodes        func(ctx context.Context, kubeconfig string, nodes int) error
@@ -58,7 +58,7 @@ var _ cluster.Provider = (*provider)(nil)
 
 type condition = cluster.Condition[cluster.Record]
 
-// New returns a provider. It changes nothing yet.
+// New returns a provider. It does not create or change files.
 func New(o Options) *provider {
 	p := &provider{
 		options: o, engine: docker{},
@@ -135,9 +135,9 @@ func (p *provider) Create(ctx context.Context, spec cluster.Spec, progress clust
 	return rec, p.MarkReady(name, rec)
 }
 
-// plan decides the settings of a new cluster. It changes nothing, but can build the node image.
+// plan decides the settings of a new cluster. It can build the node image, but changes no cluster.
 func (p *provider) plan(ctx context.Context, spec cluster.Spec, progress cluster.Progress) (*cluster.Record, error) {
-	// Report a port in use before a build of the image takes minutes...
+	// Report a port in use now, not after building the image, which can take minutes.
 	if _, err := p.choosePorts(ctx, spec); err != nil {
 		return nil, err
 	}
@@ -154,13 +154,13 @@ func (p *provider) plan(ctx context.Context, spec cluster.Spec, progress cluster
 			return nil, fmt.Errorf("node image: %w", err)
 		}
 	}
-	// ... and check again, because another process can take the port meanwhile.
+	// Check the ports again, because another process can take one during the build.
 	ports, err := p.choosePorts(ctx, spec)
 	rec.SetPorts(ports)
 	return rec, err
 }
 
-// choosePorts returns free ports. Docker checks them late, and with a less clear error.
+// choosePorts returns free ports. Docker's own check comes later, and its error is less clear.
 func (p *provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, error) {
 	opener := cluster.PortOpener{EngineIsRoot: true, Holder: func(port int) string { return p.holder(ctx, port) }}
 	ports, open, err := opener.Open(ctx, spec)
@@ -168,7 +168,7 @@ func (p *provider) choosePorts(ctx context.Context, spec cluster.Spec) ([3]int, 
 	return ports, err
 }
 
-// holder describes the process or cluster that uses a port; it is empty if that is unknown.
+// holder describes the process or cluster that uses a port. It returns "" if that is unknown.
 func (p *provider) holder(ctx context.Context, port int) string {
 	c, found, err := p.engine.publisher(ctx, port)
 	switch {
@@ -183,7 +183,7 @@ func (p *provider) holder(ctx context.Context, port int) string {
 	return fmt.Sprintf("the kind cluster %q", c.cluster)
 }
 
-// wait shows a step and limits its time.
+// wait shows f as a step and limits its time.
 func (p *provider) wait(ctx context.Context, name, step string, progress cluster.Progress, f func(context.Context) error) (err error) {
 	done := progress.Step(step)
 	defer func() { done(err) }()
@@ -195,7 +195,7 @@ func (p *provider) wait(ctx context.Context, name, step string, progress cluster
 	return nil
 }
 
-// Keep implements cluster.Provider: the engine runs the nodes, so they always outlive this process.
+// Keep implements cluster.Provider. It does nothing, because the engine runs the nodes.
 func (p *provider) Keep(context.Context, string) error { return nil }
 
 func (p *provider) WaitDNS(ctx context.Context, name string, progress cluster.Progress) error {
@@ -204,7 +204,7 @@ func (p *provider) WaitDNS(ctx context.Context, name string, progress cluster.Pr
 	})
 }
 
-// FailureLog implements cluster.Backend: it returns the output of kind.
+// FailureLog implements cluster.Backend. It returns the output of kind.
 func (p *provider) FailureLog(_ string, err error) []byte {
 	var ce *createError
 	if !errors.As(err, &ce) {
@@ -213,12 +213,12 @@ func (p *provider) FailureLog(_ string, err error) []byte {
 	return []byte(ce.log)
 }
 
-// kindLibrary returns kind's own provider, for the parts that neither create nor wait.
+// kindLibrary returns kind's own provider. Use it only for calls that do not create or wait.
 func kindLibrary() *kindcluster.Provider {
 	return kindcluster.NewProvider(kindcluster.ProviderWithDocker())
 }
 
-// EnsureKubeconfig restricts the file to its owner: it gives root access to every node.
+// EnsureKubeconfig makes the file readable only by its owner: it allows root access to all nodes.
 func (p *provider) EnsureKubeconfig(name string, _ *cluster.Record) (err error) {
 	path := p.Kubeconfig(name)
 	if _, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -233,7 +233,7 @@ func (p *provider) EnsureKubeconfig(name string, _ *cluster.Record) (err error) 
 	return nil
 }
 
-// exportKubeconfig gets the kubeconfig from the control plane's container.
+// exportKubeconfig copies the kubeconfig from the control plane's container to path.
 func exportKubeconfig(name, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -244,12 +244,12 @@ func exportKubeconfig(name, path string) error {
 const (
 	// network is the Docker network of kind's nodes. All kind clusters of a machine share it.
 	network        = "kind"
-	settleInterval = 200 * time.Millisecond // the pause between two searches for containers
-	// settleRounds is how many searches must find nothing: a `docker run` can be pending.
+	settleInterval = 200 * time.Millisecond // the time between two searches for containers
+	// settleRounds is how many searches must find nothing, because a `docker run` can be in progress.
 	settleRounds = 6
 )
 
-// Delete removes the nodes, and the network if ingresslab created it.
+// Delete removes the nodes. It also removes the network if ingresslab created it.
 func (p *provider) Delete(ctx context.Context, name string, c condition) error {
 	rounds := 0
 	if c.Record != nil && !c.Record.Finished() {
@@ -261,7 +261,7 @@ func (p *provider) Delete(ctx context.Context, name string, c condition) error {
 	return p.releaseNetwork(ctx)
 }
 
-// removeNodes removes the cluster's containers until rounds+1 searches in a row find none.
+// removeNodes removes the cluster's containers until rounds+1 consecutive searches find none.
 func (p *provider) removeNodes(ctx context.Context, name string, rounds int) error {
 	for quiet := 0; ; {
 		containers, err := p.engine.nodes(ctx, name)
@@ -290,7 +290,7 @@ func (p *provider) removeNodes(ctx context.Context, name string, rounds int) err
 	}
 }
 
-// networkFile exists as long as the network of the nodes is one that ingresslab created.
+// networkFile is the path of a file that exists while the nodes' network is ingresslab's.
 func (p *provider) networkFile() string { return filepath.Join(p.Dir, "network") }
 
 // claimNetwork creates networkFile if the network does not exist yet.
@@ -308,7 +308,7 @@ func (p *provider) claimNetwork(ctx context.Context) error {
 	return nil
 }
 
-// releaseNetwork removes a network of ingresslab without containers. Stopped ones need it to start.
+// releaseNetwork removes ingresslab's network if it has no containers, not even stopped ones.
 func (p *provider) releaseNetwork(ctx context.Context) error {
 	if _, err := os.Stat(p.networkFile()); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -18,8 +18,8 @@ import (
 // build creates the container's environment in new namespaces: the root directory from its image,
 // /proc, /dev, /sys, its mounts, and its network.
 //
-// It opens host files as detached mounts before pivot_root(2) and attaches them afterwards. No
-// symbolic link in the image can then lead out of the container.
+// It opens host files as detached mounts before pivot_root(2), and attaches them afterwards, so
+// that no symbolic link in the image can lead out of the container.
 func (o *order) build() error {
 	if o.OwnNetwork {
 		if err := unix.Setns(namespaceFD, unix.CLONE_NEWNET); err != nil {
@@ -61,7 +61,8 @@ func (o *order) build() error {
 	return o.finish()
 }
 
-// enterRoot makes root the root mount and detaches the old one; pivot_root(2) explains the dots.
+// enterRoot makes root the root mount and detaches the old one. pivot_root(2) explains "." for
+// both.
 func enterRoot(root string) error {
 	if err := os.Chdir(root); err != nil {
 		return err
@@ -91,13 +92,13 @@ func (o *order) prepareRootfs() error {
 		}
 	}
 	if o.OwnNetwork {
-		// As in containerd and Docker, any user can listen on port 80. Not all kernels allow this.
+		// As in containerd and Docker, let any user listen on port 80. Not all kernels allow this.
 		_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
 	}
 	return protectProc()
 }
 
-// finish completes the container after all mounts. It creates a missing working directory.
+// finish completes the container after all mounts exist. It creates a missing working directory.
 func (o *order) finish() error {
 	if err := os.MkdirAll(o.WorkingDir, 0o755); err != nil { //nolint:gosec // the usual mode in images
 		return fmt.Errorf("working directory: %w", err)
@@ -125,7 +126,7 @@ var keptCapabilities = map[uintptr]bool{
 	unix.CAP_AUDIT_WRITE: true,
 }
 
-// dropPrivileges switches to the container's user and drops all other capabilities, for good.
+// dropPrivileges switches to the container's user and permanently drops all other capabilities.
 func (o *order) dropPrivileges() error {
 	account, err := o.identity()
 	if err != nil {
@@ -165,7 +166,7 @@ func (o *order) identity() (*user.ExecUser, error) {
 	return account, nil
 }
 
-// accounts returns the content of a regular file of at most 1 MiB, or nil.
+// accounts returns the content of the file at path, or nil if it is not regular or exceeds 1 MiB.
 func accounts(path string) io.Reader {
 	const most = 1 << 20
 	info, err := os.Stat(path)
@@ -180,14 +181,14 @@ func accounts(path string) io.Reader {
 }
 
 // switchTo changes the user and groups of this thread. Package syscall would change all threads,
-// but execve(2) keeps only this one.
+// but only this one survives execve(2).
 func switchTo(account *user.ExecUser, more []int64) error {
 	ownStreams(account)
 	groups := slices.Clone(account.Sgids)
 	for _, g := range more {
 		groups = append(groups, int(g))
 	}
-	if err := unix.Setgroups(groups); err != nil { // of this thread only
+	if err := unix.Setgroups(groups); err != nil { // this changes only this thread
 		return fmt.Errorf("set groups: %w", err)
 	}
 	gid, uid := uintptr(account.Gid), uintptr(account.Uid)
@@ -216,7 +217,7 @@ func ownStreams(account *user.ExecUser) {
 // memoryDevices is the major number of /dev/null and similar devices.
 const memoryDevices = 1
 
-// process is a child with a pidfd in Go's poller, so that waiting for it costs no thread.
+// process is a child process. Its pidfd is in Go's poller, so that waiting needs no thread.
 type process struct {
 	pid int
 	fd  *os.File // see pidfd_open(2); closed by wait
@@ -228,7 +229,7 @@ func newProcess(pid, pidfd int) (*process, error) {
 		err = unix.SetNonblock(pidfd, true) // the poller requires this
 	}
 	if err != nil {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // a child that nothing else waits for, so the PID is still its own
+		_ = syscall.Kill(pid, syscall.SIGKILL) // only this code waits for the child, so the PID is still valid
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
 		_ = unix.Close(pidfd) // unused
 		return nil, err
@@ -236,7 +237,7 @@ func newProcess(pid, pidfd int) (*process, error) {
 	return &process{pid, os.NewFile(uintptr(pidfd), "process")}, nil
 }
 
-// wait returns when the process has ended. Call it once.
+// wait waits until the process has ended. Call it only once.
 func (p *process) wait() (status unix.WaitStatus, err error) {
 	defer func() { err = errors.Join(err, p.fd.Close()) }()
 	raw, err := p.fd.SyscallConn()
@@ -257,7 +258,7 @@ func (p *process) wait() (status unix.WaitStatus, err error) {
 	return status, errors.Join(err, waitErr)
 }
 
-// signal sends a signal. It returns nil if the process has ended.
+// signal sends a signal. If the process has ended, it does nothing and returns nil.
 func (p *process) signal(s syscall.Signal) error {
 	var err error // stays nil after wait
 	p.use(func(fd int) { err = unix.PidfdSendSignal(fd, s, nil, 0) })
@@ -267,7 +268,7 @@ func (p *process) signal(s syscall.Signal) error {
 	return err
 }
 
-// use calls f with the pidfd. It reports false after wait.
+// use calls f with the pidfd. It returns false, without a call, after wait.
 func (p *process) use(f func(fd int)) bool {
 	raw, err := p.fd.SyscallConn()
 	return err == nil && raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
@@ -280,7 +281,7 @@ func exitOf(status unix.WaitStatus) (code int, sig syscall.Signal) {
 	return status.ExitStatus(), 0
 }
 
-// pipes are the child ends and parent ends of the standard streams. Unused ones are /dev/null.
+// pipes has both ends of the standard streams. An unused stream is /dev/null.
 type pipes struct {
 	child, parent [3]*os.File
 }
@@ -318,10 +319,10 @@ func (p *pipes) setDeadline(d time.Duration) {
 	}
 }
 
-// drainTimeout limits reads after a process ends: another process can keep its output open.
+// drainTimeout limits reads after a process ends, because another process can keep its output open.
 const drainTimeout = time.Second
 
-// readChunks calls f with each chunk until the end, or for drainTimeout after ended closes.
+// readChunks calls f with each chunk. It stops at the end, or drainTimeout after ended closes.
 func readChunks(r *os.File, ended <-chan struct{}, f func([]byte)) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -334,7 +335,7 @@ func readChunks(r *os.File, ended <-chan struct{}, f func([]byte)) {
 		if n > 0 {
 			f(buf[:n])
 		}
-		if err != nil { // the end of a terminal is EIO
+		if err != nil { // at the end of a terminal, it is EIO
 			return
 		}
 	}

@@ -33,14 +33,14 @@ const ChildCommand = "embedded-container"
 
 // Spec describes a container to start.
 type Spec struct {
-	Name  string // in errors and paths: letters, digits, dashes, dots, underscores
+	Name  string // for errors and paths: letters, digits, dashes, dots, underscores
 	Dir   string // an empty directory for the container's root directory
 	Image *Image // a result of Store.Find
 	// Command replaces the image's entrypoint, and Args its command
 	// (https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/).
 	Command, Args []string
 	Env           []string // KEY=value entries that override the image's
-	WorkingDir    string   // overrides the image's unless empty
+	WorkingDir    string   // overrides the image's if not empty
 	// User and Group override the image's if the supervisor is root. Otherwise every process runs as
 	// the user who started the cluster.
 	User, Group *int64
@@ -49,15 +49,16 @@ type Spec struct {
 	Network     int     // file descriptor of a network namespace (network.Namespace.FD)
 	Mounts      []Mount
 	ReadOnly    bool // the root directory, not the mounts
-	// Log is the file to append both outputs to, in the CRI log format (time, stream, P or F, text;
-	// https://kubernetes.io/docs/concepts/cluster-administration/logging/). Empty discards them.
+	// Log is the file to which both outputs are appended, in the CRI log format (time, stream, P or F,
+	// text; https://kubernetes.io/docs/concepts/cluster-administration/logging/). If it is empty, they
+	// are lost.
 	Log string
-	// Stdin keeps the standard input open for Attach. Without it, the input is empty.
+	// Stdin keeps the standard input open for Attach. Without Stdin, the input is empty.
 	Stdin, TTY bool
 	StdinOnce  bool // close the standard input when the input of the first Attach ends
 }
 
-// Mount is a bind mount of a host file or directory. A missing Target is created.
+// Mount is a bind mount of a host file or directory. The runtime creates a missing Target.
 type Mount struct {
 	Source, Target string
 	ReadOnly       bool
@@ -68,7 +69,7 @@ type Mount struct {
 
 // Exit describes how a container ended.
 type Exit struct {
-	Code              int // the exit code, or 128 plus the number of Signal
+	Code              int // the exit code, or 128 plus the number of the Signal
 	Signal            syscall.Signal
 	Started, Finished time.Time
 	Err               error // a start error; Code is then 128
@@ -80,19 +81,19 @@ type Container interface {
 	Started() time.Time
 	Done() <-chan struct{}       // closes when all processes of the container have ended
 	Exit() Exit                  // valid after Done closes
-	Signal(syscall.Signal) error // to PID 1; nil if the container has ended
-	StopSignal() syscall.Signal  // the image's, by default SIGTERM
+	Signal(syscall.Signal) error // signals PID 1; returns nil if the container has ended
+	StopSignal() syscall.Signal  // from the image; the default is SIGTERM
 	// Exec runs a command in the container and waits for it. A start error is an *ExecError.
 	Exec(ctx context.Context, e Exec) (code int, err error)
-	// Attach connects to the streams of PID 1 until it or ctx ends. With Stdin, the first Attach also
-	// gets up to 64 KiB of earlier output.
+	// Attach connects to the streams of PID 1 until PID 1 or ctx ends. If Spec.Stdin is true, the
+	// first Attach also gets up to 64 KiB of earlier output.
 	Attach(ctx context.Context, e Exec) error
 }
 
 // Exec is a command to run in a container.
 type Exec struct {
 	Command []string // searched for in the container's PATH
-	// Stdin, Stdout, and Stderr can be nil. TTY does not use Stderr.
+	// Stdin, Stdout, and Stderr can be nil. With TTY, Stderr is not used.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	TTY            bool
@@ -102,8 +103,8 @@ type Exec struct {
 // Size is the size of a terminal in characters.
 type Size = remotecommand.TerminalSize
 
-// ExecError reports a command that did not start, in the words of container runtimes: `exec: "sh":
-// executable file not found in $PATH`.
+// ExecError reports a command that did not start. Its text is that of other container runtimes:
+// `exec: "sh": executable file not found in $PATH`.
 type ExecError struct {
 	Command string
 	Err     error
@@ -114,7 +115,7 @@ func (e *ExecError) Error() string { return "exec: \"" + e.Command + "\": " + e.
 // Unwrap returns the cause.
 func (e *ExecError) Unwrap() error { return e.Err }
 
-// Code returns the exit code that shells use: 127 for a missing program, otherwise 126.
+// Code returns the exit code that shells use: 127 for a missing program, 126 for other errors.
 func (e *ExecError) Code() int {
 	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) {
 		return 127
@@ -124,6 +125,6 @@ func (e *ExecError) Code() int {
 
 // Runtime starts containers.
 type Runtime interface {
-	// Start returns when the container's program runs.
+	// Start starts a container and returns when its program runs.
 	Start(ctx context.Context, s Spec) (Container, error)
 }

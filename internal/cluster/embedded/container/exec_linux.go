@@ -19,7 +19,7 @@ import (
 var errNotRunning = errors.New("container is not running")
 
 // Exec implements Container. The command has the container's environment, working directory, and
-// user. The end of ctx kills the command, not its children. A read from e.Stdin can outlive Exec.
+// user. When ctx ends, only the command is killed. A read from e.Stdin can continue after Exec.
 func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 	if len(e.Command) == 0 {
 		return 0, errors.New("no command specified")
@@ -37,7 +37,7 @@ func (c *instance) Exec(ctx context.Context, e Exec) (code int, err error) {
 		defer func() { _ = terminal.Close() }() // read only
 		p.parent[0], p.parent[1] = terminal, terminal
 	}
-	stop := context.AfterFunc(ctx, func() { _ = child.signal(syscall.SIGKILL) }) // it might have ended
+	stop := context.AfterFunc(ctx, func() { _ = child.signal(syscall.SIGKILL) }) // the child might have ended
 	defer stop()
 	ended := make(chan struct{})
 	drained := copyStreams(ctx, e, p, terminal, ended)
@@ -128,7 +128,7 @@ func copyStreams(ctx context.Context, e Exec, p *pipes, terminal *os.File, ended
 	return done
 }
 
-// copyOutput copies output. After a write error, it discards the rest.
+// copyOutput copies output to w. If a write fails, it discards the remaining output.
 func copyOutput(w io.Writer, r *os.File, ended <-chan struct{}) {
 	readChunks(r, ended, func(p []byte) {
 		if w == nil {
@@ -158,8 +158,8 @@ func resize(ctx context.Context, terminal *os.File, sizes <-chan Size) {
 	}
 }
 
-// Attach implements Container. The end of e.Stdin closes the container's standard input only with
-// StdinOnce. A read from e.Stdin can outlive Attach; the caller ends it.
+// Attach implements Container. It closes the container's standard input after e.Stdin only if
+// StdinOnce is set. A read from e.Stdin can continue after Attach, so the caller must end it.
 func (c *instance) Attach(ctx context.Context, e Exec) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -205,14 +205,14 @@ func (c *instance) feed(r io.Reader) {
 	}
 }
 
-// broadcast copies an output stream to listeners. A slow listener blocks the container, as a pipe
-// does. A failed listener is removed.
+// broadcast copies an output stream to listeners. A slow listener blocks the container, like a full
+// pipe. A listener whose write fails is removed.
 type broadcast struct {
 	mu        sync.Mutex
 	ended     bool
 	listeners map[*listener]struct{}
-	// keep buffers output for the first listener in early. Otherwise `kubectl run -it` would miss
-	// output from before it attaches.
+	// keep buffers output in early for the first listener. Otherwise, `kubectl run -it` would miss the
+	// output before it attaches.
 	keep  bool
 	early []byte
 }
@@ -226,7 +226,7 @@ type listener struct {
 	drained chan struct{} // closed when the writer has received everything, or has failed
 }
 
-// subscribe adds a writer; nil discards output.
+// subscribe adds a writer. If w is nil, its output is discarded.
 func (a *broadcast) subscribe(w io.Writer) *listener {
 	if w == nil {
 		w = io.Discard
@@ -253,7 +253,7 @@ func (a *broadcast) subscribe(w io.Writer) *listener {
 	return l
 }
 
-// unsubscribe removes a listener, even during a write.
+// unsubscribe removes a listener, even while a write blocks.
 func (a *broadcast) unsubscribe(l *listener) {
 	_ = l.in.Close() // it cannot fail
 	a.mu.Lock()

@@ -17,16 +17,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/filelock"
 )
 
-// maxLayers is the maximum of stacked layers; images with more are merged into one directory.
-// mount(2) accepts one page of options, including the path of each layer.
+// maxLayers is the maximum number of stacked layers. An image with more becomes one merged
+// directory, because mount(2) accepts one page of options, and they have the path of each layer.
 const maxLayers = 12
 
-// whiteoutSuffix marks the directory of a layer that has whiteouts.
+// whiteoutSuffix is the suffix of a layer's directory if the layer has whiteouts.
 const whiteoutSuffix = ".wh"
 
-// Import adds the images of a `docker save` archive and moves existing references to them. It
-// removes unreferenced files unless containers use them. An unusable image does not block the
-// others; the error names each.
+// Import adds the images of a `docker save` archive. A reference that exists then means the new
+// image. Import removes files that have no reference unless containers use them. An image that
+// cannot be used does not block the others, and the error names each such image.
 func (s *Store) Import(ctx context.Context, archive io.Reader) error {
 	for _, dir := range []string{"layers", "merged"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o700); err != nil {
@@ -47,7 +47,7 @@ func (s *Store) Import(ctx context.Context, archive io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("image archive: %w", err)
 	}
-	defer func() { _ = os.Remove(path) }() // the next import also empties tmp
+	defer func() { _ = os.Remove(path) }() // otherwise, the next import removes it
 	x, err := s.read()
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (s *Store) addAll(ctx context.Context, x *index, path string) error {
 	var failed error
 	for _, d := range manifest {
 		if len(d.RepoTags) == 0 {
-			continue // unreachable without a reference
+			continue // without a reference, no pod can use it
 		}
 		if err := s.add(ctx, x, open, d.RepoTags); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("image %s: %w", d.RepoTags[0], err))
@@ -155,7 +155,7 @@ func (s *Store) addLayers(ctx context.Context, img v1.Image, r *record) error {
 	return nil
 }
 
-// addLayer unpacks a missing layer and returns its directory, which it creates atomically.
+// addLayer atomically unpacks a layer, unless it exists, and returns its directory.
 func (s *Store) addLayer(ctx context.Context, id v1.Hash, l v1.Layer) (dir string, err error) {
 	for _, dir := range []string{filepath.Join("layers", id.Hex), filepath.Join("layers", id.Hex+whiteoutSuffix)} {
 		if _, err := os.Stat(filepath.Join(s.dir, dir)); err == nil {
@@ -200,7 +200,7 @@ func (s *Store) assemble(r *record, hex string) error {
 }
 
 type contextReader struct {
-	ctx context.Context // io.Reader has no parameter for it
+	ctx context.Context // a field, because io.Reader has no parameter for it
 	r   io.Reader
 }
 

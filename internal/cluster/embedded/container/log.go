@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// maxLine is the length in bytes at which log lines are split, as in containerd and CRI-O.
+// maxLine is the length in bytes at which log lines are split. containerd and CRI-O use the same.
 const maxLine = 16 << 10
 
 // logger writes output lines in the CRI log format: "2026-11-21T17:52:53.123456789Z stdout F
@@ -20,12 +20,12 @@ const maxLine = 16 << 10
 type logger struct {
 	mu      sync.Mutex
 	path    string
-	to      *os.File // nil discards everything
+	to      *os.File // if nil, all output is discarded
 	size    int64
-	bounded bool // false unless a regular file, and after a failed rotation
+	bounded bool // true for a regular file, until a rotation fails
 }
 
-// maxLog is a kubelet's default of containerLogMaxSize, in bytes.
+// maxLog is the maximum size of a log in bytes, the default of a kubelet's containerLogMaxSize.
 const maxLog = 10 << 20
 
 func (l *logger) open(path string) error {

@@ -41,7 +41,7 @@ func (d detached) makeTarget() error {
 	if err := os.MkdirAll(filepath.Dir(d.target), 0o755); err != nil { //nolint:gosec // the usual mode in images
 		return err
 	}
-	// Do not open an existing target: it could be a device. A dangling symbolic link is followed.
+	// Do not open an existing target, because it could be a device. Follow a dangling symbolic link.
 	if _, err := os.Stat(d.target); err == nil {
 		return nil
 	}
@@ -59,8 +59,8 @@ type system struct {
 	optional     bool // skip it if the kernel does not support or allow it
 }
 
-// systemMounts creates the file systems of every container. It runs before pivot_root(2): in a user
-// namespace, a new /proc or /sys requires a fully visible old one.
+// systemMounts creates the file systems that every container has. It must run before pivot_root(2):
+// in a user namespace, a new /proc or /sys requires that the old one is fully visible.
 func (o *order) systemMounts() ([]detached, error) {
 	const quiet = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 	pts := map[string]string{"mode": "0620", "ptmxmode": "0666"}
@@ -152,11 +152,10 @@ func bindMount(m Mount) (detached, error) {
 	return clone(inside, "", m.ReadOnly)
 }
 
-// clone opens a bind mount of a file or directory with the mounts below it, because a user
-// namespace cannot see under a mount.
-// It adds read-only if requested; nosuid, nodev, and noexec stay, because a user namespace cannot
-// clear them.
-// source is relative to the directory at; empty selects at.
+// clone opens a bind mount of a file or directory. It includes the mounts below it, because a user
+// namespace cannot see under a mount. It adds read-only if requested, and keeps nosuid, nodev, and
+// noexec, because a user namespace cannot clear them. source is relative to the directory at. If
+// source is empty, clone opens at.
 func clone(at int, source string, readOnly bool) (detached, error) {
 	const recursive = unix.AT_RECURSIVE
 	fd, err := unix.OpenTree(at, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|recursive)
@@ -175,7 +174,8 @@ func clone(at int, source string, readOnly bool) (detached, error) {
 	return detached{fd: fd, dir: s.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
 }
 
-// protectProc hides machine settings in /proc, because a container's root can be the machine's.
+// protectProc hides machine settings in /proc, because root in a container can be the machine's
+// root.
 func protectProc() error {
 	readOnly := []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 	for _, path := range append(readOnly, "/proc/kcore", "/proc/keys", "/proc/timer_list") {
@@ -201,14 +201,14 @@ func protectProc() error {
 // Subdirectories of a container's directory.
 const (
 	rootDir   = "root"   // the mount point of its root directory
-	upperDir  = "upper"  // its changes
+	upperDir  = "upper"  // the files that the container changes
 	workDir   = "work"   // for overlayfs
-	memoryDir = "memory" // its changes if they cannot be in upperDir
+	memoryDir = "memory" // a tmpfs for the changes if upperDir cannot have them
 )
 
 // mountRoot mounts the layers below a writable layer
 // (https://docs.kernel.org/filesystems/overlayfs.html). It tries an overlay in the container's
-// directory, an overlay in memory (if that directory is on an overlay), and a copy.
+// directory, then one in memory (because an overlay cannot be on another), and then a copy.
 func (o *order) mountRoot(root string) error {
 	onDisk := func(root string) error { return o.mountOverlay(root, o.Dir) }
 	var failed error
@@ -238,12 +238,12 @@ func (o *order) mountOverlay(root, dir string) error {
 	options := "lowerdir=" + strings.Join(lower, ":") +
 		",upperdir=" + escape.Replace(filepath.Join(dir, upperDir)) +
 		",workdir=" + escape.Replace(filepath.Join(dir, workDir)) +
-		",volatile" // no sync to disk, because nothing outlives the container
+		",volatile" // do not sync, because the data ends with the container
 	if o.Nested {
 		options += ",userxattr"
 	}
 	if len(options) >= os.Getpagesize() {
-		return fmt.Errorf("overlay: options have %d bytes, more than a page", len(options))
+		return fmt.Errorf("overlay: the mount options are %d bytes long, but the kernel's limit is one memory page", len(options))
 	}
 	if err := unix.Mount("overlay", root, "overlay", rootFlags, options); err != nil {
 		return fmt.Errorf("overlay: %w", err)

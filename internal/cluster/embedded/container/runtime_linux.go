@@ -30,7 +30,7 @@ type Host struct {
 
 var _ Runtime = (*Host)(nil)
 
-// NewHost returns a runtime. It reserves one thread of the program.
+// NewHost returns a runtime. The runtime uses one thread of the program permanently.
 func NewHost() (*Host, error) {
 	oneUser, nested, err := users()
 	if err != nil {
@@ -43,7 +43,7 @@ func NewHost() (*Host, error) {
 	return &Host{starter: s, oneUser: oneUser, nested: nested}, nil
 }
 
-// users reads the user namespace's mapping; see user_namespaces(7).
+// users reads the mapping of this process's user namespace; see user_namespaces(7).
 func users() (one, nested bool, err error) {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
@@ -57,7 +57,7 @@ func users() (one, nested bool, err error) {
 	return len(fields) == 3 && fields[2] == "1", len(fields) != 3 || fields[2] != allUsers, nil
 }
 
-// Start implements Runtime. ctx limits the start only.
+// Start implements Runtime. The end of ctx does not stop a container that has started.
 func (h *Host) Start(ctx context.Context, s Spec) (Container, error) {
 	c, err := h.start(ctx, s)
 	if err == nil {
@@ -99,7 +99,7 @@ func (h *Host) start(ctx context.Context, s Spec) (_ *instance, err error) {
 	return c, nil
 }
 
-// makeDirs creates the child's mount points. Their mode is visible in the container.
+// makeDirs creates the mount points. Their mode is visible in the container.
 func makeDirs(dir string) error {
 	for _, d := range []string{rootDir, upperDir, workDir} {
 		path := filepath.Join(dir, d)
@@ -142,7 +142,8 @@ func commandOf(s Spec) []string {
 	return append(append([]string(nil), entrypoint...), args...)
 }
 
-// userOf returns "user:group". Like other runtimes, a manifest's user drops the image's group.
+// userOf returns "user:group". As in other runtimes, a user in the manifest cancels the image's
+// group.
 func userOf(s Spec) string {
 	user, group, _ := strings.Cut(s.Image.User, ":")
 	if s.User != nil {
@@ -157,7 +158,7 @@ func userOf(s Spec) string {
 	return cmp.Or(user, "0") + ":" + group
 }
 
-// environment returns the program's variables: defaults, overridden by image and manifest.
+// environment returns the program's variables. The manifest overrides the image and the defaults.
 func environment(s Spec) []string {
 	all := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	if s.Hostname != "" {
@@ -187,7 +188,7 @@ type instance struct {
 	started time.Time
 	order   *order
 	stop    syscall.Signal
-	release func() // of the image's layers
+	release func() // releases the image's layers
 
 	process   *process
 	log       *logger
@@ -197,7 +198,7 @@ type instance struct {
 	terminal  *os.File
 	pumps     sync.WaitGroup // copy the output
 
-	ended, done chan struct{} // closed when no process runs, and after the cleanup
+	ended, done chan struct{} // ended closes when no process runs, done after the cleanup
 	exit        Exit          // valid after done closes
 }
 
@@ -286,7 +287,7 @@ func (c *instance) pump(name string, r *os.File, to *broadcast) {
 	})
 }
 
-// supervise waits for the container's end and removes everything but its log.
+// supervise waits until the container ends, and removes everything except the log.
 func (c *instance) supervise(p *pipes) {
 	// PID 1 of a PID namespace ends after all other processes; see pid_namespaces(7).
 	status, err := c.process.wait()

@@ -21,9 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// starter starts all children from one thread that never ends. Children die with the thread that
-// started them (PR_SET_PDEATHSIG(2const)), and Go can end other threads. Only this thread changes
-// the PID namespace for its children.
+// starter starts all children from one thread that never ends. When the thread that started a child
+// ends, the child dies (PR_SET_PDEATHSIG(2const)), and Go can end other threads. Only this thread
+// changes the PID namespace for children.
 type starter struct {
 	jobs chan *job
 	own  *os.File // this program's PID namespace
@@ -51,7 +51,7 @@ func newStarter() (*starter, error) {
 	return s, nil
 }
 
-// serve never ends, because the children end with its thread.
+// serve never returns, because the children would end with its thread.
 func (s *starter) serve() {
 	runtime.LockOSThread()
 	for j := range s.jobs {
@@ -93,7 +93,7 @@ func (s *starter) fork(j *job) (*process, error) {
 	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Files: j.fds,
-		// The child soon executes another program, so garbage collection and parallelism are useless.
+		// The child soon executes a different program, so garbage collection and parallelism are useless.
 		Env: []string{"GOGC=off", "GOMAXPROCS=1"},
 		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
@@ -101,14 +101,14 @@ func (s *starter) fork(j *job) (*process, error) {
 	if j.into >= 0 {
 		namespace = j.into
 	} else {
-		// A joining child sets this itself: package syscall fails if the parent's PID is 0.
+		// With into, the child sets this itself, because package syscall fails if the parent's PID is 0.
 		attr.Sys.Pdeathsig = syscall.SIGKILL
 		attr.Sys.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
 	}
 	if err := unix.Setns(namespace, unix.CLONE_NEWPID); err != nil {
 		return nil, fmt.Errorf("enter the PID namespace: %w", err)
 	}
-	// /proc/self/exe is this program even if its file was replaced.
+	// /proc/self/exe is this program, even if the file was replaced in the meantime.
 	pid, _, err := syscall.StartProcess("/proc/self/exe", []string{"ingresslab", ChildCommand}, attr)
 	if err != nil {
 		return nil, fmt.Errorf("start in new namespaces: %w", err)
@@ -151,7 +151,7 @@ func statusSocket() (ours *net.UnixConn, theirs *os.File, err error) {
 	return conn, theirs, nil
 }
 
-// outcome reads a child's status socket until the program runs or fails. terminal can be nil.
+// outcome reads a child's status socket until the program runs or has failed. terminal can be nil.
 func outcome(ctx context.Context, status *net.UnixConn) (terminal *os.File, err error) {
 	defer func() { _ = status.Close() }() // read only
 	stop := context.AfterFunc(ctx, func() { _ = status.SetReadDeadline(time.Unix(1, 0)) })
@@ -230,12 +230,12 @@ func (e *childError) Is(target error) bool { return e.errno != 0 && errors.Is(e.
 // order is the request to a child, as JSON in an open file.
 type order struct {
 	Join bool // run in an existing container; otherwise the child becomes PID 1 of a new one
-	// User is as in image configurations: "user", "user:group", or empty, by name or number.
+	// User has the form of image configurations: "user", "user:group", or empty, by name or number.
 	Command, Env     []string
 	WorkingDir, User string
 	Groups           []int64 // in addition to the user's groups
 	TTY              bool
-	// OneUser reports that the user namespace maps one user, Nested that it is not the initial one.
+	// OneUser: the user namespace maps only one user. Nested: it is not the machine's.
 	OneUser, Nested bool
 
 	// The other fields are for new containers. Layers are ordered from the lowest.
@@ -248,7 +248,7 @@ type order struct {
 
 // File descriptors of a child.
 const (
-	statusFD    = 3 // a Unix socket for the failure and the terminal; closes when the program runs
+	statusFD    = 3 // a Unix socket for the failure and the terminal; it closes when the program runs
 	orderFD     = 4
 	namespaceFD = 5 // the network namespace, or with Join a pidfd of the container's PID 1
 )
@@ -260,12 +260,12 @@ type failure struct {
 	Errno            uintptr
 }
 
-// RunChild turns this process into a container's program, as its Runtime requested. It returns only
-// after a failure, which it reports to the parent. It stays on one thread: namespaces, user, and
-// capabilities belong to a thread, and execve(2) keeps only the calling thread.
+// RunChild turns this process into a container's program, as the parent's Runtime requested. It
+// returns only if that fails, and reports the failure to the parent. It stays on one thread:
+// namespaces, user, and capabilities belong to a thread, and execve(2) keeps only the calling one.
 func RunChild() error {
 	runtime.LockOSThread()
-	// Containers must not inherit file descriptors that the parent inherited.
+	// A container must not inherit the file descriptors that this process got from its parent.
 	err := unix.CloseRange(statusFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	var o *order
 	if err == nil {
@@ -364,10 +364,11 @@ func openTerminal() error {
 	return errors.Join(slave.Close(), master.Close())
 }
 
-// terminalFollows is the byte on the status socket that accompanies the terminal.
+// terminalFollows is the byte on the status socket that is sent together with the terminal.
 const terminalFollows = 't'
 
-// run executes the program. It searches for it as the container's user, in the container's PATH.
+// run executes the program. It searches the container's PATH with the rights of the container's
+// user.
 func (o *order) run() error {
 	for _, kv := range o.Env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {

@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-// Store keeps images in a directory. Several processes can use it: an import takes a lock, and
-// readers read an index that is replaced atomically.
+// Store keeps images in a directory. Several processes can use it at once. An import takes a lock
+// and replaces the index atomically, so readers need no lock.
 //
 //	index.json        references and image configurations
 //	layers/HEX/       the files of a layer, by its diff ID
@@ -40,13 +40,13 @@ type index struct {
 
 type record struct {
 	Config v1.Config `json:"config"`
-	Dirs   []string  `json:"dirs"`   // its files, lowest first, relative to the store
-	Layers []string  `json:"layers"` // its layers, lowest first; equal to Dirs unless merged
+	Dirs   []string  `json:"dirs"`   // directories of its files, lowest first, relative to the store
+	Layers []string  `json:"layers"` // directories of its layers, lowest first; equal to Dirs unless merged
 }
 
 const indexFile = "index.json"
 
-// read returns the index. An invalid index counts as empty, so that a new import fills it.
+// read returns the index. If the index is invalid, it returns an empty one for the next import.
 func (s *Store) read() (*index, error) {
 	x := &index{Refs: map[string]string{}, Images: map[string]*record{}}
 	data, err := os.ReadFile(filepath.Join(s.dir, indexFile))
@@ -71,7 +71,7 @@ func (s *Store) write(x *index) error {
 	return os.Rename(next, filepath.Join(s.dir, indexFile))
 }
 
-// Images returns the short references in the store, such as "cheese:cheddar", with image IDs.
+// Images returns a map from the short references in the store ("cheese:cheddar") to image IDs.
 func (s *Store) Images() (map[string]string, error) {
 	x, err := s.read()
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Store) image(ref, id string, r *record) *Image {
 	return i
 }
 
-// complete reports whether the files of an image exist, because users delete caches by hand.
+// complete reports whether the files of an image exist. Users can delete cached files.
 func (s *Store) complete(r *record) bool {
 	return r != nil && !slices.ContainsFunc(r.Dirs, func(d string) bool {
 		_, err := os.Stat(filepath.Join(s.dir, d))
@@ -140,7 +140,7 @@ func shortRef(ref string) string {
 
 // Image is an image in a Store.
 type Image struct {
-	// Ref is the reference passed to Find, ID the digest of the image's configuration ("sha256:...").
+	// Ref is the reference passed to Find. ID is the digest of the configuration ("sha256:...").
 	Ref, ID string
 	// These fields come from the configuration
 	// (https://github.com/opencontainers/image-spec/blob/main/config.md).
@@ -149,7 +149,7 @@ type Image struct {
 	Layers                       []string // directories of unpacked layers, lowest first
 }
 
-// UnknownImageError reports a missing image. Known are the Store's references, sorted.
+// UnknownImageError reports a missing image. Known is the sorted list of the Store's references.
 type UnknownImageError struct {
 	Ref   string
 	Known []string
@@ -160,7 +160,7 @@ func (e *UnknownImageError) Error() string {
 		"run `ingresslab image load FILE` to add images from a `docker save` archive", e.Ref, strings.Join(e.Known, ", "))
 }
 
-// InvalidImageError reports an invalid reference.
+// InvalidImageError reports an image reference with invalid syntax.
 type InvalidImageError struct {
 	Ref string
 	Err error
@@ -173,7 +173,7 @@ func (e *InvalidImageError) Unwrap() error { return e.Err }
 
 // Images finds images; *Store implements it.
 type Images interface {
-	// Find returns an image, an *UnknownImageError, or an *InvalidImageError.
+	// Find returns an image. The error is an *UnknownImageError or an *InvalidImageError.
 	Find(ref string) (*Image, error)
 }
 
@@ -182,7 +182,7 @@ func (x *index) dropUnreferenced() {
 	maps.DeleteFunc(x.Images, func(id string, _ *record) bool { return !used.Has(id) })
 }
 
-// sweep removes unused files. A later import removes those that containers still use.
+// sweep removes unused files. It skips files that containers use, so a later import removes them.
 func (s *Store) sweep(x *index) error {
 	needed := sets.New[string]()
 	for _, r := range x.Images {
@@ -204,7 +204,7 @@ func (s *Store) sweep(x *index) error {
 	return nil
 }
 
-// discard removes an unused directory. It renames it first, so that no partial one is visible.
+// discard removes an unused directory. It renames it first, so that readers never see a part of it.
 func (s *Store) discard(rel string) error {
 	path := filepath.Join(s.dir, rel)
 	d, err := os.Open(path)
@@ -222,7 +222,7 @@ func (s *Store) discard(rel string) error {
 	return removeTree(gone)
 }
 
-// removeTree is os.RemoveAll that also removes directories without write permission.
+// removeTree is like os.RemoveAll, but also removes directories without write permission.
 func removeTree(path string) error {
 	if os.RemoveAll(path) == nil {
 		return nil
@@ -236,8 +236,8 @@ func removeTree(path string) error {
 	return os.RemoveAll(path)
 }
 
-// leases keep directories of the store from removal while containers use them. Each directory has
-// one shared flock(2), which the kernel releases when the process ends.
+// leases prevent the removal of the store's directories while containers use them. Each directory
+// has a shared flock(2). The kernel releases it when the process ends.
 type leases struct {
 	mu   sync.Mutex
 	held map[string]*lease
@@ -277,7 +277,7 @@ func (l *leases) add(dir string) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
 		return errors.Join(fmt.Errorf("%s is being removed", dir), f.Close())
 	}
-	// The directory might have been removed between open and flock.
+	// The directory might have been removed between the calls of open(2) and flock(2).
 	mine, err := f.Stat()
 	if err != nil {
 		return errors.Join(err, f.Close())

@@ -16,7 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Whiteouts: names in a layer that hide files of lower layers
+// A whiteout is a name in a layer that hides a file of lower layers
 // (https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts).
 const (
 	whiteoutPrefix = ".wh."
@@ -29,9 +29,9 @@ type unpacker struct {
 	whiteouts bool
 }
 
-// unpack creates dir with the files of an uncompressed layer whose digest is id. Whiteouts stay as
-// empty files; the result reports whether there are any. unpack skips devices and setuid and setgid
-// bits, which are dangerous on the host and useless without privileges.
+// unpack creates dir with the files of an uncompressed layer whose digest is id. It keeps whiteouts
+// as empty files, and reports whether there are any. It skips devices, and setuid and setgid bits,
+// because they are dangerous on the host and useless without privileges.
 func unpack(content io.Reader, dir string, id v1.Hash) (whiteouts bool, err error) {
 	if err := removeTree(dir); err != nil {
 		return false, err
@@ -149,7 +149,8 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader) error {
 	return u.root.Chtimes(name, h.ModTime, h.ModTime)
 }
 
-// mode sets owner and mode. For cleanup without root, owners can read, and write to directories.
+// mode sets owner and mode. It always gives the owner read permission, and write permission on
+// directories, so that cleanup works without root.
 func (u *unpacker) mode(name string, h *tar.Header) error {
 	if err := u.owner(name, h); err != nil {
 		return err
@@ -193,7 +194,8 @@ func mergeLayers(store string, layers []string, dest string) (err error) {
 	return nil
 }
 
-// mergeDir merges one directory into another. Whiteouts apply to lower layers, so they come first.
+// mergeDir merges from into to. Whiteouts hide only files of lower layers, so it applies them
+// first.
 func mergeDir(root *os.Root, from, to string) error {
 	entries, err := fs.ReadDir(root.FS(), from)
 	if err != nil {

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// etcdPort and etcdPeerPort are ports on the hub's loopback address, which only the supervisor
-	// and the control plane can reach. They use no TLS: a process that could read them is already
-	// root there.
+	// etcdPort and etcdPeerPort are ports on the hub's loopback address, which only the supervisor and
+	// the control plane can reach. They use no TLS, because any process that could read the traffic is
+	// root in the cluster already.
 	etcdPort     = 2379
 	etcdPeerPort = 2380
 	// etcdQuota limits the database to 4 GiB: tens of thousands of objects and their history.
@@ -33,7 +33,7 @@ const (
 		"-persistentvolume-attach-detach-controller,-persistentvolume-expander-controller"
 )
 
-// kubernetesService is the cluster IP of the Service default/kubernetes: the first of the range.
+// kubernetesService is the cluster IP of the Service default/kubernetes, the first in the range.
 var kubernetesService = network.Services.Addr().Next()
 
 func etcdURL(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
@@ -51,9 +51,9 @@ func (p *ControlPlane) etcd() component {
 			"--listen-client-urls=" + etcdURL(etcdPort), "--advertise-client-urls=" + etcdURL(etcdPort),
 			"--listen-peer-urls=" + etcdURL(etcdPeerPort), "--initial-advertise-peer-urls=" + etcdURL(etcdPeerPort),
 			"--initial-cluster=embedded=" + etcdURL(etcdPeerPort),
-			// A lab can lose data in a power failure, and fsync is slow on a laptop's disk.
+			// fsync is slow on a laptop's disk, and a lab can lose data in a power failure.
 			"--unsafe-no-fsync",
-			// etcd serves nothing before the leader election, which has only one candidate.
+			// etcd serves no request before the leader election. The only candidate wins after this timeout.
 			"--heartbeat-interval=50", "--election-timeout=250",
 			"--snapshot-count=10000", "--max-snapshots=1", "--max-wals=1",
 			"--quota-backend-bytes=" + strconv.Itoa(etcdQuota),
@@ -69,7 +69,7 @@ func (p *ControlPlane) apiServer() component {
 		fatalMessage: kubernetesFatalMessage,
 		arguments: []string{
 			"--etcd-servers=" + etcdURL(etcdPort),
-			// Not 0.0.0.0: the hub also has every cluster IP, and a Service might use this port.
+			// Do not use 0.0.0.0: the hub also has every cluster IP, and a Service might use this port.
 			"--bind-address=" + network.Hub.String(),
 			"--secure-port=" + strconv.Itoa(APIPort),
 			"--advertise-address=" + network.Hub.String(),
@@ -127,14 +127,14 @@ func (p *ControlPlane) scheduler() component {
 	}
 }
 
-// clientArguments are the common arguments of the controller manager and the scheduler. Their
-// health endpoint for `kubectl get componentstatuses` is on the hub's loopback address. It uses the
-// API server's certificate, because generating another one slows down the start.
+// clientArguments returns the arguments that the controller manager and the scheduler share.
+// `kubectl get componentstatuses` reads their health endpoint on the hub's loopback address. It
+// uses the API server's certificate, because generating one more slows down the start.
 func (p *ControlPlane) clientArguments() []string {
 	return []string{
 		"--leader-elect=false",
 		"--profiling=false",
-		// The default limits are for an API server with many clients.
+		// The default limits are for an API server that many clients share.
 		"--kube-api-qps=500", "--kube-api-burst=1000",
 		"--bind-address=127.0.0.1",
 		"--tls-cert-file=" + p.pki("apiserver.crt"), "--tls-private-key-file=" + p.pki("apiserver.key"),
@@ -172,8 +172,8 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("damaged data: %s: %s", e.Program, e.Reason)
 }
 
-// supervise runs a component until ctx ends, and restarts it when it exits. If the first start ends
-// before stableAfter, the control plane has failed.
+// supervise runs a component until ctx ends, and restarts it when it exits. If the first run ends
+// before stableAfter, supervise reports that the control plane has failed.
 func (p *ControlPlane) supervise(ctx context.Context, c component) {
 	log := filepath.Join(LogDir(p.config.Dir), c.name+".log")
 	if err := os.Rename(log, strings.TrimSuffix(log, ".log")+".previous.log"); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -224,7 +224,7 @@ func (p *ControlPlane) run(ctx context.Context, c component, log string) error {
 	}
 	defer func() { _ = out.Close() }() // the child has its own copy
 	cmd := exec.CommandContext(ctx, filepath.Join(p.config.Binaries.Dir, c.name), c.arguments...)
-	// Do not pass on the user's environment: its proxy and Go settings would affect the cluster.
+	// Do not pass the user's environment: proxy and Go settings would affect the cluster.
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + p.config.Dir, "TMPDIR=" + os.TempDir(),
 		"GOGC=" + gcPercent, "GOMEMLIMIT=" + c.memoryLimit,
@@ -243,7 +243,7 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// exitReason returns the first fatal message in a component's log after offset, or err.
+// exitReason returns the first fatal message in a component's log after offset. If none, it is err.
 func exitReason(c component, log string, offset int64, err error) string {
 	text, readErr := os.ReadFile(log)
 	if readErr == nil {

@@ -60,8 +60,8 @@ func PKIDir(dir string) string { return filepath.Join(dir, "pki") }
 func LogDir(dir string) string { return filepath.Join(dir, "logs") }
 
 // Start starts etcd and the API server in the network namespace of the process. It returns when
-// nodes can register; AwaitReady does the rest. The components run until ctx ends. Start returns an
-// error if a component exits or ctx ends: a *DamagedError if the data is the reason.
+// nodes can register. Then call AwaitReady. The components run until ctx ends. Start returns an
+// error if a component exits or ctx ends. If damaged data is the reason, it is a *DamagedError.
 func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	ca, err := OpenAuthority(PKIDir(c.Dir))
 	if err != nil {
@@ -79,8 +79,9 @@ func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	return p, nil
 }
 
-// AwaitReady waits until the API server is ready, and then starts its clients. Call it once. The
-// wait ends with waiting. The components run until living ends. The errors are those of Start.
+// AwaitReady waits until the API server is ready, and then starts its clients. Call it once. It
+// stops waiting when waiting ends. The components run until living ends. Its errors are those of
+// Start.
 //
 // The API server becomes ready a second after its first response, when it has created the default
 // roles and priority classes. Its clients start last, because a controller manager that starts
@@ -94,13 +95,14 @@ func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	return nil
 }
 
-// Failed receives an error if a component's first start fails: the control plane is unusable.
+// Failed receives an error if the first run of a component fails. The control plane is then
+// unusable.
 func (p *ControlPlane) Failed() <-chan error { return p.failed }
 
 // Admin returns a client with all permissions.
 func (p *ControlPlane) Admin() (kubernetes.Interface, error) { return p.Client(adminUser, adminGroup) }
 
-// Client returns a client with the permissions of a user. The API server limits its requests.
+// Client returns a client with the permissions of a user. It has no rate limit of its own.
 func (p *ControlPlane) Client(user string, groups ...string) (kubernetes.Interface, error) {
 	config, err := restConfig(p.ca, localServer, user, groups...)
 	if err != nil {
@@ -109,7 +111,7 @@ func (p *ControlPlane) Client(user string, groups ...string) (kubernetes.Interfa
 	return kubernetes.NewForConfig(config)
 }
 
-// NodeTLS returns a kubelet API's TLS configuration. It requires the API server's certificate.
+// NodeTLS returns the TLS configuration of a kubelet API, which only the API server can use.
 func (p *ControlPlane) NodeTLS(name string, address netip.Addr) (*tls.Config, error) {
 	pair, err := p.ca.Issue(pki.Leaf{
 		User: NodeUserPrefix + name, Groups: []string{NodeGroup}, Hosts: []string{name}, Addresses: []netip.Addr{address},
@@ -181,7 +183,7 @@ func (p *ControlPlane) pki(name string) string { return filepath.Join(PKIDir(p.c
 
 func (p *ControlPlane) kubeconfig(name string) string { return p.pki(name + ".kubeconfig") }
 
-// Paths for await.
+// These are paths for await.
 const (
 	// lastNamespace is the last of the default namespaces that the API server creates. It contains
 	// the Events of nodes. Events from before its creation are lost.

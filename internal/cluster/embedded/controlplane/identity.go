@@ -20,7 +20,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/pki"
 )
 
-// Users of the API with their default permissions
+// These are users of the API. Their permissions are in
 // (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles).
 const (
 	controllerManagerUser = "system:kube-controller-manager"
@@ -30,22 +30,22 @@ const (
 	// adminGroup has all permissions, regardless of RBAC objects.
 	adminGroup = "system:masters"
 	adminUser  = "kubernetes-admin"
-	// kubeletClientUser is the API server as a client of kubelets. Embedded nodes reject all others.
+	// kubeletClientUser is the API server's user at kubelets. Embedded nodes reject all other users.
 	kubeletClientUser = "kube-apiserver-kubelet-client"
-	// frontProxyUser is the API server as a client of extension API servers. Its certificates allow
-	// a client to impersonate every user, so another CA than the cluster's issues them.
+	// frontProxyUser is the API server's user at extension API servers. Its certificate allows it to
+	// impersonate every user, so a separate CA issues it.
 	frontProxyUser = "front-proxy-client"
 	frontProxyCA   = "front-proxy-ca"
-	// NodeGroup is the group of all nodes. The user of a node is NodeUserPrefix + its name.
+	// NodeGroup is the group of all nodes. The user of a node is NodeUserPrefix plus the node's name.
 	NodeGroup      = "system:nodes"
 	NodeUserPrefix = "system:node:"
 )
 
-// validity exceeds the lifetime of a lab cluster, because nothing renews the certificates.
+// validity is longer than a lab cluster exists, because no process renews the certificates.
 const validity = 10 * 365 * 24 * time.Hour
 
-// OpenAuthority opens the certificate authority (CA) in dir, and creates it on first use. It issues
-// the certificates of the API server and its clients
+// OpenAuthority opens the certificate authority (CA) in dir. It creates the CA on first use. The CA
+// issues the certificates of the API server and its clients
 // (https://kubernetes.io/docs/setup/best-practices/certificates/).
 func OpenAuthority(dir string) (*pki.Authority, error) { return openCA(dir, "ca") }
 
@@ -53,8 +53,8 @@ func openCA(dir, name string) (*pki.Authority, error) {
 	return pki.OpenAuthority(dir, name, "ingresslab embedded cluster "+name, validity)
 }
 
-// WriteKubeconfig writes an administrator's kubeconfig with mode 0600. context is the name of the
-// context, the cluster and the user. server is the URL of the API server.
+// WriteKubeconfig writes an administrator's kubeconfig with mode 0600. context becomes the name of
+// the context, the cluster, and the user. server is the URL of the API server.
 func WriteKubeconfig(a *pki.Authority, path, context, server string) error {
 	return writeKubeconfig(a, pki.Leaf{User: adminUser, Groups: []string{adminGroup}}, path, context, server)
 }
@@ -79,7 +79,7 @@ func writeKubeconfig(a *pki.Authority, user pki.Leaf, path, context, server stri
 	return nil
 }
 
-// protobuf is the most efficient content type.
+// protobuf is the content type that needs the least CPU time.
 const protobuf = "application/vnd.kubernetes.protobuf"
 
 // restConfig returns a client configuration without rate limits: the API server limits requests.
@@ -96,8 +96,8 @@ func restConfig(a *pki.Authority, server, user string, groups ...string) (*rest.
 	}, nil
 }
 
-// ensureAccountKeys creates the key pair for service account tokens, unless it exists. The tokens
-// of pods stay valid after a restart.
+// ensureAccountKeys creates the key pair for service account tokens, unless it exists. Because the
+// keys stay, the tokens of pods stay valid after a restart.
 func ensureAccountKeys(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, accountPublicKey)); !errors.Is(err, fs.ErrNotExist) {
 		return err

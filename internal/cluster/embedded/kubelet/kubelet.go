@@ -1,7 +1,7 @@
 // Package kubelet simulates a node: it registers the Node, renews its Lease, runs the pods bound to
 // it, and reports their status (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/).
-// It does what kubectl, controllers, and the scheduler see of a kubelet. docs/embedded.md lists
-// what it omits.
+// It simulates only the behavior that kubectl, controllers, and the scheduler see. docs/embedded.md
+// lists what is missing.
 package kubelet
 
 import (
@@ -42,19 +42,19 @@ type Config struct {
 	Labels  map[string]string
 	Taints  []corev1.Taint
 	Version string // the kubelet version in the Node, such as "v1.36.3"
-	// Client authenticates as system:node:NAME in the group system:nodes. Its rate limits must be well
-	// above client-go's defaults, because a node with 100 pods sends bursts of requests.
+	// Client authenticates as system:node:NAME in the group system:nodes. Its rate limits must exceed
+	// client-go's defaults, because a node with 100 pods sends bursts of requests.
 	Client    kubernetes.Interface
-	Namespace network.Namespace // of the node; AddPod creates a pod's
+	Namespace network.Namespace // the node's namespace; AddPod creates those of pods
 	AddPod    func(ctx context.Context, address netip.Addr) (network.Namespace, error)
 	Images    container.Images
 	Runtime   container.Runtime
-	// Dir has the files and logs of the node's pods. Run removes those of an earlier supervisor.
+	// Dir contains the files and logs of the node's pods. Run removes those of an earlier supervisor.
 	Dir           string
-	APIPort       int32      // of the node's API on Address
-	DNS           netip.Addr // of the cluster's DNS server
+	APIPort       int32      // the port of the node's API on Address
+	DNS           netip.Addr // the address of the cluster's DNS server
 	ClusterDomain string
-	// Log receives errors of the node; nil discards them. Errors of a pod become Events of the pod.
+	// Log receives errors of the node, unless it is nil. Errors of a pod become Events of the pod.
 	Log func(format string, arguments ...any)
 }
 
@@ -63,7 +63,7 @@ type Kubelet struct {
 	config    Config
 	addresses *addressPool
 	machine   machine
-	manifests manifests // set by Run, as is events
+	manifests manifests // set by Run, like events
 	events    record.EventRecorder
 
 	mu         sync.Mutex
@@ -76,7 +76,7 @@ type manifests interface {
 	Render(ctx context.Context, p podspec.Pod, c *corev1.Container) (container.Spec, error)
 }
 
-// New returns a Kubelet that has not started. It returns an error if the Config is incomplete.
+// New returns a Kubelet. Call Run to start it. New returns an error if the Config is incomplete.
 func New(c Config) (*Kubelet, error) {
 	if c.Name == "" || c.Client == nil || c.Namespace == nil || c.AddPod == nil || c.Images == nil || c.Runtime == nil || c.Dir == "" {
 		return nil, fmt.Errorf("node %q: name, client, network namespaces, images, runtime, and directory are required", c.Name)
@@ -91,7 +91,7 @@ func New(c Config) (*Kubelet, error) {
 	return &Kubelet{config: c, addresses: pool, machine: inspectMachine(), workers: map[types.UID]*worker{}}, nil
 }
 
-// Run runs the node until ctx ends. It does not stop the pods: they end with the supervisor.
+// Run runs the node until ctx ends. It does not stop the pods, which end with the supervisor.
 func (k *Kubelet) Run(ctx context.Context) error {
 	pods := filepath.Join(k.config.Dir, "pods")
 	if err := os.RemoveAll(pods); err != nil {
@@ -131,7 +131,7 @@ func (k *Kubelet) podspecNode(services corelisters.ServiceLister) *podspec.Node 
 	}
 }
 
-// pause waits for d. It reports whether ctx is still active.
+// pause waits for d, or until ctx ends. It reports whether ctx is still active.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -210,8 +210,8 @@ func (k *Kubelet) forgetPod(object any) {
 	}
 }
 
-// maxPodDirName limits the pod's name in its directory name to stay below NAME_MAX (255 bytes): a
-// namespace has at most 63 bytes (RFC 1123), a UID has 36, and a pod name up to 253.
+// maxPodDirName limits the pod's name in its directory name, which must stay below NAME_MAX (255
+// bytes). A namespace has at most 63 bytes (RFC 1123), a UID 36, and a pod name 253.
 const maxPodDirName = 150
 
 // podDir returns the directory of a pod: NAMESPACE_NAME_UID, as in a kubelet's /var/log/pods.
@@ -220,7 +220,7 @@ func (k *Kubelet) podDir(pod *corev1.Pod) string {
 	return filepath.Join(k.config.Dir, "pods", pod.Namespace+"_"+name+"_"+string(pod.UID))
 }
 
-const reasonFailed = "Failed" // of Events
+const reasonFailed = "Failed" // the reason in Events about failures
 
 // recordEvents opens k.events and returns the function that closes it.
 func (k *Kubelet) recordEvents(ctx context.Context) (stop func()) {
@@ -255,7 +255,7 @@ func noContainer(format string, arguments ...any) error {
 	return &NoContainerError{fmt.Sprintf(format, arguments...)}
 }
 
-// view is the published state of a pod. It is immutable.
+// view is the state of a pod that other goroutines can read. It never changes.
 type view struct {
 	namespace  network.Namespace // nil before the network exists
 	containers []containerView
@@ -264,8 +264,8 @@ type view struct {
 type containerView struct {
 	name          string
 	running       container.Container // nil unless it runs
-	waiting       string              // the reason, if it has never run
-	lost          string              // ID of a container whose log an earlier run of the node had
+	waiting       string              // the reason why it waits, if it has never run
+	lost          string              // ID of a container of an earlier supervisor, whose log is lost
 	log, previous string              // paths; empty if there is no log
 }
 
@@ -306,7 +306,7 @@ func (k *Kubelet) find(namespace, pod, name string) (containerView, error) {
 	return containerView{}, noContainer("container %q in pod %q is not available", name, pod)
 }
 
-// pod returns the view of a pod. If two pods have the name, it returns the newer one.
+// pod returns the view of a pod. If two pods have this name, it returns that of the newer one.
 func (k *Kubelet) pod(namespace, name string) *view {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -335,8 +335,8 @@ func (k *Kubelet) Container(namespace, pod, name string) (container.Container, e
 	return c.running, nil
 }
 
-// Log returns the path of a container's log, or of its previous run's log, and a channel that
-// closes when the log is complete. Its *NoContainerError has a kubelet's text.
+// Log returns the path of a container's log (or of the previous run's log) and a channel that
+// closes when the log is complete. The error is a *NoContainerError with a kubelet's text.
 func (k *Kubelet) Log(namespace, pod, name string, previous bool) (path string, ended <-chan struct{}, err error) {
 	c, err := k.find(namespace, pod, name)
 	if err != nil {

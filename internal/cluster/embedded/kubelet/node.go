@@ -26,9 +26,9 @@ import (
 
 const (
 	registerRetry = 100 * time.Millisecond
-	statusEvery   = 5 * time.Minute // between reports of an unchanged status
+	statusEvery   = 5 * time.Minute // the interval between reports of an unchanged status
 	imagesEvery   = 10 * time.Second
-	runtimeName   = "ingresslab" // in container IDs and in the Node
+	runtimeName   = "ingresslab" // part of container IDs and of the Node
 )
 
 func (k *Kubelet) keepNode(ctx context.Context) {
@@ -44,8 +44,8 @@ func (k *Kubelet) keepNode(ctx context.Context) {
 	both.Wait()
 }
 
-// keepStatus reports the status every 5 minutes. It reports within 10 s if the images change, or if
-// the node controller marked the node as not ready because the API server was down.
+// keepStatus reports the status every 5 minutes. It reports it within 10 s if the images change, or
+// if the node controller marked the node as not ready while the API server was down.
 func (k *Kubelet) keepStatus(ctx context.Context, reported []corev1.ContainerImage) {
 	for last := time.Now(); pause(ctx, imagesEvery); {
 		images := k.nodeImages()
@@ -60,7 +60,8 @@ func (k *Kubelet) keepStatus(ctx context.Context, reported []corev1.ContainerIma
 	}
 }
 
-// markedNotReady reports whether the API has the Node as not ready. The kubelet never sets that.
+// markedNotReady reports whether the Node is not ready in the API. Only the node controller sets
+// that.
 func (k *Kubelet) markedNotReady(ctx context.Context) bool {
 	node, err := k.config.Client.CoreV1().Nodes().Get(ctx, k.config.Name, metav1.GetOptions{ResourceVersion: "0"})
 	return err == nil && slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
@@ -92,7 +93,7 @@ func (k *Kubelet) registerOnce(ctx context.Context) (*corev1.Node, error) {
 	if !apierrors.IsAlreadyExists(err) {
 		return node, err
 	}
-	// The Node exists from an earlier run. Update its own labels only.
+	// The Node exists from an earlier run. Update only the labels that the node owns.
 	if err := k.patchNode(ctx, map[string]any{"metadata": map[string]any{"labels": k.labels()}}); err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (k *Kubelet) node() *corev1.Node {
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: k.config.Name, Labels: k.labels(),
-			// The controller manager does not attach or detach volumes here
+			// The controller manager of an embedded cluster does not attach or detach volumes
 			// (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 			Annotations: map[string]string{"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
 		},
@@ -143,7 +144,7 @@ func (k *Kubelet) patchNode(ctx context.Context, content map[string]any, subreso
 	return err
 }
 
-// nodeStatus returns the status of a healthy node. Unchanged conditions keep their transition time.
+// nodeStatus returns the status of a healthy node. Conditions that do not change keep their times.
 func (k *Kubelet) nodeStatus(before []corev1.NodeCondition) corev1.NodeStatus {
 	resources := k.machine.resources()
 	return corev1.NodeStatus{
@@ -188,10 +189,10 @@ func (k *Kubelet) nodeConditions(before []corev1.NodeCondition) []corev1.NodeCon
 	return conditions
 }
 
-// maxPods is a kubelet's default. A /24 has enough addresses for it.
+// maxPods is the maximum number of pods per node, the same as the Kubernetes kubelet's default.
 const maxPods = 110
 
-// machine describes the host. Every node of a cluster reports all of its resources.
+// machine describes the host. Every node of a cluster reports all resources of the host.
 type machine struct {
 	cpus              int
 	memory, disk      int64 // bytes
@@ -236,15 +237,15 @@ func firstLine(path string) string {
 	return line
 }
 
-// maxImages is a kubelet's default limit of images in a Node.
+// maxImages is the maximum number of images in a Node, the same as a kubelet's default.
 const maxImages = 50
 
-// imageLister lists images: references to image IDs. *container.Store implements it.
+// imageLister returns a map from image references to image IDs. *container.Store implements it.
 type imageLister interface {
 	Images() (map[string]string, error)
 }
 
-// nodeImages returns the stored images. It ignores errors: pods that need an image report them.
+// nodeImages returns the stored images. It ignores errors, because starting a pod reports them.
 func (k *Kubelet) nodeImages() []corev1.ContainerImage {
 	store, ok := k.config.Images.(imageLister)
 	if !ok {
@@ -286,7 +287,7 @@ func (k *Kubelet) keepLease(ctx context.Context, node *corev1.Node) {
 				k.config.Log("node %s: renew lease: %v", k.config.Name, err)
 				wait = time.Second
 			}
-			lease = nil // with an error, the client returns an empty Lease
+			lease = nil // the client returns an empty Lease with an error
 		}
 		held = lease
 		if !pause(ctx, wait) {

@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// startProbes starts the probes of a container; ctx ends with the container. The startup probe
-// delays the others until it succeeds
+// startProbes starts the probes of a container. ctx must end with the container. The startup probe
+// delays the other probes until it succeeds
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#types-of-probe).
 func (w *worker) startProbes(ctx context.Context, s *slot) {
 	if s.spec.StartupProbe == nil || s.kind == initContainer || s.kind == ephemeral {
@@ -51,7 +51,7 @@ func (w *worker) startedUp(ctx context.Context, s *slot) {
 	}
 }
 
-// probe runs a probe in a goroutine and passes each verdict to act.
+// probe repeats a probe in a goroutine, and calls act with each verdict.
 func (w *worker) probe(ctx context.Context, s *slot, name string, spec *corev1.Probe, act func(verdict)) {
 	running := s.running
 	target := w.target(s, running)
@@ -87,7 +87,7 @@ func (w *worker) recordOutcome(s *slot, name string, o outcome) {
 	}
 }
 
-// unhealthy stops a container after a failed probe. Its exit decides about the restart.
+// unhealthy stops a container after a failed probe. Its restart policy decides about the restart.
 func (w *worker) unhealthy(s *slot, name string, spec *corev1.Probe) {
 	grace := w.grace()
 	if own := spec.TerminationGracePeriodSeconds; own != nil {
@@ -108,10 +108,10 @@ const (
 type prober struct {
 	probe *corev1.Probe
 	check func(context.Context, *corev1.Probe) outcome
-	// retryEarly repeats a failed probe early during the first period (at most 10 s), without counting
-	// it. A kubelet waits a whole period if its first probe runs before the process listens.
+	// retryEarly repeats a failed probe early in the first period (10 s at most) and does not count
+	// it. A kubelet would wait a whole period if its first probe runs before the process listens.
 	retryEarly bool
-	// report receives each counted outcome, and whether it reaches a threshold.
+	// report receives each counted outcome, and its verdict: whether it reaches a threshold.
 	report func(o outcome, v verdict)
 }
 

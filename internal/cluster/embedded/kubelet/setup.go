@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// quietRetry is how long failures repeat before an Event reports them. The API server's node
-	// authorizer learns shortly after the binding which Secrets and ConfigMaps the node can read.
+	// quietRetry is how long failures repeat before an Event reports them. After the binding, the API
+	// server's node authorizer needs a moment to allow the node to read Secrets and ConfigMaps.
 	quietRetry = 500 * time.Millisecond
 	// refreshEvery is the interval between updates of ConfigMap, Secret, and token files.
 	refreshEvery = 30 * time.Second
@@ -57,7 +57,7 @@ func (s *setup) release(k *Kubelet) {
 
 type setupFault struct{ reason, message string }
 
-// prepare starts the setup. step calls it until the setup is complete.
+// prepare starts the setup. step calls prepare again until the setup is complete.
 func (w *worker) prepare(now time.Time) {
 	if w.setup.busy {
 		return
@@ -127,7 +127,7 @@ func (s *setup) takeAddress(k *Kubelet, pod *corev1.Pod) (err error) {
 	return err
 }
 
-// retryQuietly retries for 500 ms.
+// retryQuietly calls try until it succeeds, for 500 ms at most.
 func retryQuietly(ctx context.Context, try func() error) error {
 	deadline, r := time.Now().Add(quietRetry), retryDelays(20*time.Millisecond, 100*time.Millisecond)
 	for {
@@ -163,7 +163,8 @@ func (w *worker) refreshVolumes(now time.Time) {
 	})
 }
 
-// addressPool allocates pod addresses. It reuses one late, because clients might still have it.
+// addressPool allocates pod addresses. It delays the reuse of one, because clients might still use
+// it.
 type addressPool struct {
 	mu                sync.Mutex
 	first, last, next netip.Addr // first is .2, last is .254

@@ -22,30 +22,30 @@ const (
 	ephemeral                 // added by kubectl debug
 )
 
-// slot tracks one container of a pod: its current and earlier runs. Only the worker uses it.
+// slot tracks the current and earlier runs of one container of a pod. Only the worker uses it.
 type slot struct {
 	kind kind
 	spec *corev1.Container
 
 	busy    bool                // a start is in progress
-	runs    int                 // starts and failed starts; names files
+	runs    int                 // counts starts, including failed ones; part of file names
 	running container.Container // nil unless it runs
-	image   *container.Image    // of the latest run
+	image   *container.Image    // the image of the latest run
 	cancel  context.CancelFunc  // stops the probes of the run
 	stop    *stopState          // nil unless it is stopping
 
 	waiting *corev1.ContainerStateWaiting // why it does not run
-	later   *corev1.ContainerStateWaiting // replaces waiting at time then
+	later   *corev1.ContainerStateWaiting // replaces waiting at the time in then
 	then    time.Time
 
-	ended, last *corev1.ContainerStateTerminated // of the latest run, and of the one before
+	ended, last *corev1.ContainerStateTerminated // the ends of the latest run and of the run before it
 	restarts    int32
 	done        bool // it never starts again
 	started     bool // the startup probe succeeded in this run
-	passed      bool // the next container can start: it started up once, or an init container completed
+	passed      bool // the next container can start, because this one has started up or completed
 	ready       bool
 
-	notBefore time.Time // of the next start
+	notBefore time.Time // earliest time of the next start
 	crashes   backoff
 	pulls     backoff
 	configs   wait.Backoff
@@ -134,17 +134,17 @@ const (
 	resetAfter   = 10 * time.Minute // a container that ran this long restarts without a delay
 )
 
-// backoff counts consecutive failures. The zero value has counted none.
+// backoff counts consecutive failures. The zero value means no failure.
 type backoff struct{ next time.Duration }
 
-// failed returns the delay after another failure: 10 s, doubling up to 5 min.
+// failed returns the delay after a failure: 10 s at first. It doubles with each call up to 5 min.
 func (b *backoff) failed() time.Duration {
 	d := max(b.next, initialDelay)
 	b.next = min(2*d, maxDelay)
 	return d
 }
 
-// ended returns the delay after a container exits: none after the first exit, then as for failures.
+// ended returns the delay after an exit: 0 after the first exit, and then the same as failed.
 func (b *backoff) ended(ran time.Duration) time.Duration {
 	if b.next == 0 || ran >= resetAfter {
 		b.next = initialDelay

@@ -17,18 +17,18 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/podspec"
 )
 
-// Reasons of waiting containers.
+// These are the reasons of waiting containers.
 const (
 	waitErrPull     = "ErrImagePull"
 	waitPullBackOff = "ImagePullBackOff"
 	// backOffAfter is how long a failed pull keeps its own reason before ImagePullBackOff replaces it.
 	backOffAfter = 3 * time.Second
-	// terminatedFor is how long an exited container stays terminated before CrashLoopBackOff.
+	// terminatedFor is how long an exited container is "terminated" before it is in CrashLoopBackOff.
 	terminatedFor = time.Second
 )
 
-// startContainers starts the next container in the order of the manifest, one at a time like a
-// kubelet
+// startContainers starts the next container in the order of the manifest. Like a kubelet, it starts
+// one at a time
 // (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#detailed-behavior).
 func (w *worker) startContainers(now time.Time) {
 	if slices.ContainsFunc(w.slots, func(s *slot) bool { return s.busy }) {
@@ -82,7 +82,7 @@ func (w *worker) reportBackOff(s *slot) {
 	}
 }
 
-// imageArrived reports whether a missing image was loaded, which ends the back-off.
+// imageArrived reports whether a missing image is now in the store. Then it ends the back-off.
 func (w *worker) imageArrived(s *slot, now time.Time) bool {
 	if s.waiting == nil || s.waiting.Reason != waitPullBackOff && s.waiting.Reason != waitErrPull {
 		return false
@@ -96,11 +96,11 @@ func (w *worker) imageArrived(s *slot, now time.Time) bool {
 type attempt struct {
 	k       *Kubelet
 	pod     *corev1.Pod
-	slot    *slot // for Events only; the worker owns it
+	slot    *slot // only for Events, because the worker owns it
 	spec    *corev1.Container
 	p       podspec.Pod
 	network int
-	dir     string // of the container's files
+	dir     string // the directory of the container's files
 	run     int
 }
 
@@ -152,7 +152,7 @@ func (a *attempt) start(ctx context.Context) startResult {
 	return startResult{container: c, image: image}
 }
 
-// render retries, because the node authorizer can allow access to a Secret with a delay.
+// render retries, because the node authorizer can allow access to a Secret after a delay.
 func (a *attempt) render(ctx context.Context) (spec container.Spec, err error) {
 	err = retryQuietly(ctx, func() (err error) {
 		spec, err = a.k.manifests.Render(ctx, a.p, a.spec)
@@ -165,7 +165,7 @@ func (a *attempt) root() string       { return filepath.Join(a.dir, strconv.Itoa
 func (a *attempt) message() string    { return filepath.Join(a.dir, strconv.Itoa(a.run)+".message") }
 func (a *attempt) log(run int) string { return filepath.Join(a.dir, strconv.Itoa(run)+".log") }
 
-// files creates the container's directory, log, and termination message file
+// files creates the container's directory, log, and termination message file.
 func (a *attempt) files(spec *container.Spec) error {
 	if err := os.RemoveAll(a.root()); err != nil {
 		return err
@@ -266,7 +266,7 @@ func (w *worker) waitToStart(s *slot, why *corev1.ContainerStateWaiting) {
 	}
 }
 
-// failedToStart handles a start error as an exit with code 128.
+// failedToStart treats a start error like an exit with code 128.
 func (w *worker) failedToStart(s *slot, err error) {
 	now := metav1.NewTime(time.Now())
 	s.ended = &corev1.ContainerStateTerminated{
@@ -279,7 +279,7 @@ func (w *worker) failedToStart(s *slot, err error) {
 	}
 }
 
-// image finds the image and records the Events of a pull.
+// image finds the image. It records the same Events as a pull.
 func (a *attempt) image() (*container.Image, *corev1.ContainerStateWaiting) {
 	image, err := a.k.config.Images.Find(a.spec.Image)
 	if err == nil {

@@ -21,7 +21,7 @@ func (w *worker) report() {
 	w.reporter.want(w.status, w.terminal && w.end != nil && w.end.deleted && !w.end.removed)
 }
 
-// podStatus builds the status from the worker's state, with the previous transition times.
+// podStatus builds the status from the worker's state. Unchanged conditions keep their times.
 func (w *worker) podStatus(now time.Time) corev1.PodStatus {
 	began := metav1.NewTime(w.began)
 	status := corev1.PodStatus{
@@ -84,7 +84,7 @@ func (w *worker) containerStatus(s *slot) corev1.ContainerStatus {
 
 func (w *worker) containerState(s *slot) corev1.ContainerState {
 	switch {
-	case s.running != nil && !s.busy: // busy while its postStart hook runs
+	case s.running != nil && !s.busy: // it is busy while its postStart hook runs
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(s.running.Started())}}
 	case s.running == nil && s.ended != nil && s.waiting == nil:
 		return corev1.ContainerState{Terminated: s.ended}
@@ -147,7 +147,7 @@ func terminalPhase(status *corev1.PodStatus, slots []*slot) corev1.PodPhase {
 	return corev1.PodSucceeded
 }
 
-// setConditions adds the conditions that the kubelet owns. mergeStatus keeps the others
+// setConditions adds the conditions that the kubelet owns. mergeStatus adds those of other owners
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions).
 func (w *worker) setConditions(status *corev1.PodStatus, now metav1.Time) {
 	ready := w.containersReady(status.Phase)
@@ -247,8 +247,8 @@ func (w *worker) names(match func(*slot) bool) []string {
 	return names
 }
 
-// reporter writes the latest status of a pod to the API if it differs. It runs apart from the
-// worker, so slow writes do not delay the pod.
+// reporter writes the latest status of a pod to the API if it differs. It has its own goroutine, so
+// that slow writes do not delay the worker.
 type reporter struct {
 	k               *Kubelet
 	namespace, name string
@@ -270,10 +270,10 @@ func (r *reporter) seen(pod *corev1.Pod) {
 	r.mu.Lock()
 	r.latest = pod
 	r.mu.Unlock()
-	notify(r.signal) // another client might have changed our fields
+	notify(r.signal) // another client might have changed the kubelet's fields
 }
 
-// want sets the desired status. With remove, the reporter then deletes the pod from the API.
+// want sets the desired status. If remove is true, the reporter then deletes the pod from the API.
 func (r *reporter) want(status corev1.PodStatus, remove bool) {
 	r.mu.Lock()
 	r.wanted, r.remove = &status, remove
@@ -325,7 +325,7 @@ func (r *reporter) write(ctx context.Context) error {
 			return err
 		}
 		r.mu.Lock()
-		if r.latest == latest { // unless the informer delivered another version
+		if r.latest == latest { // unless the informer delivered a newer version
 			r.latest = written
 		}
 		r.mu.Unlock()
@@ -342,7 +342,7 @@ func (r *reporter) write(ctx context.Context) error {
 	return nil
 }
 
-// mergeStatus returns our status with the fields and conditions of other owners.
+// mergeStatus returns our status, plus the fields and conditions that other clients own.
 func mergeStatus(before, ours corev1.PodStatus) corev1.PodStatus {
 	merged := *ours.DeepCopy()
 	merged.NominatedNodeName = before.NominatedNodeName
@@ -360,8 +360,8 @@ func mergeStatus(before, ours corev1.PodStatus) corev1.PodStatus {
 	return merged
 }
 
-// statusPatch returns the patch from the pod's status to the new one, or nil if they are equal.
-// The patch has the UID, so that the API server rejects it for another pod of the same name.
+// statusPatch returns the patch that changes the pod's status, or nil if the status is equal. The
+// patch has the UID, so that the API server rejects it for a different pod of the same name.
 func statusPatch(before *corev1.Pod, status corev1.PodStatus) ([]byte, error) {
 	old, err := json.Marshal(corev1.Pod{Status: before.Status})
 	if err != nil {

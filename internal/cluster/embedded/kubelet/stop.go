@@ -20,7 +20,7 @@ import (
 const (
 	// shortestGrace is the minimum grace period, also after a forced deletion.
 	shortestGrace = time.Second
-	// extension is what a container gets after its preStop hook used up the grace period
+	// extension is the time that a container gets if its preStop hook used up the grace period
 	// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow).
 	extension = 2 * time.Second
 )
@@ -63,7 +63,7 @@ func (w *worker) handleDeletion(removed bool) {
 	w.end.deleted = true
 }
 
-// enforceDeadline terminates a pod that exceeds activeDeadlineSeconds
+// enforceDeadline terminates a pod that runs longer than its activeDeadlineSeconds
 // (https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup).
 func (w *worker) enforceDeadline(now time.Time) {
 	limit := w.pod.Spec.ActiveDeadlineSeconds
@@ -143,7 +143,7 @@ func (w *worker) startPreStop(s *slot, c container.Container, hook *corev1.Lifec
 	})
 }
 
-// advanceStop sends the signal that is due: the stop signal after the hook, or SIGKILL.
+// advanceStop sends the next signal when it is due: the stop signal after the hook, then SIGKILL.
 func (w *worker) advanceStop(s *slot, now time.Time) {
 	stop := s.stop
 	if s.running == nil || stop == nil || stop.killSent {
@@ -172,7 +172,7 @@ func (w *worker) signal(s *slot, sig syscall.Signal) {
 	}
 }
 
-// Limits of the termination message
+// These are the limits of the termination message
 // (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message).
 const (
 	messageBytes  = 4096
@@ -257,7 +257,7 @@ func (a *attempt) terminationMessage(code int) string {
 	return logTail(a.log(a.run))
 }
 
-// fileEnd returns at most the last `most` bytes of a file, or nil if it is unreadable.
+// fileEnd returns the last bytes of a file (at most most), or nil if it is unreadable.
 func fileEnd(path string, most int64) []byte {
 	f, err := os.Open(path)
 	if err != nil {

@@ -34,14 +34,14 @@ const (
 	maxRedirects = 10
 )
 
-// target runs a container's probes and hooks: HTTP, TCP, and gRPC from the node's network
-// namespace, commands in the container.
+// target runs a container's probes and hooks. It sends HTTP, TCP, and gRPC requests from the node's
+// network namespace, and runs commands in the container.
 type target struct {
 	node      network.Namespace
-	address   netip.Addr // of the pod
+	address   netip.Addr // the address of the pod
 	spec      *corev1.Container
 	container container.Container
-	version   string // in user agents: "1.36"
+	version   string // the Kubernetes version for user agents: "1.36"
 }
 
 func (w *worker) target(s *slot, c container.Container) target {
@@ -115,7 +115,7 @@ func (c *target) request(ctx context.Context, a *corev1.HTTPGetAction, agent str
 	if err != nil {
 		return nil, err
 	}
-	where, err := url.Parse(a.Path) // with its query
+	where, err := url.Parse(a.Path) // the path can include a query
 	if err != nil {
 		where = &url.URL{Path: a.Path}
 	}
@@ -185,7 +185,7 @@ func (l *limited) String() string { return l.buffer.String() }
 type outcome struct {
 	ok   bool
 	note string // why the probe failed, or a warning if ok
-	err  error  // why the probe could not run; counts as a failure
+	err  error  // why the probe could not run, which counts as a failure
 }
 
 // check runs a probe once

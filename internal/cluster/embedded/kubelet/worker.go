@@ -12,9 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// worker runs one pod. Only its goroutine uses the fields up to view. Slow work runs in other
-// goroutines, which return results with post. After each event, the worker compares the actual with
-// the desired state and takes the next step.
+// worker runs one pod. Only its goroutine uses the fields up to view. Other goroutines do slow
+// work, and return results with post. After each event, the worker compares the actual state with
+// the desired state, and takes the next step.
 type worker struct {
 	k               *Kubelet
 	namespace, name string
@@ -28,7 +28,7 @@ type worker struct {
 	slots    []*slot
 	began    time.Time    // when the node first saw the pod
 	end      *termination // nil unless the pod terminates
-	terminal bool         // nothing of the pod runs again
+	terminal bool         // no container of the pod runs again
 	status   corev1.PodStatus
 	reporter *reporter
 	wake     time.Time // when to call step next without an event; zero for never
@@ -76,7 +76,7 @@ func notify(c chan struct{}) {
 	}
 }
 
-// post runs f in the worker's goroutine, unless that has ended.
+// post runs f in the worker's goroutine. It drops f if that goroutine has ended.
 func (w *worker) post(f func()) {
 	select {
 	case w.results <- f:
@@ -135,7 +135,7 @@ func (w *worker) applyUpdate() {
 	w.handleDeletion(removed)
 }
 
-// step takes the steps that are due. It reports whether the API and the node are done with the pod.
+// step takes the steps that are due. It reports whether the pod is gone from the API and the node.
 func (w *worker) step(now time.Time) (gone bool) {
 	w.wake = time.Time{}
 	w.enforceDeadline(now)
@@ -156,7 +156,7 @@ func (w *worker) step(now time.Time) (gone bool) {
 	return w.terminal && w.end != nil && w.end.removed && !w.setup.busy
 }
 
-// at schedules a step at t or earlier.
+// at ensures that step runs at t or earlier.
 func (w *worker) at(t time.Time) {
 	if w.wake.IsZero() || t.Before(w.wake) {
 		w.wake = t
@@ -177,7 +177,7 @@ func (w *worker) updateTerminal() {
 	}
 }
 
-// completed reports whether all app containers, or a failed init container, ended for good.
+// completed reports whether all app containers, or a failed init container, will not run again.
 func (w *worker) completed() bool {
 	for _, s := range w.slots {
 		switch {
@@ -201,8 +201,8 @@ func (w *worker) event(s *slot, kind, reason, format string, arguments ...any) {
 	w.k.podEvent(w.pod, s, kind, reason, format, arguments...)
 }
 
-// restore restores the state from the pod's status after the node restarts. The containers have
-// ended; they restart if the restart policy allows it.
+// restore restores the state from the pod's status after the node restarts. All containers have
+// ended. They start again if the restart policy allows it.
 func (w *worker) restore() {
 	status := &w.pod.Status
 	for _, s := range w.slots {
@@ -249,7 +249,7 @@ func (w *worker) restoreSlot(s *slot, c *corev1.ContainerStatus, over bool) {
 	if over || s.ended == nil {
 		return
 	}
-	// Init containers always run again, because their results might be gone.
+	// Init containers always run again, because their results might not exist anymore.
 	if s.kind != initContainer && s.kind != sidecar && !s.shouldRestart(w.pod, s.ended.ExitCode) {
 		s.done = true
 	}

@@ -8,34 +8,34 @@ import (
 	"syscall"
 )
 
-// missingProgram does not exist.
+// missingProgram is the path of a program that does not exist.
 const missingProgram = "/proc/self/no/such/program"
 
 // Check reports whether this user can create the namespaces of an embedded cluster on this machine.
-// It starts a child process in new namespaces, which ends at once. The error names the attempt, the
-// kernel's error, the sysctl that forbids it, and the fix.
+// It tries to start a child process in new namespaces. The error contains the attempt, the kernel's
+// error, the sysctl that forbids the namespaces, and the fix.
 func Check() error {
 	attributes := Attributes()
-	// The child unshares the mount namespace in a second step, and changes a mount. This step fails
-	// if a security module allows user namespaces without capabilities in them (AppArmor on Ubuntu).
+	// The child unshares the mount namespace in a second step, and changes a mount. This step fails if
+	// a security module removes the capabilities in a new user namespace (AppArmor on Ubuntu).
 	attributes.Unshareflags = syscall.CLONE_NEWNS
 	attributes.Pdeathsig = syscall.SIGKILL
 	child, err := os.StartProcess(missingProgram, []string{missingProgram}, &os.ProcAttr{Dir: "/", Sys: attributes})
-	if err == nil { // the program exists after all
+	if err == nil { // the program exists, against all expectations
 		_, err = child.Wait()
 		return err
 	}
 	if errors.Is(err, syscall.ENOENT) { // the kernel created the namespaces and then searched for the program
 		return nil
 	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok { // without the name of the program
+	if errno, ok := errors.AsType[syscall.Errno](err); ok { // omit the name of the program
 		err = errno
 	}
 	return refusal(os.Geteuid(), err, readSysctl)
 }
 
-// Attributes returns the namespaces of a cluster, except for the mount namespace. Root needs no
-// user namespace, and without one, its containers can run as other users.
+// Attributes returns the namespaces of a cluster, except for the mount namespace. Root does not
+// need a user namespace, and without a user namespace, containers can run as different users.
 func Attributes() *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
@@ -51,9 +51,9 @@ func Attributes() *syscall.SysProcAttr {
 // limit is a sysctl that can forbid namespaces.
 type limit struct {
 	name    string
-	forbids string // the value that forbids them
-	allow   string // a value that allows them
-	root    bool   // the sysctl applies to root, too
+	forbids string // the value that forbids namespaces
+	allow   string // a value that allows namespaces
+	root    bool   // whether the sysctl also applies to root
 }
 
 var limits = []limit{
@@ -67,7 +67,7 @@ var limits = []limit{
 	{name: "user.max_ipc_namespaces", forbids: "0", allow: "15000", root: true},
 }
 
-// refusal explains why user uid got the error cause.
+// refusal returns an error that explains why the user uid got the error cause.
 func refusal(uid int, cause error, read func(name string) (string, bool)) error {
 	tried, otherwise := "network, PID and mount namespaces", "this is probably a container without CAP_SYS_ADMIN; "+
 		"run ingresslab outside it, or in a privileged container"
@@ -97,13 +97,13 @@ func refusal(uid int, cause error, read func(name string) (string, bool)) error 
 	return fmt.Errorf("cannot create %s as user %d: %w: %s", tried, uid, cause, advice)
 }
 
-// readSysctl returns the value of a sysctl, named with dots, if the kernel has it.
+// readSysctl returns the value of a sysctl, and reports whether the kernel has it. name has dots.
 func readSysctl(name string) (string, bool) {
 	b, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
 	return strings.TrimSpace(string(b)), err == nil
 }
 
-// explain adds the fix to a kernel error for the namespace or interface of a node or pod.
+// explain adds the fix to an error from creating the namespace or interface of a node or pod.
 func explain(cause error) error {
 	switch {
 	case errors.Is(cause, syscall.EOPNOTSUPP):

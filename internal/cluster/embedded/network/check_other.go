@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// Check always fails.
+// Check always fails, because embedded clusters need Linux.
 func Check() error {
 	return fmt.Errorf("embedded clusters need Linux namespaces, and this machine runs %s", runtime.GOOS)
 }

@@ -186,12 +186,12 @@ func TestNetworkRejectsInvalidRequests(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		"network of pod 10.244.2.11: the address is in use":         add(t.Context(), n.AddPod, "10.244.2.11"),
-		"pod 172.30.0.9: not an address for pods (10.244.0.0/16)":   add(t.Context(), n.AddPod, "172.30.0.9"),
-		"node 172.30.0.1: not an address for nodes (172.30.0.0/24)": add(t.Context(), n.AddNode, "172.30.0.1"),
-		"network of pod 10.244.2.13: context canceled":              add(ended, n.AddPod, "10.244.2.13"),
-		"address localhost:80: host name instead of an IP address":  connect(a, "localhost:80"),
-		"use of closed network connection":                          connect(closed, "127.0.0.1:80"),
+		"network of pod 10.244.2.11: the address is in use":              add(t.Context(), n.AddPod, "10.244.2.11"),
+		"pod address 172.30.0.9 is not in the pod range 10.244.0.0/16":   add(t.Context(), n.AddPod, "172.30.0.9"),
+		"node address 172.30.0.1 is not in the node range 172.30.0.0/24": add(t.Context(), n.AddNode, "172.30.0.1"),
+		"network of pod 10.244.2.13: context canceled":                   add(ended, n.AddPod, "10.244.2.13"),
+		"address localhost:80: host name instead of an IP address":       connect(a, "localhost:80"),
+		"use of closed network connection":                               connect(closed, "127.0.0.1:80"),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

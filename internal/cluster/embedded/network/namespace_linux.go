@@ -14,7 +14,7 @@ import (
 // namespace implements Namespace.
 type namespace struct {
 	address netip.Addr
-	leave   func() error // removes the member from the hub
+	leave   func() error // removes the namespace from the hub's routes
 	isHub   bool         // the process itself runs in the hub
 
 	mu     sync.RWMutex // held for reading while fd is used
@@ -46,7 +46,7 @@ func (n *namespace) Dial(ctx context.Context, network, address string) (net.Conn
 // opener opens a socket of package net.
 type opener[T any] func(ctx context.Context, network, address string) (T, error)
 
-// open opens a socket for address on a thread in the namespace.
+// open calls f, which opens a socket for address, on a thread in the namespace.
 func open[T any](ctx context.Context, n *namespace, network, address string, f opener[T]) (socket T, err error) {
 	err = n.inside(network, address, func() (err error) {
 		socket, err = f(ctx, network, address)
@@ -71,7 +71,7 @@ func (n *namespace) inside(network, address string, f func() error) error {
 	return inside(n.fd, f)
 }
 
-// checkLiteral rejects names: package net would resolve them on threads outside the namespace.
+// checkLiteral rejects host names: package net resolves them on threads outside the namespace.
 func checkLiteral(network, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -114,8 +114,8 @@ func onThread(f func() error) error {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
-			// The main thread cannot end alone, and /proc/PID/ns/net refers to its namespace. While
-			// this goroutine holds it, f gets another thread.
+			// The main thread cannot end alone, and /proc/PID/ns/net refers to its namespace. While this
+			// goroutine is locked to it, f runs on a different thread.
 			defer runtime.UnlockOSThread()
 			done <- onThread(f)
 			return

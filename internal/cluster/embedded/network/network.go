@@ -10,8 +10,8 @@
 // external program, only CAP_NET_ADMIN in the hub's network namespace. The user namespace of the
 // supervisor grants that capability.
 //
-// The namespaces have no names in the file system. They exist while a process has them open, and
-// end with the supervisor.
+// The namespaces have no names in the file system. Each exists while a process has it open, so all
+// of them end with the supervisor.
 package network
 
 import (
@@ -47,6 +47,6 @@ type Namespace interface {
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	// FD is the namespace's file descriptor for setns(2), valid until Close.
 	FD() int
-	// Close releases the namespace. It exists until its last process ends.
+	// Close releases the namespace. The kernel removes it after its last process has ended.
 	Close() error
 }

@@ -64,7 +64,7 @@ func (n *Network) setUp() (err error) {
 	}
 	for _, local := range []netip.Prefix{Services, Virtual} {
 		// A local route makes every address of the range local (ip-route(8)). Sockets can listen on it
-		// and connect to it without an interface address. Connections to it have the hub's address.
+		// and connect to it, although no interface has it. Connections to it come from the hub's address.
 		r := &netlink.Route{LinkIndex: lo.Index, Dst: ipNet(local), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,
 			Scope: netlink.SCOPE_HOST, Src: Hub.AsSlice()}
 		if err := n.routes.RouteReplace(r); err != nil {
@@ -72,7 +72,7 @@ func (n *Network) setUp() (err error) {
 		}
 	}
 	for _, members := range []netip.Prefix{Nodes, Pods} {
-		// A missing node or pod is unreachable at once ("no route to host"), without an ARP timeout.
+		// A connection to a missing node or pod fails at once ("no route to host"), not after a timeout.
 		r := &netlink.Route{Dst: ipNet(members), Type: unix.RTN_UNREACHABLE}
 		if err := n.routes.RouteReplace(r); err != nil {
 			return fmt.Errorf("unreachable route to %s: %w", members, err)
@@ -87,7 +87,7 @@ func (n *Network) Hub() Namespace { return n.hub }
 // AddNode creates the network namespace of a node. address must be in Nodes.
 func (n *Network) AddNode(ctx context.Context, address netip.Addr) (Namespace, error) {
 	if !Nodes.Contains(address) || address == Hub {
-		return nil, fmt.Errorf("node %s: not an address for nodes (%s)", address, Nodes)
+		return nil, fmt.Errorf("node address %s is not in the node range %s", address, Nodes)
 	}
 	return n.add(ctx, "node", address)
 }
@@ -96,12 +96,12 @@ func (n *Network) AddNode(ctx context.Context, address netip.Addr) (Namespace, e
 // open Namespace. It takes a few milliseconds and is safe for concurrent use.
 func (n *Network) AddPod(ctx context.Context, address netip.Addr) (Namespace, error) {
 	if !Pods.Contains(address) {
-		return nil, fmt.Errorf("pod %s: not an address for pods (%s)", address, Pods)
+		return nil, fmt.Errorf("pod address %s is not in the pod range %s", address, Pods)
 	}
 	return n.add(ctx, "pod", address)
 }
 
-// reserve reserves an address and returns the number of the new member.
+// reserve reserves an address. It returns the number of the new member.
 func (n *Network) reserve(address netip.Addr) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -130,7 +130,8 @@ func (n *Network) Close() error {
 // memberInterface is the name of the interface in nodes and pods.
 const memberInterface = "eth0"
 
-// add creates a namespace and connects it to the hub. The hub's interface is named kind + number.
+// add creates a namespace and connects it to the hub. The hub's interface has the name kind +
+// number.
 func (n *Network) add(ctx context.Context, kind string, address netip.Addr) (Namespace, error) {
 	number, err := n.reserve(address)
 	if err != nil {
@@ -161,7 +162,8 @@ func (n *Network) add(ctx context.Context, kind string, address netip.Addr) (Nam
 	return member, nil
 }
 
-// join runs in the member's namespace. After an error, the namespace's end removes the interfaces.
+// join runs in the member's namespace. If it fails, the end of the namespace removes the
+// interfaces.
 func (n *Network) join(ctx context.Context, name string, member *namespace) error {
 	routes, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -191,7 +193,7 @@ func (n *Network) join(ctx context.Context, name string, member *namespace) erro
 	return awaitUp(ctx, n.routes, hubEnd)
 }
 
-// connect creates the veth pair. MAC addresses contain the IP address, so the ends need no ARP.
+// connect creates the veth pair. No ARP is necessary: the MAC addresses contain the IP address.
 func (n *Network) connect(name string, member *namespace) (index int, err error) {
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = name
@@ -210,7 +212,7 @@ func (n *Network) connect(name string, member *namespace) (index int, err error)
 	return veth.Index, nil
 }
 
-// configure sets the member's address, and the hub as its default gateway.
+// configure sets the member's address. It makes the hub the member's default gateway.
 func configure(routes *netlink.Handle, address netip.Addr) (index int, err error) {
 	eth, err := routes.LinkByName(memberInterface)
 	if err != nil {
@@ -226,7 +228,7 @@ func configure(routes *netlink.Handle, address netip.Addr) (index int, err error
 	if err := routes.NeighSet(neighbor(index, Hub, macAddress(hubSide, address))); err != nil {
 		return 0, fmt.Errorf("neighbor %s: %w", Hub, err)
 	}
-	// The member's prefix is /32. "onlink" allows a gateway outside it.
+	// The member's prefix is /32, so the gateway is outside it. "onlink" allows such a gateway.
 	route := &netlink.Route{LinkIndex: index, Gw: Hub.AsSlice(), Flags: int(netlink.FLAG_ONLINK), Src: address.AsSlice()}
 	if err := routes.RouteAdd(route); err != nil {
 		return 0, fmt.Errorf("default route: %w", err)
@@ -234,7 +236,7 @@ func configure(routes *netlink.Handle, address netip.Addr) (index int, err error
 	return index, nil
 }
 
-// route adds the hub's route to a member.
+// route adds a route to the member in the hub.
 func (n *Network) route(index int, address netip.Addr) error {
 	if err := n.routes.NeighSet(neighbor(index, address, macAddress(memberSide, address))); err != nil {
 		return fmt.Errorf("neighbor: %w", err)
@@ -247,9 +249,9 @@ func (n *Network) route(index int, address netip.Addr) error {
 }
 
 // leave makes a member unreachable and releases its address. The kernel removes the interfaces with
-// the namespace, after its last process and socket. It does so for many namespaces at once, whereas
-// removing one interface blocks all others for tens of milliseconds. The hub drops packets from a
-// member that still runs, because it has no route to their source (rp_filter).
+// the namespace, after its last process and socket. The kernel does so for many namespaces at once,
+// but removing a single interface blocks all others for tens of milliseconds. If a member still
+// runs, the hub drops its packets, because the hub has no route to their source (rp_filter).
 func (n *Network) leave(address netip.Addr) error {
 	defer n.release(address)
 	err := n.routes.RouteDel(&netlink.Route{Dst: hostNet(address), Scope: netlink.SCOPE_LINK})
@@ -259,14 +261,14 @@ func (n *Network) leave(address netip.Addr) error {
 	return err
 }
 
-// neighbor returns a permanent entry of the ARP table. Permanent entries do not count toward the
-// table's limit (gc_thresh3 in arp(7): 1024), which all namespaces of the machine share.
+// neighbor returns a permanent entry of the ARP table. A permanent entry does not count toward the
+// limit of 1024 entries that all namespaces of the machine share (gc_thresh3 in arp(7)).
 func neighbor(index int, ip netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
 	return &netlink.Neigh{LinkIndex: index, IP: ip.AsSlice(), HardwareAddr: mac, State: netlink.NUD_PERMANENT}
 }
 
-// awaitUp waits until the kernel reports that both ends of a veth pair are up. Until then it drops
-// packets, and the retransmission would delay the first connection by a second.
+// awaitUp waits until the kernel reports that both ends of a veth pair are up. Until then, the
+// kernel drops packets, and the first connection would wait a second for the retransmission.
 func awaitUp(ctx context.Context, routes *netlink.Handle, index int) error {
 	up := func(context.Context) (bool, error) {
 		link, err := routes.LinkByIndex(index)
@@ -279,7 +281,7 @@ func awaitUp(ctx context.Context, routes *netlink.Handle, index int) error {
 }
 
 func loopback(routes *netlink.Handle) (*netlink.Device, error) {
-	// lo is always interface 1 of a network namespace.
+	// In every network namespace, lo is interface 1.
 	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: 1, Name: "lo"}}
 	if err := routes.LinkSetUp(lo); err != nil {
 		return nil, fmt.Errorf("interface lo up: %w", err)
@@ -287,7 +289,7 @@ func loopback(routes *netlink.Handle) (*netlink.Device, error) {
 	return lo, nil
 }
 
-// The first byte of the MAC address of each end: locally administered, not multicast (IEEE 802).
+// These are the first bytes of the ends' MAC addresses: locally administered, unicast (IEEE 802).
 const (
 	hubSide    = 0x0a
 	memberSide = 0x0e
@@ -305,7 +307,7 @@ func ipNet(p netip.Prefix) *net.IPNet {
 }
 
 // sysctl is a parameter below /proc/sys/net. Each network namespace has its own value
-// (https://docs.kernel.org/networking/ip-sysctl.html), and a thread writes that of its namespace.
+// (https://docs.kernel.org/networking/ip-sysctl.html). A thread writes the value of its namespace.
 type sysctl struct {
 	name, value string
 	// optional parameters are missing in some kernels, such as those without IPv6.
@@ -314,12 +316,13 @@ type sysctl struct {
 
 // commonSysctls apply to the hub, nodes and pods.
 var commonSysctls = []sysctl{
-	// Container runtimes let every user open ports below 1024. Images of web servers rely on it.
+	// As in container runtimes, every user can open ports below 1024. Images of web servers rely on
+	// it.
 	{name: "ipv4/ip_unprivileged_port_start", value: "0"},
 	// The cluster uses IPv4 only. New interfaces get no link-local address and send no IPv6
 	// packets; lo keeps ::1.
 	{name: "ipv6/conf/default/disable_ipv6", value: "1", optional: true},
-	// New namespaces inherit the machine's value. Any other value would let pods spoof addresses.
+	// New namespaces inherit the machine's value. With any value but 1, pods could spoof addresses.
 	{name: "ipv4/conf/all/rp_filter", value: "1"},
 	{name: "ipv4/conf/default/rp_filter", value: "1"},
 }
@@ -329,17 +332,16 @@ var hubSysctls = []sysctl{
 	{name: "ipv4/ip_forward", value: "1"},
 	// In a real cluster, a cluster IP is only a forwarding rule, so it does not answer a ping.
 	{name: "ipv4/icmp_echo_ignore_all", value: "1"},
-	// Connections to a deleted pod fail at once: "unreachable" messages do not count toward the
-	// limit of the machine (icmp_msgs_per_sec). The limit per client remains: a burst of five, then
-	// one a second, which is when clients retry. Only the machine can change that limit
-	// (route/error_cost).
+	// Connections to a deleted pod fail at once, because its "unreachable" messages do not count
+	// toward the limit of the machine (icmp_msgs_per_sec). A limit per client remains, which only the
+	// machine can change (route/error_cost): five at once, then one a second, when clients retry.
 	{name: "ipv4/icmp_ratemask", value: "0"},
-	// Every route goes through the hub, so redirects are useless.
+	// Every route goes through the hub, so ICMP redirects are useless.
 	{name: "ipv4/conf/all/send_redirects", value: "0"},
 	{name: "ipv4/conf/default/send_redirects", value: "0"},
 }
 
-// apply writes sysctls for the namespace of the calling thread.
+// apply writes sysctls in the namespace of the calling thread.
 func apply(sysctls []sysctl) error {
 	for _, s := range sysctls {
 		err := os.WriteFile("/proc/sys/net/"+s.name, []byte(s.value), 0)

@@ -21,7 +21,7 @@ import (
 // logOptions are the options of kubectl logs (PodLogOptions in the API).
 type logOptions struct {
 	follow, previous, timestamps bool
-	tail, limit                  int64     // lines from the end and bytes to show; negative for all
+	tail, limit                  int64     // lines from the end, and bytes to show; negative means all
 	since                        time.Time // skip older lines
 	stream                       string    // "stdout", "stderr", or empty for both
 }
@@ -94,7 +94,7 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 const (
-	// poll is the interval of checks for new output. inotify(7) has a limit of instances per user.
+	// poll is the interval of checks for new output. inotify(7) limits the instances of each user.
 	poll = 100 * time.Millisecond
 	// printed is the time format of `kubectl logs --timestamps`, with a fixed width.
 	printed = "2006-01-02T15:04:05.000000000Z07:00"
@@ -111,7 +111,7 @@ type logFile struct {
 	inside bool   // the last line shown was partial
 }
 
-// openLog opens a log at the first line to show. A missing file counts as empty.
+// openLog opens a log and seeks to the first line to show. A missing file counts as empty.
 func openLog(path string, options logOptions) (*logFile, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,7 +142,7 @@ func tailStart(file *os.File, lines int64) (int64, error) {
 		return 0, err
 	}
 	block := make([]byte, 64<<10)
-	// Start at -1, because the last line break ends the last line.
+	// Start at -1, because the last line break does not start a new line.
 	for seen := int64(-1); end > 0; {
 		size := min(end, int64(len(block)))
 		end -= size
@@ -163,7 +163,7 @@ func tailStart(file *os.File, lines int64) (int64, error) {
 	return 0, nil
 }
 
-// copy writes the log, with follow until ended closes or ctx ends. It flushes each batch.
+// copy writes the log once, or with follow until ended closes or ctx ends. It flushes each batch.
 func (l *logFile) copy(ctx context.Context, w io.Writer, flush func() error, ended <-chan struct{}) error {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
@@ -197,8 +197,8 @@ func (l *logFile) copy(ctx context.Context, w io.Writer, flush func() error, end
 	}
 }
 
-// copyFiles copies the log. With follow, it switches to a new file at the path, after a rotation or
-// if the file did not exist before.
+// copyFiles copies the log. With follow, it continues with a new file at the same path, for example
+// after a rotation.
 func (l *logFile) copyFiles(ctx context.Context, w io.Writer) error {
 	for {
 		if err := l.copyLines(ctx, w); err != nil || !l.follow {
@@ -208,7 +208,7 @@ func (l *logFile) copyFiles(ctx context.Context, w io.Writer) error {
 		if next == nil {
 			return nil
 		}
-		// Copy what was written before the switch.
+		// Copy the rest of the old file before switching to the next one.
 		err := l.copyLines(ctx, w)
 		l.close()
 		l.file, l.rest = next, nil
@@ -219,7 +219,7 @@ func (l *logFile) copyFiles(ctx context.Context, w io.Writer) error {
 	}
 }
 
-// successor opens the file at the log's path if it is not the current one.
+// successor opens the file at the log's path. It returns nil if that is still the current file.
 func (l *logFile) successor() *os.File {
 	there, err := os.Stat(l.path)
 	if err != nil {
@@ -254,7 +254,7 @@ func (l *logFile) copyLines(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// show writes a selected line up to the byte limit. It skips invalid lines.
+// show writes a line if it is selected, up to the byte limit. It skips invalid lines.
 func (l *logFile) show(w io.Writer, line []byte) error {
 	stamp, line, _ := bytes.Cut(line, []byte(" "))
 	stream, line, _ := bytes.Cut(line, []byte(" "))

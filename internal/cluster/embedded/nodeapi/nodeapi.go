@@ -1,6 +1,6 @@
 // Package nodeapi serves the HTTPS API of a node for kubectl logs, exec, attach, and port-forward.
-// The API server is its client (https://kubernetes.io/docs/reference/node/kubelet-endpoints/).
-// The paths are those of v1.36, because they are not stable.
+// The API server is its client (https://kubernetes.io/docs/reference/node/kubelet-endpoints/). The
+// API is not stable, so the paths are those of Kubernetes v1.36.
 package nodeapi
 
 import (
@@ -33,7 +33,7 @@ const (
 	headerTimeout = 30 * time.Second
 )
 
-// Node is the node behind the API. *kubelet.Kubelet implements it and documents the methods.
+// Node is the node that the API serves. *kubelet.Kubelet implements it and documents the methods.
 type Node interface {
 	Container(namespace, pod, container string) (container.Container, error)
 	Log(namespace, pod, container string, previous bool) (path string, ended <-chan struct{}, err error)
@@ -42,10 +42,10 @@ type Node interface {
 
 type api struct {
 	node    Node
-	serving context.Context // ends with the node, and closes hijacked connections
+	serving context.Context // ends with the node; hijacked connections then close
 }
 
-// Serve serves l until ctx ends, then closes l and all connections and returns nil. config must
+// Serve serves l until ctx ends. Then it closes l and all connections and returns nil. config must
 // require a client certificate from the cluster's CA. Only ClientName has access.
 func Serve(ctx context.Context, l net.Listener, config *tls.Config, node Node) error {
 	a := &api{node: node, serving: ctx}
@@ -84,7 +84,7 @@ func (a *api) routes() http.Handler {
 	return mux
 }
 
-// onlyAPIServer rejects other clients than the API server. A kubelet authorizes each request.
+// onlyAPIServer rejects all clients except the API server. A real kubelet authorizes each request.
 func onlyAPIServer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -189,8 +189,8 @@ func (a *api) portForward(w http.ResponseWriter, r *http.Request) {
 		portforward.SupportedProtocols)
 }
 
-// PortForward implements portforward.PortForwarder for one connection. kubectl prints an error and
-// ends the whole forward, so only a refused connection is an error.
+// PortForward implements portforward.PortForwarder for one connection. After an error, kubectl
+// prints it and stops forwarding, so only a failed connection attempt is an error.
 func (f *forwarder) PortForward(_ context.Context, pod, _ string, port int32, stream io.ReadWriteCloser) error {
 	if port < 1 || port > 65535 {
 		return fmt.Errorf("invalid port %d", port)
@@ -203,7 +203,7 @@ func (f *forwarder) PortForward(_ context.Context, pod, _ string, port int32, st
 	stop := context.AfterFunc(f.client, func() { _ = conn.Close() })
 	defer stop()
 	go func() {
-		// The end of the client's data can be the signal for the pod to respond.
+		// A pod might respond only after the end of the client's data, so forward that end.
 		_, err := io.Copy(conn, stream)
 		half, ok := conn.(interface{ CloseWrite() error })
 		if err != nil || !ok {
@@ -212,20 +212,20 @@ func (f *forwarder) PortForward(_ context.Context, pod, _ string, port int32, st
 		}
 		_ = half.CloseWrite()
 	}()
-	// An error after the connection was made concerns only the client and the pod.
+	// An error after the connection is established concerns only the client and the pod.
 	_, _ = io.Copy(stream, conn)
 	return nil
 }
 
-// takeover cancels the request when the client disconnects. net/http does not detect that for a
-// hijacked connection, and a command would outlive its kubectl.
+// takeover cancels the request when the client disconnects. net/http does not detect this for a
+// hijacked connection, so a command would continue to run without its kubectl.
 type takeover struct {
 	http.ResponseWriter
 	serving context.Context
 	gone    context.CancelFunc
 }
 
-// watch wraps the arguments of a handler that hijacks the connection. release ends the watch.
+// watch wraps the arguments of a handler that hijacks the connection. release ends the detection.
 func (a *api) watch(w http.ResponseWriter, r *http.Request) (wrapped http.ResponseWriter, request *http.Request, release func()) {
 	ctx, gone := context.WithCancel(r.Context())
 	return &takeover{w, a.serving, gone}, r.WithContext(ctx), gone
@@ -249,7 +249,7 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 type watchedConn struct {
 	net.Conn
 	gone   context.CancelFunc
-	forget func() bool // cancels the close at the node's end
+	forget func() bool // cancels closing the connection when the node ends
 }
 
 func (c *watchedConn) Read(b []byte) (int, error) {

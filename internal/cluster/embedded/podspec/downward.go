@@ -67,8 +67,9 @@ func quoted(m map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-// resourceField returns a resourceFieldRef divided by its divisor and rounded up, or a
-// *ConfigError. Without a limit, a container can use all of the node. c is the default container.
+// resourceField returns a resourceFieldRef, divided by its divisor and rounded up, or a
+// *ConfigError. Without a limit, the value is the node's allocatable amount. If ref names no
+// container, it means c.
 func (n *Node) resourceField(pod *corev1.Pod, c *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" {
 		all := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)
@@ -110,14 +111,14 @@ func selectable(name corev1.ResourceName) bool {
 func ceiling(amount, divisor int64) string { return strconv.FormatInt((amount+divisor-1)/divisor, 10) }
 
 const (
-	maxLabel      = 63 // longer pod names are truncated for the host name
+	maxLabel      = 63 // a host name is the first 63 characters of the pod name
 	maxKernelName = 64 // the limit of uname(2)
 )
 
-// hostname has the names of a pod.
+// hostname has the host and domain names of a pod.
 type hostname struct {
 	name, domain string // the first label and the rest; domain is empty without spec.subdomain
-	kernel       string // as uname(2) reports it
+	kernel       string // the host name that uname(2) reports
 }
 
 // hostname returns a pod's names or a *ConfigError
@@ -183,7 +184,7 @@ func (n *Node) hosts(pod Pod, h hostname) string {
 	return out.String()
 }
 
-// nodeFiles writes the files that a kubelet manages and returns their paths by mount target.
+// nodeFiles writes the files that a kubelet manages. It returns a map from mount targets to paths.
 func (n *Node) nodeFiles(pod Pod) (map[string]string, error) {
 	host, err := n.hostname(pod.Pod)
 	if err != nil {
@@ -204,7 +205,7 @@ func (n *Node) nodeFiles(pod Pod) (map[string]string, error) {
 	return files, nil
 }
 
-// writeFile writes a file unless it is up to date, because containers might have mounted it.
+// writeFile writes a file, unless it is up to date: containers might have mounted it.
 func writeFile(file, content string) error {
 	old, err := os.ReadFile(file)
 	if err == nil && string(old) == content {
@@ -219,20 +220,20 @@ func writeFile(file, content string) error {
 	return os.Chmod(file, 0o644) // independent of the umask
 }
 
-// Limits of resolv.conf in C libraries and in the API server
+// These are the limits of resolv.conf in C libraries and in the API server.
 const (
 	maxNameservers = 3
 	maxSearches    = 32
 )
 
-// resolver is the content of a resolv.conf(5).
+// resolver has the settings of a resolv.conf(5).
 type resolver struct {
 	nameservers, searches, options []string
 }
 
 // resolver implements
 // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy.
-// The node's DNS server is the cluster's, because its network has no other.
+// The node uses the cluster's DNS server, too, because its network has no other.
 func (n *Node) resolver(pod *corev1.Pod) resolver {
 	var r resolver
 	policy := pod.Spec.DNSPolicy

@@ -21,11 +21,11 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// environment has a container's variables in the order in which they were first set.
+// environment is the list of a container's variables, in the order in which they were first set.
 type environment struct {
 	names    []string
 	values   map[string]string
-	services map[string]string // variables of Services; values override them
+	services map[string]string // variables of Services; the container's values override them
 }
 
 func (e *environment) set(name, value string) {
@@ -43,8 +43,8 @@ func (e *environment) lookup(name string) (string, bool) {
 	return value, ok
 }
 
-// list returns KEY=value entries. HOSTNAME comes first: container runtimes set it, and the manifest
-// can override it but not refer to it.
+// list returns KEY=value entries. HOSTNAME comes first, because container runtimes set it. The
+// manifest can override HOSTNAME, but not refer to it.
 func (e *environment) list(hostname string) ([]string, error) {
 	out := []string{}
 	if _, own := e.values["HOSTNAME"]; !own {
@@ -59,7 +59,7 @@ func (e *environment) list(hostname string) ([]string, error) {
 		}
 	}
 	for _, variable := range out {
-		if strings.ContainsRune(variable, 0) { // execve(2) would cut it
+		if strings.ContainsRune(variable, 0) { // execve(2) would cut off the rest
 			name, _, _ := strings.Cut(variable, "=")
 			return nil, configErrorf("environment variable %q contains a NUL byte", name)
 		}
@@ -165,7 +165,7 @@ func configErrorf(format string, arguments ...any) *ConfigError {
 	return &ConfigError{fmt.Sprintf(format, arguments...)}
 }
 
-// expand replaces $(NAME) with its value. Unknown names stay unchanged, and $$ becomes $
+// expand replaces $(NAME) with NAME's value. Unknown names stay unchanged, and $$ becomes $
 // (https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/).
 func expand(text string, lookup func(name string) (value string, ok bool)) string {
 	var out strings.Builder
@@ -207,9 +207,9 @@ func expandAll(texts []string, lookup func(string) (string, bool)) []string {
 }
 
 // serviceVariables returns the environment variables of Services
-// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables): of
-// default/kubernetes, through which programs find the API server, and of the pod's namespace unless
-// enableServiceLinks is false.
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables). It
+// includes default/kubernetes, through which programs find the API server, and the Services of the
+// pod's namespace unless enableServiceLinks is false.
 func (n *Node) serviceVariables(pod *corev1.Pod) (map[string]string, error) {
 	variables := map[string]string{}
 	if n.Services == nil {
@@ -288,7 +288,8 @@ func readInside(dir, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
-	// A container wrote the file. It might be a pipe, which would block, or be too large for memory.
+	// A container wrote the file. If it is a pipe, it would block, and it might be too large for
+	// memory.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
@@ -307,11 +308,11 @@ func readInside(dir, name string) (string, error) {
 	return string(content), err
 }
 
-// maxEnvFile exceeds the limit of a variable, 128 KiB (MAX_ARG_STRLEN in execve(2)).
+// maxEnvFile is larger than the limit for one variable, 128 KiB (MAX_ARG_STRLEN in execve(2)).
 const maxEnvFile = 1 << 20
 
-// parseEnvFile parses lines of NAME='value', comments, and empty lines. A value can have several
-// lines. As in a shell, a space before the quote makes it empty. The first value of a name wins.
+// parseEnvFile parses lines of NAME='value', comments, and empty lines. A value can span lines. As
+// in a shell, a space before the quote means an empty value. The first value of a name wins.
 func parseEnvFile(text string) (map[string]string, error) {
 	variables := map[string]string{}
 	for number := 1; text != ""; number++ {

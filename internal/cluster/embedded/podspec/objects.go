@@ -15,8 +15,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// objectAge is how long ConfigMaps and Secrets stay in the cache, about the time that the pods of a
-// rollout take to start. A node can get these objects only one by one, not list them
+// objectAge is how long ConfigMaps and Secrets stay in the cache, roughly the time in which the
+// pods of a rollout start. A node can get single ConfigMaps and Secrets, but cannot list them
 // (https://kubernetes.io/docs/reference/access-authn-authz/node/).
 const objectAge = 2 * time.Second
 
@@ -28,7 +28,7 @@ type cachedObject struct {
 	reader types.UID
 }
 
-// expiring is a cache whose values expire. The zero value is ready to use.
+// expiring is a cache whose entries expire. The zero value is ready to use.
 type expiring[K comparable, V any] struct {
 	mutex  sync.Mutex
 	values map[K]expiringValue[V]
@@ -61,7 +61,7 @@ type missingError struct{ kind, name string }
 
 func (e *missingError) Error() string { return fmt.Sprintf("%s %q not found", e.kind, e.name) }
 
-// unlessOptional converts a *missingError to nil (optional) or to a *ConfigError.
+// unlessOptional converts a *missingError: to nil if optional is true, or else to a *ConfigError.
 func unlessOptional(err error, optional *bool) error {
 	missing, ok := err.(*missingError) //nolint:errorlint // read does not wrap it
 	switch {
@@ -85,9 +85,9 @@ func (n *Node) secret(ctx context.Context, pod *corev1.Pod, name string) (*corev
 	})
 }
 
-// read returns an object of the pod's namespace, or a *missingError. It ignores a cached object
-// that another pod read before this pod was created, because the object might have changed in
-// between. Creation times are in whole seconds.
+// read returns an object of the pod's namespace, or a *missingError. It ignores an object that was
+// cached before this pod was created, because the object might have changed before the pod.
+// Creation times are in whole seconds.
 func read[T metav1.Object](n *Node, pod *corev1.Pod, key objectKey, get func() (T, error)) (T, error) {
 	var none T
 	known, ok := n.objects.get(key)
@@ -108,7 +108,7 @@ func read[T metav1.Object](n *Node, pod *corev1.Pod, key objectKey, get func() (
 	return object, nil
 }
 
-// maxTokenAge is the age at which a token is renewed even if it is valid for longer
+// maxTokenAge is the age at which a token is renewed, even if it is valid for longer.
 const maxTokenAge = 24 * time.Hour
 
 type tokenKey struct {
@@ -119,11 +119,11 @@ type tokenKey struct {
 
 type token struct {
 	text           string
-	renew, expires time.Time // renew at 80% of the lifetime
+	renew, expires time.Time // renew is at 80% of the lifetime
 }
 
-// token returns a service account token that is bound to the pod. If the renewal fails, it returns
-// the old token until that expires.
+// token returns a service account token that is bound to the pod. If the renewal fails, token
+// returns the old one until it expires.
 func (n *Node) token(ctx context.Context, pod *corev1.Pod, projection *corev1.ServiceAccountTokenProjection) (string, error) {
 	key := tokenKey{pod: pod.UID, audience: projection.Audience, seconds: ptr.Deref(projection.ExpirationSeconds, 0)}
 	known, valid := n.tokens.get(key)

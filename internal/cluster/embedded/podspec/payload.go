@@ -105,8 +105,8 @@ func (n *Node) addSecret(ctx context.Context, pod Pod, files payload, name strin
 	return nil
 }
 
-// addKeys adds the keys that items select, or all keys without items. If keys are missing, it
-// returns the first and false.
+// addKeys adds the keys that items select, or all keys if items is empty. If keys are missing, it
+// returns the first missing key and false.
 func (p payload) addKeys(data map[string][]byte, items []corev1.KeyToPath, mode fs.FileMode) (missing string, ok bool) {
 	if len(items) == 0 {
 		for key, content := range data {
@@ -144,7 +144,7 @@ func (n *Node) addDownward(pod Pod, files payload, items []corev1.DownwardAPIVol
 	return nil
 }
 
-// A volume with files of the node has this layout, so that readers see a consistent state:
+// A volume whose files the node writes has this layout, so that readers see a consistent state:
 //
 //	tls.crt -> ..data/tls.crt
 //	tls.key -> ..data/tls.key
@@ -159,7 +159,7 @@ const (
 	hidden      = ".." // the prefix of internal names
 )
 
-// write updates the volume in dir to have exactly these files, if they differ.
+// write changes the volume in dir so that it has exactly these files.
 func (p payload) write(dir string, group *int64) error {
 	for name := range p {
 		if !filepath.IsLocal(name) || strings.HasPrefix(name, hidden) {

@@ -18,8 +18,8 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/container"
 )
 
-// Node has the facts about a node that pods can use. Its methods are safe for concurrent use,
-// except for concurrent calls of Volumes with the same pod.
+// Node has the facts about a node that pods can read. Its methods are safe for concurrent use, but
+// do not call Volumes for the same pod concurrently.
 type Node struct {
 	// Client has the rights of the node: it can read the Secrets and ConfigMaps of the node's pods and
 	// create tokens of their service accounts
@@ -27,10 +27,10 @@ type Node struct {
 	Client        kubernetes.Interface
 	Name          string
 	Address       netip.Addr
-	HostDir       string                    // the root directory of hostPath volumes; they fail if it is empty
+	HostDir       string                    // the root directory of hostPath volumes; if empty, they fail
 	Services      corelisters.ServiceLister // for environment variables
-	DNS           netip.Addr                // of the cluster's DNS server
-	ClusterDomain string                    // the suffix of its names, "cluster.local"
+	DNS           netip.Addr                // the address of the cluster's DNS server
+	ClusterDomain string                    // the suffix of the cluster's DNS names: "cluster.local"
 	Allocatable   corev1.ResourceList       // for resourceFieldRef
 
 	objects expiring[objectKey, cachedObject]
@@ -40,11 +40,11 @@ type Node struct {
 // Pod is a pod to start.
 type Pod struct {
 	*corev1.Pod
-	Address netip.Addr // the status might not have it yet
+	Address netip.Addr // a separate field, because the status might not have it yet
 	Dir     string     // the pod's directory, which contains its volumes
 }
 
-// ConfigError reports a missing object, or an invalid or unsupported field in a manifest.
+// ConfigError reports a missing object, or a field in a manifest that is invalid or not supported.
 type ConfigError struct{ Message string }
 
 func (e *ConfigError) Error() string { return e.Message }
@@ -89,7 +89,7 @@ type identity struct {
 	groups      []int64
 }
 
-// identityOf applies the container's securityContext to the pod's
+// identityOf combines the securityContext of the container with that of the pod
 // (https://kubernetes.io/docs/tasks/configure-pod-container/security-context/).
 func identityOf(pod *corev1.Pod, c *corev1.Container) identity {
 	shared, own := securityOf(pod, c)
@@ -106,8 +106,8 @@ func securityOf(pod *corev1.Pod, c *corev1.Container) (shared corev1.PodSecurity
 	return ptr.Deref(pod.Spec.SecurityContext, shared), ptr.Deref(c.SecurityContext, own)
 }
 
-// CheckUser checks that a container with runAsNonRoot does not run as root. It returns a
-// *ConfigError with a kubelet's message.
+// CheckUser returns an error if a container with runAsNonRoot would run as root: a *ConfigError
+// with a kubelet's message.
 func CheckUser(pod *corev1.Pod, c *corev1.Container, image *container.Image) error {
 	if shared, own := securityOf(pod, c); !ptr.Deref(cmp.Or(own.RunAsNonRoot, shared.RunAsNonRoot), false) {
 		return nil

@@ -27,8 +27,8 @@ func written(v *corev1.Volume) bool {
 
 // Volumes writes the files of the pod's volumes. An error has a kubelet's message for an Event with
 // the reason FailedMount, such as `MountVolume.SetUp failed for volume "cert" : secret "web-tls"
-// not found`. Several errors are joined by "; ". Other volumes are complete despite an error, and
-// the call can be repeated.
+// not found`. Several messages are joined by "; ". An error in one volume does not affect the
+// others, and callers can call Volumes again.
 //
 // For a running pod, Volumes updates the files and renews tokens at 80% of their lifetime. It swaps
 // the symbolic link ..data atomically, as a kubelet does, and writes nothing if nothing changed.
@@ -55,7 +55,7 @@ func (e volumeErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// Unwrap returns the errors of the volumes.
+// Unwrap returns the error of each volume.
 func (e volumeErrors) Unwrap() []error { return e }
 
 func (n *Node) volume(ctx context.Context, pod Pod, v *corev1.Volume) error {
@@ -80,7 +80,7 @@ func (n *Node) volume(ctx context.Context, pod Pod, v *corev1.Volume) error {
 	return nil
 }
 
-// makeEmptyDir creates the directory once. With medium Memory, too, it is on disk.
+// makeEmptyDir creates the directory once. Unlike in a kubelet, medium Memory is on disk, too.
 func makeEmptyDir(dir string, group *int64) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -102,7 +102,7 @@ func fsGroup(pod *corev1.Pod) *int64 {
 	return ptr.Deref(pod.Spec.SecurityContext, corev1.PodSecurityContext{}).FSGroup
 }
 
-// own sets a file's mode and the pod's fsGroup, which requires root.
+// own sets a file's mode. As root, it also sets the file's group to the pod's fsGroup.
 func own(file string, group *int64, mode fs.FileMode) error {
 	if group == nil {
 		return nil
@@ -126,8 +126,8 @@ func sourceName(v *corev1.Volume) string {
 	return "its source"
 }
 
-// hostPath returns the host path of a path on the node. A node has its own root, HostDir, because
-// pods must not access the files of the user who started the cluster.
+// hostPath returns the path on this machine of a path on the node. A node has its own root,
+// HostDir, because pods must not access the files of the user who started the cluster.
 func (n *Node) hostPath(path string) string {
 	return filepath.Join(n.HostDir, filepath.Clean("/"+path))
 }
@@ -180,7 +180,7 @@ var hostPathTypes = map[corev1.HostPathType]struct {
 
 func volumeDir(pod Pod, volume string) string { return filepath.Join(pod.Dir, "volumes", volume) }
 
-// mounts returns a container's volumeMounts and the files of /etc. Outer mounts precede inner ones.
+// mounts returns a container's volumeMounts and the files of /etc. Outer mounts come first.
 func (n *Node) mounts(pod Pod, c *corev1.Container, env *environment) ([]container.Mount, error) {
 	files, err := n.nodeFiles(pod)
 	if err != nil {
@@ -214,7 +214,7 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 	switch {
 	case volume.HostPath != nil:
 		source, within = n.hostPath(volume.HostPath.Path), n.HostDir
-	case volume.EmptyDir == nil: // kubelets mount their own files read-only
+	case volume.EmptyDir == nil: // a kubelet mounts files that it wrote read-only
 		readOnly = true
 	}
 	subPath := m.SubPath
@@ -235,7 +235,7 @@ func (n *Node) mount(pod Pod, c *corev1.Container, m *corev1.VolumeMount, env *e
 	return container.Mount{Source: source, Target: path.Clean("/" + m.MountPath), ReadOnly: readOnly, Within: within}, nil
 }
 
-// expandSubPath is expand with the requirement that every variable has a value
+// expandSubPath is like expand, but every variable must have a value
 // (https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment).
 func expandSubPath(expression string, env *environment) (string, error) {
 	missing := map[string]bool{}
@@ -252,9 +252,9 @@ func expandSubPath(expression string, env *environment) (string, error) {
 	return expanded, nil
 }
 
-// inside returns the path of subPath in a volume with symbolic links resolved. It creates a missing
-// directory. A container might have created links, so it rejects a subPath outside the volume and a
-// volume outside top. container.Mount handles later changes.
+// inside returns the path of subPath in a volume, with symbolic links resolved, and creates a
+// missing directory. Because a container might have created links, it rejects a subPath outside the
+// volume and a volume outside top. container.Mount rejects links that are added later.
 func inside(top, volume, subPath string) (string, error) {
 	if !filepath.IsLocal(subPath) {
 		return "", errors.New("the path must be relative, without \"..\" elements")
@@ -300,7 +300,7 @@ func openVolume(top, volume string) (*os.Root, error) {
 	return root.OpenRoot(rel)
 }
 
-// makeSubPath creates a directory with the volume's permissions, independent of the umask.
+// makeSubPath creates a directory with the volume's permissions, whatever the umask is.
 func makeSubPath(root *os.Root, subPath string) error {
 	volume, err := root.Stat(".")
 	if err != nil {

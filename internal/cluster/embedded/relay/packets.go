@@ -11,13 +11,13 @@ import (
 // IdleTimeout ends the session of a UDP client after its last packet in either direction.
 const IdleTimeout = time.Minute
 
-// backlog is how many packets of a client wait for dial. More packets are dropped, as UDP allows.
+// backlog is how many packets of a client wait for dial. Further packets are lost, as UDP allows.
 const backlog = 64
 
 // Packets is like Stream, for UDP. The first packet of a client starts a session: Packets sends all
-// packets of the client to one connection from dial, and replies to the client. The session ends
-// after IdleTimeout, or if dial or the connection fails. After ctx ends, Packets closes c and all
-// connections and returns nil. It returns an error if c cannot receive packets anymore.
+// packets of the client to one connection from dial, and sends replies to the client. The session
+// ends after IdleTimeout, or if dial or the connection fails. After ctx ends, Packets closes c and
+// all connections and returns nil. It returns an error if c can no longer receive packets.
 func Packets(ctx context.Context, c net.PacketConn, dial Dial) error {
 	s := &sessions{socket: c, dial: dial, clients: map[string]chan *packet{}}
 	defer s.group.Wait()
@@ -70,7 +70,7 @@ type sessions struct {
 	clients map[string]chan *packet // packets to relay, by client address
 }
 
-// deliver queues a packet for the session of its client.
+// deliver queues a packet for its client's session. If there is none, it starts one.
 func (s *sessions) deliver(ctx context.Context, client net.Addr, p *packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *sessions) deliver(ctx context.Context, client net.Addr, p *packet) {
 	}
 }
 
-// remove ends a session. Packets that are still queued are lost.
+// remove ends a session. Packets in its queue are lost.
 func (s *sessions) remove(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,13 +135,14 @@ func (s *sessions) relay(ctx context.Context, client net.Addr, sent <-chan *pack
 	}
 }
 
-// copyReplies copies packets to the client until the connection fails. It signals each packet.
+// copyReplies copies packets to the client until the connection fails. It sends to replied each
+// time.
 func (s *sessions) copyReplies(client net.Addr, server net.Conn, replied chan<- bool) {
 	reader := newReader(server)
 	for {
 		buffer, n, err := reader.next()
 		if err == nil {
-			_, _ = s.socket.WriteTo((*buffer)[:n], client) // an error is like a lost packet
+			_, _ = s.socket.WriteTo((*buffer)[:n], client) // an error has the same effect as a lost packet
 		}
 		buffers.Put(buffer)
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// receive is next for a socket.
+// receive implements next for a socket.
 func (r *reader) receive() (buffer *[]byte, n int, err error) {
 	var failure error
 	err = r.raw.Read(func(fd uintptr) (done bool) {
@@ -33,7 +33,7 @@ func (r *reader) receive() (buffer *[]byte, n int, err error) {
 	case failure != nil:
 		n, err = 0, os.NewSyscallError("read", failure)
 	case n == 0:
-		if _, udp := r.conn.(*net.UDPConn); !udp { // an empty datagram is not the end
+		if _, udp := r.conn.(*net.UDPConn); !udp { // 0 bytes from UDP are an empty datagram, not the end
 			err = io.EOF
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Dial opens the connection to the server for a client. It must return when ctx ends.
+// Dial connects to the server for a client. It must return when ctx ends.
 type Dial func(ctx context.Context, client net.Addr) (net.Conn, error)
 
-// temporary errors of accept(2) and recvfrom(2) do not concern the socket itself: a lack of
-// resources, or a connection that ended too early. The manual pages recommend a retry.
+// temporary lists errors of accept(2) and recvfrom(2) that do not concern the socket itself, such
+// as a lack of resources. The manual pages recommend a retry.
 var temporary = []error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EPROTO,
 	syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
@@ -29,10 +29,10 @@ func isTemporary(err error) bool {
 	return slices.ContainsFunc(temporary, func(t error) bool { return errors.Is(err, t) })
 }
 
-// backoff is the delay before a retry. It doubles with each failure in a row, from 5 ms to 1 s.
+// backoff is the delay before a retry. It doubles with each consecutive failure, from 5 ms to 1 s.
 type backoff struct{ delay time.Duration }
 
-// wait returns false if ctx ends first.
+// wait waits for the delay. It returns false if ctx ends first.
 func (b *backoff) wait(ctx context.Context) bool {
 	b.delay = min(max(2*b.delay, 5*time.Millisecond), time.Second)
 	select {
@@ -45,10 +45,10 @@ func (b *backoff) wait(ctx context.Context) bool {
 
 func (b *backoff) reset() { b.delay = 0 }
 
-// Stream accepts connections from l until ctx ends, and joins each to the connection from dial.
-// It relays a TCP half-close as a half-close and a reset as a reset. If dial fails, it resets the
-// connection, which the kernel has already accepted. After ctx ends, it closes l and all
-// connections and returns nil. It returns an error if l cannot accept connections anymore.
+// Stream accepts connections from l until ctx ends. It joins each with a connection from dial. It
+// relays a TCP half-close as a half-close and a reset as a reset. If dial fails, it resets the
+// client's connection, which the kernel has already accepted. After ctx ends, it closes l and all
+// connections and returns nil. It returns an error if l can no longer accept connections.
 func Stream(ctx context.Context, l net.Listener, dial Dial) error {
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -83,8 +83,8 @@ func serveConn(ctx context.Context, client net.Conn, dial Dial) {
 }
 
 // Join copies bytes between two connections until both directions end, one connection is reset, or
-// ctx ends. Then it closes both. In the last two cases it resets them, so that a peer does not
-// mistake a part of a message for the whole.
+// ctx ends. Then it closes both. After a reset or the end of ctx, it resets them, so that a peer
+// does not mistake a part of a message for the whole.
 func Join(ctx context.Context, a, b net.Conn) {
 	stop := context.AfterFunc(ctx, func() {
 		abort(a)
@@ -99,7 +99,7 @@ func Join(ctx context.Context, a, b net.Conn) {
 	_ = b.Close()
 }
 
-// copyDirection copies until from ends. It resets both connections after an error.
+// copyDirection copies from from to to until the end. After an error, it resets both connections.
 func copyDirection(to, from net.Conn) {
 	err := copyAll(to, from)
 	if err == nil {
@@ -111,8 +111,8 @@ func copyDirection(to, from net.Conn) {
 	}
 }
 
-// copyAll is like io.Copy, for connections that are mostly idle. io.Copy holds a buffer, or a pipe
-// for splice(2), all the time. copyAll takes a buffer only when there are bytes to read.
+// copyAll is like io.Copy, but needs less memory for idle connections. io.Copy always holds a
+// buffer, or a pipe for splice(2). copyAll takes a buffer only when there are bytes to read.
 func copyAll(to io.Writer, from net.Conn) error {
 	reader := newReader(from)
 	for {
@@ -130,7 +130,7 @@ func copyAll(to io.Writer, from net.Conn) error {
 	}
 }
 
-// closeWrite ends the stream. It closes a connection that does not support half-close.
+// closeWrite sends the end of the stream. If c does not support half-close, it closes c.
 func closeWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -141,12 +141,12 @@ func closeWrite(c net.Conn) error {
 // abort resets a connection: the peer receives an RST (SO_LINGER in socket(7)).
 func abort(c net.Conn) {
 	if tcp, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = tcp.SetLinger(0) // Close follows anyway
+		_ = tcp.SetLinger(0) // if it fails, Close below still closes the connection
 	}
 	_ = c.Close()
 }
 
-// bufferSize is the longest read. No datagram is longer.
+// bufferSize is the maximum size of a read. A datagram cannot be longer.
 const bufferSize = 64 << 10
 
 // buffers is the pool for all connections.
@@ -163,7 +163,7 @@ type reader struct {
 
 func newReader(c net.Conn) *reader {
 	r := &reader{conn: c}
-	// Only these types: others, such as TLS, can have their own Read method on top of the socket.
+	// Use only these types. Others, such as TLS, can have their own Read method on top of the socket.
 	switch socket := c.(type) {
 	case *net.TCPConn:
 		r.raw, _ = socket.SyscallConn() // next handles nil
@@ -183,7 +183,7 @@ func (r *reader) next() (buffer *[]byte, n int, err error) {
 	buffer = buffers.Get().(*[]byte)
 	n, err = r.conn.Read(*buffer)
 	if n > 0 {
-		err = nil // the next Read returns it again
+		err = nil // the next Read returns the error again
 	}
 	return buffer, n, err
 }

@@ -33,8 +33,8 @@ func newBalancer(b backends) *balancer {
 	return &balancer{backends: b, sessions: map[netip.Addr]session{}, flows: map[*flow]netip.AddrPort{}}
 }
 
-// set replaces the endpoints. It closes UDP flows to removed endpoints, because UDP has no
-// end of connection: a client that keeps its port would send to them forever.
+// set replaces the endpoints. It closes UDP flows to removed endpoints: UDP has no end of
+// connection, so a client that keeps its port would send to them forever.
 func (b *balancer) set(new backends) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,7 +51,7 @@ func (b *balancer) set(new backends) {
 	}
 }
 
-// pick selects an endpoint: round robin, or by session. node is the client's node, if known.
+// pick selects an endpoint by session, or else round robin. node is the client's node, if known.
 func (b *balancer) pick(client netip.Addr, node string, now time.Time) (netip.AddrPort, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +97,7 @@ func (f *flow) Close() error {
 	return f.Conn.Close()
 }
 
-// track lets set close the connection when its endpoint is removed.
+// track returns c as a flow, which set closes when its endpoint is removed.
 func (b *balancer) track(c net.Conn, endpoint netip.AddrPort) net.Conn {
 	f := &flow{Conn: c, of: b}
 	b.mu.Lock()
@@ -106,7 +106,7 @@ func (b *balancer) track(c net.Conn, endpoint netip.AddrPort) net.Conn {
 	return f
 }
 
-// dialTimeout limits a connection attempt. The address of a deleted pod might not answer at all.
+// dialTimeout limits a connection attempt, because a deleted pod's address might not respond.
 const dialTimeout = 10 * time.Second
 
 // dial connects to the endpoint that pick selects.

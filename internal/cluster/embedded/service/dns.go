@@ -19,7 +19,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// directory provides the objects of a zone. *objects implements it.
+// directory provides the Services and EndpointSlices for a zone. *objects implements it.
 type directory interface {
 	service(k key) *corev1.Service
 	slicesOf(k key) []*discoveryv1.EndpointSlice
@@ -54,8 +54,8 @@ type zone struct {
 // schemaVersion is the version of the specification.
 const schemaVersion = "1.1.0"
 
-// lookup returns the records of a name and reports whether it exists. A name with subdomains exists
-// even without records. name is absolute and in lower case.
+// lookup returns the records of a name, and reports whether the name exists. A name with subdomains
+// exists even if it has no records. name is absolute and in lower case.
 func (z zone) lookup(name string) (records []record, exists bool) {
 	if strings.HasSuffix(name, ".in-addr.arpa.") { // RFC 1035, section 3.5
 		records = z.pointers(name)
@@ -83,8 +83,8 @@ func (z zone) lookup(name string) (records []record, exists bool) {
 	return nil, false
 }
 
-// lookupService resolves names under svc. The labels are the namespace and the Service, then
-// an endpoint or a protocol and a port.
+// lookupService resolves names under svc. The first labels are the namespace and the Service. Then
+// follows an endpoint, or a protocol and a port.
 func (z zone) lookupService(labels []string) (records []record, exists bool) {
 	switch len(labels) {
 	case 0:
@@ -109,7 +109,7 @@ func (z zone) lookupService(labels []string) (records []record, exists bool) {
 	all := z.targets(service)
 	switch rest := labels[2:]; {
 	case len(rest) == 0:
-		// The specification requires NXDOMAIN for a headless Service without ready endpoints.
+		// The specification requires NXDOMAIN for a headless Service that has no ready endpoints.
 		return addressesOf(all), len(all) > 0
 	case strings.HasPrefix(rest[0], "_"):
 		return ports(all, rest)
@@ -168,7 +168,7 @@ func hostOf(e *discoveryv1.Endpoint) string {
 	return strings.NewReplacer(".", "-", ":", "-").Replace(e.Addresses[0])
 }
 
-// ports resolves _PORT._PROTOCOL under a Service. The labels are the protocol, then the port.
+// ports resolves _PORT._PROTOCOL under a Service. The order of labels is protocol, port.
 func ports(all []target, labels []string) (records []record, exists bool) {
 	const protocolAndPort = 2
 	if len(labels) > protocolAndPort {
@@ -201,8 +201,8 @@ func addressesOf(all []target) []record {
 	return records
 }
 
-// lookupPod resolves A-B-C-D.NAMESPACE.pod without checking that the pod exists, like the CoreDNS
-// of kubeadm (`pods insecure`).
+// lookupPod resolves A-B-C-D.NAMESPACE.pod. It does not check that the pod exists, like kubeadm's
+// CoreDNS (`pods insecure`).
 func lookupPod(labels []string) (records []record, exists bool) {
 	const namespaceAndPod = 2
 	if len(labels) < namespaceAndPod {
@@ -215,7 +215,7 @@ func lookupPod(labels []string) (records []record, exists bool) {
 	return []record{{address: address}}, true
 }
 
-// pointers returns the names that resolve to the address of an in-addr.arpa name.
+// pointers returns the names that have the address in name, which ends in in-addr.arpa.
 func (z zone) pointers(name string) []record {
 	var records []record
 	z.each(func(service *corev1.Service) bool {
@@ -261,7 +261,7 @@ func listenDNS(ctx context.Context, c Config, from directory) (*dnsServer, error
 	return s, nil
 }
 
-// serve answers queries until ctx ends. It returns an error if it stops earlier.
+// serve answers queries until ctx ends. It returns an error if the server stops earlier.
 func (s *dnsServer) serve(ctx context.Context) error {
 	var group sync.WaitGroup
 	ended := make(chan error, len(s.servers))
@@ -281,7 +281,7 @@ func (s *dnsServer) serve(ctx context.Context) error {
 	case err = <-ended:
 	}
 	for _, server := range s.servers {
-		_ = server.Shutdown() // it might have stopped already
+		_ = server.Shutdown() // the server might have stopped already
 	}
 	group.Wait()
 	if err != nil && ctx.Err() == nil {
@@ -305,7 +305,8 @@ func (s *dnsServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 }
 
 const (
-	// ttl is the TTL of records in seconds. It is CoreDNS's default, so pods notice changes soon.
+	// ttl is the TTL of records in seconds. Like CoreDNS's default, it is short, so pods see changes
+	// soon.
 	ttl       = 5
 	maxCNAMEs = 8 // maxCNAMEs limits a CNAME chain, which might be a loop
 )
@@ -345,7 +346,8 @@ func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {
 	return reply
 }
 
-// fill adds the records of the query type. It returns the target of a CNAME record to follow.
+// fill adds the records of the query type. It returns the target of a CNAME record for the next
+// step.
 func (s *dnsServer) fill(reply *dns.Msg, name string, kind uint16, records []record) (cname string) {
 	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 	header := func(name string, kind uint16) dns.RR_Header {
@@ -374,7 +376,7 @@ func (s *dnsServer) fill(reply *dns.Msg, name string, kind uint16, records []rec
 	return cname
 }
 
-// srvWeight is the same for all targets, so that they get equal shares (RFC 2782).
+// srvWeight is the same for all targets, so that clients use them equally (RFC 2782).
 const srvWeight = 100
 
 func (s *dnsServer) inZone(name string) bool {

@@ -17,7 +17,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/relay"
 )
 
-// The networks of package net that this package uses.
+// These are the networks of package net that this package uses.
 const (
 	tcp = "tcp4"
 	udp = "udp4"
@@ -28,12 +28,12 @@ type listeners struct {
 	log        func(format string, arguments ...any)
 	objects    *objects
 	changed    queue
-	namespaces map[string]network.Namespace // nodes by name; "" is the hub
+	namespaces map[string]network.Namespace // node name to namespace; "" is the hub
 	nodes      []string
 	nodeNames  map[netip.Addr]string
 	open       map[frontend]*listener
 	owned      map[key]map[frontend]bool
-	reported   map[key]string // problems that were already logged
+	reported   map[key]string // problems that are already in the log
 	group      sync.WaitGroup
 }
 
@@ -116,7 +116,7 @@ func (l *listeners) report(k key, problems []error) {
 	}
 }
 
-// pauseOthers pauses the frontends of a Service that are not wanted, and closes those for UDP.
+// pauseOthers pauses a Service's frontends that are not wanted. It closes those for UDP.
 func (l *listeners) pauseOthers(k key, wanted map[frontend]backends) {
 	for f := range l.owned[k] {
 		if _, ok := wanted[f]; ok {
@@ -231,8 +231,8 @@ func (l *listeners) listen(ctx context.Context, k key, f frontend, b backends) (
 	return opened, nil
 }
 
-// nodeOf returns the name of a client's node, or "" if it is on no node. Package network defines
-// the addresses: pods of node N are in 10.244.N.0/24, and node N has the address hub + 1 + N.
+// nodeOf returns the name of a client's node, or "" if the client is not on a node. In package
+// network, pods of node N have addresses in 10.244.N.0/24, and node N has the address hub + 1 + N.
 func (l *listeners) nodeOf(client netip.Addr) string {
 	if !network.Pods.Contains(client) {
 		return l.nodeNames[client]
@@ -249,8 +249,8 @@ func addressOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// pausableListener is a net.Listener that can pause: a Service without endpoints refuses new
-// connections and keeps the existing ones.
+// pausableListener is a net.Listener that can pause. While a Service has no endpoints, it refuses
+// new connections and keeps the existing ones.
 type pausableListener struct {
 	mu      sync.Mutex
 	inner   net.Listener // nil while paused
@@ -280,7 +280,7 @@ func (p *pausableListener) pause() {
 	p.replace(nil)
 }
 
-// replace requires the lock.
+// replace replaces the inner listener. The caller must hold the lock.
 func (p *pausableListener) replace(inner net.Listener) {
 	before := p.inner
 	p.inner = inner

@@ -15,7 +15,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// frontend is an address where clients reach a port of a Service.
+// frontend is an address for clients of a Service's port.
 type frontend struct {
 	// node is the node whose addresses all have the port. It is empty for a cluster IP of the hub.
 	node     string
@@ -32,15 +32,16 @@ func (f frontend) String() string {
 
 // backends are the endpoints of a frontend.
 type backends struct {
-	endpoints []netip.AddrPort // endpoints is never empty in a plan
-	// local, if not nil, maps a node to its clients' endpoints (internalTrafficPolicy: Local).
+	endpoints []netip.AddrPort // never empty in the result of plan
+	// local maps a node to the endpoints for its clients (internalTrafficPolicy: Local). It can be
+	// nil.
 	local map[string][]netip.AddrPort
 	// affinity is how long a client keeps its endpoint. 0 means no session affinity.
 	affinity time.Duration
 }
 
 // plan returns the frontends of a Service that have endpoints. nodes lists all nodes. The errors
-// name the ports that cannot be served; the plan contains the others.
+// name the ports that cannot be served. The result contains all other ports.
 func plan(service *corev1.Service, from []*discoveryv1.EndpointSlice, nodes []string) (map[frontend]backends, []error) {
 	result := map[frontend]backends{}
 	var problems []error
@@ -125,7 +126,7 @@ func affinityOf(service *corev1.Service) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// endpoint is one endpoint of a Service port. Terminating endpoints still serve.
+// endpoint is one endpoint of a Service port. A terminating endpoint still accepts connections.
 type endpoint struct {
 	address            netip.AddrPort
 	node               string
@@ -155,8 +156,8 @@ func endpointsOf(port corev1.ServicePort, from []*discoveryv1.EndpointSlice) []e
 	return all
 }
 
-// portIn returns the slice's number for a Service port. Port names match; the EndpointSlice
-// controller already resolved targetPort.
+// portIn returns the port number in the slice for a Service port. Both have the same name. The
+// EndpointSlice controller has already resolved targetPort.
 func portIn(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (number uint16, ok bool) {
 	for _, p := range slice.Ports {
 		if ptr.Deref(p.Name, "") == port.Name && ptr.Deref(p.Protocol, corev1.ProtocolTCP) == protocolOf(port) && p.Port != nil {
@@ -166,7 +167,7 @@ func portIn(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) (number u
 	return 0, false
 }
 
-// parseEndpoint reports whether an endpoint is ready or terminating. It reads only the first
+// parseEndpoint reports whether an endpoint is ready or terminating. It uses only the first
 // address: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 func parseEndpoint(e *discoveryv1.Endpoint, port uint16) (endpoint, bool) {
 	if len(e.Addresses) == 0 {

@@ -2,11 +2,11 @@
 // DNS names resolve (https://kubernetes.io/docs/reference/networking/virtual-ips/,
 // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/).
 //
-// In a real cluster, kube-proxy writes forwarding rules into the kernel of each node. Here, the
-// router namespace (the hub) owns all cluster IPs and relays each connection in user space, like
-// the old userspace mode of kube-proxy. Two differences are visible. An endpoint sees the hub or
-// the node as its client, not the pod. A connection is accepted before its endpoint is dialed, so
-// an endpoint that refuses causes a reset.
+// In a real cluster, kube-proxy writes forwarding rules into the kernel of each node. In an
+// embedded cluster, the router namespace (the hub) has all cluster IPs and relays each connection
+// in user space, like the old userspace mode of kube-proxy. Clients and pods can see two
+// differences: An endpoint sees the hub or the node as its client, not the pod. A connection is
+// accepted before the hub dials its endpoint, so an endpoint that refuses causes a reset.
 //
 // Read the files in this order:
 //
@@ -36,18 +36,18 @@ import (
 
 // Config configures Run.
 type Config struct {
-	// Client must be able to list and watch Services and EndpointSlices (user system:kube-proxy).
+	// Client must be able to list and watch Services and EndpointSlices, like system:kube-proxy.
 	Client kubernetes.Interface
-	Hub    network.Namespace // Hub is the router namespace. It owns all cluster IPs.
+	Hub    network.Namespace // the router namespace, which has all cluster IPs
 	// Nodes maps each node's name to the namespace that owns its node ports.
 	Nodes         map[string]network.Namespace
-	ClusterDomain string // ClusterDomain is the DNS domain of the cluster: "cluster.local"
-	// Log receives the problems of one Service. They do not affect other Services.
+	ClusterDomain string // the DNS domain of the cluster: "cluster.local"
+	// Log receives problems with single Services. They do not affect other Services.
 	Log func(format string, arguments ...any)
 }
 
 const (
-	// settle batches changes: a rollout changes a Service and its slices several times in a row.
+	// settle delays an update, because a rollout changes a Service and its slices several times.
 	settle = 5 * time.Millisecond
 	// minRetry and maxRetry bound the backoff for a Service with problems, such as a port in use.
 	minRetry = 50 * time.Millisecond
@@ -57,8 +57,8 @@ const (
 // queue holds the Services whose listeners need an update.
 type queue = workqueue.TypedRateLimitingInterface[key]
 
-// Run serves all Services until ctx ends. It calls ready once, when every Service that existed at
-// the start is served. It returns an error if the DNS server fails before ctx ends.
+// Run serves all Services until ctx ends. It calls ready once, when it serves every Service that
+// existed at the start. It returns an error if the DNS server fails before ctx ends.
 func Run(ctx context.Context, c Config, ready func()) error {
 	if c.Log == nil {
 		c.Log = func(string, ...any) {}
@@ -91,7 +91,7 @@ type objects struct {
 	synced           []cache.InformerSynced
 }
 
-// byService is the index of EndpointSlices by Service.
+// byService is the name of the index that finds EndpointSlices by Service.
 const byService = "service"
 
 // watch creates the informers, which add each changed Service to the queue. It does not start them.
@@ -139,7 +139,7 @@ func watch(client kubernetes.Interface, changed queue) (*objects, informers.Shar
 	return o, factory, nil
 }
 
-// slim drops fields that this package does not read, to save memory.
+// slim drops the fields that this package does not read, to save memory.
 func slim(obj any) (any, error) {
 	if object, err := meta.Accessor(obj); err == nil {
 		object.SetManagedFields(nil)
@@ -160,7 +160,7 @@ func serviceOf(slice *discoveryv1.EndpointSlice) key {
 	return key{slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]}
 }
 
-// service returns nil if the Service does not exist.
+// service returns a Service, or nil if it does not exist.
 func (o *objects) service(k key) *corev1.Service {
 	obj, _, err := o.services.GetIndexer().GetByKey(k.String())
 	if err != nil {

@@ -29,7 +29,7 @@ import (
 const (
 	kubeletPort   = 10250           // kubeletPort is the port of the kubelet API
 	clusterDomain = "cluster.local" // clusterDomain is the DNS domain of the cluster
-	// controlPlaneRole is the control-plane node's label and taint, as in kubeadm and kind.
+	// controlPlaneRole is the label and the taint of the control-plane node, as in kubeadm and kind.
 	controlPlaneRole = "node-role.kubernetes.io/control-plane"
 )
 
@@ -107,7 +107,8 @@ func podRange(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(base), 24)
 }
 
-// taints keep ordinary pods off the control-plane node if the cluster has another node.
+// taints returns node i's taints. They keep ordinary pods off the control plane if there are
+// workers.
 func (s *supervisor) taints(i int) []corev1.Taint {
 	if i > 0 || s.Nodes == 1 {
 		return nil
@@ -118,8 +119,8 @@ func (s *supervisor) taints(i int) []corev1.Taint {
 // bootstrapPoll is the delay between attempts of a bootstrap step.
 const bootstrapPoll = 20 * time.Millisecond
 
-// bootstrap creates the objects that kubeadm would create, and waits until pods can run: the nodes
-// are Ready, and the default service account exists.
+// bootstrap creates the objects that kubeadm would create. Then it waits until pods can run: the
+// nodes are Ready, and the default service account exists.
 func (s *supervisor) bootstrap(ctx context.Context) error {
 	admin, err := s.plane.Admin()
 	if err != nil {
@@ -140,7 +141,7 @@ const (
 	dnsPort = 53
 )
 
-// createDNSService creates the hub's DNS Service, at the address in the pods' resolv.conf.
+// createDNSService creates a Service for the hub's DNS server. Its IP is in pods' resolv.conf.
 func createDNSService(ctx context.Context, admin kubernetes.Interface) error {
 	meta := metav1.ObjectMeta{
 		Name: dnsName, Namespace: metav1.NamespaceSystem,
@@ -162,7 +163,7 @@ func createDNSService(ctx context.Context, admin kubernetes.Interface) error {
 		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: name, Protocol: protocol, Port: dnsPort})
 		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{Name: &name, Protocol: &protocol, Port: ptr.To[int32](dnsPort)})
 	}
-	// Creating an existing Service fails because its cluster IP is in use, not with AlreadyExists.
+	// Creating an existing Service fails, but not with AlreadyExists: its cluster IP is in use.
 	_, err := admin.CoreV1().Services(meta.Namespace).Get(ctx, dnsName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		_, err = admin.CoreV1().Services(meta.Namespace).Create(ctx, service, metav1.CreateOptions{})
@@ -188,7 +189,7 @@ func (s *supervisor) labelControlPlane(ctx context.Context, admin kubernetes.Int
 	return nil
 }
 
-// checkNodesReady returns an error with the nodes that are not Ready.
+// checkNodesReady returns an error that lists the nodes that are not Ready.
 func (s *supervisor) checkNodesReady(ctx context.Context, admin kubernetes.Interface) error {
 	list, err := admin.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -214,14 +215,15 @@ func isReady(n *corev1.Node) bool {
 }
 
 // unreachable reports whether a node has the taint not-ready or unreachable. The node lifecycle
-// controller adds not-ready to each new node, and might keep either taint briefly after a restart.
+// controller adds not-ready to each new node, and can keep either taint for a moment after a
+// restart.
 func unreachable(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == corev1.TaintNodeNotReady || t.Key == corev1.TaintNodeUnreachable
 	})
 }
 
-// checkServiceAccount returns an error until the namespace default has its service account.
+// checkServiceAccount returns an error if the namespace default has no default service account.
 func checkServiceAccount(ctx context.Context, admin kubernetes.Interface) error {
 	_, err := admin.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	return err

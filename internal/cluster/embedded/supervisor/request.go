@@ -19,16 +19,16 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// ChildCommand is the argument of the provider's executable as a supervisor. It must then call Run.
+// ChildCommand is the argument that makes the provider's executable call Run.
 const ChildCommand = "embedded-supervisor"
 
-// Request configures the supervisor: one line of JSON on its standard input.
+// Request configures the supervisor. It is one line of JSON on the standard input.
 //
 // The standard input is a lifetime pipe. If it closes before the line Keep, for example because the
 // parent was killed, the supervisor stops at once and removes a new cluster.
 type Request struct {
 	Name, Dir string // Name is the name of the cluster, and Dir its directory
-	// New makes the supervisor remove Dir if the cluster is not kept. It then holds the file Lock.
+	// New is true if this request creates the cluster. If that fails, the supervisor removes Dir.
 	New        bool
 	Lock       string
 	Nodes      int // Nodes is the number of nodes
@@ -36,10 +36,10 @@ type Request struct {
 	Executable string // Executable is the path of this program, for child processes
 }
 
-// Keep is the line that lets the supervisor outlive its parent.
+// Keep is the line on the standard input that lets the supervisor outlive its parent.
 const Keep = "keep\n"
 
-// File descriptors of the inherited listeners.
+// These are the file descriptors of the inherited listeners.
 const (
 	apiListener = 3 + iota
 	httpListener
@@ -49,11 +49,11 @@ const (
 
 // Event is a line of JSON on the standard output of the supervisor. One field is set.
 type Event struct {
-	// Step is the name of a step that begins. The previous step has succeeded.
+	// Step is the name of a step that begins. All previous steps have succeeded.
 	Step string `json:",omitempty"`
-	// Ready is the last event: the cluster is Ready.
+	// Ready means that the cluster is Ready. This is the last event.
 	Ready bool `json:",omitempty"`
-	// Error is the reason why the cluster failed. Damaged means that its data is damaged.
+	// Error says why the cluster failed. Damaged means that the cluster's data is damaged.
 	Error   string `json:",omitempty"`
 	Damaged bool   `json:",omitempty"`
 }
@@ -72,7 +72,7 @@ func (e *events) send(event Event) {
 	_ = e.out.Encode(event)
 }
 
-// NodeName returns the name of node i, from 0, as in kind.
+// NodeName returns the name of node i (0 is the first), as in kind.
 func NodeName(cluster string, i int) string {
 	switch i {
 	case 0:
@@ -83,7 +83,7 @@ func NodeName(cluster string, i int) string {
 	return fmt.Sprintf("%s-worker%d", cluster, i)
 }
 
-// NodeAddress returns the address of node i, from 0. The first follows the hub's address.
+// NodeAddress returns the address of node i. Node 0 has the next address after the hub.
 func NodeAddress(i int) netip.Addr {
 	address := network.Hub.Next()
 	for range i {
@@ -92,8 +92,8 @@ func NodeAddress(i int) netip.Addr {
 	return address
 }
 
-// NodesDir returns the directory of the nodes' directories in a cluster's directory.
+// NodesDir returns the directory that contains a directory for each node. cluster is a directory.
 func NodesDir(cluster string) string { return filepath.Join(cluster, "nodes") }
 
-// ImageDir returns the directory of the nodes' images in a cluster's directory.
+// ImageDir returns the directory of the nodes' images. cluster is the cluster's directory.
 func ImageDir(cluster string) string { return filepath.Join(cluster, "images") }

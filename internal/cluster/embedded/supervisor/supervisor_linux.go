@@ -25,9 +25,9 @@ import (
 const (
 	// startTimeout limits the time to Ready. A busy machine takes 10 times as long as an idle one.
 	startTimeout = 2 * time.Minute
-	// removeTimeout limits the removal of the directory of an abandoned cluster.
+	// removeTimeout limits how long removing the directory of an abandoned cluster can take.
 	removeTimeout = 10 * time.Second
-	// removePoll is the delay between attempts: a process that is about to end might still write.
+	// removePoll is the delay between attempts to remove it. An ending process might still write.
 	removePoll = 20 * time.Millisecond
 )
 
@@ -41,10 +41,10 @@ type supervisor struct {
 }
 
 // Run runs a cluster until it is stopped. It reads the Request from stdin and writes events to
-// stdout. It must be PID 1 of its namespaces, so that all processes end with it. It returns false
-// if the cluster failed, which it also reports as an event.
+// stdout. It must be PID 1 of its namespaces, so that all processes end with it. If the cluster
+// fails, it sends an event with the error and returns false.
 func Run(stdin io.Reader, stdout io.Writer) bool {
-	// The reader of stdout might end, and the terminal might close.
+	// The parent, which reads stdout, might exit, and the terminal might close.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -87,7 +87,7 @@ func (s *supervisor) readRequest(in *bufio.Reader) error {
 	return nil
 }
 
-// run starts the cluster, reports that it is Ready, and waits for the end.
+// run starts the cluster, reports that it is Ready, and waits until it must stop.
 func (s *supervisor) run(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
@@ -189,7 +189,7 @@ func (s *supervisor) startVirtual(ctx context.Context) error {
 	return nil
 }
 
-// startControlPlane waits until waiting ends at most. The components run until living ends.
+// startControlPlane stops waiting when waiting ends. The components run until living ends.
 func (s *supervisor) startControlPlane(waiting, living context.Context) error {
 	started := make(chan error, 1)
 	go func() {
@@ -207,12 +207,13 @@ func (s *supervisor) startControlPlane(waiting, living context.Context) error {
 
 // setUpNamespaces prepares the mount, PID and UTS namespaces of the process.
 func (s *supervisor) setUpNamespaces() error {
-	// Mounts would propagate to the machine if its mounts are shared.
+	// Keep mounts from propagating to the machine.
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	// /proc must show the PID namespace. If the machine's /proc is partly masked, as in a container,
-	// user namespaces cannot mount it (user_namespaces(7)). The machine's /proc works, too.
+	// Mount a new /proc, so that it shows the processes of the new PID namespace. If parts of /proc
+	// are masked, as in a container, the kernel forbids that (user_namespaces(7)). The old /proc
+	// works, too.
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
 		s.log("using the machine's /proc: %v", err)
 	}
@@ -222,7 +223,8 @@ func (s *supervisor) setUpNamespaces() error {
 	return nil
 }
 
-// end stops all processes and removes an abandoned new cluster. It reports a requested end.
+// end stops all processes and removes an abandoned new cluster. It returns true for a requested
+// stop.
 func (s *supervisor) end(cause error) bool {
 	s.log("stopping: %v", cause)
 	abandoned := errors.Is(cause, errAbandoned)
@@ -240,8 +242,9 @@ func (s *supervisor) end(cause error) bool {
 	return errors.Is(cause, context.Canceled)
 }
 
-// remove removes the cluster's directory. The lock keeps other commands from using a partly removed
-// directory. A parent that still runs and holds the lock removes the directory itself.
+// remove removes the cluster's directory. The lock prevents other commands from using a directory
+// that is partly removed. If the parent still runs, it has the lock and removes the directory
+// itself.
 func (s *supervisor) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 	defer cancel()
@@ -255,7 +258,7 @@ func (s *supervisor) remove() {
 	}
 }
 
-// retry calls f until it returns nil or ctx ends. Then the error includes f's last error.
+// retry calls f until it returns nil. If ctx ends first, the error includes f's last error.
 func retry(ctx context.Context, delay time.Duration, f func() error) error {
 	for {
 		err := f()
@@ -275,7 +278,7 @@ func (s *supervisor) step(text string) {
 	s.events.send(Event{Step: text})
 }
 
-// log writes a line to the supervisor's log: its standard error.
+// log writes a line to the supervisor's log, which is its standard error.
 func (s *supervisor) log(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+format+"\n", arguments...)
 }
@@ -287,14 +290,14 @@ type portMapping struct {
 	target   string // target is an address that the hub can dial
 }
 
-// Host ports of the Ingress controller on its node (manifests/kind).
+// These are the host ports of the Ingress controller on its node (manifests/kind).
 const (
 	httpPort   = 80
 	httpsPort  = 443
 	statusPort = 18080
 )
 
-// inheritMappings takes over the listeners of the provider.
+// inheritMappings returns the port mappings for the listeners that the provider opened.
 func inheritMappings() ([]portMapping, error) {
 	node := NodeAddress(0).String()
 	at := func(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
@@ -310,7 +313,7 @@ func inheritMappings() ([]portMapping, error) {
 		if err != nil {
 			return nil, fmt.Errorf("port mapping for %s: %w", m.name, err)
 		}
-		// The listener is a copy, which children do not inherit. They would inherit file.
+		// The listener is a copy that children do not inherit. They would inherit file, so close it.
 		if err := file.Close(); err != nil {
 			return nil, fmt.Errorf("port mapping for %s: %w", m.name, err)
 		}

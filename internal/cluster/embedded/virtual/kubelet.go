@@ -43,13 +43,13 @@ const (
 	// Label with value "true" marks a virtual node. Such a node should also have a NoSchedule taint
 	// with this key, so that only pods that tolerate it are scheduled there.
 	Label = "ingresslab.dev/virtual"
-	// Port is the HTTP port of all virtual pods: an unusual one, as no cluster IP can also use it.
+	// Port is the HTTP port of all virtual pods. It is unusual, because no cluster IP can also use it.
 	Port = 10128
 	// HeaderAddress is the response header with the requested address.
 	HeaderAddress = "X-Virtual-Address"
 )
 
-// workers limits parallel requests to the API server on the same machine. More are not faster.
+// workers limits concurrent requests to the API server. More workers would not be faster.
 const workers = 8
 
 // Config configures Run.
@@ -59,9 +59,9 @@ type Config struct {
 	Client kubernetes.Interface
 	// Version is the kubelet version in the node status: "v1.36.3".
 	Version string
-	// Listen opens the server's socket: network.Namespace.Listen of the hub.
+	// Listen opens the server's socket in the hub. It is the Listen method of the hub's Namespace.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// Log receives errors of single objects. They do not affect other objects.
+	// Log receives errors about single objects. They do not affect other objects.
 	Log func(format string, arguments ...any)
 }
 
@@ -112,7 +112,7 @@ func Run(ctx context.Context, c Config) error {
 	return nil
 }
 
-// watchNodes sets k.nodes to a lister of virtual nodes. It calls appeared for each.
+// watchNodes sets k.nodes to a lister of virtual nodes. It calls appeared for each virtual node.
 func (k *kubelet) watchNodes(appeared func()) informers.SharedInformerFactory {
 	virtual := labels.Set{Label: "true"}.String()
 	factory := informers.NewSharedInformerFactoryWithOptions(k.Client, 0,
@@ -132,7 +132,7 @@ func (k *kubelet) watchNodes(appeared func()) informers.SharedInformerFactory {
 	return factory
 }
 
-// byNode is the index of pods by their node.
+// byNode is the name of the index that finds pods by node.
 const byNode = "node"
 
 // watchPods sets k.pods to a cache of all pods that are bound to a node.
@@ -164,7 +164,7 @@ func (k *kubelet) watchPods() informers.SharedInformerFactory {
 	return factory
 }
 
-// enqueuePodsOf enqueues the pods of a new node, which might be older than the node.
+// enqueuePodsOf enqueues the pods of a new node, because they might exist before the node.
 func (k *kubelet) enqueuePodsOf(object any) {
 	node, is := object.(*corev1.Node)
 	if !is {
@@ -206,11 +206,11 @@ const (
 	leaseInterval = 10 * time.Second
 	leaseDuration = 40 * time.Second
 	// defaultCapacity is the pod capacity of a node that does not set one. Kubernetes recommends at
-	// most 110 because of the node's machine, which does not exist here.
+	// most 110, because a real node's machine must run the pods.
 	defaultCapacity = 1000
 )
 
-// node makes a node Ready.
+// node updates a node's status so that the node is Ready.
 func (k *kubelet) node(ctx context.Context, name string) error {
 	node, err := k.nodes.Get(name)
 	if err != nil {
@@ -232,7 +232,7 @@ func (k *kubelet) node(ctx context.Context, name string) error {
 	return nil
 }
 
-// nodeStatus returns the status of a Ready node. It keeps an existing capacity.
+// nodeStatus returns the status of a Ready node. It does not change an existing capacity.
 func (k *kubelet) nodeStatus(node *corev1.Node, now metav1.Time) corev1.NodeStatus {
 	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, message string) corev1.NodeCondition {
 		return corev1.NodeCondition{Type: kind, Status: status, Reason: "VirtualNode", Message: message,
@@ -307,7 +307,7 @@ func (k *kubelet) renew(ctx context.Context, node *corev1.Node) error {
 	return nil
 }
 
-// newLease returns a Lease that is deleted with its node.
+// newLease returns a Lease. Kubernetes deletes it when its node is deleted.
 func newLease(node *corev1.Node) *coordinationv1.Lease {
 	seconds, now := int32(leaseDuration.Seconds()), metav1.NowMicro()
 	return &coordinationv1.Lease{

@@ -20,7 +20,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/network"
 )
 
-// slim drops the unused fields of a pod. With tens of thousands of pods, every kilobyte counts.
+// slim drops the fields of a pod that this package does not use, because the cache has many pods.
 func slim(object any) (any, error) {
 	pod, is := object.(*corev1.Pod)
 	if !is {
@@ -54,7 +54,7 @@ func podReady(pod *corev1.Pod) bool {
 	})
 }
 
-// pod makes a pod on a virtual node Ready, or removes a deleted pod.
+// pod makes a pod on a virtual node Ready. If the pod is being deleted, it removes the pod.
 func (k *kubelet) pod(ctx context.Context, id item) error {
 	object, exists, err := k.pods.GetByKey(id.namespace + "/" + id.name)
 	if err != nil || !exists {
@@ -89,14 +89,14 @@ func (k *kubelet) remove(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// ready reports the pod as running and Ready, with an address, in one request.
+// ready sets the pod's address and reports it as running and Ready, in one request.
 func (k *kubelet) ready(ctx context.Context, pod *corev1.Pod) error {
 	address, err := k.addresses.allocate(pod.UID)
 	if err != nil {
 		return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID}, // rejected if another pod has this name now
+		"metadata": map[string]any{"uid": pod.UID}, // the API server rejects the patch if a newer pod has this name
 		"status":   podStatus(pod, address, metav1.Now()),
 	})
 	if err == nil {
@@ -153,7 +153,7 @@ type addresses struct {
 
 func newAddresses(pool netip.Prefix) *addresses {
 	return &addresses{
-		pool: pool, next: pool.Masked().Addr().Next(), // the first is the network address
+		pool: pool, next: pool.Masked().Addr().Next(), // skip the first, the network address
 		byUID: map[types.UID]netip.Addr{}, used: map[netip.Addr]types.UID{},
 	}
 }
@@ -168,7 +168,7 @@ func (a *addresses) allocate(pod types.UID) (netip.Addr, error) {
 	first := a.next
 	for {
 		address := a.next
-		if a.next = address.Next(); !a.pool.Contains(a.next.Next()) { // the last is the broadcast address
+		if a.next = address.Next(); !a.pool.Contains(a.next.Next()) { // skip the last, the broadcast address
 			a.next = a.pool.Masked().Addr().Next()
 		}
 		if _, used := a.used[address]; !used {
@@ -181,7 +181,7 @@ func (a *addresses) allocate(pod types.UID) (netip.Addr, error) {
 	}
 }
 
-// restore records the address of a pod from before a restart, unless another pod has it.
+// restore records the address that a pod had before a restart, unless another pod has it now.
 func (a *addresses) restore(pod types.UID, address netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -208,7 +208,7 @@ func (a *addresses) inUse(address netip.Addr) bool {
 	return used
 }
 
-// idleTimeout exceeds that of any proxy, so the server never closes an idle connection first.
+// idleTimeout is longer than any proxy's, so that the server never closes an idle connection first.
 const idleTimeout = 10 * time.Minute
 
 // serve answers requests for all pods until ctx ends.
