@@ -32,8 +32,7 @@ type Provider interface {
 	// fails or ctx ends, it removes what it created, unless spec keeps it. Errors include
 	// *MismatchError, *PortInUseError, and *NoEngineError.
 	Up(ctx context.Context, spec Spec, progress Progress) (*Cluster, error)
-	// Keep lets the cluster outlive this process. Without Keep, a provider can end it with the
-	// process.
+	// Keep lets the cluster outlive this process. Without Keep, the cluster can end with the process.
 	Keep(ctx context.Context, name string) error
 	// WaitDNS waits for the DNS of a new cluster. Up returns as soon as the cluster can start pods.
 	WaitDNS(ctx context.Context, name string, progress Progress) error

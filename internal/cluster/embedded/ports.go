@@ -30,8 +30,7 @@ func (p *provider) opener(ctx context.Context, progress cluster.Progress) cluste
 	return cluster.PortOpener{Fallback: true, Progress: progress, Holder: func(port int) string { return p.holder(ctx, port) }}
 }
 
-// open chooses the ports of a new cluster. If a default port is in use, it takes a free port
-// instead.
+// open chooses the ports of a new cluster. It replaces a default port in use with a free port.
 func (p *provider) open(ctx context.Context, spec cluster.Spec, rec *record, progress cluster.Progress) (*listeners, error) {
 	ports, mappings, err := p.opener(ctx, progress).Open(ctx, spec)
 	if err != nil {

@@ -200,8 +200,7 @@ func (p *provider) Revive(ctx context.Context, name string, c condition, progres
 	return false, nil
 }
 
-// start starts the supervisor and waits until the cluster is Ready. For a new cluster, fresh is
-// true.
+// start starts the supervisor and waits until the cluster is Ready. fresh means a new cluster.
 func (p *provider) start(ctx context.Context, name string, rec *record, l *listeners, fresh bool, progress cluster.Progress) error {
 	if err := checkMachine(); err != nil {
 		return err

@@ -50,8 +50,7 @@ type Options struct {
 	// Kubeconfig is the file with the context. The default is kubectl's ($KUBECONFIG, ~/.kube/config).
 	Kubeconfig string
 	Registry   string // the registry for images; empty if the nodes have the images
-	// Addresses reach the ingress, if the user knows them. For an empty one, ingresslab forwards a
-	// port.
+	// Addresses reach the ingress, if the user knows them. Otherwise, ingresslab forwards ports.
 	Addresses cluster.Addresses
 	// Confirm asks the user the question. It returns an error unless the answer is yes.
 	Confirm func(ctx context.Context, question string) error

@@ -294,8 +294,7 @@ func mapping(containerPort, hostPort int) v1alpha4.PortMapping {
 const inotifyLimit = "/proc/sys/fs/inotify/max_user_instances"
 
 // inotifyInstances is enough for several clusters. All nodes share the instances of one user. A
-// kubelet without an instance restarts forever with "too many open files". Four nodes need the
-// default of 128
+// kubelet without an instance restarts forever with "too many open files". Four need all 128
 // (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
 const inotifyInstances = 512
 

@@ -125,8 +125,7 @@ func (p *provider) Logs(ctx context.Context, name, dir string) error {
 }
 
 const (
-	// createReadyTimeout limits the waits for nodes and for CoreDNS. Slow machines need 30 seconds
-	// each.
+	// createReadyTimeout limits the waits for nodes and for CoreDNS. Slow machines need 30 s each.
 	createReadyTimeout = 4 * time.Minute
 	// reuseReadyTimeout limits the wait for an existing cluster, whose pods all restart at once.
 	reuseReadyTimeout = 90 * time.Second

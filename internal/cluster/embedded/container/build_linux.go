@@ -61,8 +61,7 @@ func (o *order) build() error {
 	return o.finish()
 }
 
-// enterRoot makes root the root mount and detaches the old one. pivot_root(2) explains "." for
-// both.
+// enterRoot makes root the root mount and detaches the old one. pivot_root(2) explains ".".
 func enterRoot(root string) error {
 	if err := os.Chdir(root); err != nil {
 		return err

@@ -174,8 +174,7 @@ func clone(at int, source string, readOnly bool) (detached, error) {
 	return detached{fd: fd, dir: s.Mode&unix.S_IFMT == unix.S_IFDIR}, nil
 }
 
-// protectProc hides machine settings in /proc, because root in a container can be the machine's
-// root.
+// protectProc hides the machine's settings in /proc. A container's root can be the machine's root.
 func protectProc() error {
 	readOnly := []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 	for _, path := range append(readOnly, "/proc/kcore", "/proc/keys", "/proc/timer_list") {

@@ -142,8 +142,7 @@ func commandOf(s Spec) []string {
 	return append(append([]string(nil), entrypoint...), args...)
 }
 
-// userOf returns "user:group". As in other runtimes, a user in the manifest cancels the image's
-// group.
+// userOf returns "user:group". As in other runtimes, a manifest's user cancels the image's group.
 func userOf(s Spec) string {
 	user, group, _ := strings.Cut(s.Image.User, ":")
 	if s.User != nil {

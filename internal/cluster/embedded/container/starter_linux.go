@@ -367,8 +367,7 @@ func openTerminal() error {
 // terminalFollows is the byte on the status socket that is sent together with the terminal.
 const terminalFollows = 't'
 
-// run executes the program. It searches the container's PATH with the rights of the container's
-// user.
+// run executes the program. It searches the container's PATH as the container's user.
 func (o *order) run() error {
 	for _, kv := range o.Env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {

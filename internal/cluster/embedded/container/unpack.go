@@ -194,8 +194,7 @@ func mergeLayers(store string, layers []string, dest string) (err error) {
 	return nil
 }
 
-// mergeDir merges from into to. Whiteouts hide only files of lower layers, so it applies them
-// first.
+// mergeDir merges from into to. Whiteouts only hide files of lower layers, so they come first.
 func mergeDir(root *os.Root, from, to string) error {
 	entries, err := fs.ReadDir(root.FS(), from)
 	if err != nil {

@@ -79,9 +79,8 @@ func Start(ctx context.Context, c Config) (*ControlPlane, error) {
 	return p, nil
 }
 
-// AwaitReady waits until the API server is ready, and then starts its clients. Call it once. It
-// stops waiting when waiting ends. The components run until living ends. Its errors are those of
-// Start.
+// AwaitReady waits until the API server is ready, and then starts its clients. Call it once. The
+// wait ends with waiting. The components run until living ends. Its errors are those of Start.
 //
 // The API server becomes ready a second after its first response, when it has created the default
 // roles and priority classes. Its clients start last, because a controller manager that starts
@@ -95,8 +94,7 @@ func (p *ControlPlane) AwaitReady(waiting, living context.Context) error {
 	return nil
 }
 
-// Failed receives an error if the first run of a component fails. The control plane is then
-// unusable.
+// Failed receives an error if the first run of a component fails. Then the cluster is unusable.
 func (p *ControlPlane) Failed() <-chan error { return p.failed }
 
 // Admin returns a client with all permissions.

@@ -60,8 +60,7 @@ func (k *Kubelet) keepStatus(ctx context.Context, reported []corev1.ContainerIma
 	}
 }
 
-// markedNotReady reports whether the Node is not ready in the API. Only the node controller sets
-// that.
+// markedNotReady reports whether the Node is not ready in the API. The node controller sets that.
 func (k *Kubelet) markedNotReady(ctx context.Context) bool {
 	node, err := k.config.Client.CoreV1().Nodes().Get(ctx, k.config.Name, metav1.GetOptions{ResourceVersion: "0"})
 	return err == nil && slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {

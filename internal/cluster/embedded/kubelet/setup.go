@@ -163,8 +163,7 @@ func (w *worker) refreshVolumes(now time.Time) {
 	})
 }
 
-// addressPool allocates pod addresses. It delays the reuse of one, because clients might still use
-// it.
+// addressPool allocates pod addresses. It delays reuse, because clients might still use an old one.
 type addressPool struct {
 	mu                sync.Mutex
 	first, last, next netip.Addr // first is .2, last is .254

@@ -130,8 +130,7 @@ func (n *Network) Close() error {
 // memberInterface is the name of the interface in nodes and pods.
 const memberInterface = "eth0"
 
-// add creates a namespace and connects it to the hub. The hub's interface has the name kind +
-// number.
+// add creates a namespace and connects it to the hub. The hub's interface is named kind + number.
 func (n *Network) add(ctx context.Context, kind string, address netip.Addr) (Namespace, error) {
 	number, err := n.reserve(address)
 	if err != nil {
@@ -162,8 +161,7 @@ func (n *Network) add(ctx context.Context, kind string, address netip.Addr) (Nam
 	return member, nil
 }
 
-// join runs in the member's namespace. If it fails, the end of the namespace removes the
-// interfaces.
+// join runs in the member's namespace. If it fails, the namespace's end removes the interfaces.
 func (n *Network) join(ctx context.Context, name string, member *namespace) error {
 	routes, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -316,8 +314,7 @@ type sysctl struct {
 
 // commonSysctls apply to the hub, nodes and pods.
 var commonSysctls = []sysctl{
-	// As in container runtimes, every user can open ports below 1024. Images of web servers rely on
-	// it.
+	// As in container runtimes, every user can open ports below 1024. Web server images rely on it.
 	{name: "ipv4/ip_unprivileged_port_start", value: "0"},
 	// The cluster uses IPv4 only. New interfaces get no link-local address and send no IPv6
 	// packets; lo keeps ::1.

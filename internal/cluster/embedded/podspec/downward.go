@@ -68,8 +68,7 @@ func quoted(m map[string]string) string {
 }
 
 // resourceField returns a resourceFieldRef, divided by its divisor and rounded up, or a
-// *ConfigError. Without a limit, the value is the node's allocatable amount. If ref names no
-// container, it means c.
+// *ConfigError. Without a limit, it uses the node's allocatable amount. c is the default container.
 func (n *Node) resourceField(pod *corev1.Pod, c *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" {
 		all := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)

@@ -288,8 +288,7 @@ func readInside(dir, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = root.Close() }()
-	// A container wrote the file. If it is a pipe, it would block, and it might be too large for
-	// memory.
+	// A container wrote the file. It might be a pipe, which would block, or be too large for memory.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err

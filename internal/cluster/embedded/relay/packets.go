@@ -135,8 +135,7 @@ func (s *sessions) relay(ctx context.Context, client net.Addr, sent <-chan *pack
 	}
 }
 
-// copyReplies copies packets to the client until the connection fails. It sends to replied each
-// time.
+// copyReplies copies packets to the client until the connection fails, and sends to replied.
 func (s *sessions) copyReplies(client net.Addr, server net.Conn, replied chan<- bool) {
 	reader := newReader(server)
 	for {

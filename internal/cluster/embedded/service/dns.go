@@ -305,8 +305,7 @@ func (s *dnsServer) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 }
 
 const (
-	// ttl is the TTL of records in seconds. Like CoreDNS's default, it is short, so pods see changes
-	// soon.
+	// ttl is the TTL of records in seconds. It is CoreDNS's default, so pods notice changes soon.
 	ttl       = 5
 	maxCNAMEs = 8 // maxCNAMEs limits a CNAME chain, which might be a loop
 )
@@ -346,8 +345,7 @@ func (s *dnsServer) answer(query *dns.Msg) *dns.Msg {
 	return reply
 }
 
-// fill adds the records of the query type. It returns the target of a CNAME record for the next
-// step.
+// fill adds the records of the query type. It returns the target of a CNAME record to follow.
 func (s *dnsServer) fill(reply *dns.Msg, name string, kind uint16, records []record) (cname string) {
 	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 	header := func(name string, kind uint16) dns.RR_Header {

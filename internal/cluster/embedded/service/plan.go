@@ -33,8 +33,7 @@ func (f frontend) String() string {
 // backends are the endpoints of a frontend.
 type backends struct {
 	endpoints []netip.AddrPort // never empty in the result of plan
-	// local maps a node to the endpoints for its clients (internalTrafficPolicy: Local). It can be
-	// nil.
+	// local maps a node to the endpoints for its clients (internalTrafficPolicy: Local), or is nil.
 	local map[string][]netip.AddrPort
 	// affinity is how long a client keeps its endpoint. 0 means no session affinity.
 	affinity time.Duration

@@ -107,8 +107,7 @@ func podRange(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(base), 24)
 }
 
-// taints returns node i's taints. They keep ordinary pods off the control plane if there are
-// workers.
+// taints returns node i's taints. With several nodes, they keep pods off the control-plane node.
 func (s *supervisor) taints(i int) []corev1.Taint {
 	if i > 0 || s.Nodes == 1 {
 		return nil
@@ -215,8 +214,7 @@ func isReady(n *corev1.Node) bool {
 }
 
 // unreachable reports whether a node has the taint not-ready or unreachable. The node lifecycle
-// controller adds not-ready to each new node, and can keep either taint for a moment after a
-// restart.
+// controller adds not-ready to each new node, and might keep either taint briefly after a restart.
 func unreachable(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == corev1.TaintNodeNotReady || t.Key == corev1.TaintNodeUnreachable

@@ -212,8 +212,7 @@ func (s *supervisor) setUpNamespaces() error {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
 	// Mount a new /proc, so that it shows the processes of the new PID namespace. If parts of /proc
-	// are masked, as in a container, the kernel forbids that (user_namespaces(7)). The old /proc
-	// works, too.
+	// are masked, as in a container, this fails (user_namespaces(7)), but the old /proc works, too.
 	if err := syscall.Mount("proc", "/proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, ""); err != nil {
 		s.log("using the machine's /proc: %v", err)
 	}
@@ -223,8 +222,7 @@ func (s *supervisor) setUpNamespaces() error {
 	return nil
 }
 
-// end stops all processes and removes an abandoned new cluster. It returns true for a requested
-// stop.
+// end stops all processes and removes an abandoned new cluster. It reports a requested stop.
 func (s *supervisor) end(cause error) bool {
 	s.log("stopping: %v", cause)
 	abandoned := errors.Is(cause, errAbandoned)
@@ -243,8 +241,7 @@ func (s *supervisor) end(cause error) bool {
 }
 
 // remove removes the cluster's directory. The lock prevents other commands from using a directory
-// that is partly removed. If the parent still runs, it has the lock and removes the directory
-// itself.
+// that is partly removed. A parent that still runs has the lock and removes it itself.
 func (s *supervisor) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 	defer cancel()
