@@ -308,3 +308,11 @@ func TestDiagnoseEmptyNamespace(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryCodeHasHints(t *testing.T) {
+	for name, m := range mistakes {
+		if !slices.Contains(diagnosis.Codes(), m.code) {
+			t.Errorf("%s: hints.yaml has no hints for the code %s", name, m.code)
+		}
+	}
+}
