@@ -23,7 +23,7 @@ type options struct {
 	logLevel   slog.Level
 }
 
-// raw has the flags that are parsed after pflag.
+// raw has the flag values that parse converts after pflag has read them.
 type raw struct {
 	configMap, defaultCertificate            string
 	defaultBackend, publishService, logLevel string
@@ -60,7 +60,7 @@ func flagError(err error) error {
 	message := strings.TrimPrefix(err.Error(), "invalid argument ")
 	if value, rest, ok := strings.Cut(message, " for "); ok && message != err.Error() {
 		flag, why, _ := strings.Cut(rest, " flag: ")
-		why = why[strings.LastIndex(why, ": ")+1:] // without the name of the parsing function
+		why = why[strings.LastIndex(why, ": ")+1:] // drop the name of the parsing function
 		return fmt.Errorf("%s: invalid value %s: %s", strings.Trim(flag, `"`), value, strings.TrimSpace(why))
 	}
 	return fmt.Errorf("%s; see --help", strings.ReplaceAll(message, "\n", " "))

@@ -36,7 +36,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	o, err := parse(args, env)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		_, _ = io.WriteString(stdout, usage()) // stdout is closed
+		_, _ = io.WriteString(stdout, usage()) // fails only if stdout is closed
 		return 0
 	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "ingress-controller: %v\n", err)
@@ -54,7 +54,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	// After the first signal, restore the default: a second one ends the process at once.
+	// After the first signal, restore the default handler: a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	err = controller.Run(ctx, o.config, controller.Deps{Client: client, Log: log, LogLevel: level, AccessLog: stdout})
 	if err != nil {
@@ -64,9 +64,9 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// The controller's rate limits for API requests. After a change of address, many status writes must
-// not starve other requests. The burst allows a start with a thousand Secrets: each is listed and
-// watched by name, and routes wait for them.
+// The controller's rate limits for API requests. When the published address changes, many status
+// writes must not delay other requests. The burst is for a start with a thousand Secrets: the
+// controller lists and watches each of them by name before it serves its routes.
 const (
 	clientQPS   = 100
 	clientBurst = 2000

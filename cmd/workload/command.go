@@ -13,7 +13,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/workload/nslookup"
 )
 
-// exitUsage is the exit code for an invalid command line, of the servers as of curl.
+// exitUsage is the exit code for an invalid command line. curl uses the same code.
 const exitUsage = 2
 
 const usage = `usage: workload COMMAND [flags]
@@ -86,7 +86,7 @@ func send(ctx context.Context, requests []string, std streams) int {
 	return 0
 }
 
-// netTest sends requests for scenarios until ctx ends. The image has no shell that could wait.
+// netTest keeps the pod running until ctx ends, because the image has no shell. Meanwhile, it sends requests for scenarios.
 func netTest(ctx context.Context, args []string, std streams) int {
 	if len(args) > 0 {
 		_, _ = fmt.Fprintf(std.err, "workload net-test: unexpected arguments %q\n", args)
@@ -101,7 +101,7 @@ func netTest(ctx context.Context, args []string, std streams) int {
 	}
 	agent := &http.Server{Handler: probe.Agent(), ReadHeaderTimeout: agentHeaderTimeout}
 	context.AfterFunc(ctx, func() { _ = agent.Close() })
-	_ = agent.Serve(listener) // until it is closed or fails
+	_ = agent.Serve(listener) // returns when the listener is closed or fails
 	<-ctx.Done()
 	return 0
 }

@@ -17,7 +17,7 @@ func main() {
 func withSignals() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	// A second signal ends the process without a drain.
+	// After the first signal, restore the default handler, so that a second one ends the process without a drain.
 	context.AfterFunc(ctx, stop)
 	return run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{os.Stdout, os.Stderr})
 }

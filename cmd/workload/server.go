@@ -52,7 +52,7 @@ func parseServerFlags(name string, args []string, std streams) (serverFlags, err
 		port = 80 // for "kubectl expose deployment cheddar --port=80"
 		set.StringVar(&f.cheese, "cheese", "", "the cheese to show: "+strings.Join(cheese.Names(), ", "))
 	case "backend":
-		set.IntVar(&f.number, "number", 1, "the number in the greeting, from 1")
+		set.IntVar(&f.number, "number", 1, "number to show in the greeting (1 or higher)")
 	}
 	set.IntVar(&f.port, "port", port, "TCP port for HTTP/1.1 and unencrypted HTTP/2; 0 selects a free one")
 	set.IntVar(&f.tlsPort, "tls-port", -1, "TCP port for HTTPS with a self-signed certificate; -1 for none")

@@ -158,7 +158,7 @@ func (c *churn) follow(ctx context.Context, service, ordinal int) error {
 	defer c.mu.Unlock()
 	c.total = append(c.total, served.Sub(created))
 	c.ready = append(c.ready, ready.at.Sub(created))
-	c.listed = append(c.listed, max(0, listed.Sub(ready.at))) // two watches report the events
+	c.listed = append(c.listed, max(0, listed.Sub(ready.at))) // never negative: two watches report the events, in any order
 	c.finished = append(c.finished, max(0, served.Sub(listed)))
 	return nil
 }

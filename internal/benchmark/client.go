@@ -54,7 +54,7 @@ func (b *browser) get(ctx context.Context, host string) (string, error) {
 	return served, nil
 }
 
-// until sends requests until a response is as wanted, and returns the time of that response.
+// until sends requests until wanted accepts a response, and returns the time of that response.
 func (b *browser) until(ctx context.Context, host string, between time.Duration, wanted func(address string) bool) (time.Time, error) {
 	for {
 		served, err := b.get(ctx, host)

@@ -229,8 +229,8 @@ func Clean(ctx context.Context, client kubernetes.Interface, progress Progress) 
 	return nil
 }
 
-// empty deletes the Ingresses and pods of a namespace. The namespace controller deletes whole collections, which exceed the API
-// server's timeout. It deletes the objects that remain here after an error.
+// empty deletes the Ingresses and pods of a namespace, because the namespace controller deletes whole collections, which would exceed
+// the API server's timeout. After an error, the namespace controller deletes the remaining objects.
 func empty(ctx context.Context, client kubernetes.Interface, namespace string) {
 	now, all := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, metav1.ListOptions{LabelSelector: selector}
 	if list, err := client.NetworkingV1().Ingresses(namespace).List(ctx, all); err == nil {
@@ -245,7 +245,7 @@ func empty(ctx context.Context, client kubernetes.Interface, namespace string) {
 	}
 }
 
-// gone returns nil for a missing object.
+// gone returns err, or nil if err reports a missing object.
 func gone(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil

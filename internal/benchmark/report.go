@@ -26,7 +26,7 @@ type Report struct {
 	FillSeconds float64 `json:"fillSeconds"` // until all objects existed and were Ready
 	Routes      int     `json:"routes"`      // in the controller's table
 	Sync        Sync    `json:"initialSync"` // the start time of a controller in the full cluster
-	// AfterSync, AfterRest, and AfterChurn are that controller's memory.
+	// AfterSync, AfterRest, and AfterChurn are the memory of the controller in Sync.
 	AfterSync  Memory `json:"memoryAfterSync"`
 	AfterRest  Memory `json:"memoryAfterRest"`
 	AfterChurn Memory `json:"memoryAfterChurn"`

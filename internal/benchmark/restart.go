@@ -74,7 +74,7 @@ func (s *bench) restart(ctx context.Context) (sync Sync, err error) {
 	return Sync{FirstRequest: routed.at.Sub(start).Seconds(), Ready: ready.Sub(start).Seconds()}, nil
 }
 
-// awaitController waits until wanted accepts the controller's pod on the node of s.pod, which is nil if none exists.
+// awaitController waits until wanted accepts the controller's pod on the node of s.pod. The pod is nil if none exists.
 func (s *bench) awaitController(ctx context.Context, wanted func(*corev1.Pod) bool) (*corev1.Pod, error) {
 	node := s.pod.Spec.NodeName
 	for {

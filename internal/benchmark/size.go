@@ -12,7 +12,7 @@ import (
 	"github.com/ingresslab/ingresslab/internal/cluster/embedded/virtual"
 )
 
-// The limits. A larger benchmark exceeds the memory of a machine.
+// The limits of a Size. A larger benchmark would exceed the memory of a machine.
 const (
 	maxIngresses = 50_000
 	maxPods      = 100_000
@@ -23,7 +23,7 @@ const (
 
 // Size is the size of a benchmark.
 type Size struct {
-	// Ingresses, 1 to 50,000, have one host each. Ingress i routes to Service i modulo Services.
+	// Ingresses is 1 to 50,000. Each Ingress has one host. Ingress i routes to Service i modulo Services.
 	Ingresses int           `json:"ingresses"`
 	Pods      int           `json:"pods"`     // 1 to 100,000, spread evenly over the Services
 	Services  int           `json:"services"` // 1 to Pods; 0 means one per Ingress, limited by Pods

@@ -188,7 +188,7 @@ func (w *watcher) awaitListed(ctx context.Context, address string) (time.Time, e
 	return await(ctx, w, func() (time.Time, bool) { l, is := w.listed[address]; return l.at, is })
 }
 
-// await calls found with w.mu held after each change, until it reports success.
+// await calls found with w.mu held after each change, until found reports success.
 func await[T any](ctx context.Context, w *watcher, found func() (T, bool)) (T, error) {
 	for {
 		w.mu.Lock()

@@ -44,7 +44,7 @@ func (a *app) buildNodeImageCommand() *cobra.Command {
 		Use:   "node-image",
 		Short: "Find, pull, or build the node image for kind clusters",
 		Long: `Make the node image available in Docker: use a local image, pull the kind image, or build one from
-Go modules and Debian packages. An interrupted build resumes on the next run. Prints the image's name.`,
+Go modules and Debian packages. An interrupted build resumes on the next run. The command prints the image's name.`,
 		Example: "  ingresslab build node-image",
 		Args:    noArgs,
 		RunE: a.printed(func(ctx context.Context) (string, error) {
@@ -62,8 +62,8 @@ func (a *app) buildControlPlaneCommand() *cobra.Command {
 		Use:   "control-plane",
 		Short: "Compile the control plane for embedded clusters",
 		Long: `Compile the control plane for embedded clusters: etcd, kube-apiserver, kube-controller-manager, and
-kube-scheduler. The first time takes minutes; an interrupted build resumes on the next run. It needs
-neither root nor Docker. Prints the directory with the programs.
+kube-scheduler. The first build takes several minutes. An interrupted build resumes on the next run.
+The command needs neither root nor Docker. It prints the directory with the programs.
 
 If you set INGRESSLAB_KUBE_BIN=DIR, embedded clusters run the programs in DIR, and the command only
 checks them.`,
@@ -94,7 +94,7 @@ func (a *app) buildKubectlCommand() *cobra.Command {
 		Use:   "kubectl",
 		Short: "Compile kubectl in the version of the nodes",
 		Long: `Find the kubectl from a node image that was built on this machine, or compile it from the same module.
-The first time takes a minute or two. Prints its path; ` + "`make kubectl`" + ` copies it to bin/.`,
+Compiling takes a minute or two. The command prints the path of kubectl; ` + "`make kubectl`" + ` also copies it to bin/.`,
 		Example: "  ingresslab build kubectl",
 		Args:    noArgs,
 		RunE: a.printed(func(ctx context.Context) (string, error) {

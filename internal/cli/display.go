@@ -47,7 +47,7 @@ const (
 	frameTime = 120 * time.Millisecond
 	// announceAfter is how long a step can run without a terminal before a line announces it.
 	announceAfter = 2 * time.Second
-	// repeatAfter is when it is announced again, so that a CI system sees progress.
+	// repeatAfter is the interval between later announcements, so that a CI system sees progress.
 	repeatAfter = 15 * time.Second
 )
 

@@ -110,10 +110,10 @@ func TestExplainErrorsNameNextAction(t *testing.T) {
 		name, want string
 		client     *kube.Client
 	}{
-		{"no controller", "exit code 3: the controller is not installed; `ingresslab up` installs it\n", apiServer(t, old)},
+		{"no controller", "exit code 3: the controller is not installed; run `ingresslab up` to install it\n", apiServer(t, old)},
 		{
 			"not ready", "exit code 3: the controller is not ready: pod ingresslab-system/broken: " +
-				"runs, and its readiness probe does not pass; `ingresslab export-logs` collects what it says\n",
+				"runs, and its readiness probe does not pass; run `ingresslab export-logs` to collect its logs\n",
 			apiServer(t, old, controllerPod("broken", corev1.ConditionFalse)),
 		},
 		{

@@ -24,7 +24,7 @@ func (a *app) labCommand() *cobra.Command {
 	flags := labFlags{verb: "lab"}
 	c := &cobra.Command{
 		Use:   "lab N|NAME...",
-		Short: "Run a lab from start to solution",
+		Short: "Start a lab and solve its tasks automatically",
 		Long: `Run a lab for you: create the cluster if necessary, set up the lab's namespace, and show that every
 check fails. Then solve one task after another, and show that its check passes. The solution keeps
 running, so that you can explore it.
@@ -78,7 +78,7 @@ func (a *app) labs(c *cobra.Command, args []string, flags *labFlags) error {
 	if err := flags.check(args); err != nil {
 		return err
 	}
-	// Errors in a lab, a lock, and an unwritable report are found before a cluster is created.
+	// Report errors in a lab, a lock, and an unwritable file before creating a cluster.
 	root, list, err := a.loadLabs(args)
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (a *app) loadLabs(args []string) (root string, list []*lab.Lab, err error) 
 	return root, list, nil
 }
 
-// printAfterLab prints the next steps after a successful run. After start, it also makes the directory to work in.
+// printAfterLab prints the next steps after a successful run. For `start`, it also creates the directory to work in.
 func (a *app) printAfterLab(up *cluster.Cluster, root string, l *lab.Lab, flags *labFlags) error {
 	if flags.output != outputPretty && flags.file == "" {
 		return nil // standard output is for the report
@@ -240,7 +240,7 @@ func (a *app) printNext(c *cluster.Cluster, l *lab.Lab) {
 	printf(w, "  ingresslab down%s      deletes %s\n", a.nameFlag(), deleted)
 }
 
-// nameFlag returns the flag that makes a command use the same cluster.
+// nameFlag returns the --name flag for a printed command, with a leading space. It is empty for the default name.
 func (a *app) nameFlag() string {
 	if a.name == cluster.DefaultName {
 		return ""

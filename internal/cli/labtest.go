@@ -69,7 +69,7 @@ func (a *app) test(c *cobra.Command, args []string, flags *testFlags) error {
 	if err != nil {
 		return err
 	}
-	// An unwritable report is found before the tests, which take minutes.
+	// Report an unwritable file before the tests, which take minutes.
 	file, err := openReport(flags.file)
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (a *app) compare(c *cobra.Command, args []string, flags *compareFlags) erro
 	return a.report(flags.output, file, compareCode(comparison, code), func(w io.Writer) error { return compare.WriteJSON(w, comparison) })
 }
 
-// compareCode returns the exit code of a comparison. It ignores the worst exit code of the scenarios unless the lab is broken.
+// compareCode returns the exit code of a comparison. It ignores code, the worst exit code of the scenarios, unless it is ExitBroken.
 func compareCode(c compare.Comparison, code int) int {
 	switch {
 	case code == ExitBroken:

@@ -158,7 +158,7 @@ func (t *tutoring) show(ctx context.Context, teacher *tutor.Tutor, host *tutor.H
 	return err
 }
 
-// terminal returns the terminal, if the streams are one that supports cursor movement.
+// terminal returns the standard streams if they are a terminal that supports cursor movement.
 func (a *app) terminal() (in, out *os.File, is bool) {
 	in, isIn := a.std.In.(*os.File)
 	out, isOut := a.std.Out.(*os.File)
@@ -167,7 +167,7 @@ func (a *app) terminal() (in, out *os.File, is bool) {
 	return in, out, is
 }
 
-// remembered returns the saved progress in the lab. A read error is only a note.
+// remembered returns the saved progress in the lab. It prints a read error as a note, and continues.
 func (t *tutoring) remembered() progress.Record {
 	p, err := t.store.Load()
 	if err != nil {
@@ -244,7 +244,7 @@ func (t *tutoring) up(ctx context.Context) (tutor.Session, error) {
 func (t *tutoring) stay(c *cluster.Cluster) error {
 	t.provider = c.Provider
 	if c.Forward != "" {
-		return nil // its ports are not the cluster's
+		return nil // the ports are those of a port forwarder, not of the cluster
 	}
 	for flag, address := range map[string]string{
 		"http-port": c.Addresses.HTTP, "https-port": c.Addresses.HTTPS, "status-port": c.Addresses.Status,

@@ -179,7 +179,7 @@ func progressText(e lab.Entry, p progress.Progress) string {
 	return strings.Join(parts, ", ")
 }
 
-// readLine reads a line byte by byte, because the tutor reads the rest.
+// readLine reads a line byte by byte, because the tutor reads the rest of the input.
 func readLine(in io.Reader) (string, error) {
 	var line []byte
 	one := make([]byte, 1)
@@ -256,7 +256,7 @@ func (a *app) completeScenarios(*cobra.Command, []string, string) ([]cobra.Compl
 	return proposals, cobra.ShellCompDirectiveDefault
 }
 
-// completeLabsAndScenarios completes both.
+// completeLabsAndScenarios completes labs, scenarios, and files.
 func (a *app) completeLabsAndScenarios(c *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	labs, _ := a.completeLabs(c, args, prefix)
 	scenarios, directive := a.completeScenarios(c, args, prefix)

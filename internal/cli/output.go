@@ -74,7 +74,7 @@ func (a *app) progressTo(output string) io.Writer {
 	return a.std.Out
 }
 
-// printf prints to a reader that can stop early, as `head` does. Errors are ignored.
+// printf ignores errors, because the reader of the output can stop early, as `head` does.
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // writer returns the function that writes reports in an output format other than pretty.

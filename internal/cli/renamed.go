@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// renamed maps each old command and flag to its new name. It stays for one version: remove it after 0.1.
+// renamed maps each old command and flag to its new name. Remove it after version 0.1.
 var renamed = map[string]string{
 	"labs":                "list",
 	"logs":                "export-logs",
@@ -72,7 +72,7 @@ func renamedFlag(c *cobra.Command, err error) error {
 	return renamedError(commandName(c) + "--" + unknown.GetSpecifiedName())
 }
 
-// renamedError returns nil if old is not in the table.
+// renamedError returns an error with the new name of old, or nil if old has none.
 func renamedError(old string) error {
 	if now := renamed[old]; now != "" {
 		return usagef("`%s` is now `%s`", old, now)

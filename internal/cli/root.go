@@ -38,7 +38,7 @@ type app struct {
 	existing existingFlags
 	// connect returns a client for the cluster's API server.
 	connect func(context.Context) (*kube.Client, error)
-	// options returns the providers. Tests replace it, and labEnv, too.
+	// options returns the providers. Tests replace it.
 	options func() autoselect.Providers
 	labEnv  func(*cluster.Cluster) (lab.Env, error)
 }
@@ -105,7 +105,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.existing.context, "context", "", "kubeconfig context to use; implies --cluster existing")
 	f.StringVar(&a.existing.kubeconfig, "kubeconfig", "", "path to the kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
 	complete := cobra.FixedCompletions(a.clusterValues(), cobra.ShellCompDirectiveNoFileComp)
-	// The only error is an unknown flag; both flags exist.
+	// Registration fails only for an unknown flag, and both flags exist.
 	_ = root.RegisterFlagCompletionFunc("cluster", complete)
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
 }
@@ -127,7 +127,7 @@ func asGroup(c *cobra.Command) {
 	}
 }
 
-// noArgs is cobra.NoArgs with a usage error.
+// noArgs is like cobra.NoArgs, but returns a usage error.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s accepts no arguments, but got %q; see `%s --help`", c.Name(), args[0], c.CommandPath())
@@ -199,10 +199,10 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	return newApp(std).run(ctx, args)
 }
 
-// silenceClient drops the log of client-go, which would mix with reports and the tutor's pages. It also returns its errors.
+// silenceClient drops the log of client-go, which would mix with reports and the tutor's pages. client-go also returns its errors.
 var silenceClient = sync.OnceFunc(func() { klog.SetLogger(klog.Logger{}) })
 
-// runChild runs the child process in which ingresslab starts itself, if command names one.
+// runChild runs this process as a child of another ingresslab process, if command is the name of such a child.
 func runChild(command string, std Streams) (code int, found bool) {
 	ok := false
 	switch command {
@@ -211,7 +211,7 @@ func runChild(command string, std Streams) (code int, found bool) {
 	case supervisor.ChildCommand:
 		ok = supervisor.Run(std.In, std.Out)
 	case container.ChildCommand:
-		_ = container.RunChild() // it returns only after a failure, which its parent has already read
+		_ = container.RunChild() // RunChild returns only after a failure, which the parent process has already read
 	default:
 		return 0, false
 	}

@@ -75,7 +75,7 @@ func (a *app) runScenarios(c *cobra.Command, args []string, flags *runFlags) err
 	if err := flags.checkPart(scenarios); err != nil {
 		return err
 	}
-	// An unwritable report is found before a cluster is created.
+	// Report an unwritable file before creating a cluster.
 	file, err := openReport(flags.file)
 	if err != nil {
 		return err
@@ -299,7 +299,7 @@ func (b *bulletin) change(report []byte, how func()) {
 	if b.style.Live {
 		printf(b.w, "\r\x1b[K")
 	}
-	_, _ = b.w.Write(report) // the reader can stop early
+	_, _ = b.w.Write(report) // fails if the reader stops early
 	if !b.style.Live || len(b.running) == 0 {
 		return
 	}
@@ -310,7 +310,7 @@ func (b *bulletin) change(report []byte, how func()) {
 	printf(b.w, "%s", b.style.Dim(string(line)))
 }
 
-// code returns the exit code of the runs apart from their reports.
+// code returns the exit code for what the reports do not show: an interruption or a usage error.
 func (b *bulletin) code(ctx context.Context) int {
 	switch {
 	case ctx.Err() != nil:

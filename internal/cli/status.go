@@ -104,7 +104,7 @@ func readStatus(ctx context.Context, c *cluster.Cluster) (*clusterStatus, error)
 	return st, nil
 }
 
-// pageAt returns the URL of an address, or nothing for no address.
+// pageAt returns the URL of an address, or "" for an empty address.
 func pageAt(scheme, address string) string {
 	if address == "" {
 		return ""
@@ -112,7 +112,7 @@ func pageAt(scheme, address string) string {
 	return scheme + "://" + address + "/"
 }
 
-// readController finds the controller as a DaemonSet (new cluster) or Deployment (existing), or returns zero.
+// readController finds the controller as a DaemonSet (new cluster) or Deployment (existing), or returns the zero value.
 func readController(ctx context.Context, client *kube.Client) (controllerStatus, error) {
 	apps, selector := client.Clientset().AppsV1(), metav1.ListOptions{LabelSelector: explain.Controller}
 	sets, err := apps.DaemonSets(metav1.NamespaceAll).List(ctx, selector)

@@ -151,8 +151,8 @@ func (a *app) exportLogsCommand() *cobra.Command {
 		Use:   "export-logs [DIR]",
 		Short: "Collect logs and objects of the cluster in a directory",
 		Long: `Collect the logs of all nodes and pods, and the objects that affect Ingress, in DIR (default:
-ingresslab-logs/NAME). Works on a broken cluster, too, and lists what it could not collect. It does
-not collect Secrets.`,
+ingresslab-logs/NAME). The command works on a broken cluster, too, and lists what it could not collect.
+It does not collect Secrets.`,
 		Example: "  ingresslab export-logs out/logs",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -62,7 +62,7 @@ func Compare(left, right Side) Comparison {
 	return c
 }
 
-// verdict returns nil for a nil report.
+// verdict summarizes a report. It returns nil for a nil report.
 func verdict(r *scenario.Report) *Verdict {
 	if r == nil {
 		return nil

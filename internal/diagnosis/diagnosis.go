@@ -15,9 +15,9 @@ type Finding struct {
 	Code string `json:"code"`
 	// Object has the fault: "ingress/cheddar".
 	Object string `json:"object"`
-	// Field is the field with the fault: "spec.rules[0].host"; empty: no field in particular.
+	// Field is the field with the fault, such as "spec.rules[0].host". It can be empty.
 	Field string `json:"field,omitempty"`
-	// Expected and Observed are values of the field; empty: unknown.
+	// Expected and Observed are values of the field. An empty one is unknown.
 	Expected string `json:"expected,omitempty"`
 	Observed string `json:"observed,omitempty"`
 	// Text is a sentence for a student. It names the object.
@@ -87,9 +87,9 @@ func (a About) isOthersHost(host string) bool {
 
 // Request is one request, and the expected result.
 type Request struct {
-	Host, Path string // Host has no port. Path is that of the request line; empty: "/".
+	Host, Path string // Host has no port. Path is the path in the request line; empty means "/".
 	TLS        bool   // TLS is set for a request over TLS
-	// Service is the name of the Service that should serve the request; empty: unknown.
+	// Service is the name of the Service that should serve the request. It is empty if unknown.
 	Service string
 	// ByDefault is set if the default backend of an Ingress should serve the request.
 	ByDefault bool
@@ -97,8 +97,8 @@ type Request struct {
 	// Unserved is set if no rule and no default backend should serve the request, so that the
 	// controller responds with 404.
 	Unserved bool
-	User     string // User is the user that the request logs in; empty: none
-	Status   int    // Status is that of the response; 0: unknown
+	User     string // User is the user name that the request sends, or empty
+	Status   int    // Status is the status of the response, or 0 if unknown
 }
 
 // isFor reports whether the request expects this host.
@@ -145,7 +145,7 @@ func Diagnose(s Snapshot, about About) []Finding {
 type diagnosis struct {
 	Snapshot
 	about About
-	// table and problems are what the controller makes of the Snapshot.
+	// table and problems are the controller's results for the Snapshot.
 	table    *routing.Table
 	problems []routing.Problem
 	found    []Finding

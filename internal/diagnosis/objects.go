@@ -50,7 +50,7 @@ func nearest(name string, all []string) (expected, text string) {
 	return "", ""
 }
 
-// named finds the missing ones of the objects that the task expects.
+// named finds the objects that the task expects and that do not exist.
 func (d *diagnosis) named() {
 	for _, object := range d.about.Objects {
 		kind, name, _ := strings.Cut(object, "/")
@@ -99,7 +99,7 @@ func (d *diagnosis) elsewhere(name string) bool {
 	return false
 }
 
-// starting is how long a new pod next to ready ones may take to become ready.
+// starting is how long a new pod can take to become ready while old pods are ready.
 const starting = 4 * time.Second
 
 // deployment reports why a Deployment has no ready pod, or why its new pods are not ready.
@@ -184,7 +184,7 @@ func (d *diagnosis) tlsOf(r Request, e explained) {
 			i = cmp.Or(i, o)
 			for _, entry := range o.Spec.TLS {
 				if len(entry.Hosts) == 0 {
-					return // the entry is for all hosts of its Ingress
+					return // an entry without hosts applies to all hosts of its Ingress
 				}
 				hosts = append(hosts, entry.Hosts...)
 			}
@@ -219,7 +219,7 @@ func (d *diagnosis) noSecret(i *networkingv1.Ingress, field, name string) {
 func (d *diagnosis) secretInvalid(args map[string]string, why routing.Reason) {
 	s := d.secret(args["secret"])
 	if s == nil {
-		return // it is in another namespace
+		return // the Secret is in another namespace
 	}
 	f := Finding{Code: AuthFileInvalid, Object: "secret/" + s.Name, Field: "data[auth]", Expected: "lines of user:hash"}
 	value, has := s.Data[cmp.Or(args["key"], "auth")]

@@ -39,7 +39,7 @@ func (d *diagnosis) backend(r Request, t target) {
 }
 
 // noService reports that an Ingress refers to a missing Service. expected is the Service that the
-// task expects; empty: unknown.
+// task expects. It is empty if unknown.
 func (d *diagnosis) noService(i *networkingv1.Ingress, field, name, expected, use string) {
 	near := ""
 	if d.hasService(expected) {
@@ -55,7 +55,7 @@ func (d *diagnosis) noService(i *networkingv1.Ingress, field, name, expected, us
 		name, use, d.Namespace, near)
 }
 
-// port returns the port of the Service that a backend refers to; nil after a finding.
+// port returns the Service port that a backend refers to, or nil after it has reported a finding.
 func (d *diagnosis) port(s *corev1.Service, t target) *corev1.ServicePort {
 	want := t.backend.Service.Port
 	var names, numbers []string

@@ -30,14 +30,14 @@ func (d *diagnosis) ingresses() {
 		}
 		d.expired(i)
 		for n := 0; isCanary(i) && n < len(i.Spec.Rules); n++ {
-			for _, t := range targets(i, n) { // no request goes there for certain, so no request shows the faults
+			for _, t := range targets(i, n) { // perhaps no request of the task uses the backend, so check it here
 				d.backend(Request{}, t)
 			}
 		}
 	}
 }
 
-// isOthers reports whether an Ingress is none of the task's business: it has no rule for a host of
+// isOthers reports whether an Ingress does not belong to the task: it has no rule for a host of
 // the requests, and either all of these have rules, or all hosts of the Ingress are those of other
 // tasks.
 func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
@@ -58,8 +58,8 @@ func (d *diagnosis) isOthers(i *networkingv1.Ingress) bool {
 	return served && !isCanary(i) || !slices.ContainsFunc(i.Spec.Rules, own)
 }
 
-// problem turns one problem of an Ingress into a finding. Those of backends count where a request
-// needs them.
+// problem turns one problem of an Ingress into a finding. It skips problems of backends, which
+// other methods report for the requests that need them.
 func (d *diagnosis) problem(i *networkingv1.Ingress, p routing.Problem) {
 	args := p.Reason.Args()
 	switch p.Reason.Cause {
@@ -113,8 +113,7 @@ func annotationNames() []string {
 	return names(annotations.List(), func(e *annotations.Entry) string { return e.Name })
 }
 
-// prefixes finds annotations that the controller leaves to others because their prefix is wrong or
-// missing.
+// prefixes finds annotations that the controller ignores because their prefix is wrong or missing.
 func (d *diagnosis) prefixes(i *networkingv1.Ingress) {
 	for _, full := range slices.Sorted(maps.Keys(i.Annotations)) {
 		prefix, name, found := strings.Cut(full, "/")

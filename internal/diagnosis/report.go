@@ -14,8 +14,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// build returns what the controller makes of the snapshot with these Ingresses. The options are
-// those of manifests/kind.
+// build returns the table and the problems that the controller would have for the snapshot with
+// these Ingresses. It uses the options in manifests/kind.
 func (d *diagnosis) build(ingresses []*networkingv1.Ingress) (*routing.Table, []routing.Problem) {
 	s := routing.Snapshot{
 		Ingresses: ingresses, IngressClasses: pointers(d.Classes), Services: pointers(d.Services),
@@ -57,9 +57,9 @@ func (d *diagnosis) suppose(change func(*networkingv1.Ingress)) *routing.Table {
 
 // explained is what the controller reports about one request.
 type explained struct {
-	route *routing.Route // route is the one that won; nil: none did
-	// rules are those of the request's host, in the order in which the controller tries them; lost
-	// gave way to them.
+	route *routing.Route // route is the route that won, or nil if none did
+	// rules are the rules of the request's host, in the order in which the controller tries them.
+	// lost are the rules that lost a conflict with one of them.
 	rules, lost []routing.Candidate
 }
 
@@ -85,12 +85,12 @@ func (d *diagnosis) own() []*networkingv1.Ingress {
 	return slices.DeleteFunc(pointers(d.Ingresses), func(i *networkingv1.Ingress) bool { return i.Namespace != d.Namespace })
 }
 
-// ingress returns an Ingress of the namespace; nil: there is none.
+// ingress returns an Ingress of the namespace, or nil if there is none.
 func (d *diagnosis) ingress(name string) *networkingv1.Ingress {
 	return find(d.own(), func(i *networkingv1.Ingress) bool { return i.Name == name })
 }
 
-// find returns the first match in list; nil: none.
+// find returns the first match in list, or nil if there is none.
 func find[T any](list []*T, match func(*T) bool) *T {
 	if at := slices.IndexFunc(list, match); at >= 0 {
 		return list[at]
@@ -103,7 +103,7 @@ func isCanary(i *networkingv1.Ingress) bool {
 	return options.Canary.Enabled
 }
 
-// classFault returns why the controller does not serve an Ingress; nil: it does.
+// classFault returns why the controller does not serve an Ingress, or nil if it does.
 func (d *diagnosis) classFault(i *networkingv1.Ingress) *Finding {
 	const field = "spec.ingressClassName"
 	why := routing.Unclaimed(i, pointers(d.Classes), d.options())
@@ -137,7 +137,7 @@ func (d *diagnosis) reportClass(i *networkingv1.Ingress) bool {
 	return fault != nil
 }
 
-// class returns the name of the lab's class: the longest one of the controller.
+// class returns the name of the lab's class, which is the longest name of the controller's classes.
 func (d *diagnosis) class() string {
 	name := ""
 	for _, c := range d.Classes {
@@ -151,8 +151,8 @@ func (d *diagnosis) class() string {
 // target is a backend in an Ingress.
 type target struct {
 	ingress *networkingv1.Ingress
-	// field is that of the backend: spec.rules[0].http.paths[1].backend or spec.defaultBackend;
-	// path is what it serves.
+	// field is the backend's field: spec.rules[0].http.paths[1].backend or spec.defaultBackend.
+	// path is the path whose requests go to the backend.
 	field, path string
 	backend     networkingv1.IngressBackend
 }
@@ -185,7 +185,7 @@ func sendsTo(i *networkingv1.Ingress, n int, service string) bool {
 	return service != "" && slices.ContainsFunc(targets(i, n), func(t target) bool { return t.service() == service })
 }
 
-// targetOf returns the backend of a route; false if its Ingress is not in the namespace.
+// targetOf returns the backend of a route. It returns false if the Ingress is not in the namespace.
 func (d *diagnosis) targetOf(r *routing.Route) (target, bool) {
 	i := d.ingress(r.Ingress.Name)
 	if i == nil || r.Ingress.Namespace != d.Namespace {
@@ -204,7 +204,7 @@ func (d *diagnosis) targetOf(r *routing.Route) (target, bool) {
 	return target{}, false
 }
 
-// ruleField returns the field of the rule that a field is in: spec.rules[0].
+// ruleField returns the part of a field that names the rule: spec.rules[0].
 func ruleField(field string) string {
 	rule, _, _ := strings.Cut(field, ".http")
 	return rule

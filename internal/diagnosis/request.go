@@ -57,8 +57,8 @@ func (d *diagnosis) unwanted(r Request, route *routing.Route) {
 	d.add(f)
 }
 
-// byDefault is for a request that a default backend should serve. route is that default backend;
-// nil: none serves the request.
+// byDefault is for a request that a default backend should serve. route is the route to a
+// default backend, or nil if none serves the request.
 func (d *diagnosis) byDefault(r Request, route *routing.Route) {
 	if route != nil {
 		if t, is := d.targetOf(route); is {
@@ -133,8 +133,8 @@ func (d *diagnosis) otherClass(r Request) bool {
 }
 
 // meant returns the rule that was probably meant for the request: one with its Service, or one
-// whose host has a similar first label. Rules for hosts of other tasks do not count. nil: there is
-// none.
+// whose host has a similar first label. Rules for hosts of other tasks do not count. It
+// returns nil if there is none.
 func (d *diagnosis) meant(r Request) (*networkingv1.Ingress, int) {
 	type rule struct {
 		ingress *networkingv1.Ingress
@@ -264,8 +264,8 @@ func nearestRule(r Request, rules []routing.Candidate) *routing.Route {
 	return rules[max(0, slices.Index(paths, near))].Route
 }
 
-// served is for a request that a rule matches: it can be the wrong rule, or what follows can be
-// broken.
+// served is for a request that a rule matches. The rule can be the wrong one, or its backend can
+// be broken.
 func (d *diagnosis) served(r Request, e explained) {
 	t, own := d.targetOf(e.route)
 	switch service := serviceOfRoute(e.route); {
@@ -317,7 +317,7 @@ func (d *diagnosis) wideRule(r Request, route *routing.Route) bool {
 	return true
 }
 
-// olderRule finds a rule to the right Service that gave way to another Ingress of the namespace.
+// olderRule finds a rule to the right Service that lost to another Ingress of the namespace.
 func (d *diagnosis) olderRule(r Request, e explained) bool {
 	for _, c := range e.lost {
 		if c.Route.Ingress != e.route.Ingress && serviceOfRoute(c.Route) == r.Service {

@@ -26,10 +26,10 @@ const (
 
 // Snapshot has the objects of one moment.
 type Snapshot struct {
-	// Namespace is that of all objects except Ingresses, Classes, System, and ConfigMap.
+	// Namespace has all objects except those in Ingresses, Classes, System, and ConfigMap.
 	Namespace string
-	Now       time.Time // Now is the time of the snapshot; zero: no certificate counts as expired
-	// Ingresses are those of all namespaces, which compete for hosts.
+	Now       time.Time // Now is the snapshot's time. If it is zero, no certificate counts as expired.
+	// Ingresses has the Ingresses of all namespaces, because they compete for hosts.
 	Ingresses      []networkingv1.Ingress
 	Classes        []networkingv1.IngressClass
 	Services       []corev1.Service
@@ -38,8 +38,8 @@ type Snapshot struct {
 	Deployments    []appsv1.Deployment
 	Secrets        []corev1.Secret
 	Events         []corev1.Event
-	// System has the Services in the controller's namespace. ConfigMap is that of the controller;
-	// nil: there is none.
+	// System has the Services in the controller's namespace. ConfigMap is the controller's
+	// ConfigMap, or nil if there is none.
 	System    []corev1.Service
 	ConfigMap *corev1.ConfigMap
 }

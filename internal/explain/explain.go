@@ -18,10 +18,10 @@ const Controller = "app.kubernetes.io/part-of=ingresslab,app.kubernetes.io/compo
 // Request is a request for the controller to explain.
 type Request struct {
 	URL     string   // URL is an absolute http or https URL
-	Method  string   // Method is empty for GET
-	Headers []string // Headers are written "Name: value"
-	Client  string   // Client is the IP address of the client; empty: that of the API server
-	// Random is the random value for canaries, from 0 to 1 without 1; empty: 0.5.
+	Method  string   // Method is the HTTP method; empty means GET
+	Headers []string // Headers have the form "Name: value"
+	Client  string   // Client is the client's IP address; empty means the API server's address
+	// Random is the random value for canaries, at least 0 and less than 1. Empty means 0.5.
 	Random string
 }
 
@@ -48,7 +48,7 @@ type Candidate struct {
 	Host, Path, PathType string
 	Service              string
 	Canary, Won          bool
-	// Cause and Args are why the candidate won or lost (routing.Cause); Why is the sentence.
+	// Cause and Args say why the candidate won or lost (routing.Cause). Why is the sentence.
 	Cause string
 	Args  map[string]string
 	Why   string
@@ -106,9 +106,9 @@ func Ask(ctx context.Context, asker Asker, q Request, format string) (string, er
 	var none *kube.NoReadyPodError
 	switch {
 	case errors.As(err, &none) && none.Pod == "":
-		return "", errors.New("the controller is not installed; `ingresslab up` installs it")
+		return "", errors.New("the controller is not installed; run `ingresslab up` to install it")
 	case errors.As(err, &none):
-		return "", fmt.Errorf("the controller is not ready: %w; `ingresslab export-logs` collects what it says", err)
+		return "", fmt.Errorf("the controller is not ready: %w; run `ingresslab export-logs` to collect its logs", err)
 	case err != nil:
 		return "", err
 	}

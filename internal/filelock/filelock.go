@@ -34,7 +34,7 @@ func Acquire(ctx context.Context, path string, waiting func()) (release func(), 
 		if locked && isAt(lock, path) {
 			return func() { _ = errors.Join(os.Remove(path), lock.Close()) }, nil // at worst, an empty file remains
 		}
-		_ = lock.Close() // it was not written
+		_ = lock.Close() // nothing was written, so no data is lost
 		if first {
 			waiting()
 		}

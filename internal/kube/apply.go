@@ -22,12 +22,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// namespaceOf returns the namespace of an object; "default" if it specifies none, as in kubectl.
+// namespaceOf returns the namespace of an object. If the object specifies none, it is "default", as in kubectl.
 func namespaceOf(o *unstructured.Unstructured) string {
 	return cmp.Or(o.GetNamespace(), metav1.NamespaceDefault)
 }
 
-// Apply creates or changes the objects in order, by server-side apply. The resource version of an unchanged object stays. Apply takes
+// Apply creates or changes the objects in order, by server-side apply. An unchanged object keeps its resource version. Apply takes
 // over fields that have other owners. It continues after an error, and returns all errors with the names of their objects.
 func (c *Client) Apply(ctx context.Context, objs ...*unstructured.Unstructured) error {
 	var errs []error
@@ -125,7 +125,7 @@ func (c *Client) Patch(ctx context.Context, o *unstructured.Unstructured, kind t
 	return nil
 }
 
-// translatePatch translates a merge patch as translate does an object.
+// translatePatch translates a merge patch in the same way as translate translates an object.
 func (g *Guest) translatePatch(o *unstructured.Unstructured, kind types.PatchType, patch []byte) ([]byte, error) {
 	if g == nil || kind != types.MergePatchType {
 		return patch, nil
@@ -185,7 +185,7 @@ func (c *Client) dumpKind(ctx context.Context, dir string, gvk schema.GroupVersi
 		return err
 	}
 	for i := range list.Items {
-		list.Items[i].SetManagedFields(nil) // half of the text, without use for the reader
+		list.Items[i].SetManagedFields(nil) // half of the text, and of no use to a reader
 	}
 	text, err := yaml.Marshal(list)
 	if err != nil {

@@ -42,9 +42,9 @@ const (
 // New returns a client for the API server of cfg. It sends no request.
 func New(cfg *rest.Config) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
-	// The API server's flow control is sufficient; client-go's default of 5 requests per second is slow.
+	// Disable client-go's limit of 5 requests per second. The API server's own flow control is sufficient.
 	cfg.QPS = -1
-	// A warning of the API server would be a log line inside a report. Authors of manifests see it in kubectl.
+	// Drop the API server's warnings, which would be log lines inside a report. Authors of manifests see them in kubectl.
 	cfg.WarningHandler = rest.NoWarnings{}
 	clientset, typedErr := kubernetes.NewForConfig(inProtobuf(cfg))
 	dyn, dynamicErr := dynamic.NewForConfig(cfg)

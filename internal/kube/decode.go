@@ -157,7 +157,7 @@ func syntaxError(err error) error {
 // removal is an API version that Kubernetes has removed.
 type removal struct {
 	apiVersion string
-	kinds      []string // empty: all
+	kinds      []string // empty means all kinds
 	since      string   // the Kubernetes release that removed it
 	use        string
 	hint       string // other changes to the manifest

@@ -31,7 +31,7 @@ type Output struct {
 	Stdout, Stderr []byte // the first 4 MiB of each
 }
 
-// Exec runs a command in a container and waits for its end. As kubectl exec, it uses a WebSocket, and falls back to SPDY if the API
+// Exec runs a command in a container and waits until it ends. Like kubectl exec, it uses a WebSocket, and falls back to SPDY if the API
 // server or a proxy does not support it (https://kubernetes.io/blog/2024/08/20/websockets-transition/). An exit code
 // other than 0 is no error.
 func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
@@ -51,7 +51,7 @@ func (c *Client) Exec(ctx context.Context, command Command) (Output, error) {
 		return Output{}, fmt.Errorf("exec in pod %s/%s: %w", command.Namespace, command.Pod, err)
 	}
 	var stdout, stderr bytes.Buffer
-	// client-go logs an error if the connection ends during a ping, which is expected here.
+	// Drop client-go's log: it reports an error if the connection ends during a ping, which is normal when a command ends.
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: capWriter{&stdout}, Stderr: capWriter{&stderr}})
 	output := Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}

@@ -31,7 +31,7 @@ func (c *Client) AsGuest(g Guest) *Client {
 type ForeignNamespaceError struct{ Name string }
 
 func (e *ForeignNamespaceError) Error() string {
-	return fmt.Sprintf("namespace %s is there and was not made by ingresslab; it is left alone", e.Name)
+	return fmt.Sprintf("namespace %s exists, but ingresslab did not create it; use another cluster, or delete the namespace", e.Name)
 }
 
 // respect returns a *ForeignNamespaceError for a namespace without the labels of the lab.
@@ -54,7 +54,7 @@ func (g *Guest) translate(o *unstructured.Unstructured) *unstructured.Unstructur
 	}
 	o = o.DeepCopy()
 	if o.GetKind() == "Ingress" {
-		// In the spec, or in the annotation of Kubernetes before 1.18.
+		// The class is in the spec or, in the style of Kubernetes before 1.18, in an annotation.
 		for _, path := range [][]string{{"spec", "ingressClassName"}, {"metadata", "annotations", "kubernetes.io/ingress.class"}} {
 			class, _, _ := unstructured.NestedString(o.Object, path...)
 			if ours, known := g.Classes[class]; known {

@@ -86,7 +86,7 @@ func (c *Client) waitNamespaceGone(ctx context.Context, name string) error {
 	case err != nil && failed != nil && !errors.Is(failed, ctx.Err()):
 		return fmt.Errorf("namespace %s: %w", name, failed)
 	case err != nil:
-		return fmt.Errorf("namespace %s is still there%s: %w", name, leftIn(last), err)
+		return fmt.Errorf("namespace %s still exists%s: %w", name, leftIn(last), err)
 	}
 	return nil
 }

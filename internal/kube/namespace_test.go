@@ -90,7 +90,7 @@ func TestDeleteNamespaceReportsRemainingObjects(t *testing.T) {
 		defer cancel()
 		err := NewFor(set, nil, nil).DeleteNamespace(ctx, "shop", true)
 		if !errors.Is(err, context.DeadlineExceeded) ||
-			!strings.Contains(err.Error(), "namespace shop is still there (pods has 1 resource instances)") {
+			!strings.Contains(err.Error(), "namespace shop still exists (pods has 1 resource instances)") {
 			t.Errorf("got %v", err)
 		}
 	})

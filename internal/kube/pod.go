@@ -82,7 +82,7 @@ func containerTrouble(cs corev1.ContainerStatus) string {
 	return ""
 }
 
-// maxTroubles limits the pods in an error; the reasons are usually the same.
+// maxTroubles is the maximum number of pods in an error. Their reasons are usually the same.
 const maxTroubles = 2
 
 // troubles joins the reasons why pods are not Ready.
@@ -139,7 +139,7 @@ func (c *Client) lastWarning(ctx context.Context, o *unstructured.Unstructured) 
 	return fmt.Sprintf(" (last warning: %s: %s)", last.Reason, strings.TrimSpace(last.Message))
 }
 
-// eventTime returns the time of an Event's last occurrence. The field depends on the API of the recorder.
+// eventTime returns the time of an Event's last occurrence. Which field has it depends on the API that the recorder uses.
 func eventTime(e corev1.Event) int64 {
 	for _, t := range []metav1.Time{e.LastTimestamp, {Time: e.EventTime.Time}} {
 		if !t.IsZero() {
@@ -262,7 +262,7 @@ func toPod(r *rest.Request, namespace, pod string, port int32, path string, quer
 	return r
 }
 
-// serverMessage returns the status and the text body of an error response from client-go's error, or zero values.
+// serverMessage returns the status and the text body of an error response, which client-go's error contains, or zero values.
 func serverMessage(err error) (status int, body []byte) {
 	var refused apierrors.APIStatus
 	if !errors.As(err, &refused) || refused.Status().Details == nil {

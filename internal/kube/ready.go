@@ -250,7 +250,7 @@ func daemonSetReady(d *appsv1.DaemonSet) verdict {
 	return isReady()
 }
 
-// statefulSetReady has the conditions of deploymentReady, except that for old pods.
+// statefulSetReady checks the same conditions as deploymentReady, except the one about old pods.
 func statefulSetReady(s *appsv1.StatefulSet) verdict {
 	d := &appsv1.Deployment{ObjectMeta: s.ObjectMeta, Spec: appsv1.DeploymentSpec{Replicas: s.Spec.Replicas}}
 	d.Status.ObservedGeneration = s.Status.ObservedGeneration

@@ -171,7 +171,7 @@ type Grade struct {
 	Choice string `json:"choice"`
 	Truth  string `json:"truth"`
 	Right  bool   `json:"right"`
-	// Why explains the right answer. Evidence proves it with a request and its response, or with a
+	// Why explains the right answer. Evidence shows it with a request and its response, or with a
 	// field of an object.
 	Why      string `json:"why"`
 	Evidence string `json:"evidence"`

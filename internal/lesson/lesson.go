@@ -80,7 +80,7 @@ func (l *Lesson) PageOf(task string) int {
 // All returns the introduction and the pages.
 func (l *Lesson) All() []Page { return append([]Page{l.Intro}, l.Pages...) }
 
-// Replayed reports whether a replay does something for the block.
+// Replayed reports whether a replay writes or runs the block.
 func (b *Block) Replayed() bool { return b.Kind == File || b.Kind == Console && !b.Skip }
 
 // Expected returns the recorded output with a final line break, or "".
@@ -91,7 +91,7 @@ func (c *Command) Expected() string {
 	return strings.Join(c.Output, "\n") + "\n"
 }
 
-// hostPort matches an address in a text: of this machine, below localhost, or with a name for
+// hostPort matches HOST:PORT in a text, if the host is this machine, below localhost, or a name for
 // --resolve. It must not match the address of a pod or the name of a Service.
 var hostPort = regexp.MustCompile(
 	`(127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9*-]+\.)*localhost|(?:[A-Za-z0-9*-]+\.)+[A-Za-z]{2,})(:|\)? port )(\d{2,5})\b`)

@@ -88,7 +88,7 @@ func Normalize(output string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// addressV4 keeps loopback addresses, and the port of others unless it is a client's.
+// addressV4 keeps a loopback address. Of other addresses, it keeps only a port that is no client's.
 func addressV4(found string) string {
 	m := ipv4.FindStringSubmatch(found)
 	address, err := netip.ParseAddr(m[1])

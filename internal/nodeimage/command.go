@@ -48,7 +48,7 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// lastLine returns the last line of the output, which usually has the reason.
+// lastLine returns the last line of the output, which usually contains the reason.
 func (f *failure) lastLine() string { return f.tail[strings.LastIndexByte(f.tail, '\n')+1:] }
 
 // reason returns a short reason for err.
@@ -153,9 +153,9 @@ func (w *lineWriter) flush() {
 
 func (w *lineWriter) tail() string { return strings.Join(w.last, "\n") }
 
-// stage fills a directory. Its result depends only on its digest's inputs, so it is reused.
+// stage fills a directory. Its digest covers all inputs, so a result with that digest is reused.
 type stage struct {
-	name   string // for users
+	name   string // shown to users
 	key    string // letters only, for the name in the cache
 	digest string // hexadecimal, of all inputs
 	// run fills the empty directory dir. detail reports the current activity.
@@ -165,7 +165,7 @@ type stage struct {
 // digestLength is the number of hexadecimal digits in names. 48 bits are enough for a few builds.
 const digestLength = 12
 
-// workPrefix marks incomplete directories.
+// workPrefix starts the names of incomplete results.
 const workPrefix = "work-"
 
 // pipeline runs stages and keeps their results.

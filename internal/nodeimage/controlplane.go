@@ -14,13 +14,13 @@ import (
 type Programs struct {
 	// Dir contains etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
 	Dir               string
-	KubernetesVersion string // the version of all except etcd: v1.36.3
+	KubernetesVersion string // the version of the programs except etcd, such as v1.36.3
 }
 
 // etcdProgram is the only program of a control plane that is not part of Kubernetes.
 const etcdProgram = "etcd"
 
-// controlPlanePrograms returns the other programs.
+// controlPlanePrograms returns the programs of a control plane that are part of Kubernetes.
 func controlPlanePrograms() []string {
 	return []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 }
@@ -43,9 +43,9 @@ func ControlPlanePresent(o Options) (Programs, bool, error) {
 	return p, kubeBin(p.Dir).missing() == nil, nil
 }
 
-// ControlPlane checks and returns the programs in Options.KubeBin. By default, it compiles them from
-// Go modules if necessary, which takes minutes and needs Go and disk space, but no root or Docker.
-// If ctx ends, the next build resumes. If the machine is the reason, the error is ErrCannotCompile.
+// ControlPlane checks and returns the programs in Options.KubeBin. If that is not set, it compiles
+// them from Go modules once, in several minutes, without root or Docker. If ctx ends, the next run
+// resumes. If this machine cannot compile the programs, the error is ErrCannotCompile.
 func ControlPlane(ctx context.Context, o Options) (Programs, error) {
 	o = o.complete()
 	if o.KubeBin != "" {
@@ -108,7 +108,7 @@ func (r recipe) controlPlaneStages(p pipeline, with runner) []stage {
 	})
 }
 
-// ErrCannotCompile means that this machine cannot compile the control plane; the text says why.
+// ErrCannotCompile means that this machine cannot compile the programs. The wrapping error says why.
 var ErrCannotCompile = errors.New("cannot compile the control plane on this machine")
 
 // spaceControlPlane is the disk space for compiling the control plane with empty caches.
@@ -117,7 +117,7 @@ const spaceControlPlane = 4 * gibibyte
 // checkCompiler checks the requirements for compiling the control plane.
 func (h host) checkCompiler(cacheDir string) error {
 	if h.system != "linux" {
-		return fmt.Errorf("%w: it runs only on Linux, and this machine runs %s", ErrCannotCompile, h.system)
+		return fmt.Errorf("%w: the control plane runs only on Linux, and this machine runs %s", ErrCannotCompile, h.system)
 	}
 	if _, err := h.find("go"); err != nil {
 		return fmt.Errorf("%w: the go command is not in PATH; install Go, or set %s to a directory with the programs",
@@ -183,8 +183,8 @@ func kubernetesVersionIn(answer string) (string, error) {
 // kubectlKey is the stage that compiles only kubectl.
 const kubectlKey = "kubectl"
 
-// Kubectl returns the path of a kubectl with the version of the nodes: from a node image that was
-// built on this machine, or compiled once, which needs Go and takes a minute or two.
+// Kubectl returns the path of a kubectl in the version of the nodes. It takes it from a node image
+// that was built on this machine, or compiles it once, which needs Go and takes a minute or two.
 func Kubectl(ctx context.Context, o Options) (string, error) {
 	o = o.complete()
 	r, err := readRecipe(o.Source, runtime.GOARCH)

@@ -124,7 +124,7 @@ func TestControlPlaneResumesAfterInterruption(t *testing.T) {
 		}
 		return compile.do(ctx, c)
 	}}
-	if _, err := ControlPlane(ctx, o); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "resumes here") {
+	if _, err := ControlPlane(ctx, o); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "again to resume") {
 		t.Errorf("err = %v", err)
 	}
 	r.replies["go build"] = compile

@@ -41,10 +41,10 @@ func explainEngine(err error) error {
 	return fmt.Errorf("%w: %s; %s", ErrNoEngine, reason(err), remedy)
 }
 
-// Time limits of a pull. Without an answer, a build follows; a slow connection gets more time.
+// Time limits of a pull. If no registry answers, a build follows. A slow download gets more time.
 const (
 	firstAnswer = 10 * time.Second
-	nextAnswer  = 10 * time.Minute // docker reports layers, not bytes
+	nextAnswer  = 10 * time.Minute // long, because docker reports complete layers, not bytes
 )
 
 var (
@@ -79,7 +79,7 @@ func (e engine) load(ctx context.Context, archive string) error {
 	return nil
 }
 
-// removeOthers ignores Docker's errors, because a cluster might still use an image.
+// removeOthers removes older images. It ignores errors, because a cluster might still use an image.
 func (e engine) removeOthers(ctx context.Context, repository, keep string) error {
 	list, err := output(ctx, e.runner, command{
 		name: "docker", args: []string{"image", "list", "--format", "{{.Repository}}:{{.Tag}}", repository},
@@ -100,7 +100,7 @@ func (e engine) removeOthers(ctx context.Context, repository, keep string) error
 	return nil
 }
 
-// ErrCannotBuild means that this machine cannot build a node image; the text has the alternative.
+// ErrCannotBuild means that this machine cannot build a node image. The wrapping error says why.
 var ErrCannotBuild = errors.New("cannot build a node image on this machine")
 
 // alternative is the advice for a machine that cannot build.

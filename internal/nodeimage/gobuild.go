@@ -95,7 +95,7 @@ func isPackage(line string) bool {
 	return line != "" && !strings.ContainsAny(line, " \t:#")
 }
 
-// explain adds the messages. Compilers run in parallel, so the output can end with import paths.
+// explain adds the compilers' messages to err. They need not be the last lines of a parallel build.
 func (l *buildLog) explain(err error) error {
 	var failed *failure
 	if !errors.As(err, &failed) || len(l.problems) == 0 {
@@ -104,8 +104,8 @@ func (l *buildLog) explain(err error) error {
 	return &failure{command: failed.command, tail: strings.Join(l.problems, "\n"), err: failed.err}
 }
 
-// compilerGC returns a GOGC (https://go.dev/doc/gc-guide#GOGC) that makes compiling fast with enough
-// memory (docs/node-image.md), unless the user set one. It does not affect the result.
+// compilerGC returns a GOGC (https://go.dev/doc/gc-guide#GOGC) that speeds up compiling with
+// enough memory (docs/node-image.md), unless the user has set GOGC. The binaries are the same.
 func compilerGC(getenv func(string) string, memory uint64) []string {
 	const enough = 8 << 30 // bytes; a cautious estimate
 	if getenv("GOGC") != "" || memory < enough {
@@ -136,7 +136,7 @@ func totalMemory() uint64 {
 // component is a set of Go programs of one module for the image.
 type component struct {
 	key    string // prefix of the stage's results
-	name   string // for users
+	name   string // shown to users
 	module string // the directory of the nested module. Default: key.
 	// of is the module that has the component's version. It is empty for programs of this project.
 	of string
@@ -145,7 +145,7 @@ type component struct {
 	binaries []string // the resulting files. go build chooses the names, unless there is only one
 	tags     []string
 	plain    []string // patterns of large packages that are compiled without optimization
-	// variables are -X settings, PACKAGE.NAME=VALUE; {version}, {major}, {minor}, {date} are of's.
+	// variables are PACKAGE.NAME=VALUE for -X. {version}, {major}, {minor}, {date} are values of `of`.
 	variables []string
 }
 
@@ -159,7 +159,7 @@ const (
 	etcdKey         = "etcd"
 )
 
-// components are in build order. Kubernetes takes most of the time; others reuse its packages.
+// components are in build order. Kubernetes takes most of the time. Others reuse its packages.
 func components() []component {
 	return []component{
 		kubernetes(controlPlaneKey, "Kubernetes control plane", controlPlanePrograms()...),
@@ -245,7 +245,7 @@ func (c component) needsDate() bool {
 	return strings.Contains(strings.Join(c.variables, " "), "{date}")
 }
 
-// linkerFlags returns -ldflags for the version (vMAJOR.MINOR...) and date (RFC 3339) of module of.
+// linkerFlags returns -ldflags for c.of's version (vMAJOR.MINOR...) and date (RFC 3339).
 func (c component) linkerFlags(version, date string) string {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -281,11 +281,11 @@ func (c component) buildArguments(out, version, date string) []string {
 // noDebugInformation saves compile time. The linker drops debug information anyway.
 const noDebugInformation = "-dwarf=false"
 
-// sharedFlags is the -gcflags of all programs that a user compiles: these, the CLI (Makefile) and
-// the project's images. With the same flags, they share packages in Go's build cache.
+// sharedFlags is the -gcflags of all programs that a user compiles: components, the CLI
+// (Makefile), and the project's images. With the same flags, they share packages in Go's build cache.
 const sharedFlags = "all=" + noDebugInformation
 
-// describe returns a text that changes when the build of the same sources changes.
+// describe returns a text that changes when the build settings change.
 func (c component) describe() string {
 	return fmt.Sprintf("%q %q", c.buildArguments("out", "{version}", "{date}"), c.binaries)
 }

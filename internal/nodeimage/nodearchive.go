@@ -34,7 +34,7 @@ type nodeArchive struct {
 // archiveFile is the result of the stage.
 const archiveFile = "node-image.tar"
 
-// recipeLabel is the label with the full digest. The tag has only its prefix.
+// recipeLabel is the image label with the recipe's full digest. The tag has only the first digits.
 const recipeLabel = "io.ingresslab.recipe"
 
 func (s nodeArchive) run(ctx context.Context, dir string, detail func(string)) error {
@@ -85,7 +85,7 @@ func nodeConfig(r recipe, layerDigest string) v1.ConfigFile {
 	}
 }
 
-// nodeDescription returns a digest of this package's files and settings in an image.
+// nodeDescription returns a digest of the files and settings that this package adds to an image.
 func nodeDescription() string {
 	return digestOf(podnetManifest, journaldConf, oomScoreConf, oomScoreScript,
 		containerdOption, containerdBeside, containerdAfterAll, criBaseWithout)
@@ -157,7 +157,7 @@ func (w layerWriter) addTree(ctx context.Context, over tree) error {
 		for i, char := range name {
 			if parent := name[:i]; char == '/' && !w.written[parent] {
 				if _, own := over[parent]; own {
-					continue // the sorted order contains it before this file
+					continue // over contains this directory, which sorts before its files
 				}
 				if err := w.add(parent, entry{mode: fs.ModeDir | 0o755}); err != nil {
 					return fmt.Errorf("%s: %w", parent, err)

@@ -67,9 +67,9 @@ type Image struct {
 	Origin            string // where Ensure got the image: one of the constants
 }
 
-// Ensure returns a node image in Docker. It pulls or builds one, in the package comment's order.
-// A build takes minutes; if ctx ends, the next one reuses its stages. If the machine is the reason
-// for a failure, the error is ErrNoEngine or ErrCannotBuild.
+// Ensure returns a node image in Docker: the first that it can find, pull, or build (see above).
+// A build takes several minutes. If ctx ends, the next build resumes it. The error is ErrNoEngine
+// without Docker, and ErrCannotBuild if this machine cannot build an image.
 func Ensure(ctx context.Context, o Options) (Image, error) {
 	o = o.complete()
 	// A recipe error matters only for a build.
@@ -94,10 +94,10 @@ func Ensure(ctx context.Context, o Options) (Image, error) {
 	return Image{Ref: r.ref(), KubernetesVersion: r.kubernetesVersion(), Origin: OriginBuilt}, nil
 }
 
-// resumable adds to the error of an interrupted build that the next one reuses its stages.
+// resumable adds to the error of an interrupted build how to resume it.
 func resumable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w; the next run resumes here: %w", ctx.Err(), err)
+		return fmt.Errorf("build interrupted (%w); run the command again to resume: %w", ctx.Err(), err)
 	}
 	return err
 }
@@ -184,7 +184,7 @@ func (o Options) build(ctx context.Context, r recipe) error {
 	return b.run(ctx)
 }
 
-// Pull is Ensure without building. Without a registry, it fails in seconds, or with ErrNoEngine.
+// Pull is like Ensure, but never builds. It fails in seconds without a registry, or with ErrNoEngine.
 func Pull(ctx context.Context, o Options) (Image, error) {
 	o = o.complete()
 	// Without a recipe, find searches only for kind's image.
@@ -205,7 +205,7 @@ type build struct {
 	kindDir  string
 }
 
-// stages starts with the root file system, which detects problems of the machine early.
+// stages returns a build's stages. The root file system is first, to find machine problems early.
 func (b build) stages() []stage {
 	stages := []stage{{
 		name: "Debian root file system", key: rootfsKey, digest: b.recipe.digests[rootfsKey],
@@ -234,7 +234,7 @@ func (b build) built(key string) string {
 	return b.pipeline.path(stage{key: key, digest: b.recipe.digests[key]})
 }
 
-// compiled reports whether the stages with the most time and disk space are done.
+// compiled reports whether the stages that need the most time and disk space are done.
 func (b build) compiled() bool {
 	for _, key := range []string{controlPlaneKey, kubernetesKey} {
 		if _, err := os.Stat(b.built(key)); err != nil {

@@ -183,7 +183,7 @@ func dropped(name string, header *tar.Header) bool {
 
 // criBaseWithout is the field to remove from containerd's base specification: no resource limits,
 // as in kind's Dockerfile. kind also adds a hook that hides the product name of the machine from
-// pods. It is not used here, because crun runs it after a root file system has become read-only.
+// pods. This image omits it, because crun runs it after a root file system has become read-only.
 const criBaseWithout = "rlimits"
 
 // criBase converts the output of `ctr oci spec` to the base specification of containers on a node.

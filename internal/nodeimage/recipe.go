@@ -31,7 +31,7 @@ var (
 	oomScoreScript string
 )
 
-// layoutVersion changes with the code that assembles the parts. Digests cover everything else.
+// layoutVersion must change with the code that assembles the parts. Digests cover all other inputs.
 const layoutVersion = "1"
 
 // kindModule provides the entrypoint and the services of a node.
@@ -56,7 +56,7 @@ const (
 // ErrNoSource means that there is no checkout to compile from.
 var ErrNoSource = errors.New("not a checkout of ingresslab, which is required to compile the programs of a cluster")
 
-// readRecipe only reads files, because every command checks with it whether an image is up to date.
+// readRecipe only reads files, to be fast: every command calls it to check for an up-to-date image.
 func readRecipe(source, arch string) (recipe, error) {
 	r := recipe{source: source, arch: arch, versions: map[string]string{}, digests: map[string]string{}}
 	root, err := readModule(filepath.Join(source, "go.mod"))

@@ -162,7 +162,7 @@ func debianMirror(ctx context.Context, r runner) (string, error) {
 	if !errors.Is(err, errNoMirror) {
 		return mirror, err
 	}
-	// The origin of an archive is in its index, which a new machine does not have yet.
+	// Download the indexes, which contain the archives' origins. A new machine has none yet.
 	update := command{name: "apt-get", args: []string{"update", "-qq"}}
 	if err := r.run(ctx, update); err != nil {
 		return "", fmt.Errorf("read package lists: %w", err)
@@ -209,7 +209,7 @@ func aptOptions(ctx context.Context, r runner) ([]string, error) {
 	options := []string{`Acquire::Retries "3";`}
 	for line := range strings.Lines(dump) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "Acquire::http") { // and https
+		if strings.HasPrefix(line, "Acquire::http") { // this prefix matches https, too
 			options = append(options, line)
 		}
 	}

@@ -61,8 +61,8 @@ type placed struct {
 	ref string
 }
 
-// place assigns an image to each reference of kubeadm except pause, containerd's sandbox image, and
-// the pod network. Without an image, a node would wait forever, so that is an error.
+// place assigns an image to containerd's sandbox image, the pod network, and each image of kubeadm
+// except pause. A missing image is an error, because a node would wait for it forever.
 func place(kubeadmList, sandbox string) ([]placed, error) {
 	refs := []string{sandbox, podnetRef}
 	for _, ref := range strings.Fields(kubeadmList) {
@@ -181,7 +181,7 @@ func binaryLayer(binary string) (v1.Layer, error) {
 }
 
 // contentStore is the stage that creates /var/lib/containerd of a node with the system images. The
-// database format is private, so it runs the new containerd for seconds, with its own directories.
+// database format is private, so the stage runs the new containerd for seconds, in new directories.
 type contentStore struct {
 	arch    string
 	kindDir string                  // directory of the kind module
@@ -238,7 +238,7 @@ func (s contentStore) required(ctx context.Context) ([]placed, error) {
 
 // fill imports the archive into root and checks the names. If containerd exits, all commands stop.
 func (s contentStore) fill(ctx context.Context, root, archive string, images []placed) (err error) {
-	// Not in the cache, because the path of a socket is limited to 107 bytes (unix(7)).
+	// Do not use the cache: a path in it can exceed 107 bytes, the limit for sockets (unix(7)).
 	state, err := os.MkdirTemp("", "ingresslab-containerd-")
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func missing(list string, images []placed) error {
 	}
 	for _, image := range images {
 		if !present[image.ref] {
-			return fmt.Errorf("containerd did not import %s, only: %s", image.ref, list)
+			return fmt.Errorf("containerd did not import %s; it imported only %s", image.ref, list)
 		}
 	}
 	return nil
@@ -313,7 +313,7 @@ address = %q
 `, root, filepath.Join(state, "run"), socket, socket+".ttrpc")
 }
 
-// startTimeout is generous, because containerd only opens an empty database.
+// startTimeout is generous: containerd only has to open an empty database.
 const startTimeout = 30 * time.Second
 
 var errSlowStart = fmt.Errorf("not ready after %s", startTimeout)

@@ -39,7 +39,7 @@ type Leaf struct {
 	Groups    []string
 	Hosts     []string // Hosts and Addresses are the names and IP addresses of a server
 	Addresses []netip.Addr
-	// Usages limits the use of the key. Default: client authentication, and server authentication with Hosts or Addresses.
+	// Usages limits the use of the key. The default is client authentication and, with Hosts or Addresses, server authentication.
 	Usages []x509.ExtKeyUsage
 }
 
@@ -163,7 +163,7 @@ func EncodeKey(key crypto.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// Write writes NAME.key and then NAME.crt into dir, readable for the owner only. So, a certificate never lacks its key.
+// Write writes NAME.key and then NAME.crt into dir, readable for the owner only. In this order, a certificate never lacks its key.
 func (p KeyPair) Write(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -30,7 +30,7 @@ type Expectation struct {
 // Certificate describes the expected server certificate.
 type Certificate struct {
 	Names []string // all DNS names, in any order; nil accepts any
-	// Fingerprint is that of TLS; empty accepts any. Owner describes the certificate for the error.
+	// Fingerprint is the expected TLS.Fingerprint; empty accepts any. Owner describes the certificate for the error.
 	Fingerprint, Owner string
 }
 
@@ -46,7 +46,7 @@ func (m Mismatch) String() string {
 	return fmt.Sprintf("%s: expected %s, observed %s", m.Field, m.Expected, m.Observed)
 }
 
-// Compare returns the mismatches of a response. Do not compare an Observation with Err, because a missing response is not a wrong one.
+// Compare returns the mismatches of a response. Do not pass an Observation whose Err is set, because a missing response is not a wrong one.
 func Compare(e Expectation, o Observation) []Mismatch {
 	var all []Mismatch
 	if e.Status != 0 && e.Status != o.Status {
@@ -189,7 +189,7 @@ type Received struct {
 	Header                                    map[string]string // as in Expectation, for request headers
 }
 
-// echo is the part of the response of /echo that an Received is about.
+// echo is the part of the response of /echo that a Received describes.
 type echo struct {
 	Method   string           `json:"method"`
 	Path     string           `json:"path"`

@@ -39,7 +39,7 @@ type Observation struct {
 	Served      *Served       // the pod that responded; nil if no header identifies one
 	Reason      string        // the controller's reason; empty without one
 	TLS         *TLS          // nil for a plain connection
-	// Err is the reason for a missing or incomplete response. Status and Header can be known even so.
+	// Err is the reason for a missing or incomplete response. Status and Header can be set even if Err is.
 	Err error
 }
 
@@ -87,8 +87,8 @@ func observeTLS(state *tls.ConnectionState) *TLS {
 	return seen
 }
 
-// explain turns a transport error into a sentence with the address. It wraps the cause. The end of outer, the caller's context, differs
-// from the timeout of the request.
+// explain turns a transport error into a sentence with the address. It wraps the cause. It distinguishes the end of outer, the caller's
+// context, from the timeout of the request.
 func explain(outer context.Context, err error, address string, timeout time.Duration) error {
 	var client *url.Error
 	if errors.As(err, &client) {

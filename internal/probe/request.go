@@ -23,7 +23,7 @@ import (
 
 // Limits of a Request.
 const (
-	DefaultTimeout = 5 * time.Second // of a Request without one
+	DefaultTimeout = 5 * time.Second // of a Request without a Timeout
 	MaxBody        = 1 << 20         // limits the recorded part of a body, in bytes
 	maxRedirects   = 10              // of a Request with Follow
 )
@@ -44,7 +44,7 @@ type Request struct {
 	Timeout     time.Duration    // of the whole exchange; zero means DefaultTimeout
 }
 
-// Addresses are the targets of connections as host:port. For an empty one, the URL has the target.
+// Addresses are the targets of connections as host:port. An empty address means the host and port in the URL.
 type Addresses struct {
 	HTTP  string // for http URLs
 	HTTPS string // for https URLs

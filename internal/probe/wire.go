@@ -25,7 +25,7 @@ type wireRequest struct {
 	Address string        `json:"address,omitempty"`
 }
 
-// wireObservation is the Observation of that program.
+// wireObservation is the Observation that the program in the pod returns.
 type wireObservation struct {
 	Status    int           `json:"status,omitempty"`
 	Proto     string        `json:"proto,omitempty"`
@@ -37,8 +37,8 @@ type wireObservation struct {
 	Error     string        `json:"error,omitempty"`
 }
 
-// Encode returns a request as text for Answers in a pod. The connection goes to address (host:port), or to that of the URL if it is
-// empty. The text has the cookies. A client certificate is an error.
+// Encode returns a request as text for Answers in a pod. The connection goes to address (host:port), or to the URL's host if address is
+// empty. The text contains the cookies. A client certificate is an error.
 func Encode(r Request, address string) (string, error) {
 	if r.Certificate != nil {
 		return "", errors.New("a request from a pod cannot have a client certificate")

@@ -23,7 +23,7 @@ import (
 
 const (
 	version = 1
-	// lockTimeout bounds the wait for another writer, which needs milliseconds.
+	// lockTimeout limits the wait for another writer, which usually takes milliseconds.
 	lockTimeout = 5 * time.Second
 )
 
@@ -47,7 +47,7 @@ type Record struct {
 	Seen     time.Time       `json:"seen"`               // the time of the latest activity
 }
 
-// Task is a task that was done or for which a hint was opened; Done is zero in the second case.
+// Task is a task that was done or for which a hint was opened. Done is zero if it was not done.
 type Task struct {
 	Done   time.Time `json:"done,omitzero"`
 	Solved bool      `json:"solved,omitempty"` // reports whether the tutor solved the task
@@ -220,7 +220,7 @@ func (s *Store) lock(ctx context.Context) (release func(), err error) {
 	return filelock.Acquire(ctx, s.file+".lock", func() {})
 }
 
-// replace writes and renames a new file. The caller holds the lock, so it overwrites a leftover.
+// replace writes and renames a new file. The caller holds the lock, so any new file is a leftover.
 func (s *Store) replace(data []byte) error {
 	next := s.file + ".new"
 	if err := s.write(next, data); err != nil {

@@ -58,7 +58,7 @@ func (fs Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err returns the diagnostics as an error, or nil without any: a nil Diagnostics in an error interface is not nil.
+// Err returns the diagnostics as an error, or nil if there are none. A nil Diagnostics would be an error that is not nil.
 func (fs Diagnostics) Err() error {
 	if len(fs) == 0 {
 		return nil
@@ -92,7 +92,7 @@ func (p Positions) At(path string) Position {
 	}
 }
 
-// Without returns the diagnostics for fields that before has none for, because a later check repeats the error in other words.
+// Without returns the diagnostics for fields that have none in before, because a later check repeats an error in other words.
 func (fs Diagnostics) Without(before Diagnostics) Diagnostics {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Diagnostic) bool {
 		return f.Path != "" && slices.ContainsFunc(before, func(b Diagnostic) bool { return b.File == f.File && b.Path == f.Path })

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Nearest returns the candidate that is most similar to name, or "" without a similar one. At most a third of the letters differ,
-// or one in a short name. A name that is the prefix of exactly one candidate is similar to it, too. Case is ignored.
+// Nearest returns the candidate that is most similar to name, or "" without a similar one. Similar means that at most a third
+// of the letters differ, or one in a short name. A name that is the prefix of exactly one candidate is similar to it, too. Case is ignored.
 func Nearest(name string, candidates []string) string {
 	length := utf8.RuneCountInString(name)
 	best, bestDistance := "", max(length/3, 1)+1

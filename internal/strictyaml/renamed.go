@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// renamed lists the keys of the lab's files that have a new name. Version 2 removes it.
+// renamed lists the keys of the lab's files that have a new name. Remove it in version 2.
 var renamed = map[string][]string{
 	"arrived":    {"received"},
 	"authority":  {"ca"},

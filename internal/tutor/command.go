@@ -53,7 +53,7 @@ func (t *Tutor) turn(to int) {
 	t.arrive()
 }
 
-// arrive runs what a page starts with.
+// arrive requests the question if the page is the quiz.
 func (t *Tutor) arrive() {
 	if t.pages[t.at].Kind == QuizPage && !t.quiz.asking {
 		t.quiz = Quiz{asking: true}
@@ -68,7 +68,7 @@ func (t *Tutor) ask(text string, then func()) {
 	}
 }
 
-// idle reports whether no operation is in progress. Otherwise, it tells the student.
+// idle reports whether no operation is in progress. If one is, it tells the student.
 func (t *Tutor) idle() bool {
 	if t.busy != "" {
 		t.say(Info, "Wait until this is done: "+t.busy)
@@ -113,7 +113,7 @@ func (t *Tutor) askSkip() {
 	t.ask(fmt.Sprintf("Solve %s for you, and go to the next page?", strings.Join(titles, ", ")), func() { t.solve(ids, true) })
 }
 
-// unsolved returns the tasks up to a position that must be solved before the task there.
+// unsolved returns the tasks to solve, in order, until the task at index last is solved.
 func (t *Tutor) unsolved(last int) []string {
 	var ids []string
 	for _, task := range t.lab.Tasks[:last+1] {

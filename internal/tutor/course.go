@@ -40,7 +40,7 @@ func (c Course) pages() []Page {
 	return append(all, Page{Kind: SummaryPage, Title: "Summary"})
 }
 
-// findPage returns a title's index. number decides between equal ones and replaces a missing one.
+// findPage returns the index of the page with a title. It uses number if no title or several match.
 func findPage(pages []Page, title string, number int) int {
 	if number >= 0 && number < len(pages) && pages[number].Title == title {
 		return number
@@ -66,13 +66,13 @@ func (t *Tutor) posed(e Posed) {
 	}
 }
 
-// choose answers the quiz with the choice of an index.
+// choose answers the quiz with the choice at an index.
 func (t *Tutor) choose(i int) {
 	q := t.quiz.Question
 	switch {
 	case t.pages[t.at].Kind != QuizPage:
 		t.say(Info, "This page has no quiz.")
-	case q == nil: // the question is on its way
+	case q == nil: // the question has not arrived yet
 	case i < 0 || i >= len(q.Choices):
 		t.say(Info, "There is no such choice.")
 	case t.idle():

@@ -10,7 +10,7 @@ import (
 // Event is an input of a Tutor: a Command or Choose of the student, or the result of an Effect.
 type Event any
 
-// Effect is an operation that a Tutor requests. Effects run in parallel, but never two of a kind.
+// Effect is an operation that a Tutor requests. Effects of different kinds run in parallel.
 type Effect any
 
 // Command is a request of the student.
@@ -33,14 +33,14 @@ const (
 	Quit
 )
 
-// Choose answers the quiz with the choice of an index.
+// Choose answers the quiz with the choice at this index.
 type Choose int
 
 // The results of effects. Err reports why an effect failed.
 type (
 	// Woke is the end of a Sleep.
 	Woke struct{ Seq int }
-	// Polled is the result of Poll. Gone reports, with Err, that the cluster no longer exists.
+	// Polled is the result of Poll. Gone, with Err, reports that the cluster does not exist.
 	Polled struct {
 		State lab.State
 		Err   error
@@ -93,7 +93,7 @@ type FileState struct {
 	Pending []string
 }
 
-// The effects. The result of each has a similar name; Exit has none.
+// The effects. The result of each effect has a similar name. Exit has no result.
 
 type (
 	// Sleep waits for a time. Seq identifies the sleep in Woke.

@@ -126,7 +126,7 @@ func (f *Files) solutionFiles(task string) []string {
 		}
 		return names
 	}
-	names, _ := manifestNames(filepath.Join(f.Lab.Dir, "solution")) // nil after an error
+	names, _ := manifestNames(filepath.Join(f.Lab.Dir, "solution")) // names is nil after an error
 	return names
 }
 
@@ -168,7 +168,7 @@ func isManifest(name string) bool {
 }
 
 const (
-	// settleTime without writes means that a file is saved: an editor writes several times.
+	// settleTime without writes means that a save is complete, because editors write several times.
 	settleTime = 150 * time.Millisecond
 	// rewatchEvery is the interval of adding the directory again, in case it was recreated.
 	rewatchEvery = 2 * time.Second
@@ -220,7 +220,7 @@ func (f *Files) watch(ctx context.Context, watcher *fsnotify.Watcher, first []st
 				settled.Reset(settleTime)
 			}
 		case err := <-watcher.Errors:
-			_ = err // an overflow loses events; the next save is noticed
+			_ = err // an overflow loses events, but the next save causes new ones
 		case <-rewatch.C:
 			_ = watcher.Add(f.Space.Path) // has no effect if the directory is watched already or missing
 		case <-settled.C:
@@ -259,7 +259,7 @@ func withEncodedData(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// covers reports whether live has all that file sets. It may have more fields, but no longer lists.
+// covers reports whether live has all that file sets. Extra fields are allowed, but no list items.
 func covers(live, file any) bool {
 	switch file := file.(type) {
 	case nil:

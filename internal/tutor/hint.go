@@ -10,14 +10,14 @@ import (
 // HintView is the open hint.
 type HintView struct {
 	Task   string   // the ID of the task
-	Why    string   // Why says what is wrong; empty if that adds nothing to the task's own line.
+	Why    string   // Why says what is wrong. It is empty if it would repeat the task's own line.
 	Opened []string // the open levels, the latest last
 	Levels int      // the number of levels
 	More   bool     // reports whether another hint follows
 	Stale  bool     // reports whether something changed since the hint was given
 
 	key     string // identifies the problem
-	index   int    // in the advice
+	index   int    // the index of the hint in the advice
 	failure string // why the task was not done when the hint was given
 }
 
@@ -78,7 +78,7 @@ func (t *Tutor) failureOf(id string) string {
 	return fmt.Sprint(len(steps), m.Field, word)
 }
 
-// openHint returns the hint of an index with its first levels.
+// openHint opens the first levels of the hint at an index.
 func openHint(task string, advice []lab.Advice, index, levels int) *HintView {
 	a := advice[index]
 	levels = min(levels, len(a.Levels))

@@ -60,7 +60,7 @@ func (h *Host) current() Session {
 	return h.session
 }
 
-// Do runs an effect that RunNow returned, and returns the resulting event; nil if ctx ends first.
+// Do runs an effect that RunNow returned. It returns the result, or nil if ctx ends first.
 func (h *Host) Do(ctx context.Context, effect Effect) Event {
 	e := h.do(ctx, effect)
 	if ctx.Err() != nil {
@@ -105,12 +105,12 @@ func (h *Host) do(ctx context.Context, effect Effect) Event {
 	return nil
 }
 
-// RunNow saves progress before the student sees it, and returns the others and whether to exit.
+// RunNow saves before the student sees the progress. It returns others, the effects that Do runs.
 func (h *Host) RunNow(ctx context.Context, t *Tutor, effects []Effect) (others []Effect, exit bool) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Save:
-			t.Update(time.Now(), Saved{h.Store(context.WithoutCancel(ctx), e.Record)}) // has no effects
+			t.Update(time.Now(), Saved{h.Store(context.WithoutCancel(ctx), e.Record)}) // a Saved event causes no effects
 		case Exit:
 			exit = true
 		default:

@@ -127,7 +127,7 @@ func (p *plain) runEffects(ctx context.Context, effects []Effect) (exit bool) {
 	for _, effect := range effects {
 		switch effect.(type) {
 		case SolveTask, Start, Advise, Pose, Grade, BringUp:
-			p.busy++ // event counts down
+			p.busy++ // the method event decrements it
 		}
 		go func() {
 			if e := p.host.Do(ctx, effect); e != nil {
@@ -185,7 +185,7 @@ func (p *plain) run(ctx context.Context, word string) (exit bool) {
 			p.showWord(w.word)
 			return false
 		case Solve, Skip:
-			// Only a terminal asks: a key is easy to hit by mistake, but a word is deliberate.
+			// Do not ask for confirmation: unlike a key, a word is not typed by mistake.
 			effects := p.tutor.Update(time.Now(), w.command)
 			if p.tutor.Prompt() == nil {
 				return p.runEffects(ctx, effects)

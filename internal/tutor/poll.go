@@ -14,7 +14,7 @@ const (
 	quick       = 500 * time.Millisecond // the interval between polls while something changes
 	slow        = 3 * time.Second        // the longest interval while nothing changes
 	steadyAfter = 20                     // the number of equal polls after which polling slows down
-	// regressedAfter failed polls in a row, a finished task counts as regressed.
+	// regressedAfter is the number of failed polls in a row that make a finished task regressed.
 	regressedAfter = 2
 )
 
@@ -58,7 +58,7 @@ func (t *Tutor) resume() {
 	t.pollNow()
 }
 
-// sleep schedules the next poll. result is equal for polls with the same result.
+// sleep schedules the next poll. result describes the result of the last poll.
 func (t *Tutor) sleep(result string) {
 	p := &t.pace
 	p.polling = false
@@ -129,7 +129,7 @@ func (t *Tutor) noteMissing(missing []lab.Missing) {
 		t.sayAbout(AboutCluster, Good, "Everything that the lab needs is restored.")
 	}
 	if t.missing = missing; t.Broken() {
-		t.hint = nil // its object is missing, too
+		t.hint = nil // the hint might be about a missing object
 	}
 }
 
@@ -155,7 +155,7 @@ func (t *Tutor) noteTasks(tasks []lab.TaskState) {
 		}
 	}
 	t.polled = true
-	// A hint is stale once its task fails for another reason.
+	// A hint is stale once its task fails for a different reason.
 	if t.hint != nil && t.failureOf(t.hint.Task) != t.hint.failure {
 		t.hint.Stale = true
 	}
@@ -195,7 +195,7 @@ func (t *Tutor) complete(p Page) bool {
 	return !slices.ContainsFunc(p.Tasks, func(id string) bool { return !t.isDone(id) })
 }
 
-// signature is equal for two polls with the same result.
+// signature returns a text that is the same for two polls with the same result.
 func signature(s lab.State) string {
 	var b strings.Builder
 	for _, task := range s.Tasks {
@@ -207,7 +207,7 @@ func signature(s lab.State) string {
 	return b.String()
 }
 
-// failureText says in one line why a task is not done; empty if it is.
+// failureText says in one line why a task is not done. It is empty if the task is done.
 func failureText(task lab.TaskState) string {
 	if task.Done || len(task.Steps) == 0 {
 		return ""

@@ -41,8 +41,8 @@ type Tutor struct {
 	// The operation in progress.
 	busy      string   // its description; empty if none runs
 	queue     []string // tasks to solve after the current one
-	onward    bool     // turn the page after the queue
-	restoring bool     // put start/ back if it is still missing
+	onward    bool     // turn the page when the queue is empty
+	restoring bool     // restore the objects of start/ if they are still missing
 	prompt    *Prompt
 
 	hint    *HintView
@@ -124,7 +124,7 @@ func (t *Tutor) Update(now time.Time, e Event) []Effect {
 	case FilesChanged:
 		if len(e.Names) > 0 {
 			t.do(SeeFiles(e))
-			t.pollNow() // the student is probably about to apply them
+			t.pollNow() // the student will probably apply the files next
 		}
 	case FilesSeen:
 		t.filesSeen(e.Files)

@@ -17,16 +17,16 @@ type Status int
 
 // The statuses.
 const (
-	Open      Status = iota // Open was never done.
-	Done                    // Done was done, and its check still passes unless the task is transient.
-	Regressed               // Regressed was done, but its check no longer passes.
+	Open      Status = iota // Open means that the task was never done.
+	Done                    // Done means that the task was done. Its check still passes, unless the task is transient.
+	Regressed               // Regressed means that the task was done, but its check no longer passes.
 )
 
 // TaskView is a task for display.
 type TaskView struct {
 	ID, Title string
 	Status    Status
-	// Why says in one line why the task is not done; empty if it is done or not checked yet.
+	// Why says in one line why the task is not done. It is empty for a done or an unchecked task.
 	Why string
 	// Here reports whether the task is on the current page, Present whether it is the current task.
 	Here, Present bool
@@ -67,7 +67,7 @@ func (t *Tutor) status(id string) Status {
 	return Done
 }
 
-// Present returns the ID of the page's first open task, else of its first regressed one, else "".
+// Present returns the ID of the page's first open task, or else of its first regressed task, or "".
 func (t *Tutor) Present() string {
 	for _, status := range []Status{Open, Regressed} {
 		for _, id := range t.pages[t.at].Tasks {
@@ -103,7 +103,7 @@ func (t *Tutor) RegressedEarlier() []string {
 // Polled reports whether a poll has succeeded.
 func (t *Tutor) Polled() bool { return t.polled }
 
-// Busy describes the operation in progress; empty if there is none.
+// Busy describes the operation in progress. It is empty if there is none.
 func (t *Tutor) Busy() string { return t.busy }
 
 // Prompt returns the prompt that waits for Yes or No, or nil.
@@ -157,7 +157,7 @@ func (t *Tutor) FileLines() []string {
 	return lines
 }
 
-// Details returns the latest results of the current task, else of all tasks of the page.
+// Details returns the latest results of the current task or, without one, of all tasks of the page.
 func (t *Tutor) Details() []string {
 	ids := t.pages[t.at].Tasks
 	if id := t.Present(); id != "" {

@@ -77,7 +77,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// /echo returns text of the client; a browser must not guess that it is a page.
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if a.life.draining.Load() {
-		// The client closes its connection, so that it gets no reset later. Go sends GOAWAY in HTTP/2.
+		// Make the client close its connection, so that it gets no reset later. Go sends GOAWAY in HTTP/2.
 		w.Header().Set("Connection", "close")
 	}
 	if c, rest := a.find(r.URL.EscapedPath()); c != nil {
@@ -181,7 +181,7 @@ func NewDefaultBackend(id Identity) (*App, error) {
 			Text, Host, Path, From string
 		}{code, http.StatusText(code), r.Host, r.URL.Path, id.ServedBy()})
 	})
-	// Here, /echo is a path without a control.
+	// The default backend treats /echo like any other path.
 	delete(a.controls, "echo")
 	a.exact = true
 	return a, nil
@@ -209,8 +209,8 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Identity identifies the pod of this process.
 type Identity struct {
 	Namespace string // empty if unknown
-	Pod       string // the host name without POD_NAME
-	Node      string // empty without NODE_NAME
+	Pod       string // the host name if POD_NAME is not set
+	Node      string // empty if NODE_NAME is not set
 }
 
 // ServedBy returns the value of HeaderServedBy. An unknown namespace is "-", which is no valid name.
@@ -225,7 +225,7 @@ type Surroundings struct {
 	ReadFile func(path string) ([]byte, error)
 }
 
-// HostSurroundings returns the sources of the operating system.
+// HostSurroundings returns the environment, host name, and files of this process.
 func HostSurroundings() Surroundings {
 	return Surroundings{Getenv: os.Getenv, Hostname: os.Hostname, ReadFile: os.ReadFile}
 }

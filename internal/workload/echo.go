@@ -31,7 +31,7 @@ type Echo struct {
 	// Headers has all headers except Host. Names are in Go's canonical form; they are case-insensitive (RFC 9110, section 5.1).
 	Headers  map[string][]string `json:"headers"`
 	Protocol string              `json:"protocol"` // HTTP/1.0, HTTP/1.1 or HTTP/2.0
-	TLS      *EchoTLS            `json:"tls"`      // null in plain text
+	TLS      *EchoTLS            `json:"tls"`      // null for a connection without TLS
 	// Body is the start of the body, at most 64 KiB, in base64 if BodyEncoding says so.
 	Body             string   `json:"body"`
 	BodyEncoding     string   `json:"body_encoding,omitempty"`     // base64, or empty for UTF-8 text

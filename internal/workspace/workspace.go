@@ -41,7 +41,7 @@ func Create(root string, l *lab.Lab) (*Workspace, error) {
 	w := Open(root, l)
 	err := w.copy("start", func(path string, content []byte) error {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return err // nil if the file exists
+			return err // err is nil if the file exists
 		}
 		return write(path, content)
 	})
@@ -51,7 +51,7 @@ func Create(root string, l *lab.Lab) (*Workspace, error) {
 // Reset restores start/. kept lists the new names of changed files, relative to the workspace.
 func (w *Workspace) Reset() (kept []string, err error) { return w.Put("start") }
 
-// Put writes the named files of start or solution, or all without names. kept is as for Reset.
+// Put writes the named files of start or solution, or all if names is empty. kept is as in Reset.
 func (w *Workspace) Put(part string, names ...string) (kept []string, err error) {
 	err = w.copy(part, func(path string, content []byte) error {
 		name, err := filepath.Rel(w.Path, path)
@@ -104,7 +104,7 @@ func (w *Workspace) copy(part string, put func(path string, content []byte) erro
 	return nil
 }
 
-// keep renames a file with other content, and returns its unused new name, else "".
+// keep renames a file that differs from content, and returns the new name, or "" if it is equal.
 func keep(path string, content []byte) (string, error) {
 	present, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(present, content) {

@@ -42,7 +42,7 @@ func write(l *lab.Lab, results []Result) (changed bool, faults strictyaml.Diagno
 	if text == string(data) {
 		return false, faults, nil
 	}
-	// The line numbers of the outputs must still be right.
+	// Check that the lesson is unchanged, so that the line numbers of the outputs are still right.
 	now, err := lab.Load(l.Dir)
 	if err != nil {
 		return false, faults, err

@@ -59,7 +59,7 @@ type Report struct {
 }
 
 const (
-	// commandLimit bounds one command. Some send thousands of requests, on a busy machine.
+	// commandLimit is the time limit of one command. Some commands send thousands of requests.
 	commandLimit = 4 * time.Minute
 	// retryFor is the time for which a read-only command is retried until its output matches.
 	retryFor = 30 * time.Second
@@ -83,7 +83,7 @@ type replayer struct {
 	dir      string // the temporary directory
 	kube     string // the path of the kubeconfig
 	retryFor time.Duration
-	// settled returns a function that reports whether a different output is final; for Record.
+	// settled returns a function that reports whether a different output is final. Record sets it.
 	settled func() func(output string) bool
 	report  *Report
 }
@@ -228,7 +228,7 @@ func (r *replayer) block(ctx context.Context, file string, b lesson.Block) error
 	return nil
 }
 
-// fault describes what is wrong; empty if nothing is.
+// fault describes what is wrong. It is empty if nothing is.
 func (c *Result) fault() string {
 	switch {
 	case c.Problem != "":

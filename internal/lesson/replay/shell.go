@@ -97,7 +97,7 @@ func (s *shell) close() {
 	}
 }
 
-// environment is a student's: programs come first in PATH, and no proxy is set.
+// environment returns a student's variables: programs come first in PATH, and no proxy is set.
 func environment(kubeconfig string, programs ...string) []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -117,7 +117,7 @@ var (
 	readCommands = regexp.MustCompile(`\b(curl|openssl s_client|` +
 		`kubectl( -\S+( [^-\s]\S*)?)* (get|describe|logs|wait|rollout status|rollout history|exec|explain|events|top|auth can-i)|` +
 		`ingresslab (explain|check|status))\b`)
-	// writeCommands are those that change something.
+	// writeCommands are the programs and verbs that change something.
 	writeCommands = regexp.MustCompile(`\bkubectl( -\S+( [^-\s]\S*)?)* (apply|create|delete|edit|patch|scale|set|label|annotate|expose|` +
 		`run|replace|cordon|uncordon|drain|` +
 		`taint|cp|autoscale|config|rollout (restart|undo|pause|resume))\b|` +

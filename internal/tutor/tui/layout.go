@@ -42,7 +42,7 @@ func (m *model) belowLines() []string {
 	return m.limit(m.panel(m.width), max(3, (m.height-frameHeight)*11/20))
 }
 
-// limit cuts lines to a number of rows, the last of which says how to see the rest.
+// limit cuts lines to a number of rows. The last row then says how to see the other lines.
 func (m *model) limit(lines []string, rows int) []string {
 	if len(lines) > rows {
 		lines = append(lines[:rows-1], m.paint(dim, "… press o to see everything"))

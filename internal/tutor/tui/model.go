@@ -183,7 +183,7 @@ func (m *model) toggle(o overlay) {
 	m.text.GotoTop()
 }
 
-// scroll scrolls the text and reports whether the key does so.
+// scroll scrolls the text if the key is for scrolling, and reports whether it is.
 func (m *model) scroll(key string) bool {
 	switch key {
 	case "up":

@@ -146,7 +146,7 @@ func (l *lines) notices() {
 	}
 }
 
-// shows reports whether another part of the panel shows what a notice says.
+// shows reports whether a different part of the panel already shows the content of a notice.
 func (m *model) shows(n tutor.Notice) bool {
 	if n.About == tutor.AboutCluster && m.tutor.Broken() || slices.Contains(m.tutor.FileLines(), n.Text) {
 		return true

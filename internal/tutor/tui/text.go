@@ -195,7 +195,7 @@ func fold(markdown string, width int) string {
 	return strings.Join(out, "\n")
 }
 
-// heredoc returns WORD of <<WORD or <<'WORD'; empty if the line starts no here-document.
+// heredoc returns WORD of <<WORD or <<'WORD', or "" if the line starts no here-document.
 func heredoc(line string) string {
 	_, after, found := strings.Cut(line, "<<")
 	if !found || strings.HasPrefix(after, "<") {

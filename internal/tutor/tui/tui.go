@@ -24,7 +24,7 @@ var ErrInterrupted = fmt.Errorf("interrupted with Ctrl-C: %w", context.Canceled)
 
 // Options configure Run.
 type Options struct {
-	// Where describes the cluster and its ports for the status line; a restart can change it.
+	// Where returns the cluster and its ports for the status line. They change if it restarts.
 	Where       func() string
 	Environment []string // Environment has the form of os.Environ. Run uses TERM and NO_COLOR.
 	In, Out     *os.File // In and Out are the terminal.

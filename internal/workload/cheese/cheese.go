@@ -99,7 +99,7 @@ func (p *Page) Render(w io.Writer, v Visit) error {
 	}{
 		Cheese: p.cheese,
 		Visit:  v,
-		// Both come from an embedded file, never from the request.
+		// Both values come from an embedded file, never from the request.
 		Drawing: template.HTML(p.cheese.SVG),
 		Icon:    template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(p.cheese.SVG)),
 	})

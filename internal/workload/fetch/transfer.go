@@ -23,9 +23,9 @@ import (
 
 // transfer describes how to fetch a URL.
 type transfer struct {
-	method         string // empty: GET, or POST with a body
+	method         string // empty means GET, or POST with a body
 	headers        []header
-	body           []byte // nil: none
+	body           []byte // nil if there is none
 	user           string // name:password, or empty
 	head           bool   // request the headers only
 	include        bool   // print the headers before the body
@@ -33,7 +33,7 @@ type transfer struct {
 	maxRedirects   int
 	fail           bool // a status of 400 or more is a failure
 	maxTime        time.Duration
-	connectTimeout time.Duration // 0: maxTime
+	connectTimeout time.Duration // 0 means maxTime
 	insecure       bool
 	resolve        map[string]string // "host:port" to "address:port"; the host can be *
 	output         string            // a file, or empty or "-" for Streams.Out
@@ -112,7 +112,7 @@ func (x *exchange) connected(c httptrace.GotConnInfo) {
 // received prints the headers of a response for -v, -i, and -I.
 func (x *exchange) received(resp *http.Response, to io.Writer) error {
 	lines := headerLines(resp.Header)
-	for _, coding := range resp.TransferEncoding { // net/http keeps it apart
+	for _, coding := range resp.TransferEncoding { // net/http removes this header from resp.Header
 		lines = append(lines, "Transfer-Encoding: "+coding)
 	}
 	lines = append(append([]string{resp.Proto + " " + resp.Status}, lines...), "")

@@ -27,7 +27,7 @@ SERVER is the DNS server (default: the servers of /etc/resolv.conf).
 type lookup struct {
 	name   string
 	types  []uint16 // in the order of the queries
-	server string   // empty: the servers of resolv.conf
+	server string   // empty means the servers in resolv.conf
 	port   string
 	config *dns.ClientConfig
 }
@@ -149,7 +149,7 @@ func (l *lookup) query(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("%w\n;; no server could be reached", last)
 }
 
-// notFoundError is a server's response that it lacks the name or the record.
+// notFoundError reports that a server does not have the name or the record.
 type notFoundError struct{ text string }
 
 func (n *notFoundError) Error() string { return n.text }
@@ -170,7 +170,7 @@ func (l *lookup) queryServer(ctx context.Context, server string) (string, error)
 				missing = fmt.Sprintf("*** Can't find %s: No answer", trimDot(name)) // the name exists without such a record
 			}
 			for _, record := range reply.Answer {
-				if line := format(record); !strings.Contains(text, line) { // an alias comes with both address types
+				if line := format(record); !strings.Contains(text, line) { // the replies for both address types repeat an alias
 					text += line
 				}
 			}
