@@ -11,8 +11,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// maxChanges is the maximum number of log lines for one table. The deletion of a namespace can
-// remove thousands of routes.
+// maxChanges is the maximum number of log lines for one table, because the deletion of a namespace
+// can remove thousands of routes.
 const maxChanges = 20
 
 // change is a route that was added, removed, or changed between two tables.
@@ -23,7 +23,7 @@ type change struct {
 	blocked       string // why the route is blocked; empty: it is not
 }
 
-// routeKey is what matches a request.
+// routeKey identifies a route by what it matches.
 type routeKey struct {
 	host, path string
 	pathType   networkingv1.PathType
@@ -59,7 +59,7 @@ func changes(before, after *routing.Table) []change {
 
 func keyOf(r *routing.Route) routeKey { return routeKey{r.Host, r.Path, r.PathType} }
 
-// logChanges logs one line for each changed route, with its Ingress.
+// logChanges logs one line for each changed route, but at most maxChanges lines.
 func (c *Controller) logChanges(found []change) {
 	for i, ch := range found {
 		if i == maxChanges {

@@ -17,38 +17,40 @@ import (
 type Config struct {
 	// ControllerClass is the spec.controller of our IngressClasses (--controller-class).
 	ControllerClass string
-	// IngressClass is our value of the annotation kubernetes.io/ingress.class; empty: none
-	// (--ingress-class).
+	// IngressClass is our value of the annotation kubernetes.io/ingress.class. If it is empty, the
+	// controller ignores the annotation (--ingress-class).
 	IngressClass string
 	// WatchIngressWithoutClass also serves Ingresses without a class
 	// (--watch-ingress-without-class).
 	WatchIngressWithoutClass bool
-	// WatchNamespace is the only namespace to watch; empty: all (--watch-namespace).
+	// WatchNamespace is the only namespace to watch. If it is empty, all are watched
+	// (--watch-namespace).
 	WatchNamespace string
-	// ConfigMap has the controller's settings; zero: none (--configmap).
+	// ConfigMap is the ConfigMap with the controller's settings, if any (--configmap).
 	ConfigMap types.NamespacedName
-	// DefaultCertificate is the Secret with the certificate for names without a certificate from an
-	// Ingress; zero: a self-signed one (--default-ssl-certificate).
+	// DefaultCertificate is the Secret with the certificate for hosts without a certificate from an
+	// Ingress. If it is zero, that certificate is self-signed (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
 	// AllowExternalName sends requests to the names in Services of type ExternalName
 	// (--allow-external-name).
 	AllowExternalName bool
-	// DefaultBackend is the Service for unmatched requests; zero: a 404
+	// DefaultBackend is the Service for unmatched requests. If it is zero, they get a 404
 	// (--default-backend-service).
 	DefaultBackend routing.ServicePort
 
-	// BindAddress is the address to listen on; empty: all IPv4 and IPv6 addresses (--bind-address).
+	// BindAddress is the address to listen on. Empty means all IPv4 and IPv6 addresses
+	// (--bind-address).
 	BindAddress string
-	// The ports to listen on, 0 to 65535. 0 selects a free one, for tests (--http-port,
+	// The ports to listen on, 0 to 65535. 0 selects a free port, for tests (--http-port,
 	// --https-port, --status-port, --metrics-port).
 	HTTPPort, HTTPSPort, StatusPort, MetricsPort int
 
-	// Admission serves the API server's reviews of Ingresses on AdmissionPort, 0 to 65535; 0
-	// selects a free one (--admission, --admission-port).
+	// Admission serves the API server's reviews of Ingresses on AdmissionPort (0 to 65535). Port 0
+	// selects a free port (--admission, --admission-port).
 	Admission     bool
 	AdmissionPort int
-	// AdmissionConfiguration is the ValidatingWebhookConfiguration with our certificate.
-	// AdmissionService is the Service that it calls, in our namespace (--admission-configuration,
+	// AdmissionConfiguration is the ValidatingWebhookConfiguration that gets our certificate.
+	// AdmissionService is the Service in our namespace that it calls (--admission-configuration,
 	// --admission-service).
 	AdmissionConfiguration, AdmissionService string
 
@@ -62,14 +64,15 @@ type Config struct {
 	// ElectionID is the name of the Lease. Only its holder writes status and Events
 	// (--election-id).
 	ElectionID string
-	// LeaseDuration is how long the Lease is valid without renewal; at least 1 s
+	// LeaseDuration is how long the Lease is valid without renewal, at least 1 s
 	// (--lease-duration).
 	LeaseDuration time.Duration
 
 	// ShutdownGrace is how long to serve after the stop signal, so that load balancers notice it
 	// (--shutdown-grace).
 	ShutdownGrace time.Duration
-	// ShutdownTimeout is how long requests in flight can then continue (--shutdown-timeout).
+	// ShutdownTimeout is how long requests in flight can continue after ShutdownGrace
+	// (--shutdown-timeout).
 	ShutdownTimeout time.Duration
 	// ExplainHeader adds X-Ingresslab-* headers, which explain responses (--explain-header).
 	ExplainHeader bool
@@ -77,8 +80,8 @@ type Config struct {
 	// ConfigMap key access-log-format takes precedence.
 	AccessLog string
 
-	// PodName and PodNamespace are our own pod, from the downward API (POD_NAME, POD_NAMESPACE).
-	// PodName is empty outside a cluster.
+	// PodName and PodNamespace identify our own pod. They come from the downward API (POD_NAME,
+	// POD_NAMESPACE). PodName is empty outside a cluster.
 	PodName, PodNamespace string
 }
 

@@ -22,17 +22,17 @@ import (
 type Deps struct {
 	// Client is the client of the API server.
 	Client kubernetes.Interface
-	// Log receives messages for operators; nil discards them.
+	// Log receives messages for operators. If it is nil, they are discarded.
 	Log *slog.Logger
-	// LogLevel is the level of Log. It follows the ConfigMap key log-level; its initial value is
-	// the default. nil: the level never changes.
+	// LogLevel is the level of Log. The ConfigMap key log-level changes it, and its initial value
+	// applies without that key. If it is nil, the level never changes.
 	LogLevel *slog.LevelVar
-	// AccessLog receives one line for each request, in the format of Config.AccessLog; nil discards
-	// them.
+	// AccessLog receives one line for each request, in the format of Config.AccessLog. If it is
+	// nil, the lines are discarded.
 	AccessLog io.Writer
-	// Dial opens connections to endpoints; nil: over the network.
+	// Dial opens connections to endpoints. If it is nil, connections use the network.
 	Dial proxy.DialFunc
-	// Listening is called after all ports are bound, and before the first request; it can be nil.
+	// Listening is called after all ports are bound and before the first request. It can be nil.
 	Listening func(Addresses)
 }
 
@@ -54,9 +54,9 @@ type Controller struct {
 	started     time.Time
 }
 
-// Run runs a controller until ctx ends, which is the stop signal. It then serves for the grace
-// time, waits for the requests in flight, releases the Lease, and returns nil. Any other end is an
-// error, such as an invalid Config or a port in use.
+// Run runs a controller until ctx ends. It then serves for the grace time, waits for the requests
+// in flight, releases the Lease, and returns nil. It returns an error if the controller cannot run,
+// for example because a port is in use.
 func Run(ctx context.Context, config Config, deps Deps) error {
 	if err := config.Validate(); err != nil {
 		return err
@@ -140,7 +140,8 @@ func (c *Controller) requestDone(record *proxy.Record) {
 	}
 }
 
-// watchFailed reports a failed watch to all outputs, because routes become stale.
+// watchFailed reports a failed watch in the log, metrics, and status page, because routes become
+// stale.
 func (c *Controller) watchFailed(resource string, err error) {
 	c.metrics.WatchError(resource)
 	c.health.watchFailed(resource, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// stuckAfter is the time without a heartbeat after which the loop counts as stuck. A table of ten
-// thousand Ingresses takes less than a second.
+// stuckAfter is the time without a heartbeat after which the loop counts as stuck. Even for ten
+// thousand Ingresses, the loop builds a table in less than a second.
 const stuckAfter = 30 * time.Second
 
 // health is the state of the controller for probes and the status page.
@@ -46,7 +46,8 @@ func (h *health) stop() {
 	h.stopping = true
 }
 
-// watchErrorFor is how long a watch error is shown. Informers that keep failing report more often.
+// watchErrorFor is how long a watch error is shown. An informer that keeps failing reports it again
+// within this time.
 const watchErrorFor = 2 * time.Minute
 
 func (h *health) watchFailed(resource string, err error) {
@@ -58,7 +59,8 @@ func (h *health) watchFailed(resource string, err error) {
 	h.watchErrors[resource] = dashboard.WatchError{Time: time.Now(), Message: err.Error()}
 }
 
-// healthy is the liveness probe: the loop runs. An unavailable API server is no reason to restart.
+// healthy is the liveness probe. It fails if the loop is stuck, but not if the API server is
+// unavailable, because a restart would not help.
 func (h *health) healthy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,7 +70,8 @@ func (h *health) healthy() error {
 	return nil
 }
 
-// ready is the readiness probe: a table is loaded, and the controller is not stopping.
+// ready is the readiness probe. It fails before the first table is loaded, and while the controller
+// is stopping.
 func (h *health) ready() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,7 +84,7 @@ func (h *health) ready() error {
 	return nil
 }
 
-// probe serves one of these checks.
+// probe returns the HTTP handler for one of these checks.
 func probe(check func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := check(); err != nil {

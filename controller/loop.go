@@ -25,8 +25,8 @@ const (
 	heartbeat = 2 * time.Second
 )
 
-// loop is the only goroutine that turns changes into tables. It needs no lock, and changes stay in
-// order.
+// loop is the only goroutine that turns changes into tables. So it needs no lock, and tables are
+// loaded in order.
 func (c *Controller) loop(ctx context.Context) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -37,8 +37,8 @@ func (c *Controller) loop(ctx context.Context) {
 			return
 		case <-beat.C:
 		case event := <-c.watcher.Dirty():
-			// Wait at least as long as the last build took, so that many changes leave half a core
-			// for requests.
+			// Wait at least as long as the last build took, so that the loop uses at most half a
+			// core.
 			quiet := max(settleQuiet, took)
 			watch.Settle(ctx, c.watcher.Dirty(), quiet, max(settleLimit, quiet))
 			if ctx.Err() != nil {
@@ -77,8 +77,8 @@ func (c *Controller) rebuild(ctx context.Context, event time.Time) time.Duration
 	return took
 }
 
-// build makes a table. New references count as Loading, because a Secret or ConfigMap that is not
-// watched yet is no Problem.
+// build returns a new table. References that are not watched yet count as Loading, because such a
+// Secret or ConfigMap might exist.
 func (c *Controller) build(snapshot routing.Snapshot) (*routing.Table, []routing.Problem) {
 	options := c.options()
 	unknown := c.watcher.Unknown(routing.FindReferences(snapshot, options))
@@ -100,7 +100,8 @@ func (c *Controller) options() routing.Options {
 	}
 }
 
-// applySettings applies the ConfigMap keys for the process. The table has the others.
+// applySettings applies the ConfigMap keys that affect the whole process. The table applies all
+// other keys.
 func (c *Controller) applySettings(s annotations.Settings) {
 	if c.accessLog != nil {
 		format, _ := proxy.ParseLogFormat(cmp.Or(s.AccessLog, c.config.AccessLog)) // both are valid

@@ -11,8 +11,8 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// reviews returns the Source for admission reviews. It uses the caches, the options, and the Build
-// of the loop.
+// reviews returns the Source for admission reviews. It uses the same caches, options, and Build as
+// the loop.
 func (c *Controller) reviews() admission.Source {
 	return admission.Source{
 		Build: func(candidate *networkingv1.Ingress) (*routing.Table, []routing.Problem, error) {
@@ -28,7 +28,7 @@ func (c *Controller) reviews() admission.Source {
 	}
 }
 
-// replace returns a list with candidate instead of the Ingress of its name, if any.
+// replace returns a list with candidate in place of the Ingress with the same name, if any.
 func replace(list []*networkingv1.Ingress, candidate *networkingv1.Ingress) []*networkingv1.Ingress {
 	others := slices.DeleteFunc(slices.Clone(list), func(ing *networkingv1.Ingress) bool {
 		return ing.Namespace == candidate.Namespace && ing.Name == candidate.Name

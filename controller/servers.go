@@ -14,7 +14,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/proxy"
 )
 
-// Addresses are those that the controller listens on, as host:port.
+// Addresses are the addresses that the controller listens on, as host:port.
 type Addresses struct {
 	HTTP, HTTPS, Status, Metrics string
 	// Admission is empty without --admission.
@@ -72,8 +72,8 @@ func (l *listeners) addresses() Addresses {
 	return a
 }
 
-// servers are the HTTP servers. Those of the data plane stop first. The others stop last, so that
-// probes, scrapes, and reviews work until the end.
+// servers are the HTTP servers. The servers for user traffic stop first. The others stop last, so
+// that probes, scrapes, and reviews work until the end.
 type servers struct {
 	http, https, status, metrics, admission *http.Server
 	failed                                  chan error
@@ -94,7 +94,7 @@ func (c *Controller) newServers(requests context.Context) *servers {
 	}
 }
 
-// inside returns a server with short timeouts for clients in the cluster.
+// inside returns a server for clients in the cluster, with short timeouts.
 func inside(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -105,7 +105,7 @@ func inside(handler http.Handler) *http.Server {
 	}
 }
 
-// serve runs a server until it is shut down, and reports any other end.
+// serve runs a server until it is shut down, and reports an error that ends it earlier.
 func (s *servers) serve(server *http.Server, l net.Listener) {
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		s.failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)

@@ -22,7 +22,8 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	// work outlives ctx, so that tables follow the cluster during shutdown. requests outlives both.
+	// work stays valid after ctx ends, so that the controller still loads tables during shutdown.
+	// requests ends after work.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	requests, abort := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -43,8 +44,8 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 			return
 		}
 		c.log.Info("the API objects are loaded, serving")
-		// Connections before the first table wait in the queue of the listener. Without a table,
-		// they would get a 404.
+		// Until the first table is loaded, new connections wait in the queue of the listener.
+		// Without a table, requests would get a 404.
 		c.firstTable(work)
 		running.Go(func() { s.serve(s.http, proxy.Listen(l.http)) })
 		running.Go(func() { s.serve(s.https, secure) })
@@ -70,9 +71,9 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 }
 
 // firstTable loads the first table. It first waits for the objects that the table refers to,
-// starting with the controller's ConfigMap. Without them, requests that other replicas can serve
-// would get 503. The wait ends after referencesTimeout, so that one unreadable Secret does not
-// block all routes.
+// starting with the controller's ConfigMap. Without them, this replica would respond with 503 to
+// requests that other replicas can serve. The wait ends after referencesTimeout, so that one
+// unreadable Secret does not block all routes.
 func (c *Controller) firstTable(ctx context.Context) {
 	enough := time.NewTimer(referencesTimeout)
 	defer enough.Stop()
@@ -89,8 +90,8 @@ func (c *Controller) firstTable(ctx context.Context) {
 	c.rebuild(ctx, time.Time{})
 }
 
-// learn watches the objects that the table will refer to, and reports whether some are still
-// loading.
+// learn watches the Secrets and ConfigMaps that the next table needs, and reports whether some are
+// still loading.
 func (c *Controller) learn(ctx context.Context) (more bool) {
 	snapshot, err := c.watcher.Snapshot()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// validFor is the validity of a certificate; renewAfter is the age at which the next one
+	// validFor is the validity of a certificate. renewAfter is the age at which a new certificate
 	// replaces it.
 	validFor   = 90 * 24 * time.Hour
 	renewAfter = 60 * 24 * time.Hour
@@ -64,7 +64,8 @@ func newKeyPair(service types.NamespacedName, replica string, now time.Time) (*k
 	}, nil
 }
 
-// shown is the certificate that the server presents. It changes when a new one is registered.
+// shown is the certificate that the server presents. A new certificate replaces it after its
+// registration.
 type shown struct{ pair atomic.Pointer[keyPair] }
 
 var errNoCertificate = errors.New("the webhook has no certificate yet")
@@ -80,8 +81,9 @@ func (s *shown) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // replica stays until it expires, and a pod in a crash loop must not fill the object.
 const maxBundle = 64
 
-// bundle updates a caBundle. It removes drop, and certificates that are expired or invalid. It adds
-// add if it is missing. If there are too many, it removes the oldest.
+// bundle updates a caBundle. It removes the certificate drop and all expired or invalid ones, and
+// adds the certificate add if it is missing. If there are more than maxBundle, it removes the
+// oldest.
 func bundle(old, add, drop []byte, now time.Time) []byte {
 	var blocks [][]byte
 	keep := func(block *pem.Block) {

@@ -16,8 +16,8 @@ import (
 // Path is the URL path for reviews, as in the ValidatingWebhookConfiguration.
 const Path = "/validate/ingresses"
 
-// maxReview is the size limit of a review in bytes. It has an Ingress twice at most, and the API
-// server accepts objects up to 3 MiB (https://github.com/kubernetes/kubernetes/pull/68346).
+// maxReview is the size limit of a review in bytes. A review contains an Ingress at most twice, and
+// the API server accepts objects up to 3 MiB (https://github.com/kubernetes/kubernetes/pull/68346).
 const maxReview = 8 << 20
 
 // Handler serves the reviews of the API server under Path.
@@ -82,7 +82,7 @@ func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionR
 		candidate.Namespace = q.Namespace
 	}
 	if candidate.CreationTimestamp.IsZero() {
-		// Without it, the new Ingress would be the oldest, and win every conflict.
+		// Without a timestamp, the new Ingress would be the oldest and win every conflict.
 		candidate.CreationTimestamp = metav1.NewTime(time.Now())
 	}
 	verdict, err := s.Review(&candidate)
@@ -102,13 +102,14 @@ func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionR
 	return response, nil
 }
 
-// The limits for warnings that the API server documents, in characters. It truncates longer ones.
+// These are the API server's documented limits for warnings, in characters. It truncates longer
+// ones.
 const (
 	maxWarning  = 256
 	maxWarnings = 4096
 )
 
-// warnings applies the limits, and adds how many warnings did not fit.
+// warnings applies these limits, and adds the number of omitted warnings.
 func warnings(all []string) []string {
 	var list []string
 	total := 0

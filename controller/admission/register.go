@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// checkEvery is the interval of checks. A user might apply the manifest again, with an empty
-// caBundle.
+// checkEvery is the interval of checks. They are necessary because a user might apply the manifest
+// again, with an empty caBundle.
 const checkEvery = 15 * time.Second
 
 // farewell is the time limit of the last write before this replica stops.
@@ -88,8 +88,8 @@ func (r *Registrar) check(ctx context.Context) {
 	}
 }
 
-// leave removes the certificate. If that fails, the certificate stays until it expires. Its key is
-// lost, so it is harmless.
+// leave removes the certificate. If that fails, the certificate stays in the caBundle until it
+// expires. It is harmless, because its key no longer exists.
 func (r *Registrar) leave() {
 	pair := r.shown.pair.Load()
 	if pair == nil {
@@ -102,8 +102,8 @@ func (r *Registrar) leave() {
 	}
 }
 
-// write adds one certificate to the caBundles and removes another. Replicas that start together
-// conflict; the later write retries.
+// write adds one certificate to the caBundles and removes another. Writes of replicas that start
+// together can conflict, so write retries after a conflict.
 func (r *Registrar) write(ctx context.Context, add, drop []byte) error {
 	webhooks := r.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	return retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {

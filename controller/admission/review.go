@@ -21,15 +21,15 @@ type Source struct {
 
 // Verdict is the outcome of a review.
 type Verdict struct {
-	// Rejected are the reasons to reject the Ingress; empty: it is accepted.
+	// Rejected has the reasons to reject the Ingress. If it is empty, the Ingress is accepted.
 	Rejected []string
-	// Warnings are for the user; kubectl prints them.
+	// Warnings are for the user. kubectl prints them.
 	Warnings []string
 }
 
 // rejecting are the codes of Problems that no later object can fix: the Ingress itself is invalid,
-// or conflicts with another one. All others become warnings, such as a missing Service or Secret:
-// kubectl apply sends objects in any order, so it might be the next object.
+// or conflicts with another one. All others become warnings. For example, a missing Service or
+// Secret might be the next object that kubectl apply sends.
 var rejecting = map[string]bool{
 	annotations.CodeInvalid:            true,
 	annotations.CodeBlocked:            true,
@@ -50,7 +50,8 @@ var rejecting = map[string]bool{
 
 // Review returns the Problems that the candidate would cause. A Problem that exists already is only
 // a warning. Otherwise, users could not fix one of two errors in an Ingress, or add a label to it.
-// An Ingress of another class is accepted without warnings. The error is that of the caches.
+// An Ingress of another class is accepted without warnings. Review returns an error only if a cache
+// cannot be read.
 func (s Source) Review(candidate *networkingv1.Ingress) (Verdict, error) {
 	table, problems, err := s.Build(candidate)
 	if err != nil {
@@ -81,8 +82,8 @@ func isAbout(p routing.Problem, ingress types.NamespacedName) bool {
 	return p.Object.Kind == "Ingress" && p.Object.Namespace == ingress.Namespace && p.Object.Name == ingress.Name
 }
 
-// anonymous is the Problem without the UID of its object, which changes if the Ingress is created
-// again.
+// anonymous returns the Problem without the UID of its object, which changes if the Ingress is
+// created again.
 func anonymous(p routing.Problem) routing.Problem {
 	p.Object.UID = ""
 	return p

@@ -80,7 +80,7 @@ func readAuthType(o *Options, value string) error {
 	return nil
 }
 
-// readAuthURL also drops the ConfigMap's settings for another service.
+// readAuthURL also drops the ConfigMap's settings, which are for a different service.
 func readAuthURL(o *Options, value string) error {
 	o.Auth = withoutService(o.Auth)
 	return template(checkURL, func(o *Options) *Template { return &o.Auth.URL })(o, value)
@@ -123,8 +123,8 @@ func readAuthResponseHeaders(o *Options, value string) error {
 	return nil
 }
 
-// readAuthCacheDuration reads the syntax of nginx's proxy_cache_valid: statuses and a time, and
-// more of these after a comma. A time alone applies to 200.
+// readAuthCacheDuration reads the syntax of nginx's proxy_cache_valid: a list, separated by commas,
+// of statuses with a time. A time alone applies to 200.
 func readAuthCacheDuration(o *Options, value string) error {
 	kept := map[int]time.Duration{}
 	for _, item := range items(value) {

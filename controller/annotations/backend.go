@@ -24,8 +24,7 @@ var balancing = []Entry{
 }
 
 // backendTLS lists the annotations for the protocol and TLS to endpoints. Errors block the route,
-// so that the controller never sends a request without the encryption or verification that the
-// author wants.
+// so that the controller never sends a request without the requested encryption or verification.
 var backendTLS = []Entry{
 	{Name: "backend-protocol", Group: "backends", Support: Supported, Values: "HTTP, HTTPS, GRPC, GRPCS, AUTO_HTTP", Default: "HTTP",
 		Idle: []string{""},
@@ -75,7 +74,7 @@ func readBackendName(o *Options, value string) error {
 	return nil
 }
 
-// settleBackend blocks the routes of an Ingress that verifies endpoints and has no CA.
+// settleBackend blocks the routes of an Ingress with proxy-ssl-verify and without a CA.
 func (r *reading) settleBackend() {
 	b := r.o.Backend
 	if b.Protocol.TLS() && b.TLS.Verify && b.TLS.Secret == "" {

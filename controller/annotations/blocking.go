@@ -4,9 +4,9 @@ package annotations
 // routes of its Ingress.
 //
 // Snippets belong here, although most only add a header. A snippet is nginx configuration, and a
-// line such as `deny all;` or `auth_basic` can be the only access control of a page. Finding the
-// harmless ones would need a parser for that configuration. A user can unblock the route with one
-// edit.
+// line such as `deny all;` or `auth_basic` can be the only access control of a page. To find
+// harmless snippets, the controller would need a parser for nginx configuration. A user can unblock
+// the route by removing the snippet.
 //
 // ssl-passthrough belongs here, because it promises that only the endpoint can decrypt the request.
 var blocking = []Entry{

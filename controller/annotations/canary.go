@@ -37,11 +37,12 @@ var canaries = []Entry{
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Canary.WeightTotal })},
 }
 
-// beside lists the other annotations that apply to a canary: those that balance its endpoints.
+// beside lists the other annotations that apply to a canary. They control how its endpoints are
+// selected.
 var beside = []string{"load-balance", "upstream-hash-by", "service-upstream"}
 
-// ofCanary reports whether an annotation applies to a canary. Unknown names do, so that they get a
-// Diagnostic.
+// ofCanary reports whether an annotation applies to a canary. It returns true for unknown names, so
+// that they get a Diagnostic.
 func ofCanary(name string) bool {
 	e := byName[name]
 	if e == nil {
@@ -58,7 +59,7 @@ func readCanary(o *Options, value string) error {
 	return err
 }
 
-// nothing matches no text, not even an empty one.
+// nothing is a regular expression that matches no text, not even an empty one.
 var nothing = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
 
 func readCanaryPattern(o *Options, value string) error {

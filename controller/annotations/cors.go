@@ -35,8 +35,8 @@ var cors = []Entry{
 // host.
 var origin = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]{1,5})?$`)
 
-// readOrigins omits only invalid origins. The default, all origins, must never replace a short
-// list.
+// readOrigins omits only the invalid origins of a list. The default, which allows all origins, must
+// never replace the list.
 func readOrigins(o *Options, value string) error {
 	var good []string
 	var bad error

@@ -1,11 +1,11 @@
 // Package annotations parses the annotations under nginx.ingress.kubernetes.io/ of an Ingress. It
 // is pure: Parse turns a map of strings into typed Options and a list of Diagnostics. The package
-// does not use routes.
+// does not import routing.
 //
 // Start at list.go. One table lists every annotation that the controller knows, its support, and
 // the values that change nothing. Its entries are in one file per group, with the functions that
 // read their values: cors.go, auth.go, limits.go. blocking.go has the annotations that block a
-// route. options.go has the results. A text with variables is a Template (template.go). number.go,
+// route. options.go has the results. template.go has Template, a text with variables. number.go,
 // timeout.go, word.go, text.go, and object.go have the readers that several groups share. Parse
 // (parse.go) applies the table to the annotations of an Ingress. docs/controller.md is generated
 // from the same table.

@@ -7,15 +7,17 @@ import (
 
 //go:generate go test -run TestDocumentationIsCurrent -update .
 
-// Support is what the controller does with an annotation, or with a key of its ConfigMap.
+// Support says what the controller does with an annotation, or with a key of its ConfigMap.
 type Support int
 
 const (
-	// NoEffect is a known name without effect. Note has the reason. It gets a Diagnostic.
+	// NoEffect is a known annotation without effect. Note has the reason. The annotation gets a
+	// Diagnostic.
 	NoEffect Support = iota
-	// Supported has the effect that ingress-nginx documents, or that Note describes.
+	// Supported is an annotation with the effect that ingress-nginx documents, or that Note
+	// describes.
 	Supported
-	// Blocks is an unsupported security annotation. The routes return 503.
+	// Blocks is an unsupported security annotation. The routes of the Ingress return 503.
 	Blocks
 )
 
@@ -35,40 +37,40 @@ func (s Support) String() string {
 type Entry struct {
 	// Name is the name without Prefix.
 	Name string
-	// Group is its heading in the documentation.
+	// Group is the heading above the annotation in the documentation.
 	Group   string
 	Support Support
-	// Values describes the valid values; empty if the annotation is not supported.
+	// Values describes the valid values. It is empty if the annotation is not supported.
 	Values string
-	// Default is the value that applies without the annotation; empty if there is none.
+	// Default is the value that applies without the annotation. It is empty if there is none.
 	Default string
 	// Idle has the values that change nothing, in lower case. They get no Diagnostic.
 	Idle []string
-	// With is the annotation that enables the feature. Without it, this one has no effect and gets
-	// no Diagnostic.
+	// With is the annotation that enables the feature. Without that one, this annotation has no
+	// effect and gets no Diagnostic.
 	With string
-	// Alias is the current name of this annotation. If an Ingress has both, the current name
-	// counts.
+	// Alias is the current name of this annotation. If an Ingress has both, the value of the
+	// current name applies.
 	Alias string
 	// Security is set if an invalid value blocks the route.
 	Security bool
-	// Otherwise is the consequence of an invalid value; empty: "the default applies".
+	// Otherwise is the consequence of an invalid value. If it is empty, "the default applies".
 	Otherwise string
-	// Note is the effect, or the reason for no effect.
+	// Note describes the effect, or the reason why there is none.
 	Note string
 
 	read reader
 }
 
-// reader sets an option from a value without surrounding space. With an error, only the change that
-// Entry.Otherwise describes remains.
+// reader sets an option from a value without surrounding space. If it returns an error, it makes
+// only the change that Entry.Otherwise describes.
 type reader func(o *Options, value string) error
 
 // List returns all known annotations in the order of the documentation.
 func List() []Entry { return slices.Clone(list) }
 
-// idle reports whether value changes nothing. Empty values change nothing, except those of security
-// annotations: a template might have lost the addresses of an empty allowlist.
+// idle reports whether value changes nothing. An empty value changes nothing, except for security
+// annotations. For example, an allowlist can be empty because of an error in a template.
 func (e *Entry) idle(value string) bool {
 	if value == "" && !e.Security && e.Support != Blocks {
 		return true

@@ -10,7 +10,7 @@ func nearest(name string) string {
 	return ""
 }
 
-// nearestKey is nearest for the keys of the ConfigMap.
+// nearestKey is like nearest, but for the keys of the ConfigMap.
 func nearestKey(key string) string {
 	for i := range settings {
 		if oneSlipApart(key, settings[i].Key) {
@@ -21,8 +21,8 @@ func nearestKey(key string) string {
 }
 
 // oneSlipApart reports whether one added, dropped, or replaced letter, or two swapped neighbors,
-// turns a into b. It compares what remains without the common prefix and suffix. A full edit
-// distance would need a table for each pair of names.
+// turns a into b. It removes the common prefix and suffix, and compares the remaining letters. A
+// full edit distance would need a table for each pair of names.
 func oneSlipApart(a, b string) bool {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]

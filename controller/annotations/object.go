@@ -33,8 +33,8 @@ func service(field func(*Options) *string) reader {
 	}
 }
 
-// isHostName reports whether value, in lower case, is a valid host for a rule. Only with wildcards
-// can it start with "*.".
+// isHostName reports whether value, in lower case, is a valid host for a rule. It can start with
+// "*." only if wildcards is set.
 func isHostName(value string, wildcards bool) bool {
 	if wildcards && strings.HasPrefix(value, "*.") {
 		return len(validation.IsWildcardDNS1123Subdomain(value)) == 0

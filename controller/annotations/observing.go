@@ -1,7 +1,7 @@
 package annotations
 
-// observing lists the annotations for logs, traces, and metrics. Here, metrics and the status page
-// are the same for all Ingresses.
+// observing lists the annotations for logs, traces, and metrics. In this controller, metrics and
+// the status page are the same for all Ingresses.
 var observing = []Entry{
 	{Name: "enable-access-log", Group: "observing", Support: Supported, Values: "true, false", Default: "true",
 		Note: "whether the access log includes the requests of this Ingress", read: readAccessLog},

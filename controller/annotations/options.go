@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Options are the values of an Ingress's annotations. Without an annotation, an option has the
-// value of the Settings. References to other objects (Secrets, ConfigMaps, Services) are as
+// Options are the values of an Ingress's annotations. Without an annotation, an option has its
+// value in the Settings. References to other objects (Secrets, ConfigMaps, Services) are as
 // written. Package routing resolves them.
 //
 // Options are shared. Do not change them after Parse returns them.
 type Options struct {
-	// Blocked is why the Ingress must not be served: a security annotation cannot be applied;
-	// empty: serve it.
+	// Blocked says why the Ingress must not be served: a security annotation cannot be applied. It
+	// is empty if the Ingress can be served.
 	Blocked string
 
 	Canary    Canary
@@ -35,20 +35,20 @@ type Options struct {
 	Unlogged bool
 }
 
-// Canary is the share of another Ingress's requests.
+// Canary selects the requests that a canary Ingress gets.
 type Canary struct {
-	// Enabled is set if the Ingress is a canary, which makes no route of its own ("canary").
+	// Enabled is set if the Ingress is a canary, which has no routes of its own ("canary").
 	Enabled bool
-	// Header is the name of the header that selects; empty: none ("canary-by-header").
+	// Header is the name of the header that selects the canary, if any ("canary-by-header").
 	Header string
-	// Value is the value of Header that selects the canary; empty: "always" selects the canary, and
-	// "never" selects main ("canary-by-header-value").
+	// Value is the value of Header that selects the canary. If it is empty, "always" selects the
+	// canary, and "never" excludes it ("canary-by-header-value").
 	Value string
-	// Pattern replaces Value; nil: none ("canary-by-header-pattern"). If both are set, Value
-	// counts.
+	// Pattern matches the values of Header that select the canary. It has no effect if Value is set
+	// ("canary-by-header-pattern").
 	Pattern *regexp.Regexp
-	// Cookie is the name of the cookie that selects with "always" or "never"; empty: none
-	// ("canary-by-cookie").
+	// Cookie is the name of the cookie, if any, that selects the canary with "always" and excludes
+	// it with "never" ("canary-by-cookie").
 	Cookie string
 	// Weight is the canary's share of WeightTotal: 0 to WeightTotal ("canary-weight").
 	Weight int
@@ -75,19 +75,20 @@ type Affinity struct {
 type SessionCookie struct {
 	// Name is a token (RFC 6265, 4.1.1); default "INGRESSCOOKIE".
 	Name string
-	// Path is the cookie's Path; empty: the path of the matching rule.
+	// Path is the cookie's Path. If it is empty, it is the path of the matching rule.
 	Path string
-	// Domain is the cookie's Domain; empty: only the host of the request.
+	// Domain is the cookie's Domain. If it is empty, the cookie is only for the host of the
+	// request.
 	Domain string
-	// Expires is the lifetime of the cookie, sent as a date; 0: not sent.
+	// Expires is the lifetime of the cookie, sent as a date. 0 means not sent.
 	Expires time.Duration
-	// MaxAge is the lifetime of the cookie, sent in seconds; 0: not sent.
+	// MaxAge is the lifetime of the cookie, sent in seconds. 0 means not sent.
 	MaxAge time.Duration
-	// SameSite is the cookie's SameSite; 0: not sent.
+	// SameSite is the cookie's SameSite. 0 means not sent.
 	SameSite http.SameSite
 	// ConditionalNone omits SameSite=None for browsers that misread it.
 	ConditionalNone bool
-	// Secure is the cookie's Secure; nil: set over TLS.
+	// Secure is the cookie's Secure. If it is nil, cookies sent over TLS are Secure.
 	Secure *bool
 	// Partitioned separates the cookie by top-level site (CHIPS).
 	Partitioned bool
@@ -100,15 +101,15 @@ type Redirects struct {
 	SSL, ForceSSL bool
 	// PreserveTrailingSlash keeps the last slash of the path in these redirects.
 	PreserveTrailingSlash bool
-	// Permanent and Temporal are the redirect targets for every request of the Ingress: a URL, or a
-	// path on the same host; zero: none. Temporal takes precedence.
+	// Permanent and Temporal are the redirect targets for every request of the Ingress: a URL, a
+	// path on the same host, or zero for no redirect. Temporal takes precedence.
 	Permanent, Temporal Template
 	// PermanentCode (default 301) and TemporalCode (default 302) are 300 to 308.
 	PermanentCode, TemporalCode int
-	// AppRoot is the path that "/" redirects to, with 302; empty: none.
+	// AppRoot is the path, if any, that "/" redirects to with 302.
 	AppRoot string
-	// FromToWWW redirects www.shop.test to shop.test, or the reverse. The host without a rule
-	// redirects.
+	// FromToWWW redirects www.shop.test to shop.test, or the reverse. The host that redirects is
+	// the one without a rule.
 	FromToWWW bool
 	// UsePort adds the port of the listener to the Location of FromToWWW ("use-port-in-redirects").
 	UsePort bool
@@ -120,33 +121,33 @@ type Redirects struct {
 	Code int
 }
 
-// Rewrite changes requests to the endpoint, and some headers for the client.
+// Rewrite changes requests before an endpoint gets them, and some headers of responses.
 type Rewrite struct {
 	// Target replaces the whole path. Its variables $1 to $9 are the groups of the rule's regular
-	// expression. Zero: no rewrite ("rewrite-target").
+	// expression. If it is zero, the path does not change ("rewrite-target").
 	Target Template
 	// Regex makes the ImplementationSpecific and Prefix paths of the Ingress regular expressions
 	// ("use-regex").
 	Regex bool
-	// VHost replaces the Host header; zero: none ("upstream-vhost").
+	// VHost replaces the Host header, unless it is zero ("upstream-vhost").
 	VHost Template
-	// ForwardedPrefix is the X-Forwarded-Prefix header; zero: none ("x-forwarded-prefix").
+	// ForwardedPrefix is the X-Forwarded-Prefix header, if any ("x-forwarded-prefix").
 	ForwardedPrefix Template
-	// CustomHeaders is the ConfigMap with response headers, as written: "name" or "namespace/name";
-	// empty: none.
+	// CustomHeaders is the ConfigMap with response headers, if any, as written: "name" or
+	// "namespace/name".
 	CustomHeaders string
 	// Aliases are more names, in lower case, of the first host in the rules ("server-alias").
 	Aliases []string
-	// LocationFrom is the prefix of Location and Refresh headers that LocationTo replaces; zero:
-	// none ("proxy-redirect-from", "proxy-redirect-to"). "default" means the endpoint's own
-	// address.
+	// LocationFrom is the prefix of Location and Refresh headers that LocationTo replaces
+	// ("proxy-redirect-from", "proxy-redirect-to"). If it is zero, nothing is replaced. "default"
+	// means the endpoint's own address.
 	LocationFrom, LocationTo Template
 	// CookieDomain and CookiePath replace the Domain and Path of cookies ("proxy-cookie-domain",
 	// "proxy-cookie-path").
 	CookieDomain, CookiePath Replacement
 }
 
-// Replacement replaces From with To; zero: no replacement.
+// Replacement replaces From with To. If it is zero, nothing is replaced.
 type Replacement struct{ From, To string }
 
 // Auth authenticates clients.
@@ -158,60 +159,62 @@ type Auth struct {
 	// SecretMap is set if each key of the Secret is a user ("auth-secret-type" auth-map).
 	// Otherwise, its key auth is a file (auth-file).
 	SecretMap bool
-	// Realm is the realm in the password prompt ("auth-realm"); empty: the proxy's default. It has
-	// no control characters. The proxy escapes its quotes.
+	// Realm is the realm in the password prompt ("auth-realm"), or empty for the proxy's default.
+	// It has no control characters. The proxy escapes its quotes.
 	Realm string
 
-	// URL is the external service that allows or rejects requests; zero: none ("auth-url").
+	// URL is the external service, if any, that allows or rejects requests ("auth-url").
 	URL Template
-	// Method is the method of the request to the service; empty: GET.
+	// Method is the method of the request to the service. Empty means GET.
 	Method string
-	// SignIn is the redirect target if the service returns 401: a URL, or a path on the same host;
-	// zero: the client gets the 401.
+	// SignIn is the redirect target if the service returns 401: a URL, or a path on the same host.
+	// If it is zero, the client gets the 401.
 	SignIn Template
 	// SignInParam is the query parameter of SignIn with the original URL; default "rd".
 	SignInParam string
 	// ResponseHeaders are the headers of the service's response that the endpoint receives, in
 	// canonical form.
 	ResponseHeaders []string
-	// RequestRedirect is the X-Auth-Request-Redirect header for the service; zero: the path of the
-	// request.
+	// RequestRedirect is the X-Auth-Request-Redirect header for the service. If it is zero, the
+	// header has the path of the request.
 	RequestRedirect Template
-	// ProxySetHeaders is the ConfigMap with headers for the service, as written; empty: none.
+	// ProxySetHeaders is the ConfigMap with headers for the service, if any, as written.
 	ProxySetHeaders string
-	// CacheKey is the cache key for responses; zero: no cache ("auth-cache-key").
+	// CacheKey is the cache key for responses. If it is zero, they are not cached
+	// ("auth-cache-key").
 	CacheKey Template
-	// CacheDuration is how long responses are cached, by status; default 5 min for 200, 202, and
-	// 401.
+	// CacheDuration is how long responses are cached, by status. The default is 5 min for 200, 202,
+	// and 401.
 	CacheDuration map[int]time.Duration
-	// AlwaysSetCookie passes on the service's cookies for every status of the endpoint. Without it,
-	// they pass for 200, 201, 204, 206, 301, 302, 303, 304, 307, and 308 only.
+	// AlwaysSetCookie passes on the service's cookies for every status of the endpoint. Otherwise,
+	// it passes them on for 200, 201, 204, 206, 301, 302, 303, 304, 307, and 308 only.
 	AlwaysSetCookie bool
 
-	// Any allows a request that satisfies one of Access, Basic, and URL. Without it, a request must
+	// Any allows a request that satisfies one of Access, Basic, and URL. Otherwise, a request must
 	// satisfy all of them ("satisfy").
 	Any bool
 }
 
 // ClientTLS verifies client certificates (mTLS).
 type ClientTLS struct {
-	// Secret has the CA, as written; empty: no verification ("auth-tls-secret").
+	// Secret is the Secret with the CA, as written. If it is empty, clients are not verified
+	// ("auth-tls-secret").
 	Secret string
 	Verify ClientVerify
 	// Depth is the maximum number of certificates between the client's and the CA's, as OpenSSL
 	// counts; default 1.
 	Depth int
-	// MatchCN must match the text "CN=" followed by the subject's common name; nil: any name
-	// ("auth-tls-match-cn"). It is anchored only where it is written so.
+	// MatchCN must match the text "CN=" followed by the subject's common name
+	// ("auth-tls-match-cn"). It can match a part of the text. If it is nil, every name is allowed.
 	MatchCN *regexp.Regexp
-	// ErrorPage is the redirect target for clients without a valid certificate; empty: they get
-	// 400.
+	// ErrorPage is the redirect target for clients without a valid certificate. If it is empty,
+	// they get 400.
 	ErrorPage string
 	// PassCertificate sends the certificate to the endpoint in the header ssl-client-cert.
 	PassCertificate bool
 }
 
-// ClientVerify is how client certificates are verified.
+// ClientVerify says how client certificates are verified.
 type ClientVerify int
 
 const (
@@ -228,12 +231,12 @@ const (
 
 // Access filters client addresses. Deny takes precedence.
 type Access struct {
-	// Allow is "allowlist-source-range"; nil: all addresses.
+	// Allow is "allowlist-source-range". If it is nil, all addresses are allowed.
 	Allow []netip.Prefix
 	Deny  []netip.Prefix
 }
 
-// Limits apply to one client address on all routes of an Ingress together; 0: no limit.
+// Limits apply to one client address on all routes of an Ingress together. 0 means no limit.
 type Limits struct {
 	// RPS and RPM are requests per second and per minute. Connections are concurrent requests.
 	RPS, RPM, Connections int
@@ -250,13 +253,15 @@ type Limits struct {
 type Proxy struct {
 	// ConnectTimeout, ReadTimeout, and SendTimeout are between MinTimeout and MaxTimeout.
 	ConnectTimeout, ReadTimeout, SendTimeout time.Duration
-	// BodySize is the largest request body in bytes; 0: no limit ("proxy-body-size", default 1m).
+	// BodySize is the maximum size of a request body in bytes. 0 means no limit ("proxy-body-size",
+	// default 1m).
 	BodySize int64
-	// NextUpstream is when another endpoint is tried.
+	// NextUpstream has the conditions for trying another endpoint.
 	NextUpstream NextUpstream
-	// Tries is how many endpoints a request tries; 0: all ("proxy-next-upstream-tries", default 3).
+	// Tries is how many endpoints a request tries. 0 means all ("proxy-next-upstream-tries",
+	// default 3).
 	Tries int
-	// NextUpstreamTimeout is the time limit for trying other endpoints; 0: no limit.
+	// NextUpstreamTimeout is the time limit for trying other endpoints. 0 means no limit.
 	NextUpstreamTimeout time.Duration
 	// Buffering and RequestBuffering have no effect: bodies are always streamed
 	// (docs/decisions/0006). They exist so that an invalid value gets a Diagnostic.
@@ -269,7 +274,8 @@ type NextUpstream struct {
 	// Error is a connection that failed or broke, Timeout one that took too long, and InvalidHeader
 	// a response that is not HTTP.
 	Error, Timeout, InvalidHeader bool
-	// Statuses count as failures: 403, 404, 429, 500, 502, 503, and 504 are possible.
+	// Statuses are the statuses that count as failures, out of 403, 404, 429, 500, 502, 503, and
+	// 504.
 	Statuses []int
 	// NonIdempotent also retries POST, LOCK, and PATCH.
 	NonIdempotent bool
@@ -298,29 +304,30 @@ func (p Protocol) HTTP2() bool { return p == GRPC || p == GRPCS }
 // Backend controls how endpoints are selected, and their protocol.
 type Backend struct {
 	Protocol Protocol
-	// TLS is for HTTPS and GRPCS.
+	// TLS applies if Protocol is HTTPS or GRPCS.
 	TLS BackendTLS
 	// ServiceUpstream sends requests to the Service's cluster IP, not to pods ("service-upstream").
 	ServiceUpstream bool
-	// LoadBalance is "load-balance".
+	// LoadBalance is the algorithm that selects endpoints ("load-balance").
 	LoadBalance LoadBalance
-	// HashBy selects the endpoint by a hash of this text; zero: none ("upstream-hash-by"). It takes
+	// HashBy is the text, if any, whose hash selects the endpoint ("upstream-hash-by"). It takes
 	// precedence over LoadBalance.
 	HashBy Template
 }
 
 // BackendTLS is the TLS configuration for endpoints.
 type BackendTLS struct {
-	// Verify checks the endpoint's certificate against the CA of Secret; default false, as in
-	// ingress-nginx.
+	// Verify checks the endpoint's certificate against the CA of Secret. The default is false, as
+	// in ingress-nginx.
 	Verify bool
 	// Depth is the maximum number of certificates between the endpoint's and the CA's, as OpenSSL
 	// counts; default 1.
 	Depth int
-	// Secret has the CA (ca.crt) and the client certificate (tls.crt, tls.key), as written; empty:
-	// neither.
+	// Secret is the Secret, if any, with the CA (ca.crt) and the client certificate (tls.crt,
+	// tls.key), as written.
 	Secret string
-	// Name is the name to verify and to send; empty: that of the Service, "name.namespace.svc".
+	// Name is the name to verify and to send. If it is empty, the Service's "name.namespace.svc" is
+	// used.
 	Name string
 	// ServerName sends Name in the handshake (SNI): default false.
 	ServerName bool
@@ -343,9 +350,9 @@ type Errors struct {
 	// Codes are endpoint statuses, 400 to 599, that the error backend replaces
 	// ("custom-http-errors").
 	Codes []int
-	// Service is the error backend, a Service in the namespace of the Ingress; empty: the
-	// controller's default backend ("default-backend"). It also responds if the Service of a rule
-	// has no endpoint.
+	// Service is the error backend, a Service in the namespace of the Ingress ("default-backend").
+	// If it is empty, the controller's default backend is used. It also responds if the Service of
+	// a rule has no endpoint.
 	Service string
 }
 
@@ -353,23 +360,24 @@ type Errors struct {
 type CORS struct {
 	Enabled bool
 	// Origins are as written, in lower case: "*", "https://shop.test", "https://*.shop.test:8443";
-	// default "*". Empty: all written origins are invalid, so no origin is allowed.
+	// default "*". If it is empty, all written origins are invalid, and no origin is allowed.
 	Origins []string
 	// Methods, Headers, and Expose are comma-separated lists as sent. Expose can be empty.
 	Methods, Headers, Expose string
 	// Credentials allows cookies and passwords; default true.
 	Credentials bool
-	// MaxAge is how long browsers cache the response to a preflight; default 20 days; -1 s: not at
-	// all.
+	// MaxAge is how long browsers cache the response to a preflight. The default is 20 days, and -1
+	// s means not at all.
 	MaxAge time.Duration
 }
 
 // Mirror sends a copy of every request to another URL and discards the response.
 type Mirror struct {
-	// Target is the URL for the copy; zero: none ("mirror-target").
+	// Target is the URL for the copy, if any ("mirror-target").
 	Target Template
-	// RequestBody also copies the body; default true.
+	// RequestBody also copies the body. The default is true.
 	RequestBody bool
-	// Host is the Host header of the copy; empty: the host of Target ("mirror-host").
+	// Host is the Host header of the copy. If it is empty, it is the host of Target
+	// ("mirror-host").
 	Host string
 }

@@ -14,7 +14,7 @@ const Prefix = "nginx.ingress.kubernetes.io/"
 const (
 	// CodeNotSupported is an annotation without effect. The Ingress is served without it.
 	CodeNotSupported = "AnnotationNotSupported"
-	// CodeInvalid is an invalid value. The default applies.
+	// CodeInvalid is an annotation with an invalid value. The default applies.
 	CodeInvalid = "AnnotationInvalid"
 	// CodeBlocked is an annotation that makes the routes of the Ingress return 503.
 	CodeBlocked = "RouteBlocked"
@@ -28,13 +28,13 @@ type Diagnostic struct {
 	Code string
 	// Reason is a sentence for the author of the Ingress. It omits the name.
 	Reason string
-	// Requires is the missing annotation, including Prefix; empty: no annotation is missing.
+	// Requires is the missing annotation, including Prefix, or empty if none is missing.
 	Requires string
 }
 
-// Parse reads the annotations of an Ingress. It ignores names without Prefix. Missing annotations
-// have the value in defaults, the Options of Settings. Diagnostics are sorted by name, with at most
-// one for each annotation.
+// Parse reads the annotations of an Ingress. It ignores names without Prefix. Options without an
+// annotation have the value in defaults (Settings.Options). Diagnostics are sorted by name, with at
+// most one for each annotation.
 //
 // For a canary, Parse reads only the annotations that apply to canaries (canary.go). All others
 // come from the main Ingress, including security annotations.
@@ -54,7 +54,7 @@ func Parse(all map[string]string, defaults Options) (Options, []Diagnostic) {
 	return r.o, r.diagnostics
 }
 
-// reading is the state of one Parse.
+// reading is the state of one call of Parse.
 type reading struct {
 	o           Options
 	all         map[string]string
@@ -68,7 +68,7 @@ func (r *reading) has(name string) bool {
 }
 
 // ours returns the names without Prefix in reading order: annotations that affect others, then
-// features, then options of features. Names are sorted within each, because Parse must be
+// features, then options of features. Names are sorted within each group, because Parse must be
 // deterministic and a map has no order.
 func ours(all map[string]string) []string {
 	var names []string
@@ -99,7 +99,7 @@ func (r *reading) read(name, value string) {
 	case e == nil:
 		r.unknown(name)
 	case e.idle(value), e.With != "" && !inUse(e.With, &r.o) && e.Support == NoEffect:
-		// It changes nothing, or its feature is off.
+		// The annotation changes nothing, or its feature is off.
 	case e.Support == NoEffect:
 		r.report(name, CodeNotSupported, "has no effect: "+e.Note)
 	case e.Support == Blocks:
@@ -113,7 +113,7 @@ func (r *reading) read(name, value string) {
 	}
 }
 
-// invalid reports err, the error of an invalid value, if any.
+// invalid reports a Diagnostic if err says that the value is invalid.
 func (r *reading) invalid(e *Entry, err error) {
 	switch {
 	case err == nil, e.With != "" && !inUse(e.With, &r.o):
@@ -125,7 +125,7 @@ func (r *reading) invalid(e *Entry, err error) {
 }
 
 // unknown reports a name that is not in the list. A name that looks like a security annotation
-// blocks the route: the author of a misspelled allowlist wants to restrict access.
+// blocks the route: for example, the author of a misspelled allowlist wants to restrict access.
 func (r *reading) unknown(name string) {
 	hint := ""
 	if near := nearest(name); near != "" {
@@ -138,7 +138,8 @@ func (r *reading) unknown(name string) {
 	r.report(name, CodeNotSupported, "is not supported and has no effect"+hint)
 }
 
-// block makes the routes of the Ingress return 503, because they would lack a security annotation.
+// block makes the routes of the Ingress return 503, because a security annotation cannot be
+// applied.
 func (r *reading) block(name, reason string) {
 	if r.o.Blocked == "" {
 		r.o.Blocked = fmt.Sprintf("annotation %s: %s; the route fails closed", name, reason)

@@ -39,8 +39,8 @@ var rewriting = []Entry{
 		Note:    "changes the Path attribute of cookies", read: replacement(func(o *Options) *Replacement { return &o.Rewrite.CookiePath })},
 }
 
-// checkTarget requires a path. nginx redirects if the target is a URL. Here, redirects have their
-// own annotations.
+// checkTarget requires a path. nginx redirects if the target is a URL. In this controller,
+// redirects have their own annotations.
 func checkTarget(value string) error {
 	switch {
 	case strings.HasPrefix(value, "http://"), strings.HasPrefix(value, "https://"):
@@ -72,7 +72,7 @@ func readLocationFrom(o *Options, value string) error {
 }
 
 // replacement returns a reader for an old and a new value. A semicolon is invalid, because it would
-// start another attribute of the cookie.
+// add an attribute to the cookie.
 func replacement(field func(*Options) *Replacement) reader {
 	return func(o *Options, value string) error {
 		words := strings.Fields(value)

@@ -67,7 +67,7 @@ func defaultsOfOptions() []Setting {
 	return all
 }
 
-// ownSettings lists the keys that set no default of an annotation.
+// ownSettings lists the keys that do not set the default of an annotation.
 var ownSettings = []Setting{
 	{Key: "enable-sticky-sessions", Support: Supported, Values: "true, false", Default: "false",
 		Note: "sets affinity: cookie for Ingresses that do not set affinity: none",

@@ -12,7 +12,8 @@ import (
 )
 
 // Settings are the values of the controller's ConfigMap: the defaults of annotations, and the
-// settings of the whole controller. DefaultSettings returns the values without a ConfigMap.
+// settings of the whole controller. DefaultSettings returns the values that apply without a
+// ConfigMap.
 type Settings struct {
 	// Options are the defaults for every Ingress; see Parse.
 	Options Options
@@ -29,9 +30,11 @@ type Settings struct {
 	// ConnectionLimitStatus is the status for requests over limit-connections: 400 to 599, default
 	// 503 ("limit-conn-status-code").
 	ConnectionLimitStatus int
-	// AccessLog is "json", "combined", or "off"; empty: the flag decides ("access-log-format").
+	// AccessLog is "json", "combined", or "off". If it is empty, the flag applies
+	// ("access-log-format").
 	AccessLog string
-	// LogLevel is "debug", "info", "warn", or "error"; empty: the flag decides ("log-level").
+	// LogLevel is "debug", "info", "warn", or "error". If it is empty, the flag applies
+	// ("log-level").
 	LogLevel string
 	// VTSStatus shows statistics for each host, as nginx's module vts does ("enable-vts-status").
 	VTSStatus bool
@@ -44,7 +47,7 @@ type Settings struct {
 type HSTS struct {
 	// Enabled is "hsts", default true.
 	Enabled bool
-	// MaxAge is "hsts-max-age" in seconds, default a year.
+	// MaxAge is "hsts-max-age", which is in seconds. The default is a year.
 	MaxAge time.Duration
 	// Subdomains is "hsts-include-subdomains", default true; Preload "hsts-preload", default false.
 	Subdomains, Preload bool
@@ -60,7 +63,7 @@ const (
 	DefaultCookieName     = "INGRESSCOOKIE"
 )
 
-// DefaultSettings returns the settings without a ConfigMap.
+// DefaultSettings returns the settings that apply without a ConfigMap.
 func DefaultSettings() Settings {
 	return Settings{
 		Options:               defaultOptions(),
@@ -118,7 +121,7 @@ func ParseSettings(data map[string]string) (Settings, []Diagnostic) {
 }
 
 // compareKeys sorts keys in reading order. global-auth-url is first, because it resets the other
-// auth settings. disable-access-log is last, because it takes precedence.
+// auth settings. disable-access-log is last, because it takes precedence over other keys.
 func compareKeys(a, b string) int {
 	rank := func(key string) int {
 		switch key {

@@ -6,8 +6,8 @@ import (
 )
 
 // Template is a text with variables, such as "https://$host/login?rd=$escaped_request_uri". The
-// zero value means "not set". The names are those of nginx,
-// https://nginx.org/en/docs/varindex.html. The proxy knows the values for each request.
+// zero value means "not set". The variables are those of nginx,
+// https://nginx.org/en/docs/varindex.html. Each request has different values.
 type Template struct {
 	source string
 	parts  []part
@@ -41,7 +41,7 @@ func ParseTemplate(source string) (Template, error) {
 	return t, nil
 }
 
-// variable splits s after the name of a variable.
+// variable splits s into the name of the variable at its start, and the rest.
 func variable(s string) (name, rest string, err error) {
 	if inner, ok := strings.CutPrefix(s, "{"); ok {
 		name, rest, ok = strings.Cut(inner, "}")
@@ -100,7 +100,7 @@ func (t Template) IsZero() bool { return t.source == "" }
 // String returns the template as written.
 func (t Template) String() string { return t.source }
 
-// Variables returns the names in the template in order, with repetitions.
+// Variables returns the names of the template's variables in order, with repetitions.
 func (t Template) Variables() []string {
 	var names []string
 	for _, p := range t.parts {
@@ -111,7 +111,7 @@ func (t Template) Variables() []string {
 	return names
 }
 
-// Expand replaces variables with their values.
+// Expand returns the text with the values of the variables.
 func (t Template) Expand(value func(variable string) string) string {
 	if len(t.parts) == 1 && t.parts[0].variable == "" {
 		return t.parts[0].text

@@ -7,7 +7,7 @@ import (
 )
 
 // This file checks texts that become part of a header or a URL. A user who can create Ingresses
-// writes the text, and the proxy serves all users: a line break in a value would start another
+// writes the text, and the proxy serves all users. A line break in the text would start another
 // header.
 
 // items splits a comma-separated list, and omits empty items.
@@ -62,7 +62,7 @@ func isToken(value string) bool {
 	return value != ""
 }
 
-// token returns a reader for a token; what is its kind for the error.
+// token returns a reader for a token. An error calls the token by the word in what.
 func token(what string, field func(*Options) *string) reader {
 	return func(o *Options, value string) error {
 		if !isToken(value) {
@@ -102,7 +102,8 @@ func tokenList(field func(*Options) *string) reader {
 	}
 }
 
-// template returns a reader for a text with variables; check checks it with sample values.
+// template returns a reader for a text with variables. It calls check with sample values of the
+// variables.
 func template(check func(string) error, field func(*Options) *Template) reader {
 	return func(o *Options, value string) error {
 		t, err := ParseTemplate(value)
@@ -117,7 +118,7 @@ func template(check func(string) error, field func(*Options) *Template) reader {
 	}
 }
 
-// sample returns a value of each variable, to check a template without a request.
+// sample returns a sample value of a variable, to check a template without a request.
 func sample(variable string) string {
 	switch variable {
 	case "scheme", "pass_access_scheme":

@@ -8,13 +8,14 @@ import (
 )
 
 // The range of a timeout. Zero would end every request before it starts. A year is practically
-// unlimited: WebSocket users set a week, and users who set more want no timeout.
+// unlimited: For WebSockets, users set up to a week. A user who sets more wants no timeout.
 const (
 	MinTimeout = time.Second
 	MaxTimeout = 365 * 24 * time.Hour
 )
 
-// maxAge is the longest lifetime for browsers: 68 years, the most seconds that fit in 32 bits.
+// maxAge is the longest lifetime that an annotation can set for browsers: 68 years, the most
+// seconds that fit in 32 bits.
 const maxAge = (1<<31 - 1) * time.Second
 
 // seconds returns a reader for a whole number of seconds without a unit, as in ingress-nginx.

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// maxStreams limits the pages that get events at a time. Another page gets 503 and tries again.
+	// maxStreams is the maximum number of open event streams. Further pages get 503 and try again.
 	maxStreams = 32
-	// figuresEvery is how often the figures of a page are looked at. What has not changed is not
-	// sent.
+	// figuresEvery is the interval at which a stream checks statistics and sends those that
+	// changed.
 	figuresEvery = time.Second
-	// silence is how long a stream may say nothing before a comment goes out, so that whatever is
-	// in between sees that it is alive
+	// silence is the time without an event after which a stream sends a comment, so that proxies do
+	// not close the connection
 	// (https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes).
 	silence = 15 * time.Second
-	// writeTimeout bounds one write: a reader that takes nothing for so long is gone.
+	// writeTimeout is the time limit for one write, after which the stream ends.
 	writeTimeout = 10 * time.Second
 )
 
@@ -31,7 +31,7 @@ type changes struct {
 	next   chan struct{} // closed by the next change
 }
 
-// announce wakes all streams that wait.
+// announce wakes all waiting streams.
 func (c *changes) announce() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,14 +57,14 @@ type stream struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
 	filter  string
-	// sent are the figures as the reader knows them, last is when it was sent anything.
+	// sent are the statistics that the client has. last is the time of the last write.
 	sent map[string]string
 	last time.Time
 }
 
-// serveEvents sends server-sent events for as long as the reader stays: "table" with the number of
-// a change, at once and whenever a table is swapped in, and "figures" with those of the page's
-// figures that are new, once a second at most.
+// serveEvents sends server-sent events until the client disconnects. The event "table" has the
+// number of a change. It is sent at the start and after every change. The event "figures" has the
+// statistics that changed, at most once a second.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	select {
 	case d.streams <- struct{}{}:
@@ -99,7 +99,8 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sendFigures sends the figures that are not what was sent last, or after a long silence a comment.
+// sendFigures sends the statistics that changed since the last event, or a comment after a long
+// silence.
 func (s *stream) sendFigures(source Source) error {
 	now := source.figures(source.overview(s.filter))
 	fresh := maps.Clone(now)
@@ -118,13 +119,13 @@ func (s *stream) sendFigures(source Source) error {
 	return nil
 }
 
-// send writes one event; its data is one line.
+// send writes one event. Its data must be one line.
 func (s *stream) send(event, data string) error {
 	return s.write("event: " + event + "\ndata: " + data + "\n\n")
 }
 
-// write sends a text at once. The server's own time-out for a whole answer gives way to one for
-// each write.
+// write sends a text at once. A time limit for each write replaces the server's limit for the whole
+// response.
 func (s *stream) write(text string) error {
 	s.last = time.Now()
 	if err := s.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
@@ -136,8 +137,8 @@ func (s *stream) write(text string) error {
 	return s.control.Flush()
 }
 
-// figures are the texts of a page that change without a new table, by name. The page has each in an
-// element that carries the name as data-figure.
+// figures returns the texts of a page that change without a new table, by name. The page has an
+// element with the attribute data-figure for each name.
 func (s Source) figures(o overview) map[string]string {
 	traffic, state := s.Traffic(), s.State()
 	figures := map[string]string{
@@ -157,7 +158,7 @@ func (s Source) figures(o overview) map[string]string {
 	return figures
 }
 
-// figureName begins the names of the figures of an endpoint.
+// figureName returns the prefix of the names of an endpoint's statistics.
 func figureName(pool *Pool, e Endpoint) string { return pool.Service + " " + e.Address }
 
 func yes(b bool) string {

@@ -8,21 +8,21 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Explanation is how the controller would route a request, and why.
+// Explanation says how the controller would route a request, and why.
 type Explanation struct {
 	Request Request `json:"request"`
 	// Action is "forward", "redirect", "refuse" or "preflight".
 	Action string `json:"action"`
-	// Status is that of the response if no endpoint serves the request: a refusal, a redirect, or a
-	// preflight.
+	// Status is the status of the response if no endpoint serves the request: a refusal, a
+	// redirect, or a preflight.
 	Status int `json:"status,omitempty"`
 	// Location is the target of a redirect.
 	Location string `json:"location,omitempty"`
-	// Reason is one sentence.
+	// Reason says in one sentence why the controller decides this way.
 	Reason string `json:"reason"`
-	// Service is the pool that the request would go to.
+	// Service is the Service port that would receive the request.
 	Service string `json:"service,omitempty"`
-	// Endpoints are the addresses of that pool.
+	// Endpoints are the addresses of its pool.
 	Endpoints []string `json:"endpoints,omitempty"`
 	// Steps are what the proxy would do with the request, in order.
 	Steps      []Feature   `json:"steps"`
@@ -41,7 +41,7 @@ type Candidate struct {
 	// Canary is set for a canary of the rule that won.
 	Canary bool `json:"canary,omitempty"`
 	Won    bool `json:"won"`
-	// Why is the sentence of Cause and Args (routing.Cause): why the candidate won or lost.
+	// Why says why the candidate won or lost. It is the sentence of Cause and Args (routing.Cause).
 	Why   string            `json:"why"`
 	Cause string            `json:"cause"`
 	Args  map[string]string `json:"args,omitempty"`
@@ -74,7 +74,7 @@ var actions = map[routing.Action]string{
 	routing.Refuse: "refuse", routing.Forward: "forward", routing.Redirect: "redirect", routing.Preflight: "preflight",
 }
 
-// steps returns what the proxy would do with a Decision, in its order: checks that can end the
+// steps returns what the proxy would do with a Decision, in this order: checks that can end the
 // request, changes, and the selection of an endpoint.
 func steps(d routing.Decision) []Feature {
 	list := featureList{}
@@ -103,7 +103,7 @@ func steps(d routing.Decision) []Feature {
 	return list
 }
 
-// choice returns how the proxy selects an endpoint.
+// choice describes how the proxy selects an endpoint.
 func choice(d routing.Decision) string {
 	switch {
 	case d.Sticky && d.Endpoint != nil:
@@ -162,7 +162,7 @@ func (e *Explanation) Outcome() string {
 	return fmt.Sprintf("refuse with %d", e.Status)
 }
 
-// Text is the explanation for a terminal.
+// Text returns the explanation for a terminal.
 func (e *Explanation) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n", e.Request.Method, e.Request.URL, e.Outcome())

@@ -11,7 +11,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Feature is one option of an Ingress, in short: "rewrite" "/$2".
+// Feature is a summary of one option of an Ingress, such as "rewrite" and "/$2".
 type Feature struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -45,8 +45,8 @@ func when(condition bool, text string) string {
 	return ""
 }
 
-// features summarizes a policy in the order in which the proxy applies it. It skips defaults:
-// redirects to HTTPS without effect, and limits with their default values.
+// features summarizes a policy in the order in which the proxy applies it. It skips redirects to
+// HTTPS that have no effect, and limits with their default values.
 func features(p *routing.Policy, defaults annotations.Options, certificate bool) []Feature {
 	list := featureList{}
 	list.add("client certificate", clientTLS(p.ClientTLS)...)
@@ -91,7 +91,7 @@ func redirects(r annotations.Redirects, certificate bool) []string {
 	}
 }
 
-// prefixes returns the first few ranges of a list.
+// prefixes returns a text with the first few ranges of a list.
 func prefixes(list []netip.Prefix) string {
 	const shown = 3
 	if list == nil {

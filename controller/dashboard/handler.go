@@ -22,7 +22,7 @@ type Dashboard struct {
 func New(source Source) *Dashboard {
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
-		static = assets // cannot be: the directory is embedded above
+		static = assets // cannot happen: the directory is embedded above
 	}
 	d := &Dashboard{source: source, streams: make(chan struct{}, maxStreams)}
 	mux := http.NewServeMux()
@@ -49,8 +49,8 @@ func New(source Source) *Dashboard {
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
 
-// Changed updates open pages after a new table or another change, except in statistics. Any
-// goroutine can call it.
+// Changed makes open pages reload their data. Call it after every change except in statistics, from
+// any goroutine.
 func (d *Dashboard) Changed() { d.changes.announce() }
 
 // harden sets headers for all responses: browsers load nothing from other sites, do not frame the

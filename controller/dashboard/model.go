@@ -14,19 +14,19 @@ import (
 type Host struct {
 	// Name is empty for rules without a host.
 	Name string `json:"name"`
-	// Certificate is set if the host has a certificate of its own for HTTPS.
+	// Certificate is set if an Ingress requests TLS for the host.
 	Certificate bool    `json:"certificate"`
 	Routes      []Route `json:"routes"`
 }
 
-// Route is one path.
+// Route is one path of a host.
 type Route struct {
 	Ingress  string `json:"ingress,omitempty"`
 	Field    string `json:"field,omitempty"`
 	Path     string `json:"path,omitempty"`
 	PathType string `json:"pathType,omitempty"`
 	Service  string `json:"service"`
-	// Closed is why the route responds with 503 whatever its pool has.
+	// Closed says why the route responds with 503 even if its pool has endpoints.
 	Closed string `json:"closed,omitempty"`
 	// Policy has the options of the Ingress, in the order in which the proxy applies them.
 	Policy   []Feature `json:"policy"`
@@ -38,7 +38,7 @@ type Route struct {
 type Canary struct {
 	Ingress string `json:"ingress"`
 	Service string `json:"service"`
-	// Share describes these requests: "header X-Canary", "20 of 100".
+	// Share describes the requests that the canary gets: "header X-Canary", "20 of 100".
 	Share string `json:"share"`
 	Pool  *Pool  `json:"pool"`
 }
@@ -46,7 +46,7 @@ type Canary struct {
 // Pool is a Service port with its pods.
 type Pool struct {
 	Service string `json:"service"`
-	// Reason is why there are no endpoints.
+	// Reason says why there are no endpoints.
 	Reason string `json:"reason,omitempty"`
 	// Virtual is set if the only endpoint is the cluster IP of the Service.
 	Virtual   bool       `json:"virtual,omitempty"`
@@ -66,10 +66,10 @@ type Endpoint struct {
 	Avoided bool `json:"avoided,omitempty"`
 }
 
-// Certificate is one that the controller serves.
+// Certificate is a TLS certificate that the controller presents to clients.
 type Certificate struct {
 	Secret string `json:"secret"`
-	// Hosts are the hosts that Ingresses use it for, Names those in the certificate.
+	// Hosts are the hosts for which Ingresses use the certificate. Names are the names in it.
 	Hosts     []string  `json:"hosts"`
 	Names     []string  `json:"names"`
 	NotBefore time.Time `json:"notBefore"`
@@ -110,7 +110,8 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	return list, byPool
 }
 
-// endpointView joins an endpoint of the table with its live state; nil: it was just removed.
+// endpointView joins an endpoint of the table with its live state, which is nil if the endpoint was
+// just removed.
 func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	view := Endpoint{Address: e.HostPort(), Node: e.Node}
 	if e.Pod.Name != "" {
@@ -123,7 +124,7 @@ func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	return view
 }
 
-// hosts returns the table by host, in the order of precedence.
+// hosts returns the routes of the table by host, in the order of precedence.
 func hosts(table *routing.Table, pools map[*routing.Pool]*Pool) []Host {
 	list := []Host{}
 	defaults := table.Settings().Options
@@ -167,7 +168,7 @@ func poolView(pool *routing.Pool, pools map[*routing.Pool]*Pool) *Pool {
 	return cmp.Or(pools[pool], &Pool{Reason: pool.Reason, Endpoints: []Endpoint{}})
 }
 
-// share describes the requests of a canary, in the order of its criteria.
+// share describes which requests a canary gets, in the order of its criteria.
 func share(c annotations.Canary) string {
 	var parts []string
 	switch {

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// maxRows limits the routes and pools on a page: browsers are slow with ten thousand. The filter
-// and the JSON API reach the rest.
+// maxRows is the maximum number of routes, and of pools, on a page, because browsers are slow with
+// ten thousand. Users find the others with the filter or the JSON API.
 const maxRows = 500
 
 // overview is the part of the table that matches a filter.
 type overview struct {
 	Hosts []Host
 	Pools []*Pool
-	// Routes and Endpoints count those in the whole table, HiddenRoutes and HiddenPools those
-	// beyond maxRows.
+	// Routes and Endpoints are the numbers in the whole table. HiddenRoutes and HiddenPools are the
+	// numbers beyond maxRows.
 	Routes, Endpoints         int
 	HiddenRoutes, HiddenPools int
 }
@@ -60,7 +60,7 @@ func (s Source) overview(filter string) overview {
 	return o
 }
 
-// has reports whether a text contains the filter, which is in lower case.
+// has reports whether one of the texts contains the filter, which is in lower case.
 func has(filter string, texts ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), filter) })
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// page is parsed at startup; the tests show that it parses.
+// page is parsed at startup, and the tests show that it parses.
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
 	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -22,8 +22,8 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	},
 }).ParseFS(assets, "assets/page.html"))
 
-// expiresSoon is when the page warns about a certificate. Automatic renewal usually runs 30 days
-// before the end.
+// expiresSoon is the remaining validity at which the page warns about a certificate. Automatic
+// renewal usually runs 30 days before the end.
 const expiresSoon = 21 * 24 * time.Hour
 
 // daysLeft returns how long a certificate is still valid.
@@ -38,10 +38,11 @@ func daysLeft(end time.Time) string {
 	}
 }
 
-// servePage writes the page, which is complete without its script. The form keeps its fields and
+// servePage writes the page, which is complete without its script. The form keeps its values and
 // shows the explanation.
 func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
-	// The number comes first, so that the script of the page gets an event for any later table.
+	// Read the number before the data, so that the script of the page gets an event for any later
+	// table.
 	serial, _ := d.changes.current()
 	s, filter := d.source, r.FormValue("filter")
 	data := map[string]any{

@@ -20,19 +20,19 @@ type Request struct {
 	URL string `json:"url"`
 	// Method is empty for GET.
 	Method string `json:"method"`
-	// Headers are lines like "X-Canary: always"; cookies are the header Cookie.
+	// Headers are lines such as "X-Canary: always". Cookies are in the header Cookie.
 	Headers []string `json:"headers"`
-	// Client is the address of the client; empty: that of the browser.
+	// Client is the address of the client. If it is empty, it is the address of the browser.
 	Client string `json:"client"`
-	// Random is the random value that selects between canaries: 0 to 1, without 1. Draw is the same
-	// value under its former name.
+	// Random is the random value that selects between canaries, from 0 to 1 and less than 1. Draw
+	// is its former name.
 	Random float64 `json:"random"`
 	Draw   float64 `json:"draw"`
 
 	random string
 }
 
-// requestOf reads the fields of the form: url, method, header (repeated, or one line each),
+// requestOf reads the fields of the form: url, method, header (repeated, or with several lines),
 // client, and random, whose former name is draw.
 func requestOf(r *http.Request) Request {
 	q := Request{
@@ -61,7 +61,7 @@ func requestOf(r *http.Request) Request {
 // Lines returns the headers, one per line, for the form.
 func (q Request) Lines() string { return strings.Join(q.Headers, "\n") }
 
-// parse returns the request in the table's form. The error names the field.
+// parse returns the request for the table. The error names the invalid field.
 func (q *Request) parse() (routing.Request, error) {
 	target, err := url.Parse(q.URL)
 	if err != nil {
@@ -106,11 +106,11 @@ func (q *Request) parse() (routing.Request, error) {
 	return r, nil
 }
 
-// defaultRandom is in the middle, so the larger share wins. A fixed value gives the same request
-// the same explanation each time.
+// defaultRandom is in the middle, so that the pool with more than half of the requests is usually
+// selected. The value is fixed, so that the same request always gets the same explanation.
 const defaultRandom = 0.5
 
-// headers parses lines like "X-Canary: always".
+// headers parses lines such as "X-Canary: always".
 func headers(lines []string) (http.Header, error) {
 	h := http.Header{}
 	for _, line := range lines {

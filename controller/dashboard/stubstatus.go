@@ -32,7 +32,7 @@ func (s Source) serveStubStatus(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("status page: %v", err), http.StatusInternalServerError)
 		return
 	}
-	// The page has inline styles, and loads nothing.
+	// The page has inline styles, and loads no other file.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "+
 		"form-action 'none'")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -16,11 +16,11 @@ const (
 	// maxCost limits the work of one login: 15 takes about two seconds of CPU time. Otherwise, a
 	// user who can write a Secret could stop the controller for all users.
 	maxCost = 15
-	// maxRounds is the limit for SHA-crypt.
+	// maxRounds is the limit for the rounds of SHA-crypt, for the same reason.
 	maxRounds = 1_000_000
 )
 
-// password reports whether a text is the password.
+// password reports whether a text matches the hash of one user.
 type password func(text string) bool
 
 // parsePassword recognizes a hash by its prefix. Errors contain no part of the hash, because Events
@@ -61,7 +61,8 @@ func parseBcrypt(hash string) (password, error) {
 	return func(text string) bool { return bcrypt.CompareHashAndPassword([]byte(hash), []byte(text)) == nil }, nil
 }
 
-// The forms are those of crypt(5). Other forms could make the library fail during a request.
+// These expressions match the hash formats in crypt(5). With other formats, the library could fail
+// during a request.
 var (
 	md5Crypt = regexp.MustCompile(`^\$(?:apr1|1)\$[^$]{1,8}\$[./0-9A-Za-z]{22}$`)
 	shaCrypt = regexp.MustCompile(`^\$(?:5|6)\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{1,16}\$(?:[./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})$`)

@@ -15,7 +15,7 @@ type Users struct {
 	decoy password
 }
 
-// Diagnostic is an invalid entry. Its user cannot log in; the others can.
+// Diagnostic is an invalid entry. Its user cannot log in, but other users can.
 type Diagnostic struct {
 	// Where is "line 3", or "key bob" in a map. Where and Reason contain no part of a password or
 	// hash.

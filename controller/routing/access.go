@@ -8,7 +8,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Reasons of refusals by address, for people.
+// These constants are the Decision.Reason of a request that is refused because of its address.
 const (
 	reasonDenied     = "the client's address is in denylist-source-range"
 	reasonNotAllowed = "the client's address is not in allowlist-source-range"

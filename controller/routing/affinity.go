@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// endpointIDLength is the length of an ID in bytes, before hexadecimal encoding. It prevents
-// collisions, and clients cannot guess the pod of another client.
+// endpointIDLength is the length of an ID in bytes, before hexadecimal encoding. IDs of this length
+// do not collide, and a client cannot guess the ID of another client's pod.
 const endpointIDLength = 16
 
 // nameEndpoints sets the IDs of the endpoints of a route with affinity.
@@ -22,8 +22,8 @@ func (r *Route) nameEndpoints() {
 }
 
 // nameEndpoints sets the IDs that affinity cookies use. An ID depends on the pool, because two
-// Services can have the same pods, and on the pod, because another pod soon reuses its address. It
-// depends on nothing else, so all replicas of the controller, and the next table, use the same ID.
+// Services can have the same pods, and on the pod, because a different pod can soon have its
+// address. It depends on nothing else, so all replicas and all later tables use the same ID.
 func (p *Pool) nameEndpoints() {
 	if p.byID != nil {
 		return
@@ -37,8 +37,9 @@ func (p *Pool) nameEndpoints() {
 	}
 }
 
-// named returns the endpoint that a cookie of that name contains; nil: none. If there are several
-// cookies, the first valid one counts: the others can belong to another path or to a parent domain.
+// named returns the endpoint in the cookie of that name, or nil if there is none. If there are
+// several cookies, the first valid one counts: the others can belong to another path or to a parent
+// domain.
 func (p *Pool) named(h http.Header, cookie string) *Endpoint {
 	if p.byID == nil {
 		return nil

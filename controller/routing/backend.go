@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// backends makes the pool of each Service port once. Routes to the same port share it, by name or
-// by number.
+// backends makes one pool for each Service port. All routes to the port share the pool, whether
+// they refer to the port by name or by number.
 type backends struct {
 	services map[types.NamespacedName]*corev1.Service
 	slices   map[types.NamespacedName][]*discoveryv1.EndpointSlice
@@ -46,7 +46,8 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 		b.services[types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}] = svc
 	}
 	for _, slice := range s.EndpointSlices {
-		// A slice belongs to the Service that its label names, never to one of a similar name:
+		// A slice belongs to the Service in its label, even if its name looks like that of another
+		// Service:
 		// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#ownership.
 		service := types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
 		b.slices[service] = append(b.slices[service], slice)
@@ -54,15 +55,16 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 	return b
 }
 
-// fault is why a Service port cannot be used, for the Problem of the object that refers to it.
+// fault says why a Service port cannot be used. It becomes a Problem of the object that refers to
+// the port.
 type fault struct {
-	// field is below the backend's service: "name" or "port".
+	// field is the faulty field in the backend's service: "name" or "port".
 	field  string
 	reason Reason
 }
 
-// resolve returns the pool of one Service port. It returns an empty pool even if the Service is
-// missing; the fault then has the reason.
+// resolve returns the pool of one Service port. If the Service is missing, it returns an empty pool
+// and a fault with the reason.
 func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	svc := b.services[want.Service]
 	port, flt := b.servicePort(svc, want)
@@ -84,8 +86,8 @@ func (b *backends) resolve(want ServicePort) (*Pool, *fault) {
 	return pool, flt
 }
 
-// backendOf returns the pool of an Ingress backend at field: pods, or the cluster IP if
-// service-upstream is set.
+// backendOf returns the pool of the Ingress backend at field. The endpoints are pods, or the
+// cluster IP if service-upstream is set.
 func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool, *fault) {
 	pool, flt := b.backends.resolve(want)
 	if flt != nil || !ing.policy.Backend.ServiceUpstream {
@@ -101,7 +103,7 @@ func (b *builder) backendOf(ing *ingress, field string, want ServicePort) (*Pool
 
 // virtual returns the pool whose only endpoint is the cluster IP, where kube-proxy or a mesh
 // selects the pod. It is empty if the pool of pods is empty, because a Service without endpoints
-// refuses connections anyway. The Reason is set for a Service without a usable cluster IP.
+// refuses connections anyway. The Reason is set if the Service has no usable cluster IP.
 func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, Reason) {
 	svc := b.services[want.Service]
 	port, _ := b.servicePort(svc, want) // found before
@@ -124,8 +126,8 @@ func (b *backends) virtual(want ServicePort, pods *Pool) (*Pool, Reason) {
 	return pool, Reason{}
 }
 
-// servicePort finds the Service port that a backend refers to by name or number. A number can occur
-// twice, for TCP and for UDP, as in DNS Services.
+// servicePort finds the Service port that a backend refers to by name or number. A Service can have
+// the same number twice, for TCP and for UDP, as DNS Services do.
 func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	switch {
 	case svc == nil:
@@ -138,7 +140,7 @@ func (b *backends) servicePort(svc *corev1.Service, want ServicePort) (corev1.Se
 	return corev1.ServicePort{}, &fault{"name", Because(ServiceExternal, "service", svc.Name)}
 }
 
-// listedPort finds a port among those in the Service.
+// listedPort finds a port in the port list of the Service.
 func listedPort(svc *corev1.Service, want ServicePort) (corev1.ServicePort, *fault) {
 	for _, p := range svc.Spec.Ports {
 		if p.Protocol != "" && p.Protocol != corev1.ProtocolTCP {
@@ -175,7 +177,8 @@ func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort
 	}
 }
 
-// whyEmpty distinguishes cases that look the same to a client and need different fixes.
+// whyEmpty says why a pool has no endpoint. The causes look the same to a client, but need
+// different fixes.
 func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.EndpointSlice, unready int) string {
 	total := 0
 	for _, slice := range list {
@@ -218,7 +221,7 @@ func portName(p corev1.ServicePort) string {
 	return strconv.Itoa(int(p.Port))
 }
 
-// portText returns the port of a backend as written; empty if the backend has no port.
+// portText returns the port of a backend as written, or "" if the backend has no port.
 func portText(p networkingv1.ServiceBackendPort) string {
 	if p.Number != 0 {
 		return strconv.Itoa(int(p.Number))

@@ -17,9 +17,8 @@ import (
 // neither waits, nor logs, nor reads a clock. The same objects in any order, with the same Options
 // and Memory, give the same result. A broken object affects only its own routes.
 //
-// The Memory is the third input: it is that of the Table that is live now, or nil. With it, Build
-// parses only what has changed, and a certificate outlives an invalid edit of its Secret: the Table
-// keeps the last valid one.
+// m is the Memory of the current Table, or nil. With it, Build parses only what has changed. It
+// also keeps the last valid certificate of a Secret that is now invalid.
 func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	found := &problems{}
 	b := &builder{
@@ -49,7 +48,7 @@ func Build(s Snapshot, o Options, m *Memory) (*Table, []Problem) {
 	return t, found.sorted()
 }
 
-// builder has the parts of the Table in progress.
+// builder has the parts of a Table while Build makes it.
 type builder struct {
 	backends           *backends
 	hosts              map[string]*virtualHost
@@ -60,15 +59,15 @@ type builder struct {
 	references    *references
 	memory        *Memory
 	certification *certification
-	// clientTLS is how the clients of a host are verified.
+	// clientTLS has the client verification of each host.
 	clientTLS      map[string]*hostVerification
 	defaultBackend ServicePort
 
-	// canaries and the rest are the Ingresses that refine existing routes and hosts.
+	// These Ingresses refine existing routes and hosts, so they are processed after all rules.
 	canaries, aliased, fromToWWW, appRoots []*ingress
 	// withCanaries are the routes that canaries were attached to.
 	withCanaries []*Route
-	// aliases are more names of hosts.
+	// aliases has the hosts by their additional names.
 	aliases map[string]*virtualHost
 }
 
@@ -82,8 +81,8 @@ func (b *builder) host(name string) *virtualHost {
 	return h
 }
 
-// addDefaultBackend adds the Service of --default-backend-service. It belongs to no Ingress, so a
-// Problem is about the Service.
+// addDefaultBackend adds the Service of --default-backend-service. It belongs to no Ingress, so its
+// Problems are about the Service.
 func (b *builder) addDefaultBackend(want ServicePort) {
 	if want.Service == (types.NamespacedName{}) {
 		return
@@ -172,7 +171,7 @@ func compareNames(a, b types.NamespacedName) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
-// refOf returns the reference to an object. The caller passes the kind, because objects from an
+// refOf returns the ObjectRef of an object. The caller passes the kind, because objects from an
 // informer cache do not have it.
 func refOf(kind string, o metav1.Object) ObjectRef {
 	return ObjectRef{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(), UID: string(o.GetUID())}

@@ -8,7 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// criterion is what selects a canary. Criteria are evaluated in this order.
+// criterion is a way to select a canary. Criteria are evaluated in the order of the constants.
 type criterion int
 
 const (
@@ -20,14 +20,14 @@ const (
 	causes
 )
 
-// choice is the pool that serves a request, and why.
+// choice is the pool that serves a request, with the criterion that selected it.
 type choice struct {
 	pool *Pool
 	// canary is nil when the pool is the rule's own.
 	canary *Canary
 	cause  criterion
-	// endpoint is the one that the client's affinity cookie names; nil when it names none of the
-	// pool.
+	// endpoint is the one in the client's affinity cookie. It is nil if the cookie contains no
+	// endpoint of the pool.
 	endpoint *Endpoint
 }
 
@@ -39,8 +39,8 @@ type choice struct {
 //  4. The random value: each canary has a part of [0,1) of the size weight/weight-total, one after the other. The rest, and
 //     the parts of excluded canaries, belong to the rule's own pool.
 //
-// Each criterion is evaluated for all canaries, the oldest first, before the next one. A selected
-// pool without endpoints gives way to one with endpoints.
+// Each criterion is evaluated for all canaries, the oldest first, before the next one. If the
+// selected pool has no endpoints, a pool with endpoints replaces it.
 func (r *Route) choose(request *Request) choice {
 	affinity := &r.Policy.Affinity
 	if affinity.Enabled && !r.leavesCanary {
@@ -211,7 +211,8 @@ func (b *builder) addCanaryDefault(ing *ingress) {
 	}
 }
 
-// place is where a canary's backend is (at below in field), and the main rule that it refines.
+// place says where the backend of a canary is (field and below), and which rule it refines (host
+// and what).
 type place struct{ field, below, host, what string }
 
 // attach makes a backend a canary of a route.
@@ -240,7 +241,7 @@ func (b *builder) attach(ing *ingress, main *Route, backend *networkingv1.Ingres
 		b.withCanaries = append(b.withCanaries, main)
 	}
 	main.Canaries = append(main.Canaries, c)
-	// Manifests have the annotation on either of the two.
+	// Users set the annotation on the main Ingress or on the canary.
 	main.leavesCanary = main.leavesCanary || main.Policy.Affinity.LeaveCanary || ing.policy.Affinity.LeaveCanary
 }
 

@@ -13,17 +13,17 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Certificate is one that the controller serves.
+// Certificate is a TLS certificate that the controller presents to clients.
 type Certificate struct {
-	// Secret is where it comes from.
+	// Secret is the Secret that contains the certificate.
 	Secret types.NamespacedName
 	// TLS has the chain, the key, and the parsed leaf.
 	TLS *tls.Certificate
-	// Hosts are the names that the Ingresses use it for, sorted, and Names those in it; wildcards
-	// as "*.shop.test".
+	// Hosts are the hosts for which Ingresses use the certificate. Names are the names in it. Both
+	// are sorted, with wildcards such as "*.shop.test".
 	Hosts, Names []string
-	// NotBefore and NotAfter are those of the leaf. Build has no clock, so the controller still
-	// serves an expired certificate.
+	// NotBefore and NotAfter are the validity of the leaf. Build has no clock, so the controller
+	// still serves an expired certificate.
 	NotBefore, NotAfter time.Time
 	// Stale is set if the Secret is invalid or deleted, and this is the last valid certificate.
 	Stale bool
@@ -32,10 +32,11 @@ type Certificate struct {
 // certificates finds the certificate for a server name.
 type certificates struct {
 	list []*Certificate
-	// wanted has the hosts for which an Ingress requests TLS, with or without a certificate;
-	// ".shop.test" is "*.shop.test".
+	// wanted has the hosts for which an Ingress requests TLS, even without a certificate. The key
+	// for "*.shop.test" is ".shop.test".
 	wanted map[string]bool
-	// hosts has the certificates of those hosts; names has all certificates by the names in them.
+	// hosts has the certificates of the wanted hosts. names has all certificates by the names in
+	// them.
 	hosts, names map[string]*Certificate
 	fallback     *Certificate
 }
@@ -50,7 +51,7 @@ func (t *Table) Certificates() []*Certificate {
 
 // Certificate selects the certificate for a server name (SNI, RFC 6066, section 3): first the one
 // that an Ingress sets for the name, exact before wildcard; then one that contains the name; then
-// that of --default-ssl-certificate. nil: the self-signed certificate.
+// that of --default-ssl-certificate. It returns nil for the self-signed certificate.
 func (t *Table) Certificate(serverName string) *tls.Certificate {
 	if t == nil || t.certificates == nil {
 		return nil
@@ -83,7 +84,7 @@ func (t *Table) HasCertificate(host string) bool {
 // want records that a host, or all hosts of a wildcard, should have TLS.
 func (c *certificates) want(host string) { c.wanted[strings.TrimPrefix(host, "*")] = true }
 
-// certification collects the certificates of a build.
+// certification collects certificates during Build.
 type certification struct {
 	certificates
 	bySecret map[types.NamespacedName]*Certificate
@@ -117,8 +118,8 @@ func (b *builder) addTLS(ing *ingress) {
 	}
 }
 
-// certificateOf returns the certificate in a Secret of the Ingress namespace; nil: there never was
-// a valid one.
+// certificateOf returns the certificate of a Secret in the Ingress's namespace. It is nil if the
+// Secret never had a valid one.
 func (b *builder) certificateOf(ing *ingress, secret, field string) *Certificate {
 	c, missing := b.certificate(types.NamespacedName{Namespace: ing.Namespace, Name: secret})
 	if missing != nil && !missing.loading {
@@ -131,7 +132,7 @@ func (b *builder) certificateOf(ing *ingress, secret, field string) *Certificate
 	return c
 }
 
-// certificate returns the only Certificate of a Secret.
+// certificate returns the Certificate of a Secret, the same one for every Ingress.
 func (b *builder) certificate(secret types.NamespacedName) (*Certificate, *lack) {
 	pair, missing := b.keyPair(secret)
 	if pair == nil {
@@ -169,8 +170,8 @@ func (b *builder) certifyHost(ing *ingress, c *Certificate, written, field strin
 }
 
 // certifyNames handles a spec.tls without hosts: it covers the hosts of the rules that the
-// certificate contains. Without a Secret it covers all of them. For rules without a host, it covers
-// all names in the certificate.
+// certificate contains. Without a Secret, it covers all hosts of the rules. For rules without a
+// host, it covers all names in the certificate.
 func (b *builder) certifyNames(ing *ingress, c *Certificate, all bool, field string) {
 	for _, host := range ing.hosts() {
 		switch {
@@ -188,7 +189,7 @@ func (b *builder) certifyNames(ing *ingress, c *Certificate, all bool, field str
 	}
 }
 
-// show sets the certificate of a host, unless an older Ingress sets another one.
+// show sets the certificate of a host, unless an older Ingress sets a different one.
 func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 	first := b.certification.hosts[host]
 	if first == nil {
@@ -204,7 +205,7 @@ func (b *builder) show(ing *ingress, c *Certificate, host, field string) {
 		b.certification.owners[host].String()))
 }
 
-// certify completes the certificates, including the default one.
+// certify returns all collected certificates, including the default one.
 func (b *builder) certify(defaultCertificate types.NamespacedName) *certificates {
 	c := b.certification
 	if defaultCertificate.Name != "" {
@@ -233,7 +234,8 @@ func (c *Certificate) covers(host string) bool {
 	return slices.Contains(c.Names, host) || slices.Contains(c.Names, wildcardOf(host))
 }
 
-// wildcardOf returns the wildcard that matches a host: "*.shop.test"; empty: there is none.
+// wildcardOf returns the wildcard that matches a host, such as "*.shop.test", or "" if there is
+// none.
 func wildcardOf(host string) string {
 	if suffix := wildcardSuffix(host); suffix != "" {
 		return "*" + suffix

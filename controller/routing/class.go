@@ -7,14 +7,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// classAnnotation specified the class of an Ingress before spec.ingressClassName; deprecated since
-// Kubernetes 1.18 and still in use,
+// classAnnotation specifies the class of an Ingress. Kubernetes 1.18 deprecated it for
+// spec.ingressClassName, but it is still in use:
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#deprecated-annotation.
 const classAnnotation = "kubernetes.io/ingress.class"
 
-// claimed returns the Ingresses of our class, the oldest first and then by namespace and name: in
-// this order they win conflicts. The others belong to other controllers and cause no Problem, not
-// even those whose IngressClass does not exist: some controllers serve a class by its name alone.
+// claimed returns the Ingresses of our class, the oldest first and then by namespace and name. In a
+// conflict, the earlier one wins. Other Ingresses belong to other controllers and cause no Problem,
+// even if their IngressClass does not exist: some controllers serve a class by its name alone.
 func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
 	var list []*networkingv1.Ingress
 	for _, ing := range s.Ingresses {
@@ -32,8 +32,8 @@ func claimed(s Snapshot, o Options) []*networkingv1.Ingress {
 	return list
 }
 
-// Unclaimed returns why the controller does not serve an Ingress; the zero Reason: it serves the
-// Ingress. It decides by spec.ingressClassName, else by the annotation, else by the flag for
+// Unclaimed returns why the controller does not serve an Ingress. The Reason is zero if it does.
+// Unclaimed decides by spec.ingressClassName, else by the annotation, else by the flag for
 // Ingresses without a class. The cluster's default class needs no case: the API server writes it
 // into ingressClassName when the Ingress is created,
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class.

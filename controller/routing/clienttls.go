@@ -8,11 +8,11 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// ClientTLS returns the policy that verifies client certificates for a server name (auth-tls-*);
-// nil: the controller requests none. As in ingress-nginx, each host has one policy, because a
-// handshake has a host and no path. If two Ingresses set different policies, the older one counts
-// and the routes of the other are blocked. An Ingress without these annotations gets the policy of
-// its host.
+// ClientTLS returns the policy that verifies client certificates for a server name (auth-tls-*), or
+// nil if the controller requests none. As in ingress-nginx, each host has one policy, because a
+// handshake has a host and no path. If two Ingresses set different policies, the policy of the
+// older one applies, and the routes of the other are blocked. An Ingress without these annotations
+// gets the policy of its host.
 func (t *Table) ClientTLS(serverName string) *Policy {
 	if t == nil || len(t.clientTLS) == 0 {
 		return nil
@@ -37,7 +37,7 @@ func asksClients(o annotations.ClientTLS) bool {
 }
 
 // claimHosts sets the client verification of the hosts, or blocks the routes of the Ingress if an
-// older one sets another.
+// older Ingress sets a different one.
 func (b *builder) claimHosts(ing *ingress) {
 	p := ing.policy
 	if !asksClients(p.ClientTLS) {
@@ -57,7 +57,7 @@ func (b *builder) claimHosts(ing *ingress) {
 	}
 }
 
-// hostVerification is how a host verifies clients, and which Ingress sets that.
+// hostVerification is the client verification of a host, with the Ingress that sets it.
 type hostVerification struct {
 	by     *ingress
 	policy *Policy
@@ -75,8 +75,8 @@ func patternText(p *regexp.Regexp) string {
 	return p.String()
 }
 
-// spreadClientTLS makes all routes of a host verify clients, also those of Ingresses without these
-// annotations: one Ingress restricts the whole host.
+// spreadClientTLS makes all routes of a host verify clients, even those of Ingresses without these
+// annotations, because one Ingress restricts the whole host.
 func (b *builder) spreadClientTLS() {
 	copies := map[[2]*Policy]*Policy{}
 	for _, name := range slices.Sorted(maps.Keys(b.clientTLS)) {

@@ -24,7 +24,7 @@ func (b *builder) readSettings(name types.NamespacedName) {
 	object, missing := b.references.configMaps.get(name)
 	if missing != nil {
 		if missing.loading {
-			// It may have an allowlist for all routes, say.
+			// The settings might contain an allowlist for all routes.
 			b.settings.Options.Blocked = "the controller's settings are being loaded"
 		}
 		return
@@ -60,8 +60,8 @@ func (b *builder) findResponseHeaders(ing *ingress, p *Policy) {
 	}
 }
 
-// findAuthHeaders reads the ConfigMap of auth-proxy-set-headers. The external service might decide
-// by any of these headers, so an invalid one blocks the routes.
+// findAuthHeaders reads the ConfigMap of auth-proxy-set-headers. The external service might base
+// its decision on any of these headers, so an invalid header blocks the routes.
 func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 	if p.Auth.ProxySetHeaders == "" || p.Auth.URL.IsZero() {
 		return
@@ -87,8 +87,9 @@ func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 	}
 }
 
-// Headers that a ConfigMap cannot set: they delimit a message or belong to one connection (RFC
-// 9110, sections 7.6.1 and 8.6). With them, two programs could see different messages.
+// A ConfigMap cannot set these headers, because they delimit a message or belong to one connection
+// (RFC 9110, sections 7.6.1 and 8.6). With them, the controller and a backend could disagree about
+// where a message ends.
 var (
 	framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
 		"Upgrade"}

@@ -28,7 +28,7 @@ func (s *step) checkOrigin() (done bool) {
 	return true
 }
 
-// allowOrigin returns the Access-Control-Allow-Origin for an Origin; empty: the origin is not
+// allowOrigin returns the Access-Control-Allow-Origin for an Origin, or "" if the origin is not
 // allowed.
 func allowOrigin(cors *annotations.CORS, origin string) string {
 	if slices.Contains(cors.Origins, "*") {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// Reasons of the built-in answers, for people.
+// These constants are the Decision.Reason of responses that no Ingress configures.
 const (
 	reasonNoHost = "no host matches"
 	reasonNoPath = "no path matches"
@@ -20,15 +20,16 @@ func (t *Table) Decide(r Request) Decision {
 	return t.decide(&tr, &r)
 }
 
-// trace is how a request finds its route. Decide and Explain both use it, so they agree.
+// trace is the result of the search for a request's route. Decide and Explain both use it, so they
+// agree.
 type trace struct {
-	// host is the virtual host that the request belongs to; nil when there is none.
+	// host is the virtual host of the request, or nil if there is none.
 	host *virtualHost
-	// name and path are the canonical forms of the request's.
+	// name and path are the canonical forms of the request's host and path.
 	name, path string
-	// route is the rule that won; nil when none did.
+	// route is the selected route, or nil if the request is refused.
 	route *Route
-	// status and reason are of the refusal, if there is one.
+	// status and reason are set if the request is refused.
 	status int
 	reason string
 }
@@ -51,7 +52,7 @@ func (t *Table) trace(r *Request) trace {
 			return trace{status: http.StatusBadRequest, reason: refusal}
 		}
 	}
-	// Without endpoints, the default backend leaves the response at 404, not 503.
+	// If the controller's default backend has no endpoints, the response is 404, not 503.
 	if tr.route == nil || tr.route == t.fallback && len(tr.route.Pool.Endpoints) == 0 {
 		tr.route = nil
 		tr.status, tr.reason = http.StatusNotFound, reasonNoHost
@@ -75,8 +76,8 @@ func (t *Table) hostOf(name string) *virtualHost {
 }
 
 // routeOf finds the route for a path: a rule of the host, else its default backend, else the
-// catch-all, else the default backend of the controller. nil: the built-in 404. Regular expressions
-// match text, which differs from the path only in how it writes a percent sign.
+// catch-all, else the default backend of the controller. It returns nil for the built-in 404.
+// Regular expressions match text, which differs from path only in how it writes a percent sign.
 func (t *Table) routeOf(h *virtualHost, path, text string) *Route {
 	if h != nil {
 		if r := h.find(path, text); r != nil {
@@ -106,7 +107,7 @@ func (t *Table) compareReadings(tr trace) (refusal string) {
 	return ""
 }
 
-// step is one request on its way through its route's policy.
+// step has the state of one request while decide applies the policy of its route.
 type step struct {
 	table    *Table
 	trace    *trace

@@ -21,15 +21,16 @@ type Request struct {
 	// query.
 	Path   string
 	Header http.Header
-	// Client is the address of the client, from the trust chain and not from an arbitrary header.
+	// Client is the address of the client. It comes from the connection, or from a header of a
+	// trusted proxy.
 	Client netip.Addr
 	TLS    bool
 	// Query is the query of the request target without its question mark, as sent.
 	Query string
 	// Protocol is "HTTP/1.1" or "HTTP/2.0", for $server_protocol.
 	Protocol string
-	// Port is the port that the client sees: that of the listener, or what a trusted proxy says; 0:
-	// unknown.
+	// Port is the port that the client sees: the listener's, or the one that a trusted proxy
+	// reports. It is 0 if unknown.
 	Port int
 	// ID is the request's identifier, for $request_id.
 	ID string
@@ -45,33 +46,33 @@ const (
 	Refuse Action = iota
 	// Forward sends the request to one of Decision.Pool's endpoints.
 	Forward
-	// Redirect answers with Decision.Status and the header Location.
+	// Redirect responds with Decision.Status and Decision.Location.
 	Redirect
-	// Preflight responds to a CORS preflight with 204; the headers are those of Decision.CORS.
+	// Preflight responds to a CORS preflight with 204 and the headers of Policy.CORS.
 	Preflight
 )
 
-// Decision is what happens to one request, and why. The proxy only executes it. It goes through the
-// fields in this order, and each of them can end the request.
+// Decision is what happens to one request, and why. The proxy only executes the Decision. It
+// applies the fields in this order, and each can end the request.
 type Decision struct {
 	Action Action
-	// Status is the HTTP status of the answer: 204 for a preflight, 3xx for a redirect, 400, 403,
-	// 404 or 503 for a refusal. Zero when forwarding.
+	// Status is the HTTP status of the response: 204 for a preflight, 3xx for a redirect, or 400,
+	// 403, 404, or 503 for a refusal. It is 0 if the request is forwarded.
 	Status int
-	// Reason is one sentence for people: why this route, or why the refusal.
+	// Reason is a sentence that says why this route was selected or why the request is refused.
 	Reason string
-	// Route is the rule that won; nil when none did.
+	// Route is the selected route, or nil if there is none.
 	Route *Route
-	// Policy is that of Route; nil: there is no route. The fields below say which parts of it
+	// Policy is the policy of Route, or nil without a Route. The fields below say which parts
 	// apply.
 	Policy *Policy
 
-	// ClientTLS is set if the proxy first checks the client's certificate, for any Action.
+	// ClientTLS is set if the proxy must check the client's certificate before any Action.
 	ClientTLS bool
 	// Location is the target of a Redirect.
 	Location string
-	// AllowOrigin is the Access-Control-Allow-Origin of the response; empty: none, the request gets
-	// no CORS headers.
+	// AllowOrigin is the Access-Control-Allow-Origin of the response. If it is empty, the response
+	// has no CORS headers.
 	AllowOrigin string
 	// Limit is set if Policy.Limits apply to Request.Client.
 	Limit bool
@@ -79,39 +80,41 @@ type Decision struct {
 	// of them is enough.
 	BasicAuth, ExternalAuth bool
 
-	// Pool receives the request; nil: the request is refused.
+	// Pool receives the request. It is nil if the request is not forwarded.
 	Pool *Pool
-	// Canary is set if Pool is that of a canary; CanaryOf is its Ingress.
+	// Canary is set if Pool is the pool of a canary. CanaryOf is the canary's Ingress.
 	Canary   bool
 	CanaryOf types.NamespacedName
 	// Unavailable is the status for the error backend, if it replaces a pool without endpoints.
 	Unavailable int
-	// Path is the escaped path that the endpoint gets; empty: as it came, byte for byte. If there
-	// is a question mark in it, what follows is the whole query, the client's own included;
-	// otherwise the query stays as it came.
+	// Path is the escaped path that the endpoint gets. If it is empty, the client's path does not
+	// change. If it contains a question mark, the whole query follows, including the client's.
+	// Otherwise, the client's query does not change.
 	Path string
-	// Host is the Host header that the endpoint gets; empty: as it came.
+	// Host is the Host header that the endpoint gets. If it is empty, the client's Host does not
+	// change.
 	Host string
 	// LoadBalance is how the proxy selects an endpoint: that of Policy.Backend or of the canary.
 	LoadBalance annotations.LoadBalance
-	// HashKey selects the endpoint (HashBy of the same Backend, expanded); empty: it does not.
+	// HashKey is the expanded value of the Backend's HashBy. The proxy uses it to select an
+	// endpoint, unless it is empty.
 	HashKey string
-	// Sticky is set if Policy.Affinity applies. Endpoint is the one in the client's cookie; nil:
-	// the cookie is missing or stale.
+	// Sticky is set if Policy.Affinity applies. Endpoint is the one in the client's cookie, or nil
+	// if the cookie is missing or stale.
 	Sticky   bool
 	Endpoint *Endpoint
-	// Timeouts bound the forwarded request; zero when it is refused.
+	// Timeouts limit the forwarded request. They are zero if it is not forwarded.
 	Timeouts Timeouts
 }
 
-// Timeouts bound one exchange with an endpoint. Each is more than zero when a request is forwarded.
+// Timeouts limit one exchange with an endpoint. Each is more than zero if a request is forwarded.
 type Timeouts struct {
-	// Connect bounds the dial (annotation proxy-connect-timeout, default 5 s).
+	// Connect limits the dial (annotation proxy-connect-timeout, default 5 s).
 	Connect time.Duration
-	// Read bounds the wait for the endpoint's next bytes, the response header included
+	// Read limits the wait for the next bytes of the response, including its header
 	// (proxy-read-timeout, default 60 s).
 	Read time.Duration
-	// Send bounds the wait until the endpoint takes the next bytes of the request
+	// Send limits the wait until the endpoint receives the next bytes of the request
 	// (proxy-send-timeout, default 60 s).
 	Send time.Duration
 }
@@ -123,6 +126,6 @@ type Candidate struct {
 	Canary *Canary
 	// Won is true for at most one rule of a trace, and for at most one of its canaries.
 	Won bool
-	// Why is the reason why it won or lost.
+	// Why says why the rule or canary won or lost.
 	Why Reason
 }

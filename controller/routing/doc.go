@@ -1,5 +1,5 @@
-// Package routing decides where an HTTP request goes. Everything else in the controller serves it:
-// informers feed Build, and the proxy executes the Decision.
+// Package routing decides where an HTTP request goes. The informers provide the input of Build, and
+// the proxy executes the Decision.
 //
 // It has two functions, and both are pure. They do no I/O, read no clock, and draw no random
 // numbers, so every decision is reproducible:
@@ -8,7 +8,8 @@
 //	Table.Decide(Request)             -> Decision               the table decides about a request
 //
 // Nothing changes a Table. After a change in the cluster, a new Table replaces it, and each request
-// uses one Table from start to end. There is no reload, and a change is never half live.
+// uses one Table from start to end. There is no reload, and no request sees only a part of a
+// change.
 //
 // # How a request finds its endpoints
 //
@@ -72,11 +73,11 @@
 //
 // The vocabulary: snapshot.go (the input), table.go (Route), pool.go (Pool, Endpoint), decision.go
 // (the output), problem.go and reason.go (every Problem and its sentence), and policy.go (the
-// options of an Ingress). Then the way of a request: decide.go, host.go, path.go, virtualhost.go,
-// regex.go, cors.go, redirect.go, access.go, pool.go, canary.go, affinity.go, rewrite.go,
-// variables.go, and explain.go. Then the way of an object: build.go, class.go, configmap.go,
-// ingress.go, backend.go, endpoints.go, external.go, and alias.go. Then referenced objects:
-// references.go, resolve.go, backendtls.go, clienttls.go, certificate.go, and keypair.go; memory.go
-// saves the next Build the parsing. The files in testdata show the same in examples: each states a
-// rule, and has objects, their table, and its decisions.
+// options of an Ingress). Then the files that decide a request, in order: decide.go, host.go,
+// path.go, virtualhost.go, regex.go, cors.go, redirect.go, access.go, pool.go, canary.go,
+// affinity.go, rewrite.go, variables.go, and explain.go. Then the files that turn objects into
+// routes: build.go, class.go, configmap.go, ingress.go, backend.go, endpoints.go, external.go, and
+// alias.go. Then referenced objects: references.go, resolve.go, backendtls.go, clienttls.go,
+// certificate.go, and keypair.go; memory.go keeps parsed objects for the next Build. The files in
+// testdata are examples: each states a rule, and has objects, their table, and its decisions.
 package routing

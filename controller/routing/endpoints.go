@@ -11,13 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// candidate is an address in an EndpointSlice for the wanted port, with its condition.
+// candidate is an address in an EndpointSlice for the wanted port, with the condition of its
+// endpoint.
 type candidate struct {
 	Endpoint
 	condition condition
 }
 
-// condition orders candidates; a lower one is better.
+// condition orders candidates. A lower value is better.
 type condition int
 
 const (
@@ -30,8 +31,8 @@ const (
 
 // conditionOf reads an endpoint's conditions. Absent ones mean ready, serving, and not terminating:
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions. A
-// terminating pod is not ready, even if its Service publishes unready addresses: another pod soon
-// gets its address.
+// terminating pod is not ready, even if its Service publishes unready addresses, because another
+// pod might soon get its address.
 func conditionOf(c discoveryv1.EndpointConditions) condition {
 	isTrue := func(b *bool, absent bool) bool {
 		if b == nil {
@@ -129,9 +130,9 @@ func neverPod(addr netip.Addr) bool {
 // serving selects the endpoints that get requests, sorted by address: the ready ones, or the
 // draining ones if there is no other. It returns each address once, because two slices can overlap
 // (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#duplicate-endpoints),
-// and each pod once. A pod of a dual-stack Service is in a slice of each family; with both, it
-// would get twice its share. Its address in the Service's first family counts. allDraining is set
-// if no endpoint is ready.
+// and each pod once. A pod of a dual-stack Service is in a slice of each family, and with both
+// addresses, it would get twice its share. So serving uses its address in the Service's first
+// family. allDraining is set if no endpoint is ready.
 func serving(all []candidate, first corev1.IPFamily) (endpoints []Endpoint, allDraining bool) {
 	if len(all) == 0 {
 		return nil, false

@@ -41,7 +41,7 @@ type explanation struct {
 	list     []Candidate
 }
 
-// addHost adds the routes of one host, and the rules that gave way to them.
+// addHost adds the routes of one host, and the rules that lost a conflict with them.
 func (e *explanation) addHost(h *virtualHost) {
 	for _, r := range h.routes() {
 		if h == e.trace.host {
@@ -101,7 +101,7 @@ func (e *explanation) whyLost(r *Route) Reason {
 	}
 }
 
-// judgeCanary returns why a canary of the winning route serves the request, or does not.
+// judgeCanary returns whether a canary of the winning route serves the request, and why.
 func (e *explanation) judgeCanary(c *Canary) (won bool, why Reason) {
 	d := &e.decision
 	if d.Action != Forward || d.Unavailable != 0 {
@@ -128,8 +128,8 @@ func (e *explanation) judgeCanary(c *Canary) (won bool, why Reason) {
 	return false, Because(RandomValueOutside, "value", short(e.request.Random), "from", short(c.from), "to", short(c.to))
 }
 
-// matches reports whether a rule alone would match a canonical path. It follows the documentation;
-// find gets the same result by look-ups.
+// matches reports whether a rule alone would match a canonical path. It follows the documentation.
+// find gets the same result with map look-ups.
 func (r *Route) matches(path string) bool {
 	switch {
 	case r.Regex:

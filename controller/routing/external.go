@@ -13,8 +13,8 @@ import (
 // A Service of type ExternalName is an alias for a name outside the cluster, without pods:
 // https://kubernetes.io/docs/concepts/services-networking/service/#externalname. A user who can
 // create Services could use one to make the controller send requests to any name that it can
-// resolve. So they are refused unless --allow-external-name is set. Even then, the proxy dials no
-// address of its own host or link.
+// resolve. So they are refused unless --allow-external-name is set. Even with the flag, the proxy
+// dials no loopback, link-local, multicast, or cloud metadata address.
 
 // externalPort finds the port of an ExternalName Service. If the Service lists no ports, the number
 // in the Ingress is the port.

@@ -36,8 +36,8 @@ func canonicalHost(authority string) (host, refusal string) {
 	return strings.TrimSuffix(host, "."), ""
 }
 
-// canonicalIPv6 parses "[::1]:80". No rule can have an address as its host, so only its validity
-// matters.
+// canonicalIPv6 parses "[::1]:80". No rule can have an IP address as its host, so canonicalIPv6
+// only checks that it is valid.
 func canonicalIPv6(authority string) (host, refusal string) {
 	end := strings.IndexByte(authority, ']')
 	if end < 0 {
@@ -54,7 +54,7 @@ func canonicalIPv6(authority string) (host, refusal string) {
 	return lowerASCII(host), ""
 }
 
-// validPort also accepts the empty port: RFC 3986 section 3.2.3 allows "shop.test:".
+// validPort also accepts an empty port: RFC 3986 section 3.2.3 allows "shop.test:".
 func validPort(port string) bool {
 	if port == "" {
 		return true
@@ -79,8 +79,8 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
-// ruleHost returns the host of a rule in the Table's form. The API server checks hosts, too, but
-// older API versions and other servers were less strict.
+// ruleHost returns the host of a rule in the Table's form. The API server validates hosts, too, but
+// older API versions were less strict.
 func ruleHost(host string) (string, Reason) {
 	if host == "" {
 		return "", Reason{}
@@ -101,8 +101,8 @@ func ruleHost(host string) (string, Reason) {
 	return host, Reason{}
 }
 
-// wildcardSuffix returns what follows the first label: ".shop.test" for "a.shop.test" and for
-// "*.shop.test". It is empty if there is no first label, or nothing after it.
+// wildcardSuffix returns the host without its first label: ".shop.test" for "a.shop.test" and for
+// "*.shop.test". It is empty if the host has fewer than two labels.
 func wildcardSuffix(host string) string {
 	dot := strings.IndexByte(host, '.')
 	if dot <= 0 {

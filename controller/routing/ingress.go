@@ -17,7 +17,7 @@ type ingress struct {
 	ref    ObjectRef
 	name   types.NamespacedName
 	policy *Policy
-	// rewrite is what rewrite-target asks for; nil: nothing.
+	// rewrite is the parsed rewrite-target, or nil if there is none.
 	rewrite *rewrite
 }
 
@@ -34,7 +34,8 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	}
 	ing.policy = b.policy(ing, options)
 	if options.Canary.Enabled {
-		// It refines another Ingress's routes. As a main route it would take all of the traffic.
+		// A canary refines routes of other Ingresses. As a main route, it would receive all
+		// traffic.
 		b.canaries = append(b.canaries, ing)
 		return
 	}
@@ -110,12 +111,12 @@ func pathOf(p *networkingv1.HTTPIngressPath) (string, networkingv1.PathType) {
 		pathType = *p.PathType
 	}
 	if written == "" && pathType == networkingv1.PathTypeImplementationSpecific {
-		written = "/" // it has always meant everything
+		written = "/" // an empty path has always matched every path
 	}
 	return written, pathType
 }
 
-// readPath sets the canonical form or the pattern of a route.
+// readPath sets the canonical form or the pattern of a route. It returns why the path is invalid.
 func (b *builder) readPath(r *Route) (wrong Reason) {
 	switch r.PathType {
 	case networkingv1.PathTypeExact, networkingv1.PathTypePrefix, networkingv1.PathTypeImplementationSpecific:
@@ -161,17 +162,17 @@ func (b *builder) takeDefault(place **Route, r *Route, what string) {
 	b.found.add(r.owner, r.Field, Because(DefaultBackendTaken, "place", what, "by", (*place).Ingress.String()))
 }
 
-// route returns the route of a default backend. Its path is not rewritten, because it serves what
-// no path matches.
+// route returns the route of a default backend. Such a route has no rewrite, because it serves
+// requests that match no path.
 func (b *builder) route(ing *ingress, field string, backend *networkingv1.IngressBackend, below string) *Route {
 	r := &Route{}
 	b.complete(r, ing, field, backend, below)
 	return r
 }
 
-// complete sets everything except what the route matches. A route whose backend cannot be served
-// (at below in field) responds with 503. Otherwise its requests would reach another, unrelated
-// route.
+// complete sets all fields of a route except its host and path. If the backend (at below in field)
+// is invalid, the route responds with 503. Without the route, its requests would reach an unrelated
+// one.
 func (b *builder) complete(r *Route, ing *ingress, field string, backend *networkingv1.IngressBackend, below string) {
 	r.Ingress, r.Field, r.owner = ing.name, field, ing.ref
 	r.Policy, r.Timeouts, r.Blocked = ing.policy, timeouts(ing.policy.Proxy), ing.policy.Blocked

@@ -14,12 +14,12 @@ import (
 // keyPair is a certificate with its key, from a Secret.
 type keyPair struct {
 	tls *tls.Certificate
-	// names are those in the certificate, lower case, sorted.
+	// names are the names in the certificate, in lower case and sorted.
 	names []string
 }
 
-// keyPair returns the pair in a Secret. With a lack, it returns the last valid one, or nil if there
-// never was one.
+// keyPair returns the pair in a Secret. If the pair is missing or invalid, it returns a lack, and
+// the last valid pair or nil.
 func (b *builder) keyPair(name types.NamespacedName) (*keyPair, *lack) {
 	old := b.memory.keyPairs.old[name].value
 	secret, missing := b.references.secrets.get(name)

@@ -10,9 +10,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/htpasswd"
 )
 
-// Memory holds what a Build has parsed, for the next Build. Parsing a certificate takes 0.1 ms, and
-// a changed endpoint must not cause a thousand of them. Memory affects only speed, with one
-// exception: the last valid keyPair of a Secret that is now invalid or deleted stays in use.
+// Memory has the objects that a Build has parsed, for the next Build. Parsing a certificate takes
+// 0.1 ms, and a changed endpoint must not make Build parse a thousand of them. Memory affects only
+// speed, with one exception: the last valid keyPair of a Secret that is now invalid or deleted
+// stays in use.
 type Memory struct {
 	keyPairs      parses[*keyPair]
 	files, maps   parses[*userList]
@@ -21,13 +22,13 @@ type Memory struct {
 	patterns      patterns
 }
 
-// userList is a list of users, with its faults.
+// userList is the parsed users of a Secret, with its invalid entries.
 type userList struct {
 	users  *htpasswd.Users
 	faults []htpasswd.Diagnostic
 }
 
-// next returns the Memory of the Build that follows. nil is an empty Memory.
+// next returns the Memory for the next Build. A nil Memory is empty.
 func (m *Memory) next() *Memory {
 	if m == nil {
 		m = &Memory{}
@@ -42,7 +43,8 @@ func (m *Memory) next() *Memory {
 	}
 }
 
-// forget drops the results of the Build before: a Memory reaches back by one Build only.
+// forget drops the results of the previous Build, so that a Memory keeps only those of the last
+// one.
 func (m *Memory) forget() *Memory {
 	m.keyPairs.old, m.files.old, m.maps.old, m.authorities.old, m.presentations.old, m.patterns.previous = nil, nil, nil, nil, nil, nil
 	return m
@@ -54,8 +56,8 @@ type parses[T any] struct {
 }
 
 type remembered[T any] struct {
-	// from is the parsed version of the Secret; nil: there was none, and value is the last valid
-	// one.
+	// from is the parsed version of the Secret. It is nil if the Secret did not exist. Then value
+	// is the last valid value.
 	from    *corev1.Secret
 	value   T
 	missing *lack

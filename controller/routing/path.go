@@ -19,7 +19,8 @@ import (
 //     its readings matches another route (readings): an encoded slash, as in the APIs of GitLab and
 //     RabbitMQ; matrix parameters, as in ";jsessionid=1"; empty elements, as in "//".
 
-// Refusals of paths, for people. They repeat nothing of the request, so they are safe to show.
+// These constants say why a path is refused. They contain no part of the request, so they are safe
+// to show.
 const (
 	refuseNoSlash   = "the path does not start with a slash"
 	refuseByte      = "the path contains a character that must be escaped"
@@ -29,10 +30,10 @@ const (
 	refuseAmbiguous = "the path can be read in two ways that match different rules"
 )
 
-// canonicalPath returns the form of a request's path that routes are compared with. It decodes
-// every escape except those of the slash, which would become a separator, and of the percent sign,
-// which would start a new escape. tricky is set if backends could read the path differently, so
-// that Decide must compare readings.
+// canonicalPath returns a request's path in the form that is compared with routes. It decodes every
+// escape except those of the slash, which would become a separator, and of the percent sign, which
+// would start a new escape. tricky is set if backends could read the path differently, so that
+// Decide must compare readings.
 func canonicalPath(raw string) (path string, tricky bool, refusal string) {
 	if raw == "" {
 		// RFC 9110 section 4.2.3: an empty path is the same as "/".
@@ -121,12 +122,12 @@ func hasDotSegment(path string) bool {
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }
 
-// habits are transformations that servers apply to a path. The order covers servers that remove
-// parameters before they decode (servlet containers) and servers that do it after.
+// habits are transformations that servers apply to a path. dropParameters is in the list twice:
+// servlet containers remove parameters before they decode, and other servers remove them later.
 var habits = [...]func(string) string{dropParameters, decodeSlashes, dropParameters, mergeSlashes}
 
-// readings calls yield with every other reading of a canonical path: each subset of the habits. It
-// is an iterator.
+// readings calls yield with every other reading of a canonical path: the results of each subset of
+// the habits. It is an iterator.
 func readings(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for subset := 1; subset < 1<<len(habits); subset++ {
@@ -205,8 +206,8 @@ func rulePath(written string) (string, Reason) {
 }
 
 // escapeForRule escapes what a rule path can contain and a request path cannot. The API allows
-// characters outside RFC 3986, so many people write "/a b" for "/a%20b". Control characters stay,
-// and are rejected.
+// characters outside RFC 3986, so many people write "/a b" for "/a%20b". escapeForRule does not
+// escape control characters, so they are rejected later.
 func escapeForRule(written string) string {
 	var b strings.Builder
 	for i := range len(written) {
@@ -226,8 +227,8 @@ func startsEscape(s string) bool {
 	return len(s) >= 3 && s[0] == '%' && unhex(s[1]) < 16 && unhex(s[2]) < 16
 }
 
-// looksLikeRegex guesses whether a path was meant as a regular expression or a glob. It knows only
-// what real paths hardly contain.
+// looksLikeRegex guesses whether a path was meant as a regular expression or a glob. It searches
+// only for text that real paths hardly ever contain.
 func looksLikeRegex(path string) bool {
 	if strings.ContainsAny(path, "*^|[") || strings.Contains(path, "(?") {
 		return true

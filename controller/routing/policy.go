@@ -8,25 +8,25 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Policy has the options of an Ingress, with the objects that they refer to. The routes of an
-// Ingress share one. Nothing changes it after Build.
+// Policy has the options of an Ingress, with the objects that they refer to. All routes of an
+// Ingress share one Policy. It never changes after Build.
 type Policy struct {
 	annotations.Options
 
 	// Users checks a user name and password if Auth.Basic is set. It is safe for concurrent use,
 	// and can take tens of milliseconds for a bcrypt hash.
 	Users Users
-	// AuthHeaders are the headers of the request to Auth.URL (from the ConfigMap of
-	// auth-proxy-set-headers); nil: none. Their values can have variables.
+	// AuthHeaders are headers of the request to Auth.URL, from the ConfigMap of
+	// auth-proxy-set-headers. Their values can have variables.
 	AuthHeaders map[string]annotations.Template
-	// ResponseHeaders are set on every response (from the ConfigMap of custom-headers); nil: none.
+	// ResponseHeaders are set on every response. They come from the ConfigMap of custom-headers.
 	ResponseHeaders http.Header
-	// ErrorPool replaces responses with a status in Errors.Codes, and pools without endpoints; nil:
-	// none.
+	// ErrorPool replaces responses with a status in Errors.Codes, and pools without endpoints. It
+	// is nil if there is no error backend.
 	ErrorPool *Pool
-	// ClientCA verifies client certificates; nil: the controller requests none.
+	// ClientCA verifies client certificates. It is nil if no Secret has a CA for them.
 	ClientCA *x509.CertPool
-	// BackendTLS is how the proxy uses TLS to endpoints; nil: it does not.
+	// BackendTLS configures TLS to endpoints. It is nil if the proxy uses no TLS.
 	BackendTLS *BackendTLS
 }
 
@@ -36,23 +36,25 @@ type Users interface {
 	Match(user, password string) bool
 }
 
-// BackendTLS configures TLS connections to endpoints. Two with the same Key can share connections.
+// BackendTLS configures TLS connections to endpoints. Two configurations with the same Key can
+// share connections.
 type BackendTLS struct {
-	// Key is a digest of everything below.
+	// Key is a digest of the other fields.
 	Key string
-	// Verify checks the endpoint's certificate against Roots and Name, and its chain for no more
-	// than Depth issuers.
+	// Verify checks the endpoint's certificate against Roots and Name, and that its chain has at
+	// most Depth issuers.
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool
-	// Name is that of the annotation; empty: see Named. SendName sends it in the handshake.
+	// Name is the name in the annotation. If it is empty, Named sets it. SendName sends it in the
+	// handshake.
 	Name     string
 	SendName bool
-	// Certificate is the client certificate; nil: none.
+	// Certificate is the client certificate, or nil if there is none.
 	Certificate *tls.Certificate
 }
 
-// Named returns t with a Name: its own, or that of the endpoint's Service. For nil it returns nil.
+// Named returns t with a Name: its own, or service if it has none. If t is nil, Named returns nil.
 func (t *BackendTLS) Named(service string) *BackendTLS {
 	if t == nil || t.Name != "" {
 		return t
@@ -62,8 +64,8 @@ func (t *BackendTLS) Named(service string) *BackendTLS {
 	return &named
 }
 
-// isPlain reports whether the policy requires no work for each request, as for nearly all routes.
-// ssl-redirect does not count: it is on by default, and always checked.
+// isPlain reports whether requests skip the steps of the policy, as on nearly all routes.
+// ssl-redirect does not count, because it is on by default and always checked.
 func (r *Route) isPlain() bool {
 	o := &r.Policy.Options
 	switch {

@@ -14,17 +14,18 @@ type Pool struct {
 	// has no name.
 	Service types.NamespacedName
 	Port    string
-	// Endpoints are sorted by address, without duplicates. Empty: requests get 503 with Reason.
+	// Endpoints are sorted by address, without duplicates. If there are none, requests get 503 with
+	// Reason.
 	Endpoints []Endpoint
-	// Reason is why there is no endpoint; empty: there is one.
+	// Reason says why there is no endpoint. It is empty if there is one.
 	Reason string
-	// Draining is set if all endpoints belong to terminating pods. They serve only because there
-	// are no others.
+	// Draining is set if all endpoints belong to terminating pods. They get requests only because
+	// no other endpoint exists.
 	Draining bool
 	// Virtual is set if the only endpoint is the cluster IP of the Service (service-upstream).
 	Virtual bool
 
-	// byID finds an endpoint by its ID; nil: no route to the pool has affinity.
+	// byID finds an endpoint by its ID. It is nil if no route to the pool has affinity.
 	byID map[string]*Endpoint
 }
 
@@ -32,7 +33,8 @@ type Pool struct {
 func (p *Pool) ready() bool { return len(p.Endpoints) > 0 && !p.Draining }
 
 // Key identifies the pool in metrics and live state: "namespace/service:port". A virtual pool has
-// "namespace/service:port (service)", because a table can have both pools.
+// "namespace/service:port (service)", because a table can also have the pool of pods for the same
+// port.
 func (p *Pool) Key() string {
 	if p.Virtual {
 		return p.Service.String() + ":" + p.Port + " (service)"
@@ -57,24 +59,25 @@ func (e *Endpoint) HostPort() string {
 	return e.Address.String()
 }
 
-// Endpoint is one address that gets requests: that of a pod, of a Service in a virtual Pool, or an
-// external name.
+// Endpoint is one destination for requests: a pod, the cluster IP of a virtual Pool, or an external
+// name.
 type Endpoint struct {
-	// Address has the port. Its IP is unspecified if there is a Name.
+	// Address is the IP address and the port. If there is a Name, the IP address is unspecified.
 	Address netip.AddrPort
-	// Name is the external name of an ExternalName Service; empty for all others.
+	// Name is the external name if the Service has type ExternalName.
 	Name string
-	// Pod is the namespace/name of the pod; zero: the EndpointSlice does not say.
+	// Pod is the namespace and name of the pod. It is zero if the EndpointSlice does not contain
+	// them.
 	Pod types.NamespacedName
-	// Node is where the pod runs; empty: unknown.
+	// Node is the name of the pod's node, or empty if unknown.
 	Node string
 	// ID identifies the endpoint in affinity cookies: a digest of pool, address, and pod. It is
 	// empty if no route to the pool has affinity.
 	ID string
 }
 
-// choosePool selects the pool of the rule or of a canary. If it has no endpoints, the other pool
-// gets the request; if neither has any, the error backend does.
+// choosePool selects the pool of the rule or of a canary. If that pool has no endpoints, the other
+// one gets the request. If neither has any, the error backend gets it.
 func (s *step) choosePool() (done bool) {
 	d, route := s.decision, s.decision.Route
 	d.Action, d.Timeouts = Forward, route.Timeouts

@@ -6,13 +6,12 @@ import (
 	"slices"
 )
 
-// Codes of Problems that Build finds itself. Those of annotations come from the package
-// annotations.
+// Codes of the Problems that Build finds. Package annotations has the codes for annotations.
 const (
 	// CodeEmptyIngress is an Ingress that has neither rules nor a default backend.
 	CodeEmptyIngress = "EmptyIngress"
-	// CodeInvalidHost and CodeInvalidPath are rules that no request could match; they make no
-	// route.
+	// CodeInvalidHost and CodeInvalidPath are rules that no request could match. Build adds no
+	// route for them.
 	CodeInvalidHost = "InvalidHost"
 	CodeInvalidPath = "InvalidPath"
 	// CodePathLooksLikeRegex is a path that looks like a regular expression and is matched
@@ -20,7 +19,7 @@ const (
 	CodePathLooksLikeRegex = "PathLooksLikeRegex"
 	// CodeRuleWithoutPaths is a rule without paths in an Ingress without a default backend.
 	CodeRuleWithoutPaths = "RuleWithoutPaths"
-	// CodeHostPathConflict and CodeDefaultBackendConflict are rules that give way to another
+	// CodeHostPathConflict and CodeDefaultBackendConflict are rules that lose to those of another
 	// Ingress.
 	CodeHostPathConflict       = "HostPathConflict"
 	CodeDefaultBackendConflict = "DefaultBackendConflict"
@@ -29,19 +28,20 @@ const (
 	CodeReferenceNotFound = "ReferenceNotFound"
 	CodeReferenceInvalid  = "ReferenceInvalid"
 	CodeCrossNamespace    = "CrossNamespace"
-	// CodeSecretInvalid is a Secret with missing or invalid content; so are CodeUserInvalid, for
-	// one user of many, and CodeHeaderInvalid, for a header in a ConfigMap.
+	// CodeSecretInvalid is a Secret with missing or invalid content. CodeUserInvalid is an invalid
+	// user in a Secret, and CodeHeaderInvalid is an invalid header in a ConfigMap.
 	CodeSecretInvalid = "SecretInvalid"
 	CodeUserInvalid   = "UserInvalid"
 	CodeHeaderInvalid = "HeaderInvalid"
 	// CodeCertificateName is a host that is not in its certificate. CodeCertificateConflict is a
-	// host for which another Ingress sets another certificate.
+	// host for which another Ingress sets a different certificate.
 	CodeCertificateName     = "CertificateName"
 	CodeCertificateConflict = "CertificateConflict"
 	// CodeClientTLSConflict is an Ingress whose client verification for a host differs from that of
 	// an older one.
 	CodeClientTLSConflict = "ClientTLSConflict"
-	// CodeInvalidPattern is a path that is not a valid regular expression; it makes no route.
+	// CodeInvalidPattern is a path that is not a valid regular expression; Build adds no route for
+	// it.
 	CodeInvalidPattern = "InvalidPattern"
 	// CodeCanaryWithoutMain is a canary without a main route; it gets no requests.
 	CodeCanaryWithoutMain = "CanaryWithoutMain"
@@ -63,13 +63,13 @@ const (
 // Problem is an error in one object. The valid parts of the object are still served. Its Reason
 // tells the author what is wrong, and often how to fix it.
 type Problem struct {
-	// Object has the error; its Events are about this object.
+	// Object is the object with the error. Events refer to it.
 	Object ObjectRef
 	// Field is the path in the object: "spec.rules[0].http.paths[0].backend.service.port".
 	Field string
 	// Code is a CamelCase word for Events and metrics: "ServiceNotFound", "HostPathConflict".
 	Code string
-	// Reason is the cause with its arguments. Its sentence has neither the object nor the field.
+	// Reason is the cause with its arguments. The sentence does not repeat the object or the field.
 	Reason Reason
 }
 
@@ -78,7 +78,7 @@ type ObjectRef struct {
 	Kind, Namespace, Name, UID string
 }
 
-// String gives `Ingress shop/web: spec.rules[0].host: reason`.
+// String returns `Ingress shop/web: spec.rules[0].host: reason`.
 func (p Problem) String() string {
 	return fmt.Sprintf("%s %s/%s: %s: %s", p.Object.Kind, p.Object.Namespace, p.Object.Name, p.Field, p.Reason)
 }
@@ -91,7 +91,7 @@ func (p *problems) add(object ObjectRef, field string, reason Reason) {
 }
 
 // sorted returns the Problems without duplicates, in an order that does not depend on the snapshot.
-// Each port of a Service reports the same invalid EndpointSlice.
+// Duplicates occur because each port of a Service reports an invalid EndpointSlice.
 func (p *problems) sorted() []Problem {
 	slices.SortFunc(p.list, func(a, b Problem) int {
 		return cmp.Or(

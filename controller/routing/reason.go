@@ -10,7 +10,8 @@ import (
 // Cause is one kind of Reason. Its name and the names of its arguments are part of the status
 // page's API.
 type Cause struct {
-	// name is CamelCase, code is the Code of a Problem with this cause; empty: no Problem has it.
+	// name is in CamelCase. code is the Code of Problems with this cause, or empty if no Problem
+	// has it.
 	name, code string
 	// text is the sentence: {x} stands for the argument x, and {x:q} for x in quotes.
 	text string
@@ -28,27 +29,28 @@ func (c *Cause) String() string {
 // comparable.
 type Reason struct {
 	Cause *Cause
-	// args are names and values in turn, each followed by a NUL.
+	// args has alternating names and values, separated by NUL.
 	args string
 }
 
-// Because returns a Reason. args are names and values in turn.
+// Because returns a Reason. args has alternating names and values.
 func Because(cause *Cause, args ...string) Reason {
 	return Reason{cause, strings.Join(args, "\x00")}
 }
 
-// consequence is the argument with what follows from any cause. It ends the sentence.
+// consequence is an optional argument of every cause. Its value says what the cause leads to, and
+// ends the sentence.
 const consequence = "consequence"
 
-// so returns r with a consequence.
+// so returns r with a text as its consequence.
 func (r Reason) so(text string) Reason {
 	return Reason{r.Cause, strings.TrimPrefix(r.args+"\x00"+consequence+"\x00"+text, "\x00")}
 }
 
-// is reports whether there is a reason at all.
+// is reports whether r is not zero.
 func (r Reason) is() bool { return r.Cause != nil }
 
-// Args returns the arguments by name; nil: there are none.
+// Args returns the arguments by name, or nil if there are none.
 func (r Reason) Args() map[string]string {
 	if r.args == "" {
 		return nil
@@ -60,7 +62,7 @@ func (r Reason) Args() map[string]string {
 	return all
 }
 
-// String renders the sentence. It is the only place that does.
+// String returns the sentence of the cause with the arguments.
 func (r Reason) String() string {
 	if !r.is() {
 		return ""
@@ -94,7 +96,7 @@ var (
 	AnnotationBlocked      = &Cause{"AnnotationBlocked", annotations.CodeBlocked, "{text}"}
 )
 
-// reported returns what package annotations reports, as a Reason.
+// reported turns a Diagnostic of package annotations into a Reason.
 func reported(f annotations.Diagnostic) Reason {
 	cause := AnnotationInvalid
 	switch f.Code {
@@ -167,7 +169,7 @@ var (
 
 const neverServes = "a loopback, link-local, unspecified, or multicast address"
 
-// Causes of references, and of what they refer to.
+// Causes of invalid references, and of invalid Secrets and ConfigMaps.
 var (
 	ReferenceLoading   = &Cause{"ReferenceLoading", "", "{kind} {name:q} is being loaded"}
 	ReferenceNotFound  = &Cause{"ReferenceNotFound", CodeReferenceNotFound, "{kind} {name:q} not found"}
@@ -213,7 +215,7 @@ var (
 	RandomValueOutside = &Cause{"RandomValueOutside", "", "nothing chooses it, and the random value {value} is not between {from} and {to}"}
 )
 
-// Causes of Ingresses that the controller leaves to others.
+// Causes why the controller does not serve an Ingress.
 var (
 	ClassMissing = &Cause{"ClassMissing", "", "the Ingress has no class"}
 	ClassUnknown = &Cause{"ClassUnknown", "", "IngressClass {class:q} not found"}

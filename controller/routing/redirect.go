@@ -8,7 +8,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/annotations"
 )
 
-// Reasons of redirects, for people.
+// These constants are the Decision.Reason of redirects.
 const (
 	reasonWWW       = "from-to-www-redirect redirects every request for this host"
 	reasonAppRoot   = "app-root redirects /"
@@ -66,9 +66,9 @@ func (s *step) redirectToHTTPS() (done bool) {
 	return s.redirectToSelf(to.Code, "https", "", uri)
 }
 
-// redirectToTemplate redirects to the URL in an annotation. nginx completes a path to a URL of the
-// same host, unless relative-redirects is set. It always completes two slashes, because a browser
-// reads a host after them.
+// redirectToTemplate redirects to the URL in an annotation. As in nginx, a path becomes a URL on
+// the same host, unless relative-redirects is set. A path that starts with two slashes always
+// becomes such a URL, because a browser reads a host after them.
 func (s *step) redirectToTemplate(status int, to annotations.Template) (done bool) {
 	location := to.Expand(Variables(*s.request, *s.decision))
 	if relative := s.decision.Policy.Redirects.Relative && !strings.HasPrefix(location, "//"); !relative && strings.HasPrefix(location, "/") {
@@ -102,8 +102,8 @@ func (s *step) redirectTo(status int, location string) {
 // escapes stay.
 func locationByte(c byte) bool { return queryByte(c) || strings.IndexByte("#[]%", c) >= 0 }
 
-// clientPort returns the port in the Host header with its colon; empty: none, or the scheme's
-// default.
+// clientPort returns the port in the Host header with its colon. It is empty if there is no port,
+// or the scheme's default port.
 func (s *step) clientPort() string {
 	host := s.request.Host
 	colon := strings.LastIndexByte(host, ':')

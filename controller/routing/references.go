@@ -14,7 +14,7 @@ import (
 )
 
 // References are the Secrets and ConfigMaps that a Build looked up, found or not, sorted. The next
-// Snapshot needs these, and no others.
+// Snapshot must contain exactly these.
 type References struct {
 	Secrets, ConfigMaps []types.NamespacedName
 }
@@ -77,13 +77,14 @@ func (b *builder) findReferences(ing *networkingv1.Ingress) {
 	}
 }
 
-// references finds Secrets and ConfigMaps in a Snapshot, and records each look-up.
+// references finds Secrets and ConfigMaps in a Snapshot, and records the names of all that it looks
+// up.
 type references struct {
 	secrets    objects[*corev1.Secret]
 	configMaps objects[*corev1.ConfigMap]
 }
 
-// objects are those of one kind.
+// objects has the objects of one kind, and the names that were looked up.
 type objects[T any] struct {
 	kind    string // for people: "secret"
 	there   map[types.NamespacedName]T
@@ -131,15 +132,15 @@ func (o *objects[T]) names() []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(o.asked), compareNames)
 }
 
-// table returns all look-ups.
+// table returns the names of all Secrets and ConfigMaps that were looked up.
 func (r *references) table() References {
 	return References{Secrets: r.secrets.names(), ConfigMaps: r.configMaps.names()}
 }
 
-// lack is why an object that an Ingress refers to is not available.
+// lack says why an object that an Ingress refers to cannot be used.
 type lack struct {
 	reason Reason
-	// loading is set while the object is being loaded; that is no Problem.
+	// loading is set while the object is being loaded, which is not reported as a Problem.
 	loading bool
 }
 

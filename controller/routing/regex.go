@@ -12,17 +12,16 @@ import (
 // same: the expression ignores case, and is anchored at the start of the path only. Unlike in
 // ingress-nginx, the paths of other Ingresses for the host do not change.
 //
-// The syntax is RE2 (https://github.com/google/re2/wiki/Syntax). It has no look-ahead and no back
-// references, so
-// the cost of a match is linear in the length of the path.
+// The syntax is RE2 (https://github.com/google/re2/wiki/Syntax). It has no look-ahead and no
+// backreferences, so the cost of a match is linear in the length of the path.
 
 // isRegex reports whether a path of this type is a regular expression under this policy.
 func isRegex(p *Policy, written string, pathType networkingv1.PathType) bool {
 	return pathType != networkingv1.PathTypeExact && (p.Rewrite.Regex || rewrites(p, written))
 }
 
-// patterns compiles the regular expressions of paths, each text once. Charts repeat the same few
-// texts in many Ingresses, and few change from one table to the next.
+// patterns compiles the regular expressions of paths, each text once. Helm charts repeat the same
+// texts in many Ingresses, and few texts change from one table to the next.
 type patterns struct {
 	compiled, previous map[string]*regexp.Regexp
 }

@@ -106,8 +106,8 @@ func (b *builder) findClientCA(ing *ingress, p *Policy) {
 	}
 }
 
-// authority reads the certificates in ca.crt. All of them must be valid: a skipped one could be the
-// one that matters.
+// authority reads the certificates in ca.crt. All of them must be valid, because a skipped
+// certificate could be the required CA.
 func authority(secret *corev1.Secret) (*x509.CertPool, *lack) {
 	pool := x509.NewCertPool()
 	rest, count := secret.Data["ca.crt"], 0
@@ -132,8 +132,8 @@ func authority(secret *corev1.Secret) (*x509.CertPool, *lack) {
 	return pool, nil
 }
 
-// findErrorPool finds the Service for error responses: that of the annotation default-backend,
-// else, for custom-http-errors, the controller's default backend.
+// findErrorPool finds the Service for error responses: the Service of the annotation
+// default-backend. If only custom-http-errors is set, it is the controller's default backend.
 func (b *builder) findErrorPool(ing *ingress, p *Policy) {
 	const annotation = annotations.Prefix + "default-backend"
 	if p.Errors.Service == "" {

@@ -16,7 +16,7 @@ type rewrite struct {
 	hasQuery, dropQuery bool
 }
 
-// newRewrite parses a target; nil: there is none.
+// newRewrite parses a target. It returns nil if there is none.
 func newRewrite(target annotations.Template) *rewrite {
 	if target.IsZero() {
 		return nil
@@ -24,7 +24,7 @@ func newRewrite(target annotations.Template) *rewrite {
 	path, query, found := strings.Cut(target.String(), "?")
 	w := &rewrite{path: target, hasQuery: found, dropQuery: strings.HasSuffix(query, "?") || found && query == ""}
 	if found {
-		// Neither half can be worse than the whole, which was read without an error.
+		// There can be no error: the whole target is valid, so each half is, too.
 		w.path, _ = annotations.ParseTemplate(path)
 		w.query, _ = annotations.ParseTemplate(strings.TrimSuffix(query, "?"))
 	}
@@ -38,7 +38,7 @@ func rewrites(p *Policy, written string) bool {
 	return !p.Rewrite.Target.IsZero() && p.Rewrite.Target.String() != written
 }
 
-// rewritePath sets the path for the endpoint.
+// rewritePath sets the path that the endpoint gets.
 //
 // The groups of the expression come from the canonical path with decoded escapes, so the result is
 // escaped again: a "%3F" does not become the start of a query. Joined texts can also create a dot
@@ -57,7 +57,7 @@ func (s *step) rewritePath() (done bool) {
 	if w.hasQuery {
 		query := w.rewrittenQuery(value, s.request.Query)
 		if query == "" {
-			query = "?" // says that the client's own is not wanted
+			query = "?" // drops the client's query
 		}
 		path += query
 	}
@@ -65,7 +65,7 @@ func (s *step) rewritePath() (done bool) {
 	return false
 }
 
-// checkRewritten applies the rules for a client's path to a rewritten one.
+// checkRewritten refuses a rewritten path if the same path from a client would be refused.
 func checkRewritten(path string) (refusal string) {
 	canonical, tricky, refusal := canonicalPath(path)
 	if refusal != "" || !tricky {
@@ -79,8 +79,8 @@ func checkRewritten(path string) (refusal string) {
 	return ""
 }
 
-// rewrittenQuery returns the target's query and then the client's, with the question mark; empty:
-// both are empty.
+// rewrittenQuery returns a question mark, the target's query, and the client's query. It returns ""
+// if both queries are empty.
 func (w *rewrite) rewrittenQuery(value func(string) string, client string) string {
 	query := escape(w.query.Expand(func(name string) string { return escape(value(name), valueByte) }), queryByte)
 	if client != "" && !w.dropQuery {
@@ -133,8 +133,8 @@ func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// rewriteHost sets the Host header for the endpoint (upstream-vhost). Expanded variables must give
-// a valid host.
+// rewriteHost sets the Host header for the endpoint (upstream-vhost). It refuses the request if the
+// result is not a valid host.
 func (s *step) rewriteHost() (done bool) {
 	vhost := &s.decision.Policy.Rewrite.VHost
 	if vhost.IsZero() {

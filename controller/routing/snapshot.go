@@ -14,11 +14,11 @@ type Snapshot struct {
 	IngressClasses []*networkingv1.IngressClass
 	Services       []*corev1.Service
 	EndpointSlices []*discoveryv1.EndpointSlice
-	// Secrets and ConfigMaps are those in Table.References of the table before.
+	// Secrets and ConfigMaps are the objects in Table.References of the previous table.
 	Secrets    []*corev1.Secret
 	ConfigMaps []*corev1.ConfigMap
-	// Loading are the references that are still being loaded. Such an object is no Problem. Until
-	// it is loaded, it counts as missing, so the routes that need it for security are blocked.
+	// Loading are the references to objects that are still being loaded. They cause no Problem, but
+	// count as missing, so the routes that need them for security are blocked.
 	Loading References
 }
 
@@ -27,17 +27,18 @@ type Options struct {
 	// ControllerClass is the spec.controller of our IngressClasses, for example
 	// "ingresslab.dev/ingress-controller".
 	ControllerClass string
-	// IngressClass is the value of the annotation kubernetes.io/ingress.class for our Ingresses.
-	// Empty: none is ours.
+	// IngressClass is the value of the annotation kubernetes.io/ingress.class for our Ingresses. If
+	// it is empty, the controller ignores the annotation.
 	IngressClass string
 	// WatchIngressWithoutClass also serves Ingresses without a class.
 	WatchIngressWithoutClass bool
-	// DefaultBackend is the Service for unmatched requests. Zero: the built-in 404.
+	// DefaultBackend is the Service for unmatched requests. If it is zero, they get a 404.
 	DefaultBackend ServicePort
-	// ConfigMap is that of the controller, with its Settings; zero: there is none (--configmap).
+	// ConfigMap is the controller's ConfigMap with its Settings. It is zero if there is none
+	// (--configmap).
 	ConfigMap types.NamespacedName
-	// DefaultCertificate is the Secret of the default certificate; zero: a self-signed one
-	// (--default-ssl-certificate).
+	// DefaultCertificate is the Secret of the default certificate. If it is zero, the default
+	// certificate is self-signed (--default-ssl-certificate).
 	DefaultCertificate types.NamespacedName
 	// AllowExternalName sends requests to the external names of ExternalName Services
 	// (--allow-external-name).
@@ -47,7 +48,7 @@ type Options struct {
 // ServicePort is one port of one Service, as in an Ingress backend.
 type ServicePort struct {
 	Service types.NamespacedName
-	// Port is the Service port by name or number (networking.k8s.io/v1 ServiceBackendPort); zero:
-	// the Service's only or first port.
+	// Port is the Service port by name or number (networking.k8s.io/v1 ServiceBackendPort); If it
+	// is zero, it is the Service's first port.
 	Port networkingv1.ServiceBackendPort
 }

@@ -11,54 +11,56 @@ import (
 
 // Route is one path of one rule, or a default backend. Nothing changes it after Build.
 type Route struct {
-	// Ingress is the source of the route; zero: the controller's default backend.
+	// Ingress is the source of the route. It is zero for the controller's default backend.
 	Ingress types.NamespacedName
 	// Field is the place in that object: "spec.rules[0].http.paths[1]" or "spec.defaultBackend".
-	// For the controller's default backend it is the flag.
+	// For the controller's default backend, it is the name of the flag.
 	Field string
 	// Host is lower case: "shop.test", "*.shop.test", or empty for every host.
 	Host string
-	// Path is as written in the Ingress. An empty ImplementationSpecific path is "/"; that of a
-	// default backend is empty.
+	// Path is as written in the Ingress, but "/" for an empty ImplementationSpecific path. It is
+	// empty for a default backend.
 	Path string
 	// PathType is empty for a default backend.
 	PathType networkingv1.PathType
-	// Pool is never nil. For a backend that is not a Service it is empty, and has no Service.
+	// Pool is never nil. If the backend is not a Service, the Pool has no endpoints and no Service.
 	Pool     *Pool
 	Timeouts Timeouts
 	// Policy is never nil.
 	Policy *Policy
 	// Canaries are the Ingresses that take a share of the route's requests, the oldest first.
 	Canaries []*Canary
-	// Blocked is why the route responds with 503 whatever its pool has; empty: it does not.
+	// Blocked says why the route responds with 503 even if its pool has endpoints. It is empty if
+	// the route is served.
 	Blocked string
 
 	// Regex is set if Path is a regular expression.
 	Regex bool
 
-	// canonical is Path in the form for comparisons, including its last slash; as written for a
-	// Regex.
+	// canonical is Path in its canonical form, including its last slash. For a Regex, it is Path as
+	// written.
 	canonical string
-	// pattern is the compiled Path of a Regex. rewrite changes the path; nil: the path stays.
+	// pattern is the compiled Path of a Regex. rewrite changes the path. It is nil if the path does
+	// not change.
 	pattern *regexp.Regexp
 	rewrite *rewrite
 	// servicePort is the backend's port as written, for $service_port.
 	servicePort string
-	// redirectHost is the target of a host that exists only for from-to-www-redirect; empty: it is
-	// another route.
+	// redirectHost is the target of a route that exists only for from-to-www-redirect. It is empty
+	// for all other routes.
 	redirectHost string
-	// plain is set if the Policy needs no work for each request, except ssl-redirect.
+	// plain is the result of isPlain.
 	plain bool
 	// leavesCanary is set if affinity cookies do not apply to canaries (affinity-canary-behavior).
 	leavesCanary bool
 	// owner is the object of Problems about the route.
 	owner ObjectRef
-	// why is the Reason of Decisions for this route. It is kept because rendering it for each
+	// why is the Reason of Decisions for this route. It is stored because rendering it for each
 	// request would allocate.
 	why string
 }
 
-// match returns what the route matches: "Prefix /app".
+// match describes what the route matches, such as "Prefix /app".
 func (r *Route) match() string {
 	switch {
 	case r.PathType == "":
@@ -73,33 +75,35 @@ func (r *Route) match() string {
 
 // Canary is another Ingress's backend for a share of a Route's requests.
 type Canary struct {
-	// Ingress and Field are where it comes from, Host, Path and PathType those of the Route.
+	// Ingress and Field are the source of the canary. Host, Path, and PathType are those of the
+	// Route.
 	Ingress types.NamespacedName
 	Field   string
 	Options annotations.Canary
 	Pool    *Pool
-	// Backend is how the proxy selects an endpoint of Pool: LoadBalance and HashBy. The rest comes
-	// from the Policy of the Route.
+	// Backend is how the proxy selects an endpoint of Pool: LoadBalance and HashBy. All other
+	// options come from the Policy of the Route.
 	Backend annotations.Backend
 
 	// header is Options.Header in the form of http.Header.
 	header string
-	// from and to bound the random values of the canary: from <= value < to.
+	// from and to limit the random values that select the canary: from <= value < to.
 	from, to float64
-	// why has the Reason of Decisions for each cause.
+	// why has the Decision.Reason for each criterion that can select the canary.
 	why [causes]string
 }
 
 // Table finds the route of a request. Build creates it, and nothing changes it afterwards, so any
 // number of goroutines can use it. Its methods return shared values, which callers must not change.
-// A nil or zero Table is that of a cluster without Ingresses: it responds with 404.
+// A nil or zero Table has no routes and responds with 404 to all requests.
 type Table struct {
-	// exact finds a host by its name, wildcard by what follows its asterisk: ".shop.test".
+	// exact finds a host by its name. wildcard finds one by its name without the asterisk:
+	// ".shop.test".
 	exact, wildcard map[string]*virtualHost
-	// anyHost has the rules without a host; nil: there are none.
+	// anyHost has the rules without a host, or is nil if there are none.
 	anyHost *virtualHost
-	// catchAll is the default backend of an Ingress without rules, fallback that of the controller;
-	// nil: there is none.
+	// catchAll is the default backend of an Ingress without rules. fallback is the controller's
+	// default backend. Either can be nil.
 	catchAll, fallback *Route
 
 	hosts     []string
@@ -117,7 +121,7 @@ type Table struct {
 }
 
 // Hosts returns the hosts with rules in the order of precedence: exact ones, then wildcards, each
-// sorted. The last one is empty if there are rules without a host.
+// sorted. The last host is empty if there are rules without a host.
 func (t *Table) Hosts() []string {
 	if t == nil {
 		return nil
@@ -125,9 +129,9 @@ func (t *Table) Hosts() []string {
 	return t.hosts
 }
 
-// Routes returns all routes by host, and those of a host in the order of precedence: the longest
-// path first, the default backend last. The catch-all and the default backend of the controller
-// come last.
+// Routes returns all routes, sorted by host and then in the order of precedence: the longest path
+// first, the default backend of the host last. The catch-all and the controller's default backend
+// come at the end.
 func (t *Table) Routes() []*Route {
 	if t == nil {
 		return nil
@@ -135,7 +139,7 @@ func (t *Table) Routes() []*Route {
 	return t.routes
 }
 
-// CatchAll returns the default backend of an Ingress without rules; nil: there is none.
+// CatchAll returns the default backend of an Ingress without rules, or nil if there is none.
 func (t *Table) CatchAll() *Route {
 	if t == nil {
 		return nil
@@ -160,7 +164,7 @@ func (t *Table) Ingresses() []types.NamespacedName {
 	return t.ingresses
 }
 
-// Claims reports whether an Ingress is one of Ingresses.
+// Claims reports whether Ingresses contains an Ingress.
 func (t *Table) Claims(ingress types.NamespacedName) bool {
 	return t != nil && t.claimed[ingress]
 }
@@ -182,7 +186,7 @@ func (t *Table) References() References {
 	return t.references
 }
 
-// Memory returns what the next Build can reuse; nil: nothing.
+// Memory returns the parsed objects for the next Build. It can be nil.
 func (t *Table) Memory() *Memory {
 	if t == nil {
 		return nil

@@ -9,11 +9,11 @@ import (
 )
 
 // Variables returns the values of the variables in annotations (annotations.Template) for a request
-// and its decision. They are those of nginx, https://nginx.org/en/docs/varindex.html, and a few
-// that ingress-nginx adds. A variable without a value is empty.
+// and its decision. The variables are those of nginx (https://nginx.org/en/docs/varindex.html) and
+// a few that ingress-nginx adds. A variable without a value is empty.
 //
-// Client input is not escaped in them, so callers escape it for URLs and headers. Only $uri and the
-// groups $1 to $9 use the canonical path.
+// The values contain client input without escaping, so callers must escape them for URLs and
+// headers. Only $uri and the groups $1 to $9 use the canonical path.
 func Variables(r Request, d Decision) func(name string) string {
 	return func(name string) string {
 		if len(name) == 1 && '1' <= name[0] && name[0] <= '9' {
@@ -38,8 +38,8 @@ func Variables(r Request, d Decision) func(name string) string {
 	}
 }
 
-// group returns what a group of the rule's regular expression matched; empty: nothing, or the rule
-// is no regular expression.
+// group returns the text that a group of the rule's regular expression matched. It is empty if the
+// group matched nothing, or if the rule is not a regular expression.
 func group(r Request, d Decision, n int) string {
 	if d.Route == nil || d.Route.pattern == nil {
 		return ""
@@ -135,7 +135,7 @@ func port(r *Request) int {
 	}
 }
 
-// requestURI is the request target as the client sent it.
+// requestURI returns the request target as the client sent it.
 func requestURI(r *Request) string {
 	path := r.Path
 	if path == "" {
@@ -147,7 +147,7 @@ func requestURI(r *Request) string {
 	return path + "?" + r.Query
 }
 
-// basicUser returns the user name that the client sends (RFC 7617). Users verifies it.
+// basicUser returns the user name that the client sends (RFC 7617). The name is not verified.
 func basicUser(h http.Header) string {
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "basic") {

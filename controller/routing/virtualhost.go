@@ -12,23 +12,23 @@ import (
 type virtualHost struct {
 	// name is "shop.test", "*.shop.test", or "" for all other hosts.
 	name string
-	// exact and prefix find a route by its canonical path. prefix drops the last slash, so that the
-	// Prefix "/" has the key "".
+	// exact and prefix find a route by its canonical path. The keys of prefix have no last slash,
+	// so the key of the Prefix "/" is "".
 	exact, prefix map[string]*Route
 	// longest is the length of the longest key in prefix. Without it, a request with a million
 	// slashes would cost a million look-ups.
 	longest int
-	// regexes are the routes with regular expressions, the longest first. patterns finds them by
-	// the path as written.
+	// regexes are the routes with regular expressions, the longest first. patterns finds a route by
+	// its path as written.
 	regexes  []*Route
 	patterns map[string]*Route
-	// fallback is the default backend of the host; nil: there is none.
+	// fallback is the default backend of the host, or nil if there is none.
 	fallback *Route
-	// lost are the rules that gave way to another one with the same host and path.
+	// lost are the rules that lost to a different rule with the same host and path.
 	lost []lostRoute
 }
 
-// lostRoute is a rule that is not served, and the one that is served instead.
+// lostRoute is a rule that is not served, with the rule that is served instead.
 type lostRoute struct {
 	route, winner *Route
 	why           Reason
@@ -38,11 +38,11 @@ func newVirtualHost(name string) *virtualHost {
 	return &virtualHost{name: name, exact: map[string]*Route{}, prefix: map[string]*Route{}, patterns: map[string]*Route{}}
 }
 
-// find returns the route for a canonical path; nil: none. The Exact route comes first: it matches
-// the whole path, so no Prefix can be longer. The others are ordered by the length of the path as
-// written, including regular expressions, as in ingress-nginx: "/api/(.*)" comes before "/api" and
-// "/". At the same length, plain text comes first. text is what regular expressions match: the
-// path, or a reading of it.
+// find returns the route for a canonical path, or nil if no route matches. The Exact route comes
+// first: it matches the whole path, so no Prefix can be longer. The others, including regular
+// expressions, are ordered by the length of the path as written, as in ingress-nginx: "/api/(.*)"
+// comes before "/api" and "/". At the same length, plain text comes first. Regular expressions
+// match text, which is the path or a different reading of it.
 func (h *virtualHost) find(path, text string) *Route {
 	if r := h.exact[path]; r != nil {
 		return r
@@ -72,7 +72,8 @@ func (h *virtualHost) findPrefix(path string) *Route {
 	return nil
 }
 
-// slot returns the map and the key of r. Two routes with the same slot match the same requests.
+// slot returns the map for r, and its key there. Two routes with the same slot match the same
+// requests.
 func (h *virtualHost) slot(r *Route) (map[string]*Route, string) {
 	switch {
 	case r.PathType == networkingv1.PathTypeExact:
@@ -83,8 +84,8 @@ func (h *virtualHost) slot(r *Route) (map[string]*Route, string) {
 	return h.prefix, strings.TrimSuffix(r.canonical, "/")
 }
 
-// rival returns the route with the same path as r and another meaning: one of two Ingresses makes
-// the path a regular expression, and the other does not. For Kubernetes, they have the same path.
+// rival returns the route with the same path as r, if only one of the two is a regular expression
+// and neither is Exact. For Kubernetes, the two rules have the same path.
 func (h *virtualHost) rival(r *Route) *Route {
 	if r.PathType == networkingv1.PathTypeExact {
 		return nil
@@ -99,10 +100,10 @@ func (h *virtualHost) rival(r *Route) *Route {
 	return nil
 }
 
-// add puts r into its slot. If another route has the slot, add returns the one that loses. The
+// add puts r into its slot. If the slot has a route already, add returns the one that loses. The
 // caller adds routes from the oldest Ingress to the youngest, so the first one wins unless the
-// other path is longer. The Prefixes "/foo" and "/foo/" match the same, and the Ingress
-// documentation prefers the longer one.
+// other path is longer. The Prefixes "/foo" and "/foo/" match the same requests, and the Ingress
+// documentation prefers the longer path.
 func (h *virtualHost) add(r *Route) (lostRoute, bool) {
 	if rival := h.rival(r); rival != nil {
 		return h.lose(r, rival), true
@@ -138,15 +139,15 @@ func (h *virtualHost) lose(loser, winner *Route) lostRoute {
 	return l
 }
 
-// sortRegexes sorts regular expressions in the order of find. Those of the same length keep their
-// order, the oldest Ingress first.
+// sortRegexes sorts regular expressions in the order of find. Expressions of the same length stay
+// in order, the oldest Ingress first.
 func (h *virtualHost) sortRegexes() {
 	slices.SortStableFunc(h.regexes, func(a, b *Route) int { return cmp.Compare(len(b.canonical), len(a.canonical)) })
 }
 
 // routes returns the routes in the order of precedence: the longest path first, Exact before Prefix
-// at the same length, the default backend last. If there are regular expressions, which can be long
-// and match little, all Exact paths come first.
+// at the same length, the default backend last. If the host has regular expressions, all Exact
+// paths come first, because a long expression can match few characters.
 func (h *virtualHost) routes() []*Route {
 	all := make([]*Route, 0, len(h.exact)+len(h.prefix)+len(h.regexes)+1)
 	for _, r := range h.exact {
@@ -184,8 +185,7 @@ func compareExact(a, b *Route) int {
 	return 0
 }
 
-// ruleFor returns the route of a rule with the same path and path type, as another Ingress writes
-// them.
+// ruleFor returns the route of a rule with this path and path type, as written in another Ingress.
 func (h *virtualHost) ruleFor(written string, pathType networkingv1.PathType) *Route {
 	if h == nil {
 		return nil

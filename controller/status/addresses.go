@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// addressSource finds the addresses of this controller.
+// addressSource finds the addresses at which clients reach the controller.
 type addressSource interface {
 	// start watches until ctx ends. It calls changed if the addresses might have changed. stop
-	// waits for the end.
+	// waits until the watch has ended.
 	start(ctx context.Context, changed func()) error
 	stop()
 	// addresses returns the current addresses, sorted.
@@ -39,7 +39,7 @@ func (r *Reporter) newAddressSource() addressSource {
 	}
 }
 
-// memory has the addresses that were found last.
+// memory has the latest result of addresses.
 type memory struct {
 	mu   sync.Mutex
 	list []address
@@ -58,7 +58,7 @@ func (m *memory) last() []address {
 	return m.list
 }
 
-// parse separates addresses and host names.
+// parse turns IP addresses and host names into status addresses.
 func parse(list []string) []address {
 	var found []address
 	for _, one := range list {
@@ -107,8 +107,8 @@ func (s *serviceSource) start(ctx context.Context, changed func()) error {
 func (s *serviceSource) stop() { s.factory.Shutdown() }
 
 // addresses reads the external IPs and the addresses of the load balancer. For a Service without
-// external addresses, it reads the cluster IPs. A load balancer without an address yet has none,
-// because an address that does not respond is worse than none.
+// external addresses, it reads the cluster IPs. If the load balancer has no address yet, it returns
+// none, because an address that does not respond is worse than none.
 func (s *serviceSource) addresses(ctx context.Context) ([]address, error) {
 	if !cache.WaitForCacheSync(ctx.Done(), s.synced) {
 		return nil, fmt.Errorf("service %s: %w", s.o.Service, context.Cause(ctx))

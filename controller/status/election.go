@@ -16,7 +16,7 @@ import (
 // next holder does not wait until it expires
 // (https://kubernetes.io/docs/concepts/architecture/leases/).
 func (r *Reporter) Run(ctx context.Context) error {
-	// work outlives ctx until the cleanup is complete.
+	// work stays valid after ctx ends, until the cleanup is complete.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	source := r.newAddressSource()

@@ -30,8 +30,8 @@ const (
 )
 
 // eventWriter writes one Event for each Problem, however often a table is built. The name of an
-// Event is derived from the Problem, so that the next holder of the Lease does not write a second
-// one.
+// Event is derived from the Problem, so that the next holder of the Lease does not write the same
+// Event again.
 type eventWriter struct {
 	o       Options
 	written map[routing.Problem]time.Time
@@ -41,9 +41,9 @@ func newEvents(o Options) *eventWriter {
 	return &eventWriter{o: o, written: map[routing.Problem]time.Time{}}
 }
 
-// report writes Events for new Problems, and for solved ones if their object still exists.
-// Otherwise, users would see the old warning for up to an hour. A solved Problem that returns
-// counts as new.
+// report writes Events for new Problems, and for solved ones if their object still exists. Without
+// the second kind, users would see only the old warning for up to an hour. A solved Problem that
+// returns counts as new.
 func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, there func(routing.ObjectRef) bool) error {
 	now := time.Now()
 	current := make(map[routing.Problem]time.Time, len(problems))
@@ -74,7 +74,7 @@ func (w *eventWriter) report(ctx context.Context, problems []routing.Problem, th
 	return errors.Join(failures...)
 }
 
-// placeOf is a Problem without its text, which can contain changing numbers.
+// placeOf returns a Problem without its text, which can contain changing numbers.
 func placeOf(p routing.Problem) routing.Problem {
 	p.Reason = routing.Reason{}
 	return p

@@ -22,8 +22,8 @@ type podSource struct {
 	synced  cache.InformerSynced
 }
 
-// start watches the pods with the labels of our own pod. Outside a cluster there are none, and
-// nothing is published.
+// start watches the pods with the labels of our own pod. Outside a cluster, there is no such pod,
+// and nothing is published.
 func (s *podSource) start(ctx context.Context, changed func()) error {
 	if s.o.PodName == "" {
 		return nil
@@ -51,8 +51,8 @@ func (s *podSource) stop() {
 	}
 }
 
-// addresses gets each node once. There are as many nodes as controller pods, and it runs only after
-// a pod changes.
+// addresses reads the node of each controller pod from the API server. There are few, and their
+// number does not depend on the size of the cluster.
 func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 	if s.pods == nil {
 		return nil, nil
@@ -81,8 +81,8 @@ func (s *podSource) addresses(ctx context.Context) ([]address, error) {
 	return s.keep(found), nil
 }
 
-// fromCache lets the API server respond from its cache. A node keeps its addresses, and the
-// controller reads them after every change of an Ingress.
+// fromCache lets the API server respond from its cache. Cached data is good enough: a node's
+// addresses rarely change, and the controller reads them again after every Ingress change.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 var fromCache = metav1.GetOptions{ResourceVersion: "0"}
 
@@ -99,8 +99,8 @@ func serving(pod *corev1.Pod) bool {
 	return false
 }
 
-// nodeAddresses returns the external addresses of a node, or the internal ones if it has none, as
-// ingress-nginx does. It keeps both families of a dual-stack node.
+// nodeAddresses returns the external addresses of a node, or its internal addresses if it has no
+// external ones, as ingress-nginx does. It keeps both families of a dual-stack node.
 func nodeAddresses(node *corev1.Node) []address {
 	for _, kind := range []corev1.NodeAddressType{corev1.NodeExternalIP, corev1.NodeInternalIP} {
 		var found []string
@@ -116,8 +116,8 @@ func nodeAddresses(node *corev1.Node) []address {
 	return nil
 }
 
-// replicas selects the pods of our Deployment or DaemonSet by the labels of our own pod, without
-// those that differ between revisions.
+// replicas selects the pods of our Deployment or DaemonSet by the labels of our own pod, except the
+// labels that differ between revisions.
 func replicas(ctx context.Context, o Options) (labels.Selector, error) {
 	pod, err := o.Client.CoreV1().Pods(o.PodNamespace).Get(ctx, o.PodName, metav1.GetOptions{})
 	if err != nil {

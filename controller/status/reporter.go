@@ -15,20 +15,21 @@ import (
 	"github.com/ingresslab/ingresslab/controller/watch"
 )
 
-// Options identify the replica, and configure what to publish.
+// Options identify the replica, and specify which addresses to publish.
 type Options struct {
 	Client kubernetes.Interface
 	// Ingresses is the cache that is read before a write.
 	Ingresses networkinglisters.IngressLister
 	Log       *slog.Logger
-	// PodName and PodNamespace are our own pod; PodName is empty outside a cluster. Identity is our
-	// name in the Lease and in Events.
+	// PodName and PodNamespace identify our own pod. PodName is empty outside a cluster. Identity
+	// is the name of this replica in the Lease and in Events.
 	PodName, PodNamespace, Identity string
-	// LeaseName and LeaseDuration (at least 1 s) are the Lease. Only its holder writes.
+	// LeaseName and LeaseDuration (at least 1 s) configure the Lease. Only its holder writes.
 	LeaseName     string
 	LeaseDuration time.Duration
-	// Service is the Service with the addresses. Addresses are fixed ones. With neither, the
-	// addresses are those of the nodes that run a ready controller pod.
+	// Service is the Service whose addresses are published. Addresses are published instead if set.
+	// With neither, the Reporter publishes the addresses of the nodes that run a ready controller
+	// pod.
 	Service   types.NamespacedName
 	Addresses []string
 }
@@ -43,8 +44,8 @@ const (
 	// retryLast.
 	retryFirst = 500 * time.Millisecond
 	retryLast  = 30 * time.Second
-	// remindEvery is the interval of comparisons without a change, which renew expiring Events and
-	// node addresses.
+	// remindEvery is the interval at which the Reporter writes even without a change, to renew
+	// Events and node addresses.
 	remindEvery = 10 * time.Minute
 	// withdrawTimeout is the time limit for the cleanup of the last replica.
 	withdrawTimeout = 5 * time.Second
@@ -59,7 +60,7 @@ type Reporter struct {
 	mu       sync.Mutex
 	table    *routing.Table
 	problems []routing.Problem
-	// former are Ingresses of earlier tables that are not in the current one.
+	// former are Ingresses of earlier tables that are not in the current table.
 	former map[types.NamespacedName]bool
 }
 
@@ -93,8 +94,8 @@ func (r *Reporter) Wake() {
 // Leading reports whether this replica holds the Lease.
 func (r *Reporter) Leading() bool { return r.leading.Load() }
 
-// latest returns the newest table, its Problems, and former Ingresses; the table is nil before the
-// first one.
+// latest returns the newest table, its Problems, and the former Ingresses. Before the first table,
+// it returns nil.
 func (r *Reporter) latest() (*routing.Table, []routing.Problem, []types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,7 +106,7 @@ func (r *Reporter) latest() (*routing.Table, []routing.Problem, []types.Namespac
 	return r.table, r.problems, former
 }
 
-// forget drops a former Ingress whose status is cleared.
+// forget drops a former Ingress after its status is cleared.
 func (r *Reporter) forget(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

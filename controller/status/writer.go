@@ -16,8 +16,8 @@ import (
 
 type address = networkingv1.IngressLoadBalancerIngress
 
-// publish writes the addresses to the status of our Ingresses, and removes them from former ones.
-// An error for one Ingress does not affect the others.
+// publish writes the addresses to the status of our Ingresses, and removes them from the status of
+// former Ingresses. An error for one Ingress does not affect the others.
 func (r *Reporter) publish(ctx context.Context, ours, former []types.NamespacedName, addresses []address) error {
 	var failures []error
 	for _, name := range ours {
@@ -35,8 +35,8 @@ func (r *Reporter) publish(ctx context.Context, ours, former []types.NamespacedN
 	return errors.Join(failures...)
 }
 
-// without returns an empty status if all addresses are ours. It keeps a status that another
-// controller has written in the meantime.
+// without returns no addresses if all addresses in now are ours. Otherwise it returns now, because
+// another controller has written the status in the meantime.
 func without(now, ours []address) []address {
 	for _, one := range now {
 		if !slices.ContainsFunc(ours, func(o address) bool { return o.IP == one.IP && o.Hostname == one.Hostname }) {
@@ -46,9 +46,9 @@ func without(now, ours []address) []address {
 	return nil
 }
 
-// setStatus applies change to the addresses in the status of an Ingress, and writes only
-// differences. It reads the cache first, and the API server after a conflict. A deleted Ingress
-// needs no status.
+// setStatus applies change to the addresses in the status of an Ingress, and writes only if they
+// differ. It reads the cache first, and the API server after a conflict. It ignores a deleted
+// Ingress.
 func (r *Reporter) setStatus(ctx context.Context, name types.NamespacedName, change func([]address) []address) error {
 	api := r.o.Client.NetworkingV1().Ingresses(name.Namespace)
 	get := func() (*networkingv1.Ingress, error) { return r.o.Ingresses.Ingresses(name.Namespace).Get(name.Name) }
@@ -79,7 +79,8 @@ func equal(a, b []address) bool {
 	return slices.EqualFunc(a, b, func(x, y address) bool { return x.IP == y.IP && x.Hostname == y.Hostname })
 }
 
-// sorted returns addresses in a fixed order without duplicates, so that equal lists never differ.
+// sorted returns addresses in a fixed order without duplicates, so that lists with the same
+// addresses are equal.
 func sorted(list []address) []address {
 	order := func(a, b address) int { return cmp.Or(cmp.Compare(a.IP, b.IP), cmp.Compare(a.Hostname, b.Hostname)) }
 	list = slices.Clone(list)
@@ -88,7 +89,7 @@ func sorted(list []address) []address {
 }
 
 // withdraw clears the status of all our Ingresses if no other replica is left to serve them. ctx
-// outlives the stop signal, so withdraw has its own time limit.
+// does not end with the stop signal, so withdraw has its own time limit.
 func (r *Reporter) withdraw(ctx context.Context, source addressSource) {
 	ctx, cancel := context.WithTimeout(ctx, withdrawTimeout)
 	defer cancel()

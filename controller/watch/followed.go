@@ -17,7 +17,7 @@ type followed[T metav1.Object] struct {
 
 	mu     sync.Mutex
 	object T
-	// found is set if object exists, synced if the first list is complete.
+	// found is set if the object exists. synced is set if the first list is complete.
 	found, synced bool
 }
 
@@ -39,7 +39,7 @@ func (o *followed[T]) Add(object any) error {
 	return nil
 }
 
-// Update is Add.
+// Update is the same as Add.
 func (o *followed[T]) Update(object any) error { return o.Add(object) }
 
 // Delete removes the object.
@@ -54,7 +54,7 @@ func (o *followed[T]) Delete(object any) error {
 	return nil
 }
 
-// Replace stores the result of a list. From then on, it is known whether the object exists.
+// Replace stores the result of a list. After that, found is reliable.
 func (o *followed[T]) Replace(objects []any, _ string) error {
 	var object T
 	found := false

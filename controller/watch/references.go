@@ -13,11 +13,11 @@ import (
 )
 
 // references watches only the Secrets and ConfigMaps that the table refers to, each by its name, as
-// a kubelet does for its pods. The controller's memory contains no Secret without a reference from
-// an Ingress.
+// a kubelet does for its pods. So the controller's memory contains no Secrets that the table does
+// not need.
 //
-// RBAC cannot express this, because a role cannot contain names that are not known yet. The
-// controller's role can list and watch all Secrets (manifests/base/clusterrole.yaml).
+// RBAC cannot express this restriction, because a role cannot contain names that are not known yet.
+// So the controller's role can list and watch all Secrets (manifests/base/clusterrole.yaml).
 type references struct {
 	secrets    follower[*corev1.Secret]
 	configMaps follower[*corev1.ConfigMap]
@@ -48,7 +48,7 @@ func newReferences(client kubernetes.Interface, raise func(), onError func(resou
 }
 
 // trimSecret and trimConfigMap keep the fields that routing reads. The annotation of kubectl apply
-// alone would double the size.
+// alone would double their size.
 func trimSecret(s *corev1.Secret) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: identity(s), Type: s.Type, Data: s.Data}
 }
@@ -62,7 +62,7 @@ func identity(o metav1.Object) metav1.ObjectMeta {
 }
 
 // Want watches these Secrets and ConfigMaps until ctx ends, and stops watching all others. New ones
-// are Loading in Snapshots until the next signal.
+// count as Loading in Snapshots until they are listed.
 func (w *Watcher) Want(ctx context.Context, r routing.References) {
 	w.references.secrets.want(ctx, r.Secrets)
 	w.references.configMaps.want(ctx, r.ConfigMaps)

@@ -22,10 +22,10 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Options configure what to watch, and callbacks.
+// Options configure what a Watcher watches, and which functions it calls.
 type Options struct {
-	// Namespace is the only namespace to watch; empty: all. IngressClasses have no namespace and
-	// are always watched.
+	// Namespace is the only namespace to watch. If it is empty, all namespaces are watched.
+	// IngressClasses have no namespace and are always watched.
 	Namespace string
 	// OnError receives every failed list or watch, with the plural resource ("ingresses"). The
 	// informer retries, and keeps its objects until it succeeds. OnError must not block.
@@ -48,7 +48,7 @@ type Watcher struct {
 	references *references
 }
 
-// New prepares the informers; Start runs them.
+// New creates a Watcher. Call Start to run its informers.
 func New(client kubernetes.Interface, o Options) (*Watcher, error) {
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0,
 		informers.WithNamespace(o.Namespace), informers.WithTransform(strip))
@@ -94,8 +94,8 @@ func (w *Watcher) attend(informer cache.SharedIndexInformer, resource string, o 
 	return nil
 }
 
-// handler only raises the signal. The loop lists all objects, so no event can be lost or handled in
-// the wrong order.
+// handler returns functions that only signal a change. The loop then lists all objects, so no event
+// can be lost or handled in the wrong order.
 func (w *Watcher) handler(onIngress func()) cache.ResourceEventHandler {
 	changed := func(object any) {
 		w.raise()
@@ -144,7 +144,7 @@ func (w *Watcher) raise() {
 	}
 }
 
-// Dirty returns a channel with the time of the first change since the last receive.
+// Dirty returns a channel that delivers the time of the first change since the last receive.
 func (w *Watcher) Dirty() <-chan time.Time { return w.dirty }
 
 // Ingresses returns the lister of watched Ingresses.
@@ -160,7 +160,8 @@ func (w *Watcher) Stop() {
 	w.references.configMaps.running.Wait()
 }
 
-// WaitForSync waits until all caches have the initial objects. The error is that of ctx.
+// WaitForSync waits until all caches have the initial objects. It returns an error only if ctx ends
+// first.
 func (w *Watcher) WaitForSync(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
 		return fmt.Errorf("wait for the API objects: %w", context.Cause(ctx))
