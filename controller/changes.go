@@ -20,7 +20,7 @@ type change struct {
 	ingress       types.NamespacedName
 	host, path    string
 	before, after string // the pools; empty if the table lacks the route
-	blocked       string // why the route is blocked; empty: it is not
+	blocked       string // why the route is blocked, or empty
 }
 
 // routeKey identifies a route by what it matches.

@@ -23,8 +23,7 @@ type Config struct {
 	// WatchIngressWithoutClass also serves Ingresses without a class
 	// (--watch-ingress-without-class).
 	WatchIngressWithoutClass bool
-	// WatchNamespace is the only namespace to watch. If it is empty, all are watched
-	// (--watch-namespace).
+	// WatchNamespace is the only namespace to watch, or empty for all (--watch-namespace).
 	WatchNamespace string
 	// ConfigMap is the ConfigMap with the controller's settings, if any (--configmap).
 	ConfigMap types.NamespacedName
@@ -38,8 +37,7 @@ type Config struct {
 	// (--default-backend-service).
 	DefaultBackend routing.ServicePort
 
-	// BindAddress is the address to listen on. Empty means all IPv4 and IPv6 addresses
-	// (--bind-address).
+	// BindAddress is the address to listen on, or empty for all IPv4 and IPv6 (--bind-address).
 	BindAddress string
 	// The ports to listen on, 0 to 65535. 0 selects a free port, for tests (--http-port,
 	// --https-port, --status-port, --metrics-port).
@@ -71,8 +69,7 @@ type Config struct {
 	// ShutdownGrace is how long to serve after the stop signal, so that load balancers notice it
 	// (--shutdown-grace).
 	ShutdownGrace time.Duration
-	// ShutdownTimeout is how long requests in flight can continue after ShutdownGrace
-	// (--shutdown-timeout).
+	// ShutdownTimeout is how long requests can continue after that (--shutdown-timeout).
 	ShutdownTimeout time.Duration
 	// ExplainHeader adds X-Ingresslab-* headers, which explain responses (--explain-header).
 	ExplainHeader bool

@@ -40,7 +40,7 @@ type Deps struct {
 type Controller struct {
 	config      Config
 	log         *slog.Logger
-	logLevel    *slog.LevelVar // nil: the level never changes
+	logLevel    *slog.LevelVar // nil if the level never changes
 	flagLevel   slog.Level
 	watcher     *watch.Watcher
 	server      *proxy.Server
@@ -140,8 +140,7 @@ func (c *Controller) requestDone(record *proxy.Record) {
 	}
 }
 
-// watchFailed reports a failed watch in the log, metrics, and status page, because routes become
-// stale.
+// watchFailed reports a failed watch in the log, metrics, and status page: routes become stale.
 func (c *Controller) watchFailed(resource string, err error) {
 	c.metrics.WatchError(resource)
 	c.health.watchFailed(resource, err)

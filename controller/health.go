@@ -46,8 +46,7 @@ func (h *health) stop() {
 	h.stopping = true
 }
 
-// watchErrorFor is how long a watch error is shown. An informer that keeps failing reports it again
-// within this time.
+// watchErrorFor is how long a watch error is shown. A lasting error is reported again earlier.
 const watchErrorFor = 2 * time.Minute
 
 func (h *health) watchFailed(resource string, err error) {
@@ -65,13 +64,12 @@ func (h *health) healthy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if silence := time.Since(h.alive); !h.alive.IsZero() && silence > stuckAfter {
-		return fmt.Errorf("the loop has been silent for %s", silence.Round(time.Second))
+		return fmt.Errorf("the loop that builds tables has not run for %s; restart the controller", silence.Round(time.Second))
 	}
 	return nil
 }
 
-// ready is the readiness probe. It fails before the first table is loaded, and while the controller
-// is stopping.
+// ready is the readiness probe. It fails before the first table, and while the controller stops.
 func (h *health) ready() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

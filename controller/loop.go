@@ -100,8 +100,7 @@ func (c *Controller) options() routing.Options {
 	}
 }
 
-// applySettings applies the ConfigMap keys that affect the whole process. The table applies all
-// other keys.
+// applySettings applies the ConfigMap keys for the whole process. The table applies the others.
 func (c *Controller) applySettings(s annotations.Settings) {
 	if c.accessLog != nil {
 		format, _ := proxy.ParseLogFormat(cmp.Or(s.AccessLog, c.config.AccessLog)) // both are valid

@@ -22,8 +22,7 @@ func (c *Controller) serve(ctx context.Context, l *listeners) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	// work stays valid after ctx ends, so that the controller still loads tables during shutdown.
-	// requests ends after work.
+	// work outlasts ctx, so that tables are still loaded during shutdown. requests outlasts both.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	requests, abort := context.WithCancelCause(context.WithoutCancel(ctx))

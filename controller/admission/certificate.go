@@ -64,8 +64,7 @@ func newKeyPair(service types.NamespacedName, replica string, now time.Time) (*k
 	}, nil
 }
 
-// shown is the certificate that the server presents. A new certificate replaces it after its
-// registration.
+// shown is the certificate that the server presents. The API server must already trust it.
 type shown struct{ pair atomic.Pointer[keyPair] }
 
 var errNoCertificate = errors.New("the webhook has no certificate yet")
@@ -81,9 +80,8 @@ func (s *shown) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // replica stays until it expires, and a pod in a crash loop must not fill the object.
 const maxBundle = 64
 
-// bundle updates a caBundle. It removes the certificate drop and all expired or invalid ones, and
-// adds the certificate add if it is missing. If there are more than maxBundle, it removes the
-// oldest.
+// bundle updates a caBundle. It removes drop and all expired or invalid certificates, and adds add
+// if it is missing. If there are more than maxBundle, it removes the oldest.
 func bundle(old, add, drop []byte, now time.Time) []byte {
 	var blocks [][]byte
 	keep := func(block *pem.Block) {

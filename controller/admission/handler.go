@@ -102,8 +102,7 @@ func (s Source) answer(q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionR
 	return response, nil
 }
 
-// These are the API server's documented limits for warnings, in characters. It truncates longer
-// ones.
+// The API server documents these limits for warnings, in characters, and truncates longer ones.
 const (
 	maxWarning  = 256
 	maxWarnings = 4096

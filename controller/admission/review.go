@@ -50,8 +50,7 @@ var rejecting = map[string]bool{
 
 // Review returns the Problems that the candidate would cause. A Problem that exists already is only
 // a warning. Otherwise, users could not fix one of two errors in an Ingress, or add a label to it.
-// An Ingress of another class is accepted without warnings. Review returns an error only if a cache
-// cannot be read.
+// An Ingress of another class is accepted without warnings. An error means that a cache failed.
 func (s Source) Review(candidate *networkingv1.Ingress) (Verdict, error) {
 	table, problems, err := s.Build(candidate)
 	if err != nil {

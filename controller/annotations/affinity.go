@@ -58,8 +58,7 @@ var affinities = []Entry{
 // age returns a reader for the lifetime of a cookie.
 func age(field func(*Options) *time.Duration) reader { return seconds(0, maxAge, field) }
 
-// readCookiePath rejects characters that would end the Path attribute (RFC 6265, 4.1.1:
-// path-value).
+// readCookiePath rejects characters that would end the attribute Path (RFC 6265, 4.1.1).
 func readCookiePath(o *Options, value string) error {
 	if !strings.HasPrefix(value, "/") || strings.Contains(value, ";") {
 		return fmt.Errorf("%q is not the path of a cookie", value)

@@ -37,8 +37,8 @@ var canaries = []Entry{
 		read: number(0, math.MaxInt32, func(o *Options) *int { return &o.Canary.WeightTotal })},
 }
 
-// beside lists the other annotations that apply to a canary. They control how its endpoints are
-// selected.
+// beside lists the other annotations that apply to a canary. They balance requests to its
+// endpoints.
 var beside = []string{"load-balance", "upstream-hash-by", "service-upstream"}
 
 // ofCanary reports whether an annotation applies to a canary. It returns true for unknown names, so

@@ -11,11 +11,9 @@ import (
 type Support int
 
 const (
-	// NoEffect is a known annotation without effect. Note has the reason. The annotation gets a
-	// Diagnostic.
+	// NoEffect is a known annotation that has no effect and gets a Diagnostic. Note has the reason.
 	NoEffect Support = iota
-	// Supported is an annotation with the effect that ingress-nginx documents, or that Note
-	// describes.
+	// Supported is an annotation with the effect that ingress-nginx documents, or that of Note.
 	Supported
 	// Blocks is an unsupported security annotation. The routes of the Ingress return 503.
 	Blocks

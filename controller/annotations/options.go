@@ -77,8 +77,7 @@ type SessionCookie struct {
 	Name string
 	// Path is the cookie's Path. If it is empty, it is the path of the matching rule.
 	Path string
-	// Domain is the cookie's Domain. If it is empty, the cookie is only for the host of the
-	// request.
+	// Domain is the cookie's Domain. If it is empty, browsers send it only to the host.
 	Domain string
 	// Expires is the lifetime of the cookie, sent as a date. 0 means not sent.
 	Expires time.Duration
@@ -180,8 +179,7 @@ type Auth struct {
 	RequestRedirect Template
 	// ProxySetHeaders is the ConfigMap with headers for the service, if any, as written.
 	ProxySetHeaders string
-	// CacheKey is the cache key for responses. If it is zero, they are not cached
-	// ("auth-cache-key").
+	// CacheKey is the cache key for responses ("auth-cache-key"). Zero means no cache.
 	CacheKey Template
 	// CacheDuration is how long responses are cached, by status. The default is 5 min for 200, 202,
 	// and 401.
@@ -197,8 +195,7 @@ type Auth struct {
 
 // ClientTLS verifies client certificates (mTLS).
 type ClientTLS struct {
-	// Secret is the Secret with the CA, as written. If it is empty, clients are not verified
-	// ("auth-tls-secret").
+	// Secret has the CA, as written ("auth-tls-secret"). If empty, clients are not verified.
 	Secret string
 	Verify ClientVerify
 	// Depth is the maximum number of certificates between the client's and the CA's, as OpenSSL
@@ -253,13 +250,11 @@ type Limits struct {
 type Proxy struct {
 	// ConnectTimeout, ReadTimeout, and SendTimeout are between MinTimeout and MaxTimeout.
 	ConnectTimeout, ReadTimeout, SendTimeout time.Duration
-	// BodySize is the maximum size of a request body in bytes. 0 means no limit ("proxy-body-size",
-	// default 1m).
+	// BodySize is the maximum body size in bytes ("proxy-body-size", default 1m). 0 means no limit.
 	BodySize int64
 	// NextUpstream has the conditions for trying another endpoint.
 	NextUpstream NextUpstream
-	// Tries is how many endpoints a request tries. 0 means all ("proxy-next-upstream-tries",
-	// default 3).
+	// Tries limits the endpoints to try ("proxy-next-upstream-tries", default 3). 0 means all.
 	Tries int
 	// NextUpstreamTimeout is the time limit for trying other endpoints. 0 means no limit.
 	NextUpstreamTimeout time.Duration
@@ -274,8 +269,7 @@ type NextUpstream struct {
 	// Error is a connection that failed or broke, Timeout one that took too long, and InvalidHeader
 	// a response that is not HTTP.
 	Error, Timeout, InvalidHeader bool
-	// Statuses are the statuses that count as failures, out of 403, 404, 429, 500, 502, 503, and
-	// 504.
+	// Statuses are those of 403, 404, 429, 500, 502, 503, and 504 that count as failures.
 	Statuses []int
 	// NonIdempotent also retries POST, LOCK, and PATCH.
 	NonIdempotent bool
@@ -326,8 +320,7 @@ type BackendTLS struct {
 	// Secret is the Secret, if any, with the CA (ca.crt) and the client certificate (tls.crt,
 	// tls.key), as written.
 	Secret string
-	// Name is the name to verify and to send. If it is empty, the Service's "name.namespace.svc" is
-	// used.
+	// Name is the name to verify and to send. The default is "SERVICE.NAMESPACE.svc".
 	Name string
 	// ServerName sends Name in the handshake (SNI): default false.
 	ServerName bool
@@ -377,7 +370,6 @@ type Mirror struct {
 	Target Template
 	// RequestBody also copies the body. The default is true.
 	RequestBody bool
-	// Host is the Host header of the copy. If it is empty, it is the host of Target
-	// ("mirror-host").
+	// Host is the Host header of the copy ("mirror-host"). The default is the host of Target.
 	Host string
 }

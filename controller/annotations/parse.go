@@ -138,8 +138,7 @@ func (r *reading) unknown(name string) {
 	r.report(name, CodeNotSupported, "is not supported and has no effect"+hint)
 }
 
-// block makes the routes of the Ingress return 503, because a security annotation cannot be
-// applied.
+// block makes the routes of the Ingress return 503, because the annotation would protect them.
 func (r *reading) block(name, reason string) {
 	if r.o.Blocked == "" {
 		r.o.Blocked = fmt.Sprintf("annotation %s: %s; the route fails closed", name, reason)

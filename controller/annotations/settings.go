@@ -12,8 +12,7 @@ import (
 )
 
 // Settings are the values of the controller's ConfigMap: the defaults of annotations, and the
-// settings of the whole controller. DefaultSettings returns the values that apply without a
-// ConfigMap.
+// settings of the whole controller. DefaultSettings returns the defaults.
 type Settings struct {
 	// Options are the defaults for every Ingress; see Parse.
 	Options Options
@@ -30,11 +29,9 @@ type Settings struct {
 	// ConnectionLimitStatus is the status for requests over limit-connections: 400 to 599, default
 	// 503 ("limit-conn-status-code").
 	ConnectionLimitStatus int
-	// AccessLog is "json", "combined", or "off". If it is empty, the flag applies
-	// ("access-log-format").
+	// AccessLog is "json", "combined", "off", or empty to use the flag ("access-log-format").
 	AccessLog string
-	// LogLevel is "debug", "info", "warn", or "error". If it is empty, the flag applies
-	// ("log-level").
+	// LogLevel is "debug", "info", "warn", "error", or empty to use the flag ("log-level").
 	LogLevel string
 	// VTSStatus shows statistics for each host, as nginx's module vts does ("enable-vts-status").
 	VTSStatus bool

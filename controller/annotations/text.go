@@ -102,8 +102,7 @@ func tokenList(field func(*Options) *string) reader {
 	}
 }
 
-// template returns a reader for a text with variables. It calls check with sample values of the
-// variables.
+// template returns a reader for a text with variables. It calls check with sample values.
 func template(check func(string) error, field func(*Options) *Template) reader {
 	return func(o *Options, value string) error {
 		t, err := ParseTemplate(value)

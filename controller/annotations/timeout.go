@@ -14,8 +14,7 @@ const (
 	MaxTimeout = 365 * 24 * time.Hour
 )
 
-// maxAge is the longest lifetime that an annotation can set for browsers: 68 years, the most
-// seconds that fit in 32 bits.
+// maxAge is the longest time for browsers to keep data: 68 years, the most seconds in 32 bits.
 const maxAge = (1<<31 - 1) * time.Second
 
 // seconds returns a reader for a whole number of seconds without a unit, as in ingress-nginx.

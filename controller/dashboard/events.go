@@ -99,8 +99,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sendFigures sends the statistics that changed since the last event, or a comment after a long
-// silence.
+// sendFigures sends the statistics that changed, or a comment after a long silence.
 func (s *stream) sendFigures(source Source) error {
 	now := source.figures(source.overview(s.filter))
 	fresh := maps.Clone(now)

@@ -110,8 +110,7 @@ func (s Source) pools(table *routing.Table) ([]*Pool, map[*routing.Pool]*Pool) {
 	return list, byPool
 }
 
-// endpointView joins an endpoint of the table with its live state, which is nil if the endpoint was
-// just removed.
+// endpointView joins an endpoint of the table with its live state, which can be nil.
 func endpointView(e routing.Endpoint, live *balancer.Endpoint) Endpoint {
 	view := Endpoint{Address: e.HostPort(), Node: e.Node}
 	if e.Pod.Name != "" {

@@ -41,8 +41,7 @@ func daysLeft(end time.Time) string {
 // servePage writes the page, which is complete without its script. The form keeps its values and
 // shows the explanation.
 func (d *Dashboard) servePage(w http.ResponseWriter, r *http.Request) {
-	// Read the number before the data, so that the script of the page gets an event for any later
-	// table.
+	// Read the number before the data, so that the page gets an event for any later table.
 	serial, _ := d.changes.current()
 	s, filter := d.source, r.FormValue("filter")
 	data := map[string]any{

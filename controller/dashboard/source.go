@@ -7,8 +7,7 @@ import (
 	"github.com/ingresslab/ingresslab/controller/routing"
 )
 
-// Source has the functions that provide the data of the page. They must be fast, because each
-// request calls them.
+// Source has functions for the data of the page. Each request calls all of them, so make them fast.
 type Source struct {
 	Table     func() *routing.Table
 	Problems  func() []routing.Problem
@@ -20,8 +19,7 @@ type Source struct {
 // Traffic has the numbers that nginx's stub_status module reports
 // (https://nginx.org/en/docs/http/ngx_http_stub_status_module.html).
 type Traffic struct {
-	// Active is the number of open connections: Reading a header, Writing a response, or Waiting
-	// for the next request.
+	// Active connections are Reading a header, Writing a response, or Waiting for a request.
 	Active, Reading, Writing, Waiting int64
 	// Accepted and Handled count connections since the start. Requests counts requests.
 	Accepted, Handled, Requests uint64

@@ -1,6 +1,5 @@
 // Package htpasswd checks user names and passwords against files that the command htpasswd writes,
-// https://httpd.apache.org/docs/2.4/programs/htpasswd.html. It only parses bytes into Users, and
-// reads no files.
+// https://httpd.apache.org/docs/2.4/programs/htpasswd.html. It does not read the files itself.
 //
 // It reads the common formats of nginx's auth_basic_user_file
 // (https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html): bcrypt, APR1 and MD5-crypt,

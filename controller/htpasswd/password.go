@@ -61,8 +61,7 @@ func parseBcrypt(hash string) (password, error) {
 	return func(text string) bool { return bcrypt.CompareHashAndPassword([]byte(hash), []byte(text)) == nil }, nil
 }
 
-// These expressions match the hash formats in crypt(5). With other formats, the library could fail
-// during a request.
+// These expressions match the formats in crypt(5). Other formats could make the library panic.
 var (
 	md5Crypt = regexp.MustCompile(`^\$(?:apr1|1)\$[^$]{1,8}\$[./0-9A-Za-z]{22}$`)
 	shaCrypt = regexp.MustCompile(`^\$(?:5|6)\$(?:rounds=([1-9][0-9]{3,8})\$)?[./0-9A-Za-z]{1,16}\$(?:[./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})$`)

@@ -38,7 +38,7 @@ func (p *Pool) nameEndpoints() {
 }
 
 // named returns the endpoint in the cookie of that name, or nil if there is none. If there are
-// several cookies, the first valid one counts: the others can belong to another path or to a parent
+// several cookies, it uses the first valid one. Others can belong to another path or a parent
 // domain.
 func (p *Pool) named(h http.Header, cookie string) *Endpoint {
 	if p.byID == nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // addAliases adds more names to hosts (server-alias). As in nginx, an alias covers the whole host:
-// it includes the rules of all Ingresses for that host. A name that has rules of its own keeps them
-// and does not become an alias.
+// it includes the rules of all Ingresses for that host. A name with its own rules does not become
+// an alias.
 func (b *builder) addAliases() {
 	owner := map[string]*virtualHost{}
 	for _, ing := range b.aliased {

@@ -46,8 +46,7 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 		b.services[types.NamespacedName{Namespace: svc.Namespace, Name: svc.Name}] = svc
 	}
 	for _, slice := range s.EndpointSlices {
-		// A slice belongs to the Service in its label, even if its name looks like that of another
-		// Service:
+		// A slice belongs to the Service in its label, whatever the name of the slice is:
 		// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#ownership.
 		service := types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
 		b.slices[service] = append(b.slices[service], slice)
@@ -55,8 +54,7 @@ func newBackends(s Snapshot, externalNames bool, found *problems) *backends {
 	return b
 }
 
-// fault says why a Service port cannot be used. It becomes a Problem of the object that refers to
-// the port.
+// fault says why a Service port cannot be used, for the Problem of the object that refers to it.
 type fault struct {
 	// field is the faulty field in the backend's service: "name" or "port".
 	field  string
@@ -177,8 +175,7 @@ func (b *backends) fill(pool *Pool, svc *corev1.Service, port corev1.ServicePort
 	}
 }
 
-// whyEmpty says why a pool has no endpoint. The causes look the same to a client, but need
-// different fixes.
+// whyEmpty says why a pool has no endpoint. Clients see no difference, but the fixes differ.
 func whyEmpty(svc *corev1.Service, port corev1.ServicePort, list []*discoveryv1.EndpointSlice, unready int) string {
 	total := 0
 	for _, slice := range list {

@@ -211,8 +211,7 @@ func (b *builder) addCanaryDefault(ing *ingress) {
 	}
 }
 
-// place says where the backend of a canary is (field and below), and which rule it refines (host
-// and what).
+// place says where a canary's backend is (field, below), and which rule it refines (host, what).
 type place struct{ field, below, host, what string }
 
 // attach makes a backend a canary of a route.

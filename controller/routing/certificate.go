@@ -35,8 +35,7 @@ type certificates struct {
 	// wanted has the hosts for which an Ingress requests TLS, even without a certificate. The key
 	// for "*.shop.test" is ".shop.test".
 	wanted map[string]bool
-	// hosts has the certificates of the wanted hosts. names has all certificates by the names in
-	// them.
+	// hosts has the certificates of the wanted hosts, and names has all by the names in them.
 	hosts, names map[string]*Certificate
 	fallback     *Certificate
 }
@@ -234,8 +233,7 @@ func (c *Certificate) covers(host string) bool {
 	return slices.Contains(c.Names, host) || slices.Contains(c.Names, wildcardOf(host))
 }
 
-// wildcardOf returns the wildcard that matches a host, such as "*.shop.test", or "" if there is
-// none.
+// wildcardOf returns the wildcard that matches a host ("*.shop.test"), or "" if there is none.
 func wildcardOf(host string) string {
 	if suffix := wildcardSuffix(host); suffix != "" {
 		return "*" + suffix

@@ -88,8 +88,8 @@ func (b *builder) findAuthHeaders(ing *ingress, p *Policy) {
 }
 
 // A ConfigMap cannot set these headers, because they delimit a message or belong to one connection
-// (RFC 9110, sections 7.6.1 and 8.6). With them, the controller and a backend could disagree about
-// where a message ends.
+// (RFC 9110, sections 7.6.1 and 8.6). With them, two programs could disagree about where a message
+// ends.
 var (
 	framing = []string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
 		"Upgrade"}

@@ -20,8 +20,7 @@ func (t *Table) Decide(r Request) Decision {
 	return t.decide(&tr, &r)
 }
 
-// trace is the result of the search for a request's route. Decide and Explain both use it, so they
-// agree.
+// trace is the result of the search for a route. Decide and Explain both use it, so they agree.
 type trace struct {
 	// host is the virtual host of the request, or nil if there is none.
 	host *virtualHost

@@ -21,8 +21,7 @@ type Request struct {
 	// query.
 	Path   string
 	Header http.Header
-	// Client is the address of the client. It comes from the connection, or from a header of a
-	// trusted proxy.
+	// Client is the address of the client. Only a trusted proxy can set it in a header.
 	Client netip.Addr
 	TLS    bool
 	// Query is the query of the request target without its question mark, as sent.
@@ -91,13 +90,11 @@ type Decision struct {
 	// change. If it contains a question mark, the whole query follows, including the client's.
 	// Otherwise, the client's query does not change.
 	Path string
-	// Host is the Host header that the endpoint gets. If it is empty, the client's Host does not
-	// change.
+	// Host is the Host header that the endpoint gets. If it is empty, it is the client's.
 	Host string
 	// LoadBalance is how the proxy selects an endpoint: that of Policy.Backend or of the canary.
 	LoadBalance annotations.LoadBalance
-	// HashKey is the expanded value of the Backend's HashBy. The proxy uses it to select an
-	// endpoint, unless it is empty.
+	// HashKey is the expanded value of the Backend's HashBy. Unless empty, it selects the endpoint.
 	HashKey string
 	// Sticky is set if Policy.Affinity applies. Endpoint is the one in the client's cookie, or nil
 	// if the cookie is missing or stale.

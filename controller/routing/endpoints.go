@@ -11,8 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// candidate is an address in an EndpointSlice for the wanted port, with the condition of its
-// endpoint.
+// candidate is an address in an EndpointSlice for the wanted port, with its endpoint's condition.
 type candidate struct {
 	Endpoint
 	condition condition

@@ -34,8 +34,7 @@ func (b *builder) addIngress(object *networkingv1.Ingress) {
 	}
 	ing.policy = b.policy(ing, options)
 	if options.Canary.Enabled {
-		// A canary refines routes of other Ingresses. As a main route, it would receive all
-		// traffic.
+		// A canary refines routes of other Ingresses. As a main route, it would get all traffic.
 		b.canaries = append(b.canaries, ing)
 		return
 	}

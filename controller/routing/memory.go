@@ -12,8 +12,7 @@ import (
 
 // Memory has the objects that a Build has parsed, for the next Build. Parsing a certificate takes
 // 0.1 ms, and a changed endpoint must not make Build parse a thousand of them. Memory affects only
-// speed, with one exception: the last valid keyPair of a Secret that is now invalid or deleted
-// stays in use.
+// speed, with one exception: the last valid keyPair of an invalid or deleted Secret stays in use.
 type Memory struct {
 	keyPairs      parses[*keyPair]
 	files, maps   parses[*userList]
@@ -43,8 +42,7 @@ func (m *Memory) next() *Memory {
 	}
 }
 
-// forget drops the results of the previous Build, so that a Memory keeps only those of the last
-// one.
+// forget drops the results of the previous Build, because each Build needs only those of the last.
 func (m *Memory) forget() *Memory {
 	m.keyPairs.old, m.files.old, m.maps.old, m.authorities.old, m.presentations.old, m.patterns.previous = nil, nil, nil, nil, nil, nil
 	return m

@@ -19,8 +19,7 @@ import (
 //     its readings matches another route (readings): an encoded slash, as in the APIs of GitLab and
 //     RabbitMQ; matrix parameters, as in ";jsessionid=1"; empty elements, as in "//".
 
-// These constants say why a path is refused. They contain no part of the request, so they are safe
-// to show.
+// These texts say why a path is refused. They contain no part of it, so they are safe to show.
 const (
 	refuseNoSlash   = "the path does not start with a slash"
 	refuseByte      = "the path contains a character that must be escaped"

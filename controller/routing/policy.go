@@ -36,8 +36,7 @@ type Users interface {
 	Match(user, password string) bool
 }
 
-// BackendTLS configures TLS connections to endpoints. Two configurations with the same Key can
-// share connections.
+// BackendTLS configures TLS to endpoints. Configurations with the same Key can share connections.
 type BackendTLS struct {
 	// Key is a digest of the other fields.
 	Key string
@@ -46,8 +45,7 @@ type BackendTLS struct {
 	Verify bool
 	Depth  int
 	Roots  *x509.CertPool
-	// Name is the name in the annotation. If it is empty, Named sets it. SendName sends it in the
-	// handshake.
+	// Name is that of the annotation, or set by Named. SendName sends it in the handshake.
 	Name     string
 	SendName bool
 	// Certificate is the client certificate, or nil if there is none.

@@ -14,8 +14,7 @@ type Pool struct {
 	// has no name.
 	Service types.NamespacedName
 	Port    string
-	// Endpoints are sorted by address, without duplicates. If there are none, requests get 503 with
-	// Reason.
+	// Endpoints are sorted by address, without duplicates. If empty, requests get 503 with Reason.
 	Endpoints []Endpoint
 	// Reason says why there is no endpoint. It is empty if there is one.
 	Reason string
@@ -33,8 +32,7 @@ type Pool struct {
 func (p *Pool) ready() bool { return len(p.Endpoints) > 0 && !p.Draining }
 
 // Key identifies the pool in metrics and live state: "namespace/service:port". A virtual pool has
-// "namespace/service:port (service)", because a table can also have the pool of pods for the same
-// port.
+// "namespace/service:port (service)", because a table can also have the port's pool of pods.
 func (p *Pool) Key() string {
 	if p.Virtual {
 		return p.Service.String() + ":" + p.Port + " (service)"
@@ -66,8 +64,7 @@ type Endpoint struct {
 	Address netip.AddrPort
 	// Name is the external name if the Service has type ExternalName.
 	Name string
-	// Pod is the namespace and name of the pod. It is zero if the EndpointSlice does not contain
-	// them.
+	// Pod is the namespace and name of the pod, or zero if the EndpointSlice has none.
 	Pod types.NamespacedName
 	// Node is the name of the pod's node, or empty if unknown.
 	Node string

@@ -40,8 +40,7 @@ const (
 	// CodeClientTLSConflict is an Ingress whose client verification for a host differs from that of
 	// an older one.
 	CodeClientTLSConflict = "ClientTLSConflict"
-	// CodeInvalidPattern is a path that is not a valid regular expression; Build adds no route for
-	// it.
+	// CodeInvalidPattern is a path that is no valid regular expression. Build adds no route.
 	CodeInvalidPattern = "InvalidPattern"
 	// CodeCanaryWithoutMain is a canary without a main route; it gets no requests.
 	CodeCanaryWithoutMain = "CanaryWithoutMain"

@@ -10,8 +10,7 @@ import (
 // Cause is one kind of Reason. Its name and the names of its arguments are part of the status
 // page's API.
 type Cause struct {
-	// name is in CamelCase. code is the Code of Problems with this cause, or empty if no Problem
-	// has it.
+	// name is in CamelCase. code is the Code of its Problems, or empty if it has none.
 	name, code string
 	// text is the sentence: {x} stands for the argument x, and {x:q} for x in quotes.
 	text string
@@ -38,8 +37,7 @@ func Because(cause *Cause, args ...string) Reason {
 	return Reason{cause, strings.Join(args, "\x00")}
 }
 
-// consequence is an optional argument of every cause. Its value says what the cause leads to, and
-// ends the sentence.
+// consequence is an optional argument of every cause. Its value ends the sentence.
 const consequence = "consequence"
 
 // so returns r with a text as its consequence.

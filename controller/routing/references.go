@@ -77,8 +77,7 @@ func (b *builder) findReferences(ing *networkingv1.Ingress) {
 	}
 }
 
-// references finds Secrets and ConfigMaps in a Snapshot, and records the names of all that it looks
-// up.
+// references finds Secrets and ConfigMaps in a Snapshot, and records all names that it looks up.
 type references struct {
 	secrets    objects[*corev1.Secret]
 	configMaps objects[*corev1.ConfigMap]

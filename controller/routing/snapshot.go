@@ -34,8 +34,7 @@ type Options struct {
 	WatchIngressWithoutClass bool
 	// DefaultBackend is the Service for unmatched requests. If it is zero, they get a 404.
 	DefaultBackend ServicePort
-	// ConfigMap is the controller's ConfigMap with its Settings. It is zero if there is none
-	// (--configmap).
+	// ConfigMap is the ConfigMap with the Settings, or zero if there is none (--configmap).
 	ConfigMap types.NamespacedName
 	// DefaultCertificate is the Secret of the default certificate. If it is zero, the default
 	// certificate is self-signed (--default-ssl-certificate).

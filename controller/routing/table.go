@@ -30,8 +30,7 @@ type Route struct {
 	Policy *Policy
 	// Canaries are the Ingresses that take a share of the route's requests, the oldest first.
 	Canaries []*Canary
-	// Blocked says why the route responds with 503 even if its pool has endpoints. It is empty if
-	// the route is served.
+	// Blocked says why the route responds with 503 even if its pool has endpoints, or is empty.
 	Blocked string
 
 	// Regex is set if Path is a regular expression.
@@ -40,8 +39,7 @@ type Route struct {
 	// canonical is Path in its canonical form, including its last slash. For a Regex, it is Path as
 	// written.
 	canonical string
-	// pattern is the compiled Path of a Regex. rewrite changes the path. It is nil if the path does
-	// not change.
+	// pattern is the compiled Path of a Regex. rewrite is nil if the path does not change.
 	pattern *regexp.Regexp
 	rewrite *rewrite
 	// servicePort is the backend's port as written, for $service_port.
@@ -75,8 +73,7 @@ func (r *Route) match() string {
 
 // Canary is another Ingress's backend for a share of a Route's requests.
 type Canary struct {
-	// Ingress and Field are the source of the canary. Host, Path, and PathType are those of the
-	// Route.
+	// Ingress and Field are the source. Host, Path, and PathType are those of the Route.
 	Ingress types.NamespacedName
 	Field   string
 	Options annotations.Canary
@@ -97,8 +94,7 @@ type Canary struct {
 // number of goroutines can use it. Its methods return shared values, which callers must not change.
 // A nil or zero Table has no routes and responds with 404 to all requests.
 type Table struct {
-	// exact finds a host by its name. wildcard finds one by its name without the asterisk:
-	// ".shop.test".
+	// exact finds a host by its name, wildcard by its name without the asterisk: ".shop.test".
 	exact, wildcard map[string]*virtualHost
 	// anyHost has the rules without a host, or is nil if there are none.
 	anyHost *virtualHost

@@ -72,8 +72,7 @@ func (h *virtualHost) findPrefix(path string) *Route {
 	return nil
 }
 
-// slot returns the map for r, and its key there. Two routes with the same slot match the same
-// requests.
+// slot returns the map for r, and its key there. Routes with the same slot match the same requests.
 func (h *virtualHost) slot(r *Route) (map[string]*Route, string) {
 	switch {
 	case r.PathType == networkingv1.PathTypeExact:

@@ -132,7 +132,8 @@ func replicas(ctx context.Context, o Options) (labels.Selector, error) {
 		}
 	}
 	if len(own) == 0 {
-		return nil, fmt.Errorf("own pod %s/%s: has no labels to find the other replicas", o.PodNamespace, o.PodName)
+		return nil, fmt.Errorf("own pod %s/%s has no labels to find other replicas; add labels to the pod template",
+			o.PodNamespace, o.PodName)
 	}
 	return own.AsSelector(), nil
 }

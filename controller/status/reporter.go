@@ -27,9 +27,8 @@ type Options struct {
 	// LeaseName and LeaseDuration (at least 1 s) configure the Lease. Only its holder writes.
 	LeaseName     string
 	LeaseDuration time.Duration
-	// Service is the Service whose addresses are published. Addresses are published instead if set.
-	// With neither, the Reporter publishes the addresses of the nodes that run a ready controller
-	// pod.
+	// Service is the Service whose addresses are published, and Addresses are fixed ones. With
+	// neither, the addresses are those of the nodes that run a ready controller pod.
 	Service   types.NamespacedName
 	Addresses []string
 }

@@ -79,8 +79,7 @@ func equal(a, b []address) bool {
 	return slices.EqualFunc(a, b, func(x, y address) bool { return x.IP == y.IP && x.Hostname == y.Hostname })
 }
 
-// sorted returns addresses in a fixed order without duplicates, so that lists with the same
-// addresses are equal.
+// sorted returns addresses in a fixed order without duplicates, so that lists are comparable.
 func sorted(list []address) []address {
 	order := func(a, b address) int { return cmp.Or(cmp.Compare(a.IP, b.IP), cmp.Compare(a.Hostname, b.Hostname)) }
 	list = slices.Clone(list)

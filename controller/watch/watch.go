@@ -160,8 +160,7 @@ func (w *Watcher) Stop() {
 	w.references.configMaps.running.Wait()
 }
 
-// WaitForSync waits until all caches have the initial objects. It returns an error only if ctx ends
-// first.
+// WaitForSync waits until all caches have the initial objects. It fails only if ctx ends.
 func (w *Watcher) WaitForSync(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), w.synced...) {
 		return fmt.Errorf("wait for the API objects: %w", context.Cause(ctx))
